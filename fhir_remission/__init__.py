@@ -1,0 +1,1 @@
+"""fhir-remission: works out AML remission from FHIR Observations, with proof."""

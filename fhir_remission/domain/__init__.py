@@ -1,0 +1,1 @@
+"""Pure clinical logic: knows no FHIR, no files, no clock."""

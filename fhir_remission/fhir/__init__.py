@@ -1,0 +1,1 @@
+"""Pure translation between FHIR JSON and domain values."""

@@ -1,0 +1,1 @@
+"""The embedded FHIR server for the demo, the tests and dress rehearsals."""
