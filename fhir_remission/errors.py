@@ -13,7 +13,7 @@
     ├── ReadIncomplete             evidence not read to the end: judge nothing from it  exit 3
     ├── RequestRefused             the same request would fail the same way             exit 3
     │   └── Conflict               somebody else changed it first (409, 412)
-    └── Interrupted                SIGTERM, SIGINT or deadline; state consistent        exit 130, 143
+    └── Interrupted                SIGTERM, SIGINT or deadline; state consistent        exit 130/143
 
 Bad data is never an exception: it is a value with a reason (`domain.inputs.Skipped`).
 """
@@ -102,7 +102,7 @@ class Conflict(RequestRefused):
 
 
 class Interrupted(RemissionError):
-    """A signal or the deadline ended the run between two patients; state is consistent."""
+    """A signal or the deadline ended the run between two patients; nothing is half done."""
 
     exit_code = 143
 
