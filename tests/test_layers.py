@@ -14,7 +14,7 @@ OURS = {
     "errors": set(),
     "domain": {"errors", "domain"},
     "fhir": {"errors", "domain", "fhir"},
-    "settings": {"errors"},
+    "settings": {"errors", "settings"},
     "effects": {"errors", "domain", "fhir", "settings", "effects"},
     "jobs": {"errors", "domain", "fhir", "settings", "effects", "jobs"},
     "rehearsal": {"errors", "rehearsal"},

@@ -1,0 +1,186 @@
+"""The sections and keys of the settings file, with their defaults."""
+
+from __future__ import annotations
+
+from datetime import timedelta, tzinfo
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+
+from fhir_remission.settings.values import (
+    Arguments,
+    DatabaseUrl,
+    Duration,
+    File,
+    Hours,
+    Rate,
+    Share,
+    Words,
+    Zone,
+)
+
+NAMESPACE = "https://w3id.org/fhir-remission"
+
+
+class Section(BaseModel):
+    """One table of the settings file; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Site(Section):
+    """Who we are: goes into the identity of everything we write."""
+
+    id: str = ""
+    timezone: Zone = "UTC"
+    key_file: File = Path("site.key")
+    namespace: str = ""
+    decimal_comma: bool = False
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone in which days begin and in which times without one are read."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def base(self) -> str:
+        """The namespace of our code systems and identifiers."""
+        return (self.namespace or NAMESPACE).rstrip("/")
+
+
+class Auth(Section):
+    """How to log in. `secret` comes from the environment or a file, never from settings."""
+
+    mode: Literal["none", "smart", "secret", "mtls", "basic", "header"] = "none"
+    client_id: str = ""
+    secret: SecretStr = SecretStr("")
+    header: str = "Authorization"
+    key_file: File = None
+    key_command: Arguments = ()
+    key_id: str = ""
+    cert_file: File = None
+    token_url: str = ""
+    scopes: Words = ()
+
+
+class Server(Section):
+    """One FHIR server and how gently to use it."""
+
+    base_url: str = ""
+    profile: str = "auto"
+    ca_bundle: File = None
+    proxy: str = Field(default="", repr=False)
+    rewrite_origin: Words = ()
+    connections: int = Field(default=2, ge=1, le=16)
+    rate: Rate = 10.0
+    connect_timeout: Duration = timedelta(seconds=5)
+    read_timeout: Duration = timedelta(seconds=60)
+    max_wait: Duration = timedelta(minutes=10)
+    max_page_mib: int = Field(default=32, ge=1, le=1024)
+    max_pages: int = Field(default=10_000, ge=1)
+    allow_insecure: bool = False
+    auth: Auth = Auth()
+
+
+class Source(Server):
+    """Where evidence is read."""
+
+    delta: Literal["auto", "_lastUpdated", "issued", "history", "none"] = "auto"
+    whole_server: bool = False
+
+
+class Cohort(Section):
+    """Which patients."""
+
+    kind: Literal["list", "group", "condition", "observation"] = "list"
+    file: File = Path("cohort.csv")
+    group: str = ""
+
+
+class Evidence(Section):
+    """What silence means at this site."""
+
+    absence_proves: Words = ()
+
+
+class Criteria(Section):
+    """By which published criteria."""
+
+    sets: Words = ("eln-2022",)
+    accept_routine: Words = ()
+    strict: bool = False
+
+
+class Mappings(Section):
+    """The site's own rows."""
+
+    dir: File = None
+
+
+class Sink(Server):
+    """Where results go; an empty `base_url` means the source."""
+
+    kind: Literal["repository", "ehr-observation", "ndjson", "dry-run"] = "dry-run"
+    resources: Words = ("ClinicalImpression", "Observation", "Provenance")
+    references: Literal["local", "logical"] = "local"
+    signer: str = ""
+    file: File = None
+
+
+class Write(Section):
+    """How much may be written."""
+
+    which: Literal["current", "history"] = "current"
+    max_changed_share: Share = Decimal("0.2")
+
+
+class State(Section):
+    """Where runs remember."""
+
+    url: DatabaseUrl = "sqlite:///state.db"
+
+
+class Run(Section):
+    """When, and for how long."""
+
+    max_runtime: Duration = timedelta(minutes=45)
+    allowed_hours: Hours = None
+    fail_on: Literal["incomplete", "failed", "never"] = "incomplete"
+
+
+class Log(Section):
+    """What goes to stderr."""
+
+    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Audit(Section):
+    """Who read and wrote which patient, append-only."""
+
+    file: File = Path("audit.jsonl")
+
+
+class Settings(Section):
+    """All of it: one frozen value."""
+
+    site: Site = Site()
+    source: Source = Source()
+    cohort: Cohort = Cohort()
+    evidence: Evidence = Evidence()
+    criteria: Criteria = Criteria()
+    mappings: Mappings = Mappings()
+    sink: dict[str, Sink] = {}
+    write: Write = Write()
+    state: State = State()
+    run: Run = Run()
+    log: Log = Log()
+    audit: Audit = Audit()
+    _shown: tuple[tuple[str, str, str], ...] = PrivateAttr(default=())
+
+    def shown(self) -> tuple[tuple[str, str, str], ...]:
+        """Every key with its value (secrets masked) and where it came from."""
+        return self._shown
