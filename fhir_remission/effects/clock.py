@@ -1,0 +1,111 @@
+"""The only place that reads the clock, waits, or listens for signals."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time as _time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from types import FrameType
+from typing import Protocol
+
+from fhir_remission.errors import Interrupted
+
+
+class Clock(Protocol):
+    """What the rest takes as an argument instead of asking the machine."""
+
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Stop:
+    """Why the run should end: a signal, or its deadline. Looked at between two patients."""
+
+    def __init__(self, clock: Clock, max_runtime: timedelta | None = None) -> None:
+        self._clock = clock
+        self._ends = None if max_runtime is None else clock.monotonic() + max_runtime / _SECOND
+        self._limit = max_runtime
+        self.asked = threading.Event()
+        self.signal = 0
+
+    def remaining(self) -> float:
+        """Return the seconds left before the deadline; infinity without one."""
+        return float("inf") if self._ends is None else self._ends - self._clock.monotonic()
+
+    def check(self) -> None:
+        """Raise `Interrupted` when the run should end here."""
+        if self.asked.is_set():
+            name = signal.Signals(self.signal).name if self.signal else "the caller"
+            raise Interrupted(
+                f"{name} ended the run; state is consistent, the next run goes on from here",
+                exit_code=128 + (self.signal or signal.SIGTERM),
+            )
+        if self.remaining() <= 0:
+            # sysexits EX_TEMPFAIL: what is left over is the next run's.
+            raise Interrupted(
+                f"the run reached its max_runtime of {self._limit}; the next run goes on from here",
+                exit_code=75,
+            )
+
+
+_SECOND = timedelta(seconds=1)
+
+
+class SystemClock:
+    """The machine's clock; `sleep` ends early when the run is asked to stop."""
+
+    def __init__(self) -> None:
+        self._woken: threading.Event | None = None
+
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        return _time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or until the run is asked to stop."""
+        if self._woken is None:
+            _time.sleep(max(0.0, seconds))
+        else:
+            self._woken.wait(max(0.0, seconds))
+
+    def wake_on(self, stop: Stop) -> None:
+        """Let a signal cut a long wait short."""
+        self._woken = stop.asked
+
+
+@contextmanager
+def listening(stop: Stop) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into a request that is honoured between two patients."""
+
+    def ask(number: int, _: FrameType | None) -> None:
+        stop.signal = number
+        stop.asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_within(hours: tuple[time, time] | None, now: datetime) -> bool:
+    """Say whether `now`, already in the site's zone, lies in the allowed hours."""
+    if hours is None:
+        return True
+    start, end = hours
+    here = now.timetz().replace(tzinfo=None)
+    return start <= here < end if start <= end else here >= start or here < end

@@ -1,0 +1,209 @@
+"""When to send again: by method, by what came back, and never sooner than asked.
+
+urllib3's own Retry never repeats a POST and honours Retry-After for three statuses only, so the
+loop is ours. A write whose fate nobody knows is never blindly repeated unless repeating is safe.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.transport import (
+    Answer,
+    Exchange,
+    NoAnswer,
+    OutcomeUnknown,
+    Request,
+    Traffic,
+)
+from fhir_remission.errors import (
+    ReadIncomplete,
+    RemissionError,
+    RequestRefused,
+    Unreachable,
+)
+
+Draw = Callable[[], float]
+"""A random number in [0, 1)."""
+
+# Not executed by definition: safe to repeat for every kind of request.
+BUSY = frozenset({429, 503})
+# The server, or something before it, gave up on a request that it may have carried out.
+UNCERTAIN = frozenset({408, 425, 500, 502, 504})
+
+
+class RetryPolicy(Struct, frozen=True):
+    """Full jitter between attempts; at most this often, this long, and this much of a run."""
+
+    attempts: int = 5
+    # Oracle Health answers 500 to permanent mistakes too: two more tries, not four.
+    attempts_on_500: int = 3
+    base_seconds: float = 1.0
+    cap_seconds: float = 60.0
+    max_wait_seconds: float = 600.0
+    budget: int = 50
+    budget_share: float = 0.1
+
+
+class TokenBucket:
+    """At most `rate` requests a second over all chains to one server."""
+
+    def __init__(self, rate: float, clock: Clock) -> None:
+        self._rate, self._clock = rate, clock
+        self._tokens, self._at = max(1.0, rate), clock.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Wait for a turn."""
+        with self._lock:
+            now = self._clock.monotonic()
+            full = max(1.0, self._rate)
+            self._tokens = min(full, self._tokens + (now - self._at) * self._rate) - 1.0
+            self._at = now
+            wait = max(0.0, -self._tokens / self._rate)
+        if wait:
+            self._clock.sleep(wait)
+
+
+class Persistence(Struct):
+    """All that the loop needs besides the request: shared by the chains of one server."""
+
+    host: str
+    clock: Clock
+    draw: Draw
+    stop: Stop
+    bucket: TokenBucket
+    traffic: Traffic
+    renew: Callable[[], bool]
+    """Get a new token; False when there is none to get."""
+    policy: RetryPolicy = RetryPolicy()
+
+
+class _Attempt(Struct, frozen=True):
+    """What to do after one attempt."""
+
+    do: Literal["finish", "wait", "renew", "unknown", "fail"]
+    reason: str = ""
+    at_least: float = 0.0
+    error: type[RemissionError] = Unreachable
+
+
+def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | OutcomeUnknown:
+    """Send until there is a final answer, or say that there will be none."""
+    renewed, maybe_done = False, False
+    for attempt in range(1, how.policy.attempts + 2):
+        how.bucket.take()
+        outcome = exchange.send(request)
+        maybe_done = maybe_done or _may_be_done(request, outcome)
+        next_step = _decide(request, outcome, attempt - renewed, renewed=renewed, how=how)
+        if next_step.do == "finish" and isinstance(outcome, Answer):
+            return outcome
+        if next_step.do == "renew" and isinstance(outcome, Answer):
+            if not how.renew():
+                return outcome
+            renewed = True
+            continue
+        if next_step.do == "wait":
+            next_step = _wait(next_step, attempt, how)
+        if next_step.do != "wait":
+            return _end(request, next_step, how, maybe_done=maybe_done)
+    return _end(request, _Attempt("fail", "too many attempts"), how, maybe_done=maybe_done)
+
+
+def _may_be_done(request: Request, outcome: Answer | NoAnswer) -> bool:
+    if request.repeat == "read":
+        return False
+    if isinstance(outcome, NoAnswer):
+        return outcome.kind in {"lost", "too-large"}
+    return outcome.status in UNCERTAIN
+
+
+def _decide(
+    request: Request,
+    outcome: Answer | NoAnswer,
+    attempt: int,
+    *,
+    renewed: bool,
+    how: Persistence,
+) -> _Attempt:
+    if isinstance(outcome, NoAnswer):
+        return _after_no_answer(request, outcome, attempt, how.policy)
+    if outcome.status == 401 and not renewed:
+        return _Attempt("renew")
+    if outcome.status not in BUSY | UNCERTAIN:
+        return _Attempt("finish")
+    reason = f"status {outcome.status}"
+    if outcome.status in UNCERTAIN and request.repeat == "once":
+        return _Attempt("unknown", reason)
+    if outcome.status == 500 and attempt >= how.policy.attempts_on_500:
+        return _Attempt("unknown", reason) if request.repeat != "read" else _Attempt("finish")
+    if attempt >= how.policy.attempts:
+        return _Attempt("fail", f"{reason} after {attempt} attempts")
+    return _Attempt("wait", reason, asked_to_wait(outcome.headers, how.clock.now()))
+
+
+def _after_no_answer(
+    request: Request, outcome: NoAnswer, attempt: int, policy: RetryPolicy
+) -> _Attempt:
+    if outcome.kind == "too-large":
+        return _Attempt("fail", outcome.reason, error=ReadIncomplete)
+    if outcome.kind == "redirected":
+        return _Attempt("fail", outcome.reason, error=RequestRefused)
+    if outcome.kind == "untrusted":
+        return _Attempt("fail", outcome.reason)
+    if outcome.kind == "lost" and request.repeat == "once":
+        return _Attempt("unknown", outcome.reason)
+    if attempt >= policy.attempts:
+        return _Attempt("fail", f"{outcome.reason}, {attempt} times")
+    return _Attempt("wait", outcome.reason)
+
+
+def _wait(step: _Attempt, attempt: int, how: Persistence) -> _Attempt:
+    """Wait as long as was asked for or drawn, or turn the step into giving up."""
+    policy, traffic = how.policy, how.traffic
+    jitter = how.draw() * min(policy.cap_seconds, policy.base_seconds * 2 ** (attempt - 1))
+    seconds = max(step.at_least, jitter)
+    if step.at_least > policy.max_wait_seconds:
+        return _Attempt("fail", f"asks to wait {step.at_least:.0f} s, longer than max_wait")
+    if traffic.retries >= policy.budget + policy.budget_share * traffic.requests:
+        return _Attempt("fail", f"{step.reason}; the run has used up its retries")
+    if seconds > how.stop.remaining():
+        return _Attempt("fail", f"{step.reason}; no time left in this run to wait {seconds:.0f} s")
+    traffic.waited(seconds)
+    how.clock.sleep(seconds)
+    how.stop.check()
+    return step
+
+
+def _end(request: Request, step: _Attempt, how: Persistence, *, maybe_done: bool) -> OutcomeUnknown:
+    message = f"{how.host}: {request.label}: {step.reason}"
+    if step.do == "unknown" or maybe_done:
+        return OutcomeUnknown(message)
+    raise step.error(message)
+
+
+def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float:
+    """Read how many seconds the server wants us to stay away: three ways to say so."""
+    return max(
+        _number(headers.get("x-ms-retry-after-ms", "")) / 1000,
+        _number(headers.get("retry-after", "")),
+        _until(headers.get("retry-after", ""), now),
+    )
+
+
+def _number(text: str) -> float:
+    return float(text.strip()[:12]) if text.strip().isascii() and text.strip().isdigit() else 0.0
+
+
+def _until(text: str, now: datetime) -> float:
+    try:
+        return (parsedate_to_datetime(text) - now).total_seconds()
+    except (TypeError, ValueError, IndexError):
+        return 0.0
