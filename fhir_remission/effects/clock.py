@@ -14,6 +14,11 @@ from typing import Protocol
 from fhir_remission.errors import Interrupted
 
 
+def timestamp(moment: datetime) -> str:
+    """Write a moment as UTC RFC 3339 text of fixed width, so that text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class Clock(Protocol):
     """What the rest takes as an argument instead of asking the machine."""
 
@@ -25,6 +30,9 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+_SECOND = timedelta(seconds=1)
 
 
 class Stop:
@@ -55,9 +63,6 @@ class Stop:
                 f"the run reached its max_runtime of {self._limit}; the next run goes on from here",
                 exit_code=75,
             )
-
-
-_SECOND = timedelta(seconds=1)
 
 
 class SystemClock:

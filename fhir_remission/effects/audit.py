@@ -1,0 +1,59 @@
+"""Who read or wrote which patient: one JSON line each, appended, before the next write.
+
+Field names follow IHE Basic Audit Log Patterns: action, agent, entity, outcome. The patient is a
+keyed hash, the same as in the logs, so that both can be read side by side and neither names her.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from fhir_remission.effects.clock import Clock, timestamp
+from fhir_remission.errors import SafetyStop
+
+Action = Literal["read", "create", "update", "retract", "purge"]
+
+
+class Audit:
+    """An append-only file; a line that cannot be written stops the run."""
+
+    def __init__(self, path: Path, *, clock: Clock, run_id: str) -> None:
+        self._path, self._clock, self._run_id = path, clock, run_id
+        self._file = self._opened()
+
+    def record(self, action: Action, patient_hash: str, *, server: str, outcome: str) -> None:
+        """Append one line and make sure it is on the disk."""
+        line = {
+            "recorded": timestamp(self._clock.now()),
+            "action": action,
+            "agent": "fhir-remission",
+            "run_id": self._run_id,
+            "server": server,
+            "entity": patient_hash,
+            "outcome": outcome,
+        }
+        try:
+            os.write(self._file, msgspec.json.encode(line) + b"\n")
+            os.fsync(self._file)
+        except OSError as error:
+            raise SafetyStop(self._complaint(error)) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _opened(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SafetyStop(self._complaint(error)) from None
+
+    def _complaint(self, error: OSError) -> str:
+        return (
+            f"the access audit {self._path} cannot be written ({error.strerror}): nothing is sent"
+        )

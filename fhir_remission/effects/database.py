@@ -1,0 +1,162 @@
+"""A database by URL: opened privately, migrated by numbered files, written in short transactions.
+
+Messages of a database quote values (`Key (patient)=(...) already exists`), so none is passed on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.url import URL
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from fhir_remission.effects.clock import timestamp
+from fhir_remission.errors import SettingsError, Unreachable
+
+
+class Database:
+    """Transactions over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """All or nothing, and nobody else writes meanwhile."""
+        with _own_words(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read without holding anybody up."""
+        with (
+            _own_words(),
+            self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+        ):
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def open_database(url: str, *, applied_at: datetime) -> Database:
+    """Open or create the database and bring it to the newest schema."""
+    engine = _engine(_read_url(url))
+    try:
+        _migrate(engine, applied_at)
+    except SQLAlchemyError as error:
+        raise SettingsError(
+            f"state.url: cannot use this database ({_cause(error)}); check path, rights and server"
+        ) from None
+    return Database(engine)
+
+
+def _read_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError("state.url: expected sqlite:///file or postgresql://...") from None
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        engine = create_engine(url, hide_parameters=True)
+    except NoSuchModuleError:
+        raise SettingsError("state.url: expected sqlite:///file or postgresql://...") from None
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "state.url: PostgreSQL needs its driver: pip install 'fhir-remission[postgres]'"
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        _keep_private(url.database)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _keep_private(name: str | None) -> None:
+    """Create the file for its owner only; SQLite gives its -wal and -shm files the same mode."""
+    if not name or name == ":memory:":
+        return
+    try:
+        Path(name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise SettingsError(f"state.url: cannot create {name}: {error.strerror}") from None
+
+
+def _prepare_sqlite(connection: SqliteConnection, _: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions by itself: `_begin_immediate` does.
+    connection.isolation_level = None
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later fails when another one wrote between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine, applied_at: datetime) -> None:
+    with engine.begin() as connection:
+        version = _version(connection)
+        newest = max(number for number, _ in _migrations())
+        if version > newest:
+            raise SettingsError(
+                f"state.url: the database is of schema {version}, newer than this program's "
+                f"{newest}: upgrade fhir-remission"
+            )
+        for number, script in _migrations():
+            if number > version:
+                _apply(connection, number, script, applied_at)
+
+
+def _version(connection: Connection) -> int:
+    if not connection.dialect.has_table(connection, "schema_version"):
+        return 0
+    return int(connection.execute(text("SELECT MAX(version) FROM schema_version")).scalar_one())
+
+
+def _migrations() -> list[tuple[int, str]]:
+    folder = files("fhir_remission.effects") / "migrations"
+    found = [item for item in folder.iterdir() if item.name.endswith(".sql")]
+    return sorted((int(item.name[:4]), item.read_text(encoding="utf-8")) for item in found)
+
+
+def _apply(connection: Connection, number: int, script: str, applied_at: datetime) -> None:
+    lines = (line for line in script.splitlines() if not line.startswith("--"))
+    for statement in "\n".join(lines).split(";"):
+        if statement.strip():
+            connection.exec_driver_sql(statement)
+    connection.execute(
+        text("INSERT INTO schema_version (version, applied_at) VALUES (:version, :at)"),
+        {"version": number, "at": timestamp(applied_at)},
+    )
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise Unreachable(
+            f"the state database failed ({_cause(error)}); nothing is half done, run again later"
+        ) from None
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    """Name the kind of failure; the message itself may quote patients."""
+    original = getattr(error, "orig", None)
+    return type(original or error).__name__

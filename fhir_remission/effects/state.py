@@ -1,0 +1,297 @@
+"""What a run remembers: a cache of truth on the servers, safe to lose, never ahead of it.
+
+Two things happen in one transaction each: the watermark with the patients it makes dirty, and an
+assessment with the bundle that will carry it. Sending is recorded under the fence of the lease.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from fhir_remission.effects.clock import Clock, timestamp
+from fhir_remission.effects.database import Database, open_database
+from fhir_remission.effects.lease import Lease
+from fhir_remission.effects.ledger import (
+    AssessmentRow,
+    BacklogRow,
+    EvidenceRow,
+    OutboxRow,
+    RunRow,
+    Sending,
+)
+from fhir_remission.errors import SafetyStop
+
+Row = TypeVar("Row")
+
+
+class State:
+    """The nine tables."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self._clock = clock
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def claim_site_key(self, check: str) -> None:
+        """Remember whose identities these are; another key is a safety stop."""
+        with self.database.writing() as connection:
+            known = connection.execute(text("SELECT MAX(key_check) FROM schema_version"))
+            before = known.scalar_one()
+            if before and before != check:
+                raise SafetyStop(
+                    "the site key is not the one this state was written with; with another key "
+                    "every result would be written twice: restore the key or use another state.url"
+                )
+            connection.execute(
+                text("UPDATE schema_version SET key_check = :check"), {"check": check}
+            )
+
+    # What to read -----------------------------------------------------------------------------
+
+    def watermark(self, source: str, query_group: str) -> str | None:
+        """Return up to when everything of this group is in the dirty set, or None at first."""
+        with self.database.reading() as connection:
+            found = connection.execute(
+                text(
+                    "SELECT value FROM watermark "
+                    "WHERE source = :source AND query_group = :query_group"
+                ),
+                {"source": source, "query_group": query_group},
+            ).first()
+        return None if found is None else str(found.value)
+
+    def advance(
+        self, source: str, watermarks: Mapping[str, str], dirty: Mapping[str, str], run: str
+    ) -> None:
+        """Move watermarks and mark patients dirty, in one transaction."""
+        with self.database.writing() as connection:
+            for patient, why in dirty.items():
+                values = {"source": source, "patient": patient, "run": run, "why": why}
+                connection.execute(text(_MARK_DIRTY), values)
+            for group, value in watermarks.items():
+                values = {"source": source, "query_group": group, "value": value}
+                connection.execute(text(_MOVE_WATERMARK), values)
+
+    def dirty(self, source: str) -> dict[str, str]:
+        """Return the patients to re-read, and why."""
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                text("SELECT patient, why FROM dirty WHERE source = :source ORDER BY patient"),
+                {"source": source},
+            )
+            return {row.patient: row.why for row in rows}
+
+    def clean(self, source: str, patient: str) -> None:
+        """Take a patient off the dirty set and the backlog: it came to a proper end."""
+        with self.database.writing() as connection:
+            for table in ("dirty", "backlog"):
+                connection.execute(
+                    text(f"DELETE FROM {table} WHERE source = :source AND patient = :patient"),  # noqa: S608
+                    {"source": source, "patient": patient},
+                )
+
+    # What was written -------------------------------------------------------------------------
+
+    def assessments(self, source: str, patient: str, sink: str) -> list[AssessmentRow]:
+        """Return what we know to have written for one patient into one sink."""
+        return self._rows(
+            AssessmentRow,
+            "SELECT * FROM assessment WHERE source = :source AND patient = :patient "
+            "AND sink = :sink ORDER BY key",
+            source=source,
+            patient=patient,
+            sink=sink,
+        )
+
+    def plan_send(
+        self,
+        lease: Lease,
+        rows: Iterable[AssessmentRow],
+        evidence: Iterable[EvidenceRow],
+        bundles: Mapping[str, str],
+    ) -> list[OutboxRow]:
+        """Record assessments, their evidence and the bundles that carry them, before sending."""
+        with self.database.writing() as connection:
+            lease.hold(connection)
+            _store(connection, rows, evidence)
+            return [
+                _enqueue(connection, key, lease.fence, bundle) for key, bundle in bundles.items()
+            ]
+
+    def mark(self, lease: Lease, row: OutboxRow, state: Sending) -> None:
+        """Record how far a bundle has come; refuse when another run has taken over."""
+        kept = "" if state == "sent" else row.bundle
+        with self.database.writing() as connection:
+            lease.hold(connection)
+            connection.execute(
+                text(
+                    "UPDATE outbox SET state = :state, bundle = :bundle, fence = :fence "
+                    "WHERE key = :key AND seq = :seq"
+                ),
+                {
+                    "key": row.key,
+                    "seq": row.seq,
+                    "state": state,
+                    "bundle": kept,
+                    "fence": lease.fence,
+                },
+            )
+
+    def settle(
+        self,
+        lease: Lease,
+        rows: Iterable[AssessmentRow],
+        evidence: Iterable[EvidenceRow] = (),
+    ) -> None:
+        """Record what the server now has (ETag, digest, status), under the fence."""
+        with self.database.writing() as connection:
+            lease.hold(connection)
+            _store(connection, rows, evidence)
+
+    def unsent(self) -> list[OutboxRow]:
+        """Return bundles an earlier run left pending, or sending with unknown outcome."""
+        return self._rows(
+            OutboxRow,
+            "SELECT * FROM outbox WHERE state IN ('pending', 'sending') ORDER BY key, seq",
+        )
+
+    def cited(self, source: str) -> list[EvidenceRow]:
+        """Return all evidence that our results rest on, for the periodic re-check."""
+        return self._rows(
+            EvidenceRow,
+            "SELECT * FROM evidence WHERE source = :source ORDER BY ref, used_by",
+            source=source,
+        )
+
+    # What failed, and what ran ----------------------------------------------------------------
+
+    def postpone(self, source: str, patient: str, reason: str, retry_at: str) -> None:
+        """Put a patient on the backlog, counting the attempts."""
+        values = {"source": source, "patient": patient, "reason": reason, "retry_at": retry_at}
+        with self.database.writing() as connection:
+            connection.execute(text(_POSTPONE), values)
+
+    def backlog(self, source: str) -> list[BacklogRow]:
+        """Return the patients that failed, those to retry first at the front."""
+        return self._rows(
+            BacklogRow,
+            "SELECT * FROM backlog WHERE source = :source ORDER BY retry_at, patient",
+            source=source,
+        )
+
+    def begin_run(self, run: str) -> None:
+        """Open a run's row."""
+        with self.database.writing() as connection:
+            connection.execute(
+                text("INSERT INTO run (id, started_at) VALUES (:id, :at)"),
+                {"id": run, "at": timestamp(self._clock.now())},
+            )
+
+    def end_run(self, run: str, exit_code: int, counts: Mapping[str, int]) -> None:
+        """Close a run's row."""
+        with self.database.writing() as connection:
+            connection.execute(
+                text(
+                    "UPDATE run SET ended_at = :at, exit = :exit, counts = :counts WHERE id = :id"
+                ),
+                {
+                    "id": run,
+                    "at": timestamp(self._clock.now()),
+                    "exit": exit_code,
+                    "counts": json.dumps(dict(counts), sort_keys=True),
+                },
+            )
+
+    def runs(self, limit: int = 20) -> list[RunRow]:
+        """Return the latest runs, newest first."""
+        return self._rows(
+            RunRow, "SELECT * FROM run ORDER BY started_at DESC LIMIT :limit", limit=limit
+        )
+
+    def purge(self, source: str, patient: str) -> None:
+        """Forget a patient."""
+        with self.database.writing() as connection:
+            for statement in _PURGE:
+                connection.execute(text(statement), {"source": source, "patient": patient})
+
+    def _rows(self, kind: type[Row], query: str, **values: str | int) -> list[Row]:
+        with self.database.reading() as connection:
+            found = connection.execute(text(query), values)
+            return [msgspec.convert(dict(row._mapping), kind) for row in found]
+
+
+def open_state(url: str, clock: Clock) -> State:
+    """Open the state behind a URL, creating or migrating it."""
+    return State(open_database(url, applied_at=clock.now()), clock)
+
+
+def _store(
+    connection: Connection, rows: Iterable[AssessmentRow], evidence: Iterable[EvidenceRow]
+) -> None:
+    for row in rows:
+        connection.execute(text("DELETE FROM evidence WHERE used_by = :key"), {"key": row.key})
+        connection.execute(text(_STORE_ASSESSMENT), msgspec.structs.asdict(row))
+    for item in evidence:
+        connection.execute(text(_STORE_EVIDENCE), msgspec.structs.asdict(item))
+
+
+def _enqueue(connection: Connection, key: str, fence: int, bundle: str) -> OutboxRow:
+    found = connection.execute(
+        text("SELECT COALESCE(MAX(seq), 0) FROM outbox WHERE key = :key"), {"key": key}
+    )
+    row = OutboxRow(key, int(found.scalar_one()) + 1, fence, bundle, "pending")
+    connection.execute(
+        text(
+            "INSERT INTO outbox (key, seq, fence, bundle, state) "
+            "VALUES (:key, :seq, :fence, :bundle, :state)"
+        ),
+        msgspec.structs.asdict(row),
+    )
+    return row
+
+
+_MARK_DIRTY = """
+INSERT INTO dirty (source, patient, since_run, why) VALUES (:source, :patient, :run, :why)
+ON CONFLICT (source, patient) DO UPDATE SET why = excluded.why
+"""
+_MOVE_WATERMARK = """
+INSERT INTO watermark (source, query_group, value) VALUES (:source, :query_group, :value)
+ON CONFLICT (source, query_group) DO UPDATE SET value = excluded.value
+"""
+_STORE_ASSESSMENT = """
+INSERT INTO assessment
+    (key, source, patient, sink, evidence_hash, content_digest, etag, status, run)
+VALUES
+    (:key, :source, :patient, :sink, :evidence_hash, :content_digest, :etag, :status, :run)
+ON CONFLICT (key) DO UPDATE SET
+    evidence_hash = excluded.evidence_hash, content_digest = excluded.content_digest,
+    etag = excluded.etag, status = excluded.status, run = excluded.run
+"""
+_STORE_EVIDENCE = """
+INSERT INTO evidence (source, ref, version, digest, used_by)
+VALUES (:source, :ref, :version, :digest, :used_by)
+ON CONFLICT (source, ref, used_by) DO UPDATE SET
+    version = excluded.version, digest = excluded.digest
+"""
+_POSTPONE = """
+INSERT INTO backlog (source, patient, attempts, reason, retry_at)
+VALUES (:source, :patient, 1, :reason, :retry_at)
+ON CONFLICT (source, patient) DO UPDATE SET
+    attempts = backlog.attempts + 1, reason = excluded.reason, retry_at = excluded.retry_at
+"""
+_OF_PATIENT = "SELECT key FROM assessment WHERE source = :source AND patient = :patient"
+_PURGE = (
+    f"DELETE FROM evidence WHERE used_by IN ({_OF_PATIENT})",  # noqa: S608
+    f"DELETE FROM outbox WHERE key IN ({_OF_PATIENT})",  # noqa: S608
+    "DELETE FROM assessment WHERE source = :source AND patient = :patient",
+    "DELETE FROM dirty WHERE source = :source AND patient = :patient",
+    "DELETE FROM backlog WHERE source = :source AND patient = :patient",
+)
