@@ -1,0 +1,160 @@
+"""In whose name, under which identity and with which codings we write: given to every builder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.categories import Categories
+from fhir_remission.domain.inputs import Event, Result
+from fhir_remission.fhir.datatypes import (
+    Json,
+    Resource,
+    bare,
+    coding,
+    concept,
+    identifier,
+    reference,
+    resource_type,
+)
+from fhir_remission.fhir.identity import Identity, evidence_hash, resource_id, seal
+
+SOFTWARE = "fhir-remission"
+ChangeKind = Literal[
+    "evidence-changed", "category-changed", "reinstated", "evidence-withdrawn", "anchor-moved"
+]
+
+
+class Authorship(Struct, frozen=True):
+    """What is the same for all resources of one run at one sink."""
+
+    identity: Identity
+    categories: Categories
+    computed_at: str
+    """When it was computed, RFC 3339 with a zone; in no hash and no digest."""
+    software_version: str
+    mapping_version: str
+    signer: str = ""
+    """`Practitioner/p1`: who answers for the result. Empty: it stays preliminary."""
+    references: Literal["local", "logical"] = "local"
+    source_base: str = ""
+    """Base URL of the evidence, for logical references to it."""
+    subject: str = ""
+    """The patient at the sink, where it is another than at the source."""
+
+    @property
+    def name(self) -> str:
+        """Software and version, as notes are signed."""
+        return f"{SOFTWARE} {self.software_version}"
+
+    def evidence_hash(self, assessment: Assessment) -> str:
+        """The evidence hash of an assessment under this run's mapping tables."""
+        return evidence_hash(assessment, mapping_version=self.mapping_version)
+
+    def concept(self, kind: str, name: str, text: str = "") -> Resource:
+        """A meaning of `mappings/categories.tsv` with all its codings."""
+        return concept(
+            [
+                coding(label.system or self.identity.system(kind), label.code, label.display)
+                for label in self.categories.of(kind, name)
+            ],
+            text or self.categories.display(kind, name),
+        )
+
+    def to_evidence(self, target: str) -> Resource:
+        """A Reference to something of the source: literal where it is the same server."""
+        if self.references == "local":
+            return reference(target)
+        address = f"{self.source_base.rstrip('/')}/{bare(target)}"
+        return {
+            "type": resource_type(target),
+            "identifier": identifier("urn:ietf:rfc:3986", address),
+            "display": target,
+        }
+
+    def to_patient(self, assessment: Assessment) -> Resource:
+        """A Reference to the patient, who must exist at the sink."""
+        return reference(self.subject) if self.subject else self.to_evidence(assessment.patient)
+
+
+class Change(Struct, frozen=True):
+    """Why a resource that was written before is written again."""
+
+    kind: ChangeKind
+    before: str = ""
+    """The category that stood there."""
+    after: str = ""
+    successor: str = ""
+    """What replaces it, where the anchor moved."""
+
+    @property
+    def sentence(self) -> str:
+        """The change in words, for a note."""
+        return {
+            "evidence-changed": f"Evidence changed; the category stays {self.after}.",
+            "category-changed": f"Evidence changed; was {self.before}, now {self.after}.",
+            "reinstated": f"The withdrawn evidence is back; now {self.after}.",
+            "evidence-withdrawn": f"The evidence was withdrawn; {self.before} no longer stands.",
+            "anchor-moved": f"The evaluation is now recorded in {self.successor}.",
+        }[self.kind]
+
+
+def tag(by: Authorship) -> Resource:
+    """The tag that says: no person made this."""
+    return coding(by.identity.system("tag"), "algorithmic", "Computed by an algorithm")
+
+
+def identified(resource: Resource, assessment: Assessment, by: Authorship) -> Resource:
+    """The resource with its id and its three identifiers."""
+    identity = by.identity
+    kind: Literal["impression", "observation"] = (
+        "impression" if resource["resourceType"] == "ClinicalImpression" else "observation"
+    )
+    own_id = resource_id(identity, kind, assessment)
+    head: Resource = {
+        "resourceType": resource["resourceType"],
+        "id": own_id,
+        "meta": {"tag": [tag(by)]},
+        "identifier": [
+            identifier(identity.identifier_system("assessment"), own_id),
+            identifier(identity.identifier_system("evidence-hash"), by.evidence_hash(assessment)),
+        ],
+    }
+    return seal({**head, **resource}, namespace=identity.namespace)
+
+
+def evidence_of(assessment: Assessment) -> tuple[Result | Event, ...]:
+    """All evidence of all criteria, by reference, version and code."""
+    cited = {item for result in assessment.criteria_results for item in result.evidence}
+    return tuple(sorted(cited, key=_by_source))
+
+
+def versions_of(assessment: Assessment) -> tuple[tuple[str, str], ...]:
+    """Reference without version, and version, of every resource that was used, each once."""
+    found = {(bare(item.source.ref), item.source.version) for item in evidence_of(assessment)}
+    return tuple(sorted(found))
+
+
+def references_to(assessment: Assessment, by: Authorship, *types: str) -> list[Json]:
+    """References, without versions, to the evidence of these resource types."""
+    found = sorted({ref for ref, _ in versions_of(assessment)})
+    return [by.to_evidence(ref) for ref in found if resource_type(ref) in types]
+
+
+def without_empty(resource: Resource) -> Resource:
+    """FHIR has no empty values: leave out what is empty."""
+    return {name: value for name, value in resource.items() if value not in ("", [], {}, None)}
+
+
+def written_on(assessment: Assessment) -> str:
+    """When the answer was true: on the day that completed the proof, never before the anchor."""
+    anchor, proved = assessment.anchor.effective, assessment.response_date
+    later = proved is not None and proved.isoformat() > anchor[:10]
+    return proved.isoformat() if proved and later else anchor
+
+
+def _by_source(item: Result | Event) -> tuple[str, str, str, str]:
+    meaning = item.analyte if isinstance(item, Result) else item.kind
+    return (item.source.ref, item.source.version, item.source.code, meaning)

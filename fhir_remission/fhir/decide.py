@@ -1,0 +1,184 @@
+"""What to do about one resource of ours, decided from content alone: nothing is sent from here.
+
+A resource is ours while its content digest matches, whatever its version: servers reindex and are
+restored, and states get lost. Whatever else stands there was written by a person and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.fhir.authorship import Authorship, Change
+from fhir_remission.fhir.datatypes import Json, Resource, bare, objects, text_of
+from fhir_remission.fhir.identity import (
+    content_digest,
+    identifier_value,
+    is_ours,
+    is_unedited,
+    resource_id,
+)
+
+ActionKind = Literal["none", "create", "update", "park", "retract"]
+
+
+class Known(Struct, frozen=True):
+    """What our state remembers of one resource; a cache, so it may be missing or old."""
+
+    evidence_hash: str
+    content_digest: str = ""
+    """Digest of the content as it was read back, where the server rewrites what it is given."""
+    status: str = ""
+
+
+class Action(Struct, frozen=True):
+    """What to do about one resource, and why."""
+
+    kind: ActionKind
+    reason: str = ""
+    change: Change | None = None
+    if_match: str = ""
+    before: str = ""
+    """Status that stands on the server: a final Observation becomes amended or corrected."""
+
+
+class Replacement(Struct, frozen=True):
+    """The same evaluation under a new key: the old resource ends, the new one points back at it."""
+
+    old: Resource
+    new: Assessment
+
+
+def decide(
+    assessment: Assessment,
+    by: Authorship,
+    existing: Resource | None,
+    known: Known | None = None,
+    *,
+    deleted: bool = False,
+) -> Action:
+    """Decide about the resource of one assessment as it was just read from the server."""
+    if assessment.anchor.kind == "none":
+        return Action("none", "nothing to hang it on")
+    if existing is None:
+        return Action("park", "deleted by somebody") if deleted else Action("create", "new")
+    doubt = _doubt(existing, by, known)
+    if doubt:
+        return Action("park", doubt)
+    change = _change(assessment, by, existing)
+    if change is None:
+        return Action("none", "same evidence")
+    return Action(
+        "update",
+        change.kind,
+        change,
+        if_match=version_of(existing),
+        before=text_of(existing.get("status")),
+    )
+
+
+def decide_withdrawal(
+    existing: Resource, by: Authorship, known: Known | None = None, *, successor: str = ""
+) -> Action:
+    """Decide about a resource of ours whose anchor is gone, or has moved to `successor`."""
+    if not is_ours(by.identity, existing):
+        return Action("none", "not ours")
+    if text_of(existing.get("status")) == "entered-in-error":
+        return Action("none", "already withdrawn")
+    doubt = _doubt(existing, by, known)
+    if doubt:
+        return Action("park", doubt)
+    kind: Literal["anchor-moved", "evidence-withdrawn"] = (
+        "anchor-moved" if successor else "evidence-withdrawn"
+    )
+    change = Change(kind, before=category_of(existing, by), successor=successor)
+    return Action("retract", kind, change, version_of(existing), text_of(existing.get("status")))
+
+
+def settle(actions: Mapping[str, Action]) -> Mapping[str, Action]:
+    """Keep the resources of one assessment together: if one is parked, none is written."""
+    parked = next((action for action in actions.values() if action.kind == "park"), None)
+    if parked is None:
+        return actions
+    return {
+        name: action if action.kind in ("park", "none") else Action("park", parked.reason)
+        for name, action in actions.items()
+    }
+
+
+def withdrawn(
+    existing: Iterable[Resource], assessments: Sequence[Assessment], by: Authorship
+) -> list[Resource]:
+    """Ours in force whose key belongs to no assessment any more; give it *all* assessments."""
+    held = {
+        resource_id(by.identity, kind, assessment)
+        for assessment in assessments
+        for kind in ("impression", "observation")
+    }
+    system = by.identity.identifier_system("assessment")
+    return [
+        resource
+        for resource in existing
+        if text_of(resource.get("status")) != "entered-in-error"
+        and (own := identifier_value(resource, system))
+        and own not in held
+    ]
+
+
+def replacement_for(old: Resource, created: Iterable[Assessment]) -> Assessment | None:
+    """The new assessment that shares evidence with the old resource: it was re-keyed to that."""
+    cited = evidence_cited(old)
+    for assessment in created:
+        if cited & {bare(ref) for ref in assessment.anchor.observations}:
+            return assessment
+    return None
+
+
+def evidence_cited(resource: Resource) -> set[str]:
+    """References to the evidence of a resource of ours."""
+    held: list[Json] = [
+        resource.get("derivedFrom"),
+        *(item.get("item") for item in objects(resource.get("investigation"))),
+    ]
+    return {bare(text_of(r.get("reference"))) for refs in held for r in objects(refs)} - {""}
+
+
+def version_of(resource: Resource) -> str:
+    """The version on the server, for If-Match; empty where the server keeps none."""
+    meta = resource.get("meta")
+    return text_of(meta.get("versionId")) if isinstance(meta, dict) else ""
+
+
+def category_of(resource: Resource, by: Authorship) -> str:
+    """The category that stands in a resource of ours, or empty."""
+    found = next(objects(resource.get("finding")), {})
+    held = found.get("itemCodeableConcept") or resource.get("valueCodeableConcept")
+    codings = objects(held.get("coding")) if isinstance(held, dict) else ()
+    system = by.identity.system("category")
+    return next((text_of(c.get("code")) for c in codings if c.get("system") == system), "")
+
+
+def _doubt(existing: Resource, by: Authorship, known: Known | None) -> str:
+    """Why the resource must not be touched, or empty."""
+    namespace = by.identity.namespace
+    if not identifier_value(existing, by.identity.identifier_system("assessment")):
+        return "our identifier was taken away"
+    if is_unedited(existing, namespace=namespace):
+        return ""
+    digest = content_digest(existing, namespace=namespace)
+    if known is not None and known.content_digest == digest:
+        return ""
+    return "edited by somebody"
+
+
+def _change(assessment: Assessment, by: Authorship, existing: Resource) -> Change | None:
+    before, after = category_of(existing, by), assessment.category
+    if text_of(existing.get("status")) == "entered-in-error":
+        return Change("reinstated", before, after)
+    system = by.identity.identifier_system("evidence-hash")
+    if identifier_value(existing, system) == by.evidence_hash(assessment):
+        return None
+    return Change("evidence-changed" if before == after else "category-changed", before, after)

@@ -1,0 +1,26 @@
+"""This software as a Device: written once per sink and version, before the first patient."""
+
+from __future__ import annotations
+
+from fhir_remission.fhir.authorship import SOFTWARE, Authorship, tag
+from fhir_remission.fhir.datatypes import Resource, concept, identifier
+from fhir_remission.fhir.identity import device_id, key_check
+
+
+def build_device(by: Authorship) -> Resource:
+    """The Device; it carries the check value of the key, so that a lost key is noticed."""
+    identity = by.identity
+    own_id = device_id(identity, SOFTWARE, by.software_version)
+    return {
+        "resourceType": "Device",
+        "id": own_id,
+        "meta": {"tag": [tag(by)]},
+        "identifier": [
+            identifier(identity.identifier_system("assessment"), own_id),
+            identifier(identity.identifier_system("key-check"), key_check(identity.key)),
+        ],
+        "status": "active",
+        "deviceName": [{"name": SOFTWARE, "type": "manufacturer-name"}],
+        "version": [{"value": by.software_version}],
+        "type": concept([], "Software: remission assessment"),
+    }

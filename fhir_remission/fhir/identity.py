@@ -1,0 +1,218 @@
+"""Who is who on a server: ids that never change, and what proves that a resource is still ours.
+
+An id is opaque and keyed: an unkeyed hash of a patient number could be undone by trying them all,
+and ids end up in access logs. The evidence hash says *whether* something must be written, the
+content digest says whether *somebody else* wrote meanwhile; neither knows the clock.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment, CriterionResult
+from fhir_remission.domain.inputs import Event, Result
+from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.fhir.datatypes import (
+    DATE_TIME,
+    RELATIVE_REFERENCE,
+    Json,
+    Resource,
+    objects,
+    text_of,
+)
+
+Kind = Literal["impression", "observation", "provenance", "device"]
+
+_CHECK_LABEL = b"fhir-remission key check v1"
+_LOG_LABEL = b"fhir-remission log hash v1"
+# Not decided on, or words for what was decided: neither makes a resource out of date.
+_NOT_HASHED = ("current", "clock", "skipped", "draws", "summary", "next_better")
+# What servers own or add by themselves: a change there is nobody's edit.
+_SERVER_OWNED = ("id", "meta", "text", "implicitRules", "language")
+# When it was computed, as against what was computed.
+_COMPUTED_AT = {"ClinicalImpression": "date", "Observation": "issued", "Provenance": "recorded"}
+
+
+class Identity(Struct, frozen=True):
+    """What all ids of one site are made of; the key is secret and never printed."""
+
+    site_id: str
+    key: bytes
+    namespace: str = NAMESPACE
+
+    def __repr__(self) -> str:
+        return f"Identity(site_id={self.site_id!r}, namespace={self.namespace!r})"
+
+    def system(self, name: str) -> str:
+        """The URI of one of our CodeSystems."""
+        return f"{self.namespace}/CodeSystem/{name}"
+
+    def identifier_system(
+        self, name: Literal["assessment", "evidence-hash", "content-digest", "key-check"]
+    ) -> str:
+        """The URI of one of our identifier systems."""
+        return f"{self.namespace}/id/{name}"
+
+
+def assessment_key(identity: Identity, kind: Kind, assessment: Assessment) -> str:
+    """What makes it the same assessment: no date, no criteria version, no clock, no host."""
+    patient_id = assessment.patient.rpartition("/")[2]
+    return _key(identity, kind, patient_id, assessment.criteria_id, assessment.anchor.key)
+
+
+def resource_id(identity: Identity, kind: Kind, assessment: Assessment) -> str:
+    """The id, and the assessment identifier, of our ClinicalImpression or Observation."""
+    return _opaque(identity, assessment_key(identity, kind, assessment))
+
+
+def provenance_id(identity: Identity, target: str, evidence: str, activity: str) -> str:
+    """The id of a Provenance: it has no identifier, so a retry is known by its id alone."""
+    return _opaque(identity, _key(identity, "provenance", target, evidence, activity))
+
+
+def device_id(identity: Identity, name: str, version: str) -> str:
+    """The id of the Device that stands for one version of this software."""
+    return _opaque(identity, _key(identity, "device", name, version))
+
+
+def key_check(key: bytes) -> str:
+    """A value that tells two keys apart and gives neither away."""
+    return _base32(hmac.digest(key, _CHECK_LABEL, "sha256"))[:16]
+
+
+def log_key(key: bytes) -> bytes:
+    """The other key, for hashes in logs: a log must not lead to a resource."""
+    return hmac.digest(key, _LOG_LABEL, "sha256")
+
+
+def evidence_hash(assessment: Assessment, *, mapping_version: str) -> str:
+    """Hash all that was decided and what it was decided on; the same hash needs no request.
+
+    The answer itself is inside: a corrected rule with unchanged evidence must reach the server.
+    """
+    decided = msgspec.to_builtins(assessment, str_keys=True)
+    for name in _NOT_HASHED:
+        del decided[name]
+    decided["criteria_results"] = [_criterion(result) for result in assessment.criteria_results]
+    decided["policies"] = sorted([name, value] for name, value in assessment.policies)
+    decided["mapping_version"] = mapping_version
+    return hashlib.sha256(msgspec.json.encode(decided, order="deterministic")).hexdigest()
+
+
+def content_digest(resource: Resource, *, namespace: str = NAMESPACE) -> str:
+    """Hash what the resource says, the same before it was sent and after it was read back.
+
+    Left out is what servers add or rewrite: version, narrative, order of lists, displays of codes,
+    base and version of references, spelling of times and decimals.
+    """
+    dropped = {*_SERVER_OWNED, _COMPUTED_AT.get(text_of(resource.get("resourceType")), "")}
+    own = {name: value for name, value in resource.items() if name not in dropped}
+    own["identifier"] = _without_digest(own.get("identifier"), f"{namespace}/id/content-digest")
+    return hashlib.sha256(_canonical(own).encode()).hexdigest()
+
+
+def seal(resource: Resource, *, namespace: str = NAMESPACE) -> Resource:
+    """The resource with its own content digest as its last identifier."""
+    system = f"{namespace}/id/content-digest"
+    kept = _without_digest(resource.get("identifier"), system)
+    digest = content_digest(resource, namespace=namespace)
+    return {**resource, "identifier": [*kept, {"system": system, "value": digest}]}
+
+
+def is_unedited(resource: Resource, *, namespace: str = NAMESPACE) -> bool:
+    """Whether the resource still says what we wrote, whatever its version."""
+    digest = identifier_value(resource, f"{namespace}/id/content-digest")
+    return digest != "" and digest == content_digest(resource, namespace=namespace)
+
+
+def is_ours(identity: Identity, resource: Resource) -> bool:
+    """Whether the resource carries our assessment identifier or our tag."""
+    if identifier_value(resource, identity.identifier_system("assessment")):
+        return True
+    meta = resource.get("meta")
+    tags = objects(meta.get("tag")) if isinstance(meta, dict) else ()
+    return any(tag.get("system") == identity.system("tag") for tag in tags)
+
+
+def identifier_value(resource: Resource, system: str) -> str:
+    """The value of the resource's identifier of that system, or empty."""
+    held = resource.get("identifier")
+    listed: Json = held if isinstance(held, list) else [held]
+    return next((text_of(i.get("value")) for i in objects(listed) if i.get("system") == system), "")
+
+
+def _criterion(result: CriterionResult) -> Json:
+    evidence: list[Json] = [*sorted(_evidence(item) for item in result.evidence)]
+    return {
+        "criterion": result.criterion,
+        "verdict": result.verdict.value,
+        "evidence": evidence,
+    }
+
+
+def _evidence(item: Result | Event) -> str:
+    """One input as canonical JSON; the same instant or amount spelled otherwise is the same."""
+    return msgspec.json.encode(item, order="deterministic").decode()
+
+
+def _without_digest(identifiers: Json, system: str) -> list[Json]:
+    return [item for item in objects(identifiers) if item.get("system") != system]
+
+
+def _canonical(value: Json) -> str:
+    """JSON text that does not change when a server spells the same content otherwise."""
+    if isinstance(value, dict):
+        kept = {name: _canonical(item) for name, item in _same_meaning(value).items()}
+        return "{" + ",".join(f"{n}:{text}" for n, text in sorted(kept.items()) if text) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted(_canonical(item) for item in value)) + "]" if value else ""
+    if isinstance(value, str):
+        return json.dumps(_instant(value))
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return str(Decimal(str(value)).normalize())
+
+
+def _same_meaning(value: Resource) -> Resource:
+    """Drop what servers add to a Reference or a Coding, and the base and version of a reference."""
+    literal = value.get("reference")
+    if isinstance(literal, str):
+        found = RELATIVE_REFERENCE.fullmatch(literal)
+        shared = {n: item for n, item in value.items() if n not in ("display", "type")}
+        return {**shared, "reference": f"{found['type']}/{found['id']}" if found else literal}
+    if "system" in value and "code" in value:
+        return {n: item for n, item in value.items() if n not in ("display", "userSelected")}
+    return value
+
+
+def _instant(text: str) -> str:
+    """The text, or the same instant in UTC where it is a full dateTime."""
+    if "T" not in text or not DATE_TIME.fullmatch(text) or ":60" in text:
+        return text
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):  # the year 0000, and the first and last hours of time
+        return text
+
+
+def _key(identity: Identity, kind: Kind, *parts: str) -> str:
+    """Join the parts; a separator inside a part is escaped, so no two keys can run together."""
+    texts = ("v1", kind, identity.site_id, *parts)
+    return "|".join(text.replace("%", "%25").replace("|", "%7C") for text in texts)
+
+
+def _opaque(identity: Identity, key: str) -> str:
+    return _base32(hmac.digest(identity.key, key.encode(), "sha256"))[:32]
+
+
+def _base32(digest: bytes) -> str:
+    return base64.b32encode(digest).decode().lower().rstrip("=")

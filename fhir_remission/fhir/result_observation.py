@@ -1,0 +1,80 @@
+"""An assessment as an Observation: the category as its value; state, MRD, confidence beside it."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.inputs import Event
+from fhir_remission.fhir.authorship import (
+    Authorship,
+    Change,
+    evidence_of,
+    identified,
+    references_to,
+    without_empty,
+    written_on,
+)
+from fhir_remission.fhir.datatypes import (
+    Json,
+    Resource,
+    bare,
+    coding,
+    concept,
+    fhir_time,
+    reference,
+)
+from fhir_remission.fhir.explanation import notes
+from fhir_remission.fhir.impression import category_concept, mrd_concept
+
+_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
+def build_observation(
+    assessment: Assessment, by: Authorship, *, change: Change | None = None, before: str = ""
+) -> Resource:
+    """The Observation of one assessment; `before` is the status that stands on the server."""
+    resource: Resource = {
+        "resourceType": "Observation",
+        "status": status(by, change, before),
+        "category": [concept([coding(_CATEGORY, "exam", "Exam")], "Exam")],
+        "code": by.concept("question", "category", "AML response category"),
+        "subject": by.to_patient(assessment),
+        "focus": _focus(assessment, by),
+        "effectiveDateTime": fhir_time(written_on(assessment)),
+        "issued": by.computed_at,
+        "performer": [reference(by.signer)] if by.signer else None,
+        "valueCodeableConcept": category_concept(assessment, by),
+        "note": notes(assessment, by, change),
+        "method": by.concept("criteria", assessment.criteria_id, _criteria(assessment)),
+        "derivedFrom": references_to(assessment, by, "Observation"),
+        "component": [
+            _component("state", by.concept("state", assessment.state), by),
+            _component("mrd", mrd_concept(assessment, by), by),
+            _component("confidence", by.concept("confidence", assessment.confidence), by),
+        ],
+    }
+    return identified(without_empty(resource), assessment, by)
+
+
+def status(by: Authorship, change: Change | None, before: str) -> str:
+    """Preliminary until signed; what had been final becomes amended, or corrected."""
+    if before in ("final", "amended", "corrected") and change:
+        return "corrected" if change.kind == "category-changed" else "amended"
+    return "final" if by.signer else "preliminary"
+
+
+def _component(question: str, answer: Resource, by: Authorship) -> Json:
+    return {"code": by.concept("question", question), "valueCodeableConcept": answer}
+
+
+def _criteria(assessment: Assessment) -> str:
+    return f"{assessment.criteria_id} {assessment.criteria_version}".strip()
+
+
+def _focus(assessment: Assessment, by: Authorship) -> list[Json]:
+    """The AML Condition, so that a reader of the problem finds its response."""
+    found = {
+        bare(item.source.ref)
+        for item in evidence_of(assessment)
+        if isinstance(item, Event) and item.kind == "aml-diagnosis"
+    }
+    return [by.to_evidence(ref) for ref in sorted(found) if ref.startswith("Condition/")]

@@ -1,0 +1,214 @@
+"""One transaction per patient: what is sent, and what the server really did with it.
+
+Order in a Bundle: Observation, ClinicalImpression, Provenance, so that a server that checks
+references meets every target before what points at it.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Literal
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE, Json, Resource, objects, text_of
+from fhir_remission.fhir.identity import identifier_value
+from fhir_remission.fhir.outcome import Issue, is_failure, read_issues
+
+Mode = Literal["put", "conditional-update", "conditional-create"]
+
+_ORDER = ("Device", "Observation", "ClinicalImpression", "Provenance")
+_VERSION = re.compile(r'(?:W/)?"(?P<version>[^"]*)"')
+
+
+class Write(Struct, frozen=True):
+    """One resource to be written; `if_match` is the version it replaces, empty for a new one."""
+
+    resource: Resource
+    if_match: str = ""
+    server_id: str = ""
+    """Its id at a server that gives ids itself, once known."""
+
+
+class EntryReceipt(Struct, frozen=True):
+    """What the server answered about one entry."""
+
+    reference: str
+    version: str
+    status: int
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether this entry was carried out."""
+        return 200 <= self.status < 300 and not is_failure(self.issues)
+
+
+class Receipt(Struct, frozen=True):
+    """What became of one transaction; anything in `problems` means: do not trust it."""
+
+    entries: tuple[EntryReceipt, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether every entry was carried out and accounted for."""
+        return not self.problems and all(entry.done for entry in self.entries)
+
+
+def build_transaction(
+    writes: Iterable[Write], *, mode: Mode = "put", namespace: str = NAMESPACE
+) -> Resource:
+    """The transaction Bundle of these writes."""
+    ordered = sorted(writes, key=lambda w: _ORDER.index(text_of(w.resource.get("resourceType"))))
+    entries: list[Json] = [_entry(write, mode, namespace) for write in ordered]
+    if mode == "put":
+        return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    names = {_name(write.resource): _target(write) for write in ordered}
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": _redirected(entries, names),
+    }
+
+
+def build_transaction_for_all(patients: Iterable[Sequence[Write]], device: Resource) -> Resource:
+    """One transaction Bundle for all patients, ready to post: what `--output bundle` prints."""
+    entries: list[Json] = [_entry(Write(device), "put", "")]
+    for writes in patients:
+        entries += _entries(build_transaction(writes))
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def read_receipt(sent: Resource, answer: Json) -> Receipt:
+    """Read every entry of the answer: the outer 200 proves nothing."""
+    if not isinstance(answer, dict) or answer.get("resourceType") != "Bundle":
+        issues = tuple(issue.loggable for issue in read_issues(answer))
+        return Receipt((), issues or ("the answer to a transaction is not a Bundle",))
+    requests = [item for item in _entries(sent) if isinstance(item, dict)]
+    answers = list(objects(answer.get("entry")))
+    if len(requests) != len(answers):
+        problem = f"{len(requests)} entries sent, {len(answers)} answered"
+        return Receipt(tuple(_receipt({}, item) for item in answers), (problem,))
+    pairs = list(zip(requests, answers, strict=True))
+    receipts = tuple(_receipt(asked, answered) for asked, answered in pairs)
+    problems = [
+        text
+        for (asked, _), receipt in zip(pairs, receipts, strict=True)
+        if (text := _problem(asked, receipt))
+    ]
+    return Receipt(receipts, tuple(problems))
+
+
+def version_of_etag(etag: str) -> str:
+    """`3` of `W/"3"`; empty where there is none."""
+    found = _VERSION.fullmatch(etag.strip())
+    return found["version"] if found else ""
+
+
+def etag_of(version: str) -> str:
+    """`W/"3"` of `3`: what If-Match wants."""
+    return f'W/"{version}"'
+
+
+def search_for(resource: Resource, namespace: str = NAMESPACE) -> str:
+    """The search that finds this very resource: by identifier, or by tag where it has none."""
+    system = f"{namespace}/id/assessment"
+    name = "_tag" if resource["resourceType"] == "Provenance" else "identifier"
+    value = identifier_value(resource, system) or text_of(resource.get("id"))
+    return f"{name}={quote(f'{system}|{value}', safe=':/')}"
+
+
+def _entry(write: Write, mode: Mode, namespace: str) -> Json:
+    resource, kind = write.resource, text_of(write.resource.get("resourceType"))
+    if mode == "put":
+        request: Resource = {"method": "PUT", "url": _name(resource)}
+        return {"resource": resource, "request": _guarded(request, write)}
+    search = search_for(resource, namespace)
+    known = write.server_id
+    without_id = {name: item for name, item in resource.items() if name != "id"}
+    if known:
+        request = {"method": "PUT", "url": f"{kind}/{known}"}
+        return {"resource": {**resource, "id": known}, "request": _guarded(request, write)}
+    if mode == "conditional-update" and kind != "Provenance":
+        request = _guarded({"method": "PUT", "url": f"{kind}?{search}"}, write)
+    else:
+        request = {"method": "POST", "url": kind, "ifNoneExist": search}
+    return {"fullUrl": _urn(resource), "resource": without_id, "request": request}
+
+
+def _guarded(request: Resource, write: Write) -> Resource:
+    return {**request, "ifMatch": etag_of(write.if_match)} if write.if_match else request
+
+
+def _name(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _urn(resource: Resource) -> str:
+    """The same resource has the same urn in every attempt."""
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, _name(resource))}"
+
+
+def _target(write: Write) -> str:
+    kind = text_of(write.resource.get("resourceType"))
+    return f"{kind}/{write.server_id}" if write.server_id else _urn(write.resource)
+
+
+def _redirected(value: Json, names: dict[str, str]) -> Json:
+    """Point references among our own entries at the ids that the server will give."""
+    if isinstance(value, list):
+        return [_redirected(item, names) for item in value]
+    if not isinstance(value, dict):
+        return value
+    changed = {name: _redirected(item, names) for name, item in value.items()}
+    literal = value.get("reference")
+    if isinstance(literal, str) and literal in names:
+        changed["reference"] = names[literal]
+    return changed
+
+
+def _entries(bundle: Resource) -> list[Json]:
+    held = bundle.get("entry")
+    return held if isinstance(held, list) else []
+
+
+def _receipt(asked: Resource, answered: Resource) -> EntryReceipt:
+    held = answered.get("response")
+    response = held if isinstance(held, dict) else {}
+    found = RELATIVE_REFERENCE.fullmatch(text_of(response.get("location")))
+    etag = version_of_etag(text_of(response.get("etag")))
+    return EntryReceipt(
+        reference=f"{found['type']}/{found['id']}" if found else _asked_for(asked),
+        version=etag or (found["version"] or "" if found else ""),
+        status=_status(text_of(response.get("status"))),
+        issues=read_issues(response.get("outcome")) + read_issues(answered.get("resource")),
+    )
+
+
+def _status(text: str) -> int:
+    head = text.strip()[:3]
+    return int(head) if len(head) == 3 and head.isascii() and head.isdigit() else 0
+
+
+def _asked_for(asked: Resource) -> str:
+    """Where a server names no location, the id that we gave is the location."""
+    request = asked.get("request")
+    url = text_of(request.get("url")) if isinstance(request, dict) else ""
+    return url if RELATIVE_REFERENCE.fullmatch(url) else ""
+
+
+def _problem(asked: Resource, receipt: EntryReceipt) -> str:
+    named = _asked_for(asked)
+    if not receipt.done:
+        codes = "; ".join(issue.loggable for issue in receipt.issues)
+        return (
+            f"{named or receipt.reference or 'an entry'}: status {receipt.status} {codes}".strip()
+        )
+    if named and receipt.reference != named:
+        return f"{named} was written as {receipt.reference}"
+    return "" if receipt.reference else "an entry was written and no location given"
