@@ -64,9 +64,8 @@ def get_logger(**context: str) -> BoundLogger:
         ],
         wrapper_class=BoundLogger,
         cache_logger_on_first_use=False,
-        **context,
     )
-    return logger
+    return logger.bind(**context)
 
 
 def configure_logs(

@@ -1,0 +1,123 @@
+"""Credentials that go to the configured origins and to no other.
+
+They are attached to each request by its own address, never to a session: a session header
+follows every absolute `next` link, wherever it leads.
+"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
+from fhir_remission.effects.origin import Base, Origin, origin_of
+from fhir_remission.errors import SettingsError
+from fhir_remission.settings import Auth
+
+
+class Headers(Protocol):
+    """Where the headers that prove who we are come from."""
+
+    def current(self) -> Mapping[str, str]:
+        """Return them, getting a token when there is none or it is about to end."""
+
+    def renew(self) -> bool:
+        """Get a new token after a 401; False when there is nothing to get."""
+
+
+class Fixed:
+    """Headers that never change: basic, a static header, or none."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def current(self) -> Mapping[str, str]:
+        """Return them."""
+        return self._headers
+
+    def renew(self) -> bool:
+        """Say that there is nothing to get."""
+        return False
+
+
+class Credentials(AuthBase):
+    """Attaches headers to requests whose origin is allowed, and to no others."""
+
+    def __init__(self, headers: Headers, allowed: frozenset[Origin]) -> None:
+        self._headers, self._allowed = headers, allowed
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Attach the headers if the request goes where they belong."""
+        if origin_of(request.url or "") in self._allowed:
+            request.headers.update(self._headers.current())
+        return request
+
+    def renew(self) -> bool:
+        """Get a new token after a 401; False when there is nothing to get."""
+        return self._headers.renew()
+
+
+def fixed_headers(auth: Auth, base: Base, *, allow_insecure: bool) -> Fixed:
+    """Build the headers of the modes that need no token."""
+    if auth.mode == "none":
+        if not base.origin.is_loopback and not allow_insecure:
+            raise SettingsError(
+                f"no login is configured for {base.origin}: set auth.mode, or allow_insecure = true"
+            )
+        return Fixed({})
+    if auth.mode == "mtls":
+        if auth.cert_file is None:
+            raise SettingsError("auth.mode = mtls needs auth.cert_file")
+        return Fixed({})
+    if auth.mode == "basic":
+        pair = f"{needed(auth.client_id, 'auth.client_id')}:{secret_of(auth)}"
+        return Fixed({"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()})
+    return Fixed({auth.header: secret_of(auth)})
+
+
+def secret_of(auth: Auth) -> str:
+    """Return the secret from the environment, a file or a command."""
+    text = auth.secret.get_secret_value() or _from_file(auth.key_file) or _from_command(auth)
+    if not text:
+        raise SettingsError(
+            f"auth.mode = {auth.mode} needs a secret: set ...__AUTH__SECRET, "
+            "...__AUTH__SECRET_FILE, auth.key_file or auth.key_command"
+        )
+    return text
+
+
+def needed(value: str, key: str) -> str:
+    """Return the value, or say which key is missing."""
+    if not value:
+        raise SettingsError(f"{key} is not set")
+    return value
+
+
+def _from_file(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"auth.key_file: cannot read {path} as text") from None
+
+
+def _from_command(auth: Auth) -> str:
+    if not auth.key_command:
+        return ""
+    try:
+        # An argument list from the settings, no shell.
+        done = subprocess.run(  # noqa: S603
+            auth.key_command, capture_output=True, check=True, timeout=30, text=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
+        # Its output may hold the secret, so only the kind of failure is told.
+        raise SettingsError(
+            f"auth.key_command failed ({type(error).__name__}); run it by hand"
+        ) from None
+    return done.stdout.strip()

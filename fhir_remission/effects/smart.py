@@ -1,0 +1,248 @@
+"""SMART Backend Services and OAuth2 client credentials: one token, renewed by one caller at a time.
+
+https://hl7.org/fhir/smart-app-launch/backend-services.html
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from urllib.parse import quote, urlencode
+
+import jwt
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.effects.clock import Clock
+from fhir_remission.effects.keys import SigningKey
+from fhir_remission.effects.origin import Base, origin_of
+from fhir_remission.effects.transport import Answer, Exchange, NoAnswer, Request
+from fhir_remission.errors import LoginRefused, SettingsError, Unreachable
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# The limit is five minutes after `exp`; servers whose clock is ahead count from theirs.
+LIFETIME = timedelta(minutes=4)
+# A server whose clock is behind by milliseconds refuses an `iat` in its future.
+BACKDATED = timedelta(seconds=5)
+ATTEMPTS = 3
+MAX_TOKEN_SECONDS = 24 * 3600.0
+
+
+class Discovery(Struct, frozen=True):
+    """What of `.well-known/smart-configuration` we use."""
+
+    token_endpoint: str = ""
+    capabilities: tuple[str, ...] = ()
+
+    @property
+    def has_v2_scopes(self) -> bool:
+        """Say whether scopes are written as `.rs`, not as `.read`."""
+        return "permission-v2" in self.capabilities and "permission-v1" not in self.capabilities
+
+
+class _Token(Struct, frozen=True):
+    access_token: str
+    expires_in: float | str | None = None
+    scope: str | None = None
+
+
+class _Refusal(Struct, frozen=True):
+    error: str = ""
+
+
+def discover(base: Base, exchange: Exchange) -> Discovery:
+    """Read the server's SMART configuration; empty when it has none."""
+    request = Request("GET", f"{base.url}/.well-known/smart-configuration", "SMART configuration")
+    answer = exchange.send(request)
+    if isinstance(answer, NoAnswer) or answer.status != 200:
+        return Discovery()
+    try:
+        return msgspec.json.decode(answer.body, type=Discovery)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Discovery()
+
+
+def token_url(configured: str, base: Base, found: Discovery) -> str:
+    """Choose the token endpoint: the configured one, else a discovered one on the same origin."""
+    url = configured or found.token_endpoint
+    try:
+        origin = origin_of(url)
+    except ValueError:
+        raise SettingsError(
+            f"{base.origin} does not say where tokens come from: set auth.token_url"
+        ) from None
+    if origin.scheme != "https" and not origin.is_loopback:
+        raise SettingsError(f"the token endpoint at {origin} is not https: set auth.token_url")
+    if not configured and origin != base.origin:
+        raise SettingsError(
+            f"{base.origin} sends us to {origin} for tokens: confirm it by setting auth.token_url"
+        )
+    return url
+
+
+def wanted_scopes(read: Iterable[str], write: Iterable[str], *, v2: bool) -> tuple[str, ...]:
+    """Derive the least scopes that let us read and write these resource types."""
+    reading = "rs" if v2 else "read"
+    writing = "cud" if v2 else "write"
+    scopes = [f"system/{kind}.{reading}" for kind in sorted(set(read))]
+    return (*scopes, *(f"system/{kind}.{writing}" for kind in sorted(set(write))))
+
+
+def missing_scopes(wanted: Iterable[str], granted: str) -> tuple[str, ...]:
+    """Return the scopes that no granted one covers; v1 and v2 spellings count alike."""
+    have = [_scope(word) for word in granted.split() if "/" in word]
+    return tuple(
+        scope
+        for scope in wanted
+        if not any(
+            kind in {_scope(scope)[0], "*"} and _scope(scope)[1] <= rights for kind, rights in have
+        )
+    )
+
+
+def _scope(word: str) -> tuple[str, frozenset[str]]:
+    kind, _, rights = word.partition("/")[2].partition("?")[0].rpartition(".")
+    return kind, frozenset({"read": "rs", "write": "cud", "*": "cruds"}.get(rights, rights))
+
+
+class TokenHeaders:
+    """A bearer token, renewed before it ends and once when the server refuses it."""
+
+    def __init__(
+        self,
+        url: str,
+        exchange: Exchange,
+        form: Callable[[], Mapping[str, str]],
+        *,
+        clock: Clock,
+        wanted: tuple[str, ...],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._url, self._exchange, self._form, self._clock = url, exchange, form, clock
+        self._wanted, self._headers = wanted, headers or {}
+        self._lock = threading.Lock()
+        self._token = ""
+        self._got_at = self._renew_at = float("-inf")
+        self.granted = ""
+
+    def current(self) -> Mapping[str, str]:
+        """Return the header, getting a token when there is none or it is about to end."""
+        with self._lock:
+            if self._clock.monotonic() >= self._renew_at:
+                self._get()
+            return {"Authorization": f"Bearer {self._token}"}
+
+    def renew(self) -> bool:
+        """Get a new token, unless another chain has just done so."""
+        with self._lock:
+            if self._clock.monotonic() - self._got_at > 2.0:
+                self._get()
+            return True
+
+    def _get(self) -> None:
+        succeeded_before = bool(self._token)
+        for attempt in range(1, ATTEMPTS + 1):
+            # Each attempt carries a new assertion: a replayed `jti` is refused.
+            outcome = self._exchange.send(self._request())
+            if isinstance(outcome, Answer) and outcome.status == 200:
+                return self._keep(outcome)
+            # Epic answers a bare 400 now and then to a renewal that works a second later.
+            passing = isinstance(outcome, NoAnswer) or outcome.status in {429, 500, 502, 503, 504}
+            if attempt == ATTEMPTS or not (passing or succeeded_before):
+                raise self._refusal(outcome)
+            self._clock.sleep(float(attempt))
+        return None
+
+    def _request(self) -> Request:
+        body = urlencode(self._form()).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        return Request("POST", self._url, "token", headers={**kind, **self._headers}, body=body)
+
+    def _keep(self, answer: Answer) -> None:
+        try:
+            read = msgspec.json.decode(answer.body, type=_Token)
+            lasts = min(float(read.expires_in or 300), MAX_TOKEN_SECONDS)
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError):
+            raise LoginRefused(f"{self._host}: the token answer is not what OAuth2 says") from None
+        self.granted = read.scope if read.scope is not None else " ".join(self._wanted)
+        missing = missing_scopes(self._wanted, self.granted)
+        if missing:
+            raise LoginRefused(
+                f"{self._host}: the token lacks {' '.join(missing)}: have them granted"
+            )
+        self._token, self._got_at = read.access_token, self._clock.monotonic()
+        self._renew_at = self._got_at + lasts - max(min(30.0, lasts / 2), lasts / 10)
+
+    @property
+    def _host(self) -> str:
+        return str(origin_of(self._url))
+
+    def _refusal(self, outcome: Answer | NoAnswer) -> LoginRefused | Unreachable:
+        if isinstance(outcome, NoAnswer):
+            return Unreachable(f"{self._host}: token: {outcome.reason}; run again later")
+        if outcome.status in {429, 500, 502, 503, 504}:
+            return Unreachable(f"{self._host}: token: status {outcome.status}; run again later")
+        return LoginRefused(
+            f"{self._host}: no token: status {outcome.status} {_oauth_error(outcome.body)}"
+            f"{_skew(outcome, self._clock)}: check client_id, key and scopes"
+        )
+
+
+def assertion_form(
+    client_id: str,
+    key: SigningKey,
+    url: str,
+    scopes: tuple[str, ...],
+    *,
+    clock: Clock,
+    jti: Callable[[], str],
+) -> Mapping[str, str]:
+    """Build the form of one token request with a freshly signed assertion."""
+    now = clock.now()
+    claims = {
+        "iss": client_id,
+        "sub": client_id,
+        "aud": url,
+        "jti": jti(),
+        "iat": int((now - BACKDATED).timestamp()),
+        "exp": int((now + LIFETIME).timestamp()),
+    }
+    signed = jwt.encode(claims, key.private, algorithm=key.alg, headers={"kid": key.kid})
+    return {
+        "grant_type": "client_credentials",
+        "scope": " ".join(scopes),
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": signed,
+    }
+
+
+def secret_form(scopes: tuple[str, ...]) -> Mapping[str, str]:
+    """Build the form of a token request that is proved by a client secret."""
+    return {"grant_type": "client_credentials"} | ({"scope": " ".join(scopes)} if scopes else {})
+
+
+def secret_headers(client_id: str, secret: str) -> Mapping[str, str]:
+    """Prove ourselves to the token endpoint with a secret (RFC 6749, 2.3.1)."""
+    pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def _oauth_error(body: bytes) -> str:
+    try:
+        error = msgspec.json.decode(body, type=_Refusal).error
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return ""
+    # Registered error codes are words; anything else might be a text with data in it.
+    return error if error.replace("_", "").isalpha() and len(error) < 60 else ""
+
+
+def _skew(answer: Answer, clock: Clock) -> str:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        skew = (parsedate_to_datetime(answer.headers.get("date", "")) - clock.now()).total_seconds()
+    except (TypeError, ValueError, IndexError):
+        return ""
+    return f", its clock differs from ours by {skew:.0f} s" if abs(skew) > 2 else ""
