@@ -1,7 +1,8 @@
 """A real HAPI FHIR JPA server for tests: built by Maven once, started on a loopback port.
 
 `python -m tests.servers.hapi_server --port 8080` builds if needed, prints `ready URL`, serves until
-stopped. Needs a JDK 17 and Maven; the first build downloads about 300 MB from Maven Central.
+stopped; `--validate PATH...` runs the HL7 validator instead. Needs a JDK 17 and Maven; the first
+build downloads about 300 MB from Maven Central.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent / "hapi"
 TARGET = PROJECT / "target"
+ALLOWED = Path(__file__).parents[1] / "validators" / "allowed.tsv"
 READY_SECONDS = 180.0
 
 # Serial collector and C1 only: a short-lived server on two cores is ready 40 % sooner that way.
@@ -35,15 +37,16 @@ def build() -> str:
     with (TARGET / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _is_built():
+            shutil.rmtree(TARGET / "definitions", ignore_errors=True)
             _run_maven()
             (TARGET / ".built").write_text(_source_digest())
     jar = TARGET / "hapi-lane-1.jar"
     return os.pathsep.join([str(jar), (TARGET / "classpath.txt").read_text().strip()])
 
 
-def java_command(main_class: str, *arguments: str) -> list[str]:
-    """Build if needed and return the command line that runs a class of the Java side."""
-    return [_tool("java"), *JVM_FLAGS, "-cp", build(), main_class, *arguments]
+def java_command(*arguments: str) -> list[str]:
+    """Build if needed and return the command line of the Java side with these arguments."""
+    return [_tool("java"), *JVM_FLAGS, "-cp", build(), "HapiLane", *arguments]
 
 
 @contextlib.contextmanager
@@ -55,7 +58,7 @@ def running(port: int = 0) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _process(port: int) -> Iterator["subprocess.Popen[str]"]:
-    command = java_command("HapiServer", str(port))
+    command = java_command("serve", str(port))
     # It stops when its stdin closes, so it cannot outlive a killed test run.
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with server:
@@ -110,12 +113,16 @@ def _tool(name: str) -> str:
 
 
 def main() -> int:
-    """Build, or build and serve until stopped."""
+    """Build; build and validate; or build and serve until stopped."""
     parser = argparse.ArgumentParser(prog="tests.servers.hapi_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--build-only", action="store_true")
+    parser.add_argument("--validate", nargs="+", metavar="PATH", help="JSON, NDJSON, directories")
     chosen = parser.parse_args()
     try:
+        if chosen.validate:
+            command = java_command("validate", str(ALLOWED), *chosen.validate)
+            return subprocess.run(command, check=False).returncode
         if chosen.build_only:
             build()
             return 0

@@ -1,0 +1,430 @@
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import ca.uhn.fhir.batch2.jobs.config.Batch2JobsConfig;
+import ca.uhn.fhir.context.FhirContext;
+import ca.uhn.fhir.context.support.DefaultProfileValidationSupport;
+import ca.uhn.fhir.context.support.IValidationSupport;
+import ca.uhn.fhir.jpa.api.config.JpaStorageSettings.ClientIdStrategyEnum;
+import ca.uhn.fhir.jpa.api.config.JpaStorageSettings.IdStrategyEnum;
+import ca.uhn.fhir.jpa.api.config.JpaStorageSettings;
+import ca.uhn.fhir.jpa.api.config.ThreadPoolFactoryConfig;
+import ca.uhn.fhir.jpa.api.dao.IFhirSystemDao;
+import ca.uhn.fhir.jpa.batch2.JpaBatch2Config;
+import ca.uhn.fhir.jpa.binary.api.IBinaryStorageSvc;
+import ca.uhn.fhir.jpa.binstore.MemoryBinaryStorageSvcImpl;
+import ca.uhn.fhir.jpa.config.HapiJpaConfig;
+import ca.uhn.fhir.jpa.config.r4.JpaR4Config;
+import ca.uhn.fhir.jpa.config.util.HapiEntityManagerFactoryUtil;
+import ca.uhn.fhir.jpa.model.config.PartitionSettings;
+import ca.uhn.fhir.jpa.model.config.SubscriptionSettings;
+import ca.uhn.fhir.jpa.model.dialect.HapiFhirH2Dialect;
+import ca.uhn.fhir.jpa.provider.JpaCapabilityStatementProvider;
+import ca.uhn.fhir.jpa.provider.JpaSystemProvider;
+import ca.uhn.fhir.jpa.search.DatabaseBackedPagingProvider;
+import ca.uhn.fhir.jpa.searchparam.config.NicknameServiceConfig;
+import ca.uhn.fhir.jpa.searchparam.submit.config.SearchParamSubmitterConfig;
+import ca.uhn.fhir.jpa.subscription.channel.config.SubscriptionChannelConfig;
+import ca.uhn.fhir.jpa.subscription.submit.config.SubscriptionSubmitterConfig;
+import ca.uhn.fhir.rest.api.EncodingEnum;
+import ca.uhn.fhir.rest.server.HardcodedServerAddressStrategy;
+import ca.uhn.fhir.rest.server.RestfulServer;
+import ca.uhn.fhir.rest.server.provider.ResourceProviderFactory;
+import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
+import ca.uhn.fhir.validation.FhirValidator;
+import ca.uhn.fhir.validation.ResultSeverityEnum;
+import ca.uhn.fhir.validation.SingleValidationMessage;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import jakarta.persistence.EntityManagerFactory;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Properties;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.sql.DataSource;
+import org.apache.commons.dbcp2.BasicDataSource;
+import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
+import org.eclipse.jetty.ee10.servlet.ServletHolder;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
+import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
+import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
+import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
+import org.hl7.fhir.common.hapi.validation.validator.FhirDefaultPolicyAdvisor;
+import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
+import org.hl7.fhir.r4.model.Bundle;
+import org.hl7.fhir.r4.model.Resource;
+import org.hl7.fhir.r5.elementmodel.Element;
+import org.hl7.fhir.r5.model.CanonicalResource;
+import org.hl7.fhir.r5.model.CanonicalType;
+import org.hl7.fhir.r5.utils.validation.IResourceValidator;
+import org.hl7.fhir.r5.utils.validation.IValidatorResourceFetcher;
+import org.hl7.fhir.r5.utils.validation.constants.ReferenceValidationPolicy;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
+import org.springframework.context.ApplicationContext;
+import org.springframework.context.annotation.AnnotationConfigApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import org.springframework.context.annotation.Primary;
+import org.springframework.orm.jpa.JpaTransactionManager;
+import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
+
+/**
+ * HAPI FHIR for tests, R4. {@code serve PORT}: the JPA server on H2 in memory, until stdin closes.
+ * {@code validate ALLOWED FILE...}: one JSON line per resource; exit 1 if any is refused.
+ * {@code definitions DIRECTORY}: the official StructureDefinitions and value sets as JSON files.
+ */
+public final class HapiLane {
+
+    private static final List<String> DEFINITION_FILES =
+            List.of(
+                    "profile/profiles-types.xml",
+                    "profile/profiles-resources.xml",
+                    "valueset/valuesets.xml",
+                    "valueset/v3-codesystems.xml");
+
+    @Configuration
+    @Import({
+        JpaR4Config.class,
+        HapiJpaConfig.class,
+        JpaBatch2Config.class,
+        Batch2JobsConfig.class,
+        ThreadPoolFactoryConfig.class,
+        NicknameServiceConfig.class,
+        SubscriptionSubmitterConfig.class,
+        SubscriptionChannelConfig.class,
+        SearchParamSubmitterConfig.class
+    })
+    static class Storage {
+
+        /** HAPI's defaults, except where a test must see a write at once or name an id itself. */
+        @Bean
+        JpaStorageSettings storageSettings() {
+            JpaStorageSettings settings = new JpaStorageSettings();
+            settings.setResourceClientIdStrategy(ClientIdStrategyEnum.ANY);
+            settings.setResourceServerIdStrategy(IdStrategyEnum.UUID);
+            settings.setReuseCachedSearchResultsForMillis(null);
+            settings.setHibernateSearchIndexSearchParams(false);
+            return settings;
+        }
+
+        @Bean
+        PartitionSettings partitionSettings() {
+            return new PartitionSettings();
+        }
+
+        @Bean
+        SubscriptionSettings subscriptionSettings() {
+            return new SubscriptionSettings();
+        }
+
+        @Bean
+        IBinaryStorageSvc binaryStorage() {
+            return new MemoryBinaryStorageSvcImpl();
+        }
+
+        @Bean(destroyMethod = "close")
+        DataSource dataSource() {
+            BasicDataSource source = new BasicDataSource();
+            source.setDriver(new org.h2.Driver());
+            source.setUrl("jdbc:h2:mem:fhir;DB_CLOSE_DELAY=-1");
+            source.setUsername("sa");
+            source.setPassword("");
+            source.setMaxTotal(12);
+            return source;
+        }
+
+        @Bean
+        LocalContainerEntityManagerFactoryBean entityManagerFactory(
+                ConfigurableListableBeanFactory beans,
+                FhirContext fhir,
+                JpaStorageSettings settings,
+                DataSource source) {
+            LocalContainerEntityManagerFactoryBean factory =
+                    HapiEntityManagerFactoryUtil.newEntityManagerFactory(beans, fhir, settings);
+            Properties jpa = new Properties();
+            jpa.put("hibernate.dialect", HapiFhirH2Dialect.class.getName());
+            jpa.put("hibernate.hbm2ddl.auto", "create");
+            jpa.put("hibernate.search.enabled", "false");
+            jpa.put("hibernate.jdbc.batch_size", "20");
+            factory.setPersistenceUnitName("hapi");
+            factory.setDataSource(source);
+            factory.setJpaProperties(jpa);
+            return factory;
+        }
+
+        @Bean
+        @Primary
+        JpaTransactionManager transactionManager(EntityManagerFactory factory) {
+            return new JpaTransactionManager(factory);
+        }
+    }
+
+    private HapiLane() {}
+
+    private static RestfulServer restfulServer(ApplicationContext beans, String base) {
+        IFhirSystemDao<?, ?> system = beans.getBean(IFhirSystemDao.class);
+        RestfulServer server = new RestfulServer(beans.getBean(FhirContext.class));
+        server.setServerAddressStrategy(new HardcodedServerAddressStrategy(base));
+        server.setDefaultResponseEncoding(EncodingEnum.JSON);
+        server.registerProviders(beans.getBean(ResourceProviderFactory.class).createProviders());
+        server.registerProvider(beans.getBean(JpaSystemProvider.class));
+        server.setPagingProvider(beans.getBean(DatabaseBackedPagingProvider.class));
+        JpaCapabilityStatementProvider metadata =
+                new JpaCapabilityStatementProvider(
+                        server,
+                        system,
+                        beans.getBean(JpaStorageSettings.class),
+                        beans.getBean(ISearchParamRegistry.class),
+                        beans.getBean("myJpaValidationSupport", IValidationSupport.class));
+        metadata.setImplementationDescription("HAPI FHIR JPA on H2 in memory, for tests");
+        server.setServerConformanceProvider(metadata);
+        return server;
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    /** Starts on the port (0: any free one), says so in one line, serves until stdin closes. */
+    private static void serve(int wanted) throws Exception {
+        int port = wanted == 0 ? freePort() : wanted;
+        String base = "http://127.0.0.1:" + port + "/fhir";
+        ApplicationContext beans = new AnnotationConfigApplicationContext(Storage.class);
+
+        Server jetty = new Server();
+        ServerConnector connector = new ServerConnector(jetty);
+        connector.setHost("127.0.0.1");
+        connector.setPort(port);
+        jetty.addConnector(connector);
+        ServletContextHandler context = new ServletContextHandler("/");
+        context.addServlet(new ServletHolder(restfulServer(beans, base)), "/fhir/*");
+        jetty.setHandler(context);
+        jetty.start();
+
+        System.out.println("ready " + base);
+        System.out.flush();
+        while (System.in.read() != -1) {
+            // the launcher holds stdin open: when it dies, so does this server
+        }
+    }
+
+    /** A row of allowed.tsv: a finding that does not refuse a resource. */
+    private record Allowed(String name, String severity, Pattern id, Pattern place, Pattern message) {
+
+        static Allowed of(String[] cells) {
+            return new Allowed(
+                    cells[0],
+                    cells[2],
+                    Pattern.compile(cells[3]),
+                    Pattern.compile(cells[4]),
+                    Pattern.compile(cells[5]));
+        }
+
+        boolean covers(SingleValidationMessage issue) {
+            return issue.getSeverity().getCode().equals(severity)
+                    && id.matcher(Objects.toString(issue.getMessageId(), "")).matches()
+                    && place.matcher(Objects.toString(issue.getLocationString(), "")).find()
+                    && message.matcher(issue.getMessage()).find();
+        }
+    }
+
+    private static List<Allowed> readAllowed(Path table) throws IOException {
+        return Files.readAllLines(table).stream()
+                .map(line -> line.split("\t"))
+                .filter(cells -> cells.length > 5 && cells[1].equals("hl7"))
+                .map(Allowed::of)
+                .toList();
+    }
+
+    /** HAPI ignores what a reference points at unless told otherwise; its type is checked here. */
+    private static final class TargetTypes extends FhirDefaultPolicyAdvisor {
+
+        @Override
+        public ReferenceValidationPolicy policyForReference(
+                IResourceValidator validator,
+                Object context,
+                String path,
+                String url,
+                ReferenceDestinationType destination) {
+            return ReferenceValidationPolicy.CHECK_TYPE_IF_EXISTS;
+        }
+    }
+
+    /** Stands in for a target by the type that the reference names; fetches nothing. */
+    private static final class NoFetching implements IValidatorResourceFetcher {
+
+        private static final Pattern REFERENCE = Pattern.compile("(?:.*/)?([A-Z][A-Za-z]+)/[^/?]+(?:/_history/[^/?]+)?");
+
+        @Override
+        public Element fetch(IResourceValidator validator, Object context, String url) {
+            Matcher local = REFERENCE.matcher(url);
+            return local.matches() ? new Element(local.group(1)).setType(local.group(1)) : null;
+        }
+
+        @Override
+        public boolean resolveURL(
+                IResourceValidator validator,
+                Object context,
+                String path,
+                String url,
+                String type,
+                boolean canonical,
+                List<CanonicalType> targets) {
+            return true;
+        }
+
+        @Override
+        public byte[] fetchRaw(IResourceValidator validator, String url) {
+            throw new UnsupportedOperationException(url);
+        }
+
+        @Override
+        public IValidatorResourceFetcher setLocale(Locale locale) {
+            return this;
+        }
+
+        @Override
+        public CanonicalResource fetchCanonicalResource(
+                IResourceValidator validator, Object context, String url) {
+            return null;
+        }
+
+        @Override
+        public boolean fetchesCanonicalResource(IResourceValidator validator, String url) {
+            return false;
+        }
+
+        @Override
+        public Set<ResourceVersionInformation> fetchCanonicalResourceVersions(
+                IResourceValidator validator, Object context, String url) {
+            return Set.of();
+        }
+    }
+
+    private static FhirValidator validator() {
+        FhirContext fhir = FhirContext.forR4Cached();
+        IValidationSupport chain =
+                new ValidationSupportChain(
+                        new DefaultProfileValidationSupport(fhir),
+                        new CommonCodeSystemsTerminologyService(fhir),
+                        new InMemoryTerminologyServerValidationSupport(fhir),
+                        new SnapshotGeneratingValidationSupport(fhir));
+        FhirInstanceValidator module = new FhirInstanceValidator(chain);
+        module.setErrorForUnknownProfiles(true);
+        module.setValidatorPolicyAdvisor(new TargetTypes());
+        module.setValidatorResourceFetcher(new NoFetching());
+        return fhir.newValidator().registerValidatorModule(module);
+    }
+
+    /** Every line of an NDJSON file, or the whole of another file, by its place. */
+    private static Map<String, String> resources(Path file) throws IOException {
+        Map<String, String> found = new LinkedHashMap<>();
+        if (!file.toString().endsWith(".ndjson")) {
+            found.put(file.toString(), Files.readString(file));
+            return found;
+        }
+        int number = 0;
+        for (String line : Files.readAllLines(file)) {
+            number++;
+            if (!line.isBlank()) {
+                found.put(file + ":" + number, line);
+            }
+        }
+        return found;
+    }
+
+    private static boolean report(FhirValidator validator, List<Allowed> allowed, String place, String text)
+            throws IOException {
+        List<Map<String, Object>> issues = new ArrayList<>();
+        boolean refused = false;
+        for (SingleValidationMessage issue : validator.validateWithResult(text).getMessages()) {
+            String name =
+                    allowed.stream().filter(row -> row.covers(issue)).map(Allowed::name).findFirst().orElse("");
+            Map<String, Object> shown = new LinkedHashMap<>();
+            shown.put("severity", issue.getSeverity().getCode());
+            shown.put("location", issue.getLocationString());
+            shown.put("message", issue.getMessage());
+            shown.put("id", issue.getMessageId());
+            shown.put("allowed", name);
+            issues.add(shown);
+            refused |= name.isEmpty() && issue.getSeverity() != ResultSeverityEnum.INFORMATION;
+        }
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("source", place);
+        line.put("refused", refused);
+        line.put("issues", issues);
+        System.out.println(new ObjectMapper().writeValueAsString(line));
+        return refused;
+    }
+
+    private static int validate(Path table, List<String> names) throws IOException {
+        FhirValidator validator = validator();
+        List<Allowed> allowed = readAllowed(table);
+        boolean refused = false;
+        for (String name : names) {
+            try (Stream<Path> files = Files.walk(Path.of(name))) {
+                for (Path file : files.filter(HapiLane::isInput).sorted().toList()) {
+                    for (Map.Entry<String, String> one : resources(file).entrySet()) {
+                        refused |= report(validator, allowed, one.getKey(), one.getValue());
+                    }
+                }
+            }
+        }
+        return refused ? 1 : 0;
+    }
+
+    private static boolean isInput(Path file) {
+        return file.toString().endsWith(".json") || file.toString().endsWith(".ndjson");
+    }
+
+    /** The official definitions that HAPI carries as XML, one JSON file each, for other validators. */
+    private static void definitions(Path directory) throws IOException {
+        FhirContext fhir = FhirContext.forR4Cached();
+        for (String file : DEFINITION_FILES) {
+            Bundle bundle;
+            try (InputStream xml = HapiLane.class.getResourceAsStream("/org/hl7/fhir/r4/model/" + file)) {
+                bundle = fhir.newXmlParser().parseResource(Bundle.class, new InputStreamReader(xml, UTF_8));
+            }
+            for (Bundle.BundleEntryComponent entry : bundle.getEntry()) {
+                Resource found = entry.getResource();
+                Path to = directory.resolve(found.fhirType() + "-" + found.getIdPart() + ".json");
+                Files.writeString(to, fhir.newJsonParser().encodeResourceToString(found));
+            }
+        }
+    }
+
+    /** {@code serve PORT}, {@code validate ALLOWED FILE...} or {@code definitions DIRECTORY}. */
+    public static void main(String[] arguments) throws Exception {
+        List<String> given = List.of(arguments);
+        if (given.size() == 2 && given.get(0).equals("serve")) {
+            serve(Integer.parseInt(given.get(1)));
+            System.exit(0);
+        }
+        if (given.size() > 2 && given.get(0).equals("validate")) {
+            System.exit(validate(Path.of(given.get(1)), given.subList(2, given.size())));
+        }
+        if (given.size() == 2 && given.get(0).equals("definitions")) {
+            definitions(Path.of(given.get(1)));
+            System.exit(0);
+        }
+        System.err.println("usage: serve PORT | validate ALLOWED FILE... | definitions DIRECTORY");
+        System.exit(2);
+    }
+}
