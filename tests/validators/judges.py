@@ -63,7 +63,7 @@ def pyrofile(definitions: Path) -> Validator:
 def pyrofile_verdict(validator: Validator, source: str, resource: dict[str, Any]) -> Verdict:
     """What pyrofile says of one resource."""
     found = (
-        (issue.severity.value, issue.code, issue.path, issue.message)
+        (issue.severity.value, issue.code, issue.path or "", issue.message)
         for issue in validator.validate_resource(resource).issues
     )
     rows = [row for row in _allowed_rows() if row["validator"] == "pyrofile"]

@@ -14,6 +14,8 @@ import pytest
 if os.environ.get("FHIR_REMISSION_VALIDATORS") != "1":
     pytest.skip("FHIR_REMISSION_VALIDATORS is not 1", allow_module_level=True)
 
+from pyrofile_validator import Validator
+
 from tests.validators import judges
 
 pytestmark = [pytest.mark.validators, pytest.mark.timeout(900)]
@@ -52,7 +54,7 @@ def hl7() -> dict[str, judges.Verdict]:
 
 
 @pytest.fixture(scope="module")
-def pyrofile() -> judges.Validator:
+def pyrofile() -> Validator:
     """Pyrofile with the official definitions."""
     return judges.pyrofile(judges.official_definitions())
 
@@ -81,21 +83,21 @@ def test_hl7_accepts_the_good(file: Path, hl7: dict[str, judges.Verdict]) -> Non
     assert hl7[file.name].findings == ()
 
 
-def test_pyrofile_has_the_official_definitions(pyrofile: judges.Validator) -> None:
+def test_pyrofile_has_the_official_definitions(pyrofile: Validator) -> None:
     """Pyrofile reads 212 official StructureDefinitions, not only those built into it."""
     assert pyrofile.loaded_structure_definitions > 200
     assert pyrofile.specification.resource_def_for("ClinicalImpression") is not None
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_pyrofile_refuses_the_seed(name: str, pyrofile: judges.Validator) -> None:
+def test_pyrofile_refuses_the_seed(name: str, pyrofile: Validator) -> None:
     """Pyrofile names the fault that was planted."""
     verdict = judges.pyrofile_verdict(pyrofile, name, _read(_seed(name)))
     assert any(f"error {SEEDS[name][1]} " in finding for finding in verdict.findings)
 
 
 @pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
-def test_pyrofile_accepts_the_good(file: Path, pyrofile: judges.Validator) -> None:
+def test_pyrofile_accepts_the_good(file: Path, pyrofile: Validator) -> None:
     """Pyrofile has nothing to say against the resources without a fault."""
     assert judges.pyrofile_verdict(pyrofile, file.name, _read(file)).findings == ()
 
@@ -110,7 +112,7 @@ def test_hl7_accepts_what_we_produced() -> None:
 
 
 @needs_produced
-def test_pyrofile_accepts_what_we_produced(pyrofile: judges.Validator) -> None:
+def test_pyrofile_accepts_what_we_produced(pyrofile: Validator) -> None:
     """No resource of a run is refused by pyrofile."""
     produced = judges.resources_under(PRODUCED)
     verdicts = [judges.pyrofile_verdict(pyrofile, *item) for item in produced.items()]
