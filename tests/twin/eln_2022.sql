@@ -1,0 +1,494 @@
+-- A second reading of the ELN 2022 response criteria, written apart from the package and in
+-- another language, so that a mistake has to be made twice before it goes unseen.
+--
+--   in    variable `source`: FHIR R4 NDJSON, one resource a line, any order
+--   out   patient, category, response_date
+--
+-- Subset. One course per patient; the site's zone is UTC; nothing lies after `as_of`.
+-- CR, CRh, CRi, MLFS, PR, NR, NE, IND and RELAPSE by marrow, for the latest evaluable marrow.
+-- Read: Condition (AML, APL, lymphoblastic, myeloid sarcoma), Procedure (chemotherapy), and
+-- Observation (marrow blasts, cells counted, ANC, platelets, blood blasts, extramedullary
+-- disease), by `effectiveDateTime`. Not read: transfusions, growth factors, MRD, derived counts,
+-- flow percentages, stated inadequacy, cellularity, refractory disease, relapse by blood or by
+-- extramedullary disease, anything after a relapse. A single sample of blood blasts after a
+-- remission is named RELAPSE_SUSPECTED so that it cannot pass for another answer.
+--
+-- Where a block comes from. "Table" is the response table of Döhner et al., Blood 2022;140:1345;
+-- what it leaves open is settled by the project's own model of time and proof ("model" and its
+-- paragraph). Response date: given for CR, CRh, CRi, MLFS, PR (the day it was first proved) and
+-- RELAPSE (the day of the marrow), otherwise null.
+--
+-- A verdict is BOOLEAN and NULL is "unknown": SQL's AND, OR and NOT are the logic of the model.
+-- Decimals never pass through a double: DuckDB's JSON reader would round 4.99999999999999999999
+-- to 5.0 before any cast, so numbers in `value` are quoted in the text first.
+
+SET TimeZone = 'UTC';
+
+-- A value is an interval with open or closed ends (model 1.1); NULL is a value nobody can read.
+CREATE OR REPLACE TEMP MACRO interval_of(lo, lo_open, hi, hi_open) AS
+    {'lo': lo::DECIMAL(38, 20), 'lo_open': lo_open, 'hi': hi::DECIMAL(38, 20), 'hi_open': hi_open};
+
+CREATE OR REPLACE TEMP MACRO compared(x, comparator, ceiling) AS CASE
+    WHEN x IS NULL OR x < 0 OR x > ceiling THEN NULL
+    WHEN comparator IS NULL OR comparator = '' THEN interval_of(x, false, x, false)
+    WHEN comparator = '<' THEN interval_of(0, false, x, true)
+    WHEN comparator = '<=' THEN interval_of(0, false, x, false)
+    WHEN comparator = '>' THEN interval_of(x, true, ceiling, false)
+    WHEN comparator = '>=' THEN interval_of(x, false, ceiling, false)
+END;
+
+-- Percent as text: a number, a comparator and a number, two numbers, or a word for "some".
+CREATE OR REPLACE TEMP MACRO percent_in_text(words) AS CASE
+    WHEN regexp_full_match(words, '\s*(<=|>=|<|>)?\s*\d+(\.\d+)?\s*%?\s*') THEN compared(
+        TRY_CAST(regexp_extract(words, '\d+(\.\d+)?') AS DECIMAL(38, 20)),
+        regexp_extract(words, '[<>]=?'), 100)
+    WHEN regexp_full_match(words, '\s*\d+(\.\d+)?\s*-\s*\d+(\.\d+)?\s*%?\s*') THEN interval_of(
+        regexp_extract(words, '(\d+(\.\d+)?)\s*-', 1), false,
+        regexp_extract(words, '-\s*(\d+(\.\d+)?)', 1), false)
+    WHEN lower(trim(words)) IN ('rare', 'occasional', 'few') THEN interval_of(0, true, 100, false)
+END;
+
+CREATE OR REPLACE TEMP MACRO below(v, threshold) AS CASE
+    WHEN v.hi < threshold OR (v.hi = threshold AND v.hi_open) THEN true
+    WHEN v.lo >= threshold THEN false
+END;
+CREATE OR REPLACE TEMP MACRO above(v, threshold) AS CASE
+    WHEN v.lo > threshold OR (v.lo = threshold AND v.lo_open) THEN true
+    WHEN v.hi <= threshold THEN false
+END;
+
+-- Several values where one was expected: the interval that spans them, never the better one
+-- (model 1.3); one unreadable value among them leaves nothing to compare.
+CREATE OR REPLACE TEMP MACRO spanning(v) AS CASE WHEN count(*) > 0 AND count(*) = count(v) THEN
+    interval_of(
+        min({'v': v.lo, 'o': v.lo_open}).v, min({'v': v.lo, 'o': v.lo_open}).o,
+        max({'v': v.hi, 'closed': NOT v.hi_open}).v, NOT max({'v': v.hi, 'closed': NOT v.hi_open}).closed)
+END;
+
+-- True once is true, false throughout is false, otherwise unknown.
+CREATE OR REPLACE TEMP MACRO any_of(verdict) AS CASE
+    WHEN bool_or(verdict) THEN true
+    WHEN count(*) = count(verdict) THEN false
+END;
+
+CREATE OR REPLACE TEMP MACRO instant_of(words) AS CASE
+    WHEN regexp_full_match(words, '\d{4}-\d{2}-\d{2}') THEN TRY_CAST(words AS TIMESTAMP)
+    WHEN regexp_full_match(words, '.*T.*(Z|[+-]\d{2}:\d{2})')
+    THEN TRY_CAST(words AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
+END;
+
+WITH
+-- Resources, latest version of each (model 1.4).
+line AS (
+    SELECT regexp_replace(json::VARCHAR, '"value":\s*(-?[0-9][-+.eE0-9]*)', '"value":"\1"', 'g') AS words
+    FROM read_ndjson_objects(getvariable('source'))
+),
+resource AS (
+    SELECT unnest(from_json(words, '{
+        "resourceType": "VARCHAR", "id": "VARCHAR",
+        "meta": {"versionId": "VARCHAR", "lastUpdated": "VARCHAR"},
+        "status": "VARCHAR", "subject": {"reference": "VARCHAR"},
+        "verificationStatus": {"coding": [{"code": "VARCHAR"}]},
+        "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR"}]},
+        "effectiveDateTime": "VARCHAR", "performedDateTime": "VARCHAR", "onsetDateTime": "VARCHAR",
+        "valueQuantity": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR",
+                          "system": "VARCHAR", "code": "VARCHAR"},
+        "valueRange": {"low": {"value": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"},
+                       "high": {"value": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"}},
+        "valueString": "VARCHAR",
+        "valueCodeableConcept": {"coding": [{"system": "VARCHAR", "code": "VARCHAR"}]}}'))
+    FROM line
+),
+version AS (
+    SELECT * REPLACE (subject.reference AS subject)
+    FROM resource
+    QUALIFY row_number() OVER (
+        PARTITION BY resourceType, id
+        ORDER BY TRY_CAST(meta.versionId AS INTEGER) DESC NULLS LAST, meta.lastUpdated DESC NULLS LAST) = 1
+),
+patient AS (
+    SELECT DISTINCT CASE resourceType WHEN 'Patient' THEN 'Patient/' || id ELSE subject END AS patient
+    FROM version
+    WHERE resourceType = 'Patient' OR subject IS NOT NULL
+),
+
+-- Codes and units of the subset; `factor` leads to per microlitre or to percent.
+analyte(system, code, analyte, microscopy) AS (VALUES
+    ('http://loinc.org', '11150-0', 'marrow', false),
+    ('http://loinc.org', '38257-2', 'cells', false),
+    ('http://loinc.org', '751-8', 'anc', false), ('http://loinc.org', '753-4', 'anc', false),
+    ('http://loinc.org', '26499-4', 'anc', false),
+    ('http://loinc.org', '777-3', 'platelets', false), ('http://loinc.org', '26515-7', 'platelets', false),
+    ('http://loinc.org', '26446-5', 'blood', false), ('http://loinc.org', '709-6', 'blood', true),
+    ('https://w3id.org/fhir-remission/CodeSystem/input', 'extramedullary-disease', 'extramedullary', false)
+),
+unit(kind, unit, factor) AS (VALUES
+    ('percent', '%', 1), ('cells', '{#}', 1),
+    ('count', '10*9/L', 1000), ('count', '10*3/uL', 1000), ('count', '/uL', 1), ('count', 'K/uL', 1000)
+),
+result AS (
+    SELECT DISTINCT
+        v.id, v.subject AS patient, a.analyte, a.microscopy, v.status,
+        instant_of(v.effectiveDateTime) AS moment,
+        length(v.effectiveDateTime) = 10 AS date_only,
+        CASE a.analyte WHEN 'cells' THEN 'cells' WHEN 'anc' THEN 'count' WHEN 'platelets' THEN 'count' ELSE 'percent' END AS kind,
+        v.valueQuantity AS quantity, v.valueRange AS range, v.valueString AS words,
+        list_transform(v.valueCodeableConcept.coding, lambda c: c.code) AS concepts
+    FROM version AS v, unnest(v.code.coding) AS c(coding)
+    JOIN analyte AS a ON a.system = c.coding.system AND a.code = c.coding.code
+    WHERE v.resourceType = 'Observation' AND v.subject IS NOT NULL
+        AND v.status IN ('final', 'amended', 'corrected', 'preliminary', 'registered')
+),
+reading AS (
+    SELECT
+        r.patient, r.analyte, r.microscopy, r.moment, r.date_only, r.moment::DATE AS day, r.concepts,
+        r.status IN ('preliminary', 'registered') AS tentative,
+        CASE
+            WHEN r.quantity.value IS NOT NULL THEN compared(
+                TRY_CAST(r.quantity.value AS DECIMAL(38, 20)) * u.factor, r.quantity.comparator,
+                CASE r.kind WHEN 'percent' THEN 100 ELSE 1000000000 END)
+            WHEN r.range.low.value IS NOT NULL AND r.range.high.value IS NOT NULL THEN interval_of(
+                TRY_CAST(r.range.low.value AS DECIMAL(38, 20)) * u.factor, false,
+                TRY_CAST(r.range.high.value AS DECIMAL(38, 20)) * u.factor, false)
+            WHEN r.kind = 'percent' AND r.words IS NOT NULL THEN percent_in_text(r.words)
+        END AS v
+    FROM result AS r
+    LEFT JOIN unit AS u ON u.kind = r.kind
+        AND u.unit = coalesce(r.quantity.code, r.quantity.unit, r.range.low.code, r.range.low.unit)
+    WHERE r.moment IS NOT NULL
+),
+-- A result that is not final supports nothing; disease seen in it blocks as "unknown" (model 1.4).
+counted AS (
+    SELECT * REPLACE (CASE WHEN NOT tentative THEN v END AS v)
+    FROM reading
+    WHERE NOT tentative
+        OR (analyte = 'marrow' AND NOT below(v, 5))
+        OR (analyte = 'blood' AND above(v, 0))
+),
+
+-- Diagnosis (model 3.1): digits for "in remission" and "in relapse" are claims and not looked at.
+diagnosis AS (
+    SELECT
+        v.subject AS patient, instant_of(v.onsetDateTime)::DATE AS day,
+        CASE
+            WHEN regexp_matches(c.coding.code, '^C92\.4') THEN 'apl'
+            WHEN regexp_matches(c.coding.code, '^(C92\.[056A]|C93\.0|C94\.[02])') THEN 'aml'
+            WHEN regexp_matches(c.coding.code, '^C91\.0') THEN 'other'
+            WHEN c.coding.code IN ('C92.30', 'C92.32') THEN 'sarcoma'
+        END AS disease,
+        coalesce(v.verificationStatus.coding[1].code, 'confirmed') AS verification
+    FROM version AS v, unnest(v.code.coding) AS c(coding)
+    WHERE v.resourceType = 'Condition' AND c.coding.system = 'http://hl7.org/fhir/sid/icd-10-cm'
+        AND coalesce(v.verificationStatus.coding[1].code, 'confirmed') IN ('confirmed', 'provisional', 'unconfirmed')
+),
+diagnosed AS (
+    SELECT
+        patient,
+        bool_or(disease = 'apl' AND verification = 'confirmed') AS apl,
+        bool_or(disease = 'aml' AND verification = 'confirmed') AS aml,
+        bool_or(disease = 'aml' AND verification <> 'confirmed') AS maybe_aml,
+        bool_or(disease = 'other' AND verification = 'confirmed') AS other,
+        min(day) FILTER (disease = 'aml' AND verification = 'confirmed') AS day
+    FROM diagnosis
+    GROUP BY patient
+),
+
+-- Starts of therapy (model 3.4): days less than 14 apart are one cycle, named by its first day.
+cycle AS (
+    SELECT subject AS patient, day
+    FROM (
+        SELECT DISTINCT v.subject, instant_of(v.performedDateTime)::DATE AS day
+        FROM version AS v, unnest(v.code.coding) AS c(coding)
+        WHERE v.resourceType = 'Procedure' AND v.status IN ('completed', 'in-progress', 'stopped')
+            AND c.coding.system = 'http://snomed.info/sct' AND c.coding.code = '367336001'
+            AND instant_of(v.performedDateTime) IS NOT NULL
+    )
+    QUALIFY coalesce(day - lag(day) OVER (PARTITION BY subject ORDER BY day) >= 14, true)
+),
+
+-- A marrow is one identical effective time (model 2.1); cells counted there speak of its adequacy,
+-- the remark on aspirates in the MLFS row of the table.
+cells AS (
+    SELECT patient, moment, date_only, spanning(v) AS v
+    FROM counted WHERE analyte = 'cells' GROUP BY patient, moment, date_only
+),
+sample AS (
+    SELECT patient, moment, date_only, day, spanning(v) AS v
+    FROM counted WHERE analyte = 'marrow' GROUP BY patient, moment, date_only, day
+),
+-- The course opens with the diagnosis, or with a marrow of 20 % or more, or of 5 % or more in the
+-- 90 days before the diagnosis (model 3.3).
+course AS (
+    SELECT
+        p.patient, any_value(d.day) AS diagnosed_on,
+        coalesce(any_value(d.apl), false) AS apl, coalesce(any_value(d.aml), false) AS aml,
+        coalesce(any_value(d.maybe_aml), false) AS maybe_aml, coalesce(any_value(d.other), false) AS other,
+        coalesce(bool_or(NOT below(s.v, 20)), false) AS blasts_of_aml,
+        least(any_value(d.day), min(s.day) FILTER (NOT below(s.v, 20)),
+              min(s.day) FILTER (NOT below(s.v, 5) AND s.day BETWEEN d.day - 90 AND d.day)) AS opened_on,
+        min(s.day) FILTER (NOT below(s.v, 5)) AS first_blasts_on,
+        (SELECT min(day) FROM cycle AS c WHERE c.patient = p.patient) AS treated_on
+    FROM patient AS p
+    LEFT JOIN diagnosed AS d ON d.patient = p.patient
+    LEFT JOIN sample AS s ON s.patient = p.patient
+    GROUP BY p.patient
+),
+-- What every decrease is measured against: the latest readable marrow up to the day of the first
+-- start; without a start, the first marrow with blasts and those of the 14 days after it.
+baseline AS (
+    SELECT c.patient, max_by(s.v, s.moment) AS v
+    FROM course AS c
+    JOIN sample AS s ON s.patient = c.patient AND s.v IS NOT NULL AND s.day >= c.opened_on
+    WHERE s.day <= coalesce(c.treated_on, c.first_blasts_on + 14)
+    GROUP BY c.patient
+),
+
+-- Extramedullary disease by day (model 4.3); what was said before the course is history.
+statement AS (
+    SELECT patient, day, bool_or(present) AS present
+    FROM (
+        SELECT patient, day, list_contains(concepts, '52101004') AS present
+        FROM counted
+        WHERE analyte = 'extramedullary' AND list_has_any(concepts, ['52101004', '2667000'])
+        UNION ALL
+        SELECT patient, day, true FROM diagnosis WHERE disease = 'sarcoma' AND verification = 'confirmed'
+    ) JOIN course USING (patient)
+    WHERE day >= opened_on
+    GROUP BY patient, day
+),
+first_sign AS (
+    SELECT patient, min(day) AS day
+    FROM (
+        SELECT patient, day FROM sample WHERE NOT below(v, 5)
+        UNION ALL
+        SELECT patient, day FROM counted WHERE analyte = 'blood' AND above(v, 0)
+        UNION ALL
+        SELECT patient, day FROM statement WHERE present
+        UNION ALL
+        SELECT patient, day FROM cycle
+    )
+    GROUP BY patient
+),
+
+-- Draws (model 2.1): one effective time; a count missing there is joined from the nearest time
+-- within 24 hours, the earlier of two equally near.
+bare AS (
+    SELECT DISTINCT patient, moment, day, date_only
+    FROM counted
+    WHERE analyte IN ('anc', 'platelets', 'blood')
+),
+smear AS (
+    SELECT patient, moment, date_only, spanning(v) AS v, bool_or(microscopy) AS microscopy
+    FROM counted WHERE analyte = 'blood' GROUP BY patient, moment, date_only
+),
+anc AS (SELECT patient, moment, spanning(v) AS v FROM counted WHERE analyte = 'anc' GROUP BY patient, moment),
+platelets AS (SELECT patient, moment, spanning(v) AS v FROM counted WHERE analyte = 'platelets' GROUP BY patient, moment),
+draw AS (
+    SELECT
+        b.*, s.v AS blood, s.patient IS NOT NULL AS smeared, s.microscopy,
+        CASE WHEN anc_a.moment IS NULL OR b.moment - anc_a.moment > INTERVAL 24 HOUR THEN
+                  CASE WHEN anc_z.moment - b.moment <= INTERVAL 24 HOUR THEN anc_z END
+             WHEN anc_z.moment - b.moment < b.moment - anc_a.moment THEN anc_z
+             ELSE anc_a END AS anc,
+        CASE WHEN plt_a.moment IS NULL OR b.moment - plt_a.moment > INTERVAL 24 HOUR THEN
+                  CASE WHEN plt_z.moment - b.moment <= INTERVAL 24 HOUR THEN plt_z END
+             WHEN plt_z.moment - b.moment < b.moment - plt_a.moment THEN plt_z
+             ELSE plt_a END AS platelets
+    FROM bare AS b
+    LEFT JOIN smear AS s
+        ON s.patient = b.patient AND s.moment = b.moment AND s.date_only = b.date_only
+    ASOF LEFT JOIN anc AS anc_a ON anc_a.patient = b.patient AND anc_a.moment <= b.moment
+    ASOF LEFT JOIN anc AS anc_z ON anc_z.patient = b.patient AND anc_z.moment >= b.moment
+    ASOF LEFT JOIN platelets AS plt_a ON plt_a.patient = b.patient AND plt_a.moment <= b.moment
+    ASOF LEFT JOIN platelets AS plt_z ON plt_z.patient = b.patient AND plt_z.moment >= b.moment
+),
+
+-- Marrows with what surrounds them. Early: less than 21 days after the start of a cycle (model 2.7).
+-- Evaluation: leukaemia or a start is on record before it, or a diagnosis 21 days old (model 3.2).
+neighbour AS (
+    SELECT
+        s.patient, s.moment, s.date_only, s.day, s.v, b.v AS before_therapy, c.opened_on,
+        lead(s.moment) OVER later AS next_moment, lead(s.day) OVER later AS next_day,
+        coalesce(s.day - before.day < 21, false) AS early,
+        after.day AS next_cycle,
+        coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21, false) AS evaluation,
+        below(s.v, 5) AS cleared,
+        CASE WHEN k.moment IS NULL THEN true ELSE NOT below(k.v, 200) END AS adequate
+    FROM sample AS s
+    JOIN course AS c ON c.patient = s.patient
+    LEFT JOIN baseline AS b ON b.patient = s.patient
+    LEFT JOIN first_sign AS f ON f.patient = s.patient
+    LEFT JOIN cells AS k ON k.patient = s.patient AND k.moment = s.moment AND k.date_only = s.date_only
+    ASOF LEFT JOIN cycle AS before ON before.patient = s.patient AND before.day < s.day
+    ASOF LEFT JOIN cycle AS after ON after.patient = s.patient AND after.day >= s.day
+    WINDOW later AS (PARTITION BY s.patient ORDER BY s.moment)
+),
+-- Of two marrows less than 14 days apart, no start between, that disagree across 5 %, the later
+-- decides; also where the later decides nothing (model 2.6).
+marrow AS (
+    SELECT
+        m.*,
+        EXISTS (
+            FROM neighbour AS n
+            WHERE n.patient = m.patient AND n.moment > m.moment AND n.day - m.day < 14
+                AND coalesce(m.next_cycle >= n.day, true)
+                AND (n.cleared IS NULL OR (n.cleared AND m.cleared = false)
+                     OR (NOT n.cleared AND m.cleared IS DISTINCT FROM false))
+        ) AS contradicted
+    FROM neighbour AS m
+),
+
+-- The window (model 2.3): three days before to fourteen after, cut by the next marrow and by the
+-- next start. A marrow with no draw in it keeps one line with no counts.
+seen AS (
+    SELECT
+        m.patient, m.moment AS marrow_moment, m.day AS marrow_day, d.moment, d.day, d.anc, d.platelets,
+        greatest(m.day, coalesce(d.day, m.day)) AS proved_on,
+        d.smeared AND d.microscopy AND coalesce(d.blood.hi = 0, false) AS clear,
+        max(CASE WHEN above(d.blood, 0) THEN d.moment END) OVER whole AS last_blasts,
+        max(CASE WHEN d.smeared AND above(d.blood, 0) IS NULL THEN d.moment END) OVER whole AS last_doubt,
+        max(CASE WHEN d.smeared AND d.microscopy AND d.blood.hi = 0 THEN d.moment END) OVER so_far AS last_clear
+    FROM marrow AS m
+    LEFT JOIN draw AS d ON d.patient = m.patient
+        AND d.day BETWEEN m.day - 3 AND m.day + 14
+        AND (m.next_moment IS NULL OR d.day < m.next_day
+             OR (d.day = m.next_day AND NOT d.date_only AND d.moment < m.next_moment))
+        AND (m.next_cycle IS NULL OR d.day <= m.next_cycle)
+    WINDOW whole AS (PARTITION BY m.patient, m.moment),
+           so_far AS (PARTITION BY m.patient, m.moment ORDER BY d.moment)
+),
+-- A draw before the marrow stands only while no later one, up to the marrow's day, is lower:
+-- provably lower removes it, possibly lower leaves it unknown.
+standing AS (
+    SELECT s.*, CASE WHEN fall.possible THEN NULL ELSE true END AS stands
+    FROM seen AS s
+    LEFT JOIN (
+        SELECT
+            s.patient, s.marrow_moment, s.moment,
+            bool_or(coalesce(e.anc.v.hi < s.anc.v.lo, false) OR coalesce(e.platelets.v.hi < s.platelets.v.lo, false)) AS certain,
+            bool_or((e.anc IS NOT NULL AND NOT coalesce(e.anc.v.lo >= s.anc.v.hi, false))
+                    OR (e.platelets IS NOT NULL AND NOT coalesce(e.platelets.v.lo >= s.platelets.v.hi, false))) AS possible
+        FROM seen AS s
+        JOIN draw AS e ON e.patient = s.patient AND e.moment > s.moment AND e.day <= s.marrow_day
+        WHERE s.day < s.marrow_day
+        GROUP BY s.patient, s.marrow_moment, s.moment
+    ) AS fall ON fall.patient = s.patient AND fall.marrow_moment = s.marrow_moment AND fall.moment = s.moment
+    WHERE NOT coalesce(fall.certain, false)
+),
+-- Criteria of one draw. Blood: blasts anywhere in the window need a later microscopic "none", and
+-- from then on only a reported "none" will do; never reported at all is assumed (model 2.5, 4.2).
+-- Extramedullary: present for 28 days after it was last said, then unknown (model 4.3).
+criterion AS (
+    SELECT
+        s.patient, s.marrow_moment, s.proved_on, s.stands,
+        NOT below(s.anc.v, 1000) AS anc_full, NOT below(s.anc.v, 500) AS anc_half,
+        NOT below(s.platelets.v, 100000) AS platelets_full, NOT below(s.platelets.v, 50000) AS platelets_half,
+        CASE
+            WHEN s.last_blasts IS NOT NULL AND coalesce(s.last_clear <= s.last_blasts, true) THEN false
+            WHEN s.last_doubt IS NOT NULL AND coalesce(s.last_clear <= s.last_doubt, true) THEN NULL
+            WHEN coalesce(s.last_blasts, s.last_doubt) IS NULL OR s.clear THEN true
+        END AS no_blood_blasts,
+        CASE
+            WHEN e.patient IS NULL OR NOT e.present THEN true
+            WHEN s.proved_on - e.day <= 28 THEN false
+        END AS no_extramedullary
+    FROM standing AS s
+    ASOF LEFT JOIN statement AS e ON e.patient = s.patient AND e.day <= s.proved_on
+),
+-- Table, row by row. An early marrow proves MLFS at most. A marrow short of cells proves CR only.
+claim AS (
+    SELECT
+        m.patient, m.moment, c.proved_on,
+        base AND NOT m.early AND anc_full AND platelets_full AS cr,
+        base AND NOT m.early AND m.adequate AND anc_half AND platelets_half AS crh,
+        base AND NOT m.early AND m.adequate AND (NOT anc_full OR NOT platelets_full) AS cri,
+        base AND m.adequate AS mlfs,
+        NOT m.cleared AND clean AND NOT m.early AND anc_full AND platelets_full
+            AND NOT above(m.v, 25)
+            AND CASE WHEN m.v.hi * 2 <= m.before_therapy.lo THEN true WHEN m.v.lo * 2 > m.before_therapy.hi THEN false END AS pr,
+        no_blood_blasts
+    FROM marrow AS m
+    JOIN criterion AS c ON c.patient = m.patient AND c.marrow_moment = m.moment,
+    LATERAL (SELECT c.no_blood_blasts AND c.no_extramedullary AND c.stands AS clean,
+                    m.cleared AND c.no_blood_blasts AND c.no_extramedullary AND c.stands AS base)
+),
+-- Of the draws of a window, the best that one of them proves (model 2.4).
+best AS (
+    SELECT
+        patient, moment, any_of(cr) AS cr, any_of(crh) AS crh, any_of(cri) AS cri, any_of(mlfs) AS mlfs, any_of(pr) AS pr,
+        bool_and(no_blood_blasts = false) AS blood_blasts,
+        min(proved_on) FILTER (cr) AS cr_on, min(proved_on) FILTER (crh) AS crh_on,
+        min(proved_on) FILTER (cri) AS cri_on, min(proved_on) FILTER (mlfs) AS mlfs_on,
+        min(proved_on) FILTER (pr) AS pr_on
+    FROM claim
+    GROUP BY patient, moment
+),
+-- Remission is CR, CRh or CRi of a marrow that stands; a marrow that may have been one makes
+-- "no remission so far" unknown for those after it (model 3.6, 7).
+remitted AS (
+    SELECT m.*, b.* EXCLUDE (patient, moment), m.evaluation AND NOT m.contradicted AND (b.cr OR b.crh OR b.cri) AS remission
+    FROM marrow AS m JOIN best AS b USING (patient, moment)
+),
+history AS (
+    SELECT *,
+        CASE WHEN bool_or(remission) OVER past THEN true
+             WHEN count(*) OVER past = count(remission) OVER past THEN false END AS prior
+    FROM remitted
+    WINDOW past AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+),
+-- One answer per marrow. Relapse comes before every row for 5 % and more; PR is not tested after
+-- a remission; no listed row met is "no response"; what cannot be decided is IND, never NR.
+answer AS (
+    SELECT
+        *,
+        CASE
+            WHEN NOT evaluation THEN 'NE'
+            WHEN cleared THEN CASE
+                WHEN cr THEN 'CR' WHEN crh THEN 'CRh' WHEN cri THEN 'CRi' WHEN mlfs THEN 'MLFS'
+                WHEN adequate = false THEN 'NE'
+                WHEN cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL THEN 'IND'
+                WHEN prior IS NULL THEN 'IND'
+                WHEN prior AND blood_blasts THEN 'RELAPSE_SUSPECTED'
+                ELSE 'NR' END
+            WHEN prior AND NOT cleared THEN 'RELAPSE'
+            WHEN prior OR prior IS NULL THEN 'IND'
+            WHEN NOT cleared AND early THEN 'NE'
+            WHEN NOT cleared THEN CASE WHEN pr THEN 'PR' WHEN pr IS NULL THEN 'IND' ELSE 'NR' END
+            WHEN early OR NOT coalesce(adequate, true) OR cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL OR pr IS NULL THEN 'IND'
+            ELSE 'NR'
+        END AS category
+    FROM history
+),
+-- The latest evaluable marrow that stands (model 6.1); before any remission, a start on or after
+-- its day asks for the next one (model 3.4).
+latest AS (
+    SELECT *, remission OR prior AS remitted
+    FROM answer
+    WHERE category <> 'NE' AND NOT contradicted
+    QUALIFY row_number() OVER (PARTITION BY patient ORDER BY moment DESC) = 1
+),
+verdict AS (
+    SELECT
+        c.patient,
+        CASE
+            WHEN c.apl OR (c.other AND NOT c.aml) THEN 'NE'
+            WHEN c.other THEN 'IND'
+            WHEN NOT c.aml AND c.maybe_aml AND l.patient IS NOT NULL THEN 'IND'
+            WHEN NOT c.aml AND NOT c.blasts_of_aml THEN 'NE'
+            WHEN l.patient IS NULL THEN 'NE'
+            WHEN NOT coalesce(l.remitted, false) AND l.next_cycle IS NOT NULL THEN 'NE'
+            ELSE l.category
+        END AS category,
+        l.*  EXCLUDE (patient, category)
+    FROM course AS c
+    LEFT JOIN latest AS l ON l.patient = c.patient
+)
+SELECT
+    patient,
+    category,
+    strftime(CASE category
+        WHEN 'CR' THEN cr_on WHEN 'CRh' THEN crh_on WHEN 'CRi' THEN cri_on
+        WHEN 'MLFS' THEN mlfs_on WHEN 'PR' THEN pr_on WHEN 'RELAPSE' THEN day
+    END, '%Y-%m-%d') AS response_date
+FROM verdict
+ORDER BY patient;
