@@ -162,10 +162,10 @@ def _criterion(result: CriterionResult) -> Json:
     }
 
 
-def evidence_order(item: Result | Event) -> tuple[str, str, str, str, str]:
-    """The order of evidence: by time, then by source."""
+def evidence_order(item: Result | Event) -> tuple[str, str, str, bytes]:
+    """The order of evidence: by time, then by source; the rest only so that no order is left."""
     start = instant_text(item.when.start) if item.when else ""
-    return (start, item.source.ref, item.source.version, item.source.code, item.original)
+    return (start, item.source.ref, item.source.code, msgspec.json.encode(item))
 
 
 def _evidence(item: Result | Event) -> Json:

@@ -38,6 +38,8 @@ def check_resource(resource: Resource) -> list[str]:
     kind = text_of(resource.get("resourceType"))
     if kind not in REQUIRED:
         return [f"{kind or 'no resourceType'}: not a type that we write"]
+    if kind == "Bundle":
+        return _bundle_problems(resource)
     return [
         *_model_problems(resource, kind),
         *(f"{kind}.{name}: missing" for name in REQUIRED[kind] if not resource.get(name)),
@@ -56,6 +58,26 @@ def walk(value: Json, path: str) -> Iterator[Place]:
     if isinstance(value, list):
         for item in value:
             yield from walk(item, path)
+
+
+def _bundle_problems(bundle: Resource) -> list[str]:
+    """The Bundle without its content, and then each resource in it by itself."""
+    entries = list(objects(bundle.get("entry")))
+    shell = {name: item for name, item in bundle.items() if name != "entry"}
+    requests = [entry.get("request") for entry in entries]
+    inside = [entry.get("resource") for entry in entries]
+    return [
+        *_model_problems(bundle, "Bundle"),
+        *(f"Bundle.{name}: missing" for name in REQUIRED["Bundle"] if not bundle.get(name)),
+        *(text for path, value in walk(shell, "Bundle") for text in _place_problems(path, value)),
+        *(
+            text
+            for request in requests
+            for path, value in walk(request, "Bundle.entry.request")
+            for text in _place_problems(path, value)
+        ),
+        *(text for held in inside if isinstance(held, dict) for text in check_resource(held)),
+    ]
 
 
 def _model_problems(resource: Resource, kind: str) -> list[str]:
@@ -99,7 +121,7 @@ def _place_problems(path: str, value: Json) -> Iterator[str]:
     if value in ("", [], {}) or value is None:
         yield f"{path}: empty"
     if path in BINDINGS and isinstance(value, str) and value not in BINDINGS[path]:
-        yield f"{path}: {value} is not a code of its value set"
+        yield f"{path}: not a code of its value set"
     if path.endswith(".id") and not (isinstance(value, str) and FHIR_ID.fullmatch(value)):
         yield f"{path}: not a FHIR id (1 to 64 letters, digits, - and .)"
     if path.rpartition(".")[2] in TIMES and isinstance(value, str):

@@ -6,20 +6,19 @@ restored, and states get lost. Whatever else stands there was written by a perso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship, Change
-from fhir_remission.fhir.datatypes import Json, Resource, bare, objects, text_of
+from fhir_remission.fhir.datatypes import Resource, objects, text_of
 from fhir_remission.fhir.identity import (
     content_digest,
     identifier_value,
     is_ours,
     is_unedited,
-    resource_id,
 )
 
 ActionKind = Literal["none", "create", "update", "park", "retract"]
@@ -43,13 +42,6 @@ class Action(Struct, frozen=True):
     if_match: str = ""
     before: str = ""
     """Status that stands on the server: a final Observation becomes amended or corrected."""
-
-
-class Replacement(Struct, frozen=True):
-    """The same evaluation under a new key: the old resource ends, the new one points back at it."""
-
-    old: Resource
-    new: Assessment
 
 
 def decide(
@@ -107,43 +99,6 @@ def settle(actions: Mapping[str, Action]) -> Mapping[str, Action]:
         name: action if action.kind in ("park", "none") else Action("park", parked.reason)
         for name, action in actions.items()
     }
-
-
-def withdrawn(
-    existing: Iterable[Resource], assessments: Sequence[Assessment], by: Authorship
-) -> list[Resource]:
-    """Ours in force whose key belongs to no assessment any more; give it *all* assessments."""
-    held = {
-        resource_id(by.identity, kind, assessment)
-        for assessment in assessments
-        for kind in ("impression", "observation")
-    }
-    system = by.identity.identifier_system("assessment")
-    return [
-        resource
-        for resource in existing
-        if text_of(resource.get("status")) != "entered-in-error"
-        and (own := identifier_value(resource, system))
-        and own not in held
-    ]
-
-
-def replacement_for(old: Resource, created: Iterable[Assessment]) -> Assessment | None:
-    """The new assessment that shares evidence with the old resource: it was re-keyed to that."""
-    cited = evidence_cited(old)
-    for assessment in created:
-        if cited & {bare(ref) for ref in assessment.anchor.observations}:
-            return assessment
-    return None
-
-
-def evidence_cited(resource: Resource) -> set[str]:
-    """References to the evidence of a resource of ours."""
-    held: list[Json] = [
-        resource.get("derivedFrom"),
-        *(item.get("item") for item in objects(resource.get("investigation"))),
-    ]
-    return {bare(text_of(r.get("reference"))) for refs in held for r in objects(refs)} - {""}
 
 
 def version_of(resource: Resource) -> str:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment, CriterionResult
-from fhir_remission.domain.inputs import Event, Result
+from fhir_remission.domain.inputs import Event, Finding, Interval, Result, When
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.fhir.datatypes import (
     DATE_TIME,
@@ -34,8 +34,13 @@ Kind = Literal["impression", "observation", "provenance", "device"]
 
 _CHECK_LABEL = b"fhir-remission key check v1"
 _LOG_LABEL = b"fhir-remission log hash v1"
-# Not decided on, or words for what was decided: neither makes a resource out of date.
-_NOT_HASHED = ("current", "clock", "skipped", "draws", "summary", "next_better")
+# The answer, named field by field: a new field of an Assessment must not touch old hashes unseen.
+_ANSWER = (
+    *("state", "state_since", "category", "best_response", "mrd", "mrd_event", "code"),
+    *("provisional", "confidence", "possible_higher", "candidates", "missing", "lineages_below"),
+    *("flags", "response_date", "first_sign", "window_closes", "last_marrow", "last_blood"),
+    *("last_mrd", "reason"),
+)
 # What servers own or add by themselves: a change there is nobody's edit.
 _SERVER_OWNED = ("id", "meta", "text", "implicitRules", "language")
 # When it was computed, as against what was computed.
@@ -99,13 +104,20 @@ def evidence_hash(assessment: Assessment, *, mapping_version: str) -> str:
 
     The answer itself is inside: a corrected rule with unchanged evidence must reach the server.
     """
-    decided = msgspec.to_builtins(assessment, str_keys=True)
-    for name in _NOT_HASHED:
-        del decided[name]
-    decided["criteria_results"] = [_criterion(result) for result in assessment.criteria_results]
-    decided["policies"] = sorted([name, value] for name, value in assessment.policies)
-    decided["mapping_version"] = mapping_version
-    return hashlib.sha256(msgspec.json.encode(decided, order="deterministic")).hexdigest()
+    anchor = assessment.anchor
+    decided = [
+        [assessment.criteria_id, assessment.criteria_version, mapping_version],
+        sorted(assessment.policies),
+        [anchor.kind, anchor.effective, anchor.observations],
+        [getattr(assessment, name) for name in _ANSWER],
+        [[assumed.id, assumed.cls] for assumed in assessment.assumptions],
+        [[r.criterion, r.verdict.value, _cited(r)] for r in assessment.criteria_results],
+        sorted(
+            [claim.source.ref, claim.source.version, str(claim.agrees)]
+            for claim in assessment.claims
+        ),
+    ]
+    return hashlib.sha256(msgspec.json.encode(decided)).hexdigest()
 
 
 def content_digest(resource: Resource, *, namespace: str = NAMESPACE) -> str:
@@ -150,18 +162,26 @@ def identifier_value(resource: Resource, system: str) -> str:
     return next((text_of(i.get("value")) for i in objects(listed) if i.get("system") == system), "")
 
 
-def _criterion(result: CriterionResult) -> Json:
-    evidence: list[Json] = [*sorted(_evidence(item) for item in result.evidence)]
-    return {
-        "criterion": result.criterion,
-        "verdict": result.verdict.value,
-        "evidence": evidence,
-    }
+def _cited(result: CriterionResult) -> list[list[str]]:
+    """Ids, versions, codes, values and times of the evidence, in one order."""
+    return sorted([*_source(item), *_value(item), *_time(item.when)] for item in result.evidence)
 
 
-def _evidence(item: Result | Event) -> str:
-    """One input as canonical JSON; the same instant or amount spelled otherwise is the same."""
-    return msgspec.json.encode(item, order="deterministic").decode()
+def _source(item: Result | Event) -> tuple[str, ...]:
+    meaning = item.analyte if isinstance(item, Result) else f"{item.kind} {item.certainty}"
+    return (item.source.ref, item.source.version, item.source.system, item.source.code, meaning)
+
+
+def _value(item: Result | Event) -> tuple[str, ...]:
+    value = item.value if isinstance(item, Result) else None
+    if isinstance(value, Interval):
+        ends = (value.low, value.high, value.low_open, value.high_open)
+        return (" ".join(str(end) for end in ends), item.original)
+    return (value.answer if isinstance(value, Finding) else "", item.original)
+
+
+def _time(when: When | None) -> tuple[str, ...]:
+    return (when.start.isoformat(), when.end.isoformat(), when.text) if when else ()
 
 
 def _without_digest(identifiers: Json, system: str) -> list[Json]:
@@ -172,7 +192,7 @@ def _canonical(value: Json) -> str:
     """JSON text that does not change when a server spells the same content otherwise."""
     if isinstance(value, dict):
         kept = {name: _canonical(item) for name, item in _same_meaning(value).items()}
-        return "{" + ",".join(f"{n}:{text}" for n, text in sorted(kept.items()) if text) + "}"
+        return "{" + ",".join(f"{json.dumps(n)}:{text}" for n, text in sorted(kept.items()) if text) + "}"
     if isinstance(value, list):
         return "[" + ",".join(sorted(_canonical(item) for item in value)) + "]" if value else ""
     if isinstance(value, str):

@@ -20,6 +20,7 @@ from fhir_remission.fhir.datatypes import (
     coding,
     concept,
     fhir_time,
+    objects,
     reference,
 )
 from fhir_remission.fhir.explanation import notes
@@ -44,7 +45,7 @@ def build_observation(
         "performer": [reference(by.signer)] if by.signer else None,
         "valueCodeableConcept": category_concept(assessment, by),
         "note": notes(assessment, by, change),
-        "method": by.concept("criteria", assessment.criteria_id, _criteria(assessment)),
+        "method": _criteria(assessment, by),
         "derivedFrom": references_to(assessment, by, "Observation"),
         "component": [
             _component("state", by.concept("state", assessment.state), by),
@@ -66,8 +67,12 @@ def _component(question: str, answer: Resource, by: Authorship) -> Json:
     return {"code": by.concept("question", question), "valueCodeableConcept": answer}
 
 
-def _criteria(assessment: Assessment) -> str:
-    return f"{assessment.criteria_id} {assessment.criteria_version}".strip()
+def _criteria(assessment: Assessment, by: Authorship) -> Resource:
+    """The criteria by our own code, always, and by the code of others where there is one."""
+    own = coding(by.identity.system("criteria"), assessment.criteria_id)
+    others = objects(by.concept("criteria", assessment.criteria_id).get("coding"))
+    text = f"{assessment.criteria_id} {assessment.criteria_version}".strip()
+    return concept([own, *others], text)
 
 
 def _focus(assessment: Assessment, by: Authorship) -> list[Json]:

@@ -6,13 +6,13 @@ R4B has the same elements for these types.
 
 from __future__ import annotations
 
-# What must be there, beyond what the model asks for: ours always have a subject and an id.
+# What must be there, beyond what the model asks for: ours always have subject and identifier.
 REQUIRED = {
     "Bundle": ("type", "entry"),
-    "ClinicalImpression": ("id", "identifier", "status", "subject"),
-    "Device": ("id", "identifier"),
-    "Observation": ("id", "identifier", "status", "code", "subject"),
-    "Provenance": ("id", "target", "recorded", "agent"),
+    "ClinicalImpression": ("identifier", "status", "subject"),
+    "Device": ("identifier",),
+    "Observation": ("identifier", "status", "code", "subject"),
+    "Provenance": ("target", "recorded", "agent"),
 }
 
 CHOICES = {

@@ -31,7 +31,7 @@ class Write(Struct, frozen=True):
     resource: Resource
     if_match: str = ""
     server_id: str = ""
-    """Its id at a server that gives ids itself, once known."""
+    """Its id at the server, once known; some servers give ids themselves."""
 
 
 class EntryReceipt(Struct, frozen=True):
@@ -66,13 +66,12 @@ def build_transaction(
     """The transaction Bundle of these writes."""
     ordered = sorted(writes, key=lambda w: _ORDER.index(text_of(w.resource.get("resourceType"))))
     entries: list[Json] = [_entry(write, mode, namespace) for write in ordered]
-    if mode == "put":
-        return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    names = {_name(write.resource): _target(write) for write in ordered}
+    names = {_name(write.resource): _target(write, mode) for write in ordered}
+    moved = {name: target for name, target in names.items() if name != target}
     return {
         "resourceType": "Bundle",
         "type": "transaction",
-        "entry": _redirected(entries, names),
+        "entry": _redirected(entries, moved) if moved else entries,
     }
 
 
@@ -125,19 +124,16 @@ def search_for(resource: Resource, namespace: str = NAMESPACE) -> str:
 
 def _entry(write: Write, mode: Mode, namespace: str) -> Json:
     resource, kind = write.resource, text_of(write.resource.get("resourceType"))
-    if mode == "put":
-        request: Resource = {"method": "PUT", "url": _name(resource)}
-        return {"resource": resource, "request": _guarded(request, write)}
-    search = search_for(resource, namespace)
-    known = write.server_id
-    without_id = {name: item for name, item in resource.items() if name != "id"}
-    if known:
-        request = {"method": "PUT", "url": f"{kind}/{known}"}
+    if mode == "put" or write.server_id:
+        known = write.server_id or resource["id"]
+        request: Resource = {"method": "PUT", "url": f"{kind}/{known}"}
         return {"resource": {**resource, "id": known}, "request": _guarded(request, write)}
+    search = search_for(resource, namespace)
     if mode == "conditional-update" and kind != "Provenance":
         request = _guarded({"method": "PUT", "url": f"{kind}?{search}"}, write)
     else:
         request = {"method": "POST", "url": kind, "ifNoneExist": search}
+    without_id = {name: item for name, item in resource.items() if name != "id"}
     return {"fullUrl": _urn(resource), "resource": without_id, "request": request}
 
 
@@ -154,9 +150,11 @@ def _urn(resource: Resource) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, _name(resource))}"
 
 
-def _target(write: Write) -> str:
-    kind = text_of(write.resource.get("resourceType"))
-    return f"{kind}/{write.server_id}" if write.server_id else _urn(write.resource)
+def _target(write: Write, mode: Mode) -> str:
+    """What stands for the resource inside the Bundle: its id, or its urn until it has one."""
+    if write.server_id:
+        return f"{write.resource['resourceType']}/{write.server_id}"
+    return _name(write.resource) if mode == "put" else _urn(write.resource)
 
 
 def _redirected(value: Json, names: dict[str, str]) -> Json:

@@ -1,0 +1,223 @@
+"""All that one patient's transaction contains: what the assessments say against what stands there.
+
+Give it every assessment of the patient under one set of criteria, and everything of ours that the
+server holds about the patient. It must not be called where the evidence was read incompletely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.fhir.assessment_json import Written
+from fhir_remission.fhir.authorship import Authorship
+from fhir_remission.fhir.datatypes import Resource, text_of
+from fhir_remission.fhir.decide import Action, Known, category_of, decide, settle
+from fhir_remission.fhir.identity import Kind, resource_id
+from fhir_remission.fhir.impression import build_impression
+from fhir_remission.fhir.provenance import build_provenance
+from fhir_remission.fhir.result_observation import build_observation
+from fhir_remission.fhir.retraction import retracted
+from fhir_remission.fhir.transaction import Write
+from fhir_remission.fhir.withdrawal import Withdrawal, withdrawals
+
+KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
+EVERYTHING = ("ClinicalImpression", "Observation", "Provenance")
+_WORDS: dict[str, Written] = {
+    "park": "parked",
+    "retract": "retracted",
+    "update": "updated",
+    "create": "created",
+}
+
+
+class Held(Struct, frozen=True):
+    """What the server and our state hold about one patient.
+
+    Keyed by our assessment identifier, which is the resource id wherever we choose ids.
+    """
+
+    resources: Mapping[str, Resource] = {}
+    known: Mapping[str, Known] = {}
+    deleted: frozenset[str] = frozenset()
+
+
+class Step(Struct, frozen=True):
+    """What happens to one resource, for the plan, the receipt and the report."""
+
+    reference: str
+    action: Action
+    before: str
+    """Category that stands on the server; empty for none."""
+    after: str
+    """Category that will stand; empty where the resource is withdrawn."""
+
+
+class PatientWrites(Struct, frozen=True):
+    """The writes of one transaction, and every step that led to them, also those to do nothing."""
+
+    writes: tuple[Write, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def written(self) -> Written:
+        """The one word of a line of `sync`; a parked resource outweighs the rest."""
+        kinds = {step.action.kind for step in self.steps}
+        return next((word for kind, word in _WORDS.items() if kind in kinds), "none")
+
+
+class _Decided(Struct, frozen=True):
+    """One assessment, and what to do about each of its resources."""
+
+    assessment: Assessment
+    actions: Mapping[str, Action]
+
+
+def plan_writes(
+    assessments: Sequence[Assessment],
+    by: Authorship,
+    held: Held,
+    *,
+    which: Literal["current", "history"] = "current",
+    resources: Sequence[str] = EVERYTHING,
+) -> PatientWrites:
+    """Plan the transaction of one patient; `assessments` are all of them, oldest first."""
+    types = tuple(name for name in KINDS if name in resources)
+    decided = [
+        _Decided(assessment, _actions(assessment, by, held, types))
+        for assessment in _wanted(assessments, by, held, which)
+    ]
+    new = [d.assessment for d in decided if any(a.kind == "create" for a in d.actions.values())]
+    lost = withdrawals(held.resources, held.known, assessments, new, by)
+    decided = [_unless_parked(one, lost) for one in decided]
+    writes: list[Write] = []
+    steps: list[Step] = []
+    for one in decided:
+        steps += _steps(one, by, held)
+        previous = _previous(one.assessment, assessments, decided, lost, by, held)
+        writes += _written(one, by, held, previous)
+    for withdrawal in lost:
+        steps += _withdrawal_steps(withdrawal, by)
+        writes += _taken_back(withdrawal, by)
+    kept = [w for w in writes if w.resource["resourceType"] in resources]
+    return PatientWrites(tuple(kept), tuple(steps))
+
+
+def _wanted(
+    assessments: Sequence[Assessment], by: Authorship, held: Held, which: str
+) -> list[Assessment]:
+    """What is to be written, and what was: an older result must follow its evidence too."""
+    return [
+        one
+        for one in assessments
+        if one.anchor.kind != "none"
+        and (which == "history" or one.current or _ids(one, by) & held.resources.keys())
+    ]
+
+
+def _ids(assessment: Assessment, by: Authorship) -> set[str]:
+    return {resource_id(by.identity, kind, assessment) for kind in KINDS.values()}
+
+
+def _actions(
+    assessment: Assessment, by: Authorship, held: Held, types: Sequence[str]
+) -> Mapping[str, Action]:
+    found: dict[str, Action] = {}
+    for name in types:
+        own = resource_id(by.identity, KINDS[name], assessment)
+        existing, known = held.resources.get(own), held.known.get(own)
+        found[name] = decide(assessment, by, existing, known, deleted=own in held.deleted)
+    return settle(found)
+
+
+def _unless_parked(one: _Decided, lost: Sequence[Withdrawal]) -> _Decided:
+    """What replaces a resource that somebody edited must wait for that person too."""
+    for withdrawal in lost:
+        if withdrawal.parked and withdrawal.replaced_by == one.assessment:
+            parked = Action("park", withdrawal.parked)
+            return _Decided(one.assessment, dict.fromkeys(one.actions, parked))
+    return one
+
+
+def _previous(
+    assessment: Assessment,
+    assessments: Sequence[Assessment],
+    decided: Sequence[_Decided],
+    lost: Sequence[Withdrawal],
+    by: Authorship,
+    held: Held,
+) -> str:
+    """What this one replaces; else the last before it that is in force or written with it."""
+    for withdrawal in lost:
+        if withdrawal.replaced_by == assessment and withdrawal.impression:
+            return withdrawal.impression
+    created = [one.assessment for one in decided if _creates(one)]
+    found = ""
+    for earlier in assessments[: assessments.index(assessment)]:
+        own = resource_id(by.identity, "impression", earlier)
+        stands = held.resources.get(own)
+        if earlier in created:
+            found = f"ClinicalImpression/{own}"
+        elif stands and stands.get("status") != "entered-in-error":
+            found = f"ClinicalImpression/{stands['id']}"
+    return found
+
+
+def _creates(one: _Decided) -> bool:
+    action = one.actions.get("ClinicalImpression")
+    return action is not None and action.kind == "create"
+
+
+def _steps(one: _Decided, by: Authorship, held: Held) -> list[Step]:
+    steps: list[Step] = []
+    for name, action in one.actions.items():
+        own = resource_id(by.identity, KINDS[name], one.assessment)
+        before = category_of(held.resources[own], by) if own in held.resources else ""
+        steps.append(Step(f"{name}/{own}", action, before, one.assessment.category))
+    return steps
+
+
+def _written(one: _Decided, by: Authorship, held: Held, previous: str) -> list[Write]:
+    """The resources of one assessment that must be written, and one Provenance of them all."""
+    todo = [(n, a) for n, a in one.actions.items() if a.kind in ("create", "update")]
+    writes: list[Write] = []
+    for name, action in todo:
+        built = _build(name, one.assessment, by, action, previous)
+        stands = held.resources.get(text_of(built["id"]), {})
+        writes.append(Write(built, action.if_match, text_of(stands.get("id"))))
+    if not writes:
+        return []
+    targets, change = [write.resource for write in writes], todo[0][1].change
+    provenance = build_provenance(targets, by, assessment=one.assessment, change=change)
+    return [*writes, Write(provenance)]
+
+
+def _build(
+    name: str, assessment: Assessment, by: Authorship, action: Action, previous: str
+) -> Resource:
+    if name == "ClinicalImpression":
+        return build_impression(assessment, by, change=action.change, previous=previous)
+    return build_observation(assessment, by, change=action.change, before=action.before)
+
+
+def _withdrawal_steps(withdrawal: Withdrawal, by: Authorship) -> list[Step]:
+    return [
+        Step(f"{old['resourceType']}/{old['id']}", action, category_of(old, by), "")
+        for old, action in withdrawal.resources
+    ]
+
+
+def _taken_back(withdrawal: Withdrawal, by: Authorship) -> list[Write]:
+    writes = [
+        Write(retracted(old, by, action.change), action.if_match, text_of(old.get("id")))
+        for old, action in withdrawal.resources
+        if action.change is not None
+    ]
+    if not writes:
+        return []
+    change = next(action.change for _, action in withdrawal.resources if action.change)
+    provenance = build_provenance([write.resource for write in writes], by, change=change)
+    return [*writes, Write(provenance)]
