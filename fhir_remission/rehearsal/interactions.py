@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_remission.rehearsal.parameters import Parameter, all_parameters
+from fhir_remission.rehearsal.parameters import Parameter, all_parameters, read_parameter
 from fhir_remission.rehearsal.personas import Persona
 from fhir_remission.rehearsal.references import leaves_as_sent, policy, rewrite
 from fhir_remission.rehearsal.replies import Refused, Reply
@@ -97,9 +97,10 @@ class Interactions:
         current = self.store.current(kind, name)
         if current is None or current.resource is None:
             self._check_client_id(name)
-        if if_none_match == "*" and current is not None and current.resource is not None:
+        guarded = if_none_match == "*" and self.persona.if_none_match
+        if guarded and current is not None and current.resource is not None:
             raise Refused(412, "conflict", f"{kind}/{name} exists")
-        if if_match:
+        if if_match and (current is not None or self.persona.if_match_on_create):
             self._check_version(if_match, current)
         return self._replace(current, resource)
 
@@ -151,7 +152,7 @@ class Interactions:
     def _written(self, version: Version, status: int) -> Reply:
         place = f"{self.base_url}/{version.type}/{version.id}/_history/{version.number}"
         headers = version_headers(version) | {"Location": place}
-        body = b"" if status == 201 and self.persona.empty_create else version.raw
+        body = b"" if self.persona.empty_writes else version.raw
         return Reply(status, body, headers)
 
     def _replace(self, current: Version | None, resource: dict[str, Any]) -> Reply:
@@ -198,8 +199,12 @@ class Interactions:
 def searchable(persona: Persona, kind: str) -> dict[str, Parameter]:
     """Give the search parameters of a type that the persona has."""
     lacking = {*persona.unsearchable.get("*", ()), *persona.unsearchable.get(kind, ())}
-    known = all_parameters()[kind]
-    return {name: parameter for name, parameter in known.items() if name not in lacking}
+    found = {
+        name: parameter for name, parameter in all_parameters()[kind].items() if name not in lacking
+    }
+    for name, text in persona.adds.get(kind, {}).items():
+        found[name] = read_parameter(name, *text.split(":", 1))
+    return found
 
 
 def version_headers(version: Version) -> dict[str, str]:

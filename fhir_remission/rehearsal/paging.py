@@ -73,6 +73,13 @@ class Pages:
         cursor = self._cursors.get(token)
         return cursor.page if cursor else 0
 
+    def last_row(self, token: str) -> dict[str, Any] | None:
+        """Give the entry that closed the page before the one behind a cursor."""
+        cursor = self._cursors.get(token)
+        if cursor is None or cursor.offset == 0:
+            return None
+        return _match_entry(self._base_url, cursor.listing.rows()[cursor.offset - 1])
+
     def expire(self, token: str) -> None:
         """Forget one cursor."""
         self._cursors.pop(token, None)

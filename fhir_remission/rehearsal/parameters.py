@@ -29,12 +29,17 @@ def all_parameters() -> dict[str, dict[str, Parameter]]:
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     table: dict[str, dict[str, Parameter]] = {}
     for row in csv.DictReader(lines, delimiter="\t"):
-        kind, _, target = row["kind"].partition(":")
-        paths = tuple(tuple(path.split(".")) for path in row["path"].split("|"))
-        found = Parameter(row["name"], kind, target, paths)
+        found = read_parameter(row["name"], row["kind"], row["path"])
         table.setdefault(row["type"], {})[row["name"]] = found
     shared = table.pop("Resource")
     return {kind: shared | own for kind, own in table.items()}
+
+
+def read_parameter(name: str, kind: str, path: str) -> Parameter:
+    """Read the definition of one parameter: its kind, with a target type, and its paths."""
+    plain, _, target = kind.partition(":")
+    paths = tuple(tuple(one.split(".")) for one in path.split("|"))
+    return Parameter(name, plain, target, paths)
 
 
 def elements(resource: dict[str, Any], parameter: Parameter) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -11,6 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.errors import SettingsError
+from fhir_remission.rehearsal.replies import Refused
+
+PATIENT_PARAMETERS = frozenset({"patient", "subject"})
 
 
 class Persona(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -25,6 +28,9 @@ class Persona(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     read_only: tuple[str, ...] = ()
     unsearchable: dict[str, tuple[str, ...]] = {}
     """Parameters it lacks, by type; `*` stands for every type."""
+    adds: dict[str, dict[str, str]] = {}
+    """Parameters beyond R4, by type: name -> `kind:path`."""
+    sorts: bool = True
     requires_any: dict[str, tuple[tuple[str, ...], ...]] = {}
     """By type: of each group at least one parameter must be sent."""
     exclusive: tuple[tuple[str, str], ...] = ()
@@ -53,13 +59,39 @@ class Persona(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     vread: bool = True
     stale_status: int = 412
     deleted_status: int = 410
-    empty_create: bool = False
+    if_match_on_create: bool = True
+    """False: If-Match is ignored where a PUT creates."""
+    if_none_match: bool = True
+    """False: `If-None-Match: *` is ignored."""
+    empty_writes: bool = False
+    """A create or update answers with headers only."""
     same_content_same_version: bool = False
     missing_target_status: int = 0
     """What a reference to a resource that is not there is answered with; 0: accepted."""
     external_references: bool = True
     versioned_references: bool = True
     """False: the version is cut off references on write."""
+
+
+def check_query(persona: Persona, kind: str, query: Sequence[tuple[str, str]]) -> None:
+    """Refuse the searches that the persona refuses."""
+    names = {name.partition(":")[0] for name, _ in query}
+    for group in persona.requires_any.get(kind, ()):
+        if not names & set(group):
+            raise Refused(400, "required", f"a search of {kind} needs {' or '.join(group)}")
+    for first, second in persona.exclusive:
+        if {first, second} <= names:
+            raise Refused(400, "invalid", f"{first} and {second} cannot come together")
+    if "_sort" in names and not persona.sorts:
+        raise Refused(400, "not-supported", "_sort is not supported")
+    patients = {
+        part.rpartition("/")[2]
+        for name, text in query
+        if name.partition(":")[0] in PATIENT_PARAMETERS
+        for part in text.split(",")
+    }
+    if persona.single_patient and len(patients) > 1:
+        raise Refused(400, "invalid", "a search may name one patient only")
 
 
 def persona_names() -> list[str]:

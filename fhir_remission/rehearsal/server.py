@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from fhir_remission.rehearsal.faults import Faults, read_faults
 from fhir_remission.rehearsal.listener import Listener, read_request
+from fhir_remission.rehearsal.login import Login
 from fhir_remission.rehearsal.parameters import index_keys
 from fhir_remission.rehearsal.personas import load_persona
 from fhir_remission.rehearsal.replies import Refused, Reply, refusal
@@ -68,6 +69,7 @@ class EmbeddedServer:
         persona: str = "generic",
         faults: Sequence[str] = (),
         resources: Iterable[dict[str, Any]] = (),
+        auth: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
         now: Callable[[], datetime] | None = None,
@@ -80,8 +82,13 @@ class EmbeddedServer:
         self.requests = Requests()
         self.store = Store(now=self._time, index=index_keys)
         self.store.load(resources)
+        asks = auth or self.faults.about_login
         self.service = Service(
-            self.store, load_persona(persona), base_url=self.base_url, now=self._time
+            self.store,
+            load_persona(persona),
+            base_url=self.base_url,
+            now=self._time,
+            login=Login(self.base_url, now=self._time) if asks else None,
         )
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,))
         self._count = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,23 +15,28 @@ from fhir_remission.rehearsal.capability import capability_statement
 from fhir_remission.rehearsal.codec import decode, encode
 from fhir_remission.rehearsal.dates import span
 from fhir_remission.rehearsal.interactions import Interactions
+from fhir_remission.rehearsal.login import Login
 from fhir_remission.rehearsal.paging import Listing, Pages, count_only
-from fhir_remission.rehearsal.parameters import split_reference
-from fhir_remission.rehearsal.personas import Persona
+from fhir_remission.rehearsal.personas import Persona, check_query
 from fhir_remission.rehearsal.replies import Refused, Reply, Request, refusal
 from fhir_remission.rehearsal.search import Search, read_search, run
 from fhir_remission.rehearsal.store import Store, Version, instant
 from fhir_remission.rehearsal.transaction import run_bundle
 
 Query = Sequence[tuple[str, str]]
-PATIENT_PARAMETERS = frozenset({"patient", "subject"})
 
 
 class Service:
     """One server's answers to requests, one at a time."""
 
     def __init__(
-        self, store: Store, persona: Persona, *, base_url: str, now: Callable[[], datetime]
+        self,
+        store: Store,
+        persona: Persona,
+        *,
+        base_url: str,
+        now: Callable[[], datetime],
+        login: Login | None = None,
     ) -> None:
         self.store = store
         self.persona = persona
@@ -42,21 +48,26 @@ class Service:
             seconds=persona.page_seconds,
             expired_status=persona.expired_status,
         )
+        self.login = login
         self._now = now
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     def answer(self, request: Request) -> Reply:
         """Answer one request; what cannot be done is an OperationOutcome."""
-        with self._lock:
+        with self.lock:
             mark = self.store.mark()
             try:
-                reply = self._route(request)
+                reply = (self.login and self.login.answer(request)) or self._route(request)
             except Refused as refused:
                 self.store.rollback(mark)
                 return refusal(refused)
         if request.is_write and "return=minimal" in request.headers.get("prefer", ""):
-            return msgspec.structs.replace(reply, body=b"") if len(request.path) else reply
+            return msgspec.structs.replace(reply, body=b"") if request.path else reply
         return reply
+
+    def date(self) -> str:
+        """Give the server's clock as it stands in a Date header."""
+        return format_datetime(self._now().astimezone(UTC), usegmt=True)
 
     def _route(self, request: Request) -> Reply:
         path = request.path
@@ -146,7 +157,7 @@ class Service:
 
     def _search(self, kind: str, query: Query, *, strict: bool) -> Reply:
         known = self.interactions.parameters(kind)
-        self._check_habits(kind, query)
+        check_query(self.persona, kind, query)
         strict = strict or self.persona.unknown_parameter == "refused"
         search = read_search(kind, query, known=known, strict=strict)
         if self.persona.newest_first and not search.sort:
@@ -169,23 +180,6 @@ class Service:
             total=len(rows) if persona.total else None,
             notice=f"_count was cut to {persona.max_count}" if cut else "",
         )
-
-    def _check_habits(self, kind: str, query: Query) -> None:
-        names = {name.partition(":")[0] for name, _ in query}
-        for group in self.persona.requires_any.get(kind, ()):
-            if not names & set(group):
-                raise Refused(400, "required", f"a search of {kind} needs {' or '.join(group)}")
-        for first, second in self.persona.exclusive:
-            if {first, second} <= names:
-                raise Refused(400, "invalid", f"{first} and {second} cannot come together")
-        patients = {
-            split_reference(part)[2]
-            for name, text in query
-            if name.partition(":")[0] in PATIENT_PARAMETERS
-            for part in text.split(",")
-        }
-        if self.persona.single_patient and len(patients) > 1:
-            raise Refused(400, "invalid", "a search may name one patient only")
 
     def _history_route(self, request: Request) -> Reply:
         path = request.path
