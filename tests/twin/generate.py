@@ -182,7 +182,8 @@ def write_course(patient: str, rng: random.Random) -> list[Resource]:
 def _first_response(course: Course, diagnosed: int) -> None:
     rng = course.rng
     day = rng.choice([21, 22, 28, 30, 35, 42])
-    if rng.random() < 0.12:
+    early = rng.random() < 0.12
+    if early:
         spec = rng.choice(CLEARED + PARTIAL + FAILED)
         response(course, rng.choice([12, 14, 16]), spec, until=day - 2, blood=False)
         if rng.random() < 0.4:
