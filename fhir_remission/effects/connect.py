@@ -1,0 +1,196 @@
+"""From settings to clients: one server, several chains, one login, one rate limit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from fhir_remission.effects.access import Reader, Writer
+from fhir_remission.effects.auth import Credentials, Fixed, Headers, fixed_headers
+from fhir_remission.effects.capabilities import choose_profile, load_families
+from fhir_remission.effects.client import FhirClient, decoded
+from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.origin import Base, read_base
+from fhir_remission.effects.refusal import is_done, refusal
+from fhir_remission.effects.retry import Draw, Persistence, RetryPolicy, TokenBucket
+from fhir_remission.effects.transport import Limits, RequestsExchange, Tls, Traffic
+from fhir_remission.effects.writer import WritingClient
+from fhir_remission.fhir.capability import Profile
+from fhir_remission.settings import Server
+
+READ_TYPES = (
+    "Condition",
+    "DiagnosticReport",
+    "MedicationAdministration",
+    "Observation",
+    "Patient",
+    "Procedure",
+    "Specimen",
+)
+
+
+class Connection(Struct, frozen=True):
+    """One server: what all chains to it share."""
+
+    settings: Server
+    base: Base
+    credentials: Credentials
+    clock: Clock
+    stop: Stop
+    draw: Draw
+    bucket: TokenBucket
+    traffic: Traffic
+    policy: RetryPolicy
+    agent: str
+
+    def reader(self) -> Reader:
+        """Open a chain that can only read."""
+        return Reader(self.base, self._exchange(), self._persistence())
+
+    def writer(self) -> Writer:
+        """Open a chain that can also write."""
+        return Writer(self.base, self._exchange(), self._persistence())
+
+    def client(self, profile: Profile) -> FhirClient:
+        """Open a reading client: the only one a dry run gets."""
+        return FhirClient(self.reader(), profile, max_pages=self.settings.max_pages)
+
+    def writing_client(self, profile: Profile) -> WritingClient:
+        """Open a writing client."""
+        return WritingClient(self.writer(), profile)
+
+    def _exchange(self) -> RequestsExchange:
+        return RequestsExchange(
+            self.base,
+            self.credentials,
+            clock=self.clock,
+            limits=_limits(self.settings),
+            tls=_tls(self.settings),
+            traffic=self.traffic,
+            agent=self.agent,
+        )
+
+    def _persistence(self) -> Persistence:
+        return Persistence(
+            host=str(self.base.origin),
+            clock=self.clock,
+            draw=self.draw,
+            stop=self.stop,
+            bucket=self.bucket,
+            traffic=self.traffic,
+            renew=self.credentials.renew,
+            policy=self.policy,
+        )
+
+
+class Introduction(Struct, frozen=True):
+    """What a server said before the first search."""
+
+    profile: Profile
+    server_time: datetime | None
+    """Its clock, which watermarks are made of; ours may be wrong."""
+
+
+def connect(
+    settings: Server,
+    *,
+    clock: Clock,
+    stop: Stop,
+    draw: Draw = random.random,
+    read: Iterable[str] = READ_TYPES,
+    write: Iterable[str] = (),
+    version: str = "",
+) -> Connection:
+    """Prepare a server of the settings; only a SMART login asks it where tokens come from."""
+    base = read_base(
+        settings.base_url,
+        rewrite_origin=settings.rewrite_origin,
+        allow_insecure=settings.allow_insecure,
+    )
+    agent = f"fhir-remission/{version}" if version else "fhir-remission"
+    traffic = Traffic()
+    # Tokens travel over the same trust and proxy as everything else, without a token themselves.
+    tokens = RequestsExchange(
+        base,
+        Credentials(Fixed({}), frozenset()),
+        clock=clock,
+        limits=_limits(settings),
+        tls=_tls(settings),
+        traffic=traffic,
+        agent=agent,
+    )
+    headers = _headers(settings, base, clock, tuple(read), tuple(write), tokens)
+    return Connection(
+        settings=settings,
+        base=base,
+        credentials=Credentials(headers, frozenset({base.origin})),
+        clock=clock,
+        stop=stop,
+        draw=draw,
+        bucket=TokenBucket(settings.rate, clock),
+        traffic=traffic,
+        policy=RetryPolicy(max_wait_seconds=settings.max_wait.total_seconds()),
+        agent=agent,
+    )
+
+
+def introduce(connection: Connection, servers: Path, *, delta: str = "auto") -> Introduction:
+    """Ask the server what it can do and choose the profile to use it by."""
+    reader = connection.reader()
+    answer = reader.get(f"{connection.base.url}/metadata", "metadata", {})
+    host = str(connection.base.origin)
+    if not is_done(answer):
+        raise refusal(host, "metadata", answer)
+    profile = choose_profile(
+        decoded(answer, host, "metadata"),
+        load_families(servers),
+        setting=connection.settings.profile,
+        delta=delta,
+    )
+    return Introduction(profile, _date(answer.headers.get("date", "")))
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header)
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def _limits(settings: Server) -> Limits:
+    return Limits(
+        settings.connect_timeout.total_seconds(),
+        settings.read_timeout.total_seconds(),
+        settings.max_page_mib * 1024 * 1024,
+    )
+
+
+def _tls(settings: Server) -> Tls:
+    mutual = settings.auth.mode == "mtls"
+    return Tls(
+        ca_bundle=settings.ca_bundle,
+        cert_file=settings.auth.cert_file if mutual else None,
+        key_file=settings.auth.key_file if mutual else None,
+        proxy=settings.proxy,
+    )
+
+
+def _headers(
+    settings: Server,
+    base: Base,
+    clock: Clock,
+    read: tuple[str, ...],
+    write: tuple[str, ...],
+    exchange: RequestsExchange,
+) -> Headers:
+    if settings.auth.mode not in {"smart", "secret"}:
+        return fixed_headers(settings.auth, base, allow_insecure=settings.allow_insecure)
+    # The JWT and key libraries take 0.1 s to load: only where they are used.
+    from fhir_remission.effects.login import token_headers
+
+    return token_headers(settings, base, clock, exchange, read, write)
