@@ -41,8 +41,7 @@ class Origin(Struct, frozen=True):
 
 def origin_of(url: str) -> Origin:
     """Parse the origin of a URL; ValueError for what should not be followed at all."""
-    if "\\" in url or any(character <= " " for character in url):
-        raise ValueError("has a backslash, space or control character")
+    _refuse_strange(url)
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("is not an http or https address")
@@ -51,6 +50,11 @@ def origin_of(url: str) -> Origin:
     if parts.netloc.endswith(":"):
         raise ValueError("has an empty port")
     return Origin(parts.scheme, _host(parts), parts.port or _PORTS[parts.scheme])
+
+
+def _refuse_strange(url: str) -> None:
+    if "\\" in url or any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError("has a backslash, space or control character")
 
 
 def _host(parts: SplitResult) -> str:
@@ -88,8 +92,10 @@ class Base(Struct, frozen=True):
 
     def resolve(self, link: str, *, against: str) -> str | Refused:
         """Return the address a link leads to on our server, or why it is not followed."""
-        target = urljoin(against, link)
         try:
+            # `urljoin` and `urlsplit` drop control characters instead of refusing them.
+            _refuse_strange(link)
+            target = urljoin(against, link)
             origin = origin_of(target)
             path = path_of(target)
         except ValueError as error:
