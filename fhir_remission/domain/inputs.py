@@ -149,3 +149,20 @@ class PatientRecord(Struct, frozen=True):
     born: date | None = None
     died: bool = False
     flags: tuple[str, ...] = ()
+    unmapped: tuple[tuple[str, int], ...] = ()
+    """`system|code` of what no table knows, with how often it came."""
+    ours: int = 0
+    """Resources we wrote ourselves and left out."""
+
+
+class CohortRow(Struct, frozen=True):
+    """One line of the site's cohort list: what the site itself states of a patient."""
+
+    patient: str
+    """`Patient/p1`."""
+    place: str
+    """`cohort.csv:12`: the source of the events made from it."""
+    diagnosed_on: date | None = None
+    therapy_started_on: date | None = None
+    intensity: str = ""
+    """intensive, less-intensive, or empty for unknown."""

@@ -1,0 +1,12 @@
+"""The one address under which our own codes, tags and identifiers live; a site may set another."""
+
+from __future__ import annotations
+
+NAMESPACE = "https://w3id.org/fhir-remission"
+# Tables write our own systems with this placeholder, so that a site's namespace reaches them.
+PLACEHOLDER = "{NS}"
+
+
+def spelled_out(system: str, namespace: str) -> str:
+    """The system of a table row with the site's namespace in it."""
+    return system.replace(PLACEHOLDER, namespace, 1) if PLACEHOLDER in system else system

@@ -1,0 +1,256 @@
+"""Units as laboratories write them, to the one unit of an analyte, by exact decimal factors.
+
+A unit is looked up as it was sent, first as code, then as text. Nothing is guessed: a unit that no
+row names, or that a row refuses, makes the value unreadable, with the reason of the row.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from itertools import product
+
+from msgspec import Struct
+
+from fhir_remission.domain.analytes import DIMENSIONS, Analyte, decimal_cell
+from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.rows import Row, read_rows
+
+COLUMNS = (
+    "unit",
+    "dimension",
+    "canonical",
+    "factor",
+    "read_as",
+    "condition",
+    "refused",
+    "source",
+)
+MISSING = "(missing)"
+READ_AS = ("code", "text", "both", "none")
+UCUM = "http://unitsofmeasure.org"
+LOINC = "http://loinc.org"
+NPU = "urn:oid:1.2.208.176.2.1"
+# 40 digits sent times a factor of up to 16 digits: nothing is ever rounded; rounding is an error.
+EXACT = Context(prec=80, traps=[Inexact, Overflow, InvalidOperation])
+_ONE = Decimal(1)
+_MILLION = Decimal(1_000_000)
+
+
+class UnitRow(Struct, frozen=True):
+    """One row of `units.tsv`; a row with `refused` says why this unit is not read."""
+
+    unit: str
+    dimension: str
+    canonical: str
+    factor: Decimal | None
+    as_code: bool
+    as_text: bool
+    condition: str
+    refused: str
+
+
+class UnitSent(Struct, frozen=True):
+    """A unit as sent: the code where it is UCUM's, the text as it was written."""
+
+    code: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or self.code
+
+
+class Converted(Struct, frozen=True):
+    """A value in the unit of its analyte."""
+
+    value: Interval
+    unit: str
+
+
+class Refused(Struct, frozen=True):
+    """Why a value could not be converted; `foreign`: the unit is that of something else."""
+
+    reason: str
+    foreign: bool = False
+
+
+class UnitMap(Struct, frozen=True):
+    """Units by (unit, dimension): the same letters mean different things for different analytes."""
+
+    rows: dict[tuple[str, str], UnitRow]
+
+    def convert(
+        self, value: Interval, sent: UnitSent, analyte: Analyte, *, code_system: str
+    ) -> Converted | Refused:
+        """The value in the unit of the analyte, or why its unit is refused."""
+        found = self._find(sent, analyte)
+        if isinstance(found, Refused):
+            return found
+        broken = _broken_condition(found, value, code_system=code_system)
+        if broken:
+            return Refused(broken)
+        assert found.factor is not None  # noqa: S101 - held by read_units
+        return Converted(value=scaled(value, found.factor), unit=found.canonical)
+
+    def _find(self, sent: UnitSent, analyte: Analyte) -> UnitRow | Refused:
+        if not sent.code and not sent.text:
+            return self._row(MISSING, analyte, as_code=False) or Refused("no unit was sent")
+        by_code = self._row(sent.code, analyte, as_code=True)
+        by_text = self._row(sent.text, analyte, as_code=False)
+        if isinstance(by_code, UnitRow) and sent.text and _contradict(by_code, by_text):
+            return Refused(f"unit text {sent.text} contradicts unit code {sent.code}")
+        if by_code is not None:
+            return by_code
+        return by_text or Refused(f"unit {sent} is in no row of units.tsv")
+
+    def _row(self, unit: str, analyte: Analyte, *, as_code: bool) -> UnitRow | Refused | None:
+        spellings = _spellings(unit)
+        refused = None
+        for key in product(spellings, analyte.dimensions):
+            row = self.rows.get(key)
+            if row is not None and (row.as_code if as_code else row.as_text):
+                return row
+            if row is not None and row.refused:
+                refused = Refused(f"unit {unit} is refused: {row.refused}")
+        if refused is not None or any(self._known(s, analyte.dimensions) for s in spellings):
+            return refused
+        if any(self._known(spelling, DIMENSIONS) for spelling in spellings):
+            return Refused(f"unit {unit} does not belong to {analyte.id}", foreign=True)
+        return None
+
+    def _known(self, spelling: str, dimensions: tuple[str, ...]) -> bool:
+        return any((spelling, dimension) in self.rows for dimension in dimensions)
+
+
+def read_units(text: str, *, file: str) -> list[tuple[Row, UnitRow]]:
+    """Read the rows of a units table, each checked by itself."""
+    return [(row, _unit_row(row)) for row in read_rows(text, file=file, columns=COLUMNS)]
+
+
+def merge_units(units: list[tuple[Row, UnitRow]]) -> UnitMap:
+    """Make one map; a row that contradicts another stops the run and names its line."""
+    merged: dict[tuple[str, str], UnitRow] = {}
+    for row, entry in units:
+        held = merged.setdefault((entry.unit, entry.dimension), entry)
+        if held != entry:
+            raise row.refuse(f"unit {entry.unit} is listed twice for {entry.dimension}; keep one")
+    return UnitMap(rows=merged)
+
+
+def scaled(value: Interval, factor: Decimal) -> Interval:
+    """The value times an exact factor, in one spelling per number; openness stays."""
+    return Interval(
+        low=_plain(EXACT.multiply(value.low, factor)),
+        high=None if value.high is None else _plain(EXACT.multiply(value.high, factor)),
+        low_open=value.low_open,
+        high_open=value.high_open,
+    )
+
+
+def _plain(number: Decimal) -> Decimal:
+    """Without zeros at the end and without an exponent: 1.200 is 1.2, 1E+2 is 100."""
+    return Decimal(f"{number.normalize(EXACT):f}")
+
+
+# Characters that stand for another one: both micro signs (U+00B5, U+03BC), full-width forms, and
+# the spaces that word processors put in.
+_LETTERS = str.maketrans(
+    {
+        "\u00b5": "u",
+        "\u03bc": "u",
+        "\u00a0": " ",
+        "\u2009": " ",
+        "\u202f": " ",
+        **{chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)},
+    }
+)
+_SUPERSCRIPT = re.compile("(?<=[0-9])[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
+_SUPERSCRIPT_DIGITS = str.maketrans(
+    "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789"
+)
+# UCUM: text in braces carries no meaning. `{ratio}` alone is not stripped: nothing would be left.
+_ANNOTATION = re.compile(r"\.?\{[^{}]*\}")
+
+
+def normalised(unit: str) -> str:
+    """The unit with one spelling for every letter that has several."""
+    plain = unit.translate(_LETTERS).strip()
+    return _SUPERSCRIPT.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPT_DIGITS), plain)
+
+
+def _spellings(unit: str) -> tuple[str, ...]:
+    plain = normalised(unit)
+    bare = _ANNOTATION.sub("", plain)
+    return (plain, bare) if bare and bare != plain else (plain,)
+
+
+def _contradict(by_code: UnitRow, by_text: UnitRow | Refused | None) -> bool:
+    if isinstance(by_text, UnitRow):
+        return (by_text.canonical, by_text.factor) != (by_code.canonical, by_code.factor)
+    return by_text is not None and by_text.foreign
+
+
+def _stated(value: Interval) -> tuple[Decimal, ...]:
+    ends = (value.low, value.high)
+    stated = tuple(end for end in ends if end is not None and end != 0)
+    return stated or (Decimal(0),)
+
+
+def _million(value: Interval, code_system: str) -> str:
+    if all(end >= _MILLION for end in _stated(value)):
+        return ""
+    return "cells per litre below 1000000 are more often a lost prefix than a count"
+
+
+def _fraction(value: Interval, code_system: str) -> str:
+    if value.high is not None and value.high <= _ONE:
+        return ""
+    return "a fraction of 1 cannot be above 1"
+
+
+def _npu(value: Interval, code_system: str) -> str:
+    return "" if code_system == NPU else "no unit was sent, and the code does not fix one"
+
+
+def _loinc_percent(value: Interval, code_system: str) -> str:
+    zero = value.low == 0 and value.high == 0
+    if code_system == LOINC and (zero or all(end > _ONE for end in _stated(value))):
+        return ""
+    return "no unit was sent: percent and fraction are both plausible"
+
+
+# The closed list of conditions a row may name; each says what is wrong, or nothing.
+CONDITIONS = {
+    "value>=1000000": _million,
+    "value<=1": _fraction,
+    "npu": _npu,
+    "loinc;value>1": _loinc_percent,
+}
+
+
+def _broken_condition(row: UnitRow, value: Interval, *, code_system: str) -> str:
+    return CONDITIONS[row.condition](value, code_system) if row.condition else ""
+
+
+def _unit_row(row: Row) -> UnitRow:
+    if row["dimension"] not in DIMENSIONS:
+        raise row.refuse(f"{row['dimension']} is no dimension; use one of {', '.join(DIMENSIONS)}")
+    if row["read_as"] not in READ_AS:
+        raise row.refuse(f"{row['read_as']} is none of {', '.join(READ_AS)}")
+    if row["condition"] and row["condition"] not in CONDITIONS:
+        raise row.refuse(f"{row['condition']} is no condition; use one of {', '.join(CONDITIONS)}")
+    factor = decimal_cell(row, "factor")
+    if bool(row["refused"]) != (row["read_as"] == "none"):
+        raise row.refuse("a refused unit is read as none and says why; any other is read")
+    if not row["refused"] and (factor is None or factor <= 0 or not row["canonical"]):
+        raise row.refuse("a unit that is read needs a canonical unit and a factor above 0")
+    return UnitRow(
+        unit=normalised(row["unit"]),
+        dimension=row["dimension"],
+        canonical=row["canonical"],
+        factor=factor,
+        as_code=row["read_as"] in ("code", "both"),
+        as_text=row["read_as"] in ("text", "both"),
+        condition=row["condition"],
+        refused=row["refused"],
+    )

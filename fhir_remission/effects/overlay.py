@@ -1,0 +1,121 @@
+"""What a site adds to the shipped tables: TSV files with the shipped columns, or R4 ConceptMaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.domain.codes import COLUMNS
+from fhir_remission.domain.mappings import TABLES, Removal, TableText
+from fhir_remission.errors import SettingsError, TableError
+
+_ADDING = ("equal", "equivalent")
+_REMOVING = ("disjoint", "unmatched")
+
+
+class _Target(Struct):
+    code: str = ""
+    equivalence: str = ""
+
+
+class _Element(Struct):
+    code: str = ""
+    display: str = ""
+    target: list[_Target] = []
+
+
+class _Group(Struct):
+    source: str = ""
+    target: str = ""
+    element: list[_Element] = []
+
+
+class _ConceptMap(Struct, rename="camel"):
+    resource_type: str = ""
+    group: list[_Group] = []
+
+
+Overlay = tuple[dict[str, list[TableText]], tuple[Removal, ...]]
+
+
+def read_overlay(place: Path, *, namespace: str) -> Overlay:
+    """Read one overlay file, or every table and ConceptMap of an overlay directory."""
+    added: dict[str, list[TableText]] = {}
+    removed: list[Removal] = []
+    for path in _files(place):
+        if path.suffix == ".json":
+            codes, gone = _concept_map(path, namespace)
+            added.setdefault("codes", []).append(codes)
+            removed.extend(gone)
+        else:
+            text = TableText(file=str(path), text=_read(path).decode("utf-8", "replace"))
+            added.setdefault(path.stem, []).append(text)
+    return added, tuple(removed)
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_dir():
+        found = [*place.glob("*.tsv"), *place.glob("*.json")]
+        known = sorted(path for path in found if path.suffix == ".json" or path.stem in TABLES)
+    else:
+        known = [place]
+    if not known or any(path.suffix != ".json" and path.stem not in TABLES for path in known):
+        raise SettingsError(
+            f"{place} holds no overlay; give {', '.join(f'{name}.tsv' for name in TABLES)}, "
+            "a ConceptMap as .json, or a directory of these"
+        )
+    return known
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _concept_map(path: Path, namespace: str) -> tuple[TableText, list[Removal]]:
+    try:
+        resource = msgspec.json.decode(_read(path), type=_ConceptMap)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TableError(f"is no ConceptMap: {error}", file=str(path)) from None
+    if resource.resource_type != "ConceptMap":
+        raise TableError("is no ConceptMap; its resourceType says otherwise", file=str(path))
+    lines = ["\t".join(COLUMNS)]
+    removed = []
+    for group, element, target in _targets(resource):
+        if target.equivalence in _ADDING:
+            lines.append(_line(group, element, target, path=path, namespace=namespace))
+        elif target.equivalence in _REMOVING:
+            removed.append(Removal(system=group.source, code=element.code))
+        else:
+            raise TableError(
+                f"{element.code} has the equivalence {target.equivalence or 'none'}; use "
+                f"{', '.join(_ADDING)} to add and {', '.join(_REMOVING)} to remove",
+                file=str(path),
+            )
+    return TableText(file=str(path), text="\n".join(lines)), removed
+
+
+def _targets(resource: _ConceptMap) -> Iterator[tuple[_Group, _Element, _Target]]:
+    for group in resource.group:
+        for element in group.element:
+            for target in element.target:
+                yield group, element, target
+
+
+def _line(group: _Group, element: _Element, target: _Target, *, path: Path, namespace: str) -> str:
+    wanted = f"{namespace}/CodeSystem/analyte"
+    if group.target != wanted:
+        raise TableError(f"a group maps to {group.target}; it must be {wanted}", file=str(path))
+    cells = dict.fromkeys(COLUMNS, "") | {
+        "system": group.source,
+        "code": element.code,
+        "analyte": target.code,
+        "display": " ".join(element.display.split()),
+        "source": "ConceptMap",
+    }
+    return "\t".join(cells[column] for column in COLUMNS)

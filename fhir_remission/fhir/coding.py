@@ -1,0 +1,92 @@
+"""The codings of one code against the table: one meaning, none, or a contradiction."""
+
+from __future__ import annotations
+
+from msgspec import Struct, structs
+
+from fhir_remission.domain.codes import CodeMap, CodeRow
+from fhir_remission.fhir.context import codings_of
+from fhir_remission.fhir.elements import CodeableConcept
+
+ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
+
+
+class Match(Struct, frozen=True):
+    """What a code means."""
+
+    rows: tuple[CodeRow, ...] = ()
+    """One row; several, one per analyte, where the codings contradict each other."""
+    lookalike: str = ""
+    """Why a code that resembles an input is none."""
+    conflict: str = ""
+    codes: tuple[str, ...] = ()
+    """All codings as `system|code`."""
+
+    @property
+    def known(self) -> bool:
+        """Whether any table knows the code."""
+        return bool(self.rows or self.lookalike)
+
+    @property
+    def attribute(self) -> bool:
+        """Whether the code only qualifies another result."""
+        return bool(self.rows) and self.rows[0].analyte in ATTRIBUTES
+
+    @property
+    def measures(self) -> bool:
+        """Whether the code has a value of its own."""
+        return bool(self.rows) and self.rows[0].analyte not in ATTRIBUTES
+
+    @property
+    def code(self) -> str:
+        """The code to name it by."""
+        return self.codes[0].rpartition("|")[2] if self.codes else "without a code"
+
+
+def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
+    """Look every coding up; all that are known must say the same."""
+    rows: list[CodeRow] = []
+    alike: list[str] = []
+    pairs = codings_of(concept)
+    for pair in pairs:
+        row = codes.rows.get(pair)
+        lookalike = codes.lookalikes.get(pair)
+        if row is not None:
+            rows.append(row)
+        elif lookalike is not None:
+            alike.append(f"code {pair[1]} is not read: {lookalike.reason}")
+    names = tuple(f"{system}|{code}" for system, code in pairs)
+    if not rows:
+        return Match(lookalike=alike[0] if alike else "", codes=names)
+    conflict = _conflict(rows, alike)
+    if conflict:
+        return Match(rows=_one_per_analyte(rows), conflict=conflict, codes=names)
+    return Match(rows=(_merged(rows),), codes=names)
+
+
+def _conflict(rows: list[CodeRow], alike: list[str]) -> str:
+    for field in ("analyte", "specimen", "marker"):
+        said = sorted({str(getattr(row, field)) for row in rows} - {""})
+        if len(said) > 1:
+            return f"its codes say {' and '.join(said)}"
+    return f"its codes contradict each other: {alike[0]}" if alike else ""
+
+
+def _one_per_analyte(rows: list[CodeRow]) -> tuple[CodeRow, ...]:
+    return tuple({row.analyte: row for row in rows}.values())
+
+
+def _merged(rows: list[CodeRow]) -> CodeRow:
+    """What the codings say together; a condition holds only where every coding has it."""
+    if len(rows) == 1:
+        return rows[0]
+    first = min(rows, key=lambda row: len(row.conditions))
+    methods = {row.method for row in rows} - {""}
+    return structs.replace(
+        first,
+        specimen=max(row.specimen for row in rows),
+        marker=max(row.marker for row in rows),
+        method=next(iter(methods)) if len(methods) == 1 else "",
+        conditions=tuple(c for c in first.conditions if all(c in row.conditions for row in rows)),
+        flags=tuple(flag for flag in first.flags if all(flag in row.flags for row in rows)),
+    )

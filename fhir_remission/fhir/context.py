@@ -1,0 +1,116 @@
+"""What one patient's resources are read against: tables, settings, and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import tzinfo
+
+from msgspec import Struct
+
+from fhir_remission.domain.inputs import CohortRow
+from fhir_remission.domain.mappings import Mappings
+from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.fhir.elements import CodeableConcept, Period, Reference
+from fhir_remission.fhir.references import Index, named, parse_literal
+from fhir_remission.fhir.times import Placed, Unplaced, read_time, spanning
+from fhir_remission.fhir.wire import Device, DiagnosticReport, Entry, Observation, Resource
+
+
+class Reading(Struct, frozen=True):
+    """How a site's data are read, and how completely they were fetched."""
+
+    zone: tzinfo | None = None
+    """The site's zone; without it a time that names no zone is not read."""
+    decimal_comma: bool = False
+    namespace: str = NAMESPACE
+    complete: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    attested: frozenset[str] = frozenset()
+    cohort_row: CohortRow | None = None
+
+
+class Context(Struct, frozen=True):
+    """One patient's resources as they refer to each other."""
+
+    patient: str
+    aliases: frozenset[str]
+    """Every name this patient goes by: references, addresses, identifiers."""
+    mappings: Mappings
+    reading: Reading
+    index: Index
+    reports: Mapping[str, tuple[Entry, ...]]
+    """The usable reports that hold a result, by the reference of the result."""
+    our_devices: frozenset[str] = frozenset()
+
+    def is_patient(self, reference: Reference) -> bool:
+        """Whether a reference points to this patient."""
+        text = (reference.reference or "").partition("/_history/")[0]
+        literal = parse_literal(text)
+        names = {text, named(reference.identifier), literal.relative if literal else ""}
+        return not names.isdisjoint(self.aliases)
+
+
+def is_ours(resource: Resource, context: Context) -> bool:
+    """Whether we wrote it: our identifier, our tag or our Device; never evidence."""
+    namespace = context.reading.namespace
+    if any(_within(i.system, f"{namespace}/id/") for i in resource.identifier or []):
+        return True
+    tags = (resource.meta.tag if resource.meta else None) or []
+    if any(tag.system == f"{namespace}/CodeSystem/tag" for tag in tags):
+        return True
+    if isinstance(resource, Observation) and resource.device is not None:
+        device = context.index.find(resource.device)
+        if device is not None:
+            return device.ref in context.our_devices
+        return _within(named(resource.device.identifier), f"{namespace}/id/")
+    return False
+
+
+def is_our_device(entry: Entry, namespace: str) -> bool:
+    """Whether an entry is the Device that our results name as their maker."""
+    return isinstance(entry.resource, Device) and any(
+        _within(identifier.system, f"{namespace}/id/")
+        for identifier in entry.resource.identifier or []
+    )
+
+
+def codings_of(concept: CodeableConcept | None) -> list[tuple[str, str]]:
+    """The (system, code) pairs of a concept."""
+    if concept is None:
+        return []
+    return [(c.system or "", c.code) for c in concept.coding or [] if c.code]
+
+
+def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> str:
+    """The term of a concept, by code first and by its words after; empty where unknown."""
+    if concept is None:
+        return ""
+    terms = mappings.terms
+    for system, code in codings_of(concept):
+        term = terms.coded_term(kind, system, code)
+        if term:
+            return term
+    return terms.text_term(kind, concept.text) if concept.text else ""
+
+
+def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed | Unplaced:
+    """A period from end to end; an open end reaches as far as `until`, if that is given."""
+    start = read_time(period.start or "", zone) if period.start else Unplaced("period has no start")
+    end_text = period.end or until
+    end = read_time(end_text, zone) if end_text else Unplaced("period has no end")
+    if isinstance(start, Unplaced):
+        return start
+    if isinstance(end, Unplaced):
+        return end
+    return spanning(start, end)
+
+
+def report_time(report: DiagnosticReport, zone: tzinfo | None) -> Placed | Unplaced | None:
+    """When the specimen of a report was what the report says; none where it does not say."""
+    if report.effective_date_time:
+        return read_time(report.effective_date_time, zone)
+    return period_of(report.effective_period, zone) if report.effective_period else None
+
+
+def _within(system: str | None, prefix: str) -> bool:
+    return system is not None and system.startswith(prefix)

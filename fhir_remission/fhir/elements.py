@@ -1,0 +1,139 @@
+"""The FHIR R4 datatypes that resources are made of, as far as they are read."""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+NOTHING = Raw(b"")
+
+
+class Coding(Struct):
+    """A code with its system."""
+
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class CodeableConcept(Struct):
+    """Codings that say the same, and the words beside them."""
+
+    coding: list[Coding] | None = None
+    text: str | None = None
+
+
+class Identifier(Struct):
+    """A name somebody gave."""
+
+    system: str | None = None
+    value: str | None = None
+
+
+class Reference(Struct):
+    """A pointer to another resource, literal or by identifier."""
+
+    reference: str | None = None
+    type: str | None = None
+    identifier: Identifier | None = None
+
+
+class Period(Struct):
+    """From and to."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class Timing(Struct):
+    """A schedule; only one with a single event is a time."""
+
+    event: list[str] | None = None
+    repeat: Raw = NOTHING
+
+
+class Meta(Struct, rename="camel"):
+    """Which version this is, and which tags it carries."""
+
+    version_id: str | None = None
+    last_updated: str | None = None
+    tag: list[Coding] | None = None
+
+
+class Quantity(Struct):
+    """A number as it was written, with its unit."""
+
+    value: Raw = NOTHING
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Range(Struct):
+    """From a low to a high quantity."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Struct):
+    """A numerator over a denominator."""
+
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Valued(Struct, rename="camel"):
+    """A code with whatever was reported for it: an Observation or one of its components."""
+
+    code: CodeableConcept | None = None
+    data_absent_reason: CodeableConcept | None = None
+    modifier_extension: Raw = NOTHING
+    value_quantity: Raw = NOTHING
+    value_codeable_concept: Raw = NOTHING
+    value_string: Raw = NOTHING
+    value_boolean: Raw = NOTHING
+    value_integer: Raw = NOTHING
+    value_range: Raw = NOTHING
+    value_ratio: Raw = NOTHING
+    value_sampled_data: Raw = NOTHING
+    value_time: Raw = NOTHING
+    value_date_time: Raw = NOTHING
+    value_period: Raw = NOTHING
+    value_attachment: Raw = NOTHING
+    value_reference: Raw = NOTHING
+
+
+class Component(Valued, rename="camel"):
+    """A part of an Observation that has a code and a value of its own."""
+
+
+class Collection(Struct, rename="camel"):
+    """When a specimen was taken."""
+
+    collected_date_time: str | None = None
+    collected_period: Period | None = None
+
+
+class Link(Struct):
+    """Another record of the same person."""
+
+    other: Reference | None = None
+    type: str | None = None
+
+
+class Dosage(Struct):
+    """How a dose was given."""
+
+    route: CodeableConcept | None = None
+
+
+class Ingredient(Struct, rename="camel"):
+    """One substance of a medication."""
+
+    item_codeable_concept: CodeableConcept | None = None
+
+
+def is_there(raw: Raw) -> bool:
+    """Whether an element was sent with anything but null."""
+    return raw is not NOTHING and bytes(raw) not in (b"", b"null")

@@ -1,0 +1,82 @@
+"""Whether an Observation counts at all, and when it was true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from fhir_remission.domain.inputs import Standing
+from fhir_remission.fhir.context import Context, period_of, report_time
+from fhir_remission.fhir.elements import is_there
+from fhir_remission.fhir.references import parse_literal
+from fhir_remission.fhir.specimen import SpecimenSays
+from fhir_remission.fhir.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.wire import DiagnosticReport, Observation, Patient, Resource
+
+STANDING: dict[str, Standing] = {
+    "final": "usable",
+    "amended": "usable",
+    "corrected": "usable",
+    "preliminary": "preliminary",
+    "registered": "preliminary",
+}
+_PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Person"})
+
+
+def never_counts(
+    observation: Observation,
+    specimen: SpecimenSays,
+    inside: Mapping[str, Resource],
+    context: Context,
+) -> str:
+    """Why nothing of this Observation counts: its status, or that it is another person's."""
+    if observation.status not in STANDING:
+        return f"status is {observation.status or 'missing'}"
+    for focus in observation.focus or []:
+        found = context.index.resource(focus, inside)
+        literal = parse_literal(focus.reference or "")
+        kind = found.type_name if found else literal.type if literal else focus.type
+        if kind == "Patient" and context.is_patient(focus):
+            continue
+        if kind is None or kind in _PEOPLE or isinstance(found, Patient):
+            return "its focus is another person"
+    return specimen.void
+
+
+def effective_time(
+    observation: Observation, ref: str, specimen: SpecimenSays, context: Context
+) -> Placed | Unplaced:
+    """When the result was true: its own time, else that of its report or specimen."""
+    zone = context.reading.zone
+    timing, period = observation.effective_timing, observation.effective_period
+    texts = [observation.effective_date_time, observation.effective_instant]
+    given = [text for text in texts if text]
+    if len(given) + (timing is not None) + (period is not None) > 1:
+        return Unplaced("several effective times")
+    if given:
+        return read_time(given[0], zone)
+    if period is not None:
+        return period_of(period, zone, until=observation.issued or "")
+    if timing is not None:
+        events = timing.event or []
+        if len(events) != 1 or is_there(timing.repeat):
+            return Unplaced("effectiveTiming with more than a single event")
+        return read_time(events[0], zone)
+    return _borrowed(ref, specimen, context)
+
+
+def _borrowed(ref: str, specimen: SpecimenSays, context: Context) -> Placed | Unplaced:
+    """The time of the report that holds it, else of its specimen; when it was issued is no time."""
+    for report in context.reports.get(ref, ()):
+        if isinstance(report.resource, DiagnosticReport):
+            placed = report_time(report.resource, context.reading.zone)
+            if isinstance(placed, Placed):
+                return _flagged(placed, "time-from-report")
+    if isinstance(specimen.taken, Placed):
+        return _flagged(specimen.taken, "time-from-specimen")
+    return specimen.taken or Unplaced("no effective time")
+
+
+def _flagged(placed: Placed, flag: str) -> Placed:
+    return structs.replace(placed, flags=(*placed.flags, flag))

@@ -1,0 +1,233 @@
+"""All resources of one patient to one record, the same whatever their order and repetition."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from msgspec import structs
+
+from fhir_remission.domain.inputs import (
+    Claim,
+    CohortRow,
+    Event,
+    PatientRecord,
+    Result,
+    Source,
+    When,
+)
+from fhir_remission.domain.mappings import Mappings
+from fhir_remission.fhir.condition import EventsRead, read_condition
+from fhir_remission.fhir.context import Context, Reading, is_our_device, is_ours
+from fhir_remission.fhir.observation import ObservationRead, read_observation
+from fhir_remission.fhir.procedure import read_administration, read_procedure
+from fhir_remission.fhir.references import Index, index_of, named
+from fhir_remission.fhir.versions import Current, latest
+from fhir_remission.fhir.wire import (
+    Condition,
+    DiagnosticReport,
+    Entry,
+    MedicationAdministration,
+    Observation,
+    Patient,
+    Procedure,
+    contained,
+)
+
+__all__ = ["Reading", "read_record"]
+
+Read = ObservationRead | EventsRead
+# A report in one of these states holds results that are judged on their own; it dates nothing.
+_DEAD_REPORTS = frozenset({"entered-in-error", "cancelled", "unknown"})
+_READERS: dict[type, Callable[[Current, Context], Read]] = {
+    Observation: read_observation,
+    Condition: read_condition,
+    Procedure: read_procedure,
+    MedicationAdministration: read_administration,
+}
+
+
+def read_record(
+    patient: str, entries: Sequence[Entry], mappings: Mappings, reading: Reading
+) -> PatientRecord:
+    """Read everything known of one patient; `entries` are this patient's (see `grouping`)."""
+    current = latest([*entries, *_contained_results(entries)])
+    context = _context(patient, current, mappings, reading)
+    ours = 0
+    read: list[Read] = []
+    for version in current:
+        reader = _READERS.get(type(version.entry.resource))
+        if reader is None:
+            continue
+        if is_ours(version.entry.resource, context):
+            ours += 1
+            continue
+        read.append(reader(version, context))
+    return _record(patient, current, read, context, ours=ours)
+
+
+def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
+    """Results that lie inside of their report and have no reference of their own."""
+    return [
+        Entry(resource=inner, place=entry.place, name=f"{entry.ref}{key}")
+        for entry in entries
+        if isinstance(entry.resource, DiagnosticReport)
+        for key, inner in contained(entry.resource.contained).items()
+        if isinstance(inner, Observation)
+    ]
+
+
+def _context(
+    patient: str, current: Sequence[Current], mappings: Mappings, reading: Reading
+) -> Context:
+    entries = [version.entry for version in current]
+    index = index_of(entries)
+    return Context(
+        patient=patient,
+        aliases=_aliases(patient, entries),
+        mappings=mappings,
+        reading=reading,
+        index=index,
+        reports=_reports(entries, index),
+        our_devices=frozenset(
+            entry.ref for entry in entries if is_our_device(entry, reading.namespace)
+        ),
+    )
+
+
+def _aliases(patient: str, entries: Iterable[Entry]) -> frozenset[str]:
+    names = {patient}
+    for entry in entries:
+        if isinstance(entry.resource, Patient):
+            names |= {entry.ref, entry.full_url}
+            names |= {named(identifier) for identifier in entry.resource.identifier or []}
+    return frozenset(names - {""})
+
+
+def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry, ...]]:
+    reports: dict[str, tuple[Entry, ...]] = {}
+    for entry in entries:
+        report = entry.resource
+        if not isinstance(report, DiagnosticReport) or report.status in _DEAD_REPORTS:
+            continue
+        for reference in report.result or []:
+            text = reference.reference or ""
+            found = index.find(reference)
+            ref = f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
+            reports[ref] = (*reports.get(ref, ()), entry)
+    return reports
+
+
+def _record(
+    patient: str, current: Sequence[Current], read: Sequence[Read], context: Context, *, ours: int
+) -> PatientRecord:
+    reading = context.reading
+    results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
+    events = [event for one in read if isinstance(one, EventsRead) for event in one.events]
+    events += _cohort_events(reading.cohort_row, reading.zone or UTC)
+    claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
+    skipped = {skip for one in read for skip in one.skipped}
+    unmapped = Counter(code for one in read for code in one.unmapped)
+    born, died, flags = _person(patient, current)
+    return PatientRecord(
+        patient=patient,
+        results=tuple(sorted(_in_draws(results, context), key=_result_order)),
+        events=tuple(sorted(events, key=_event_order)),
+        claims=tuple(sorted(claims, key=_claim_order)),
+        skipped=tuple(sorted(skipped, key=lambda skip: (skip.source, skip.reason))),
+        complete=reading.complete,
+        failed=reading.failed,
+        attested=reading.attested,
+        born=born,
+        died=died,
+        flags=flags,
+        unmapped=tuple(sorted(unmapped.items())),
+        ours=ours,
+    )
+
+
+def _in_draws(results: Sequence[Result], context: Context) -> list[Result]:
+    """Add the report to the draw keys of its results, where all of them are of one day.
+
+    A cumulative report holds the counts of many days, and must not make one draw of them.
+    """
+    days: dict[str, set[date]] = {}
+    for result in results:
+        for report in context.reports.get(result.source.ref, ()):
+            days.setdefault(report.ref, set()).update((result.when.first_day, result.when.last_day))
+    joined = []
+    for result in results:
+        reports = context.reports.get(result.source.ref, ())
+        keys = tuple(report.ref for report in reports if len(days[report.ref]) == 1)[:1]
+        joined.append(structs.replace(result, draw_keys=(*result.draw_keys, *keys)))
+    return joined
+
+
+def _person(patient: str, current: Sequence[Current]) -> tuple[date | None, bool, tuple[str, ...]]:
+    people = [version.entry for version in current if isinstance(version.entry.resource, Patient)]
+    born: date | None = None
+    died = False
+    for entry in people:
+        person = entry.resource
+        assert isinstance(person, Patient)  # noqa: S101 - filtered above
+        if entry.ref == patient or born is None:
+            born = _day(person.birth_date) or born
+        died = died or bool(person.deceased_boolean) or bool(person.deceased_date_time)
+    return born, died, ("merged-patient",) if len(people) > 1 else ()
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _cohort_events(row: CohortRow | None, zone: tzinfo) -> list[Event]:
+    """What the cohort list states itself: the diagnosis, and the start of therapy."""
+    if row is None:
+        return []
+    source = Source(ref=row.place, version="", system="", code="")
+    events = []
+    if row.diagnosed_on is not None:
+        when = _whole_day(row.diagnosed_on, zone)
+        events.append(Event(kind="aml-diagnosis", when=when, source=source, original=when.text))
+    if row.therapy_started_on is not None:
+        when = _whole_day(row.therapy_started_on, zone)
+        events.append(
+            Event(
+                kind="therapy-start",
+                when=when,
+                source=source,
+                detail=row.intensity,
+                original=when.text,
+            )
+        )
+    return events
+
+
+def _whole_day(day: date, zone: tzinfo) -> When:
+    start = datetime.combine(day, time.min, zone)
+    end = datetime.combine(day + timedelta(days=1), time.min, zone)
+    return When(
+        start=start.astimezone(UTC),
+        end=end.astimezone(UTC) - timedelta(microseconds=1),
+        first_day=day,
+        last_day=day,
+        text=day.isoformat(),
+    )
+
+
+def _result_order(result: Result) -> tuple[datetime, str, str, str]:
+    return result.when.start, result.source.ref, result.analyte, result.source.code
+
+
+def _event_order(event: Event) -> tuple[bool, datetime, str, str]:
+    known = event.when is not None
+    start = event.when.start if event.when else datetime.min.replace(tzinfo=UTC)
+    return known, start, event.source.ref, event.kind
+
+
+def _claim_order(claim: Claim) -> tuple[str, str]:
+    return claim.source.ref, claim.text

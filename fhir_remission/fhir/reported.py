@@ -1,0 +1,235 @@
+"""What an Observation or component reports: a value in canonical units, or why it has none."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fhir_remission.domain.analytes import Analyte
+from fhir_remission.domain.codes import CodeRow
+from fhir_remission.domain.inputs import Interval, Unreadable, Value
+from fhir_remission.domain.mappings import Mappings
+from fhir_remission.domain.units import Refused, UnitSent
+from fhir_remission.domain.values import Answer, answered, in_words
+from fhir_remission.fhir.amounts import (
+    Sent,
+    as_written,
+    read_quantity,
+    read_range,
+    read_ratio,
+    unit_of,
+)
+from fhir_remission.fhir.elements import CodeableConcept, Quantity, Range, Ratio, Valued, is_there
+from fhir_remission.fhir.wire import UNREADABLE
+
+_QUANTITY = msgspec.json.Decoder(Quantity)
+_RANGE = msgspec.json.Decoder(Range)
+_RATIO = msgspec.json.Decoder(Ratio)
+_CONCEPT = msgspec.json.Decoder(CodeableConcept)
+_TEXT = msgspec.json.Decoder(str)
+_TRUTH = msgspec.json.Decoder(bool)
+
+
+class Reported(Struct, frozen=True):
+    """A value as it is judged, and as it was sent."""
+
+    value: Value
+    original: str = ""
+    unit: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used; empty where it can."""
+        return self.value.reason if isinstance(self.value, Unreadable) else ""
+
+
+class Understanding(Struct, frozen=True):
+    """What is needed to understand a value: its code's row, its analyte, all tables."""
+
+    row: CodeRow
+    analyte: Analyte
+    mappings: Mappings
+    decimal_comma: bool = False
+
+
+def read_value(valued: Valued, understanding: Understanding) -> Reported:
+    """Judge what was reported: exactly one value[x] of a type that can be used, in a known unit."""
+    sent = {name: raw for name, raw in _values(valued) if is_there(raw)}
+    if valued.data_absent_reason is not None:
+        reason = _words(valued.data_absent_reason)
+        also = ", although a value is there" if sent else ""
+        return _nothing(reason, f"no value: data absent, {reason or 'no reason given'}{also}")
+    if not sent:
+        return _nothing("", "no value")
+    if len(sent) > 1:
+        return _nothing("", f"several values: {' and '.join(sorted(sent))}")
+    name, raw = next(iter(sent.items()))
+    try:
+        return _read(name, raw, understanding)
+    except UNREADABLE:
+        return _nothing("", f"{name} is not of its type")
+
+
+def has_value(valued: Valued) -> bool:
+    """Whether anything was sent in the place of a value."""
+    return valued.data_absent_reason is not None or any(is_there(raw) for _, raw in _values(valued))
+
+
+def text_of(valued: Valued) -> str:
+    """The value as words, for attributes that are kept as sent."""
+    for name, raw in _values(valued):
+        if is_there(raw):
+            return _plain(name, raw)
+    return ""
+
+
+def concept_of(valued: Valued) -> CodeableConcept | None:
+    """The coded or written value, for attributes that are terms."""
+    try:
+        if is_there(valued.value_codeable_concept):
+            return _CONCEPT.decode(valued.value_codeable_concept)
+        if is_there(valued.value_string):
+            return CodeableConcept(text=_TEXT.decode(valued.value_string))
+    except UNREADABLE:
+        return None
+    return None
+
+
+def _values(valued: Valued) -> tuple[tuple[str, Raw], ...]:
+    return (
+        ("valueQuantity", valued.value_quantity),
+        ("valueCodeableConcept", valued.value_codeable_concept),
+        ("valueString", valued.value_string),
+        ("valueInteger", valued.value_integer),
+        ("valueRange", valued.value_range),
+        ("valueRatio", valued.value_ratio),
+        ("valueBoolean", valued.value_boolean),
+        ("valueSampledData", valued.value_sampled_data),
+        ("valueTime", valued.value_time),
+        ("valueDateTime", valued.value_date_time),
+        ("valuePeriod", valued.value_period),
+        ("valueAttachment", valued.value_attachment),
+        ("valueReference", valued.value_reference),
+    )
+
+
+def _read(name: str, raw: Raw, understanding: Understanding) -> Reported:
+    match name:
+        case "valueCodeableConcept":
+            return _coded(_CONCEPT.decode(raw), understanding)
+        case "valueBoolean":
+            return _text(f"({str(_TRUTH.decode(raw)).lower()})", understanding)
+        case "valueString":
+            return _text(_TEXT.decode(raw), understanding)
+        case _:
+            return _number(_amount(name, raw, understanding), understanding)
+
+
+def _amount(name: str, raw: Raw, understanding: Understanding) -> Sent | Unreadable:
+    comma, dimensions = understanding.decimal_comma, understanding.analyte.dimensions
+    match name:
+        case "valueQuantity":
+            return read_quantity(_QUANTITY.decode(raw), decimal_comma=comma)
+        case "valueInteger":
+            return read_quantity(Quantity(value=raw), decimal_comma=comma)
+        case "valueRange":
+            return read_range(_RANGE.decode(raw), decimal_comma=comma)
+        case "valueRatio" if "fraction" in dimensions:
+            share = "ratio" not in dimensions
+            return read_ratio(_RATIO.decode(raw), share=share, decimal_comma=comma)
+    return Unreadable(raw="", reason=f"{name} cannot be used for {understanding.analyte.id}")
+
+
+def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
+    values, analyte = understanding.mappings.values, understanding.analyte
+    said: set[Answer] = set()
+    for coding in concept.coding or []:
+        answer = values.coded_answer(coding.system or "", coding.code or "", analyte)
+        if answer is not None:
+            said.add(answer)
+    words = _words(concept)
+    if len(said) > 1:
+        return _nothing(words, f"codes that contradict each other: {' and '.join(sorted(said))}")
+    if not said and concept.text:
+        return _text(concept.text, understanding)
+    if not said:
+        return _nothing(words, f"an answer that is in no row of values.tsv: {words}")
+    return _answer(said.pop(), words, analyte)
+
+
+def _text(text: str, understanding: Understanding) -> Reported:
+    analyte = understanding.analyte
+    answer = understanding.mappings.values.text_answer(text, analyte)
+    if answer is not None:
+        return _answer(answer, text, analyte)
+    if analyte.kind == "finding":
+        return _nothing(text, "an answer that is in no row of values.tsv")
+    words = in_words(text, decimal_comma=understanding.decimal_comma)
+    if isinstance(words, Unreadable):
+        return Reported(value=words, original=text)
+    unit = UnitSent(text=words.unit)
+    return _number(Sent(value=words.value, unit=unit, original=text), understanding)
+
+
+def _answer(answer: Answer, original: str, analyte: Analyte) -> Reported:
+    value = answered(answer, analyte)
+    unit = analyte.unit if isinstance(value, Interval) else ""
+    return Reported(value=value, original=original, unit=unit)
+
+
+def _number(sent: Sent | Unreadable, understanding: Understanding) -> Reported:
+    analyte, row = understanding.analyte, understanding.row
+    if isinstance(sent, Unreadable):
+        return Reported(value=sent, original=sent.raw)
+    if analyte.kind == "finding":
+        return _nothing(sent.original, "a number in the place of an answer")
+    if "unit=concentration" in row.conditions and not (sent.unit.code or sent.unit.text):
+        return _nothing(sent.original, "this code counts only with a unit of concentration")
+    converted = understanding.mappings.units.convert(
+        sent.value, sent.unit, analyte, code_system=row.system
+    )
+    if isinstance(converted, Refused):
+        return Reported(
+            value=Unreadable(raw=sent.original, reason=converted.reason),
+            original=sent.original,
+            flags=("unit-refused",),
+        )
+    if not analyte.believes(converted.value):
+        return Reported(
+            value=Unreadable(
+                raw=sent.original,
+                reason=f"not plausible: outside {analyte.low} to {analyte.high} {analyte.unit}",
+            ),
+            original=sent.original,
+            flags=("implausible-value",),
+        )
+    return Reported(
+        value=converted.value, original=sent.original, unit=converted.unit, flags=sent.flags
+    )
+
+
+def _words(concept: CodeableConcept) -> str:
+    if concept.text:
+        return concept.text
+    codings = concept.coding or []
+    return next((word for c in codings if (word := c.display or c.code)), "")
+
+
+def _plain(name: str, raw: Raw) -> str:
+    try:
+        if name == "valueQuantity":
+            quantity = _QUANTITY.decode(raw)
+            words = (
+                f"{quantity.comparator or ''}{as_written(quantity.value)[0]} {unit_of(quantity)}"
+            )
+            return words.strip()
+        if name == "valueCodeableConcept":
+            return _words(_CONCEPT.decode(raw))
+        return _TEXT.decode(raw)
+    except UNREADABLE:
+        return ""
+
+
+def _nothing(raw: str, reason: str) -> Reported:
+    return Reported(value=Unreadable(raw=raw, reason=reason), original=raw)

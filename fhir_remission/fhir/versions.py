@@ -1,0 +1,61 @@
+"""The latest version of each resource first, its status after: a retracted value never returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from fhir_remission.fhir.times import Placed, read_time
+from fhir_remission.fhir.wire import Entry, Resource
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Current(Struct, frozen=True):
+    """The latest version of a resource, and what came before it."""
+
+    entry: Entry
+    earlier: tuple[Resource, ...] = ()
+    disputed: bool = False
+    """Two different contents claim to be the latest version."""
+
+    @property
+    def version(self) -> str:
+        """The version as the server names it; empty where it does not."""
+        meta = self.entry.resource.meta
+        return (meta.version_id if meta else None) or ""
+
+
+def latest(entries: Iterable[Entry]) -> list[Current]:
+    """One entry per resource, in a stable order whatever the order of arrival."""
+    versions: dict[tuple[str, int], list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        known = bool(entry.resource.id or entry.full_url or entry.place)
+        versions.setdefault((entry.ref, 0 if known else number), []).append(entry)
+    return [_current(held) for _, held in sorted(versions.items())]
+
+
+def _current(held: list[Entry]) -> Current:
+    if len(held) == 1:
+        return Current(entry=held[0])
+    ranked = sorted(held, key=lambda entry: _rank(entry.resource))
+    last = ranked[-1]
+    rivals = [entry for entry in ranked if _rank(entry.resource) == _rank(last.resource)]
+    return Current(
+        entry=last,
+        earlier=tuple(entry.resource for entry in ranked[:-1]),
+        disputed=any(rival.resource != last.resource for rival in rivals),
+    )
+
+
+def _rank(resource: Resource) -> tuple[datetime, int]:
+    """Time of the last change, then the version where it is a number (ids are opaque)."""
+    meta = resource.meta
+    if meta is None:
+        return _NEVER, -1
+    placed = read_time(meta.last_updated or "", UTC)
+    changed = placed.when.start if isinstance(placed, Placed) else _NEVER
+    version = meta.version_id or ""
+    return changed, int(version) if version.isascii() and version.isdigit() else -1

@@ -1,0 +1,250 @@
+"""The parts of FHIR R4 that are read, as typed values; everything else is skipped while decoding.
+
+What may be odd without making the resource useless (values, components, contained resources) is
+kept as raw bytes and decoded where it is judged, so that an odd value is a reason and not a loss.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fhir_remission.fhir.elements import (
+    NOTHING,
+    CodeableConcept,
+    Collection,
+    Component,
+    Dosage,
+    Identifier,
+    Ingredient,
+    Link,
+    Meta,
+    Period,
+    Reference,
+    Timing,
+    Valued,
+    is_there,
+)
+
+
+class _Known(Struct, rename="camel"):
+    """What every resource has."""
+
+    type_name: ClassVar[str] = ""
+    id: str | None = None
+    meta: Meta | None = None
+    identifier: list[Identifier] | None = None
+
+
+class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):
+    """A measurement or a statement about a patient."""
+
+    type_name: ClassVar[str] = "Observation"
+    id: str | None = None
+    meta: Meta | None = None
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    focus: list[Reference] | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    effective_instant: str | None = None
+    effective_timing: Timing | None = None
+    issued: str | None = None
+    method: CodeableConcept | None = None
+    specimen: Reference | None = None
+    device: Reference | None = None
+    has_member: list[Reference] | None = None
+    component: Raw = NOTHING
+    contained: Raw = NOTHING
+
+
+class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="DiagnosticReport"):
+    """What holds several results together."""
+
+    type_name: ClassVar[str] = "DiagnosticReport"
+    status: str | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    result: list[Reference] | None = None
+    contained: Raw = NOTHING
+
+
+class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen"):
+    """What was drawn, from whom and when."""
+
+    type_name: ClassVar[str] = "Specimen"
+    status: str | None = None
+    accession_identifier: Identifier | None = None
+    type: CodeableConcept | None = None
+    subject: Reference | None = None
+    collection: Collection | None = None
+    condition: list[CodeableConcept] | None = None
+
+
+class Patient(_Known, rename="camel", tag_field="resourceType", tag="Patient"):
+    """Who it is about."""
+
+    type_name: ClassVar[str] = "Patient"
+    birth_date: str | None = None
+    deceased_boolean: bool | None = None
+    deceased_date_time: str | None = None
+    link: list[Link] | None = None
+
+
+class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition"):
+    """A diagnosis and what is claimed of its course."""
+
+    type_name: ClassVar[str] = "Condition"
+    modifier_extension: Raw = NOTHING
+    clinical_status: CodeableConcept | None = None
+    verification_status: CodeableConcept | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    abatement_date_time: str | None = None
+    abatement_period: Period | None = None
+    recorded_date: str | None = None
+
+
+class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure"):
+    """Something that was done."""
+
+    type_name: ClassVar[str] = "Procedure"
+    modifier_extension: Raw = NOTHING
+    status: str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+
+
+class MedicationAdministration(
+    _Known, rename="camel", tag_field="resourceType", tag="MedicationAdministration"
+):
+    """A dose that was given."""
+
+    type_name: ClassVar[str] = "MedicationAdministration"
+    modifier_extension: Raw = NOTHING
+    status: str | None = None
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    dosage: Dosage | None = None
+    contained: Raw = NOTHING
+
+
+class Medication(_Known, rename="camel", tag_field="resourceType", tag="Medication"):
+    """What a dose consists of."""
+
+    type_name: ClassVar[str] = "Medication"
+    code: CodeableConcept | None = None
+    ingredient: list[Ingredient] | None = None
+
+
+class Device(_Known, rename="camel", tag_field="resourceType", tag="Device"):
+    """What produced a result; ours is known by its identifier."""
+
+    type_name: ClassVar[str] = "Device"
+
+
+Resource = (
+    Observation
+    | DiagnosticReport
+    | Specimen
+    | Patient
+    | Condition
+    | Procedure
+    | MedicationAdministration
+    | Medication
+    | Device
+)
+READ_TYPES = frozenset(
+    kind.type_name
+    for kind in (
+        Observation,
+        DiagnosticReport,
+        Specimen,
+        Patient,
+        Condition,
+        Procedure,
+        MedicationAdministration,
+        Medication,
+        Device,
+    )
+)
+
+
+class Header(Struct, rename="camel"):
+    """Enough of any resource to say what it is."""
+
+    resource_type: str | None = None
+    id: str | None = None
+
+
+class Entry(Struct, frozen=True):
+    """A resource, the address it was given with, and where it was read."""
+
+    resource: Resource
+    full_url: str = ""
+    place: str = ""
+    name: str = ""
+    """Set for contained resources, which have no reference of their own."""
+
+    @property
+    def ref(self) -> str:
+        """How the resource is named in evidence: `Observation/o1`, else its address or place."""
+        if self.name:
+            return self.name
+        if self.resource.id:
+            return f"{self.resource.type_name}/{self.resource.id}"
+        return self.full_url or f"{self.resource.type_name} at {self.place or 'unknown place'}"
+
+
+# What decoding raises: bad JSON, a wrong type, bad UTF-8, brackets without end.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_RESOURCE: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
+_HEADER = msgspec.json.Decoder(Header)
+_COMPONENTS = msgspec.json.Decoder(list[Component] | None)
+_CONTAINED = msgspec.json.Decoder(list[Raw] | None)
+
+
+def decode_resource(body: bytes | Raw) -> Resource | str:
+    """A resource of a type that is read, else the name of its type; errors are msgspec's."""
+    try:
+        return _RESOURCE.decode(body)
+    except msgspec.ValidationError:
+        header = _HEADER.decode(body)
+        if header.resource_type is None or header.resource_type in READ_TYPES:
+            raise
+        return header.resource_type
+
+
+def components(observation: Observation) -> list[Component]:
+    """The components of an Observation; errors are msgspec's."""
+    if not is_there(observation.component):
+        return []
+    return _COMPONENTS.decode(observation.component) or []
+
+
+def contained(raw: Raw) -> dict[str, Resource]:
+    """The contained resources that can be read, by their `#id`; what cannot is as if not there."""
+    inside: dict[str, Resource] = {}
+    try:
+        bodies = _CONTAINED.decode(raw) or [] if is_there(raw) else []
+    except UNREADABLE:
+        return inside
+    for body in bodies:
+        try:
+            resource = decode_resource(body)
+        except UNREADABLE:
+            continue
+        if not isinstance(resource, str) and resource.id:
+            inside[f"#{resource.id.removeprefix('#')}"] = resource
+    return inside
