@@ -128,7 +128,7 @@ def _place_problems(path: str, value: Json) -> Iterator[str]:
         yield from _time_problems(path, value)
     if isinstance(value, dict) and "reference" in value:
         yield from _reference_problems(path, text_of(value["reference"]))
-    elif isinstance(value, dict) and path in REFERENCE_TARGETS:
+    elif isinstance(value, dict) and path in REFERENCE_TARGETS and set(value) != {"display"}:
         yield from _target_problems(path, text_of(value.get("type")))
 
 

@@ -109,13 +109,18 @@ def plan_writes(
 def _wanted(
     assessments: Sequence[Assessment], by: Authorship, held: Held, which: str
 ) -> list[Assessment]:
-    """What is to be written, and what was: an older result must follow its evidence too."""
-    return [
+    """What is to be written, and what was: an older result must follow its evidence too.
+
+    Of two that hang on one Observation the later stands; both would undo each other for ever.
+    """
+    wanted = [
         one
         for one in assessments
         if one.anchor.kind != "none"
         and (which == "history" or one.current or _ids(one, by) & held.resources.keys())
     ]
+    by_id = {resource_id(by.identity, "impression", one): one for one in wanted}
+    return [one for one in wanted if one in by_id.values()]
 
 
 def _ids(assessment: Assessment, by: Authorship) -> set[str]:

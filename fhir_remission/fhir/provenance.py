@@ -97,4 +97,7 @@ def _what(ref: str, version: str, by: Authorship) -> Resource:
     if not resource_type(ref):
         return {"display": ref}
     versioned = f"{ref}/_history/{version}" if version else ref
-    return by.to_evidence(versioned) if by.references == "logical" else {"reference": versioned}
+    if by.references == "logical":
+        return by.to_evidence(versioned)
+    # HAPI cuts the version off a reference by default; the display keeps it.
+    return {"reference": versioned, "display": versioned}

@@ -42,7 +42,7 @@ def build_observation(
         "focus": _focus(assessment, by),
         "effectiveDateTime": fhir_time(written_on(assessment)),
         "issued": by.computed_at,
-        "performer": [reference(by.signer)] if by.signer else None,
+        "performer": [reference(by.signer) if by.signer else _nobody(by)],
         "valueCodeableConcept": category_concept(assessment, by),
         "note": notes(assessment, by, change),
         "method": _criteria(assessment, by),
@@ -61,6 +61,11 @@ def status(by: Authorship, change: Change | None, before: str) -> str:
     if before in ("final", "amended", "corrected") and change:
         return "corrected" if change.kind == "category-changed" else "amended"
     return "final" if by.signer else "preliminary"
+
+
+def _nobody(by: Authorship) -> Resource:
+    """Words instead of a reference: R4 allows no Device, and best practice wants a performer."""
+    return {"display": f"{by.name}, not signed by a person"}
 
 
 def _component(question: str, answer: Resource, by: Authorship) -> Json:

@@ -22,7 +22,8 @@ from fhir_remission.fhir.outcome import Issue, is_failure, read_issues
 Mode = Literal["put", "conditional-update", "conditional-create"]
 
 _ORDER = ("Device", "Observation", "ClinicalImpression", "Provenance")
-_VERSION = re.compile(r'(?:W/)?"(?P<version>[^"]*)"')
+# HAPI 8 gives a bare `1` in the entries of a transaction-response.
+_VERSION = re.compile(r'(?:(?:W/)?"(?P<version>[^"]*)"|(?P<bare>[A-Za-z0-9\-.]+))')
 
 
 class Write(Struct, frozen=True):
@@ -106,7 +107,7 @@ def read_receipt(sent: Resource, answer: Json) -> Receipt:
 def version_of_etag(etag: str) -> str:
     """`3` of `W/"3"`; empty where there is none."""
     found = _VERSION.fullmatch(etag.strip())
-    return found["version"] if found else ""
+    return (found["version"] or found["bare"] or "") if found else ""
 
 
 def etag_of(version: str) -> str:

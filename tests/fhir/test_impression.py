@@ -192,7 +192,7 @@ def test_unsigned_output_is_preliminary_and_tagged() -> None:
     one, two = impression(), observation()
     assert (one["status"], two["status"]) == ("in-progress", "preliminary")
     assert "assessor" not in one
-    assert "performer" not in two
+    assert two["performer"] == [{"display": "fhir-remission 0.1.0, not signed by a person"}]
     for held in (one, two):
         assert held["meta"]["tag"][0]["code"] == "algorithmic"
         assert held["note"][0]["authorString"] == "fhir-remission 0.1.0"

@@ -154,13 +154,13 @@ def test_evidence_that_comes_back_reinstates_both() -> None:
 def moved() -> tuple[Assessment, Assessment]:
     """One evaluation whose lowest Observation was deleted: it hangs on the other one."""
     one = result("Observation/m1", "blasts-marrow", "2", "2026-03-01", unit="%")
-    two = result("Observation/m2", "cellularity", "40", "2026-03-01", unit="%")
+    two = result("Observation/m1b", "cellularity", "40", "2026-03-01", unit="%")
     before = complete_remission(
-        anchor=Anchor("marrow", "2026-03-01", ("Observation/m1", "Observation/m2")),
+        anchor=Anchor("marrow", "2026-03-01", ("Observation/m1", "Observation/m1b")),
         criteria_results=(criterion("blasts-below-5", Verdict.MET, one, two),),
     )
     after = complete_remission(
-        anchor=Anchor("marrow", "2026-03-01", ("Observation/m2",)),
+        anchor=Anchor("marrow", "2026-03-01", ("Observation/m1b",)),
         criteria_results=(criterion("blasts-below-5", Verdict.MET, two),),
     )
     return before, after

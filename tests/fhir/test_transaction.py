@@ -235,7 +235,15 @@ def test_where_the_server_gives_ids_a_location_is_needed() -> None:
 
 @pytest.mark.parametrize(
     ("etag", "version"),
-    [('W/"3"', "3"), ('"3"', "3"), (' W/"a-b" ', "a-b"), ("3", ""), ("", ""), ('W/""', "")],
+    [
+        ('W/"3"', "3"),
+        ('"3"', "3"),
+        (' W/"a-b" ', "a-b"),
+        ("3", "3"),
+        ("", ""),
+        ("W/3 4", ""),
+        ('W/""', ""),
+    ],
 )
 def test_etags(etag: str, version: str) -> None:
     """Weak and strong; anything else is no version."""
