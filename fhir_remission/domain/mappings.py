@@ -44,56 +44,60 @@ class Removal(NamedTuple):
     code: str
 
 
+Tables = Mapping[str, Sequence[TableText]]
+
+
 def read_mappings(
-    tables: Mapping[str, Sequence[TableText]],
+    tables: Tables,
     *,
     version: str,
     removed: Sequence[Removal] = (),
     namespace: str = NAMESPACE,
 ) -> Mappings:
     """Read every table, shipped texts first and a site's after them; a bad row stops the run."""
-    analytes = {}
+    analytes: dict[str, Analyte] = {}
     for table in tables["analytes"]:
         analytes.update(read_analytes(table.text, file=table.file))
-    gone = {(removal.system, removal.code) for removal in removed}
-    shipped_codes = tables["codes"][0].file
-    codes = [
-        (row, entry)
-        for table in tables["codes"]
-        for row, entry in read_codes(
-            table.text, file=table.file, analytes=analytes, namespace=namespace
-        )
-        if table.file != shipped_codes or (entry.system, entry.code) not in gone
-    ]
-    lookalikes = [
-        entry
-        for table in tables["lookalikes"]
-        for entry in read_lookalikes(table.text, file=table.file, namespace=namespace)
-    ]
     return Mappings(
         analytes=analytes,
-        codes=merge_codes(codes, lookalikes),
+        codes=_codes(tables, analytes, removed, namespace),
         units=merge_units(
-            [row for table in tables["units"] for row in read_units(table.text, file=table.file)]
+            [row for file, text in tables["units"] for row in read_units(text, file=file)]
         ),
         values=merge_values(
             [
                 row
-                for table in tables["values"]
-                for row in read_values(
-                    table.text, file=table.file, analytes=analytes, namespace=namespace
-                )
+                for file, text in tables["values"]
+                for row in read_values(text, file=file, analytes=analytes, namespace=namespace)
             ]
         ),
         events=merge_events(
             [
                 row
-                for table in tables["events"]
-                for row in read_events(table.text, file=table.file, namespace=namespace)
+                for file, text in tables["events"]
+                for row in read_events(text, file=file, namespace=namespace)
             ]
         ),
         terms=merge_terms(
-            [row for table in tables["terms"] for row in read_terms(table.text, file=table.file)]
+            [row for file, text in tables["terms"] for row in read_terms(text, file=file)]
         ),
         version=version,
     )
+
+
+def _codes(
+    tables: Tables, analytes: dict[str, Analyte], removed: Sequence[Removal], namespace: str
+) -> CodeMap:
+    """Shipped codes less what the site takes back, and the site's own."""
+    gone = {(removal.system, removal.code) for removal in removed}
+    shipped, *own = (
+        read_codes(text, file=file, analytes=analytes, namespace=namespace)
+        for file, text in tables["codes"]
+    )
+    kept = [(row, entry) for row, entry in shipped if (entry.system, entry.code) not in gone]
+    lookalikes = [
+        entry
+        for file, text in tables["lookalikes"]
+        for entry in read_lookalikes(text, file=file, namespace=namespace)
+    ]
+    return merge_codes([*kept, *(pair for rows in own for pair in rows)], lookalikes)

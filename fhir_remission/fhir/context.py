@@ -26,7 +26,8 @@ class Reading(Struct, frozen=True):
     complete: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     attested: frozenset[str] = frozenset()
-    cohort_row: CohortRow | None = None
+    cohort_rows: tuple[CohortRow, ...] = ()
+    """What the site's cohort list states of this patient."""
 
 
 class Context(Struct, frozen=True):

@@ -125,7 +125,8 @@ def _record(
     reading = context.reading
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
     events = [event for one in read if isinstance(one, EventsRead) for event in one.events]
-    events += _cohort_events(reading.cohort_row, reading.zone or UTC)
+    for row in reading.cohort_rows:
+        events += _cohort_events(row, reading.zone or UTC)
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unmapped = Counter(code for one in read for code in one.unmapped)
@@ -184,10 +185,8 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _cohort_events(row: CohortRow | None, zone: tzinfo) -> list[Event]:
+def _cohort_events(row: CohortRow, zone: tzinfo) -> list[Event]:
     """What the cohort list states itself: the diagnosis, and the start of therapy."""
-    if row is None:
-        return []
     source = Source(ref=row.place, version="", system="", code="")
     events = []
     if row.diagnosed_on is not None:
