@@ -30,7 +30,6 @@ class Known(Struct, frozen=True):
     evidence_hash: str
     content_digest: str = ""
     """Digest of the content as it was read back, where the server rewrites what it is given."""
-    status: str = ""
 
 
 class Action(Struct, frozen=True):

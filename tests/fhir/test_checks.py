@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import fhirkit
@@ -65,6 +67,16 @@ def test_a_transaction_is_clean() -> None:
     bundle = build_transaction([Write(impression()), Write(observation()), Write(provenance())])
     assert check_resource(bundle) == []
     assert fhirkit.validate(bundle) == []
+
+
+JUDGED = Path(__file__).parents[1] / "validators"
+
+
+@pytest.mark.parametrize("file", sorted(JUDGED.glob("*/*.json")), ids=lambda file: file.stem)
+def test_our_checks_agree_with_the_validators_of_ci(file: Path) -> None:
+    """Every seeded fault that those must refuse is refused at run time too, every good one not."""
+    problems = check_resource(json.loads(file.read_text(encoding="utf-8")))
+    assert bool(problems) == (file.parent.name == "seeds")
 
 
 def seeded() -> dict[str, tuple[dict[str, Any], str]]:
