@@ -192,7 +192,11 @@ def _canonical(value: Json) -> str:
     """JSON text that does not change when a server spells the same content otherwise."""
     if isinstance(value, dict):
         kept = {name: _canonical(item) for name, item in _same_meaning(value).items()}
-        return "{" + ",".join(f"{json.dumps(n)}:{text}" for n, text in sorted(kept.items()) if text) + "}"
+        return (
+            "{"
+            + ",".join(f"{json.dumps(n)}:{text}" for n, text in sorted(kept.items()) if text)
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(sorted(_canonical(item) for item in value)) + "]" if value else ""
     if isinstance(value, str):
