@@ -195,9 +195,8 @@ def _first_response(course: Course, diagnosed: int) -> None:
     path = rng.choices(["stop", "again", "cycle", "later"], [6, 2, 3, 4])[0]
     gap = rng.choice([4, 8, 10, 13, 14, 15, 17]) if path == "again" else 30
     until = day + gap - 1
-    response(
-        course, day, rng.choice(kind), until=until, blood=path == "stop" and rng.random() < 0.4
-    )
+    blood = path == "stop" and not early and rng.random() < 0.4
+    response(course, day, rng.choice(kind), until=until, blood=blood)
     if path == "stop" and rng.random() < 0.1:
         _unfinished(course, day + 25)
     if path == "again":
