@@ -97,12 +97,15 @@ class FhirClient:
     def search(self, query: Query, *, linked: frozenset[str] = frozenset()) -> Found:
         """Run one search to its last page; what could not be read is named, not left out."""
         reading = _Reading({}, [], {})
-        while not self._all_pages(query, linked, reading):
-            reading.restarts += 1
-            reading.beside = 0
-            if reading.restarts > MAX_RESTARTS:
-                reading.incomplete.append("pages expired or broke off again and again")
-                break
+        try:
+            while not self._all_pages(query, linked, reading):
+                reading.restarts += 1
+                reading.beside = 0
+                if reading.restarts > MAX_RESTARTS:
+                    reading.incomplete.append("pages expired or broke off again and again")
+                    break
+        except (ReadIncomplete, RequestRefused) as error:
+            reading.incomplete.append(str(error))
         return reading.found()
 
     def _all_pages(self, query: Query, linked: frozenset[str], reading: _Reading) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -194,7 +194,7 @@ def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float:
     return max(
         _number(headers.get("x-ms-retry-after-ms", "")) / 1000,
         _number(headers.get("retry-after", "")),
-        _until(headers.get("retry-after", ""), now),
+        _until(headers.get("retry-after", ""), _date(headers.get("date", "")) or now),
     )
 
 
@@ -203,7 +203,14 @@ def _number(text: str) -> float:
 
 
 def _until(text: str, now: datetime) -> float:
+    # Its date is meant by its clock, not by ours.
+    later = _date(text)
+    return (later - now).total_seconds() if later else 0.0
+
+
+def _date(text: str) -> datetime | None:
     try:
-        return (parsedate_to_datetime(text) - now).total_seconds()
+        read = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError):
-        return 0.0
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

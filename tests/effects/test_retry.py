@@ -171,6 +171,8 @@ def test_retry_after_is_read_in_all_its_forms(clock: FakeClock) -> None:
 
     assert asked_to_wait({"retry-after": "7"}, clock.now()) == 7.0
     assert asked_to_wait({"retry-after": later}, clock.now()) == 90.0
+    ahead = format_datetime(clock.now() + timedelta(seconds=60), usegmt=True)
+    assert asked_to_wait({"retry-after": later, "date": ahead}, clock.now()) == 30.0
     assert asked_to_wait({"x-ms-retry-after-ms": "1500"}, clock.now()) == 1.5
     assert asked_to_wait({"x-ms-retry-after-ms": "1500", "retry-after": "2"}, clock.now()) == 2.0
 
