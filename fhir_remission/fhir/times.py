@@ -49,6 +49,12 @@ def read_time(text: str, zone: tzinfo | None) -> Placed | Unplaced:
         return Unplaced(f"time {text[:40]} is not in the calendar")
 
 
+def read_instant(text: str, zone: tzinfo | None) -> datetime | None:
+    """The last instant of a date or time somebody typed; none where it is neither."""
+    placed = read_time(text, zone)
+    return placed.when.end if isinstance(placed, Placed) else None
+
+
 def spanning(start: Placed, end: Placed) -> Placed | Unplaced:
     """From the beginning of one time to the end of another."""
     if end.when.end < start.when.start:
