@@ -15,6 +15,7 @@ import msgspec
 from fhir_remission.rehearsal.codec import decode, encode
 from fhir_remission.rehearsal.fault_kinds import Fault
 from fhir_remission.rehearsal.merge import merge_patient
+from fhir_remission.rehearsal.paging import expired
 from fhir_remission.rehearsal.personas import PATIENT_PARAMETERS
 from fhir_remission.rehearsal.replies import Refused, Reply, Request, outcome, refusal
 from fhir_remission.rehearsal.service import Service
@@ -38,8 +39,7 @@ def _busy_until(fault: Fault, request: Request, service: Service) -> Reply:
 
 def _expired(fault: Fault, request: Request, service: Service) -> Reply:
     service.pages.expire(dict(request.query)["_getpages"])
-    status = service.persona.expired_status
-    return refusal(Refused(status, "not-found", "this page is no longer available"))
+    return service.refuse(expired(service.persona.expired_status))
 
 
 def _conflict(fault: Fault, request: Request, service: Service) -> Reply:
@@ -177,7 +177,8 @@ def _outcome_row(fault: Fault, request: Request, reply: Reply, service: Service)
         rows = bundle.get("entry", [])
         if not rows:
             return False
-        issue = outcome("incomplete", text, severity="warning")
+        code = service.persona.error_codes.get("incomplete", "")
+        issue = outcome("incomplete", text, severity="warning", own_code=code)
         rows[-1] = {"resource": issue, "search": {"mode": "outcome"}}
         return True
 

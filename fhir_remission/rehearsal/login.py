@@ -45,7 +45,7 @@ class Login:
             return None
         token = _bearer(request)
         if token not in self._tokens:
-            raise Refused(401, "login", "no valid token", WWW_Authenticate="Bearer")
+            raise Refused(401, "login", "no valid token")
         self._used[token] += 1
         return None
 

@@ -23,6 +23,14 @@ def merge_patient(store: Store, patient: str) -> str:
     return survivor
 
 
+def surviving_patient(resource: dict[str, Any]) -> str:
+    """Give the reference of the Patient that replaced this one; empty where none did."""
+    for link in resource.get("link", []):
+        if link.get("type") == "replaced-by":
+            return str(link["other"]["reference"])
+    return ""
+
+
 def _link(other: str, kind: str) -> list[dict[str, Any]]:
     return [{"other": {"reference": other}, "type": kind}]
 

@@ -63,7 +63,7 @@ class Pages:
         """Answer the page behind a cursor; an unknown or expired one is refused."""
         cursor = self._cursors.get(token)
         if cursor is None or cursor.expires_at <= self._now():
-            raise Refused(self._expired_status, "not-found", "this page is no longer available")
+            raise expired(self._expired_status)
         return self._page(
             cursor.listing, offset=cursor.offset, page=cursor.page, self_url=self._url(token)
         )
@@ -122,6 +122,11 @@ class Pages:
         if len(self._cursors) > KEPT:
             self._cursors.popitem(last=False)
         return token
+
+
+def expired(status: int) -> Refused:
+    """Build the refusal of a page that is gone."""
+    return Refused(status, "not-found", "this page is no longer available", about="expired")
 
 
 def count_only(self_url: str, total: int) -> bytes:

@@ -59,6 +59,10 @@ class Persona(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     vread: bool = True
     stale_status: int = 412
     deleted_status: int = 410
+    merged_status: int = 0
+    """What reading a merged Patient is redirected with; 0: it is shown with its link."""
+    error_codes: dict[str, str] = {}
+    """Codes of its own in OperationOutcomes: expired, required, patients, merged, incomplete."""
     if_match_on_create: bool = True
     """False: If-Match is ignored where a PUT creates."""
     if_none_match: bool = True
@@ -78,7 +82,9 @@ def check_query(persona: Persona, kind: str, query: Sequence[tuple[str, str]]) -
     names = {name.partition(":")[0] for name, _ in query}
     for group in persona.requires_any.get(kind, ()):
         if not names & set(group):
-            raise Refused(400, "required", f"a search of {kind} needs {' or '.join(group)}")
+            raise Refused(
+                400, "required", f"a search of {kind} needs {' or '.join(group)}", about="required"
+            )
     for first, second in persona.exclusive:
         if {first, second} <= names:
             raise Refused(400, "invalid", f"{first} and {second} cannot come together")
@@ -91,7 +97,7 @@ def check_query(persona: Persona, kind: str, query: Sequence[tuple[str, str]]) -
         for part in text.split(",")
     }
     if persona.single_patient and len(patients) > 1:
-        raise Refused(400, "invalid", "a search may name one patient only")
+        raise Refused(400, "invalid", "a search may name one patient only", about="patients")
 
 
 def persona_names() -> list[str]:

@@ -47,20 +47,24 @@ class Reply(msgspec.Struct, frozen=True):
 class Refused(Exception):
     """Answered with an OperationOutcome; never leaves the server."""
 
-    def __init__(self, status: int, code: str, text: str, **headers: str) -> None:
+    def __init__(self, status: int, code: str, text: str, *, about: str = "") -> None:
         super().__init__(text)
         self.status = status
         self.code = code
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.about = about
+        """What some families have a code of their own for: a key of `Persona.error_codes`."""
 
 
-def outcome(code: str, text: str, *, severity: str = "error") -> dict[str, Any]:
+def outcome(code: str, text: str, *, severity: str = "error", own_code: str = "") -> dict[str, Any]:
     """Build an OperationOutcome with one issue."""
-    issue = {"severity": severity, "code": code, "diagnostics": text}
+    issue: dict[str, Any] = {"severity": severity, "code": code, "diagnostics": text}
+    if own_code:
+        issue["details"] = {"coding": [{"code": own_code}]}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def refusal(refused: Refused) -> Reply:
+def refusal(refused: Refused, *, own_code: str = "") -> Reply:
     """Turn a refusal into its answer."""
-    body = msgspec.json.encode(outcome(refused.code, str(refused)))
-    return Reply(refused.status, body, refused.headers)
+    body = msgspec.json.encode(outcome(refused.code, str(refused), own_code=own_code))
+    headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}
+    return Reply(refused.status, body, headers)

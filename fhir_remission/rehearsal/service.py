@@ -16,6 +16,7 @@ from fhir_remission.rehearsal.codec import decode, encode
 from fhir_remission.rehearsal.dates import span
 from fhir_remission.rehearsal.interactions import Interactions
 from fhir_remission.rehearsal.login import Login
+from fhir_remission.rehearsal.merge import surviving_patient
 from fhir_remission.rehearsal.paging import Listing, Pages, count_only
 from fhir_remission.rehearsal.personas import Persona, check_query
 from fhir_remission.rehearsal.replies import Refused, Reply, Request, refusal
@@ -60,10 +61,14 @@ class Service:
                 reply = (self.login and self.login.answer(request)) or self._route(request)
             except Refused as refused:
                 self.store.rollback(mark)
-                return refusal(refused)
+                return self.refuse(refused)
         if request.is_write and "return=minimal" in request.headers.get("prefer", ""):
             return msgspec.structs.replace(reply, body=b"") if request.path else reply
         return reply
+
+    def refuse(self, refused: Refused) -> Reply:
+        """Answer a refusal, with the persona's own code where it has one."""
+        return refusal(refused, own_code=self.persona.error_codes.get(refused.about, ""))
 
     def date(self) -> str:
         """Give the server's clock as it stands in a Date header."""
@@ -129,7 +134,12 @@ class Service:
         raise _not_allowed(request)
 
     def _read(self, request: Request, kind: str, name: str) -> Reply:
-        reply = self.interactions.shown(self.interactions.read(kind, name))
+        version = self.interactions.read(kind, name)
+        if self.persona.merged_status and (survivor := surviving_patient(version.resource or {})):
+            merged = Refused(self.persona.merged_status, "not-found", "merged", about="merged")
+            place = {"Location": f"{self.base_url}/{survivor}"}
+            return msgspec.structs.replace(self.refuse(merged), headers=place)
+        reply = self.interactions.shown(version)
         if request.headers.get("if-none-match") == reply.headers["ETag"]:
             return Reply(304, b"", reply.headers)
         return reply

@@ -166,3 +166,25 @@ def test_capabilities_match_habits(persona: str) -> None:
     assert ("transaction" in claimed) == habits.transaction
     types = {resource["type"] for resource in rest["resource"]}
     assert not habits.types or types == set(habits.types)
+
+
+def test_own_error_codes() -> None:
+    """Epic names what went wrong by a number of its own."""
+    answer = ask("epic", "GET", "Observation?patient=p1,p2&code=751-8")
+
+    assert answer.json()["issue"][0]["details"]["coding"] == [{"code": "4112"}]
+
+
+def test_merged_patient_is_redirected() -> None:
+    """Epic answers the read of a merged Patient with a redirect to the one that is left."""
+    resources = [PATIENT, OBSERVATION]
+    with EmbeddedServer(persona="epic", faults=["merged-patient"], resources=resources) as server:
+        url = f"{server.base_url}/Patient/p1"
+        answer = requests.get(url, timeout=10, allow_redirects=False)
+        followed = requests.get(url, timeout=10)
+
+    assert (answer.status_code, answer.json()["issue"][0]["details"]["coding"][0]["code"]) == (
+        302,
+        "4107",
+    )
+    assert followed.json()["id"] == "p1-merged"

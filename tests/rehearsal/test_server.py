@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -201,6 +202,22 @@ def test_five_hundred_observations_are_quick() -> None:
     # Ten times what it takes on an idle machine: 0.03 s and 5 ms.
     assert written - start < 0.5
     assert read - written < 0.1
+
+
+def test_conditional_creates_at_once_make_one() -> None:
+    """Of many callers at the same moment one creates, the others are told what is there."""
+    body = {field: value for field, value in observation("").items() if field != "id"}
+    body["identifier"] = [{"system": "urn:test", "value": "x"}]
+    headers = {"If-None-Exist": "identifier=urn:test|x"}
+    with EmbeddedServer() as server, ThreadPoolExecutor(8) as pool:
+        url = f"{server.base_url}/Observation"
+
+        def create(_: int) -> int:
+            return requests.post(url, json=body, headers=headers, timeout=10).status_code
+
+        statuses = sorted(pool.map(create, range(16)))
+
+    assert statuses == [200] * 15 + [201]
 
 
 def test_login_checks_the_assertion() -> None:

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import fcntl
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -108,6 +109,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--install-only", action="store_true")
     chosen = parser.parse_args()
+    # Stopped by `kill` as by Ctrl-C: the server and its folder go too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if chosen.install_only:
             install()
