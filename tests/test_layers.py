@@ -15,11 +15,12 @@ OURS = {
     "domain": {"errors", "domain"},
     "fhir": {"errors", "domain", "fhir"},
     "settings": {"errors", "settings"},
-    "effects": {"errors", "domain", "fhir", "settings", "effects"},
-    "jobs": {"errors", "domain", "fhir", "settings", "effects", "jobs"},
+    "effects": {"errors", "domain", "fhir", "settings", "effects", "version"},
+    "jobs": {"errors", "domain", "fhir", "settings", "effects", "jobs", "version"},
     "rehearsal": {"errors", "rehearsal"},
-    "cli": {"errors", "domain", "fhir", "settings", "effects", "jobs", "rehearsal", "cli"},
-    "__init__": {"errors", "domain", "jobs"},
+    "cli": {"errors", "domain", "fhir", "effects", "jobs", "rehearsal", "cli", "demo", "version"},
+    "demo": {"errors", "effects", "jobs", "rehearsal"},
+    "__init__": {"errors", "domain", "jobs", "version"},
     "__main__": {"cli"},
 }
 THEIRS = {
@@ -33,7 +34,9 @@ THEIRS = {
     },
     "jobs": {"msgspec", "structlog"},
     "rehearsal": {"msgspec"},
+    "version": set(),
     "cli": {"msgspec", "rich", "typer"},
+    "demo": {"msgspec", "rich"},
     "__init__": set(),
     "__main__": set(),
 }

@@ -14,7 +14,7 @@ from fhir_remission.effects.transport import Answer
 from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused, SafetyStop
 from fhir_remission.fhir.bundle import Damaged, Page, read_page
 from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.datatypes import Json
+from fhir_remission.fhir.datatypes import Json, Resource, objects, text_of
 from fhir_remission.fhir.queries import Query, encoded
 from fhir_remission.fhir.screening import screen
 from fhir_remission.fhir.wire import UNREADABLE, Entry
@@ -107,6 +107,26 @@ class FhirClient:
         except (ReadIncomplete, RequestRefused) as error:
             reading.incomplete.append(str(error))
         return reading.found()
+
+    def search_whole(self, query: Query) -> list[Resource]:
+        """Run one search for resources of ours, with all their fields; all of them or an error."""
+        label = f"search {query.resource_type}"
+        found: list[Resource] = []
+        seen: set[str] = set()
+        answer = self._first(query, label)
+        while True:
+            if not is_done(answer):
+                raise refusal(self.host, label, answer)
+            bundle = decoded(answer, self.host, label)
+            page = read_page(answer.body, name=label)
+            found += _resources(bundle, query)
+            if not page.next_url:
+                return found
+            reading = _Reading({}, [], {})
+            url = self._next_url(page.next_url, answer.url, seen, reading)
+            if url is None:
+                raise ReadIncomplete(f"{self.host}: {label}: {reading.incomplete[0]}")
+            answer = self.transport.get(url, label, self.profile.read_headers)
 
     def _all_pages(self, query: Query, linked: frozenset[str], reading: _Reading) -> bool:
         """Follow the pages in a loop; False asks for a restart from the first one."""
@@ -214,3 +234,16 @@ def decoded(answer: Answer, host: str, label: str) -> Json:
         return decode_json(answer.body)
     except UNREADABLE:
         raise ReadIncomplete(f"{host}: {label}: the answer is not JSON") from None
+
+
+def _resources(bundle: Json, query: Query) -> list[Resource]:
+    """The matches of a page that are about the patient who was asked for, whole."""
+    entries = objects(bundle.get("entry")) if isinstance(bundle, dict) else ()
+    found = [item for entry in entries if isinstance(item := entry.get("resource"), dict)]
+    return [
+        item
+        for item in found
+        if item.get("resourceType") == query.resource_type
+        and isinstance(subject := item.get("subject"), dict)
+        and text_of(subject.get("reference")).rpartition("/")[2] in query.patients
+    ]

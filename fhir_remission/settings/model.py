@@ -16,6 +16,7 @@ from fhir_remission.settings.values import (
     Duration,
     File,
     Hours,
+    NoFile,
     Rate,
     Share,
     Words,
@@ -58,10 +59,10 @@ class Auth(Section):
     client_id: str = ""
     secret: SecretStr = SecretStr("")
     header: str = "Authorization"
-    key_file: File = None
+    key_file: NoFile = None
     key_command: Arguments = ()
     key_id: str = ""
-    cert_file: File = None
+    cert_file: NoFile = None
     token_url: str = ""
     scopes: Words = ()
 
@@ -71,7 +72,7 @@ class Server(Section):
 
     base_url: str = ""
     profile: str = "auto"
-    ca_bundle: File = None
+    ca_bundle: NoFile = None
     proxy: str = Field(default="", repr=False)
     rewrite_origin: Words = ()
     connections: int = Field(default=2, ge=1, le=16)
@@ -117,7 +118,7 @@ class Criteria(Section):
 class Mappings(Section):
     """The site's own rows."""
 
-    dir: File = None
+    dir: NoFile = None
 
 
 class Sink(Server):
@@ -127,7 +128,7 @@ class Sink(Server):
     resources: Words = ("ClinicalImpression", "Observation", "Provenance")
     references: Literal["local", "logical"] = "local"
     signer: str = ""
-    file: File = None
+    file: NoFile = None
 
 
 class Write(Section):

@@ -86,7 +86,8 @@ def _sqlite_beside_the_file(url: str, info: ValidationInfo) -> str:
     return f"{scheme}:///{_beside_the_file(name, info)}"
 
 
-File = Annotated[Path | None, BeforeValidator(_beside_the_file), Field(validate_default=True)]
+File = Annotated[Path, BeforeValidator(_beside_the_file), Field(validate_default=True)]
+NoFile = Annotated[Path | None, BeforeValidator(_beside_the_file), Field(validate_default=True)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Arguments = Annotated[tuple[str, ...], BeforeValidator(_json_list)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]

@@ -1,0 +1,204 @@
+"""The command line: flags, wiring, exit codes. The only place that prints.
+
+Jobs are imported when their command runs: `classify` is started once per message by an engine and
+must not pay for `sync`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, Never, cast
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from fhir_remission.errors import RemissionError, UsageError
+
+app = typer.Typer(
+    help="Works out AML remission from FHIR Observations by published criteria, with proof.",
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
+Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
+AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
+Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code (README, "Exit codes")."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _closed_stdout()
+    except RemissionError as error:
+        _say(str(error))
+        return error.exit_code
+    except TyperException as error:
+        _say(f"{error.format_message()} (see --help)")
+        return UsageError.exit_code
+    except (KeyboardInterrupt, Abort):
+        return 130
+    except Exception as error:  # the last line of defence: a bug of ours, told without its data
+        _say(f"bug: {type(error).__name__} at {_place(error)}; please report it")
+        return RemissionError.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def entry_point() -> Never:
+    """The console script."""
+    sys.exit(main())
+
+
+@app.command()
+def classify(
+    file: Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")] = "-",
+    criteria: Sets = "eln-2022",
+    as_of: AsOf = "",
+    history: Annotated[bool, typer.Option("--history", help="every assessment")] = False,
+    complete: Annotated[
+        str,
+        typer.Option(help="types recorded and read to the end, such as Condition,Procedure"),
+    ] = "",
+    output: Annotated[
+        Literal["lines", "bundle"], typer.Option(help="JSON lines, or one transaction Bundle")
+    ] = "lines",
+    config: Annotated[Path | None, typer.Option(help="the site's settings (for bundle)")] = None,
+    mappings: Annotated[Path | None, typer.Option(help="folder with the site's rows")] = None,
+    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="assume nothing")] = False,
+) -> int:
+    """Read resources, print one assessment per patient and criteria set. No network."""
+    from fhir_remission.jobs import classify as job
+
+    request = job.Request(
+        criteria=_words(criteria),
+        as_of=as_of,
+        history=history,
+        complete=frozenset(_words(complete)),
+        bundle=output == "bundle",
+        config=config,
+        overlay=mappings,
+        timezone=timezone,
+        strict=strict,
+    )
+    report = job.run(sys.stdin.buffer if file == "-" else file, request)
+    _write(report.lines)
+    for complaint in report.complaints:
+        _say(complaint)
+    return report.exit_code
+
+
+@app.command()
+def sync(
+    config: Config = Path("site.toml"),
+    patient: Annotated[list[str] | None, typer.Option(help="only this patient")] = None,
+    criteria: Sets = "",
+    as_of: AsOf = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="send no write, by type")] = False,
+    max_runtime: Annotated[str, typer.Option(help="end between two patients after 45m")] = "",
+    output: Annotated[Path | None, typer.Option(help="lines to this file, not stdout")] = None,
+    summary: Annotated[Path | None, typer.Option(help="the run summary as JSON")] = None,
+    log_format: Annotated[Literal["", "auto", "json", "text"], typer.Option()] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="log warnings only")] = False,
+    assign: Assign = None,
+) -> int:
+    """Read the cohort, classify, write the results back; one run, made for a scheduler."""
+    from fhir_remission.jobs import sync as job
+
+    flags = {
+        "criteria.sets": _words(criteria) or None,
+        "run.max_runtime": max_runtime or None,
+        "log.format": log_format or None,
+        "log.level": "warning" if quiet else None,
+    }
+    request = job.Request(
+        config=config,
+        assignments=tuple(assign or ()),
+        flags={key: value for key, value in flags.items() if value is not None},
+        patients=tuple(patient or ()),
+        as_of=as_of,
+        dry_run=dry_run,
+        summary=summary,
+    )
+    with job.open_run(request) as run:
+        _write(run.lines(), output)
+        return run.exit_code
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="serve on after the tour")] = False,
+) -> int:
+    """A tour on the embedded server: first run, idle run, and a run after an amended result."""
+    from fhir_remission import demo as tour
+
+    return tour.run(sys.stdout, keep=keep)
+
+
+@app.command()
+def rehearse(
+    persona: Annotated[str, typer.Option(help="behave like this server family")] = "generic",
+    fault: Annotated[list[str] | None, typer.Option(help="a fault, such as expire-page:3")] = None,
+    port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
+    load: Annotated[Path | None, typer.Option(help="NDJSON instead of the demo cohort")] = None,
+) -> int:
+    """Serve the embedded FHIR server on loopback until stopped."""
+    from fhir_remission.rehearsal import serve
+    from fhir_remission.rehearsal.cohort import demo_cohort, load_ndjson
+
+    serve(
+        persona=persona,
+        faults=fault or [],
+        resources=demo_cohort() if load is None else load_ndjson(load),
+        port=port,
+        announce=lambda line: print(line, flush=True),
+    )
+    return 0
+
+
+def _write(lines: Iterable[bytes], file: Path | None = None) -> None:
+    """Send lines to stdout or a file as they come."""
+    if file is not None:
+        with file.open("wb") as stream:
+            stream.writelines(lines)
+        return
+    for line in lines:
+        sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _say(message: str) -> None:
+    """One line on stderr; a caller that closed or never reads it does not hurt us."""
+    if sys.stderr is not None:
+        try:
+            print(f"fhir-remission: {message}", file=sys.stderr, flush=True)
+        except OSError:
+            return
+
+
+def _closed_stdout() -> int:
+    """The reader went away: end quietly, and keep the interpreter from trying to flush again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), cast(int, sys.stdout.fileno()))
+    return 0
+
+
+def _place(error: BaseException) -> str:
+    """The deepest line of our own code the error passed, as module:line."""
+    place, traceback = "unknown", error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__", "").startswith("fhir_remission"):
+            place = f"{frame.f_globals['__name__']}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place

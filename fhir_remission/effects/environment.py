@@ -1,0 +1,29 @@
+"""What the process was given: the environment, files and standard input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from fhir_remission.errors import InputError
+
+CHUNK = 1 << 20
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment variables as they are now."""
+    return dict(os.environ)
+
+
+def read_chunks(source: str | Path | BinaryIO) -> Iterator[bytes]:
+    """Yield a file or an open stream in pieces."""
+    if not isinstance(source, str | Path):
+        yield from iter(lambda: source.read(CHUNK), b"")
+        return
+    try:
+        with Path(source).open("rb") as stream:
+            yield from iter(lambda: stream.read(CHUNK), b"")
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from None

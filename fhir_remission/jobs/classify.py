@@ -1,0 +1,253 @@
+"""Resources from a file, a pipe or a caller to assessments. No network, no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.domain.options import Options
+from fhir_remission.effects.clock import SystemClock
+from fhir_remission.effects.environment import read_chunks
+from fhir_remission.errors import InputError, SettingsError
+from fhir_remission.fhir.assessment_json import (
+    Document,
+    Outcome,
+    assessment_document,
+    unjudged_document,
+    write_line,
+)
+from fhir_remission.fhir.bundle import Damaged
+from fhir_remission.fhir.datatypes import Json
+from fhir_remission.fhir.documents import read_documents
+from fhir_remission.fhir.grouping import group_by_patient
+from fhir_remission.fhir.identity import evidence_hash
+from fhir_remission.fhir.record import Reading
+from fhir_remission.fhir.times import Unplaced, read_time
+from fhir_remission.fhir.wire import Entry, Patient
+from fhir_remission.jobs.judging import Judge, load_judge
+from fhir_remission.version import VERSION
+
+# What stands in the input is all there is of Observations; silence of other types says nothing
+# unless the caller vouches for it (`--complete`).
+ALWAYS_READ = frozenset({"Observation"})
+# A site that vouches for its Procedures vouches for the transfusions among them.
+VOUCHED = {"Procedure": frozenset({"rbc-transfusion", "platelet-transfusion"})}
+
+
+class Request(Struct, frozen=True):
+    """What the command line asked for."""
+
+    criteria: tuple[str, ...] = ("eln-2022",)
+    as_of: str = ""
+    history: bool = False
+    complete: frozenset[str] = frozenset()
+    bundle: bool = False
+    config: Path | None = None
+    overlay: Path | None = None
+    timezone: str = ""
+    strict: bool = False
+
+
+class Report(Struct, frozen=True):
+    """The lines, what to complain about, and the exit code."""
+
+    lines: tuple[bytes, ...]
+    complaints: tuple[str, ...]
+    exit_code: int
+
+
+class Judged(Struct, frozen=True):
+    """One patient's assessments by every set, oldest first, or why there are none."""
+
+    patient: str
+    assessments: tuple[tuple[Assessment, ...], ...] = ()
+    incomplete: str = ""
+
+
+def classify(
+    source: str | Path | bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]],
+    *,
+    criteria: str | Sequence[str] = "eln-2022",
+    as_of: datetime | str | None = None,
+    history: bool = False,
+    complete: Iterable[str] = (),
+    timezone: str = "",
+    mappings: Path | None = None,
+    strict: bool = False,
+) -> list[Assessment]:
+    """Assess the patients of a Bundle, a resource or a list of resources.
+
+    `source` is a path, JSON as bytes, or decoded JSON. One Assessment per patient and criteria
+    set: the current one, or with `history` all, oldest first. A patient whose evidence is
+    damaged raises InputError: half a record is no record.
+    """
+    request = Request(
+        criteria=(criteria,) if isinstance(criteria, str) else tuple(criteria),
+        as_of=as_of.isoformat() if isinstance(as_of, datetime) else as_of or "",
+        history=history,
+        complete=frozenset(complete),
+        overlay=mappings,
+        timezone=timezone,
+        strict=strict,
+    )
+    chunks = read_chunks(source) if isinstance(source, str | Path) else [_encoded(source)]
+    judged, damage = _judged(chunks, str(source)[:80] if _is_path(source) else "input", request)
+    broken = next((one for one in judged if one.incomplete), None)
+    if broken is not None:
+        raise InputError(f"{broken.patient}: {broken.incomplete}")
+    if damage:
+        raise InputError(f"{damage[0].place}: {damage[0].reason}")
+    return [item for one in judged for found in one.assessments for item in _shown(found, request)]
+
+
+def run(source: str | BinaryIO, request: Request) -> Report:
+    """Classify for the command line."""
+    name = source if isinstance(source, str) else "stdin"
+    judge = judge_for(request)
+    judged, damage = _judged(read_chunks(source), name, request, judge)
+    if request.bundle:
+        from fhir_remission.jobs.outgoing import transaction_of
+
+        found = [assessments for one in judged for assessments in one.assessments]
+        lines: Iterable[bytes] = [
+            transaction_of(found, judge, request.config, history=request.history)
+        ]
+    else:
+        lines = _lines(judged, judge, request)
+    complaints = [f"{item.place}: {item.reason}" for item in damage]
+    return Report(tuple(lines), tuple(complaints), 3 if damage else 0)
+
+
+def judge_for(request: Request) -> Judge:
+    """Load the tables and read the moment of a request."""
+    zone = _zone(request.timezone)
+    attested = frozenset[str]().union(*(VOUCHED.get(kind, ()) for kind in request.complete))
+    reading = Reading(
+        zone=zone if request.timezone else None,
+        namespace=NAMESPACE,
+        complete=ALWAYS_READ | request.complete,
+        attested=attested,
+    )
+    return load_judge(
+        request.criteria,
+        reading=reading,
+        zone=zone,
+        as_of=_moment(request.as_of, zone),
+        options=Options(strict=request.strict),
+        overlay=request.overlay,
+    )
+
+
+def _judged(
+    chunks: Iterable[bytes], name: str, request: Request, judge: Judge | None = None
+) -> tuple[list[Judged], list[Damaged]]:
+    judge = judge or judge_for(request)
+    entries: list[Entry] = []
+    damage: list[Damaged] = []
+    for item in read_documents(chunks, name=name):
+        if isinstance(item, Damaged):
+            damage.append(item)
+        else:
+            entries.append(item)
+    groups = group_by_patient(entries)
+    touched = _touched(damage, entries)
+    patients = sorted({*groups.patients, *touched})
+    judged = [
+        found
+        for patient in patients
+        if (found := _patient(patient, groups.patients.get(patient, []), touched, judge))
+    ]
+    return judged, damage
+
+
+def _patient(
+    patient: str, entries: Sequence[Entry], touched: Mapping[str, str], judge: Judge
+) -> Judged | None:
+    """One patient judged; None where nothing in the input concerns the criteria."""
+    why = touched.get(patient) or touched.get("", "")
+    if why:
+        return Judged(patient, incomplete=why)
+    record = judge.record(patient, entries)
+    if not _concerns(record) and not any(isinstance(e.resource, Patient) for e in entries):
+        return None
+    return Judged(patient, tuple(assessments for _, assessments in judge.assess(record)))
+
+
+def _concerns(record: PatientRecord) -> bool:
+    return bool(record.results or record.events or record.claims or record.skipped)
+
+
+def _touched(damage: Iterable[Damaged], entries: Sequence[Entry]) -> dict[str, str]:
+    """Patients who may miss evidence, and why; the empty name means: whoever they are."""
+    touched: dict[str, str] = {}
+    for item in damage:
+        key = item.subject if item.subject.startswith("Patient/") else ""
+        touched[key] = f"{item.place}: {item.reason}"
+    del entries
+    return touched
+
+
+def _lines(judged: Iterable[Judged], judge: Judge, request: Request) -> Iterator[bytes]:
+    for one in judged:
+        if one.incomplete:
+            for chosen in judge.sets:
+                outcome = Outcome("incomplete", one.incomplete)
+                yield write_line(
+                    unjudged_document(
+                        one.patient, chosen.id, chosen.version, outcome, software_version=VERSION
+                    )
+                )
+        for assessments in one.assessments:
+            for assessment in _shown(assessments, request):
+                yield write_line(document_of(assessment, judge))
+
+
+def document_of(assessment: Assessment, judge: Judge) -> Document:
+    """The JSON object of one assessment."""
+    return assessment_document(
+        assessment,
+        evidence_hash=evidence_hash(assessment, mapping_version=judge.mappings.version),
+        software_version=VERSION,
+    )
+
+
+def _shown(assessments: tuple[Assessment, ...], request: Request) -> tuple[Assessment, ...]:
+    return assessments if request.history else assessments[-1:]
+
+
+def _encoded(source: bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]]) -> bytes:
+    """The input as JSON; Decimals keep their digits as quoted numbers, which are read as such."""
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, Mapping):
+        return msgspec.json.encode(source)
+    return b"\n".join(msgspec.json.encode(item) for item in source)
+
+
+def _is_path(source: object) -> bool:
+    return isinstance(source, str | Path)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingsError(f"unknown time zone {name}; use a name like Europe/Berlin") from None
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
+    if not text:
+        return SystemClock().now()
+    read = read_time(text, zone)
+    if isinstance(read, Unplaced):
+        raise SettingsError(f"--as-of {text}: give a time like 2026-06-30T00:00:00Z")
+    return read.when.end

@@ -1,0 +1,77 @@
+"""The middle of every job: one patient's resources to assessments, by each criteria set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from fhir_remission.domain.assess import assess
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.criteria import CriteriaSet
+from fhir_remission.domain.inputs import CohortRow, PatientRecord
+from fhir_remission.domain.mappings import Mappings
+from fhir_remission.domain.options import Options
+from fhir_remission.effects.tables import load_criteria, load_mappings
+from fhir_remission.fhir.record import Reading, read_record
+from fhir_remission.fhir.wire import Entry
+
+
+class Judge(Struct, frozen=True):
+    """Everything an answer depends on besides the patient's resources."""
+
+    mappings: Mappings
+    sets: tuple[CriteriaSet, ...]
+    reading: Reading
+    zone: tzinfo
+    as_of: datetime
+    options: Options
+
+    def record(
+        self,
+        patient: str,
+        entries: Sequence[Entry],
+        *,
+        rows: Sequence[CohortRow] = (),
+        failed: frozenset[str] = frozenset(),
+    ) -> PatientRecord:
+        """The patient's record, as far as it was read."""
+        reading = structs.replace(
+            self.reading,
+            cohort_rows=tuple(rows),
+            complete=self.reading.complete - failed,
+            failed=failed,
+        )
+        return read_record(patient, entries, self.mappings, reading)
+
+    def assess(self, record: PatientRecord) -> list[tuple[CriteriaSet, tuple[Assessment, ...]]]:
+        """Every assessment of the record, oldest first, by each set."""
+        return [
+            (
+                chosen,
+                assess(record, chosen, as_of=self.as_of, zone=self.zone, options=self.options),
+            )
+            for chosen in self.sets
+        ]
+
+
+def load_judge(
+    sets: Sequence[str],
+    *,
+    reading: Reading,
+    zone: tzinfo,
+    as_of: datetime,
+    options: Options,
+    overlay: Path | None = None,
+) -> Judge:
+    """Load the tables a judge needs; the first bad row stops with its file and line."""
+    return Judge(
+        mappings=load_mappings(overlay, namespace=reading.namespace),
+        sets=tuple(load_criteria(name, overlay=overlay) for name in sets),
+        reading=reading,
+        zone=zone,
+        as_of=as_of,
+        options=options,
+    )

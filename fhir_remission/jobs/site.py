@@ -1,0 +1,264 @@
+"""One site wired together for one run: settings, tables, keys, servers, state, logs, audit."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+from structlog.stdlib import BoundLogger
+
+from fhir_remission.domain.options import Options
+from fhir_remission.effects.audit import Audit
+from fhir_remission.effects.clock import Stop, SystemClock, is_within, listening
+from fhir_remission.effects.connect import Connection, connect, introduce
+from fhir_remission.effects.environment import environment
+from fhir_remission.effects.lease import Lease, take_lease
+from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
+from fhir_remission.effects.site_key import read_site_key
+from fhir_remission.effects.state import State, open_state
+from fhir_remission.effects.tables import default_dir, load_categories
+from fhir_remission.errors import SettingsError, Unreachable
+from fhir_remission.fhir.authorship import Authorship
+from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.identity import Identity, key_check
+from fhir_remission.fhir.record import Reading
+from fhir_remission.fhir.times import Unplaced, read_time
+from fhir_remission.jobs.judging import Judge, load_judge
+from fhir_remission.jobs.sink import Place, Sink
+from fhir_remission.settings import Settings, load_settings, read_assignments
+from fhir_remission.settings.model import Server as ServerSettings
+from fhir_remission.settings.model import Sink as SinkSettings
+from fhir_remission.settings.model import Source as SourceSettings
+from fhir_remission.version import VERSION
+
+TYPES_READ = frozenset(
+    {
+        *("Observation", "Condition", "Procedure", "MedicationAdministration"),
+        *("DiagnosticReport", "Specimen", "Patient"),
+    }
+)
+
+
+class Site(Struct, frozen=True):
+    """Everything a run needs; nothing in it is made twice."""
+
+    settings: Settings
+    run_id: str
+    clock: SystemClock
+    stop: Stop
+    log: BoundLogger
+    patient_hash: PatientHash
+    connection: Connection
+    profile: Profile
+    judge: Judge
+    state: State
+    lease: Lease | None
+    audit: Audit
+    sinks: tuple[Sink, ...]
+    connections: tuple[Connection, ...]
+
+
+def settings_of(
+    config: Path | None, assignments: Sequence[str], flags: Mapping[str, object]
+) -> Settings:
+    """Flags over environment over file over defaults."""
+    if config is not None and not config.is_file():
+        raise SettingsError(f"no settings file {config}: see README, `A first site`")
+    return load_settings(config, {**read_assignments(assignments), **flags}, environment())
+
+
+def moment(text: str, clock: SystemClock, settings: Settings) -> datetime:
+    """`--as-of`, or now."""
+    if not text:
+        return clock.now()
+    read = read_time(text, settings.site.zone)
+    if isinstance(read, Unplaced):
+        raise SettingsError(f"--as-of {text}: give a time like 2026-06-30T00:00:00Z")
+    return read.when.end
+
+
+class Frame(Struct, frozen=True):
+    """What a run is before anything is opened."""
+
+    settings: Settings
+    clock: SystemClock
+    stop: Stop
+    run_id: str
+    dry_run: bool
+
+
+@contextmanager
+def open_site(settings: Settings, *, as_of: str, dry_run: bool) -> Iterator[Site]:
+    """Wire a site for one run and take everything down again, whatever happens."""
+    clock = SystemClock()
+    run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    configure_logs(style=settings.log.format, level=settings.log.level, run_id=run_id)
+    if not is_within(settings.run.allowed_hours, clock.now().astimezone(settings.site.zone)):
+        raise Unreachable("outside run.allowed_hours: nothing was asked of the server")
+    stop = Stop(clock, settings.run.max_runtime)
+    clock.wake_on(stop)
+    frame = Frame(settings, clock, stop, run_id, dry_run)
+    judge = judge_of(settings, moment(as_of, clock, settings))
+    with ExitStack() as stack:
+        stack.enter_context(listening(stop))
+        yield _wired(frame, judge, stack)
+
+
+def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
+    settings, clock = frame.settings, frame.clock
+    key = _key(settings)
+    state, lease = _memory(frame, key, stack)
+    audit = Audit(settings.audit.file, clock=clock, run_id=frame.run_id)
+    stack.callback(audit.close)
+    server = _server(frame, settings.source)
+    sinks = [
+        (name, wanted, server if _is_source(wanted, settings) else _server(frame, wanted))
+        for name, wanted in settings.sink.items()
+        if wanted.kind == "repository"
+    ]
+    return Site(
+        settings=settings,
+        run_id=frame.run_id,
+        clock=clock,
+        stop=frame.stop,
+        log=get_logger(),
+        patient_hash=PatientHash(key or None),
+        connection=server.connection,
+        profile=server.profile,
+        judge=judge,
+        state=state,
+        lease=lease,
+        audit=audit,
+        sinks=tuple(
+            Sink(
+                _place(frame, judge, name, wanted),
+                to.connection.client(to.profile)
+                if frame.dry_run
+                else to.connection.writing_client(to.profile),
+                state,
+                lease,
+            )
+            for name, wanted, to in sinks
+        ),
+        connections=tuple(
+            {id(s): s.connection for s in (server, *(to for *_, to in sinks))}.values()
+        ),
+    )
+
+
+def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | None]:
+    """The state under lock and lease; a dry run forgets everything and locks nobody out."""
+    if frame.dry_run:
+        state = open_state("sqlite://", frame.clock)
+        stack.callback(state.close)
+        return state, None
+    settings = frame.settings
+    stack.enter_context(only_run(_lock_file(settings)))
+    state = open_state(settings.state.url, frame.clock)
+    stack.callback(state.close)
+    if key:
+        state.claim_site_key(key_check(key))
+    lease = take_lease(state.database, frame.clock, settings.site.id or "site", platform.node())
+    stack.callback(lease.release)
+    return state, lease
+
+
+class Server(Struct, frozen=True):
+    """A server and how to talk to it."""
+
+    connection: Connection
+    profile: Profile
+
+
+def _server(frame: Frame, settings: ServerSettings) -> Server:
+    connection = connect(settings, clock=frame.clock, stop=frame.stop, version=VERSION)
+    delta = settings.delta if isinstance(settings, SourceSettings) else "auto"
+    introduction = introduce(connection, default_dir() / "servers", delta=delta)
+    return Server(connection, introduction.profile)
+
+
+def _is_source(sink: SinkSettings, settings: Settings) -> bool:
+    return not sink.base_url or sink.base_url == settings.source.base_url
+
+
+def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings) -> Place:
+    settings = frame.settings
+    return Place(
+        name=name,
+        source=settings.source.base_url,
+        by=_authorship(settings, judge, frame.clock.now(), identity_of(settings), wanted),
+        resources=wanted.resources,
+        which=settings.write.which,
+        run_id=frame.run_id,
+        write=not frame.dry_run,
+    )
+
+
+def judge_of(settings: Settings, as_of: datetime) -> Judge:
+    """The judge of these settings."""
+    return load_judge(
+        settings.criteria.sets,
+        reading=Reading(
+            zone=settings.site.zone,
+            decimal_comma=settings.site.decimal_comma,
+            namespace=settings.site.base,
+            complete=TYPES_READ,
+            attested=frozenset(settings.evidence.absence_proves),
+        ),
+        zone=settings.site.zone,
+        as_of=as_of,
+        options=Options(
+            accept_routine=frozenset(settings.criteria.accept_routine),
+            strict=settings.criteria.strict,
+        ),
+        overlay=settings.mappings.dir,
+    )
+
+
+def identity_of(settings: Settings) -> Identity:
+    """Who we are when we write; id and key are mandatory."""
+    if not settings.site.id:
+        raise SettingsError("site.id is not set: it is part of the identity of all we write")
+    return Identity(settings.site.id, read_site_key(settings.site.key_file), settings.site.base)
+
+
+def authorship_of(settings: Settings, judge: Judge, computed_at: datetime) -> Authorship:
+    """In whose name we write, for `classify --output bundle`."""
+    return _authorship(settings, judge, computed_at, identity_of(settings), SinkSettings())
+
+
+def _authorship(
+    settings: Settings,
+    judge: Judge,
+    computed_at: datetime,
+    identity: Identity,
+    sink: SinkSettings,
+) -> Authorship:
+    return Authorship(
+        identity=identity,
+        categories=load_categories(),
+        computed_at=computed_at.replace(microsecond=0).isoformat().replace("+00:00", "Z"),
+        software_version=VERSION,
+        mapping_version=judge.mappings.version,
+        signer=sink.signer,
+        references=sink.references,
+        source_base=settings.source.base_url,
+    )
+
+
+def _key(settings: Settings) -> bytes:
+    """The site key: needed for writing, otherwise only for names in logs that last."""
+    if any(sink.kind == "repository" for sink in settings.sink.values()):
+        return identity_of(settings).key
+    return read_site_key(settings.site.key_file) if settings.site.key_file.is_file() else b""
+
+
+def _lock_file(settings: Settings) -> Path:
+    """Beside the audit; a database elsewhere is guarded by its lease as well."""
+    return settings.audit.file.parent / f".{settings.site.id or 'fhir-remission'}.lock"

@@ -1,0 +1,73 @@
+"""What a run did, in numbers: the last line of the log, and what the exit code is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.effects.transport import Traffic
+from fhir_remission.errors import RemissionError
+
+# Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
+ORDER = (5, 4, 7, 6, 2, 143, 130, 75, 3)
+
+
+class Summary:
+    """Counts of one run, reconciled: every line has one disposition."""
+
+    def __init__(self, *, run_id: str, profile: str) -> None:
+        self.run_id, self.profile = run_id, profile
+        self.cohort = 0
+        self._dispositions: Counter[str] = Counter()
+        self._writes: Counter[str] = Counter()
+        self._unmapped: Counter[str] = Counter()
+        self._traffic: Counter[str] = Counter()
+        self._skipped = 0
+        self._ended_by = 0
+
+    def count(self, disposition: str, write: str) -> None:
+        """Count one line."""
+        self._dispositions[disposition] += 1
+        self._writes[write] += 1
+
+    def read(self, record: PatientRecord) -> None:
+        """Count what was left out of one record."""
+        self._skipped += len(record.skipped)
+        for code, times in record.unmapped:
+            self._unmapped[str(code)] += times
+
+    def ended_by(self, error: RemissionError) -> None:
+        """Note the error that ended the run."""
+        self._ended_by = error.exit_code
+
+    def add_traffic(self, traffic: Traffic) -> None:
+        """Add what went over the wire to one server."""
+        self._traffic.update(
+            requests=traffic.requests,
+            unsafe_requests=traffic.unsafe_requests,
+            bytes=traffic.bytes_read,
+            retries=traffic.retries,
+        )
+
+    def exit_code(self, fail_on: str) -> int:
+        """The code of the worst thing that happened."""
+        found = {self._ended_by}
+        if self._writes["parked"] or (self._dispositions["failed"] and fail_on != "never"):
+            found.add(3)
+        if self._dispositions["incomplete"] and fail_on == "incomplete":
+            found.add(3)
+        return next((code for code in ORDER if code in found), max(found))
+
+    def told(self, exit_code: int) -> dict[str, object]:
+        """The summary as fields."""
+        return {
+            "run_id": self.run_id,
+            "profile": self.profile,
+            "exit_code": exit_code,
+            "patients": self.cohort,
+            "disposition": dict(sorted(self._dispositions.items())),
+            "write": dict(sorted(self._writes.items())),
+            "count": {"skipped": self._skipped, "unmapped": sum(self._unmapped.values())},
+            "codes": dict(self._unmapped.most_common(10)),
+            **self._traffic,
+        }

@@ -1,0 +1,262 @@
+"""One run over the cohort: read, classify, write back, print a line per patient and criteria set.
+
+A patient comes to an end as a whole: read completely, judged, written, recorded. Between two
+patients the run may be stopped, and the next run goes on with those that were left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.criteria import CriteriaSet
+from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.effects.clock import timestamp
+from fhir_remission.errors import (
+    ReadIncomplete,
+    RemissionError,
+    RequestRefused,
+)
+from fhir_remission.fhir.assessment_json import (
+    Disposition,
+    Document,
+    Outcome,
+    assessment_document,
+    sync_document,
+    unjudged_document,
+    write_line,
+)
+from fhir_remission.fhir.identity import evidence_hash
+from fhir_remission.jobs.cohort import Members, find_cohort
+from fhir_remission.jobs.devices import introduce_ourselves
+from fhir_remission.jobs.evidence import Evidence, read_evidence
+from fhir_remission.jobs.sink import Outcome as Placed
+from fhir_remission.jobs.site import Site, open_site, settings_of
+from fhir_remission.jobs.summary import Summary
+from fhir_remission.version import VERSION
+
+
+class Request(Struct, frozen=True):
+    """What the command line asked for."""
+
+    config: Path | None
+    assignments: tuple[str, ...] = ()
+    flags: dict[str, object] = {}
+    patients: tuple[str, ...] = ()
+    as_of: str = ""
+    dry_run: bool = False
+    summary: Path | None = None
+
+
+class Run:
+    """One run; `lines` does the work as it is read, `exit_code` tells how it ended."""
+
+    def __init__(self, site: Site, request: Request) -> None:
+        self._site, self._request = site, request
+        self.summary = Summary(run_id=site.run_id, profile=site.profile.name)
+
+    @property
+    def exit_code(self) -> int:
+        """The code of the worst thing that happened (README, "Exit codes")."""
+        return self.summary.exit_code(self._site.settings.run.fail_on)
+
+    def lines(self) -> Iterator[bytes]:
+        """One JSON line per patient and criteria set; the summary is logged at the end."""
+        site = self._site
+        if site.lease is not None:
+            site.state.begin_run(site.run_id)
+        try:
+            yield from self._patients()
+        except RemissionError as error:
+            self.summary.ended_by(error)
+            raise
+        finally:
+            self._close()
+
+    def _patients(self) -> Iterator[bytes]:
+        site = self._site
+        members = self._members()
+        self.summary.cohort = len(members.patients)
+        source = site.connection.base.url
+        if site.lease is not None:
+            due = {f"Patient/{name}": "scheduled" for name in members.patients}
+            site.state.advance(source, {}, due, site.run_id)
+            for sink in site.sinks:
+                introduce_ourselves(sink, site.state, site.lease)
+        for chunk in self._chunks(members.patients):
+            site.stop.check()
+            client = site.connection.client(site.profile)
+            found = read_evidence(client, chunk, site.judge.mappings.codes)
+            for patient in chunk:
+                site.stop.check()
+                yield from self._patient(f"Patient/{patient}", found[patient], members)
+
+    def _members(self) -> Members:
+        site, asked = self._site, self._request.patients
+        if asked and site.settings.cohort.kind != "list":
+            return Members(tuple(name.removeprefix("Patient/") for name in asked))
+        client = site.connection.client(site.profile)
+        members = find_cohort(
+            site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of
+        )
+        wanted = {name.removeprefix("Patient/") for name in asked} or set(members.patients)
+        return Members(tuple(p for p in members.patients if p in wanted), members.rows)
+
+    def _chunks(self, patients: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Those an earlier run left come first, so that no patient is always too late."""
+        left = set(self._site.state.dirty(self._site.connection.base.url))
+        older = self._site.state.backlog(self._site.connection.base.url)
+        waiting = {row.patient for row in older} & left
+        ordered = sorted(patients, key=lambda name: (f"Patient/{name}" not in waiting, name))
+        size = max(1, self._site.profile.max_patients)
+        for at in range(0, len(ordered), size):
+            yield ordered[at : at + size]
+
+    # One patient ------------------------------------------------------------------------------
+
+    def _patient(self, patient: str, evidence: Evidence, members: Members) -> Iterator[bytes]:
+        site = self._site
+        site.audit.record(
+            "read",
+            site.patient_hash(patient),
+            server=str(site.connection.base.origin),
+            outcome=(evidence.incomplete and "incomplete") or "done",
+        )
+        if evidence.incomplete or evidence.unknown:
+            reason = evidence.incomplete or "the server has no such patient"
+            yield from self._unjudged(
+                patient, "incomplete" if evidence.incomplete else "failed", reason
+            )
+            return
+        rows = members.rows.get(patient, ())
+        record = site.judge.record(patient, evidence.entries, rows=rows, failed=evidence.failed)
+        self.summary.read(record)
+        ended_well = True
+        for chosen, assessments in site.judge.assess(record):
+            line, done = self._one_set(chosen, assessments)
+            ended_well = ended_well and done
+            yield line
+        self._finish(patient, record, ended_well=ended_well)
+
+    def _one_set(
+        self, chosen: CriteriaSet, assessments: tuple[Assessment, ...]
+    ) -> tuple[bytes, bool]:
+        current = assessments[-1]
+        placed = self._place(assessments)
+        disposition: Disposition = (
+            "indeterminate" if current.category in chosen.undecided else "classified"
+        )
+        if placed.problem and placed.written != "parked":
+            disposition = "failed"
+        self.summary.count(disposition, placed.written)
+        document = sync_document(
+            self._document(current),
+            Outcome(disposition, placed.problem, placed.written, placed.locations),
+        )
+        return write_line(document), not placed.problem
+
+    def _document(self, assessment: Assessment) -> Document:
+        return assessment_document(
+            assessment,
+            evidence_hash=evidence_hash(
+                assessment, mapping_version=self._site.judge.mappings.version
+            ),
+            software_version=VERSION,
+        )
+
+    def _place(self, assessments: tuple[Assessment, ...]) -> Placed:
+        """Write to every sink; the first problem is the one that is told."""
+        site, patient = self._site, assessments[0].patient
+        result = Placed()
+        for sink in site.sinks:
+            try:
+                placed = sink.put(assessments)
+            except (RequestRefused, ReadIncomplete) as error:
+                placed = Placed(problem=str(error))
+            if placed.written != "none" or placed.problem:
+                action: Literal["create", "update", "retract"] = _ACTIONS.get(
+                    placed.written, "update"
+                )
+                site.audit.record(
+                    action,
+                    site.patient_hash(patient),
+                    server=sink.client.host,
+                    outcome="problem" if placed.problem else "done" if sink.place.write else "dry",
+                )
+            if placed.written != "none" or placed.problem:
+                result = placed
+        return result
+
+    def _unjudged(self, patient: str, how: Disposition, reason: str) -> Iterator[bytes]:
+        for chosen in self._site.judge.sets:
+            self.summary.count(how, "none")
+            yield write_line(
+                unjudged_document(
+                    patient,
+                    chosen.id,
+                    chosen.version,
+                    Outcome(how, reason),
+                    software_version=VERSION,
+                )
+            )
+        self._site.log.warning(
+            "patient_not_judged",
+            patient=self._site.patient_hash(patient),
+            disposition=how,
+            reason=reason,
+        )
+        self._postpone(patient, reason)
+
+    def _finish(self, patient: str, record: PatientRecord, *, ended_well: bool) -> None:
+        del record
+        site = self._site
+        if site.lease is None:
+            return
+        if ended_well:
+            site.state.clean(site.connection.base.url, patient)
+        else:
+            self._postpone(patient, "not written")
+        site.lease.keep()
+
+    def _postpone(self, patient: str, reason: str) -> None:
+        site = self._site
+        if site.lease is not None:
+            now = timestamp(site.clock.now())
+            site.state.postpone(site.connection.base.url, patient, reason, now)
+
+    # The end ----------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        site = self._site
+        for connection in site.connections:
+            self.summary.add_traffic(connection.traffic)
+        told = self.summary.told(self.exit_code)
+        if site.lease is not None:
+            counts = {key: value for key, value in told.items() if isinstance(value, int)}
+            site.state.end_run(site.run_id, self.exit_code, counts)
+        site.log.warning("run_summary", **told) if self.exit_code else site.log.info(
+            "run_summary", **told
+        )
+        if self._request.summary is not None:
+            self._request.summary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+_ACTIONS: dict[str, Literal["create", "update", "retract"]] = {
+    "created": "create",
+    "updated": "update",
+    "retracted": "retract",
+}
+
+
+@contextmanager
+def open_run(request: Request) -> Iterator[Run]:
+    """Open the site and hand out the run."""
+    settings = settings_of(request.config, request.assignments, request.flags)
+    with open_site(settings, as_of=request.as_of, dry_run=request.dry_run) as site:
+        yield Run(site, request)
