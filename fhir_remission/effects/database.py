@@ -53,7 +53,11 @@ def open_database(url: str, *, applied_at: datetime) -> Database:
     engine = _engine(_read_url(url))
     try:
         _migrate(engine, applied_at)
+    except SettingsError:
+        engine.dispose()
+        raise
     except SQLAlchemyError as error:
+        engine.dispose()
         raise SettingsError(
             f"state.url: cannot use this database ({_cause(error)}); check path, rights and server"
         ) from None

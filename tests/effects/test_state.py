@@ -1,0 +1,277 @@
+"""The state: two things in one transaction, one writer, nothing said of patients when it fails."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from fhir_remission.effects.lease import take_lease
+from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
+from fhir_remission.effects.state import State, open_state
+from fhir_remission.errors import AlreadyRunning, SafetyStop, SettingsError, Unreachable
+from tests.effects.conftest import FakeClock
+
+TABLES = {
+    *("schema_version", "lease", "watermark", "dirty", "evidence"),
+    *("assessment", "outbox", "backlog", "run"),
+}
+POSTGRES = "FHIR_REMISSION_IT_POSTGRES"
+CANARY = "Patient/CANARY-4711"
+
+
+def assessment(key: str = "k1", status: str = "pending", etag: str = "") -> AssessmentRow:
+    """A row of ours."""
+    return AssessmentRow(key, "src", "Patient/p1", "main", "hash1", "digest1", etag, status, "r1")
+
+
+def cites(key: str = "k1", ref: str = "Observation/o1") -> EvidenceRow:
+    """A row of evidence."""
+    return EvidenceRow("src", ref, "1", "d", key)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The state's URL, on each kind of database there is here."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state.db'}"
+    if POSTGRES not in os.environ:
+        pytest.skip(f"{POSTGRES} names no database")
+    return os.environ[POSTGRES]
+
+
+@pytest.fixture
+def state(url: str, clock: FakeClock) -> Iterator[State]:
+    """An empty state."""
+    opened = open_state(url, clock)
+    with opened.database.writing() as connection:
+        for table in TABLES - {"schema_version"}:
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text("UPDATE schema_version SET key_check = ''"))
+    yield opened
+    opened.close()
+
+
+def test_the_state_has_the_nine_tables_and_can_be_opened_again(
+    url: str, state: State, clock: FakeClock
+) -> None:
+    """Migrations run once."""
+    again = open_state(url, clock)
+    with again.database.reading() as connection:
+        inspector = connection.dialect
+        assert all(inspector.has_table(connection, table) for table in TABLES)
+        versions = connection.execute(text("SELECT version FROM schema_version")).all()
+    again.close()
+
+    assert [row.version for row in versions] == [1]
+
+
+def test_a_newer_schema_is_refused(url: str, state: State, clock: FakeClock) -> None:
+    """An old program does not write into what it does not understand."""
+    with state.database.writing() as connection:
+        connection.execute(text("INSERT INTO schema_version VALUES (99, 'later', '')"))
+    try:
+        with pytest.raises(SettingsError, match="newer than this program"):
+            open_state(url, clock)
+    finally:
+        with state.database.writing() as connection:
+            connection.execute(text("DELETE FROM schema_version WHERE version = 99"))
+
+
+def test_the_watermark_moves_only_together_with_the_dirty_set(state: State) -> None:
+    """Or a crash between the two would lose patients for ever."""
+    state.advance("src", {"obs": "2026-03-01T00:00:00Z"}, {CANARY: "changed"}, "r1")
+
+    with pytest.raises(Unreachable):
+        state.advance("src", {"obs": None}, {"Patient/p2": "changed"}, "r2")  # type: ignore[dict-item]
+
+    assert state.watermark("src", "obs") == "2026-03-01T00:00:00Z"
+    assert state.watermark("src", "other") is None
+    assert state.dirty("src") == {CANARY: "changed"}
+    assert state.dirty("elsewhere") == {}
+
+
+def test_a_patient_that_came_to_an_end_is_off_the_dirty_set_and_the_backlog(state: State) -> None:
+    """Attempts are counted until then."""
+    state.advance("src", {}, {"Patient/p1": "changed", "Patient/p2": "changed"}, "r1")
+    state.postpone("src", "Patient/p1", "incomplete", "2026-03-02T00:00:00Z")
+    state.postpone("src", "Patient/p1", "failed", "2026-03-03T00:00:00Z")
+    before = state.backlog("src")
+
+    state.clean("src", "Patient/p1")
+
+    assert [(row.attempts, row.reason) for row in before] == [(2, "failed")]
+    assert state.backlog("src") == []
+    assert set(state.dirty("src")) == {"Patient/p2"}
+
+
+def test_an_assessment_its_evidence_and_its_bundle_are_recorded_together(
+    state: State, clock: FakeClock
+) -> None:
+    """Before anything is sent; the content is forgotten once it is."""
+    lease = take_lease(state.database, clock, "src", "me")
+
+    rows = state.plan_send(lease, [assessment()], [cites()], {"k1": '{"resourceType":"Bundle"}'})
+    state.mark(lease, rows[0], "sending")
+    half_way = state.unsent()
+    state.mark(lease, half_way[0], "sent")
+    state.settle(lease, [assessment(status="in-force", etag="3")], [cites()])
+
+    assert [(row.key, row.seq, row.state) for row in half_way] == [("k1", 1, "sending")]
+    assert half_way[0].bundle
+    assert state.unsent() == []
+    with state.database.reading() as connection:
+        kept = connection.execute(text("SELECT bundle FROM outbox")).scalar_one()
+    assert kept == ""
+    assert state.assessments("src", "Patient/p1", "main") == [assessment("k1", "in-force", "3")]
+    assert state.cited("src") == [cites()]
+
+
+def test_evidence_that_is_no_longer_cited_is_forgotten(state: State, clock: FakeClock) -> None:
+    """The re-check reads what our results rest on now."""
+    lease = take_lease(state.database, clock, "src", "me")
+    state.settle(lease, [assessment()], [cites(ref="Observation/old")])
+
+    state.settle(lease, [assessment()], [cites(ref="Observation/new")])
+
+    assert [row.ref for row in state.cited("src")] == ["Observation/new"]
+
+
+def test_there_is_one_writer_and_the_next_has_a_higher_fence(
+    state: State, clock: FakeClock
+) -> None:
+    """A run that slept through its lease cannot record a send."""
+    first = take_lease(state.database, clock, "src", "here", timedelta(minutes=5))
+    with pytest.raises(AlreadyRunning, match="another run holds src until 2026-03-01T12:05"):
+        take_lease(state.database, clock, "src", "there", timedelta(minutes=5))
+
+    clock.sleep(301)
+    second = take_lease(state.database, clock, "src", "there", timedelta(minutes=5))
+
+    assert second.fence > first.fence
+    with pytest.raises(AlreadyRunning, match="took over"):
+        state.plan_send(first, [assessment()], [], {})
+    with pytest.raises(AlreadyRunning, match="took over"):
+        first.keep()
+    first.release()
+    second.keep()
+    assert state.assessments("src", "Patient/p1", "main") == []
+
+
+def test_the_same_machine_takes_over_from_its_dead_run_at_once(
+    state: State, clock: FakeClock
+) -> None:
+    """Its lock file proves that the other one is gone; kill -9 costs no waiting."""
+    dead = take_lease(state.database, clock, "src", "here")
+
+    alive = take_lease(state.database, clock, "src", "here")
+
+    assert alive.fence == dead.fence + 1
+
+
+def test_a_released_lease_is_free_and_another_source_is_its_own(
+    state: State, clock: FakeClock
+) -> None:
+    """No waiting after a proper end."""
+    take_lease(state.database, clock, "src", "here").release()
+
+    take_lease(state.database, clock, "src", "there")
+    take_lease(state.database, clock, "other", "here")
+
+
+def test_another_site_key_is_a_safety_stop(state: State) -> None:
+    """With another key every result would be written a second time."""
+    state.claim_site_key("check-1")
+    state.claim_site_key("check-1")
+
+    with pytest.raises(SafetyStop, match="site key"):
+        state.claim_site_key("check-2")
+
+
+def test_runs_are_kept_with_exit_and_counts(state: State, clock: FakeClock) -> None:
+    """A run without an end crashed."""
+    state.begin_run("r1")
+    clock.sleep(60)
+    state.begin_run("r2")
+    state.end_run("r2", 3, {"classified": 2, "failed": 1})
+
+    newest, oldest = state.runs()
+
+    assert (newest.id, newest.exit, newest.counts) == ("r2", 3, '{"classified": 2, "failed": 1}')
+    assert (oldest.id, oldest.exit, oldest.ended_at) == ("r1", -1, "")
+
+
+def test_a_purged_patient_leaves_nothing(state: State, clock: FakeClock) -> None:
+    """Every table that could name her."""
+    lease = take_lease(state.database, clock, "src", "me")
+    state.plan_send(lease, [assessment()], [cites()], {"k1": "{}"})
+    state.advance("src", {}, {"Patient/p1": "x"}, "r1")
+    state.postpone("src", "Patient/p1", "x", "")
+
+    state.purge("src", "Patient/p1")
+
+    with state.database.reading() as connection:
+        for table in ("assessment", "evidence", "outbox", "dirty", "backlog"):
+            assert connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one() == 0
+
+
+def test_a_constraint_error_quotes_no_patient(state: State) -> None:
+    """The database says `Key (id)=(...) already exists`; we do not."""
+    state.begin_run(CANARY)
+
+    with pytest.raises(Unreachable) as caught:
+        state.begin_run(CANARY)
+
+    assert "CANARY" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert "run again later" in str(caught.value)
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path, clock: FakeClock) -> None:
+    """It names patients; so do its write-ahead files."""
+    old = os.umask(0o022)
+    try:
+        opened = open_state(f"sqlite:///{tmp_path / 'd' / 'state.db'}", clock)
+        opened.begin_run("r1")
+        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "d").iterdir()}
+        opened.close()
+    finally:
+        os.umask(old)
+
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("nonsense", "expected sqlite:///file or postgresql://"),
+        ("mysqlx://x/y", "expected sqlite:///file or postgresql://"),
+        ("sqlite:////proc/nope/state.db", "cannot create /proc/nope"),
+        ("sqlite:////dev/null", "cannot use this database"),
+    ],
+)
+def test_a_state_that_cannot_be_opened_is_a_settings_error(
+    clock: FakeClock, url: str, complaint: str
+) -> None:
+    """One line, before any patient is read."""
+    with pytest.raises(SettingsError, match=complaint):
+        open_state(url, clock)
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """A path typed wrong must not cost a cohort list."""
+    (tmp_path / "cohort.csv").write_text("patient\n" + "p1\n" * 100)
+
+    with pytest.raises(SettingsError, match="cannot use this database"):
+        open_state(f"sqlite:///{tmp_path / 'cohort.csv'}", clock)
+
+    assert (tmp_path / "cohort.csv").read_text().startswith("patient\n")
