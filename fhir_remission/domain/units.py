@@ -27,6 +27,8 @@ COLUMNS = (
     "source",
 )
 MISSING = "(missing)"
+# A refused text that names too little to contradict the code beside it, such as `K`.
+VAGUE = "vague"
 READ_AS = ("code", "text", "both", "none")
 UCUM = "http://unitsofmeasure.org"
 LOINC = "http://loinc.org"
@@ -68,7 +70,7 @@ class Converted(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True):
-    """Why a value could not be converted; `foreign`: the unit is that of something else."""
+    """Why a value could not be converted; `foreign`: beside another unit, this one denies it."""
 
     reason: str
     foreign: bool = False
@@ -111,7 +113,8 @@ class UnitMap(Struct, frozen=True):
             if row is not None and (row.as_code if as_code else row.as_text):
                 return row
             if row is not None and row.refused:
-                refused = Refused(f"unit {unit} is refused: {row.refused}")
+                vague = row.condition == VAGUE
+                refused = Refused(f"unit {unit} is refused: {row.refused}", foreign=not vague)
         if refused is not None or any(self._known(s, analyte.dimensions) for s in spellings):
             return refused
         if any(self._known(spelling, DIMENSIONS) for spelling in spellings):
@@ -237,8 +240,9 @@ def _unit_row(row: Row) -> UnitRow:
         raise row.refuse(f"{row['dimension']} is no dimension; use one of {', '.join(DIMENSIONS)}")
     if row["read_as"] not in READ_AS:
         raise row.refuse(f"{row['read_as']} is none of {', '.join(READ_AS)}")
-    if row["condition"] and row["condition"] not in CONDITIONS:
-        raise row.refuse(f"{row['condition']} is no condition; use one of {', '.join(CONDITIONS)}")
+    conditions = (VAGUE,) if row["refused"] else tuple(CONDITIONS)
+    if row["condition"] and row["condition"] not in conditions:
+        raise row.refuse(f"{row['condition']} is no condition; use one of {', '.join(conditions)}")
     factor = decimal_cell(row, "factor")
     if bool(row["refused"]) != (row["read_as"] == "none"):
         raise row.refuse("a refused unit is read as none and says why; any other is read")
