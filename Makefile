@@ -24,5 +24,23 @@ lint: $(VENV)/.installed
 types: $(VENV)/.installed
 	$(BIN)/mypy
 
+server-hapi: $(VENV)/.installed  ## a real HAPI FHIR on loopback; PORT=0 takes a free one
+	$(BIN)/python -m tests.servers.hapi_server --port $(or $(PORT),0)
+
+lane-sekmet: $(VENV)/.installed  ## contract and end-to-end suites on sekmet-fhir
+	FHIR_REMISSION_SEKMET=1 $(BIN)/python -m pytest tests/servers -m server
+
+lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Maven
+	FHIR_REMISSION_HAPI=1 $(BIN)/python -m pytest tests/servers -m server
+
+lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everything a run writes
+	rm -rf build/produced
+	$(BIN)/python -m tests.validators.produce build/produced
+	FHIR_REMISSION_VALIDATORS=1 FHIR_REMISSION_PRODUCED=build/produced \
+		$(BIN)/python -m pytest tests/validators
+
+lane-wheel: $(VENV)/.installed  ## the built wheel, away from the checkout
+	bash tests/wheel.sh $(PYTHON)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

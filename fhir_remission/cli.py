@@ -24,6 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+key = typer.Typer(help="The site key, from which the ids of what we write are derived.")
+config_app = typer.Typer(help="The settings as they are in force.")
+app.add_typer(key, name="key")
+app.add_typer(config_app, name="config")
 Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
 Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
 AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
@@ -160,6 +164,52 @@ def rehearse(
         port=port,
         announce=lambda line: print(line, flush=True),
     )
+    return 0
+
+
+@key.command("new")
+def key_new(file: Annotated[Path, typer.Argument(help="where to put it")]) -> int:
+    """Make a site key. Keep a copy: another key means other ids."""
+    from fhir_remission.effects.site_key import new_site_key
+    from fhir_remission.fhir.identity import key_check
+
+    print(
+        f"{file}: a new key, check value {key_check(new_site_key(file))}; keep a copy of the file"
+    )
+    return 0
+
+
+@key.command("check")
+def key_check(file: Annotated[Path, typer.Argument(help="the key file")]) -> int:
+    """Print the check value of a key; state and Device carry the same one."""
+    from fhir_remission.effects.site_key import read_site_key
+    from fhir_remission.fhir.identity import key_check
+
+    print(key_check(read_site_key(file)))
+    return 0
+
+
+@config_app.command("show")
+def config_show(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Print every setting, its value and where it comes from; secrets are masked."""
+    from fhir_remission.jobs.site import settings_of
+
+    for name, value, origin in settings_of(config, assign or [], {}).shown():
+        print(f"{name} = {value}  # {origin}")
+    return 0
+
+
+@app.command()
+def version(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+    """Print the version of the software, and with --json of tables and criteria too."""
+    from fhir_remission.version import VERSION
+
+    if not as_json:
+        print(f"fhir-remission {VERSION}")
+        return 0
+    from fhir_remission.jobs.versions import versions
+
+    print(versions())
     return 0
 
 

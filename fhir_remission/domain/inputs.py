@@ -146,6 +146,9 @@ class PatientRecord(Struct, frozen=True):
     """Resource types whose reading failed: nothing may be assumed from their silence."""
     attested: frozenset[str] = frozenset()
     """Event kinds the site attests to record always (`[evidence] absence_proves`)."""
+    doubts: tuple[str, ...] = ()
+    """What had to be assumed about the reading itself, such as `archive-complete` where damage
+    could not be attributed: material assumptions of every answer."""
     born: date | None = None
     died: bool = False
     flags: tuple[str, ...] = ()

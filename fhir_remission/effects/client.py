@@ -237,13 +237,17 @@ def decoded(answer: Answer, host: str, label: str) -> Json:
 
 
 def _resources(bundle: Json, query: Query) -> list[Resource]:
-    """The matches of a page that are about the patient who was asked for, whole."""
+    """The matches of a page, whole; of the patients who were asked for, where any were."""
     entries = objects(bundle.get("entry")) if isinstance(bundle, dict) else ()
     found = [item for entry in entries if isinstance(item := entry.get("resource"), dict)]
     return [
         item
         for item in found
-        if item.get("resourceType") == query.resource_type
-        and isinstance(subject := item.get("subject"), dict)
-        and text_of(subject.get("reference")).rpartition("/")[2] in query.patients
+        if item.get("resourceType") == query.resource_type and _is_about(item, query.patients)
     ]
+
+
+def _is_about(item: Resource, patients: frozenset[str]) -> bool:
+    subject = item.get("subject")
+    named = text_of(subject.get("reference")) if isinstance(subject, dict) else ""
+    return not patients or named.rpartition("/")[2] in patients

@@ -30,7 +30,9 @@ from fhir_remission.fhir.datatypes import Json
 from fhir_remission.fhir.documents import read_documents
 from fhir_remission.fhir.grouping import group_by_patient
 from fhir_remission.fhir.identity import evidence_hash
+from fhir_remission.fhir.queries import EVIDENCE
 from fhir_remission.fhir.record import Reading
+from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.fhir.wire import Entry, Patient
 from fhir_remission.jobs.judging import Judge, load_judge
@@ -40,6 +42,7 @@ from fhir_remission.version import VERSION
 # unless the caller vouches for it (`--complete`).
 ALWAYS_READ = frozenset({"Observation"})
 # A site that vouches for its Procedures vouches for the transfusions among them.
+UNATTRIBUTED = "archive-complete"
 VOUCHED = {"Procedure": frozenset({"rbc-transfusion", "platelet-transfusion"})}
 
 
@@ -159,24 +162,28 @@ def _judged(
         else:
             entries.append(item)
     groups = group_by_patient(entries)
-    touched = _touched(damage, entries)
+    touched = _touched(damage)
+    doubts = (UNATTRIBUTED,) if any(_concerns_somebody(item) for item in damage) else ()
     patients = sorted({*groups.patients, *touched})
     judged = [
         found
         for patient in patients
-        if (found := _patient(patient, groups.patients.get(patient, []), touched, judge))
+        if (found := _patient(patient, groups.patients.get(patient, []), touched, doubts, judge))
     ]
     return judged, damage
 
 
 def _patient(
-    patient: str, entries: Sequence[Entry], touched: Mapping[str, str], judge: Judge
+    patient: str,
+    entries: Sequence[Entry],
+    touched: Mapping[str, str],
+    doubts: tuple[str, ...],
+    judge: Judge,
 ) -> Judged | None:
     """One patient judged; None where nothing in the input concerns the criteria."""
-    why = touched.get(patient) or touched.get("", "")
-    if why:
-        return Judged(patient, incomplete=why)
-    record = judge.record(patient, entries)
+    if patient in touched:
+        return Judged(patient, incomplete=touched[patient])
+    record = judge.record(patient, entries, doubts=doubts)
     if not _concerns(record) and not any(isinstance(e.resource, Patient) for e in entries):
         return None
     return Judged(patient, tuple(assessments for _, assessments in judge.assess(record)))
@@ -186,14 +193,27 @@ def _concerns(record: PatientRecord) -> bool:
     return bool(record.results or record.events or record.claims or record.skipped)
 
 
-def _touched(damage: Iterable[Damaged], entries: Sequence[Entry]) -> dict[str, str]:
-    """Patients who may miss evidence, and why; the empty name means: whoever they are."""
-    touched: dict[str, str] = {}
-    for item in damage:
-        key = item.subject if item.subject.startswith("Patient/") else ""
-        touched[key] = f"{item.place}: {item.reason}"
-    del entries
-    return touched
+def _touched(damage: Iterable[Damaged]) -> dict[str, str]:
+    """Patients of whom evidence is known to be missing, and why: nothing is said of them."""
+    return {
+        _patient_of(item): f"{item.place}: {item.reason}"
+        for item in damage
+        if _may_be_evidence(item) and _patient_of(item)
+    }
+
+
+def _concerns_somebody(item: Damaged) -> bool:
+    """Whether it may be evidence of somebody, and nobody knows of whom: a doubt about all."""
+    return _may_be_evidence(item) and not _patient_of(item)
+
+
+def _may_be_evidence(item: Damaged) -> bool:
+    return item.resource_type in ("", *EVIDENCE)
+
+
+def _patient_of(item: Damaged) -> str:
+    found = parse_literal(item.subject)
+    return found.relative if found is not None and found.type == "Patient" else ""
 
 
 def _lines(judged: Iterable[Judged], judge: Judge, request: Request) -> Iterator[bytes]:

@@ -8,9 +8,10 @@ from fhir_remission.effects.state import State
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient
 from fhir_remission.errors import RequestRefused, SafetyStop, Unreachable
-from fhir_remission.fhir.datatypes import Json, Resource, text_of
-from fhir_remission.fhir.device import build_device
-from fhir_remission.fhir.identity import identifier_value, key_check
+from fhir_remission.fhir.datatypes import Resource, text_of
+from fhir_remission.fhir.device import build_device, site_key_check
+from fhir_remission.fhir.identity import identifier_value
+from fhir_remission.fhir.queries import Query
 from fhir_remission.jobs.sink import Sink
 
 NOBODY = "Device"
@@ -27,30 +28,45 @@ def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
         return
     if not client.profile.can_write("Device"):
         return
-    held = _read(client, text_of(device["id"]))
-    if held is None:
-        if isinstance(client.update(device), OutcomeUnknown):
-            raise Unreachable(f"{client.host}: nobody knows whether our Device was written")
-    else:
-        _check_key(held, sink)
+    _refuse_another_key(client, sink)
+    if not _is_there(client, text_of(device["id"])):
+        _write(client, device)
     row = AssessmentRow(key, place.source, NOBODY, place.name, "", "", "", "standing", place.run_id)
     state.settle(lease, [row])
 
 
-def _read(client: WritingClient, logical_id: str) -> Json:
+def _is_there(client: WritingClient, logical_id: str) -> bool:
     try:
-        return client.read("Device", logical_id)
+        client.read("Device", logical_id)
     except RequestRefused as error:
         if error.status in (404, 410):
-            return None
+            return False
         raise
+    return True
 
 
-def _check_key(held: Json, sink: Sink) -> None:
+def _write(client: WritingClient, device: Resource) -> None:
+    if isinstance(client.update(device), OutcomeUnknown):
+        raise Unreachable(f"{client.host}: nobody knows whether our Device was written")
+
+
+def _refuse_another_key(client: WritingClient, sink: Sink) -> None:
+    """A Device of this site made with another key means that every id would come out new.
+
+    Ids depend on the key, so it is found by the identifier that carries the check value; a server
+    that cannot search Devices leaves this to the state.
+    """
     identity = sink.place.by.identity
-    resource: Resource = held if isinstance(held, dict) else {}
-    check = identifier_value(resource, f"{identity.namespace}/id/key-check")
-    if check and check != key_check(identity.key):
+    system, own = identity.identifier_system("key-check"), site_key_check(identity)
+    if not client.profile.can_search("Device"):
+        return
+    try:
+        found = client.search_whole(Query("Device", (("identifier", f"{system}|"),)))
+    except RequestRefused:
+        return
+    checks = {identifier_value(item, system) for item in found}
+    ours = {check for check in checks if check.startswith(f"{identity.site_id}:")}
+    if ours and own not in ours:
         raise SafetyStop(
-            f"{sink.client.host}: our Device there was made with another site key; restore that key"
+            f"{client.host}: our Device there was made with another site key; restore that key"
         )

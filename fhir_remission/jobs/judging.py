@@ -36,6 +36,7 @@ class Judge(Struct, frozen=True):
         *,
         rows: Sequence[CohortRow] = (),
         failed: frozenset[str] = frozenset(),
+        doubts: tuple[str, ...] = (),
     ) -> PatientRecord:
         """The patient's record, as far as it was read."""
         reading = structs.replace(
@@ -44,7 +45,8 @@ class Judge(Struct, frozen=True):
             complete=self.reading.complete - failed,
             failed=failed,
         )
-        return read_record(patient, entries, self.mappings, reading)
+        record = read_record(patient, entries, self.mappings, reading)
+        return structs.replace(record, doubts=doubts)
 
     def assess(self, record: PatientRecord) -> list[tuple[CriteriaSet, tuple[Assessment, ...]]]:
         """Every assessment of the record, oldest first, by each set."""

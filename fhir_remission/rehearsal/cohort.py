@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -77,6 +78,12 @@ def amendment() -> Resource:
             value = {**resource["valueQuantity"], "value": 62}
             return {**resource, "status": "corrected", "valueQuantity": value}
     raise LookupError("the demo cohort has lost the result it amends")
+
+
+def load_ndjson(path: Path) -> list[Resource]:
+    """Read one resource per line, to serve instead of the demo."""
+    with path.open("rb") as lines:
+        return [msgspec.json.decode(line) for line in lines if line.strip()]
 
 
 def transactions(resources: Iterable[Resource], *, size: int = 400) -> Iterator[Resource]:

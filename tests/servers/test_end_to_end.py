@@ -1,0 +1,139 @@
+"""The main job from settings to results on the server: the same on every server."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from fhir_remission.rehearsal.cohort import amendment, demo_courses
+from tests.servers.rest import Rest
+from tests.servers.site import Site
+
+ACTIVE = [course for course in demo_courses() if course.member == "active"]
+
+
+@pytest.fixture
+def site(rest: Rest, tmp_path: Path) -> Site:
+    """The demo cohort on the server, and settings that point there."""
+    site = Site(rest, tmp_path)
+    site.load()
+    return site
+
+
+def test_the_job(site: Site) -> None:
+    """First run writes every result once, the idle run nothing, an amendment changes one."""
+    first = site.sync()
+    told = {
+        line["patient"].rpartition("/")[2]: (line["category"], line["state"])
+        for line in first.lines
+    }
+    expected = {
+        course.id.replace("demo-", f"{site.rest.mark}-"): (course.category, course.state)
+        for course in ACTIVE
+    }
+
+    assert told == expected
+    assert first.summary["disposition"].keys() <= {"classified", "indeterminate"}
+    stood = site.ours()
+    assert len(stood) == 2 * len(first.written("created"))
+
+    idle = site.sync()
+
+    assert {line["write"] for line in idle.lines} == {"none"}
+    assert idle.summary["unsafe_requests"] == 0
+    assert site.ours() == stood
+
+    site.load([amendment()])
+    third = site.sync()
+
+    assert len(third.written("updated")) == 1
+    assert third.line("18-amended")["category"] == "CRh"
+    changed = {name for name, resource in site.ours().items() if resource != stood[name]}
+    assert len(changed) == 2
+
+
+def test_lost_state_writes_nothing_new(site: Site) -> None:
+    """Without its state a run finds its own results on the server and leaves them alone."""
+    site.sync()
+    stood = site.ours()
+    (site.folder / "state.db").unlink()
+
+    again = site.sync()
+
+    assert again.summary["unsafe_requests"] <= 1  # the Device is read, not written
+    assert site.ours() == stood
+    assert site.sync().summary["unsafe_requests"] == 0
+
+
+def test_a_persons_edit_stays(site: Site) -> None:
+    """A result somebody edited is parked when its evidence changes, reported, and ends with 3."""
+    first = site.sync()
+    name = next(n for n in first.line("18-amended")["locations"] if n.startswith("Clinical"))
+    edited = site.rest.ask("GET", name).json()
+    edited["summary"] = "I disagree."
+    assert site.rest.ask("PUT", name, body=edited).status_code == 200
+    site.load([amendment()])
+
+    second = site.sync(expect=3)
+
+    assert second.line("18-amended")["write"] == "parked"
+    assert site.rest.ask("GET", name).json()["summary"] == "I disagree."
+
+
+def test_retracted_evidence_retracts_the_result(site: Site) -> None:
+    """When the marrow of the only evaluation is withdrawn, what we wrote is entered-in-error."""
+    first = site.sync()
+    (name,) = (n for n in first.line("01-cr")["locations"] if n.startswith("Observation"))
+    for reference in site.rest.ask("GET", name).json()["derivedFrom"]:
+        held = site.rest.ask("GET", reference["reference"]).json()
+        site.rest.ask("PUT", reference["reference"], body={**held, "status": "entered-in-error"})
+
+    second = site.sync()
+
+    assert second.line("01-cr")["write"] == "retracted"
+    assert site.rest.ask("GET", name).json()["status"] == "entered-in-error"
+
+
+def test_a_dry_run_sends_no_write(site: Site) -> None:
+    """A dry run tells what it would do and leaves server and state as they were."""
+    dry = site.sync("--dry-run")
+
+    assert dry.written("created")
+    assert dry.summary["unsafe_requests"] == 0
+    assert site.ours() == {}
+    assert not (site.folder / "state.db").exists()
+
+
+def test_terminated_between_patients(site: Site) -> None:
+    """SIGTERM ends the run with 143; the next run completes what was left, nothing twice."""
+    slowed = ["--set", "source.rate=8/s"]
+    ended = subprocess.run(
+        ["timeout", "-s", "TERM", "4", *site.command(*slowed)],
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    # coreutils' timeout reports 124 unless the command itself ended on the signal first.
+    assert ended.returncode in (124, 143)
+    assert ended.stderr.count(b"Traceback") == 0
+    wrote = len(site.ours()) // 2
+
+    site.sync()
+
+    assert wrote < len(site.ours()) // 2 == len(ACTIVE) - 1
+    assert site.sync().summary["unsafe_requests"] == 0
+
+
+def test_two_at_once(site: Site) -> None:
+    """The second of two runs ends with 6 and changes nothing."""
+    first = subprocess.Popen(
+        site.command("--set", "source.rate=8/s"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(2)
+    second = site.sync(expect=6)
+    _, complaints = first.communicate(timeout=120)
+
+    assert second.lines == []
+    assert second.stderr.count("\n") == 1
+    assert first.returncode == 0, complaints.decode()

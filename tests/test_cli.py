@@ -1,0 +1,223 @@
+"""The command line as an engine calls it: exit codes, one line of complaint, clean stdout."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASE = Path(__file__).parents[1] / "fixtures/cases/complete-remission/bundle.json"
+AS_OF = "2026-10-01T00:00:00Z"
+COMMAND = [sys.executable, "-m", "fhir_remission"]
+
+
+def run(*arguments: str, stdin: bytes = b"", **more: object) -> subprocess.CompletedProcess[bytes]:
+    """Run one command without a terminal."""
+    return subprocess.run(
+        [*COMMAND, *arguments], input=stdin, capture_output=True, timeout=120, check=False
+    )
+
+
+def lines_of(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, object]]:
+    """Every line of stdout, each of which must be JSON."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def refused(done: subprocess.CompletedProcess[bytes], code: int, *words: str) -> None:
+    """One clear line on stderr that names the thing, the documented code, no traceback."""
+    told = done.stderr.decode()
+    assert done.returncode == code, told
+    assert told.count("\n") == 1, told
+    assert "Traceback" not in told
+    for word in words:
+        assert word in told
+
+
+def test_classify_a_file() -> None:
+    """A Bundle gives one line per patient."""
+    done = run("classify", str(CASE), "--as-of", AS_OF)
+
+    assert done.returncode == 0, done.stderr
+    (line,) = lines_of(done)
+    assert (line["category"], line["state"]) == ("CR", "in-remission")
+
+
+def test_classify_stdin_and_several_sets() -> None:
+    """Standard input, and two criteria sets from one pass."""
+    done = run("classify", "-", "--criteria", "eln-2022,iwg-2003", stdin=CASE.read_bytes())
+
+    assert [line["criteria"]["id"] for line in lines_of(done)] == ["eln-2022", "iwg-2003"]  # type: ignore[index]
+
+
+def test_same_input_same_bytes() -> None:
+    """The same input as of the same moment gives the same bytes."""
+    first, second = (run("classify", str(CASE), "--as-of", AS_OF).stdout for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("stdin", "words"),
+    [
+        (b"not json", ("stdin:1",)),
+        (b'{"a": 1}', ("stdin",)),
+        (b'{"resourceType": "Banana"}', ("Banana",)),
+        (b"[" * 100_000, ("stdin:1",)),
+        (b'{"resourceType":"Bundle","entry":' + b"[" * 100_000, ("stdin:1",)),
+        (b"\x00\x01", ("stdin:1",)),
+    ],
+    ids=["not-json", "not-fhir", "unknown-type", "brackets", "nested-brackets", "nul"],
+)
+def test_unreadable_input(stdin: bytes, words: tuple[str, ...]) -> None:
+    """What is not JSON or not FHIR is named with its place, code 2."""
+    refused(run("classify", "-", stdin=stdin), 2, *words)
+
+
+def test_usage() -> None:
+    """An unknown set, a file that is not there and an unknown flag: code 2."""
+    refused(run("classify", str(CASE), "--criteria", "eln-1999"), 2, "eln-1999", "eln-2022")
+    refused(run("classify", "no-such-file.json"), 2, "no-such-file.json")
+    refused(run("classify", "--banana"), 2, "--banana")
+    refused(run("sync", "--config", "no-such.toml"), 2, "no-such.toml")
+
+
+def test_a_mapping_file_with_a_bad_row(tmp_path: Path) -> None:
+    """A bad row of the site's own table stops with file and line."""
+    header = (CASE.parents[3] / "mappings/units.tsv").read_text().splitlines()
+    columns = next(line for line in header if not line.startswith("#"))
+    (tmp_path / "units.tsv").write_text(columns + "\nbanana\n")
+
+    refused(run("classify", str(CASE), "--mappings", str(tmp_path)), 2, "units.tsv:2")
+
+
+def test_odd_numbers_are_no_crash() -> None:
+    """Infinity and an absurd exponent are unreadable values, not errors."""
+    bundle = json.loads(CASE.read_text())
+    for entry, odd in zip(
+        [e for e in bundle["entry"] if "valueQuantity" in e["resource"]],
+        ['"Infinity"', "1e9999999"],
+        strict=False,
+    ):
+        entry["resource"]["valueQuantity"]["value"] = f"@{odd}@"
+    text = json.dumps(bundle).replace('"@\\"', '"').replace('\\"@"', '"')
+    text = text.replace('"@', "").replace('@"', "")
+
+    done = run("classify", "-", "--as-of", AS_OF, stdin=text.encode())
+
+    assert done.returncode == 0, done.stderr
+    assert lines_of(done)
+
+
+def test_one_broken_entry_among_good_ones() -> None:
+    """The good entries still count, the broken one is named, code 3."""
+    bundle = json.loads(CASE.read_text())
+    bundle["entry"].append({"resource": {"resourceType": "Encounter", "status": 7}})
+    bundle["entry"].append({"resource": 42})
+
+    done = run("classify", "-", "--as-of", AS_OF, stdin=json.dumps(bundle).encode())
+
+    assert done.returncode == 3
+    (line,) = lines_of(done)
+    assert line["category"] == "CR"
+    assert line["provisional"] is True
+    assert b"entry" in done.stderr
+
+
+def test_a_broken_entry_of_the_patient() -> None:
+    """Damage that hides evidence of a patient leaves that patient without a category."""
+    bundle = json.loads(CASE.read_text())
+    subject = next(e["resource"]["subject"] for e in bundle["entry"] if "subject" in e["resource"])
+    broken = {"resourceType": "Observation", "status": 7, "subject": subject}
+    bundle["entry"].append({"resource": broken})
+
+    done = run("classify", "-", "--as-of", AS_OF, stdin=json.dumps(bundle).encode())
+
+    assert done.returncode == 3
+    (line,) = lines_of(done)
+    assert line["disposition"] == "incomplete"
+    assert "category" not in line
+
+
+def test_an_empty_file_is_done() -> None:
+    """Nothing in, nothing out, code 0."""
+    done = run("classify", "-")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_closed_stdout_ends_quietly() -> None:
+    """A reader that goes away is no error."""
+    command = f"{' '.join(COMMAND)} classify {CASE} | true"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_closed_stderr_does_no_harm() -> None:
+    """An engine that closed our stderr gets its lines and its code all the same."""
+    command = f"{' '.join(COMMAND)} classify {CASE} --criteria eln-2022 2>&-"
+    done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, timeout=60, check=False)
+
+    assert done.returncode == 0
+    assert lines_of(done)
+
+
+def test_a_bundle_ready_to_post(tmp_path: Path) -> None:
+    """`--output bundle` prints a transaction of valid resources."""
+    run("key", "new", str(tmp_path / "site.key"))
+    (tmp_path / "site.toml").write_text('[site]\nid = "t"\n')
+
+    done = run("classify", str(CASE), "--output", "bundle", "--config", str(tmp_path / "site.toml"))
+
+    assert done.returncode == 0, done.stderr
+    bundle = json.loads(done.stdout)
+    kinds = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
+    assert (bundle["type"], kinds) == (
+        "transaction",
+        ["Device", "Observation", "ClinicalImpression", "Provenance"],
+    )
+
+
+def test_a_bundle_needs_an_identity() -> None:
+    """Without a site there are no ids to write under."""
+    refused(run("classify", str(CASE), "--output", "bundle"), 2, "--config", "site.id")
+
+
+def test_every_line_keeps_the_schema() -> None:
+    """What is printed is what the published schema says."""
+    import jsonschema
+
+    schema = json.loads((CASE.parents[3] / "fhir_remission/schema/assessment-1.json").read_text())
+    for line in lines_of(run("classify", str(CASE), "--history")):
+        jsonschema.validate(line, schema)
+
+
+def test_an_unreachable_server(tmp_path: Path) -> None:
+    """Nobody answers: 75, one line, nothing written."""
+    run("key", "new", str(tmp_path / "site.key"))
+    (tmp_path / "cohort.csv").write_text("patient\np1\n")
+    (tmp_path / "site.toml").write_text(
+        '[site]\nid = "t"\n[source]\nbase_url = "http://127.0.0.1:9/fhir"\nmax_wait = "1s"\n'
+        '[sink.main]\nkind = "repository"\n'
+    )
+
+    refused(run("sync", "--config", str(tmp_path / "site.toml"), "--quiet"), 75, "127.0.0.1:9")
+
+
+def test_the_starts_are_quick() -> None:
+    """`classify` loads neither pydantic nor the database, and stays near 0.4 s."""
+    code = (
+        "import sys; from fhir_remission.cli import main; "
+        f"main(['classify', {str(CASE)!r}]); "
+        "sys.exit(','.join(m for m in ('pydantic', 'sqlalchemy', 'requests', 'fhir.resources') "
+        "if m in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=60, check=False, env=os.environ
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
