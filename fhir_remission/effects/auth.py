@@ -26,8 +26,8 @@ class Headers(Protocol):
     def current(self) -> Mapping[str, str]:
         """Return them, getting a token when there is none or it is about to end."""
 
-    def renew(self) -> bool:
-        """Get a new token after a 401; False when there is nothing to get."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Get a new token for the one a 401 refused; False when there is nothing to get."""
 
 
 class Fixed:
@@ -40,26 +40,28 @@ class Fixed:
         """Return them."""
         return self._headers
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:
         """Say that there is nothing to get."""
         return False
 
 
 class Credentials(AuthBase):
-    """Attaches headers to requests whose origin is allowed, and to no others."""
+    """Attaches headers to one chain's requests, if their origin is allowed."""
 
     def __init__(self, headers: Headers, allowed: frozenset[Origin]) -> None:
         self._headers, self._allowed = headers, allowed
+        self._used: Mapping[str, str] = {}
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Attach the headers if the request goes where they belong."""
         if origin_of(request.url or "") in self._allowed:
-            request.headers.update(self._headers.current())
+            self._used = self._headers.current()
+            request.headers.update(self._used)
         return request
 
     def renew(self) -> bool:
         """Get a new token after a 401; False when there is nothing to get."""
-        return self._headers.renew()
+        return self._headers.renew(self._used)
 
 
 def fixed_headers(auth: Auth, base: Base, *, allow_insecure: bool) -> Fixed:

@@ -39,7 +39,7 @@ class Connection(Struct, frozen=True):
 
     settings: Server
     base: Base
-    credentials: Credentials
+    headers: Headers
     clock: Clock
     stop: Stop
     draw: Draw
@@ -50,11 +50,13 @@ class Connection(Struct, frozen=True):
 
     def reader(self) -> Reader:
         """Open a chain that can only read."""
-        return Reader(self.base, self._exchange(), self._persistence())
+        login = self._login()
+        return Reader(self.base, self._exchange(login), self._persistence(login))
 
     def writer(self) -> Writer:
         """Open a chain that can also write."""
-        return Writer(self.base, self._exchange(), self._persistence())
+        login = self._login()
+        return Writer(self.base, self._exchange(login), self._persistence(login))
 
     def client(self, profile: Profile) -> FhirClient:
         """Open a reading client: the only one a dry run gets."""
@@ -64,10 +66,13 @@ class Connection(Struct, frozen=True):
         """Open a writing client."""
         return WritingClient(self.writer(), profile)
 
-    def _exchange(self) -> RequestsExchange:
+    def _login(self) -> Credentials:
+        return Credentials(self.headers, frozenset({self.base.origin}))
+
+    def _exchange(self, login: Credentials) -> RequestsExchange:
         return RequestsExchange(
             self.base,
-            self.credentials,
+            login,
             clock=self.clock,
             limits=_limits(self.settings),
             tls=_tls(self.settings),
@@ -75,7 +80,7 @@ class Connection(Struct, frozen=True):
             agent=self.agent,
         )
 
-    def _persistence(self) -> Persistence:
+    def _persistence(self, login: Credentials) -> Persistence:
         return Persistence(
             host=str(self.base.origin),
             clock=self.clock,
@@ -83,7 +88,7 @@ class Connection(Struct, frozen=True):
             stop=self.stop,
             bucket=self.bucket,
             traffic=self.traffic,
-            renew=self.credentials.renew,
+            renew=login.renew,
             policy=self.policy,
         )
 
@@ -128,7 +133,7 @@ def connect(
     return Connection(
         settings=settings,
         base=base,
-        credentials=Credentials(headers, frozenset({base.origin})),
+        headers=headers,
         clock=clock,
         stop=stop,
         draw=draw,

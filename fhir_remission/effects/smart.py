@@ -27,6 +27,7 @@ LIFETIME = timedelta(minutes=4)
 # A server whose clock is behind by milliseconds refuses an `iat` in its future.
 BACKDATED = timedelta(seconds=5)
 ATTEMPTS = 3
+BUSY = frozenset({429, 500, 502, 503, 504})
 MAX_TOKEN_SECONDS = 24 * 3600.0
 
 
@@ -124,7 +125,7 @@ class TokenHeaders:
         self._wanted, self._headers = wanted, headers or {}
         self._lock = threading.Lock()
         self._token = ""
-        self._got_at = self._renew_at = float("-inf")
+        self._renew_at = float("-inf")
         self.granted = ""
 
     def current(self) -> Mapping[str, str]:
@@ -134,10 +135,10 @@ class TokenHeaders:
                 self._get()
             return {"Authorization": f"Bearer {self._token}"}
 
-    def renew(self) -> bool:
-        """Get a new token, unless another chain has just done so."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Get a new token, unless another chain has replaced the refused one already."""
         with self._lock:
-            if self._clock.monotonic() - self._got_at > 2.0:
+            if refused.get("Authorization") == f"Bearer {self._token}":
                 self._get()
             return True
 
@@ -148,9 +149,7 @@ class TokenHeaders:
             outcome = self._exchange.send(self._request())
             if isinstance(outcome, Answer) and outcome.status == 200:
                 return self._keep(outcome)
-            # Epic answers a bare 400 now and then to a renewal that works a second later.
-            passing = isinstance(outcome, NoAnswer) or outcome.status in {429, 500, 502, 503, 504}
-            if attempt == ATTEMPTS or not (passing or succeeded_before):
+            if attempt == ATTEMPTS or not (succeeded_before or _may_pass(outcome)):
                 raise self._refusal(outcome)
             self._clock.sleep(float(attempt))
         return None
@@ -172,8 +171,8 @@ class TokenHeaders:
             raise LoginRefused(
                 f"{self._host}: the token lacks {' '.join(missing)}: have them granted"
             )
-        self._token, self._got_at = read.access_token, self._clock.monotonic()
-        self._renew_at = self._got_at + lasts - max(min(30.0, lasts / 2), lasts / 10)
+        early = max(min(30.0, lasts / 2), lasts / 10)
+        self._token, self._renew_at = read.access_token, self._clock.monotonic() + lasts - early
 
     @property
     def _host(self) -> str:
@@ -182,7 +181,7 @@ class TokenHeaders:
     def _refusal(self, outcome: Answer | NoAnswer) -> LoginRefused | Unreachable:
         if isinstance(outcome, NoAnswer):
             return Unreachable(f"{self._host}: token: {outcome.reason}; run again later")
-        if outcome.status in {429, 500, 502, 503, 504}:
+        if outcome.status in BUSY:
             return Unreachable(f"{self._host}: token: status {outcome.status}; run again later")
         return LoginRefused(
             f"{self._host}: no token: status {outcome.status} {_oauth_error(outcome.body)}"
@@ -227,6 +226,14 @@ def secret_headers(client_id: str, secret: str) -> Mapping[str, str]:
     """Prove ourselves to the token endpoint with a secret (RFC 6749, 2.3.1)."""
     pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
     return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def _may_pass(outcome: Answer | NoAnswer) -> bool:
+    if isinstance(outcome, NoAnswer) or outcome.status in BUSY:
+        return True
+    # Epic now and then answers 400 without a reason to what works a second later
+    # (smart-on-fhir/cumulus-fhir-support, auth.py). A refusal that is meant names its error.
+    return outcome.status == 400 and not _oauth_error(outcome.body)
 
 
 def _oauth_error(body: bytes) -> str:
