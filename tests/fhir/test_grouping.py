@@ -1,0 +1,153 @@
+"""Every resource goes to its patient, by whatever form of reference, or to nobody."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fhir_remission.fhir.documents import read_documents
+from fhir_remission.fhir.grouping import Groups, group_by_patient
+from fhir_remission.fhir.record import Reading, read_record
+from fhir_remission.fhir.wire import Entry
+from tests.fhir.reading import groups, observation, resource, tables
+
+
+def bundle(*entries: tuple[str, dict[str, Any]]) -> Groups:
+    """A Bundle with addresses, grouped."""
+    listed = [{"fullUrl": url, "resource": one} for url, one in entries]
+    body = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": listed}).encode()
+    return group_by_patient(
+        [item for item in read_documents([body], name="b") if isinstance(item, Entry)]
+    )
+
+
+def person(name: str, **parts: Any) -> dict[str, Any]:
+    """A Patient."""
+    return {"resourceType": "Patient", "id": name, **parts}
+
+
+def refs(found: Groups) -> dict[str, list[str]]:
+    """Who has what."""
+    return {key: sorted(one.ref for one in group) for key, group in found.patients.items()}
+
+
+def test_relative_absolute_and_versioned_references_are_one_patient() -> None:
+    """The same type and id."""
+    found = groups(
+        observation(id="a"),
+        observation(id="b", subject={"reference": "https://example.org/fhir/Patient/p1"}),
+        observation(id="c", subject={"reference": "Patient/p1/_history/7"}),
+    )
+
+    assert refs(found) == {"Patient/p1": ["Observation/a", "Observation/b", "Observation/c"]}
+
+
+def test_an_address_inside_of_the_bundle_comes_first() -> None:
+    """A urn leads to the Patient it was given to."""
+    found = bundle(
+        ("urn:uuid:1", person("p9")),
+        ("urn:uuid:2", observation(subject={"reference": "urn:uuid:1"})),
+    )
+
+    assert refs(found) == {"Patient/p9": ["Observation/o1", "Patient/p9"]}
+
+
+def test_an_address_that_leads_nowhere_is_a_patient_of_its_own() -> None:
+    """As exported without Patients."""
+    found = groups(observation(subject={"reference": "urn:uuid:7"}))
+
+    assert refs(found) == {"urn:uuid:7": ["Observation/o1"]}
+
+
+def test_an_identifier_groups_by_system_and_value() -> None:
+    """Leading zeros and all; with the Patient at hand, by the Patient."""
+    named = {"identifier": {"system": "urn:mrn", "value": "0042"}}
+    lonely = groups(observation(subject=named))
+    assert refs(lonely) == {"urn:mrn|0042": ["Observation/o1"]}
+    known = groups(
+        observation(subject=named),
+        person("p1", identifier=[{"system": "urn:mrn", "value": "0042"}]),
+    )
+    assert refs(known) == {"Patient/p1": ["Observation/o1", "Patient/p1"]}
+
+
+def test_an_identifier_of_two_patients_names_neither() -> None:
+    """Two records with one number must not be mixed."""
+    identifier = [{"system": "urn:mrn", "value": "0042"}]
+    found = groups(
+        observation(subject={"identifier": identifier[0]}),
+        person("p1", identifier=identifier),
+        person("p2", identifier=identifier),
+    )
+
+    assert refs(found)["urn:mrn|0042"] == ["Observation/o1"]
+
+
+def test_two_servers_with_the_same_id_are_two_people() -> None:
+    """A reference that could mean either means nobody."""
+    found = bundle(
+        ("https://a.org/fhir/Patient/1", person("1")),
+        ("https://b.org/fhir/Patient/1", person("1")),
+        ("", observation(id="a", subject={"reference": "https://a.org/fhir/Patient/1"})),
+        ("", observation(id="b", subject={"reference": "https://b.org/fhir/Patient/1"})),
+        ("", observation(id="c", subject={"reference": "Patient/1"})),
+    )
+
+    assert refs(found) == {
+        "https://a.org/fhir/Patient/1": ["Observation/a", "Patient/1"],
+        "https://b.org/fhir/Patient/1": ["Observation/b", "Patient/1"],
+    }
+    assert [skip.source for skip in found.unassigned] == ["Observation/c"]
+
+
+def test_a_merged_record_goes_to_the_one_that_replaced_it() -> None:
+    """Both histories are one, and flagged."""
+    old = person("old", link=[{"other": {"reference": "Patient/new"}, "type": "replaced-by"}])
+    found = groups(
+        old,
+        person("new"),
+        observation(id="a", subject={"reference": "Patient/old"}),
+        observation(id="b", subject={"reference": "Patient/new"}),
+    )
+    read = read_record("Patient/new", found.patients["Patient/new"], tables(), Reading())
+
+    assert refs(found) == {
+        "Patient/new": ["Observation/a", "Observation/b", "Patient/new", "Patient/old"]
+    }
+    assert len(read.results) == 2
+    assert read.flags == ("merged-patient",)
+
+
+def test_merges_in_a_ring_end() -> None:
+    """Two records that replace each other."""
+    ring = [
+        person(one, link=[{"other": {"reference": f"Patient/{two}"}, "type": "replaced-by"}])
+        for one, two in (("a", "b"), ("b", "a"))
+    ]
+
+    assert len(groups(*ring).patients) == 2
+
+
+def test_a_specimen_of_another_person_goes_along_with_what_refers_to_it() -> None:
+    """Otherwise nobody would notice the donor."""
+    donor = resource("Specimen", id="s", subject={"reference": "Patient/donor"})
+    found = groups(observation(specimen={"reference": "Specimen/s"}), donor)
+
+    assert refs(found)["Patient/p1"] == ["Observation/o1", "Specimen/s"]
+
+
+def test_the_order_of_the_input_makes_no_difference() -> None:
+    """The same record from any order."""
+    parts = [
+        observation(id="b"),
+        observation("751-8", id="a"),
+        resource("DiagnosticReport", status="final", result=[{"reference": "Observation/a"}]),
+        person("p1"),
+    ]
+    forward, backward = groups(*parts), groups(*reversed(parts))
+    records = [
+        read_record("Patient/p1", one.patients["Patient/p1"], tables(), Reading())
+        for one in (forward, backward)
+    ]
+
+    assert records[0] == records[1]
