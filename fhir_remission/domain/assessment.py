@@ -50,6 +50,8 @@ class DrawNote(Struct, frozen=True):
     effective: str
     chosen: bool
     reason: str
+    sources: tuple[str, ...] = ()
+    """The resources of the draw, sorted."""
 
 
 class ClaimNote(Struct, frozen=True):

@@ -1,0 +1,56 @@
+"""The one entry: a patient's record and a criteria set in, the assessments out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.criteria import CriteriaSet, with_policies
+from fhir_remission.domain.facts import read_facts
+from fhir_remission.domain.finish import Segment, finish, nothing
+from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.walk import beginning, walk
+
+
+class Options(Struct, frozen=True):
+    """What a site decides about assumptions and policies."""
+
+    accept_routine: frozenset[str] = frozenset()
+    """Routine assumptions that no longer make an answer provisional."""
+    strict: bool = False
+    """Assume nothing: what was never reported is unknown."""
+    policies: Mapping[str, str] = {}
+    """Policy name to value, where the site departs from the default."""
+
+
+def assess(
+    record: PatientRecord,
+    criteria: CriteriaSet,
+    *,
+    as_of: datetime,
+    zone: tzinfo = UTC,
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> tuple[Assessment, ...]:
+    """Every assessment of a patient in order of time; the last one is current."""
+    criteria = with_policies(criteria, options.policies)
+    strict = options.strict or any(
+        one.name == "strict" and one.default == "yes" for one in criteria.policy
+    )
+    facts = read_facts(record, criteria, as_of)
+    accepted = frozenset() if strict else options.accept_routine
+    today = as_of.astimezone(zone).date()
+    drafts = walk(facts, strict=strict)
+    if not drafts:
+        return (nothing(facts, beginning(facts), as_of, today),)
+    ends = [later.day for later in drafts[1:]]
+    segments = [
+        Segment(draft, None if place == len(ends) else ends[place], accepted)
+        for place, draft in enumerate(drafts)
+    ]
+    return tuple(finish(facts, segment, as_of, today) for segment in segments)
+
+
+__all__ = ["Assessment", "Options", "assess", "timedelta"]

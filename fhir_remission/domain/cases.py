@@ -1,0 +1,132 @@
+"""One marrow and its surroundings: what limits it, and how it is looked at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fhir_remission.domain.assessment import Assumption, CriterionResult
+from fhir_remission.domain.courses import background_of, lesions_since
+from fhir_remission.domain.evaluation import Evaluation, Look, evaluate
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.gates import Gate, Signs, diagnosis_gate, evaluation_gate
+from fhir_remission.domain.guards import contradicting, early_cycle, gate_line, window_lines
+from fhir_remission.domain.marrows import Marrow
+from fhir_remission.domain.progress import Draft, Progress
+from fhir_remission.domain.therapy import Cycle
+from fhir_remission.domain.verdicts import SignReading
+from fhir_remission.domain.windows import Window, window_of
+
+
+class Case(NamedTuple):
+    """One marrow, and everything around it that decides how it is looked at."""
+
+    facts: Facts
+    place: int
+    marrow: Marrow
+    window: Window
+    early: Cycle | None
+    repeat: Marrow | None
+    diseased: bool | None
+    """Whether its blasts are at or above the line of disease; None where that is open."""
+    diagnosis: Gate
+    gate: Gate
+    """Whether it is a response evaluation at all."""
+    strict: bool
+
+    @property
+    def capped(self) -> bool:
+        """Whether it can prove no remission, whatever the counts."""
+        return self.early is not None or (self.repeat is not None and self.diseased is not True)
+
+
+def read_case(facts: Facts, signs: Signs, place: int, *, strict: bool) -> Case:
+    """Look at the surroundings of a marrow."""
+    marrow = facts.marrows[place]
+    return Case(
+        facts=facts,
+        place=place,
+        marrow=marrow,
+        window=window_of(facts, place),
+        early=early_cycle(facts, marrow),
+        repeat=contradicting(facts, place),
+        diseased=marrow.reaches(facts.numbers.disease_blasts.value),
+        diagnosis=diagnosis_gate(facts, signs, marrow.day),
+        gate=evaluation_gate(facts, signs, marrow),
+        strict=strict,
+    )
+
+
+def guards_of(case: Case) -> tuple[CriterionResult, ...]:
+    """The gates and limits of the case as lines of the proof."""
+    scope = "remission is said only of acute myeloid leukaemia; APL is out of scope"
+    before = "leukaemia or a start of therapy is documented before the marrow"
+    return (
+        gate_line("aml-diagnosis", case.diagnosis, scope, "title and scope of the criteria"),
+        gate_line("response-evaluation", case.gate, before, "a response needs something to respond"),
+        *window_lines(case.facts, case.window, case.early, case.repeat),
+    )
+
+
+def limits_of(case: Case) -> tuple[str, ...]:
+    """The flags that the surroundings raise."""
+    flags = list(case.marrow.flags)
+    if case.early is not None:
+        flags.append("early-marrow")
+    if case.repeat is not None:
+        flags.append("contradicted-by-next-marrow")
+    return tuple(flags)
+
+
+def draft_of(case: Case, after: Progress, category: str, **more: object) -> Draft:
+    """A draft at this marrow."""
+    marrow = case.marrow
+    flags = limits_of(case) + tuple(more.pop("flags", ()))  # type: ignore[call-overload]
+    return Draft(
+        "marrow",
+        marrow.day,
+        marrow.effective,
+        marrow.refs,
+        after,
+        category,
+        flags=flags,
+        guards=guards_of(case) + tuple(more.pop("guards", ())),  # type: ignore[call-overload]
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def prior_sign(progress: Progress, claims: Proof = (), *, claimed: bool = False) -> SignReading:
+    """Whether a remission came earlier in this course."""
+    if progress.remission is not None:
+        return SignReading("present", progress.remission.proof)
+    if progress.withdrawn:
+        return SignReading("present", progress.withdrawn)
+    if progress.maybe_remission or claimed:
+        return SignReading("unknown", (*progress.maybe, *claims))
+    return SignReading("absent")
+
+
+def look_at(case: Case, progress: Progress, *, claimed: bool) -> Evaluation:
+    """Judge the marrow with its window against the rows that it may prove."""
+    rows = case.facts.criteria.category
+    if case.capped:
+        rows = tuple(row for row in rows if row.early)
+    background = background_of(
+        case.facts, progress.course, progress.baseline, prior_sign(progress, claimed=claimed)
+    )
+    since = lesions_since(case.facts, progress.course)
+    return evaluate(case.facts, case.place, case.window, Look(rows, since, background, case.strict))
+
+
+def assumptions_of(
+    case: Case, progress: Progress, found: Evaluation, category: str
+) -> tuple[Assumption, ...]:
+    """All that was assumed: by the criteria, of the diagnosis, of the therapy."""
+    outcomes = case.facts.criteria.outcomes
+    every = {*found.assumptions}
+    if category != outcomes.undecided:
+        every |= {*case.diagnosis.assumptions, *case.gate.assumptions}
+    asks = found.row.needs_therapy if found.row is not None else category == outcomes.no_response
+    if asks and progress.baseline.start is None and not progress.course.relapsed:
+        rule = case.facts.criteria.assume.therapy_before_marrow
+        every.add(Assumption("therapy-before-marrow", rule.level))
+    return tuple(sorted(every, key=lambda one: (one.id, one.cls)))

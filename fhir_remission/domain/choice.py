@@ -1,0 +1,203 @@
+"""From judgements to a category: the first row that is proved, and what else is still possible.
+
+Possible categories are found by trying every way in which what is unknown could turn out: a wide
+value is taken apart at the thresholds of the set, an unknown answer is tried both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import product as combinations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.assessment import Assumption, Verdict
+from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.intervals import ANYTHING, EXACT, Op, holds, pieces
+from fhir_remission.domain.judges import Judgements, judge_all
+from fhir_remission.domain.kinds import AdequateMarrow, AnyBelow, AnyMet, PercentDecrease, Threshold
+from fhir_remission.domain.rules import Category, CriteriaSet
+from fhir_remission.domain.verdicts import Judgement, Quantity, judged
+from fhir_remission.domain.views import View
+
+HOLDS = (Verdict.MET, Verdict.ASSUMED)
+LEVELS = ("proved", "routine", "material")
+
+
+class Choice(Struct, frozen=True):
+    """What one view proves."""
+
+    row: Category | None
+    """The first row whose every criterion holds."""
+    answer: str
+    """The row's category, or one of the set's other outcomes."""
+    judgements: dict[str, Judgement]
+    assumptions: tuple[Assumption, ...] = ()
+    possible: tuple[str, ...] = ()
+    """Better categories that the unknown leaves open; with no row, all that may be the answer."""
+    inadequate: bool = False
+
+    @property
+    def level(self) -> int:
+        """How well it is proved: 0 proved, 1 on routine, 2 on material assumptions."""
+        weights = [LEVELS.index(one.cls) for one in self.assumptions]
+        return max(weights, default=0)
+
+
+class Chooser:
+    """Judges views of one marrow, and remembers what each pattern of verdicts leaves possible."""
+
+    def __init__(self, criteria: CriteriaSet, rows: Sequence[Category], *, strict: bool) -> None:
+        self.criteria = criteria
+        self.rows = rows
+        self.strict = strict
+        self._possible: dict[tuple[object, ...], tuple[str, ...]] = {}
+
+    def choose(self, view: View) -> Choice:
+        """The category one view proves, or why none."""
+        found = judge_all(self.criteria, view, strict=self.strict)
+        row = proved(self.rows, found)
+        if row is not None:
+            better = self._better(view, found, row)
+            return Choice(row, row.id, found, assumed(row, found), better)
+        answer, inadequate = self._fallback(found)
+        possible = self._open(view, found)
+        if answer == self.criteria.outcomes.undecided:
+            possible = self._worlds(view, found)
+        return Choice(None, answer, found, (), possible, inadequate)
+
+    def _fallback(self, found: Judgements) -> tuple[str, bool]:
+        outcomes = self.criteria.outcomes
+        states = [[found[name].verdict for name in row.requires] for row in self.rows]
+        if any(Verdict.NOT_MET not in state for state in states):
+            return outcomes.undecided, False
+        if any(self._fails_by_quality_only(row, found) for row in self.rows):
+            return outcomes.not_evaluable, True
+        return outcomes.no_response, False
+
+    def _fails_by_quality_only(self, row: Category, found: Judgements) -> bool:
+        failed = [name for name in row.requires if found[name].verdict is Verdict.NOT_MET]
+        quality = {one.id for one in self.criteria.criterion if isinstance(one, AdequateMarrow)}
+        return bool(failed) and set(failed) <= quality
+
+    def _better(self, view: View, found: Judgements, row: Category) -> tuple[str, ...]:
+        ranks = {one.id: place for place, one in reversed(list(enumerate(self.rows)))}
+        above = ranks[row.id]
+        ahead = self.rows[:above]
+        if not any(_unsettled(one, found) for one in ahead):
+            return ()
+        worlds = self._worlds(view, found)
+        return tuple(one for one in worlds if ranks.get(one, len(ranks)) < above)
+
+    def _open(self, view: View, found: Judgements) -> tuple[str, ...]:
+        """Categories that a clean sample could still give where only an old one forbids them."""
+        opened = {
+            name: Judgement(Verdict.UNKNOWN, one.proof) if one.open else one
+            for name, one in found.items()
+        }
+        if not any(one.open for one in found.values()):
+            return ()
+        claims = {one.id for one in self.rows if one.claim}
+        return tuple(one for one in self._worlds(view, opened) if one in claims)
+
+    def _worlds(self, view: View, found: Judgements) -> tuple[str, ...]:
+        """Every answer that some way out of the unknown would give, best first."""
+        key = tuple(one.verdict for one in found.values())
+        if key not in self._possible:
+            outcomes = {self._outcome(world) for world in self._resolved(view, found)}
+            order = [row.id for row in self.rows]
+            self._possible[key] = tuple(
+                sorted(outcomes, key=lambda one: (order.index(one) if one in order else len(order), one))
+            )
+        return self._possible[key]
+
+    def _outcome(self, world: Judgements) -> str:
+        row = proved(self.rows, world)
+        return row.id if row is not None else self._fallback(world)[0]
+
+    def _resolved(self, view: View, found: Judgements) -> Iterator[Judgements]:
+        analytes = _unsure_analytes(self.criteria, found)
+        options = [_distinct(self.criteria, view, name) for name in analytes]
+        for values in combinations(*options):
+            settled = dict(zip(analytes, values, strict=True))
+            world = replace(view, quantities={**view.quantities, **settled})
+            judgements = judge_all(self.criteria, world, strict=self.strict)
+            yield from self._both_ways(judgements, found)
+
+    def _both_ways(self, judgements: Judgements, found: Judgements) -> Iterator[Judgements]:
+        """Try each answer that no number settles both ways; composites follow their parts."""
+        composites = [one for one in self.criteria.criterion if isinstance(one, AnyBelow | AnyMet)]
+        names = {one.id for one in composites}
+        unsure = [
+            name
+            for name, one in judgements.items()
+            if name not in names
+            and (one.open or one.verdict is Verdict.UNKNOWN)
+            and found[name].verdict is Verdict.UNKNOWN
+        ]
+        for answers in combinations((True, False), repeat=len(unsure)):
+            world = dict(judgements)
+            world.update(zip(unsure, map(judged, answers), strict=True))
+            for one in composites:
+                parts = [world[part].verdict in HOLDS for part in one.of]
+                world[one.id] = judged(any(parts) if isinstance(one, AnyMet) else not all(parts))
+            yield world
+
+
+def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
+    """The first row whose every criterion holds."""
+    for row in rows:
+        if all(found[name].verdict in HOLDS for name in row.requires):
+            return row
+    return None
+
+
+def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
+    """The assumptions on which the row rests, each once."""
+    every = {found[name].assumption for name in row.requires} - {None}
+    return tuple(sorted((one for one in every if one is not None), key=lambda one: one.id))
+
+
+def _unsettled(row: Category, found: Judgements) -> bool:
+    verdicts = [found[name].verdict for name in row.requires]
+    return Verdict.NOT_MET not in verdicts
+
+
+def _unsure_analytes(criteria: CriteriaSet, found: Judgements) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            {
+                one.analyte
+                for one in criteria.criterion
+                if isinstance(one, Threshold) and found[one.id].verdict is Verdict.UNKNOWN
+            }
+        )
+    )
+
+
+def _distinct(criteria: CriteriaSet, view: View, analyte: str) -> list[Quantity]:
+    """The pieces of a wide value that the criteria tell apart."""
+    whole = view.quantity(analyte)
+    reading = whole.reading if isinstance(whole.reading, Interval) else ANYTHING
+    tests = _tests(criteria, view, analyte)
+    told: dict[tuple[bool | None, ...], Interval] = {}
+    for piece in pieces(reading, [cut for _, cut in tests]):
+        told.setdefault(tuple(holds(piece, op, cut) for op, cut in tests), piece)
+    return [replace(whole, reading=piece) for piece in told.values()]
+
+
+def _tests(criteria: CriteriaSet, view: View, analyte: str) -> list[tuple[Op, Decimal]]:
+    thresholds = [one for one in criteria.criterion if isinstance(one, Threshold)]
+    tests: list[tuple[Op, Decimal]] = [
+        (one.op, one.value) for one in thresholds if one.analyte == analyte
+    ]
+    base = view.background.baseline.reading
+    if isinstance(base, Interval) and analyte == "blasts-marrow":
+        tests.extend(
+            ("<=", EXACT.multiply(base.low, EXACT.subtract(Decimal(1), one.fraction)))
+            for one in criteria.criterion
+            if isinstance(one, PercentDecrease)
+        )
+    return tests

@@ -1,0 +1,170 @@
+"""Blood draws: which results are of one draw, and what each draw says of the counts.
+
+A draw is one specimen, one accession or one identical effective time. A count missing there is
+taken from the nearest draw; a count that treatment may have raised is an upper bound only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.derived import counted
+from fhir_remission.domain.inputs import Event, Interval, Result, Unreadable
+from fhir_remission.domain.intervals import at_most_reported
+from fhir_remission.domain.rules import Numbers
+from fhir_remission.domain.therapy import Support
+from fhir_remission.domain.verdicts import NOTHING, Quantity, order_of
+
+BLOOD_ANALYTES = frozenset(
+    {
+        "anc",
+        "wbc",
+        "platelets",
+        "platelet-clumps",
+        "hemoglobin",
+        "neutrophils-segmented",
+        "neutrophils-band",
+        "neutrophils-pct",
+        "neutrophils-segmented-pct",
+        "neutrophils-band-pct",
+        "differential",
+        "blasts-blood",
+        "blasts-blood-count",
+        "blasts-blood-presence",
+    }
+)
+COUNTS = ("anc", "platelets")
+
+
+class Draw(Struct, frozen=True):
+    """One blood draw."""
+
+    day: date
+    start: datetime
+    end: datetime
+    effective: str
+    results: dict[str, tuple[Result, ...]]
+    own: dict[str, Quantity]
+    """What was measured or derived in this draw, bounded by treatment."""
+    counts: dict[str, Quantity] = {}
+    """The same, with a missing count joined from the nearest draw."""
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The resources of the draw, sorted."""
+        return tuple(sorted({one.source.ref for many in self.results.values() for one in many}))
+
+
+def read_draws(
+    results: Iterable[Result], numbers: Numbers, support: Mapping[str, Support]
+) -> tuple[Draw, ...]:
+    """All draws of a patient in order of time."""
+    groups = _grouped([one for one in results if one.analyte in BLOOD_ANALYTES])
+    draws = sorted(
+        (_draw(group, numbers, support) for group in groups),
+        key=lambda one: (one.start, one.end, one.refs),
+    )
+    return _joined(draws, numbers)
+
+
+def _grouped(results: Sequence[Result]) -> list[list[Result]]:
+    """Union of everything that shares a specimen, an accession or an effective time."""
+    parent: dict[object, object] = {}
+
+    def root(key: object) -> object:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for one in results:
+        time = (one.when.start, one.when.end)
+        for key in one.draw_keys:
+            # A specimen name used again on another day is another draw.
+            parent[root((key, one.when.first_day))] = root(time)
+        root(time)
+    groups: dict[object, list[Result]] = {}
+    for one in results:
+        groups.setdefault(root((one.when.start, one.when.end)), []).append(one)
+    return list(groups.values())
+
+
+def _draw(group: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
+    ordered = sorted(group, key=order_of)
+    by_analyte: dict[str, list[Result]] = {}
+    for one in ordered:
+        by_analyte.setdefault(one.analyte, []).append(one)
+    results = {name: tuple(many) for name, many in by_analyte.items()}
+    start = min(one.when.start for one in ordered)
+    end = max(one.when.end for one in ordered)
+    own = counted(results, numbers)
+    last = max(one.when.last_day for one in ordered)
+    own = {
+        name: _bounded(quantity, support[name].raises(ordered[0].when.first_day, last, end))
+        if name in support
+        else quantity
+        for name, quantity in own.items()
+    }
+    return Draw(ordered[0].when.first_day, start, end, ordered[0].when.text, results, own, own)
+
+
+def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
+    """A platelet count after a transfusion proves only that there were no more; so does an ANC
+    after a growth factor."""
+    if cause is None or not isinstance(quantity.reading, Interval):
+        return quantity
+    bound = at_most_reported(quantity.reading)
+    return replace(quantity, reading=bound, proof=(*quantity.proof, cause), bounded=True)
+
+
+def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
+    reach = timedelta(hours=numbers.join.days)
+    holders = {
+        name: [one for one in draws if one.own[name].reading is not None] for name in COUNTS
+    }
+    starts = {name: [one.start for one in holders[name]] for name in COUNTS}
+    found = []
+    for draw in draws:
+        counts = dict(draw.own)
+        for name in COUNTS:
+            if counts[name].reading is None:
+                near = _nearest(draw, holders[name], starts[name], reach)
+                if near is not None:
+                    counts[name] = replace(near.own[name], joined=True)
+        found.append(replace(draw, counts=counts))
+    return tuple(found)
+
+
+def _nearest(
+    draw: Draw, holders: Sequence[Draw], starts: Sequence[datetime], reach: timedelta
+) -> Draw | None:
+    """The nearest draw that has the count, the earlier on a tie, within the reach."""
+    place = bisect_left(starts, draw.start)
+    near = holders[max(place - 1, 0) : place + 1]
+    gaps = [(_gap(draw, one), one.start, one) for one in near]
+    best = min(gaps, key=lambda entry: entry[:2], default=None)
+    return best[2] if best is not None and best[0] <= reach else None
+
+
+def _gap(one: Draw, two: Draw) -> timedelta:
+    return max(two.start - one.end, one.start - two.end, timedelta())
+
+
+def count_of(draw: Draw | None, name: str) -> Quantity:
+    """A count of the draw; without a draw, nothing."""
+    return NOTHING if draw is None else draw.counts.get(name, NOTHING)
+
+
+def is_read(quantity: Quantity) -> bool:
+    """Whether the quantity has a value that can be compared."""
+    return isinstance(quantity.reading, Interval)
+
+
+def is_unreadable(quantity: Quantity) -> bool:
+    """Whether something was reported that cannot be used."""
+    return isinstance(quantity.reading, Unreadable)

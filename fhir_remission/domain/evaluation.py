@@ -1,0 +1,250 @@
+"""One marrow with its window: the best category that one draw proves, and the trace of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assumption, DrawNote, Verdict
+from fhir_remission.domain.choice import LEVELS, Choice, Chooser
+from fhir_remission.domain.derived import measured
+from fhir_remission.domain.draws import Draw
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.inputs import Event, Interval
+from fhir_remission.domain.intervals import product, scaled
+from fhir_remission.domain.kinds import Independence
+from fhir_remission.domain.rules import Category, CriteriaSet
+from fhir_remission.domain.signs import agreed
+from fhir_remission.domain.verdicts import NOTHING, Judgement, Quantity
+from fhir_remission.domain.views import Background, View
+from fhir_remission.domain.windows import BloodBlasts, Window, read_blood_blasts
+
+
+class Evaluation(Struct, frozen=True):
+    """What a marrow with its window proves."""
+
+    category: str
+    row: Category | None
+    choice: Choice
+    view: View
+    window: Window
+    draw: Draw | None
+    """The draw that proves it, or that speaks for the answer."""
+    day: date
+    """The later of the marrow and that draw."""
+    assumptions: tuple[Assumption, ...]
+    possible_higher: tuple[str, ...]
+    candidates: tuple[str, ...]
+    notes: tuple[DrawNote, ...]
+    blood: BloodBlasts
+    missing: tuple[str, ...]
+    """What is not known, and would be needed for a better or a decided answer."""
+    inadequate: bool = False
+
+    @property
+    def judgements(self) -> dict[str, Judgement]:
+        """Every criterion at the chosen draw."""
+        return self.choice.judgements
+
+    @property
+    def confidence(self) -> str:
+        """proved, routine or material."""
+        weights = [LEVELS.index(one.cls) for one in self.assumptions]
+        return LEVELS[max(weights, default=0)]
+
+
+class Look(Struct, frozen=True):
+    """How a marrow is to be looked at: from which rows, since when, how strictly."""
+
+    rows: tuple[Category, ...]
+    since: date
+    background: Background
+    strict: bool
+
+
+def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
+    """Judge every draw of the window with the marrow, and take the best that one draw proves."""
+    blood = read_blood_blasts(facts.smears, window.places)
+    usable = [one for one in window.places if one not in window.refused]
+    chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
+    tried: list[tuple[int | None, View, Choice]] = []
+    for one in usable or [None]:
+        view = _view(facts, place, one, (window, blood), look)
+        tried.append((one, view, chooser.choose(view)))
+    order = {id(row): rank for rank, row in enumerate(look.rows)}
+    best = min(tried, key=lambda entry: _rank(entry[2], order, facts.criteria))
+    return _evaluation(facts, best, tried, (window, blood), look)
+
+
+def _rank(choice: Choice, order: dict[int, int], criteria: CriteriaSet) -> tuple[int, int, int]:
+    """Best category first, then best proved; `min` keeps the earliest of equals."""
+    if choice.row is not None:
+        return (0, order[id(choice.row)], choice.level)
+    outcomes = criteria.outcomes
+    tail = (outcomes.undecided, outcomes.not_evaluable, outcomes.no_response)
+    # Of draws that prove nothing the one with the fewest failures speaks best for the answer.
+    failed = sum(one.verdict is Verdict.NOT_MET for one in choice.judgements.values())
+    return (1, tail.index(choice.answer), failed)
+
+
+def _evaluation(
+    facts: Facts,
+    best: tuple[int | None, View, Choice],
+    tried: Sequence[tuple[int | None, View, Choice]],
+    seen: tuple[Window, BloodBlasts],
+    look: Look,
+) -> Evaluation:
+    place, view, choice = best
+    window, blood = seen
+    possible = _possible([one for _, _, one in tried], choice, look.rows)
+    undecided = choice.answer == facts.criteria.outcomes.undecided
+    return Evaluation(
+        category=choice.answer,
+        row=choice.row,
+        choice=choice,
+        view=view,
+        window=window,
+        draw=None if place is None else facts.draws[place],
+        day=view.day,
+        assumptions=choice.assumptions,
+        possible_higher=_better_rows(possible, look.rows) if undecided else possible,
+        candidates=possible if undecided else (),
+        notes=_notes(facts, place, tried, window),
+        blood=blood,
+        missing=_missing(facts.criteria, [one for _, _, one in tried], possible, look.rows),
+        inadequate=choice.inadequate,
+    )
+
+
+def _missing(
+    criteria: CriteriaSet,
+    choices: Sequence[Choice],
+    possible: Sequence[str],
+    rows: Sequence[Category],
+) -> tuple[str, ...]:
+    asked = {name for row in rows if row.id in possible for name in row.requires}
+    unknown = {
+        name
+        for one in choices
+        if set(one.possible) & set(possible)
+        for name in asked
+        if one.judgements[name].open or one.judgements[name].verdict is Verdict.UNKNOWN
+    }
+    return tuple(sorted({one.missing for one in criteria.criterion if one.id in unknown} - {""}))
+
+
+def _better_rows(possible: Sequence[str], rows: Sequence[Category]) -> tuple[str, ...]:
+    claims = {row.id for row in rows if row.claim}
+    return tuple(one for one in possible if one in claims)
+
+
+def _possible(
+    choices: Sequence[Choice], best: Choice, rows: Sequence[Category]
+) -> tuple[str, ...]:
+    """Everything some draw leaves possible that is better than the answer, best first."""
+    order = list(dict.fromkeys(row.id for row in rows))
+    ceiling = order.index(best.row.id) if best.row is not None else len(order)
+    named = {name for one in choices for name in one.possible}
+    if best.row is not None:
+        named = {name for name in named if name in order and order.index(name) < ceiling}
+    return tuple(
+        sorted(named, key=lambda one: (order.index(one) if one in order else len(order), one))
+    )
+
+
+def _notes(
+    facts: Facts,
+    chosen: int | None,
+    tried: Sequence[tuple[int | None, View, Choice]],
+    window: Window,
+) -> tuple[DrawNote, ...]:
+    answers = {place: choice for place, _, choice in tried if place is not None}
+    notes = []
+    for place in window.places:
+        draw = facts.draws[place]
+        if place in window.refused:
+            reason = window.refused[place]
+        elif place == chosen:
+            reason = f"proves {answers[place].answer}" if answers[place].row else "read with the marrow"
+        else:
+            reason = f"gives {answers[place].answer}"
+        notes.append(DrawNote(draw.effective, place == chosen, reason, draw.refs))
+    return tuple(notes)
+
+
+def _view(
+    facts: Facts,
+    place: int,
+    draw_place: int | None,
+    seen: tuple[Window, BloodBlasts],
+    look: Look,
+) -> View:
+    marrow = facts.marrows[place]
+    draw = None if draw_place is None else facts.draws[draw_place]
+    day = marrow.day if draw is None else max(marrow.day, draw.day)
+    silence = facts.numbers.extramedullary_silence.days
+    quantities = {"blasts-marrow": marrow.blasts}
+    quantities["marrow-cells-counted"] = marrow.cells
+    quantities["marrow-cellularity"] = marrow.cellularity
+    if draw is not None:
+        quantities |= within(draw, seen[0])
+        quantities["blasts-count"] = blast_count(draw, facts)
+    signs = {
+        "blood-blasts": seen[1].at(draw_place),
+        "extramedullary-disease": facts.extramedullary.at(day, look.since, silence),
+        "auer-rods": marrow.auer,
+    }
+    near = _transfusions(facts, marrow.day, marrow.day if draw is None else draw.day)
+    stated = facts.independence.get(day, ())
+    return View(
+        marrow, look.background, quantities, signs, near, agreed(stated), _recorded(facts), day
+    )
+
+
+def within(draw: Draw, window: Window) -> dict[str, Quantity]:
+    """The counts of a draw, without one joined from a day outside the window."""
+    kept = {}
+    for name, quantity in draw.counts.items():
+        days = [one.when.first_day for one in quantity.proof if not isinstance(one, Event)]
+        inside = all(window.first <= day <= window.last for day in days)
+        kept[name] = quantity if inside or not quantity.joined else NOTHING
+    return kept
+
+
+def blast_count(draw: Draw, facts: Facts) -> Quantity:
+    """Blasts per litre of blood: measured, or leukocytes times their share."""
+    count = measured(draw.results.get("blasts-blood-count", ()))
+    if count.reading is not None:
+        return count
+    cells, share = draw.own["wbc"], draw.own["blasts-blood"]
+    if isinstance(cells.reading, Interval) and isinstance(share.reading, Interval):
+        part = scaled(share.reading, facts.numbers.percent.value)
+        return Quantity(
+            product(cells.reading, part), (*cells.proof, *share.proof), derived=True
+        )
+    return NOTHING
+
+
+def _transfusions(facts: Facts, marrow: date, draw: date) -> tuple[tuple[str, Event], ...]:
+    found: list[tuple[str, Event]] = []
+    for one in facts.criteria.criterion:
+        if isinstance(one, Independence):
+            first = min(draw - timedelta(days=one.days), marrow)
+            for kind in (*one.transfusions, *one.maybe):
+                near = facts.events_between(kind, first, max(draw, marrow))
+                undated = facts.events_between(kind, date.min, date.min)
+                found.extend((one.id, event) for event in (*near, *undated))
+    return tuple(found)
+
+
+def _recorded(facts: Facts) -> frozenset[str]:
+    record = facts.record
+    return frozenset(
+        one.id
+        for one in facts.criteria.criterion
+        if isinstance(one, Independence)
+        and one.recorded_in in record.complete
+        and set(one.transfusions) <= record.attested
+    )

@@ -1,0 +1,134 @@
+"""Before any criterion: is it AML, was the record read whole, is the marrow a response evaluation?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assumption
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.inputs import Event, Finding
+from fhir_remission.domain.marrows import Marrow
+from fhir_remission.domain.rules import Assumed
+from fhir_remission.domain.verdicts import Proof, day_of
+
+
+class Gate(Struct, frozen=True):
+    """Open, closed (not evaluable) or in doubt (undecided), and why."""
+
+    state: Literal["open", "closed", "doubt"]
+    reason: str = ""
+    proof: Proof = ()
+    assumptions: tuple[Assumption, ...] = ()
+
+
+class Signs(Struct, frozen=True):
+    """The first signs of leukaemia in the record."""
+
+    full: Marrow | None
+    """The first marrow full of blasts."""
+    first_day: date
+    """The first day on which any sign is provable; far in the future where none is."""
+    proof: Proof
+
+
+def read_signs(facts: Facts) -> Signs:
+    """Look for the first marrow full of blasts, and for the first sign of any kind."""
+    numbers = facts.numbers
+    full = _first_marrow(facts, numbers.lineage_blasts.value)
+    found: list[tuple[date, Proof]] = []
+    diseased = _first_marrow(facts, numbers.disease_blasts.value)
+    if diseased is not None:
+        found.append((diseased.day, diseased.results))
+    smears = zip(facts.draws, facts.smears, strict=True)
+    smear = next(((draw.day, one.proof) for draw, one in smears if one.state == "present"), None)
+    if smear is not None:
+        found.append(smear)
+    for day in facts.extramedullary.days:
+        lesion = facts.extramedullary.on(day)
+        if lesion.state == "present" and day > date.min:
+            found.append((day, lesion.proof))
+            break
+    first = min(found, key=lambda one: one[0], default=(date.max, ()))
+    return Signs(full, first[0], first[1])
+
+
+def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
+    diseased = (one for one in facts.marrows if one.reaches(threshold) and not one.inadequate)
+    return next(diseased, None)
+
+
+def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
+    """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
+    if facts.record.failed:
+        return Gate("doubt", "read-failed")
+    scope = _out_of_scope(facts)
+    if scope is not None:
+        return scope
+    aml = facts.events.get("aml-diagnosis", ())
+    others = facts.events.get("other-leukaemia", ())
+    confirmed, others_confirmed = _confirmed(aml), _confirmed(others)
+    if confirmed and others_confirmed:
+        return Gate("doubt", "two-leukaemias", (*confirmed, *others_confirmed))
+    if confirmed:
+        return Gate("open", proof=confirmed)
+    if others_confirmed:
+        return Gate("closed", "other-leukaemia", others_confirmed)
+    if others:
+        return Gate("doubt", "diagnosis-unconfirmed", others)
+    if signs.full is not None and signs.full.day <= day:
+        assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
+        return Gate("open", proof=signs.full.results, assumptions=(assumed,))
+    return Gate("doubt", "diagnosis-unconfirmed" if aml else "diagnosis-unknown", aml)
+
+
+def _assume(name: str, rule: Assumed) -> Assumption:
+    return Assumption(name, rule.level)
+
+
+def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
+    return tuple(one for one in events if one.certainty == "confirmed")
+
+
+def _out_of_scope(facts: Facts) -> Gate | None:
+    """Any APL code, or a positive marker of APL; a marker that cannot be read leaves a doubt."""
+    coded = facts.events.get("apl-diagnosis", ())
+    if coded:
+        return Gate("closed", "apl-out-of-scope", coded)
+    markers = facts.criteria.about.out_of_scope_markers
+    tested = [one.result for one in facts.mrd if one.result.marker in markers]
+    found = [one for one in tested if _says(one.value) == "positive" and one.standing == "usable"]
+    if found:
+        return Gate("closed", "apl-out-of-scope", tuple(found))
+    doubtful = tuple(one for one in tested if _says(one.value) != "negative")
+    return Gate("doubt", "apl-not-excluded", doubtful) if doubtful else None
+
+
+def _says(value: object) -> str:
+    if isinstance(value, Finding):
+        return "positive" if value.answer == "low-level" else value.answer
+    high, low = getattr(value, "high", None), getattr(value, "low", None)
+    if low is not None and (low > 0 or getattr(value, "low_open", False)):
+        return "positive"
+    return "negative" if high is not None and high == 0 else "indeterminate"
+
+
+def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
+    """A marrow is a response evaluation only after leukaemia or a start of therapy."""
+    earlier = facts.therapy.latest(marrow.day - timedelta(days=1))
+    if earlier is not None:
+        return Gate("open", proof=earlier.events)
+    if signs.first_day < marrow.day:
+        return Gate("open", proof=signs.proof)
+    diagnosed = _confirmed(facts.events.get("aml-diagnosis", ()))
+    needed = timedelta(days=facts.numbers.treated_before_marrow.days)
+    old = tuple(one for one in diagnosed if one.when and marrow.day - day_of(one) >= needed)
+    if old:
+        rule = facts.criteria.assume.treated_before_marrow
+        assumed = _assume("treated-before-marrow", rule)
+        return Gate("open", proof=old, assumptions=(assumed,))
+    return Gate("closed", "no-disease-or-therapy-before-marrow", diagnosed)

@@ -1,0 +1,85 @@
+"""What stands before and around the criteria, as lines of the proof: gates, windows, repeats."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fhir_remission.domain.assessment import CriterionResult, Verdict
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.gates import Gate
+from fhir_remission.domain.marrows import Marrow
+from fhir_remission.domain.rules import Number, Sourced
+from fhir_remission.domain.therapy import Cycle
+from fhir_remission.domain.verdicts import Proof
+from fhir_remission.domain.windows import Window
+
+
+def guard(
+    name: str, verdict: Verdict, rule: str, sourced: Sourced | str, proof: Proof = ()
+) -> CriterionResult:
+    """One line of the proof."""
+    source = sourced if isinstance(sourced, str) else f"{sourced.source} [{sourced.mark}]"
+    return CriterionResult(name, verdict, rule, source, proof)
+
+
+def gate_line(name: str, gate: Gate, rule: str, source: str) -> CriterionResult:
+    """A gate as a line of the proof."""
+    verdicts = {"open": Verdict.MET, "closed": Verdict.NOT_MET, "doubt": Verdict.UNKNOWN}
+    verdict = Verdict.ASSUMED if gate.assumptions else verdicts[gate.state]
+    return guard(name, verdict, rule, source, gate.proof)
+
+
+def phrase(number: Number) -> str:
+    """The number with its unit."""
+    return f"{number.value} {number.unit}"
+
+
+def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
+    """The cycle after whose start the marrow came too soon to be a response."""
+    cycle = facts.therapy.latest(marrow.day - timedelta(days=1))
+    if cycle is None or (marrow.day - cycle.day).days >= facts.numbers.early_marrow.days:
+        return None
+    return cycle
+
+
+def contradicting(facts: Facts, place: int) -> Marrow | None:
+    """The next marrow, where it is so close that it decides, and does not agree across 5 %."""
+    marrow, numbers = facts.marrows[place], facts.numbers
+    threshold = numbers.disease_blasts.value
+    here = marrow.reaches(threshold)
+    reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
+    for later in facts.marrows[place + 1 :]:
+        if later.day >= reach or here is None:
+            return None
+        if later.inadequate:
+            continue
+        between = facts.therapy.first_from(marrow.day)
+        if between is not None and between.day < later.day:
+            return None
+        if later.reaches(threshold) is not here:
+            return later
+    return None
+
+
+def window_lines(
+    facts: Facts, window: Window, early: Cycle | None, repeat: Marrow | None
+) -> tuple[CriterionResult, ...]:
+    """The window, the time since therapy and the repeat marrow, where they limit the answer."""
+    numbers = facts.numbers
+    lines = []
+    if window.cut_by:
+        rule = f"counts up to {phrase(numbers.window_after)} after the marrow; cut by {window.cut_by}"
+        lines.append(
+            guard("window-whole", Verdict.NOT_MET, rule, numbers.window_after, window.cut_proof)
+        )
+    if early is not None:
+        rule = f"at least {phrase(numbers.early_marrow)} after the start of a cycle"
+        lines.append(
+            guard("marrow-not-early", Verdict.NOT_MET, rule, numbers.early_marrow, early.events)
+        )
+    if repeat is not None:
+        rule = f"no other marrow within {phrase(numbers.repeat_marrow)} that disagrees"
+        lines.append(
+            guard("marrow-not-contradicted", Verdict.NOT_MET, rule, numbers.repeat_marrow, repeat.results)
+        )
+    return tuple(lines)

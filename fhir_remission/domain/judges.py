@@ -1,0 +1,201 @@
+"""One judge for each kind of criterion: a view in, a three-valued judgement out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from fhir_remission.domain import changes
+from fhir_remission.domain.assessment import Assumption, Verdict
+from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.intervals import at_least, holds
+from fhir_remission.domain.kinds import (
+    Absent,
+    AdequateMarrow,
+    AnyBelow,
+    AnyCriterion,
+    AnyMet,
+    BloodBlastRise,
+    ByBaseline,
+    Independence,
+    NewExtramedullary,
+    NoPriorRemission,
+    NotImprovedBy,
+    PercentDecrease,
+    PercentIncrease,
+    Persisted,
+    Silence,
+    Threshold,
+)
+from fhir_remission.domain.rules import CriteriaSet
+from fhir_remission.domain.verdicts import Judgement, Proof, Quantity, SignReading, judged
+from fhir_remission.domain.views import View
+
+Judgements = Mapping[str, Judgement]
+
+
+def judge_all(criteria: CriteriaSet, view: View, *, strict: bool) -> dict[str, Judgement]:
+    """Every criterion of the set; those that name others come after them."""
+    found: dict[str, Judgement] = {}
+    late: list[AnyCriterion] = []
+    for one in criteria.criterion:
+        if isinstance(one, AnyBelow | AnyMet | AdequateMarrow):
+            late.append(one)
+        else:
+            found[one.id] = _settled(_judge(one, view), strict=strict)
+    for one in late:
+        if isinstance(one, AdequateMarrow):
+            found[one.id] = _settled(_adequate(one, view, found, criteria), strict=strict)
+    for one in late:
+        if isinstance(one, AnyBelow):
+            found[one.id] = _any_below([found[name] for name in one.of])
+        elif isinstance(one, AnyMet):
+            found[one.id] = _any_met([found[name] for name in one.of])
+    return found
+
+
+def _settled(judgement: Judgement, *, strict: bool) -> Judgement:
+    if strict and judgement.verdict is Verdict.ASSUMED:
+        return Judgement(Verdict.UNKNOWN, judgement.proof)
+    return judgement
+
+
+def _judge(one: AnyCriterion, view: View) -> Judgement:  # noqa: C901, PLR0911 - one arm per kind
+    match one:
+        case Threshold():
+            return _threshold(one, view.quantity(one.analyte))
+        case Absent():
+            return _absent(one, view.sign(one.sign))
+        case PercentDecrease():
+            return changes.decrease(one, view)
+        case ByBaseline():
+            return changes.by_baseline(one, view)
+        case PercentIncrease():
+            return changes.increase(one, view)
+        case BloodBlastRise():
+            return changes.blood_rise(one, view)
+        case NotImprovedBy():
+            return changes.not_improved(one, view)
+        case NewExtramedullary():
+            return _new_lesion(view)
+        case Independence():
+            return _independent(one, view)
+        case Persisted():
+            return _persisted(one, view)
+        case NoPriorRemission():
+            return _no_prior(view.background.prior_remission)
+        case _:
+            raise AssertionError(one.id)
+
+
+def _threshold(one: Threshold, quantity: Quantity) -> Judgement:
+    reading = quantity.reading
+    if not isinstance(reading, Interval):
+        return judged(None, quantity.proof)
+    answer = holds(reading, one.op, one.value)
+    if answer and quantity.assumes is not None and one.op in ("<", "<="):
+        return Judgement(Verdict.ASSUMED, quantity.proof, quantity.assumes)
+    return judged(answer, quantity.proof)
+
+
+def _silence(how: Silence, assumption: str, proof: Proof = ()) -> Judgement:
+    if how == "met":
+        return judged(True, proof)
+    if how == "unknown":
+        return judged(None, proof)
+    return Judgement(Verdict.ASSUMED, proof, Assumption(assumption, how))
+
+
+def _absent(one: Absent, sign: SignReading) -> Judgement:
+    match sign.state:
+        case "absent":
+            return judged(True, sign.proof)
+        case "present":
+            return Judgement(Verdict.NOT_MET, sign.proof, open=sign.open)
+        case "unknown":
+            return judged(None, sign.proof)
+        case "automated":
+            return _silence(one.automated, one.assumption, sign.proof)
+        case "silent":
+            return _silence(one.silent, one.assumption)
+
+
+def _adequate(
+    one: AdequateMarrow, view: View, found: Judgements, criteria: CriteriaSet
+) -> Judgement:
+    marrow = view.marrow
+    numbers = [(marrow.cells, one.cells)]
+    if one.cellularity is not None:
+        numbers.append((marrow.cellularity, one.cellularity))
+    reported = [(quantity, floor) for quantity, floor in numbers if quantity.reading is not None]
+    if reported:
+        proof = tuple(p for quantity, _ in reported for p in quantity.proof)
+        answers = [_reaches(quantity, floor) for quantity, floor in reported]
+        return judged(True if True in answers else None if None in answers else False, proof)
+    if marrow.statement.state == "present":
+        return judged(True, marrow.statement.proof)
+    if marrow.statement.state == "unknown":
+        return judged(None, marrow.statement.proof)
+    lineages = [found[name] for name in criteria.about.lineages]
+    if all(lineage.verdict is Verdict.MET for lineage in lineages):
+        proof = tuple(p for lineage in lineages for p in lineage.proof)
+        return Judgement(Verdict.MET, proof, flag="adequacy-from-counts")
+    return _silence(one.silent, one.assumption)
+
+
+def _reaches(quantity: Quantity, floor: Decimal) -> bool | None:
+    reading = quantity.reading
+    return at_least(reading, floor) if isinstance(reading, Interval) else None
+
+
+def _new_lesion(view: View) -> Judgement:
+    before = view.background.lesion_before_therapy
+    now = view.sign("extramedullary-disease")
+    if before.state == "present":
+        return judged(False, before.proof)
+    if now.state not in ("present", "unknown"):
+        return judged(False, now.proof)
+    known = now.state == "present" and view.background.therapy_since is not None
+    return judged(True if known and before.state != "unknown" else None, now.proof)
+
+
+def _independent(one: Independence, view: View) -> Judgement:
+    near = [event for name, event in view.transfusions if name == one.id]
+    proved = tuple(event for event in near if event.kind in one.transfusions and event.when)
+    stated = view.independence
+    if proved or stated.state == "absent":
+        return judged(False, proved or stated.proof)
+    if near or stated.state == "unknown":
+        return judged(None, (*near, *stated.proof))
+    if stated.state == "present" or one.id in view.recorded:
+        return judged(True, stated.proof)
+    return _silence(one.silent, one.assumption)
+
+
+def _persisted(one: Persisted, view: View) -> Judgement:
+    since = view.background.therapy_since
+    if since is None:
+        return judged(None)
+    return judged((view.marrow.day - since).days >= one.days, view.background.therapy_proof)
+
+
+def _no_prior(sign: SignReading) -> Judgement:
+    answers: dict[str, bool | None] = {"present": False, "unknown": None}
+    return judged(answers.get(sign.state, True), sign.proof)
+
+
+def _any_below(parts: list[Judgement]) -> Judgement:
+    """At least one part is not met; a part that is assumed met counts as met."""
+    fallen = tuple(p for one in parts if one.verdict is Verdict.NOT_MET for p in one.proof)
+    if any(one.verdict is Verdict.NOT_MET for one in parts):
+        return judged(True, fallen)
+    unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
+    return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
+
+
+def _any_met(parts: list[Judgement]) -> Judgement:
+    met = [one for one in parts if one.verdict is Verdict.MET]
+    if met:
+        return judged(True, met[0].proof)
+    unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
+    return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))

@@ -1,0 +1,138 @@
+"""Marrow evaluations: one a day, with its blast reading and what is known of its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.assessment import Assumption
+from fhir_remission.domain.derived import measured
+from fhir_remission.domain.inputs import Interval, Result, Unreadable
+from fhir_remission.domain.intervals import above, at_least, is_zero
+from fhir_remission.domain.rules import CriteriaSet
+from fhir_remission.domain.signs import agreed, sign_of
+from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReading, order_of
+
+BLASTS = "blasts-marrow"
+QUALITY = ("marrow-adequacy", "marrow-cells-counted", "marrow-cellularity", "auer-rods")
+Scales = Mapping[tuple[str, str], bool]
+"""Per source of a result, whether it may send fractions as percent."""
+
+
+class Marrow(Struct, frozen=True):
+    """One marrow: everything reported of it on one day."""
+
+    day: date
+    effective: str
+    results: tuple[Result, ...]
+    blasts: Quantity = NOTHING
+    statement: SignReading = SILENT
+    """Adequacy as somebody stated it: absent means stated inadequate."""
+    cells: Quantity = NOTHING
+    cellularity: Quantity = NOTHING
+    auer: SignReading = SILENT
+    flags: tuple[str, ...] = ()
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The resources of the marrow, sorted; the anchor's identity."""
+        return tuple(sorted({one.source.ref for one in self.results}))
+
+    @property
+    def inadequate(self) -> bool:
+        """Whether somebody stated that the sample cannot be judged."""
+        return self.statement.state == "absent"
+
+    def reaches(self, threshold: Decimal) -> bool | None:
+        """Whether blasts are at or above the threshold; None where that is not certain."""
+        if not isinstance(self.blasts.reading, Interval):
+            return None
+        return at_least(self.blasts.reading, threshold)
+
+
+def read_marrows(
+    results: Iterable[Result], criteria: CriteriaSet, first_start: date | None
+) -> tuple[Marrow, ...]:
+    """All marrows of a patient in order of time."""
+    kept = sorted((one for one in results if one.analyte in (BLASTS, *QUALITY)), key=order_of)
+    scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
+    homes: dict[str, date] = {}
+    for one in kept:
+        if one.analyte == BLASTS:
+            homes.update((key, one.when.first_day) for key in one.draw_keys)
+    groups: dict[date, list[Result]] = {}
+    for one in kept:
+        keyed = [homes[key] for key in one.draw_keys if key in homes]
+        quality = one.analyte != BLASTS
+        groups.setdefault(min(keyed) if keyed and quality else one.when.first_day, []).append(one)
+    marrows = (_marrow(day, groups[day], scales, criteria) for day in sorted(groups))
+    return tuple(one for one in marrows if one.blasts.reading is not None or one.inadequate)
+
+
+def _marrow(
+    day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet
+) -> Marrow:
+    kinds: dict[str, list[Result]] = {}
+    for one in results:
+        kinds.setdefault(one.analyte, []).append(one)
+    blasts, flags = _blasts(kinds.get(BLASTS, []), scales, criteria)
+    statement = agreed(kinds.get("marrow-adequacy", []))
+    if statement.state == "unknown" and blasts.reading is not None:
+        # Whether the sample was any good is in doubt, so its number proves nothing.
+        doubt = Unreadable(statement.proof[0].original, "adequacy was reported and is unclear")
+        blasts = replace(blasts, reading=doubt, proof=(*blasts.proof, *statement.proof))
+    return Marrow(
+        day=day,
+        effective=results[0].when.text,
+        results=tuple(results),
+        blasts=blasts,
+        statement=statement,
+        cells=measured(tuple(kinds.get("marrow-cells-counted", ()))),
+        cellularity=measured(tuple(kinds.get("marrow-cellularity", ()))),
+        auer=sign_of(kinds.get("auer-rods", [])),
+        flags=flags,
+    )
+
+
+def _blasts(
+    results: Sequence[Result], scales: Scales, criteria: CriteriaSet
+) -> tuple[Quantity, tuple[str, ...]]:
+    """The percentage by the method the set names; the other method only where that is missing."""
+    wanted = [one for one in results if one.method in ("", criteria.about.blast_method)]
+    chosen = tuple(wanted or results)
+    if not chosen:
+        return NOTHING, ()
+    quantity = measured(chosen)
+    if any(scales.get((one.source.system, one.source.code)) for one in chosen):
+        refused = Unreadable(chosen[0].original, "may be a fraction sent as percent")
+        return replace(quantity, reading=refused), ("blasts-scale-doubtful",)
+    if wanted:
+        return quantity, ()
+    name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
+    assumed = Assumption(name, criteria.assume.other_blast_method.level)
+    return replace(quantity, assumes=assumed), ()
+
+
+def _scales(results: Sequence[Result], criteria: CriteriaSet, first_start: date | None) -> Scales:
+    """Sources whose baseline may be a fraction, and none of whose values disproves it."""
+    ceiling = criteria.numbers.fraction_ceiling.value
+    doubts: dict[tuple[str, str], bool] = {}
+    disproved: set[tuple[str, str]] = set()
+    for one in results:
+        source = (one.source.system, one.source.code)
+        baseline = first_start is None or one.when.first_day <= first_start
+        doubts.setdefault(source, baseline and _may_be_fraction(one, ceiling))
+        if isinstance(one.value, Interval) and above(one.value, ceiling):
+            disproved.add(source)
+    return {source: doubt and source not in disproved for source, doubt in doubts.items()}
+
+
+def _may_be_fraction(result: Result, ceiling: Decimal) -> bool:
+    """Whether the value may lie above nothing and at most at the ceiling."""
+    if not isinstance(result.value, Interval):
+        return True
+    return not is_zero(result.value) and above(result.value, ceiling) is not True

@@ -1,0 +1,166 @@
+"""A marrow before the first remission of its course: is it a response, and which?"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
+from fhir_remission.domain.evaluation import Evaluation
+from fhir_remission.domain.progress import Draft, Progress, best_of, moved
+from fhir_remission.domain.remissions import remit
+from fhir_remission.domain.verdicts import Proof
+
+
+def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress, Draft]:
+    """The answer of a marrow before the first remission of the course."""
+    outcomes = case.facts.criteria.outcomes
+    if case.gate.state == "closed":
+        return progress, draft_of(case, progress, outcomes.not_evaluable, reason=case.gate.reason)
+    if _is_baseline(case, progress):
+        after = _perhaps(case, progress) if case.diseased is None else progress
+        return after, draft_of(case, after, outcomes.not_evaluable, reason="before-therapy")
+    if case.marrow.inadequate:
+        return progress, draft_of(
+            case, progress, outcomes.not_evaluable, reason="inadequate-marrow"
+        )
+    if case.early is not None and case.diseased:
+        return progress, draft_of(case, progress, outcomes.not_evaluable, reason="early-marrow")
+    return _settle(case, progress, look_at(case, progress, claimed=claimed), claimed=claimed)
+
+
+def _is_baseline(case: Case, progress: Progress) -> bool:
+    """A diseased marrow up to the first start of therapy is what therapy is measured against."""
+    last = progress.baseline.last_day
+    return last is not None and case.marrow.day <= last and case.diseased is not False
+
+
+def _perhaps(case: Case, progress: Progress) -> Progress:
+    proof = (*progress.maybe, *case.marrow.results)
+    return replace(progress, maybe_remission=True, maybe=proof)
+
+
+def _settle(
+    case: Case, progress: Progress, found: Evaluation, *, claimed: bool
+) -> tuple[Progress, Draft]:
+    row = found.row
+    if row is not None and row.remission:
+        return remit(case, progress, found)
+    category, reason, flags = _without_remission(case, progress, found, claimed=claimed)
+    after = _stands(case, progress, found, category)
+    named = row is not None and category == row.id
+    draft = draft_of(
+        case,
+        after,
+        category,
+        reason=reason,
+        response_date=found.day if named else None,
+        evaluation=found,
+        assumptions=assumptions_of(case, progress, found, category),
+        candidates=_candidates(case, found, category),
+        possible_higher=found.possible_higher,
+        missing=found.missing,
+        flags=flags,
+    )
+    return after, draft
+
+
+def _candidates(case: Case, found: Evaluation, category: str) -> tuple[str, ...]:
+    outcomes = case.facts.criteria.outcomes
+    if category != outcomes.undecided:
+        return ()
+    if found.candidates:
+        return found.candidates
+    if case.diseased:
+        return tuple(one for one in (found.category, outcomes.relapse) if one)
+    return tuple(one for one in (*found.possible_higher, found.category) if one != category)
+
+
+def _without_remission(
+    case: Case, progress: Progress, found: Evaluation, *, claimed: bool
+) -> tuple[str, str, tuple[str, ...]]:
+    """Category, reason and flags where no remission is proved."""
+    outcomes = case.facts.criteria.outcomes
+    category = found.category
+    flags = found.row.flags if found.row is not None else ()
+    if category == outcomes.not_evaluable:
+        return category, "too-few-cells", flags
+    if case.capped and found.row is None:
+        return _capped(case, category)
+    if category == outcomes.undecided:
+        return category, "undecided", flags
+    prior_open = progress.maybe_remission or claimed
+    if case.diseased and prior_open and outcomes.relapse:
+        return outcomes.undecided, "earlier-remission-unknown", flags
+    landmark = landmark_of(case, progress)
+    if landmark is not None:
+        if _remission_open(case, found) or prior_open:
+            return outcomes.undecided, "remission-not-excluded-at-landmark", flags
+        return outcomes.refractory, "", flags
+    return category, "", flags
+
+
+def _capped(case: Case, category: str) -> tuple[str, str, tuple[str, ...]]:
+    outcomes = case.facts.criteria.outcomes
+    if case.repeat is not None and case.early is None:
+        return outcomes.undecided, "contradicted-by-next-marrow", ()
+    if category == outcomes.undecided:
+        return category, "undecided", ()
+    return outcomes.not_evaluable, "early-marrow", ()
+
+
+def _remission_open(case: Case, found: Evaluation) -> bool:
+    remissions = {row.id for row in case.facts.criteria.category if row.remission}
+    return bool(remissions & {*found.possible_higher, *found.candidates})
+
+
+def landmark_of(case: Case, progress: Progress) -> Proof | None:
+    """The starts of therapy that make this the marrow of a landmark; None before one."""
+    rules, opened = case.facts.criteria.landmark, progress.course.opened
+    if progress.course.relapsed or case.early is not None:
+        return None
+    first = case.facts.therapy.first_from(opened)
+    if first is None:
+        return None
+    cycles = [one for one in case.facts.therapy.cycles if opened <= one.day < case.marrow.day]
+    if rules.cycles is not None:
+        hard = [one for one in cycles if one.intensity == rules.cycles.intensity]
+        if len(hard) >= rules.cycles.cycles:
+            return tuple(event for one in hard for event in one.events)
+    if rules.days is not None:
+        mild = [one for one in cycles if one.intensity == rules.days.intensity]
+        if mild and (case.marrow.day - mild[0].day).days >= rules.days.days:
+            return mild[0].events
+    return None
+
+
+def _stands(case: Case, progress: Progress, found: Evaluation, category: str) -> Progress:
+    """The course after an answer that is no remission."""
+    outcomes = case.facts.criteria.outcomes
+    claim = found.row if found.row is not None and category == found.row.id else None
+    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
+        progress = _perhaps(case, progress)
+    if category == outcomes.not_evaluable:
+        return progress
+    state = "active-disease"
+    if category == outcomes.undecided:
+        state = "unknown"
+    elif claim is not None and claim.early:
+        state = "awaiting-response"
+    return moved(
+        progress,
+        state,
+        case.marrow.day,
+        category=category,
+        row=claim,
+        carried=found,
+        response_date=found.day if claim is not None else None,
+        best=best_of(progress.best, claim, case.facts.criteria.category),
+        refractory=progress.refractory or category == outcomes.refractory,
+    )
+
+
+def _repeat_undecided(case: Case) -> bool:
+    """Whether only a repeat that cannot be read keeps this marrow from proving a remission."""
+    if case.repeat is None or case.early is not None:
+        return False
+    return case.repeat.reaches(case.facts.numbers.disease_blasts.value) is None

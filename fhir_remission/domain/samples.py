@@ -1,0 +1,188 @@
+"""Anchors between marrows: blood, lesions and MRD samples of a patient in remission."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.followups import completes
+from fhir_remission.domain.inputs import Event
+from fhir_remission.domain.progress import Draft, Progress, Sample, moved
+from fhir_remission.domain.relapses import (
+    doubted,
+    first_sign_of,
+    relapse,
+    remission_line,
+    rule_line,
+    withdraw,
+)
+from fhir_remission.domain.verdicts import NOTHING, Proof, SignReading
+
+Step = tuple[Progress, Draft | None]
+
+
+def at_lesion(facts: Facts, progress: Progress, day: date) -> Step:
+    """Extramedullary disease in remission is new: relapse, or doubt where it is not certain."""
+    outcomes, rule = facts.criteria.outcomes, facts.criteria.relapse.extramedullary
+    sign = facts.extramedullary.on(day)
+    refs, text = _refs(sign.proof), _text(sign.proof)
+    line = remission_line(progress)
+    if sign.state != "present":
+        after = doubted(progress, day, outcomes.undecided)
+        return after, Draft(
+            "extramedullary", day, text, refs, after, outcomes.undecided,
+            reason="extramedullary-undecided", candidates=_either(facts, progress),
+            missing=("extramedullary-disease",), guards=(line,),
+        )  # fmt: skip
+    if rule is None:
+        after = withdraw(progress, day, outcomes.not_evaluable)
+        return after, Draft(
+            "extramedullary", day, text, refs, after, outcomes.not_evaluable,
+            reason="disease-without-marrow", flags=("remission-withdrawn",), guards=(line,),
+        )  # fmt: skip
+    after = relapse(facts, progress, day, NOTHING, sign.proof)
+    lines = (line, rule_line("relapse-extramedullary", rule, sign.proof))
+    return after, Draft(
+        "extramedullary", day, text, refs, after, outcomes.relapse, response_date=day,
+        first_sign=first_sign_of(progress, day), guards=lines,
+    )  # fmt: skip
+
+
+def at_blood(facts: Facts, progress: Progress, place: int) -> Step:
+    """Blood of a patient in remission: blasts, a doubt, or the smear that clears one."""
+    sign = facts.smears[place]
+    progress = _pruned(facts, progress, facts.draws[place].day)
+    if sign.state == "absent":
+        return _cleared(facts, progress, place)
+    if sign.state == "unknown":
+        return _unread(facts, progress, place, sign)
+    return _blasts(facts, progress, place, sign)
+
+
+def _pruned(facts: Facts, progress: Progress, day: date) -> Progress:
+    rule = facts.criteria.relapse.blood
+    if rule is None or rule.max_days == 0:
+        return progress
+    near = tuple(one for one in progress.samples if (day - one.day).days <= rule.max_days)
+    return progress if len(near) == len(progress.samples) else replace(progress, samples=near)
+
+
+def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
+    """A clear smear ends a suspicion raised by blood, and no other."""
+    if not progress.samples and not progress.unclear:
+        return progress, None
+    progress = replace(progress, samples=(), unclear=False)
+    if progress.doubt or progress.suspected_on is not None or progress.remission is None:
+        return progress, None
+    remission = progress.remission
+    after = moved(
+        progress, "in-remission", remission.since,
+        category=remission.row.id, row=remission.row, carried=progress.proved,
+        response_date=remission.since,
+    )  # fmt: skip
+    after = replace(after, since=remission.since)
+    draw = facts.draws[place]
+    return after, Draft(
+        "blood", draw.day, draw.effective, _refs(facts.smears[place].proof), after,
+        remission.row.id, response_date=remission.since, carries=True,
+        evaluation=progress.proved, assumptions=progress.assumptions, code=remission.code,
+        mrd=progress.mrd_status,
+    )  # fmt: skip
+
+
+def _unread(facts: Facts, progress: Progress, place: int, sign: SignReading) -> Step:
+    outcomes, rule = facts.criteria.outcomes, facts.criteria.relapse.blood
+    draw = facts.draws[place]
+    lasting = rule is None or completes(rule, progress.samples, draw.day, sure=False)
+    sample = Sample(draw.day, sure=False, proof=sign.proof)
+    if lasting:
+        after = doubted(progress, draw.day, outcomes.undecided)
+    else:
+        after = moved(
+            progress, "unknown", draw.day, category=outcomes.undecided, row=None, carried=None,
+            response_date=None,
+        )  # fmt: skip
+    after = replace(after, unclear=True, samples=(*progress.samples, sample))
+    return after, Draft(
+        "blood", draw.day, draw.effective, _refs(sign.proof), after, outcomes.undecided,
+        reason="blood-blasts-undecided", candidates=_either(facts, progress),
+        missing=("blood-blasts",), guards=(remission_line(progress),),
+    )  # fmt: skip
+
+
+def _blasts(facts: Facts, progress: Progress, place: int, sign: SignReading) -> Step:
+    outcomes, rule = facts.criteria.outcomes, facts.criteria.relapse.blood
+    draw, line = facts.draws[place], remission_line(progress)
+    refs = _refs(sign.proof)
+    if rule is None:
+        after = withdraw(progress, draw.day, outcomes.not_evaluable)
+        return after, Draft(
+            "blood", draw.day, draw.effective, refs, after, outcomes.not_evaluable,
+            reason="disease-without-marrow", flags=("remission-withdrawn",), guards=(line,),
+        )  # fmt: skip
+    before: Proof = tuple(p for one in progress.samples for p in one.proof)
+    lines = (line, rule_line("relapse-blood", rule, (*before, *sign.proof)))
+    first = first_sign_of(progress, draw.day)
+    if completes(rule, progress.samples, draw.day, sure=True):
+        after = relapse(facts, progress, draw.day, NOTHING, (*before, *sign.proof))
+        return after, Draft(
+            "blood", draw.day, draw.effective, refs, after, outcomes.relapse,
+            response_date=draw.day, first_sign=first, guards=lines,
+        )  # fmt: skip
+    doubt = progress.doubt or completes(rule, progress.samples, draw.day, sure=False)
+    sample = Sample(draw.day, sure=True, proof=sign.proof)
+    after = moved(
+        progress, "relapse-suspected", draw.day, doubt=doubt, samples=(*progress.samples, sample),
+        category=outcomes.relapse_suspected, row=None, carried=None, response_date=None,
+    )  # fmt: skip
+    return after, Draft(
+        "blood", draw.day, draw.effective, refs, after, outcomes.relapse_suspected,
+        first_sign=first, missing=("repeat-blood",), guards=lines, doubted=True,
+    )  # fmt: skip
+
+
+def at_mrd(facts: Facts, progress: Progress, place: int, *, on_marrow: bool) -> Step:
+    """An MRD sample in remission moves the MRD axis, never the category."""
+    sample, remission = facts.mrd[place], progress.remission
+    if remission is None or progress.doubt or sample.day < remission.marrow_day:
+        return progress, None
+    rules = facts.criteria.mrd
+    if on_marrow:
+        return progress, None
+    after = with_sample(facts, progress, place)
+    if sample.day < remission.since:
+        return after, None
+    after = replace(after, mrd_status=sample.status)
+    return after, Draft(
+        "mrd", sample.day, sample.result.when.text, (sample.result.source.ref,), after,
+        progress.category, response_date=progress.response_date, evaluation=progress.carried,
+        carries=True, assumptions=progress.assumptions, code=remission.code,
+        mrd=sample.status, mrd_flags=(*sample.flags, *after.mrd.flags),
+        mrd_proof=(sample.result,),
+    )  # fmt: skip
+
+
+def with_sample(facts: Facts, progress: Progress, place: int) -> Progress:
+    """The MRD history of a remission with one more sample."""
+    rules, remission = facts.criteria.mrd, progress.remission
+    if remission is None or (rules.only_after and remission.code not in rules.only_after):
+        return progress
+    low = remission.code == remission.row.mrd.get("low-level", "")
+    history = progress.mrd.after(facts.mrd[place], rules, low_level=low)
+    return replace(progress, mrd=history)
+
+
+def _either(facts: Facts, progress: Progress) -> tuple[str, ...]:
+    said = (progress.row.id if progress.row else "", facts.criteria.outcomes.relapse)
+    return tuple(one for one in said if one)
+
+
+def _refs(proof: Proof) -> tuple[str, ...]:
+    observed = {one.source.ref for one in proof if not isinstance(one, Event)}
+    return tuple(sorted(observed or {one.source.ref for one in proof}))
+
+
+def _text(proof: Proof) -> str:
+    return next((one.when.text for one in proof if one.when is not None), "")

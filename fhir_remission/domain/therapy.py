@@ -1,0 +1,122 @@
+"""What was done to the patient: cycles of therapy, and treatment that props up a count."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+
+from fhir_remission.domain.inputs import Event
+from fhir_remission.domain.rules import Numbers
+from fhir_remission.domain.verdicts import day_of, order_of
+
+RAISES = {
+    "platelets": {"platelet-transfusion": "after_platelets", "transfusion-unspecified": "after_platelets"},
+    "anc": {"gcsf": "after_gcsf", "gcsf-pegylated": "after_pegylated_gcsf"},
+}  # fmt: skip
+"""Which events can raise which count, and the number that says for how long."""
+
+
+class Cycle(Struct, frozen=True):
+    """Starts of therapy close enough to be one cycle."""
+
+    day: date
+    events: tuple[Event, ...]
+
+    @property
+    def intensity(self) -> str:
+        """The strongest thing said of it; empty where nothing was said."""
+        said = {one.detail for one in self.events}
+        for one in ("intensive", "less-intensive"):
+            if one in said:
+                return one
+        return ""
+
+
+class Therapy(Struct, frozen=True):
+    """All cycles in order of time."""
+
+    cycles: tuple[Cycle, ...]
+    days: tuple[date, ...]
+
+    def latest(self, day: date) -> Cycle | None:
+        """The cycle that began last, up to and including the day."""
+        place = bisect_right(self.days, day)
+        return self.cycles[place - 1] if place else None
+
+    def next(self, day: date) -> Cycle | None:
+        """The first cycle that begins after the day."""
+        place = bisect_right(self.days, day)
+        return self.cycles[place] if place < len(self.cycles) else None
+
+    def first_from(self, day: date) -> Cycle | None:
+        """The first cycle that begins on the day or later."""
+        place = bisect_left(self.days, day)
+        return self.cycles[place] if place < len(self.cycles) else None
+
+    def between(self, first: date, last: date) -> tuple[Cycle, ...]:
+        """The cycles that begin after `first`, up to and including `last`."""
+        return self.cycles[bisect_right(self.days, first) : bisect_right(self.days, last)]
+
+
+def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
+    """Group starts of therapy into cycles."""
+    starts = sorted((one for one in events if one.kind == "therapy-start"), key=order_of)
+    dated = [one for one in starts if one.when is not None]
+    groups: list[list[Event]] = []
+    for one in dated:
+        near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
+        if near:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    cycles = tuple(Cycle(day_of(group[0]), tuple(group)) for group in groups)
+    return Therapy(cycles, tuple(one.day for one in cycles))
+
+
+class Support(Struct, frozen=True):
+    """What can have raised one count: transfusions or growth factors."""
+
+    given: tuple[tuple[date, Event], ...] = ()
+    """Each event after the last day on which it can still raise the count, sorted by that day."""
+    days: tuple[date, ...] = ()
+    longest: int = 0
+    """The most days between an event and that last day."""
+    undated: Event | None = None
+
+    def raises(self, first: date, last: date, end: datetime) -> Event | None:
+        """The event that may have raised a count drawn then; an undated one always may have."""
+        if self.undated is not None:
+            return self.undated
+        horizon = last + timedelta(days=self.longest)
+        for place in range(bisect_left(self.days, first), len(self.given)):
+            until, event = self.given[place]
+            if until > horizon:
+                break
+            if event.when is None or (event.when.first_day <= last and event.when.start <= end):
+                return event
+        return None
+
+
+def read_support(events: Iterable[Event], numbers: Numbers) -> dict[str, Support]:
+    """Sort what can raise each count by the day until which it can."""
+    ordered = sorted(events, key=order_of)
+    return {count: _support(ordered, kinds, numbers) for count, kinds in RAISES.items()}
+
+
+def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:
+    given: list[tuple[date, Event]] = []
+    undated: Event | None = None
+    for event in events:
+        if event.kind not in kinds:
+            continue
+        if event.when is None:
+            undated = event
+            continue
+        length = getattr(numbers, kinds[event.kind]).days
+        given.append((event.when.last_day + timedelta(days=length), event))
+    given.sort(key=lambda one: (one[0], order_of(one[1])))
+    longest = max(((until - day_of(event)).days for until, event in given), default=0)
+    return Support(tuple(given), tuple(until for until, _ in given), longest, undated)

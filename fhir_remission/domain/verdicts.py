@@ -1,0 +1,72 @@
+"""Small nouns of judging: a quantity with its proof, a sign of disease, a judgement."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assumption, Verdict
+from fhir_remission.domain.inputs import Event, Result
+from fhir_remission.domain.intervals import Reading
+
+Proof = tuple[Result | Event, ...]
+SignState = Literal["absent", "present", "unknown", "silent", "automated"]
+
+
+class Quantity(Struct, frozen=True):
+    """What one analyte says at one moment, and which results say so."""
+
+    reading: Reading = None
+    proof: Proof = ()
+    derived: bool = False
+    """Computed from other results of the same draw."""
+    joined: bool = False
+    """Taken from the nearest draw because its own has none."""
+    bounded: bool = False
+    """Widened because treatment may have raised it."""
+    assumes: Assumption | None = None
+    """What must be assumed before a fall below a threshold counts."""
+
+
+class SignReading(Struct, frozen=True):
+    """How a sign of leukaemia stands: silent means never reported."""
+
+    state: SignState
+    proof: Proof = ()
+    open: bool = False
+    """Present by an earlier sample only: a sample of this draw could still clear it."""
+
+
+class Judgement(Struct, frozen=True):
+    """One criterion at one marrow and one draw."""
+
+    verdict: Verdict
+    proof: Proof = ()
+    assumption: Assumption | None = None
+    open: bool = False
+    flag: str = ""
+
+
+SILENT = SignReading("silent")
+NOTHING = Quantity()
+
+
+def judged(answer: bool | None, proof: Proof = ()) -> Judgement:
+    """A three-valued answer as a judgement."""
+    verdict = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}[answer]
+    return Judgement(verdict, proof)
+
+
+def day_of(one: Result | Event) -> date:
+    """The first day it can be of; an undated event is as early as can be."""
+    return one.when.first_day if one.when is not None else date.min
+
+
+def order_of(one: Result | Event) -> tuple[str, ...]:
+    """The one order of everything: by time, then by source, then by what it says."""
+    when = one.when
+    stamps = ("", "") if when is None else (when.start.isoformat(), when.end.isoformat())
+    kind = one.analyte if isinstance(one, Result) else one.kind
+    return (*stamps, one.source.ref, one.source.version, one.source.code, kind, one.original)

@@ -1,0 +1,168 @@
+"""Through a patient's record in order of time, from anchor to anchor."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from datetime import date
+from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.cases import Case, draft_of, read_case
+from fhir_remission.domain.courses import baseline_of, first_course
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.followups import follow
+from fhir_remission.domain.gates import Signs, diagnosis_gate, read_signs
+from fhir_remission.domain.progress import Draft, Progress
+from fhir_remission.domain.relapses import rule_line
+from fhir_remission.domain.responses import respond
+from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, with_sample
+
+
+class Point(NamedTuple):
+    """Something in the record that may be an anchor."""
+
+    day: date
+    rank: int
+    place: int
+    kind: Literal["marrow", "extramedullary", "blood", "mrd"]
+
+
+def walk(facts: Facts, *, strict: bool) -> list[Draft]:
+    """Every anchor of the patient in order of time."""
+    signs = read_signs(facts)
+    progress = beginning(facts)
+    drafts: list[Draft] = []
+    for point in sorted(_points(facts)):
+        if point.kind == "marrow":
+            progress, draft = _at_marrow(facts, signs, progress, point.place, strict=strict)
+            progress = _with_mrd(facts, progress, point.day)
+            drafts.append(replace(draft, after=progress))
+            continue
+        progress, found = _between(facts, signs, progress, point)
+        if found is not None:
+            drafts.append(found)
+    return drafts
+
+
+def beginning(facts: Facts) -> Progress:
+    """Where the patient stands before the first anchor."""
+    course = first_course(facts)
+    baseline = baseline_of(facts, course)
+    known = bool(facts.marrows or facts.events.get("aml-diagnosis"))
+    state = "untreated" if known else "unknown"
+    return Progress(
+        course, baseline, state, course.opened if known and course.opened > date.min else None
+    )
+
+
+def _points(facts: Facts) -> Iterator[Point]:
+    marrow_days = set(facts.marrow_days)
+    for place, marrow in enumerate(facts.marrows):
+        yield Point(marrow.day, 0, place, "marrow")
+    lesions = set(facts.extramedullary.days) - marrow_days
+    for place, day in enumerate(facts.extramedullary.days):
+        if day in lesions and day > date.min:
+            yield Point(day, 1, place, "extramedullary")
+    for place, draw in enumerate(facts.draws):
+        reported = facts.smears[place].state in ("present", "unknown", "absent")
+        if reported and draw.day not in marrow_days and draw.day not in lesions:
+            yield Point(draw.day, 2, place, "blood")
+    for place, sample in enumerate(facts.mrd):
+        # Rank 2 would tie with blood of the day; MRD is looked at last.
+        yield Point(sample.day, 2 + 1, place, "mrd")
+
+
+def _at_marrow(
+    facts: Facts, signs: Signs, progress: Progress, place: int, *, strict: bool
+) -> tuple[Progress, Draft]:
+    case = read_case(facts, signs, place, strict=strict)
+    outcomes = facts.criteria.outcomes
+    if case.diagnosis.state == "closed":
+        after = replace(progress, state="unknown", since=None)
+        return after, draft_of(case, after, outcomes.not_evaluable, reason=case.diagnosis.reason)
+    if case.diagnosis.state == "doubt":
+        return _undiagnosed(case, progress)
+    if progress.remission is not None:
+        return follow(case, progress)
+    if _still_relapsed(case, progress):
+        return _relapsed_still(case, progress)
+    claimed = _claimed(facts, progress, case.marrow.day)
+    return respond(case, progress, claimed=claimed)
+
+
+def _with_mrd(facts: Facts, progress: Progress, day: date) -> Progress:
+    """MRD of the marrow's own day belongs to the marrow."""
+    if progress.remission is None or progress.doubt or day < progress.remission.marrow_day:
+        return progress
+    for place in range(bisect_left(facts.mrd_days, day), bisect_right(facts.mrd_days, day)):
+        progress = with_sample(facts, progress, place)
+    return progress
+
+
+def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
+    """Without a diagnosis nothing is said, and what was here may have been a remission."""
+    after = replace(progress, state="unknown", since=None)
+    if case.diseased is not True:
+        proof = (*progress.maybe, *case.marrow.results)
+        after = replace(after, maybe_remission=True, maybe=proof)
+    undecided = case.facts.criteria.outcomes.undecided
+    missing = () if case.diagnosis.reason == "read-failed" else ("aml-diagnosis",)
+    return after, draft_of(
+        case, after, undecided, reason=case.diagnosis.reason, missing=missing
+    )
+
+
+def _still_relapsed(case: Case, progress: Progress) -> bool:
+    """Until therapy after a relapse is known, disease in the marrow is that relapse."""
+    if not progress.course.relapsed or progress.relapse_day is None or not case.diseased:
+        return False
+    start = case.facts.therapy.first_from(progress.relapse_day)
+    return start is None or start.day >= case.marrow.day
+
+
+def _relapsed_still(case: Case, progress: Progress) -> tuple[Progress, Draft]:
+    outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.marrow
+    lines = () if rule is None else (rule_line("relapse-marrow", rule, progress.relapse_proof),)
+    after = replace(progress, category=outcomes.relapse)
+    return after, draft_of(
+        case,
+        after,
+        outcomes.relapse,
+        response_date=progress.relapse_day,
+        first_sign=progress.first_sign,
+        guards=lines,
+    )
+
+
+def _claimed(facts: Facts, progress: Progress, day: date) -> bool:
+    """Whether somebody spoke of remission before: never proof, but no longer 'none before'."""
+    since = progress.course.opened if progress.course.relapsed else date.min
+    for claim in facts.record.claims:
+        if claim.says != "remission":
+            continue
+        if claim.when is None or since <= claim.when.first_day < day:
+            return True
+    return False
+
+
+def _between(
+    facts: Facts, signs: Signs, progress: Progress, point: Point
+) -> tuple[Progress, Draft | None]:
+    """Blood, lesions and MRD between marrows matter only to a remission."""
+    if progress.remission is None or diagnosis_gate(facts, signs, point.day).state != "open":
+        return progress, None
+    if point.kind == "mrd":
+        return at_mrd(facts, progress, point.place, on_marrow=_is_marrow_day(facts, point.day))
+    if point.day <= progress.remission.since:
+        return progress, None
+    if point.kind == "extramedullary":
+        return at_lesion(facts, progress, point.day)
+    return at_blood(facts, progress, point.place)
+
+
+def _is_marrow_day(facts: Facts, day: date) -> bool:
+    place = bisect_right(facts.marrow_days, day) - 1
+    return place >= 0 and facts.marrow_days[place] == day
+

@@ -1,0 +1,128 @@
+"""The window of a marrow: which blood draws may be read together with it, and which may not."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.draws import COUNTS, count_of
+from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.intervals import Reading
+from fhir_remission.domain.marrows import Marrow
+from fhir_remission.domain.verdicts import SILENT, Proof, SignReading
+
+
+class Window(Struct, frozen=True):
+    """The days of a window, what cut it short, and the draws in it."""
+
+    first: date
+    last: date
+    cut_by: str
+    """What ended it early; empty where nothing did."""
+    cut_proof: Proof
+    places: range
+    refused: dict[int, str]
+    """Draws of the window that do not count, with the reason."""
+
+
+def window_of(facts: Facts, place: int) -> Window:
+    """The window of the marrow at this place."""
+    marrow = facts.marrows[place]
+    numbers = facts.numbers
+    first = marrow.day - timedelta(days=numbers.window_before.days)
+    last = marrow.day + timedelta(days=numbers.window_after.days)
+    last, cut_by, proof = _cut(facts, place, last)
+    places = facts.draws_between(first, last)
+    return Window(first, last, cut_by, proof, places, _refused(facts, marrow, places))
+
+
+def _cut(facts: Facts, place: int, last: date) -> tuple[date, str, Proof]:
+    day = facts.marrows[place].day
+    ends: list[tuple[date, str, Proof]] = []
+    if place + 1 < len(facts.marrows):
+        later = facts.marrows[place + 1]
+        ends.append((later.day - timedelta(days=1), "the next marrow", later.results))
+    cycle = facts.therapy.first_from(day)
+    if cycle is not None:
+        # Blood is drawn before the infusion: counts of the day itself are still of this cycle.
+        ends.append((cycle.day, "the next cycle", cycle.events))
+    lesion = facts.extramedullary.next_after(day)
+    if lesion is not None:
+        proof = facts.extramedullary.on(lesion).proof
+        ends.append((lesion - timedelta(days=1), "new extramedullary disease", proof))
+    for end, cause, evidence in sorted(ends, key=lambda one: (one[0], one[1])):
+        if end < last:
+            return end, cause, evidence
+    return last, "", ()
+
+
+def _refused(facts: Facts, marrow: Marrow, places: range) -> dict[int, str]:
+    """Draws before the marrow with a later fall up to its day: they are from before the nadir."""
+    refused: dict[int, str] = {}
+    lowest: dict[str, Decimal | None] = {}
+    for place in reversed(places):
+        draw = facts.draws[place]
+        if draw.day > marrow.day:
+            continue
+        if draw.day < marrow.day:
+            for name, low in lowest.items():
+                if _may_have_fallen(count_of(draw, name).reading, low):
+                    refused[place] = f"a later draw up to the marrow may be lower in {name}"
+        for name in COUNTS:
+            now = draw.own[name].reading
+            if now is not None:
+                low = now.low if isinstance(now, Interval) else None
+                was = lowest.get(name, low)
+                lowest[name] = None if low is None or was is None else min(low, was)
+    return refused
+
+
+def _may_have_fallen(then: Reading, lowest: Decimal | None) -> bool:
+    """Whether a count may since have been lower; `lowest` None: a later one cannot be read."""
+    if then is None:
+        return False
+    if lowest is None or not isinstance(then, Interval) or then.high is None:
+        return True
+    return lowest < then.high
+
+
+class BloodBlasts(Struct, frozen=True):
+    """Blasts seen or feared in the window's blood, and the smear that cleared them."""
+
+    smears: tuple[SignReading, ...]
+    last: int | None
+    """The place of the last draw that was not clean."""
+    cleared: int | None
+    """The place of the first draw after it that reports none by microscopy."""
+    worst: SignReading
+
+    def at(self, place: int | None) -> SignReading:
+        """Blood blasts as they count for one draw.
+
+        Blasts anywhere in the window stand until a later draw reports none by microscopy; after
+        that they are never assumed to be gone.
+        """
+        if self.last is None:
+            return SILENT if place is None else self.smears[place]
+        if place is None or place <= self.last:
+            return self.worst
+        if self.cleared is not None and place >= self.cleared:
+            return self.smears[self.cleared]
+        return replace(self.worst, open=True)
+
+
+def read_blood_blasts(smears: tuple[SignReading, ...], places: range) -> BloodBlasts:
+    """Blood blasts over one window."""
+    dirty = [one for one in places if smears[one].state in ("present", "unknown")]
+    if not dirty:
+        return BloodBlasts(smears, None, None, SILENT)
+    after = range(dirty[-1] + 1, places.stop)
+    cleared = next((one for one in after if smears[one].state == "absent"), None)
+    seen = [one for one in dirty if smears[one].state == "present"]
+    proof = tuple(p for one in (seen or dirty) for p in smears[one].proof)
+    worst = SignReading("present" if seen else "unknown", proof)
+    return BloodBlasts(smears, dirty[-1], cleared, worst)
