@@ -307,6 +307,7 @@ TERM_HEADER = "kind\tterm\tsystem\tcode\ttext\tsource"
         (f"{CODES}\nurn:x\tA\tanc\t\t\t\tmaybe\t\t\tours", ":2: maybe is no condition"),
         (f"{CODES}\nurn:x\tA\tanc\t\t\t\taddend\t\t\tours", ":2: addend and the analyte anc"),
         (f"{CODES}\nurn:x\tA\tneutrophils-band\t\t\t\t\t\t\tours", ":2: addend and the analyte"),
+        (f"{CODES}\nurn:x\tA\tanc\t\t\t\t\todd\t\tours", ":2: odd is no flag of a code"),
         (f"{CODES}\nurn:x\tA\tanc\turine\t\t\t\t\t\tours", ":2: urine is no specimen"),
         (f"{CODES}\nurn:x\tA\tanc\t\t\t\t\t\t\tours\tmore", ":2: 11 cells in a table of 10"),
         (
@@ -476,8 +477,17 @@ def test_a_removed_code_can_be_given_another_meaning(tmp_path: Path) -> None:
             f"{UNIT_HEADER}\n/uL\tcount\t10*9/L\t1\tboth\t\t\tx",
             "units.tsv:2: unit /uL is listed twice for count",
         ),
-        ("map.json", _concept_map(("A", "anc", "wider")), "A has the equivalence wider"),
-        ("map.json", _concept_map(("A", "unicorns", "equal")), "unicorns is no row of analytes"),
+        ("map.json", _concept_map(("A", "anc", "wider")), "map.json:1: A has the equivalence"),
+        (
+            "map.json",
+            _concept_map(("A", "anc", "equal"), ("B", "unicorns", "equal")).replace(", ", ",\n"),
+            "map.json:8: unicorns is no row of analytes",
+        ),
+        (
+            "analytes.tsv",
+            f"{ANALYTE_HEADER}\nanc\tquantity\tcount\t10*9/L\t0\t9\tblood\t\tx",
+            "analytes.tsv:2: anc is listed twice",
+        ),
         ("map.json", _concept_map(("A", "anc", "equal"), ns="urn:x"), "it must be"),
         ("map.json", "[]", "is no ConceptMap"),
         ("map.json", '{"resourceType":"ValueSet"}', "is no ConceptMap"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal, cast
 
@@ -35,9 +36,11 @@ class Analyte(Struct, frozen=True):
         return self.low <= value.low and highest <= self.high
 
 
-def read_analytes(text: str, *, file: str) -> dict[str, Analyte]:
-    """Read the table; the first bad row stops the run and names its line."""
-    analytes: dict[str, Analyte] = {}
+def read_analytes(
+    text: str, *, file: str, known: Mapping[str, Analyte] | None = None
+) -> dict[str, Analyte]:
+    """Read the table after those already known; a bad or second row names its line."""
+    analytes: dict[str, Analyte] = dict(known or {})
     for row in read_rows(text, file=file, columns=COLUMNS):
         if row["analyte"] in analytes:
             raise row.refuse(f"{row['analyte']} is listed twice; keep one")

@@ -31,6 +31,8 @@ CONDITIONS = {
     "lower-bound": "the code leaves some of the cells out: the value is a lower end only",
     "adds": "a subset reported on its own: above 0 a lower end, at 0 it says nothing",
 }
+# Doubts that go with every value of a code, by the ids of the flags vocabulary.
+FLAGS = ("deprecated-code", "capillary-blood", "promonocytes-reported", "apl-marker")
 # An addend is one of these and never `anc`.
 ADDENDS = frozenset(
     {
@@ -137,6 +139,9 @@ def _code_row(row: Row, analytes: dict[str, Analyte], namespace: str) -> CodeRow
     for condition in row.listed("condition"):
         if condition not in CONDITIONS:
             raise row.refuse(f"{condition} is no condition; use one of {', '.join(CONDITIONS)}")
+    for flag in row.listed("flag"):
+        if flag not in FLAGS:
+            raise row.refuse(f"{flag} is no flag of a code; use one of {', '.join(FLAGS)}")
     if ("addend" in row.listed("condition")) != (analyte.id in ADDENDS):
         raise row.refuse(f"addend and the analyte {analyte.id} do not belong together")
     if row["specimen"] not in SPECIMENS:

@@ -57,7 +57,7 @@ def read_mappings(
     """Read every table, shipped texts first and a site's after them; a bad row stops the run."""
     analytes: dict[str, Analyte] = {}
     for table in tables["analytes"]:
-        analytes.update(read_analytes(table.text, file=table.file))
+        analytes = read_analytes(table.text, file=table.file, known=analytes)
     return Mappings(
         analytes=analytes,
         codes=_codes(tables, analytes, removed, namespace),

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from fhir_remission.errors import TableError
 
+MADE_FROM = "# line "
+
 
 class Row(Struct, frozen=True):
     """One row of a table, and where it stands."""
@@ -29,9 +31,16 @@ class Row(Struct, frozen=True):
 
 
 def read_rows(text: str, *, file: str, columns: tuple[str, ...]) -> Iterator[Row]:
-    """Yield the rows; the first bad one stops the run and names its line."""
+    """Yield the rows; the first bad one stops the run and names its line.
+
+    A comment `# line 7` says that the rows after it were made from line 7 of another file.
+    """
     header_seen = False
-    for line, content in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+    made_from = 0
+    for number, content in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        if content.startswith(MADE_FROM):
+            made_from = int(content.removeprefix(MADE_FROM))
+        line = made_from or number
         cells = [cell.strip() for cell in content.rstrip("\r").split("\t")]
         if not any(cells) or content.startswith("# "):
             continue

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.codes import COLUMNS
 from fhir_remission.domain.mappings import TABLES, Removal, TableText
+from fhir_remission.domain.rows import MADE_FROM
 from fhir_remission.errors import SettingsError, TableError
 
 _ADDING = ("equal", "equivalent")
@@ -78,17 +79,22 @@ def _read(path: Path) -> bytes:
 
 
 def _concept_map(path: Path, namespace: str) -> tuple[TableText, list[Removal]]:
+    body = _read(path)
     try:
-        resource = msgspec.json.decode(_read(path), type=_ConceptMap)
+        resource = msgspec.json.decode(body, type=_ConceptMap)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TableError(f"is no ConceptMap: {error}", file=str(path)) from None
     if resource.resource_type != "ConceptMap":
         raise TableError("is no ConceptMap; its resourceType says otherwise", file=str(path))
     lines = ["\t".join(COLUMNS)]
     removed = []
+    at = 0
     for group, element, target in _targets(resource):
+        at = max(at, body.find(_json_string(element.code), at))
+        line = body.count(b"\n", 0, at) + 1
         if target.equivalence in _ADDING:
-            lines.append(_line(group, element, target, path=path, namespace=namespace))
+            row = _row(group, element, target, path=path, line=line, namespace=namespace)
+            lines += [f"{MADE_FROM}{line}", row]
         elif target.equivalence in _REMOVING:
             removed.append(Removal(system=group.source, code=element.code))
         else:
@@ -96,6 +102,7 @@ def _concept_map(path: Path, namespace: str) -> tuple[TableText, list[Removal]]:
                 f"{element.code} has the equivalence {target.equivalence or 'none'}; use "
                 f"{', '.join(_ADDING)} to add and {', '.join(_REMOVING)} to remove",
                 file=str(path),
+                line=line,
             )
     return TableText(file=str(path), text="\n".join(lines)), removed
 
@@ -107,10 +114,19 @@ def _targets(resource: _ConceptMap) -> Iterator[tuple[_Group, _Element, _Target]
                 yield group, element, target
 
 
-def _line(group: _Group, element: _Element, target: _Target, *, path: Path, namespace: str) -> str:
+def _json_string(text: str) -> bytes:
+    """The text as it stands in a JSON file, to find its line."""
+    return msgspec.json.encode(text)
+
+
+def _row(
+    group: _Group, element: _Element, target: _Target, *, path: Path, line: int, namespace: str
+) -> str:
     wanted = f"{namespace}/CodeSystem/analyte"
     if group.target != wanted:
-        raise TableError(f"a group maps to {group.target}; it must be {wanted}", file=str(path))
+        raise TableError(
+            f"a group maps to {group.target}; it must be {wanted}", file=str(path), line=line
+        )
     cells = dict.fromkeys(COLUMNS, "") | {
         "system": group.source,
         "code": element.code,

@@ -135,10 +135,8 @@ def _pointers(entry: Entry) -> list[Reference | None]:
         return [resource.specimen, resource.device]
     if isinstance(resource, MedicationAdministration):
         return [resource.medication_reference]
-    if isinstance(resource, DiagnosticReport) and resource.contained:
-        return [
-            inner.specimen
-            for inner in contained(resource.contained).values()
-            if isinstance(inner, Observation)
-        ]
+    if isinstance(resource, DiagnosticReport):
+        inner = contained(resource.contained).values()
+        specimens = [one.specimen for one in inner if isinstance(one, Observation)]
+        return [*(resource.specimen or []), *specimens]
     return []

@@ -24,7 +24,7 @@ from fhir_remission.fhir.context import Context, term_of
 from fhir_remission.fhir.elements import Component, Valued, is_there
 from fhir_remission.fhir.gates import STANDING, effective_time, never_counts
 from fhir_remission.fhir.reported import Reported, Understanding, has_value, read_value
-from fhir_remission.fhir.specimen import SpecimenSays, read_specimen
+from fhir_remission.fhir.specimen import SpecimenSays, read_specimen, report_specimen
 from fhir_remission.fhir.times import Placed, Unplaced
 from fhir_remission.fhir.versions import Current
 from fhir_remission.fhir.wire import (
@@ -62,6 +62,7 @@ class _Whole(Struct, frozen=True):
     specimen: SpecimenSays
     method: str
     attributes: Attributes
+    has_specimen: bool
     trouble: str
     """Why no value of it can be used; empty where it can."""
 
@@ -86,6 +87,7 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
         standing=STANDING[observation.status or ""],
         placed=placed,
         specimen=specimen,
+        has_specimen=observation.specimen is not None,
         method=term_of("method", observation.method, context.mappings),
         attributes=read_attributes([(p.valued, p.match) for p in parts], context.mappings),
         trouble=shape or _trouble(observation, current),
@@ -159,8 +161,8 @@ def _read_part(
     if not match.rows:
         return [], match.lookalike
     row = match.rows[0]
-    kind = whole.specimen.kind or (whole.attributes.specimen if row.analyte == "mrd" else "")
-    unmet = _unmet(row, kind)
+    kind, void = _kind(row, whole, context)
+    unmet = void or _unmet(row, kind)
     if unmet:
         return [], unmet
     if not has_value(part.valued) and (container or _has_members(whole)):
@@ -169,6 +171,22 @@ def _read_part(
     if reported is None:
         return [], "none of a subset of blasts says nothing of the others"
     return [_result(row, reported, whole, kind)], reported.problem
+
+
+def _kind(row: CodeRow, whole: _Whole, context: Context) -> tuple[str, str]:
+    """What was measured in, and why that voids it: its Specimen, its attributes, its report's.
+
+    A report of marrow may hold a blood count too: its specimen speaks only for what does not
+    deny it.
+    """
+    if whole.specimen.kind:
+        return whole.specimen.kind, ""
+    if row.analyte == "mrd" and whole.attributes.specimen:
+        return whole.attributes.specimen, ""
+    said = report_specimen(whole.current.entry.ref, context)
+    if whole.has_specimen or row.specimen not in ("", said.kind):
+        return "", ""
+    return said.kind, said.void
 
 
 def _has_members(whole: _Whole) -> bool:

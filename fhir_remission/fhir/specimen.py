@@ -10,7 +10,7 @@ from fhir_remission.fhir.context import Context, period_of, term_of
 from fhir_remission.fhir.elements import Reference
 from fhir_remission.fhir.references import named
 from fhir_remission.fhir.times import Placed, Unplaced, read_time
-from fhir_remission.fhir.wire import Resource, Specimen
+from fhir_remission.fhir.wire import DiagnosticReport, Resource, Specimen, contained
 
 _VOID = frozenset({"unsatisfactory", "entered-in-error"})
 
@@ -43,6 +43,16 @@ def read_specimen(
         draw_keys=_keys(reference, specimen),
         taken=_taken(specimen, context),
     )
+
+
+def report_specimen(ref: str, context: Context) -> SpecimenSays:
+    """The specimen of the report that holds a result, where the report has exactly one."""
+    for report in context.reports.get(ref, ()):
+        resource = report.resource
+        listed = resource.specimen or [] if isinstance(resource, DiagnosticReport) else []
+        if isinstance(resource, DiagnosticReport) and len(listed) == 1:
+            return read_specimen(listed[0], contained(resource.contained), context)
+    return SpecimenSays()
 
 
 def _void(specimen: Specimen, context: Context) -> str:

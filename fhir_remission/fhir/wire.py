@@ -69,6 +69,7 @@ class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="Di
     subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    specimen: list[Reference] | None = None
     result: list[Reference] | None = None
     contained: Raw = NOTHING
 

@@ -280,6 +280,27 @@ def test_unmapped_codes_are_counted_and_not_skipped() -> None:
     assert read.unmapped == (("http://loinc.org|2951-2", 2),)
 
 
+def test_the_specimen_of_the_report_speaks_for_what_does_not_deny_it() -> None:
+    """MRD of a marrow report is of the marrow, the blood count beside it is not."""
+    report = resource(
+        "DiagnosticReport",
+        status="final",
+        specimen=[{"reference": "Specimen/s1"}],
+        result=[{"reference": "Observation/o1"}, {"reference": "Observation/o2"}],
+    )
+    mrd = observation(concept(NCIT, "C172578"), valueString="negative")
+    count = observation(id="o2")
+    read = record(mrd, count, report, specimen(MARROW))
+
+    assert [(one.analyte, one.specimen) for one in read.results] == [
+        ("mrd", "marrow"),
+        ("platelets", "blood"),
+    ]
+    spoilt = record(mrd, count, report, specimen(MARROW, status="unsatisfactory"))
+    assert [one.analyte for one in spoilt.results] == ["platelets"]
+    assert [skip.reason for skip in spoilt.skipped] == ["its specimen is unsatisfactory"]
+
+
 # -------------------------------------------------------------------------------------- time
 
 
