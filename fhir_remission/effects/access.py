@@ -32,6 +32,9 @@ class ReadTransport(Protocol):
     def post_search(self, url: str, form: str, label: str, headers: Mapping[str, str]) -> Answer:
         """Send a search in the body, so that no patient stands in an address."""
 
+    def close(self) -> None:
+        """Close the chain's connections."""
+
 
 class WriteTransport(ReadTransport, Protocol):
     """Reading and writing."""
@@ -57,6 +60,10 @@ class Reader:
             raise SafetyStop(f"{label}: a search must go to a _search address")
         kind = {"Accept": FHIR_JSON, "Content-Type": FORM, **headers}
         return self._read(Request("POST", url, label, headers=kind, body=form.encode()))
+
+    def close(self) -> None:
+        """Close the chain's connections."""
+        self._exchange.close()
 
     def _read(self, request: Request) -> Answer:
         answer = persist(request, self._exchange, self._how)

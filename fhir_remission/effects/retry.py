@@ -15,6 +15,7 @@ from typing import Literal
 from msgspec import Struct
 
 from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.logs import get_logger
 from fhir_remission.effects.transport import (
     Answer,
     Exchange,
@@ -30,6 +31,7 @@ from fhir_remission.errors import (
     Unreachable,
 )
 
+_LOG = get_logger()
 Draw = Callable[[], float]
 """A random number in [0, 1)."""
 
@@ -100,7 +102,9 @@ def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | 
     renewed, maybe_done = False, False
     for attempt in range(1, how.policy.attempts + 2):
         how.bucket.take()
+        began = how.clock.monotonic()
         outcome = exchange.send(request)
+        _log(request, outcome, attempt, how, began)
         maybe_done = maybe_done or _may_be_done(request, outcome)
         next_step = _decide(request, outcome, attempt - renewed, renewed=renewed, how=how)
         if next_step.do == "finish" and isinstance(outcome, Answer):
@@ -115,6 +119,21 @@ def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | 
         if next_step.do != "wait":
             return _end(request, next_step, how, maybe_done=maybe_done)
     return _end(request, _Attempt("fail", "too many attempts"), how, maybe_done=maybe_done)
+
+
+def _log(
+    request: Request, outcome: Answer | NoAnswer, attempt: int, how: Persistence, began: float
+) -> None:
+    _LOG.debug(
+        "request",
+        server=how.host,
+        label=request.label,
+        method=request.method,
+        attempt=attempt,
+        status=outcome.status if isinstance(outcome, Answer) else outcome.kind,
+        bytes=len(outcome.body) if isinstance(outcome, Answer) else 0,
+        ms=round((how.clock.monotonic() - began) * 1000),
+    )
 
 
 def _may_be_done(request: Request, outcome: Answer | NoAnswer) -> bool:
@@ -177,6 +196,7 @@ def _wait(step: _Attempt, attempt: int, how: Persistence) -> _Attempt:
     if seconds > how.stop.remaining():
         return _Attempt("fail", f"{step.reason}; no time left in this run to wait {seconds:.0f} s")
     traffic.waited(seconds)
+    _LOG.info("waiting", server=how.host, reason=step.reason, seconds=round(seconds, 1))
     how.clock.sleep(seconds)
     how.stop.check()
     return step

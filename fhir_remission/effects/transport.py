@@ -67,6 +67,9 @@ class Exchange(Protocol):
     def send(self, request: Request) -> Answer | NoAnswer:
         """Send it once."""
 
+    def close(self) -> None:
+        """Close its connections."""
+
 
 class Limits(Struct, frozen=True):
     """How long to wait and how much to accept."""
@@ -156,10 +159,11 @@ class RequestsExchange:
             url,
             headers={"User-Agent": self._agent, **request.headers},
             data=request.body,
-            auth=self._auth,
         ).prepare()
-        # `prepare` rewrites percent-encodings; a next link is the server's, byte for byte.
+        # `prepare` rewrites percent-encodings; a next link is the server's, byte for byte. The
+        # login looks at the address that is really sent.
         prepared.url = url
+        prepared = self._auth(prepared)
         try:
             with self._session.send(
                 prepared,
@@ -173,7 +177,7 @@ class RequestsExchange:
                 else {},
             ) as response:
                 return self._read(response, url)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (*_FAILURES, UnicodeError, OSError) as error:
             return _no_answer(error)
 
     def _read(self, response: requests.Response, url: str) -> Answer | NoAnswer:
@@ -190,6 +194,9 @@ class RequestsExchange:
         self.traffic.read(len(body))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, bytes(body), url)
+
+
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 def _is_redirect(request: Request, answer: Answer) -> bool:
@@ -219,7 +226,7 @@ def _no_answer(error: Exception) -> NoAnswer:
         return NoAnswer("lost", "no answer in time")
     if isinstance(error, requests.exceptions.ConnectionError):
         return _connection_failure(error)
-    if isinstance(error, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
+    if isinstance(error, requests.exceptions.InvalidHeader | ValueError):
         return NoAnswer("unsent", "our request could not be built")
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return NoAnswer("unsent", "a certificate file could not be read; see ca_bundle, cert_file")

@@ -1,0 +1,120 @@
+"""Following the pages of one search to the last one, in a loop, on our own server only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fhir_remission.effects.access import ReadTransport
+from fhir_remission.effects.origin import Refused
+from fhir_remission.effects.refusal import refusal, vendor_codes
+from fhir_remission.effects.transport import Answer
+from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused
+from fhir_remission.fhir.bundle import Page, read_page
+from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.queries import Query, encoded
+
+# HAPI answers an identical search from a cache for 60 s unless told not to
+# (server_jpa/configuration.md, "Search Result Caching").
+FIRST_PAGE = {"Cache-Control": "no-cache"}
+EXPIRED = frozenset({404, 410, 414})
+NO_POST_SEARCH = frozenset({404, 405, 415, 501})
+MAX_RESTARTS = 2
+MAX_PAGES = 10_000
+
+Take = Callable[[Page, Answer], None]
+
+
+class Pages:
+    """Pages of searches on one chain; remembers which types cannot be searched by POST."""
+
+    def __init__(self, transport: ReadTransport, profile: Profile, max_pages: int) -> None:
+        self._transport, self._profile, self._max_pages = transport, profile, max_pages
+        self._host = str(transport.base.origin)
+        self._get_only: set[str] = set()
+
+    def follow(self, query: Query, take: Take) -> list[str]:
+        """Hand every page to `take`, over restarts; return the reasons why some are missing."""
+        reasons: list[str] = []
+        try:
+            for _ in range(MAX_RESTARTS + 1):
+                if self._to_the_end(query, take, reasons):
+                    return reasons
+            reasons.append("pages expired or broke off again and again")
+        except (ReadIncomplete, RequestRefused) as error:
+            reasons.append(str(error))
+        return reasons
+
+    def _to_the_end(self, query: Query, take: Take, reasons: list[str]) -> bool:
+        """Follow the pages once; False asks for a restart from the first one."""
+        label = f"search {query.resource_type}"
+        seen: set[str] = set()
+        answer = self._first(query, label)
+        while True:
+            if answer.status != 200:
+                return self._is_final(answer, label, reasons, later=bool(seen))
+            page = _read(answer, f"{label} page {len(seen) + 1}")
+            if page is None:
+                return False
+            take(page, answer)
+            reasons += self._hidden(page)
+            url = self._next(page.next_url, answer.url, seen, reasons)
+            if url is None:
+                return True
+            answer = self._transport.get(url, label, self._profile.read_headers)
+
+    def _first(self, query: Query, label: str) -> Answer:
+        headers = {**FIRST_PAGE, **self._profile.read_headers}
+        url = f"{self._transport.base.url}/{query.resource_type}"
+        form = encoded(query.parameters)
+        if self._profile.search_method == "post" and query.resource_type not in self._get_only:
+            answer = self._transport.post_search(f"{url}/_search", form, label, headers)
+            if answer.status not in NO_POST_SEARCH:
+                return answer
+            # Epic: POST _search is reliable for some types only (CDCgov/dibbs-query-connector#966).
+            self._get_only.add(query.resource_type)
+        return self._transport.get(f"{url}?{form}", label, headers)
+
+    def _is_final(self, answer: Answer, label: str, reasons: list[str], *, later: bool) -> bool:
+        error = refusal(self._host, label, answer)
+        if not isinstance(error, RequestRefused):
+            raise error
+        expired = vendor_codes(answer) & set(self._profile.expired_codes)
+        if (later and answer.status in EXPIRED) or expired:
+            return False
+        reasons.append(str(error))
+        return True
+
+    def _hidden(self, page: Page) -> list[str]:
+        """Say what a page of status 200 admits to have left out."""
+        known = set(self._profile.incomplete_codes)
+        hidden = [
+            f"the server reports {issue.code or 'an issue'} among the matches"
+            for issue in page.outcomes
+            if issue.hides or known.intersection(issue.details)
+        ]
+        if page.type == "OperationOutcome":
+            hidden.append("the server sent an OperationOutcome instead of a page")
+        return hidden
+
+    def _next(self, link: str, against: str, seen: set[str], reasons: list[str]) -> str | None:
+        if not link:
+            return None
+        url = self._transport.base.resolve(link, against=against)
+        if isinstance(url, Refused):
+            reasons.append(f"{url.reason}: not followed, no token sent")
+        elif url in seen:
+            reasons.append("the links to the next page run in a circle")
+        elif len(seen) + 1 >= self._max_pages:
+            reasons.append(f"more than {self._max_pages} pages")
+        else:
+            seen.add(url)
+            return url
+        return None
+
+
+def _read(answer: Answer, name: str) -> Page | None:
+    try:
+        return read_page(answer.body, name=name)
+    except InputError:
+        # Cut off or not FHIR: perhaps only this once.
+        return None
