@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.domain.assess import Options
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.domain.namespace import NAMESPACE
-from fhir_remission.domain.options import Options
 from fhir_remission.effects.clock import SystemClock
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.errors import InputError, SettingsError

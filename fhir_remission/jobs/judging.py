@@ -8,12 +8,11 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.assess import assess
+from fhir_remission.domain.assess import Options, assess
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet
 from fhir_remission.domain.inputs import CohortRow, PatientRecord
 from fhir_remission.domain.mappings import Mappings
-from fhir_remission.domain.options import Options
 from fhir_remission.effects.tables import load_criteria, load_mappings
 from fhir_remission.fhir.record import Reading, read_record
 from fhir_remission.fhir.wire import Entry

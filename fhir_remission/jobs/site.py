@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 from structlog.stdlib import BoundLogger
 
-from fhir_remission.domain.options import Options
+from fhir_remission.domain.assess import Options
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.clock import Stop, SystemClock, is_within, listening
 from fhir_remission.effects.connect import Connection, connect, introduce

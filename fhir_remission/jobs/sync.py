@@ -150,7 +150,9 @@ class Run:
         current = assessments[-1]
         placed = self._place(assessments)
         disposition: Disposition = (
-            "indeterminate" if current.category in chosen.undecided else "classified"
+            "indeterminate"
+            if current.category in (chosen.outcomes.not_evaluable, chosen.outcomes.undecided)
+            else "classified"
         )
         if placed.problem and placed.written != "parked":
             disposition = "failed"
