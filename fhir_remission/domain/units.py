@@ -98,8 +98,10 @@ class UnitMap(Struct, frozen=True):
         if not sent.code and not sent.text:
             return self._row(MISSING, analyte, as_code=False) or Refused("no unit was sent")
         by_code = self._row(sent.code, analyte, as_code=True)
+        if isinstance(by_code, UnitRow) and sent.text in ("", sent.code):
+            return by_code
         by_text = self._row(sent.text, analyte, as_code=False)
-        if isinstance(by_code, UnitRow) and sent.text and _contradict(by_code, by_text):
+        if isinstance(by_code, UnitRow) and _contradict(by_code, by_text):
             return Refused(f"unit text {sent.text} contradicts unit code {sent.code}")
         if by_code is not None:
             return by_code
