@@ -109,19 +109,21 @@ def mrd(name: str, patient: str, day: str, answer: str) -> Resource:
 
 
 def diagnosis(stem: str, patient: str, day: str, coded_in: str) -> Resource:
-    """Write a confirmed diagnosis of AML."""
-    clinical = (f"{TERMINOLOGY}/condition-clinical", "active", "Active")
+    """Write a confirmed diagnosis of AML; coded in ICD-10-CM it also claims to be active."""
     verified = (f"{TERMINOLOGY}/condition-ver-status", "confirmed", "Confirmed")
-    return {
+    condition = {
         "resourceType": "Condition",
         "id": f"{stem}-aml",
         "meta": TAG,
-        "clinicalStatus": concept(clinical),
         "verificationStatus": concept(verified),
         "code": concept(DIAGNOSES[coded_in]),
         "subject": {"reference": f"Patient/{patient}"},
         "onsetDateTime": day,
     }
+    if coded_in == "icd":
+        active = (f"{TERMINOLOGY}/condition-clinical", "active", "Active")
+        condition["clinicalStatus"] = concept(active)
+    return condition
 
 
 def _procedure(name: str, patient: str, day: str, coding: tuple[str, str, str]) -> Resource:
