@@ -324,3 +324,14 @@ def test_credentials_go_to_allowed_origins_only() -> None:
     assert not attached("https://fhir.example:444/r4/x")
     assert not attached("http://fhir.example/r4/x")
     assert not attached("https://fhir.example.evil/r4/x")
+
+
+def test_an_address_in_another_alphabet_is_sent_encoded() -> None:
+    """A server may put a search back into its next link unencoded."""
+    with serving(reply()) as server:
+        exchange = exchange_with(server.url)
+        answer = exchange.send(Request("GET", f"{server.url}/fhir?name=Müller|ä", "search Patient"))
+        exchange.close()
+
+    assert isinstance(answer, Answer)
+    assert server.seen[0][0] == "/fhir?name=M%C3%BCller%7C%C3%A4"
