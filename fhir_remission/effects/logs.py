@@ -30,6 +30,8 @@ FIELDS = frozenset(
         *("unsafe_requests", "retries", "seconds_waited", "reason", "outcome", "disposition"),
         *("write", "exit", "exit_code", "profile", "delta", "criteria", "version", "codes"),
         *("parameters", "error", "file", "patients", "watermark", "host", "mode", "flags"),
+        *("classified", "indeterminate", "incomplete", "failed", "skipped", "unmapped", "lines"),
+        *("created", "updated", "retracted", "parked", "unchanged"),
     }
 )
 _URL = re.compile(r"(?i)\b(https?://)(?:[^/\s@]*@)?([^/?#\s]+)[^\s]*")

@@ -9,7 +9,9 @@ from fhir_remission.effects.transport import Traffic
 from fhir_remission.errors import RemissionError
 
 # Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
-ORDER = (5, 4, 7, 6, 2, 143, 130, 75, 3)
+DISPOSITIONS = ("classified", "indeterminate", "incomplete", "failed")
+WRITES = ("created", "updated", "retracted", "parked")
+ORDER = (1, 5, 4, 7, 6, 2, 143, 130, 75, 3)
 
 
 class Summary:
@@ -36,9 +38,9 @@ class Summary:
         for code, times in record.unmapped:
             self._unmapped[str(code)] += times
 
-    def ended_by(self, error: RemissionError) -> None:
-        """Note the error that ended the run."""
-        self._ended_by = error.exit_code
+    def ended_by(self, error: BaseException) -> None:
+        """Note what ended the run; whatever is not ours is a bug of ours."""
+        self._ended_by = getattr(error, "exit_code", RemissionError.exit_code)
 
     def add_traffic(self, traffic: Traffic) -> None:
         """Add what went over the wire to one server."""
@@ -65,9 +67,12 @@ class Summary:
             "profile": self.profile,
             "exit_code": exit_code,
             "patients": self.cohort,
-            "disposition": dict(sorted(self._dispositions.items())),
-            "write": dict(sorted(self._writes.items())),
-            "count": {"skipped": self._skipped, "unmapped": sum(self._unmapped.values())},
-            "codes": dict(self._unmapped.most_common(10)),
+            "lines": sum(self._dispositions.values()),
+            **{name: self._dispositions[name] for name in DISPOSITIONS},
+            **{name: self._writes[name] for name in WRITES},
+            "unchanged": self._writes["none"],
+            "skipped": self._skipped,
+            "unmapped": sum(self._unmapped.values()),
+            "codes": " ".join(f"{code}:{times}" for code, times in self._unmapped.most_common(10)),
             **self._traffic,
         }

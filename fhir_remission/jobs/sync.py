@@ -20,7 +20,6 @@ from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.clock import timestamp
 from fhir_remission.errors import (
     ReadIncomplete,
-    RemissionError,
     RequestRefused,
 )
 from fhir_remission.fhir.assessment_json import (
@@ -73,7 +72,9 @@ class Run:
             site.state.begin_run(site.run_id)
         try:
             yield from self._patients()
-        except RemissionError as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             self.summary.ended_by(error)
             raise
         finally:
