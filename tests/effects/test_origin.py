@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from fhir_remission.effects.origin import Base, Refused, origin_of, read_base
 from fhir_remission.errors import SettingsError
@@ -124,3 +127,60 @@ def test_origins_are_written_without_default_ports() -> None:
     assert str(origin_of("https://A.example:443/x")) == "https://a.example"
     assert str(origin_of("http://[::1]:80/x")) == "http://[::1]"
     assert str(origin_of("http://a:8080/x")) == "http://a:8080"
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.builds(
+            "".join,
+            st.lists(
+                st.sampled_from(
+                    [
+                        *(
+                            "https:",
+                            "http:",
+                            "//",
+                            "/",
+                            "\\",
+                            "@",
+                            ":",
+                            "443",
+                            "8443",
+                            "?",
+                            "#",
+                            ".",
+                            "..",
+                        ),
+                        *(
+                            "fhir.example",
+                            "evil",
+                            "r4",
+                            "%2e",
+                            "%2F",
+                            "[::1]",
+                            "Observation",
+                            " ",
+                            "\t",
+                        ),
+                        *("xn--", "ß", "。", ";", "&", "=="),
+                    ]
+                ),
+                max_size=8,
+            ),
+        ),
+    )
+)
+def test_whatever_is_followed_goes_to_our_host_in_the_eyes_of_the_http_library_too(
+    link: str,
+) -> None:
+    """Two parsers that disagree are how tokens escape; never an exception either."""
+    followed = BASE.resolve(link, against="https://fhir.example/r4/Observation")
+
+    if not isinstance(followed, Refused):
+        seen = parse_url(followed)
+        assert (seen.scheme, (seen.host or "").rstrip(".").lower(), seen.port or 443) == (
+            *("https", "fhir.example", 443),
+        )
+        assert seen.auth is None
+        assert ((seen.path or "/").rstrip("/") + "/").startswith("/r4/")
