@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
-
-from msgspec import Struct
+from datetime import UTC, datetime, tzinfo
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet, with_policies
 from fhir_remission.domain.facts import read_facts
 from fhir_remission.domain.finish import Segment, finish, nothing
 from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.options import Options
 from fhir_remission.domain.walk import beginning, walk
-
-
-class Options(Struct, frozen=True):
-    """What a site decides about assumptions and policies."""
-
-    accept_routine: frozenset[str] = frozenset()
-    """Routine assumptions that no longer make an answer provisional."""
-    strict: bool = False
-    """Assume nothing: what was never reported is unknown."""
-    policies: Mapping[str, str] = {}
-    """Policy name to value, where the site departs from the default."""
 
 
 def assess(
@@ -53,4 +40,4 @@ def assess(
     return tuple(finish(facts, segment, as_of, today) for segment in segments)
 
 
-__all__ = ["Assessment", "Options", "assess", "timedelta"]
+__all__ = ["Options", "assess"]

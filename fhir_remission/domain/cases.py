@@ -62,7 +62,9 @@ def guards_of(case: Case) -> tuple[CriterionResult, ...]:
     before = "leukaemia or a start of therapy is documented before the marrow"
     return (
         gate_line("aml-diagnosis", case.diagnosis, scope, "title and scope of the criteria"),
-        gate_line("response-evaluation", case.gate, before, "a response needs something to respond"),
+        gate_line(
+            "response-evaluation", case.gate, before, "a response needs something to respond"
+        ),
         *window_lines(case.facts, case.window, case.early, case.repeat),
     )
 
@@ -77,10 +79,17 @@ def limits_of(case: Case) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def draft_of(case: Case, after: Progress, category: str, **more: object) -> Draft:
+def draft_of(
+    case: Case,
+    after: Progress,
+    category: str,
+    *,
+    flags: tuple[str, ...] = (),
+    guards: tuple[CriterionResult, ...] = (),
+    **more: object,
+) -> Draft:
     """A draft at this marrow."""
     marrow = case.marrow
-    flags = limits_of(case) + tuple(more.pop("flags", ()))  # type: ignore[call-overload]
     return Draft(
         "marrow",
         marrow.day,
@@ -88,20 +97,20 @@ def draft_of(case: Case, after: Progress, category: str, **more: object) -> Draf
         marrow.refs,
         after,
         category,
-        flags=flags,
-        guards=guards_of(case) + tuple(more.pop("guards", ())),  # type: ignore[call-overload]
+        flags=(*limits_of(case), *flags),
+        guards=(*guards_of(case), *guards),
         **more,  # type: ignore[arg-type]
     )
 
 
-def prior_sign(progress: Progress, claims: Proof = (), *, claimed: bool = False) -> SignReading:
+def prior_sign(progress: Progress, *, claimed: bool) -> SignReading:
     """Whether a remission came earlier in this course."""
     if progress.remission is not None:
         return SignReading("present", progress.remission.proof)
     if progress.withdrawn:
         return SignReading("present", progress.withdrawn)
     if progress.maybe_remission or claimed:
-        return SignReading("unknown", (*progress.maybe, *claims))
+        return SignReading("unknown", progress.maybe)
     return SignReading("absent")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.intervals import ANYTHING, EXACT, above, at_least, holds, product
+from fhir_remission.domain.inputs import Event, Interval, Result
+from fhir_remission.domain.intervals import ANYTHING, EXACT, Answer, above, at_least, holds, product
 from fhir_remission.domain.kinds import (
     Band,
     BloodBlastRise,
@@ -14,7 +14,7 @@ from fhir_remission.domain.kinds import (
     PercentDecrease,
     PercentIncrease,
 )
-from fhir_remission.domain.verdicts import Judgement, Proof, Quantity, judged
+from fhir_remission.domain.verdicts import NO, Judgement, Proof, Quantity, judged
 from fhir_remission.domain.views import View
 
 BLASTS = "blasts-marrow"
@@ -109,12 +109,14 @@ def blood_rise(one: BloodBlastRise, view: View) -> Judgement:
     """Circulating blasts risen by more than the fraction, to more than the count."""
     sign = view.sign("blood-blasts")
     if sign.state not in ("present", "unknown"):
-        return judged(False, sign.proof)
+        return judged(NO, sign.proof)
     count = view.quantity("blasts-count")
     now, base = read(count), view.background.baseline_blood_blasts
     over = above(now, one.count)
     before = read(base)
-    high = None if before.high is None else EXACT.multiply(before.high, EXACT.add(ONE, one.fraction))
+    high = (
+        None if before.high is None else EXACT.multiply(before.high, EXACT.add(ONE, one.fraction))
+    )
     low = EXACT.multiply(before.low, EXACT.add(ONE, one.fraction))
     risen = True if high is not None and above(now, high) else _not_over(now, low)
     return judged(both(over, risen), (*sign.proof, *count.proof, *base.proof))
@@ -126,7 +128,8 @@ def _not_over(now: Interval, floor: Decimal) -> bool | None:
 
 def not_improved(one: NotImprovedBy, view: View) -> Judgement:
     """Neither count has grown by the factor to more than its floor."""
-    grown, proof = [], []
+    grown: list[Answer] = []
+    proof: list[Result | Event] = []
     for name, floor in (("anc", one.anc), ("platelets", one.platelets)):
         now, base = view.quantity(name), view.background.baseline_counts.get(name, Quantity())
         grown.append(_grown(read(now), base, one.factor, floor))

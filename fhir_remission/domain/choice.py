@@ -13,7 +13,7 @@ from itertools import product as combinations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import Assumption, Verdict
+from fhir_remission.domain.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.inputs import Interval
 from fhir_remission.domain.intervals import ANYTHING, EXACT, Op, holds, pieces
 from fhir_remission.domain.judges import Judgements, judge_all
@@ -23,7 +23,13 @@ from fhir_remission.domain.verdicts import Judgement, Quantity, judged
 from fhir_remission.domain.views import View
 
 HOLDS = (Verdict.MET, Verdict.ASSUMED)
-LEVELS = ("proved", "routine", "material")
+LEVELS: tuple[Confidence, ...] = ("proved", "routine", "material")
+
+
+def confidence_of(assumptions: Sequence[Assumption]) -> Confidence:
+    """How much the weightiest assumption weighs."""
+    weights = {one.cls for one in assumptions}
+    return "material" if "material" in weights else "routine" if weights else "proved"
 
 
 class Choice(Struct, frozen=True):
@@ -42,8 +48,7 @@ class Choice(Struct, frozen=True):
     @property
     def level(self) -> int:
         """How well it is proved: 0 proved, 1 on routine, 2 on material assumptions."""
-        weights = [LEVELS.index(one.cls) for one in self.assumptions]
-        return max(weights, default=0)
+        return LEVELS.index(confidence_of(self.assumptions))
 
 
 class Chooser:
@@ -109,7 +114,10 @@ class Chooser:
             outcomes = {self._outcome(world) for world in self._resolved(view, found)}
             order = [row.id for row in self.rows]
             self._possible[key] = tuple(
-                sorted(outcomes, key=lambda one: (order.index(one) if one in order else len(order), one))
+                sorted(
+                    outcomes,
+                    key=lambda one: (order.index(one) if one in order else len(order), one),
+                )
             )
         return self._possible[key]
 

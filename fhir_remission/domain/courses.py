@@ -48,7 +48,7 @@ def first_course(facts: Facts) -> Course:
     openings = [(day, True) for day in diagnosed]
     openings.extend(_opening_marrows(facts, min(diagnosed, default=None)))
     if not openings:
-        known = [day for day in (*facts.marrow_days, *facts.therapy.days, *facts.draw_days)]
+        known = (*facts.marrow_days, *facts.therapy.days, *facts.draw_days)
         return Course(1, min(known, default=date.min), certain=True)
     opened = min(day for day, _ in openings)
     surely = min((day for day, sure in openings if sure), default=date.max)

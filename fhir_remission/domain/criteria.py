@@ -134,9 +134,7 @@ class _Complaints:
         raise TableError(reason, file=self._file, line=self._lines.at(table, index, key))
 
 
-def _check(
-    criteria: CriteriaSet, complain: _Complaints, analytes: Collection[str] | None
-) -> None:
+def _check(criteria: CriteriaSet, complain: _Complaints, analytes: Collection[str] | None) -> None:
     _check_sources(criteria, complain)
     known: dict[str, AnyCriterion] = {}
     for index, one in enumerate(criteria.criterion):

@@ -61,9 +61,7 @@ def _anc(results: Results, numbers: Numbers) -> Quantity:
     if "anc" in results:
         return measured(results["anc"])
     if "neutrophils-segmented" in results:
-        return _whole(
-            results, ("neutrophils-segmented", "neutrophils-band"), lambda summed: summed
-        )
+        return _whole(results, ("neutrophils-segmented", "neutrophils-band"), lambda summed: summed)
     if "wbc" not in results:
         return NOTHING
     cells = measured(results["wbc"])

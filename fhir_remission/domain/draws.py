@@ -124,9 +124,7 @@ def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
 
 def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
     reach = timedelta(hours=numbers.join.days)
-    holders = {
-        name: [one for one in draws if one.own[name].reading is not None] for name in COUNTS
-    }
+    holders = {name: [one for one in draws if one.own[name].reading is not None] for name in COUNTS}
     starts = {name: [one.start for one in holders[name]] for name in COUNTS}
     found = []
     for draw in draws:

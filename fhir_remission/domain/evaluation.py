@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assumption, DrawNote, Verdict
-from fhir_remission.domain.choice import LEVELS, Choice, Chooser
+from fhir_remission.domain.choice import Choice, Chooser
 from fhir_remission.domain.derived import measured
 from fhir_remission.domain.draws import Draw
 from fhir_remission.domain.facts import Facts
@@ -48,12 +48,6 @@ class Evaluation(Struct, frozen=True):
         """Every criterion at the chosen draw."""
         return self.choice.judgements
 
-    @property
-    def confidence(self) -> str:
-        """proved, routine or material."""
-        weights = [LEVELS.index(one.cls) for one in self.assumptions]
-        return LEVELS[max(weights, default=0)]
-
 
 class Look(Struct, frozen=True):
     """How a marrow is to be looked at: from which rows, since when, how strictly."""
@@ -67,7 +61,7 @@ class Look(Struct, frozen=True):
 def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
     """Judge every draw of the window with the marrow, and take the best that one draw proves."""
     blood = read_blood_blasts(facts.smears, window.places)
-    usable = [one for one in window.places if one not in window.refused]
+    usable: list[int | None] = [one for one in window.places if one not in window.refused]
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
     tried: list[tuple[int | None, View, Choice]] = []
     for one in usable or [None]:
@@ -140,9 +134,7 @@ def _better_rows(possible: Sequence[str], rows: Sequence[Category]) -> tuple[str
     return tuple(one for one in possible if one in claims)
 
 
-def _possible(
-    choices: Sequence[Choice], best: Choice, rows: Sequence[Category]
-) -> tuple[str, ...]:
+def _possible(choices: Sequence[Choice], best: Choice, rows: Sequence[Category]) -> tuple[str, ...]:
     """Everything some draw leaves possible that is better than the answer, best first."""
     order = list(dict.fromkeys(row.id for row in rows))
     ceiling = order.index(best.row.id) if best.row is not None else len(order)
@@ -167,7 +159,9 @@ def _notes(
         if place in window.refused:
             reason = window.refused[place]
         elif place == chosen:
-            reason = f"proves {answers[place].answer}" if answers[place].row else "read with the marrow"
+            reason = (
+                f"proves {answers[place].answer}" if answers[place].row else "read with the marrow"
+            )
         else:
             reason = f"gives {answers[place].answer}"
         notes.append(DrawNote(draw.effective, place == chosen, reason, draw.refs))
@@ -221,9 +215,7 @@ def blast_count(draw: Draw, facts: Facts) -> Quantity:
     cells, share = draw.own["wbc"], draw.own["blasts-blood"]
     if isinstance(cells.reading, Interval) and isinstance(share.reading, Interval):
         part = scaled(share.reading, facts.numbers.percent.value)
-        return Quantity(
-            product(cells.reading, part), (*cells.proof, *share.proof), derived=True
-        )
+        return Quantity(product(cells.reading, part), (*cells.proof, *share.proof), derived=True)
     return NOTHING
 
 

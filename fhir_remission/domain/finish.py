@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import (
     Anchor,
     Assessment,
+    Assumption,
     ClaimNote,
     Clock,
-    CriterionResult,
     DrawNote,
 )
-from fhir_remission.domain.choice import LEVELS
+from fhir_remission.domain.choice import confidence_of
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.flags import flags_of
+from fhir_remission.domain.gates import diagnosis_gate, read_signs
 from fhir_remission.domain.inputs import Claim
 from fhir_remission.domain.narrative import next_better, summary
 from fhir_remission.domain.progress import Draft, Progress
@@ -54,16 +56,12 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
     state, since = state_of(facts, segment)
     dates = _dates(facts, segment)
     event, code = _mrd_of(facts, draft)
-    window = draft.evaluation.window if draft.evaluation is not None else None
-    closes = window.last if window is not None and draft.kind == "marrow" and not draft.carries else None
-    flags = flags_of(facts, segment.draft, segment.until, state)
+    closes = _closes(draft)
     claims = _claims(facts, segment, state)
+    flags = flags_of(facts, draft, segment.until, state)
     if any(one.agrees is False for one in claims):
         flags = tuple(sorted({*flags, "claim-disagrees"}))
-    weights = [LEVELS.index(one.cls) for one in draft.assumptions]
-    unaccepted = [
-        one for one in draft.assumptions if not (one.cls == "routine" and one.id in segment.accepted)
-    ]
+    assumptions = _with_doubts(facts, draft)
     best = draft.after.best or draft.after.ended_best
     found = Assessment(
         patient=facts.record.patient,
@@ -76,9 +74,9 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         mrd=draft.mrd,
         mrd_event=event,
         code=code,
-        provisional=bool(unaccepted or draft.possible_higher or draft.doubted),
-        confidence=LEVELS[max(weights, default=0)],  # type: ignore[arg-type]
-        assumptions=draft.assumptions,
+        provisional=_provisional(draft, assumptions, segment.accepted),
+        confidence=confidence_of(assumptions),
+        assumptions=assumptions,
         possible_higher=draft.possible_higher,
         candidates=draft.candidates,
         missing=tuple(sorted(set(draft.missing))),
@@ -92,7 +90,7 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         last_blood=dates.blood,
         last_mrd=dates.mrd,
         current=segment.until is None,
-        clock=_clock(facts, state, dates, closes, as_of, today),
+        clock=_clock(facts, (state, dates, closes), as_of, today),
         criteria_results=proof_lines(facts, draft),
         skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
         policies=tuple((one.name, one.default) for one in criteria.policy),
@@ -102,21 +100,32 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         next_better="",
         reason=draft.reason,
     )
-    return _worded(facts, draft, found)
+    return replace(found, summary=summary(found), next_better=next_better(facts, draft, found))
 
 
-def _worded(facts: Facts, draft: Draft, found: Assessment) -> Assessment:
-    from msgspec.structs import replace
+def _closes(draft: Draft) -> date | None:
+    """The last day of the marrow's window; an anchor that carries an answer has none."""
+    if draft.evaluation is None or draft.kind != "marrow" or draft.carries:
+        return None
+    return draft.evaluation.window.last
 
-    return replace(
-        found, summary=summary(found), next_better=next_better(facts, draft, found)
-    )
+
+def _provisional(
+    draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]
+) -> bool:
+    """Whether something assumed (and not accepted), possible or doubted stands behind it."""
+    open_points = [one for one in assumptions if one.cls == "material" or one.id not in accepted]
+    return bool(open_points or draft.possible_higher or draft.doubted)
+
+
+def _with_doubts(facts: Facts, draft: Draft) -> tuple[Assumption, ...]:
+    """The assumptions of the answer, and those about the reading itself."""
+    reading = {Assumption(name, "material") for name in facts.record.doubts}
+    return tuple(sorted({*draft.assumptions, *reading}, key=lambda one: (one.id, one.cls)))
 
 
 def nothing(facts: Facts, progress: Progress, as_of: datetime, today: date) -> Assessment:
     """The answer where there is nothing to assess."""
-    from fhir_remission.domain.gates import diagnosis_gate, read_signs
-
     gate = diagnosis_gate(facts, read_signs(facts), date.max)
     reason = gate.reason if gate.state == "closed" else "no-marrow"
     draft = Draft(
@@ -133,7 +142,7 @@ def state_of(facts: Facts, segment: Segment) -> tuple[str, date | None]:
         return progress.state, progress.since
     first = max(progress.course.opened, segment.draft.day)
     cycle = facts.therapy.first_from(first)
-    while cycle is not None and segment.holds(cycle.day):
+    if cycle is not None and segment.holds(cycle.day):
         return "awaiting-response", cycle.day
     earlier = facts.therapy.latest(segment.draft.day) if segment.draft.day > date.min else None
     waits = progress.state in ("untreated", "awaiting-response") and earlier is not None
@@ -144,7 +153,9 @@ def state_of(facts: Facts, segment: Segment) -> tuple[str, date | None]:
 
 def _dates(facts: Facts, segment: Segment) -> Dates:
     return Dates(
-        _last(facts.marrow_days, segment), _last_blood(facts, segment), _last(facts.mrd_days, segment)
+        _last(facts.marrow_days, segment),
+        _last_blood(facts, segment),
+        _last(facts.mrd_days, segment),
     )
 
 
@@ -176,12 +187,15 @@ def _mrd_of(facts: Facts, draft: Draft) -> tuple[str, str]:
 
 
 def _clock(
-    facts: Facts, state: str, dates: Dates, closes: date | None, as_of: datetime, today: date
+    facts: Facts, known: tuple[str, Dates, date | None], as_of: datetime, today: date
 ) -> Clock:
+    state, dates, closes = known
     numbers = facts.numbers
     looked = max((day for day in (dates.marrow, dates.mrd) if day is not None), default=None)
     old_marrow = looked is None or today - looked > timedelta(days=numbers.stale_marrow.days)
-    old_blood = dates.blood is None or today - dates.blood > timedelta(days=numbers.stale_blood.days)
+    old_blood = dates.blood is None or today - dates.blood > timedelta(
+        days=numbers.stale_blood.days
+    )
     stale = state == "in-remission" and old_marrow and old_blood
     return Clock(as_of.isoformat(), closes is not None and today <= closes, stale)
 
@@ -212,9 +226,12 @@ def _agrees(claim: Claim, state: str) -> bool | None:
     meant = {
         "remission": ("in-remission",),
         "relapse": ("relapsed", "awaiting-response", "relapse-suspected", "active-disease"),
-        "active": ("untreated", "awaiting-response", "active-disease", "relapsed", "relapse-suspected"),
+        "active": (
+            "untreated",
+            "awaiting-response",
+            "active-disease",
+            "relapsed",
+            "relapse-suspected",
+        ),
     }
     return state in meant[claim.says]
-
-
-__all__ = ["CriterionResult", "Segment", "bisect_right", "finish", "nothing"]

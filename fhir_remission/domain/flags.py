@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from fhir_remission.domain.assessment import Verdict
 from fhir_remission.domain.draws import Draw, count_of
+from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Interval
 from fhir_remission.domain.intervals import holds
@@ -57,9 +58,17 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
         return
     if draft.after.baseline.inferred and found.view.background.baseline.reading is not None:
         yield "baseline-inferred"
-    for judgement in found.judgements.values():
-        if judgement.flag:
-            yield judgement.flag
+    yield from _of_counts(found)
+    asked = {name for row in facts.criteria.category for name in row.requires}
+    judged = any(isinstance(o, Independence) and o.id in asked for o in facts.criteria.criterion)
+    if not judged and _red_cells(facts, draft):
+        yield "rbc-transfused"
+    if _recovered_later(facts, draft, until):
+        yield "recovered-after-window"
+
+
+def _of_counts(found: Evaluation) -> Iterator[str]:
+    yield from (one.flag for one in found.judgements.values() if one.flag)
     for quantity in found.view.quantities.values():
         for one in quantity.proof:
             if not isinstance(one, Event):
@@ -68,12 +77,6 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
         yield "count-raised-by-treatment"
     if found.view.quantity("anc").derived:
         yield "anc-derived"
-    asked = {name for row in facts.criteria.category for name in row.requires}
-    strict = any(isinstance(o, Independence) and o.id in asked for o in facts.criteria.criterion)
-    if not strict and _red_cells(facts, draft):
-        yield "rbc-transfused"
-    if _recovered_later(facts, draft, until):
-        yield "recovered-after-window"
 
 
 def _red_cells(facts: Facts, draft: Draft) -> bool:
@@ -82,7 +85,9 @@ def _red_cells(facts: Facts, draft: Draft) -> bool:
         return False
     week = timedelta(days=facts.numbers.after_platelets.days)
     day = found.day
-    return bool(facts.events_between("rbc-transfusion", min(found.view.marrow.day, day - week), day))
+    return bool(
+        facts.events_between("rbc-transfusion", min(found.view.marrow.day, day - week), day)
+    )
 
 
 def _recovered_later(facts: Facts, draft: Draft, until: date | None) -> bool:

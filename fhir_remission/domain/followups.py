@@ -128,7 +128,9 @@ def _asks_repeat(case: Case, progress: Progress) -> bool:
     seen = any(case.facts.smears[one].state == "present" for one in case.window.places)
     asked = progress.suspected_on
     repeated = asked is not None and day - asked >= timedelta(days=rule.repeat_after)
-    return recent and _at_most(case.marrow.blasts, rule.recent_at_most) and not seen and not repeated
+    return (
+        recent and _at_most(case.marrow.blasts, rule.recent_at_most) and not seen and not repeated
+    )
 
 
 def _at_most(quantity: Quantity, ceiling: Decimal) -> bool:
@@ -172,13 +174,11 @@ def _lesion(case: Case, progress: Progress, proof: Proof) -> tuple[Progress, Dra
     )
 
 
-def _blasts_in_window(
-    case: Case, progress: Progress, found: Evaluation
-) -> tuple[Progress, Draft]:
-    """Blood blasts beside a clear marrow: relapse where one sample is enough, or it is the second."""
+def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, Draft]:
+    """Blood blasts beside a clear marrow: relapse, or the first half of one."""
     outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.blood
     day, line, proof = case.marrow.day, remission_line(progress), found.blood.worst.proof
-    flags = ("concurrent-marrow-clear",)
+    flags: tuple[str, ...] = ("concurrent-marrow-clear",)
     if rule is None:
         after = withdraw(progress, day, outcomes.no_response)
         flags = (*flags, "remission-withdrawn")
@@ -193,16 +193,15 @@ def _blasts_in_window(
         after = relapse(case.facts, progress, day, NOTHING, proof)
         first = first_sign_of(progress, day)
         return after, draft_of(
-            case, after, outcomes.relapse, response_date=day, first_sign=first, guards=lines, flags=flags
+            case, after, outcomes.relapse,
+            response_date=day, first_sign=first, guards=lines, flags=flags,
         )  # fmt: skip
     doubt = progress.doubt or bool(today and completes(rule, progress.samples, day, sure=False))
     kept = replace(progress, samples=today, doubt=doubt, suspected_on=None)
     return _suspect(case, kept, lines, flags)
 
 
-def completes(
-    rule: RelapseBlood, samples: tuple[Sample, ...], day: date, *, sure: bool
-) -> bool:
+def completes(rule: RelapseBlood, samples: tuple[Sample, ...], day: date, *, sure: bool) -> bool:
     """Whether a positive sample of this day fulfils the rule, or may do so."""
     if rule.samples == 1:
         return True

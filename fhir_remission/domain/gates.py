@@ -1,4 +1,4 @@
-"""Before any criterion: is it AML, was the record read whole, is the marrow a response evaluation?"""
+"""Before any criterion: is it AML, was the record read whole, does the marrow show a response?"""
 
 from __future__ import annotations
 

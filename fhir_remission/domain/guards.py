@@ -68,7 +68,9 @@ def window_lines(
     numbers = facts.numbers
     lines = []
     if window.cut_by:
-        rule = f"counts up to {phrase(numbers.window_after)} after the marrow; cut by {window.cut_by}"
+        rule = (
+            f"counts up to {phrase(numbers.window_after)} after the marrow; cut by {window.cut_by}"
+        )
         lines.append(
             guard("window-whole", Verdict.NOT_MET, rule, numbers.window_after, window.cut_proof)
         )
@@ -80,6 +82,12 @@ def window_lines(
     if repeat is not None:
         rule = f"no other marrow within {phrase(numbers.repeat_marrow)} that disagrees"
         lines.append(
-            guard("marrow-not-contradicted", Verdict.NOT_MET, rule, numbers.repeat_marrow, repeat.results)
+            guard(
+                "marrow-not-contradicted",
+                Verdict.NOT_MET,
+                rule,
+                numbers.repeat_marrow,
+                repeat.results,
+            )
         )
     return tuple(lines)

@@ -13,6 +13,8 @@ from typing import Literal
 from fhir_remission.domain.inputs import Interval, Unreadable
 
 Op = Literal["<", "<=", ">", ">="]
+Answer = bool | None
+"""Yes, no, or not to be told."""
 Reading = Interval | Unreadable | None
 """What one analyte says at one time; None: never reported."""
 
@@ -56,7 +58,7 @@ def above(value: Interval, threshold: Decimal) -> bool | None:
     return None if value.high is None or value.high > threshold else False
 
 
-def negate(answer: bool | None) -> bool | None:
+def negate(answer: Answer) -> Answer:
     """Kleene negation."""
     return None if answer is None else not answer
 

@@ -28,7 +28,7 @@ from fhir_remission.domain.kinds import (
     Threshold,
 )
 from fhir_remission.domain.rules import CriteriaSet
-from fhir_remission.domain.verdicts import Judgement, Proof, Quantity, SignReading, judged
+from fhir_remission.domain.verdicts import NO, YES, Judgement, Proof, Quantity, SignReading, judged
 from fhir_remission.domain.views import View
 
 Judgements = Mapping[str, Judgement]
@@ -60,7 +60,7 @@ def _settled(judgement: Judgement, *, strict: bool) -> Judgement:
     return judgement
 
 
-def _judge(one: AnyCriterion, view: View) -> Judgement:  # noqa: C901, PLR0911 - one arm per kind
+def _judge(one: AnyCriterion, view: View) -> Judgement:  # noqa: C901 - one arm per kind
     match one:
         case Threshold():
             return _threshold(one, view.quantity(one.analyte))
@@ -100,7 +100,7 @@ def _threshold(one: Threshold, quantity: Quantity) -> Judgement:
 
 def _silence(how: Silence, assumption: str, proof: Proof = ()) -> Judgement:
     if how == "met":
-        return judged(True, proof)
+        return judged(YES, proof)
     if how == "unknown":
         return judged(None, proof)
     return Judgement(Verdict.ASSUMED, proof, Assumption(assumption, how))
@@ -109,7 +109,7 @@ def _silence(how: Silence, assumption: str, proof: Proof = ()) -> Judgement:
 def _absent(one: Absent, sign: SignReading) -> Judgement:
     match sign.state:
         case "absent":
-            return judged(True, sign.proof)
+            return judged(YES, sign.proof)
         case "present":
             return Judgement(Verdict.NOT_MET, sign.proof, open=sign.open)
         case "unknown":
@@ -133,7 +133,7 @@ def _adequate(
         answers = [_reaches(quantity, floor) for quantity, floor in reported]
         return judged(True if True in answers else None if None in answers else False, proof)
     if marrow.statement.state == "present":
-        return judged(True, marrow.statement.proof)
+        return judged(YES, marrow.statement.proof)
     if marrow.statement.state == "unknown":
         return judged(None, marrow.statement.proof)
     lineages = [found[name] for name in criteria.about.lineages]
@@ -152,9 +152,9 @@ def _new_lesion(view: View) -> Judgement:
     before = view.background.lesion_before_therapy
     now = view.sign("extramedullary-disease")
     if before.state == "present":
-        return judged(False, before.proof)
+        return judged(NO, before.proof)
     if now.state not in ("present", "unknown"):
-        return judged(False, now.proof)
+        return judged(NO, now.proof)
     known = now.state == "present" and view.background.therapy_since is not None
     return judged(True if known and before.state != "unknown" else None, now.proof)
 
@@ -164,11 +164,11 @@ def _independent(one: Independence, view: View) -> Judgement:
     proved = tuple(event for event in near if event.kind in one.transfusions and event.when)
     stated = view.independence
     if proved or stated.state == "absent":
-        return judged(False, proved or stated.proof)
+        return judged(NO, proved or stated.proof)
     if near or stated.state == "unknown":
         return judged(None, (*near, *stated.proof))
     if stated.state == "present" or one.id in view.recorded:
-        return judged(True, stated.proof)
+        return judged(YES, stated.proof)
     return _silence(one.silent, one.assumption)
 
 
@@ -188,7 +188,7 @@ def _any_below(parts: list[Judgement]) -> Judgement:
     """At least one part is not met; a part that is assumed met counts as met."""
     fallen = tuple(p for one in parts if one.verdict is Verdict.NOT_MET for p in one.proof)
     if any(one.verdict is Verdict.NOT_MET for one in parts):
-        return judged(True, fallen)
+        return judged(YES, fallen)
     unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
     return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
 
@@ -196,6 +196,6 @@ def _any_below(parts: list[Judgement]) -> Judgement:
 def _any_met(parts: list[Judgement]) -> Judgement:
     met = [one for one in parts if one.verdict is Verdict.MET]
     if met:
-        return judged(True, met[0].proof)
+        return judged(YES, met[0].proof)
     unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
     return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))

@@ -73,9 +73,7 @@ def read_marrows(
     return tuple(one for one in marrows if one.blasts.reading is not None or one.inadequate)
 
 
-def _marrow(
-    day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet
-) -> Marrow:
+def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet) -> Marrow:
     kinds: dict[str, list[Result]] = {}
     for one in results:
         kinds.setdefault(one.analyte, []).append(one)

@@ -105,7 +105,9 @@ class Draft(Struct, frozen=True):
     """A doubt named in the flags makes the answer provisional."""
 
 
-def best_of(one: Category | None, two: Category | None, rows: tuple[Category, ...]) -> Category | None:
+def best_of(
+    one: Category | None, two: Category | None, rows: tuple[Category, ...]
+) -> Category | None:
     """The better of two claims."""
     claims = [row for row in (one, two) if row is not None and row.claim]
     order = [row.id for row in rows]

@@ -33,7 +33,9 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
     named = list(row.flags) + flags
     if any(found.judgements[name].verdict is Verdict.NOT_MET for name in doubts):
         named.append("few-cells")
-    unclear = [n for n in doubts if found.judgements[n].verdict in (Verdict.NOT_MET, Verdict.UNKNOWN)]
+    unclear = [
+        n for n in doubts if found.judgements[n].verdict in (Verdict.NOT_MET, Verdict.UNKNOWN)
+    ]
     if progress.refractory:
         named.append("after-refractory")
     assumed = assumptions_of(case, progress, found, row.id)
@@ -72,9 +74,7 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
     )
 
 
-def suffix_of(
-    case: Case, row: Category
-) -> tuple[Status, str, list[str], tuple[MrdSample, ...]]:
+def suffix_of(case: Case, row: Category) -> tuple[Status, str, list[str], tuple[MrdSample, ...]]:
     """MRD status, code, flags and samples for a remission at this marrow."""
     facts, day = case.facts, case.marrow.day
     rules = facts.criteria.mrd
@@ -82,10 +82,9 @@ def suffix_of(
     since = cycle.day if cycle is not None else date.min
     status, used = suffix_status(facts.mrd, facts.mrd_days, day, since, rules)
     flags = {flag for one in used for flag in one.flags}
-    negative = status == "negative" and status in row.mrd
-    if negative and rules.needs_confirmation:
-        if not is_confirmed(facts.mrd, facts.mrd_days, used, rules):
-            flags.add("mrd-unconfirmed")
+    asks = rules.needs_confirmation and status == "negative" and status in row.mrd
+    if asks and not is_confirmed(facts.mrd, facts.mrd_days, used, rules):
+        flags.add("mrd-unconfirmed")
     return status, row.mrd.get(status, row.id), sorted(flags), used
 
 

@@ -94,7 +94,9 @@ class Rule(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     text: str
 
 
-class RelapseMarrow(Rule, tag="relapse-marrow", frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RelapseMarrow(
+    Rule, tag="relapse-marrow", frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """Relapse by marrow; with `recent_days`, low values after recent therapy ask for a repeat."""
 
     at_least: Decimal
@@ -103,7 +105,9 @@ class RelapseMarrow(Rule, tag="relapse-marrow", frozen=True, kw_only=True, forbi
     repeat_after: int = 0
 
 
-class RelapseBlood(Rule, tag="relapse-blood", frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RelapseBlood(
+    Rule, tag="relapse-blood", frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """Relapse by blasts in the blood: one sample, or two so many days apart."""
 
     samples: Literal[1, 2]
@@ -111,18 +115,24 @@ class RelapseBlood(Rule, tag="relapse-blood", frozen=True, kw_only=True, forbid_
     max_days: int = 0
 
 
-class RelapseExtramedullary(Rule, tag="relapse-extramedullary", frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RelapseExtramedullary(
+    Rule, tag="relapse-extramedullary", frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """Relapse by new extramedullary disease."""
 
 
-class LandmarkCycles(Rule, tag="landmark-cycles", frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LandmarkCycles(
+    Rule, tag="landmark-cycles", frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """Refractory from the marrow after so many cycles of an intensity."""
 
     cycles: int
     intensity: str
 
 
-class LandmarkDays(Rule, tag="landmark-days", frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LandmarkDays(
+    Rule, tag="landmark-days", frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """Refractory from so many days after the first start of an intensity."""
 
     days: int

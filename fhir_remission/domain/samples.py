@@ -148,7 +148,6 @@ def at_mrd(facts: Facts, progress: Progress, place: int, *, on_marrow: bool) -> 
     sample, remission = facts.mrd[place], progress.remission
     if remission is None or progress.doubt or sample.day < remission.marrow_day:
         return progress, None
-    rules = facts.criteria.mrd
     if on_marrow:
         return progress, None
     after = with_sample(facts, progress, place)

@@ -29,7 +29,7 @@ def said(result: Result) -> Said | None:
 def _answer(result: Result) -> Said:
     value = result.value
     if isinstance(value, Finding):
-        return value.answer if value.answer in ("positive", "negative") else "unclear"  # type: ignore[return-value]
+        return value.answer if value.answer in ("positive", "negative") else "unclear"
     if isinstance(value, Interval):
         if above(value, ZERO):
             return "positive"
@@ -118,14 +118,16 @@ def read_extramedullary(
     results: Iterable[Result], events: Iterable[Event], analytes: Sequence[str]
 ) -> Extramedullary:
     """The tracks of a patient: findings, and Conditions with their beginning and end."""
-    heard: dict[str, dict[date, list[tuple[Said, Result | Event]]]] = {name: {} for name in analytes}
+    heard: dict[str, dict[date, list[tuple[Said, Result | Event]]]] = {
+        name: {} for name in analytes
+    }
     for one in sorted(results, key=order_of):
         if one.analyte in heard and (what := said(one)) is not None:
             heard[one.analyte].setdefault(day_of(one), []).append((what, one))
     general = heard[analytes[0]]
     for event in sorted((one for one in events if one.kind == "extramedullary"), key=order_of):
         what = "positive" if event.certainty == "confirmed" and event.when else "unclear"
-        general.setdefault(day_of(event), []).append((what, event))  # type: ignore[arg-type]
+        general.setdefault(day_of(event), []).append((what, event))
         if event.ended is not None:
             general.setdefault(event.ended.last_day, []).append(("negative", event))
     tracks = tuple(_track(heard[name], denies=name == analytes[0]) for name in analytes)
@@ -138,9 +140,7 @@ def read_extramedullary(
     return Extramedullary(tracks, tuple(sorted(days)))
 
 
-def _track(
-    heard: dict[date, list[tuple[Said, Result | Event]]], *, denies: bool
-) -> Track:
+def _track(heard: dict[date, list[tuple[Said, Result | Event]]], *, denies: bool) -> Track:
     days = sorted(heard)
     readings = [_weighed(heard[day]) for day in days]
     if not denies:

@@ -13,9 +13,12 @@ from fhir_remission.domain.rules import Numbers
 from fhir_remission.domain.verdicts import day_of, order_of
 
 RAISES = {
-    "platelets": {"platelet-transfusion": "after_platelets", "transfusion-unspecified": "after_platelets"},
+    "platelets": {
+        "platelet-transfusion": "after_platelets",
+        "transfusion-unspecified": "after_platelets",
+    },
     "anc": {"gcsf": "after_gcsf", "gcsf-pegylated": "after_pegylated_gcsf"},
-}  # fmt: skip
+}
 """Which events can raise which count, and the number that says for how long."""
 
 

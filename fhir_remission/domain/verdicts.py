@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assumption, Verdict
 from fhir_remission.domain.inputs import Event, Result
-from fhir_remission.domain.intervals import Reading
+from fhir_remission.domain.intervals import Answer, Reading
 
 Proof = tuple[Result | Event, ...]
 SignState = Literal["absent", "present", "unknown", "silent", "automated"]
@@ -53,7 +53,10 @@ SILENT = SignReading("silent")
 NOTHING = Quantity()
 
 
-def judged(answer: bool | None, proof: Proof = ()) -> Judgement:
+YES, NO = True, False
+
+
+def judged(answer: Answer, proof: Proof = ()) -> Judgement:
     """A three-valued answer as a judgement."""
     verdict = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}[answer]
     return Judgement(verdict, proof)

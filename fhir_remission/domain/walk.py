@@ -109,9 +109,7 @@ def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
         after = replace(after, maybe_remission=True, maybe=proof)
     undecided = case.facts.criteria.outcomes.undecided
     missing = () if case.diagnosis.reason == "read-failed" else ("aml-diagnosis",)
-    return after, draft_of(
-        case, after, undecided, reason=case.diagnosis.reason, missing=missing
-    )
+    return after, draft_of(case, after, undecided, reason=case.diagnosis.reason, missing=missing)
 
 
 def _still_relapsed(case: Case, progress: Progress) -> bool:
@@ -165,4 +163,3 @@ def _between(
 def _is_marrow_day(facts: Facts, day: date) -> bool:
     place = bisect_right(facts.marrow_days, day) - 1
     return place >= 0 and facts.marrow_days[place] == day
-
