@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.fhir.elements import CodeableConcept
 from fhir_remission.fhir.queries import Query
 from fhir_remission.fhir.wire import (
-    CodeableConcept,
     Condition,
     Entry,
     MedicationAdministration,
@@ -40,8 +41,10 @@ def screen(entries: tuple[Entry, ...], query: Query, linked: frozenset[str]) -> 
     kept: list[Entry] = []
     counts = {"foreign": 0, "unattributed": 0, "beside": 0}
     allowed = query.patients | linked
+    # Systems are compared exactly later, where the row is judged.
+    wanted = frozenset(code for _, code in query.codes)
     for entry in entries:
-        verdict = _verdict(entry.resource, query, allowed)
+        verdict = _verdict(entry.resource, query, allowed, wanted)
         if verdict is None:
             kept.append(entry)
         else:
@@ -58,7 +61,9 @@ def patient_of(resource: Resource) -> str | None:
     return found[1] if found else None
 
 
-def _verdict(resource: Resource, query: Query, allowed: frozenset[str]) -> str | None:
+def _verdict(
+    resource: Resource, query: Query, allowed: frozenset[str], wanted: frozenset[str]
+) -> str | None:
     if resource.type_name != query.resource_type:
         return "beside"
     if query.patients:
@@ -68,33 +73,28 @@ def _verdict(resource: Resource, query: Query, allowed: frozenset[str]) -> str |
         # Of a retracted result some servers show id and status only (US Core general guidance).
         if patient is None and getattr(resource, "status", None) != "entered-in-error":
             return "unattributed"
-    return None if _answers(resource, query) else "beside"
+    return None if not wanted or _answers(resource, wanted) else "beside"
 
 
-def _answers(resource: Resource, query: Query) -> bool:
-    if not query.codes:
+def _answers(resource: Resource, wanted: frozenset[str]) -> bool:
+    """Say whether one of its codes was asked for; a row without any code is let through."""
+    try:
+        said = list(_codes(resource))
+    except msgspec.DecodeError:
+        # Damaged parts are judged, and named, where the row is read.
         return True
-    said = _codes(resource)
-    return not said or not said.isdisjoint(code for _, code in query.codes)
+    return not said or any(code in wanted for code in said)
 
 
-def _codes(resource: Resource) -> set[str]:
-    """All codes of a resource; systems are compared exactly later, where it is judged."""
+def _codes(resource: Resource) -> Iterator[str]:
     concepts: list[CodeableConcept | None] = []
     if isinstance(resource, Observation):
-        concepts = [resource.code]
-        try:
-            concepts += [part.code for part in components(resource)]
-        except msgspec.DecodeError:
-            return set()
+        concepts = [resource.code, *(part.code for part in components(resource))]
     elif isinstance(resource, Condition | Procedure):
         concepts = [resource.code]
     elif isinstance(resource, MedicationAdministration):
         concepts = [resource.medication_codeable_concept]
-    return {
-        coding.code
-        for concept in concepts
-        if concept is not None
-        for coding in concept.coding or []
-        if coding.code
-    }
+    for concept in concepts:
+        for coding in (concept.coding or ()) if concept is not None else ():
+            if coding.code:
+                yield coding.code
