@@ -100,7 +100,9 @@ def _blasts(
     results: Sequence[Result], scales: Scales, criteria: CriteriaSet
 ) -> tuple[Quantity, tuple[str, ...]]:
     """The percentage by the method the set names; the other method only where that is missing."""
-    wanted = [one for one in results if one.method in ("", criteria.about.blast_method)]
+    named = [one for one in results if one.method == criteria.about.blast_method]
+    unnamed = [one for one in results if not one.method]
+    wanted = named or unnamed
     chosen = tuple(wanted or results)
     if not chosen:
         return NOTHING, ()

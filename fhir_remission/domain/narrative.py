@@ -1,17 +1,139 @@
-"""The sentences of an assessment."""
+"""The sentences of an assessment, as a haematologist would write them.
+
+The summary begins with the state; the second sentence names what keeps the answer from the next
+better one, or from any.
+"""
 
 from __future__ import annotations
 
-from fhir_remission.domain.assessment import Assessment
+from datetime import date
+
+from fhir_remission.domain.assessment import Assessment, Verdict
+from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.inputs import Event, Interval
+from fhir_remission.domain.kinds import AnyBelow, AnyCriterion, Threshold
 from fhir_remission.domain.progress import Draft
+from fhir_remission.domain.proof import rule_of
+from fhir_remission.domain.rules import Category
+from fhir_remission.domain.verdicts import Proof, Quantity, day_of
+from fhir_remission.domain.wording import ADVICE, ANALYTES, EVENTS, STATES, WHY
+
+FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 
 
 def summary(found: Assessment) -> str:
-    """Begins with the state."""
-    return f"{found.state} ({found.category})"
+    """Where the patient stands, by what, and how old the evidence is."""
+    since = "" if found.state_since is None else f" since {found.state_since}"
+    start = STATES[found.state].format(since=since)
+    return f"{start}{_by_what(found)}{_last(found)}."
+
+
+def _by_what(found: Assessment) -> str:
+    parts = [found.category]
+    if found.reason in WHY:
+        parts.append(WHY[found.reason])
+    if found.mrd != "unknown":
+        parts.append(f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level")
+    if found.mrd_event != "none":
+        parts.append(EVENTS[found.mrd_event])
+    if found.candidates:
+        parts.append("may be " + " or ".join(found.candidates))
+    elif found.possible_higher:
+        parts.append("may be " + " or ".join(found.possible_higher))
+    if found.assumptions:
+        parts.append("assuming " + ", ".join(one.id.replace("-", " ") for one in found.assumptions))
+    return f" ({', '.join(parts)})"
+
+
+def _last(found: Assessment) -> str:
+    known: list[tuple[str, date | None]] = [
+        ("last marrow", found.last_marrow),
+        ("last count", found.last_blood),
+        ("last MRD", found.last_mrd),
+    ]
+    said = [f"{name} {day}" for name, day in known if day is not None]
+    return f"; {', '.join(said)}" if said else "; no marrow and no count"
 
 
 def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
-    """What is missing for the next better category."""
-    return ""
+    """What keeps the answer from the next better one; empty where nothing better exists."""
+    if draft.evaluation is None or draft.carries or found.reason in ADVICE:
+        return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
+    target = _target(facts, draft, found)
+    if target is None:
+        return ""
+    reasons = [
+        _reason(one, draft.evaluation, target.id)
+        for one in facts.criteria.criterion
+        if one.id in target.requires and draft.evaluation.judgements[one.id].verdict in FAILS
+    ]
+    reasons = [one for one in reasons if one]
+    if not reasons:
+        return ""
+    link = (
+        ", not " if target.id not in (*found.possible_higher, *found.candidates) else ", perhaps "
+    )
+    return f"{found.category}{link}{target.id}: {'; '.join(reasons)}."
+
+
+def _missing(found: Assessment) -> str:
+    return found.missing[0] if found.missing else ""
+
+
+def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
+    """The category to compare with: the best still possible, else the next better one."""
+    rows, evaluation = facts.criteria.category, draft.evaluation
+    if evaluation is None:
+        return None
+    for name in (*found.possible_higher, *found.candidates):
+        for row in rows:
+            if row.id == name:
+                return row
+    if evaluation.row is not None and found.category == evaluation.row.id:
+        ahead = [row for row in rows[: rows.index(evaluation.row)] if row.id != found.category]
+        return ahead[-1] if ahead else None
+    return min(
+        (row for row in rows if row.claim),
+        key=lambda row: sum(evaluation.judgements[name].verdict in FAILS for name in row.requires),
+        default=None,
+    )
+
+
+def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
+    judgement = evaluation.judgements[one.id]
+    if isinstance(one, Threshold):
+        quantity = evaluation.view.quantity(one.analyte)
+        name = ANALYTES.get(one.analyte, one.analyte)
+        return f"{name} {_value(quantity, one.unit)}, {target} needs {rule_of(one)}"
+    if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
+        return ""
+    how = "not known" if judgement.verdict is Verdict.UNKNOWN else "not met"
+    return f"{target} needs {rule_of(one)} ({how}{_when(judgement.proof)})"
+
+
+def _value(quantity: Quantity, unit: str) -> str:
+    if quantity.reading is None:
+        return "not reported"
+    if not isinstance(quantity.reading, Interval):
+        return f"not readable{_when(quantity.proof)}"
+    raised = " at most, treatment may have raised it" if quantity.bounded else ""
+    return f"{interval_text(quantity.reading)} {unit}{raised}{_when(quantity.proof)}"
+
+
+def _when(proof: Proof) -> str:
+    days = [day_of(one) for one in proof if not isinstance(one, Event)]
+    return f" on {max(days)}" if days else ""
+
+
+def interval_text(value: Interval) -> str:
+    """An interval as a laboratory would print it."""
+    low = f"{value.low.normalize():f}"
+    if value.high is None:
+        return f">{low}" if value.low_open else f">={low}"
+    high = f"{value.high.normalize():f}"
+    if value.low == value.high:
+        return low
+    if not value.low and not value.low_open:
+        return f"<{high}" if value.high_open else f"<={high}"
+    return f"{low}-{high}"

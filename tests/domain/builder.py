@@ -182,7 +182,9 @@ def judge(
     return assess(record, chosen, as_of=as_of, zone=UTC, options=Options(**options))
 
 
-def now(course: Course | PatientRecord, name: str | CriteriaSet = "eln-2022", **more: Any) -> Assessment:
+def now(
+    course: Course | PatientRecord, name: str | CriteriaSet = "eln-2022", **more: Any
+) -> Assessment:
     """The current assessment."""
     return judge(course, name, **more)[-1]
 

@@ -1,0 +1,70 @@
+"""Words for ids in sentences; the ids themselves have their rows in `mappings/vocabulary`."""
+
+from __future__ import annotations
+
+STATES = {
+    "untreated": "No therapy known{since}",
+    "awaiting-response": "Awaiting response to therapy{since}",
+    "active-disease": "Active disease{since}",
+    "in-remission": "In remission{since}",
+    "relapse-suspected": "Relapse suspected{since}",
+    "relapsed": "Relapsed{since}",
+    "unknown": "State unknown{since}",
+}
+EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
+ANALYTES = {
+    "anc": "ANC",
+    "platelets": "platelets",
+    "hemoglobin": "haemoglobin",
+    "wbc": "leukocytes",
+    "blasts-marrow": "marrow blasts",
+    "blasts-blood": "blood blasts",
+    "marrow-cells-counted": "marrow cells counted",
+    "marrow-cellularity": "marrow cellularity",
+}
+WHY = {
+    "no-marrow": "no marrow on record",
+    "no-disease-or-therapy-before-marrow": "no leukaemia and no therapy before this marrow",
+    "before-therapy": "the marrow is from before therapy",
+    "inadequate-marrow": "the marrow was stated inadequate",
+    "too-few-cells": "too few cells in the marrow",
+    "early-marrow": "the marrow came too soon after the start of a cycle",
+    "contradicted-by-next-marrow": "the next marrow disagrees",
+    "apl-out-of-scope": "acute promyelocytic leukaemia is out of scope",
+    "apl-not-excluded": "a marker of acute promyelocytic leukaemia cannot be read",
+    "other-leukaemia": "the diagnosis is another leukaemia",
+    "two-leukaemias": "AML and another leukaemia are both confirmed",
+    "diagnosis-unconfirmed": "the diagnosis is not confirmed",
+    "diagnosis-unknown": "no diagnosis of AML on record",
+    "read-failed": "part of the record could not be read",
+    "marrow-undecided": "the marrow cannot be read against 5 %",
+    "blood-blasts-undecided": "blood blasts cannot be read",
+    "extramedullary-undecided": "extramedullary disease cannot be read",
+    "signs-of-disease": "signs of disease beside a clear marrow",
+    "earlier-remission-unknown": "whether there was a remission before is not known",
+    "remission-not-excluded-at-landmark": "a remission is not excluded at the landmark",
+    "disease-without-marrow": "disease after remission, and no marrow",
+}
+ADVICE = {
+    "no-marrow": "An answer needs a marrow after the start of therapy.",
+    "no-disease-or-therapy-before-marrow": (
+        "An answer needs a diagnosis, a diseased marrow or a start of therapy before the marrow."
+    ),
+    "before-therapy": "An answer needs a marrow after the start of therapy.",
+    "inadequate-marrow": "An answer needs an adequate marrow.",
+    "early-marrow": "An answer needs a later marrow: this one looked for hypoplasia, not response.",
+    "apl-out-of-scope": "Acute promyelocytic leukaemia has criteria of its own.",
+    "other-leukaemia": "These criteria are for AML only.",
+    "two-leukaemias": "An answer needs one diagnosis: retract the other.",
+    "diagnosis-unconfirmed": "An answer needs a confirmed diagnosis of AML.",
+    "diagnosis-unknown": "An answer needs a confirmed diagnosis of AML.",
+    "apl-not-excluded": "An answer needs a readable result of the APL marker.",
+    "read-failed": "An answer needs the record read to its end: run again.",
+    "marrow-undecided": "An answer needs a marrow blast count that can be read against 5 %.",
+    "contradicted-by-next-marrow": "The next marrow decides.",
+    "blood-blasts-undecided": "An answer needs a microscopic differential or a marrow.",
+    "extramedullary-undecided": "An answer needs a statement on extramedullary disease.",
+    "disease-without-marrow": "An answer needs a marrow.",
+    "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends the doubt.",
+    "repeat-marrow": "A repeat marrow or smear decides.",
+}
