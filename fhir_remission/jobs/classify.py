@@ -74,6 +74,8 @@ class Judged(Struct, frozen=True):
     patient: str
     assessments: tuple[tuple[Assessment, ...], ...] = ()
     incomplete: str = ""
+    record: PatientRecord | None = None
+    """What was judged; None where it is incomplete."""
 
 
 def classify(
@@ -103,7 +105,7 @@ def classify(
         strict=strict,
     )
     chunks = read_chunks(source) if isinstance(source, str | Path) else [_encoded(source)]
-    judged, damage = _judged(chunks, str(source)[:80] if _is_path(source) else "input", request)
+    judged, damage = judged_patients(chunks, str(source)[:80] if _is_path(source) else "input", request)
     broken = next((one for one in judged if one.incomplete), None)
     if broken is not None:
         raise InputError(f"{broken.patient}: {broken.incomplete}")
@@ -116,7 +118,7 @@ def run(source: str | BinaryIO, request: Request) -> Report:
     """Classify for the command line."""
     name = source if isinstance(source, str) else "stdin"
     judge = judge_for(request)
-    judged, damage = _judged(read_chunks(source), name, request, judge)
+    judged, damage = judged_patients(read_chunks(source), name, request, judge)
     if request.bundle:
         from fhir_remission.jobs.outgoing import transaction_of
 
@@ -150,9 +152,10 @@ def judge_for(request: Request) -> Judge:
     )
 
 
-def _judged(
+def judged_patients(
     chunks: Iterable[bytes], name: str, request: Request, judge: Judge | None = None
 ) -> tuple[list[Judged], list[Damaged]]:
+    """Every patient of the input by every set, and what of the input is damaged."""
     judge = judge or judge_for(request)
     entries: list[Entry] = []
     damage: list[Damaged] = []
@@ -186,7 +189,8 @@ def _patient(
     record = judge.record(patient, entries, doubts=doubts)
     if not _concerns(record) and not any(isinstance(e.resource, Patient) for e in entries):
         return None
-    return Judged(patient, tuple(assessments for _, assessments in judge.assess(record)))
+    found = tuple(assessments for _, assessments in judge.assess(record))
+    return Judged(patient, found, record=record)
 
 
 def _concerns(record: PatientRecord) -> bool:
