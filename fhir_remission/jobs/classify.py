@@ -105,7 +105,9 @@ def classify(
         strict=strict,
     )
     chunks = read_chunks(source) if isinstance(source, str | Path) else [_encoded(source)]
-    judged, damage = judged_patients(chunks, str(source)[:80] if _is_path(source) else "input", request)
+    judged, damage = judged_patients(
+        chunks, str(source)[:80] if _is_path(source) else "input", request
+    )
     broken = next((one for one in judged if one.incomplete), None)
     if broken is not None:
         raise InputError(f"{broken.patient}: {broken.incomplete}")
