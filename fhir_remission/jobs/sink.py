@@ -7,7 +7,7 @@ was sent without a clear answer is read back and decided again, never sent again
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 from msgspec import Struct, structs
@@ -19,13 +19,12 @@ from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State
 from fhir_remission.errors import Conflict, RequestRefused
 from fhir_remission.fhir.assessment_json import Written
-from fhir_remission.fhir.authorship import Authorship, versions_of
+from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.checks import check_resource
 from fhir_remission.fhir.datatypes import Resource, text_of
 from fhir_remission.fhir.decide import Known
 from fhir_remission.fhir.identity import (
     Kind,
-    content_digest,
     identifier_value,
     is_ours,
     resource_id,
@@ -33,23 +32,12 @@ from fhir_remission.fhir.identity import (
 from fhir_remission.fhir.patient_writes import Held, PatientWrites, plan_writes
 from fhir_remission.fhir.queries import Query
 from fhir_remission.jobs.delivery import Delivery, deliver
+from fhir_remission.jobs.memory import Memory, Place, settle_row
 
 KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
 ATTEMPTS = 3
 # LOINC 88040-1, Response to cancer treatment: the code of the Observation we write.
 OUR_CODE = "http://loinc.org|88040-1"
-
-
-class Place(Struct, frozen=True):
-    """What does not change during a run: which sink, of which source, in whose name."""
-
-    name: str
-    source: str
-    by: Authorship
-    resources: tuple[str, ...]
-    which: Literal["current", "history"]
-    run_id: str
-    write: bool
 
 
 class Outcome(Struct, frozen=True):
@@ -69,12 +57,12 @@ class Sink:
 
     def put(self, assessments: Sequence[Assessment]) -> Outcome:
         """Bring the sink into line with all assessments of one patient by one criteria set."""
-        patient, criteria_id = assessments[0].patient, assessments[0].criteria_id
+        memory = Memory(self.place, assessments[0].patient, assessments[0].criteria_id)
         for _ in range(ATTEMPTS):
-            rows = self._rows(patient, criteria_id)
+            rows = memory.rows(self._state)
             if self._is_up_to_date(rows, assessments):
                 return Outcome()
-            held = self._read_back(patient, rows, assessments)
+            held = self._read_back(memory.patient, rows, assessments)
             planned = plan_writes(
                 assessments,
                 self.place.by,
@@ -83,9 +71,9 @@ class Sink:
                 resources=self.place.resources,
             )
             if not planned.writes or not self.place.write:
-                self._remember_unchanged(patient, criteria_id, assessments, held, planned)
+                self._remember_unchanged(memory, assessments, held, planned)
                 return _outcome(planned)
-            outcome = self._send(patient, criteria_id, assessments, held, planned)
+            outcome = self._send(memory, assessments, held, planned)
             if outcome is not None:
                 return outcome
         return Outcome(problem="somebody else kept changing it while we wrote; left for later")
@@ -168,12 +156,7 @@ class Sink:
     # What is sent -----------------------------------------------------------------------------
 
     def _send(
-        self,
-        patient: str,
-        criteria_id: str,
-        assessments: Sequence[Assessment],
-        held: Held,
-        planned: PatientWrites,
+        self, memory: Memory, assessments: Sequence[Assessment], held: Held, planned: PatientWrites
     ) -> Outcome | None:
         """Send one patient's transaction; None asks to look again and decide anew."""
         wrong = [text for write in planned.writes for text in check_resource(write.resource)]
@@ -181,11 +164,11 @@ class Sink:
             return Outcome(problem=f"what we would write is not valid FHIR: {wrong[0]}")
         lease = cast(Lease, self._lease)
         rows = [
-            self._row(patient, criteria_id, write.resource, "pending")
+            memory.row(write.resource, "pending")
             for write in planned.writes
             if text_of(write.resource["resourceType"]) in KINDS
         ]
-        evidence = self._evidence(rows, assessments)
+        evidence = self._evidence(memory, rows, assessments)
         bundle = msgspec.json.encode([write.resource for write in planned.writes]).decode()
         (sent,) = self._state.plan_send(lease, rows, evidence, {rows[0].key: bundle})
         writes = [
@@ -202,86 +185,32 @@ class Sink:
         if delivery.problem:
             self._state.mark(lease, sent, "parked")
             return Outcome(problem=delivery.problem)
-        settled = [
-            structs.replace(
-                row,
-                status="standing" if row.status == "pending" else row.status,
-                etag=delivery.versions.get(_name_of(row), ""),
-                content_digest=delivery.digests.get(_name_of(row), row.content_digest),
-            )
-            for row in self._final(rows, planned)
-        ]
+        settled = [settle_row(row, delivery, planned) for row in rows]
         self._state.settle(lease, settled, evidence)
         self._state.mark(lease, sent, "sent")
         return structs.replace(_outcome(planned), locations=delivery.locations)
 
     # What we remember -------------------------------------------------------------------------
 
-    def _rows(self, patient: str, criteria_id: str) -> dict[str, AssessmentRow]:
-        rows = self._state.assessments(self.place.source, patient, self.place.name)
-        prefix = self._key(criteria_id, "")
-        return {_name_of(row): row for row in rows if row.key.startswith(prefix)}
-
-    def _row(
-        self, patient: str, criteria_id: str, resource: Resource, status: str
-    ) -> AssessmentRow:
-        identity = self.place.by.identity
-        name = f"{resource['resourceType']}/{resource['id']}"
-        return AssessmentRow(
-            key=self._key(criteria_id, name),
-            source=self.place.source,
-            patient=patient,
-            sink=self.place.name,
-            evidence_hash=identifier_value(resource, identity.identifier_system("evidence-hash")),
-            content_digest=content_digest(resource, namespace=identity.namespace),
-            etag="",
-            status=status,
-            run=self.place.run_id,
-        )
-
-    def _key(self, criteria_id: str, name: str) -> str:
-        return f"{self.place.name}|{criteria_id}|{name}"
-
-    def _final(self, rows: Sequence[AssessmentRow], planned: PatientWrites) -> list[AssessmentRow]:
-        retracted = {s.reference for s in planned.steps if s.action.kind == "retract"}
-        return [
-            structs.replace(row, status="entered-in-error") if _name_of(row) in retracted else row
-            for row in rows
-        ]
-
     def _remember_unchanged(
-        self,
-        patient: str,
-        criteria_id: str,
-        assessments: Sequence[Assessment],
-        held: Held,
-        planned: PatientWrites,
+        self, memory: Memory, assessments: Sequence[Assessment], held: Held, planned: PatientWrites
     ) -> None:
         """Rebuild a lost state from what was read back and is still ours."""
         if self._lease is None or any(step.action.kind == "park" for step in planned.steps):
             return
         rows = [
-            structs.replace(
-                self._row(patient, criteria_id, resource, "standing"),
-                status=_status(resource),
-            )
+            memory.row(resource, _status(resource))
             for resource in held.resources.values()
             if resource.get("resourceType") in KINDS
         ]
         if rows:
-            self._state.settle(self._lease, rows, self._evidence(rows, assessments))
+            self._state.settle(self._lease, rows, self._evidence(memory, rows, assessments))
 
     def _evidence(
-        self, rows: Sequence[AssessmentRow], assessments: Sequence[Assessment]
+        self, memory: Memory, rows: Sequence[AssessmentRow], assessments: Sequence[Assessment]
     ) -> list[EvidenceRow]:
-        """The versions our results rest on: what a re-check reads again."""
         by_name = {name: item for item in assessments for name in self._references(item)}
-        return [
-            EvidenceRow(self.place.source, ref, version, row.evidence_hash, row.key)
-            for row in rows
-            if _name_of(row) in by_name
-            for ref, version in versions_of(by_name[_name_of(row)])
-        ]
+        return memory.evidence(rows, by_name)
 
 
 def _outcome(planned: PatientWrites) -> Outcome:
@@ -295,10 +224,6 @@ def _outcome(planned: PatientWrites) -> Outcome:
 
 def _status(resource: Resource) -> str:
     return "entered-in-error" if resource.get("status") == "entered-in-error" else "standing"
-
-
-def _name_of(row: AssessmentRow) -> str:
-    return row.key.rpartition("|")[2]
 
 
 def _server_id(resource: Resource, held: Held, by: Authorship) -> str:

@@ -30,7 +30,8 @@ from fhir_remission.fhir.identity import Identity, key_check
 from fhir_remission.fhir.record import Reading
 from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.jobs.judging import Judge, load_judge
-from fhir_remission.jobs.sink import Place, Sink
+from fhir_remission.jobs.memory import Place
+from fhir_remission.jobs.sink import Sink
 from fhir_remission.settings import Settings, load_settings, read_assignments
 from fhir_remission.settings.model import Server as ServerSettings
 from fhir_remission.settings.model import Sink as SinkSettings
