@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.effects.access import ReadTransport
+from fhir_remission.effects.history import Changes, read_change
 from fhir_remission.effects.paging import MAX_PAGES, Pages
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.transport import Answer
@@ -119,6 +120,21 @@ class FhirClient:
 
         reasons = self._pages.follow(query, take)
         return reading.found(reasons, total_is_exact=self.profile.total_is_exact)
+
+    def history(self, resource_type: str, since: str) -> Changes:
+        """List what was changed and what was deleted since a moment of the server's clock."""
+        seen: dict[str, str] = {}
+        deleted: set[str] = set()
+
+        def take(_: Page, answer: Answer) -> None:
+            bundle = decoded(answer, self.host, f"history of {resource_type}")
+            for entry in objects(bundle.get("entry") if isinstance(bundle, dict) else None):
+                read_change(entry, seen, deleted)
+
+        path = f"{resource_type}/_history"
+        parameters = (("_since", since), ("_count", str(self.profile.page_size)))
+        reasons = self._pages.follow(Query(path, parameters), take)
+        return Changes(seen, frozenset(deleted), tuple(reasons))
 
     def search_whole(self, query: Query) -> list[Resource]:
         """Run one search for resources of ours, with all their fields; all of them or an error."""

@@ -66,13 +66,17 @@ class Pages:
         headers = {**FIRST_PAGE, **self._profile.read_headers}
         url = f"{self._transport.base.url}/{query.resource_type}"
         form = encoded(query.parameters)
-        if self._profile.search_method == "post" and query.resource_type not in self._get_only:
+        if self._can_post(query.resource_type):
             answer = self._transport.post_search(f"{url}/_search", form, label, headers)
             if answer.status not in NO_POST_SEARCH:
                 return answer
             # Epic: POST _search is reliable for some types only (CDCgov/dibbs-query-connector#966).
             self._get_only.add(query.resource_type)
         return self._transport.get(f"{url}?{form}", label, headers)
+
+    def _can_post(self, path: str) -> bool:
+        by_post = self._profile.search_method == "post" and path not in self._get_only
+        return by_post and not path.endswith("/_history")
 
     def _is_final(self, answer: Answer, label: str, reasons: list[str], *, later: bool) -> bool:
         error = refusal(self._host, label, answer)

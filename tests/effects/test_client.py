@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+import requests
 
 from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop
 from fhir_remission.effects.connect import Connection, connect, introduce
 from fhir_remission.effects.tables import default_dir
 from fhir_remission.effects.writer import WritingClient
-from fhir_remission.errors import Conflict, LoginRefused, RequestRefused, SafetyStop, Unreachable
+from fhir_remission.errors import (
+    Conflict,
+    LoginRefused,
+    ReadIncomplete,
+    RequestRefused,
+    SafetyStop,
+    Unreachable,
+)
 from fhir_remission.fhir.datatypes import Json
 from fhir_remission.fhir.queries import Query, by_ids, observation_queries
 from fhir_remission.rehearsal.server import EmbeddedServer
@@ -317,6 +326,34 @@ def test_the_servers_clock_is_known_before_the_first_search(clock: FakeClock) ->
     assert first is not None
     assert second is not None
     assert first - second > timedelta(minutes=59)
+
+
+def test_a_history_tells_what_changed_and_what_is_gone(clock: FakeClock) -> None:
+    """Over all pages; the newest version of each decides."""
+    with reading(clock) as chain:
+        client = writing(chain)
+        client.update(observation("p2-o1", "p2"))
+        client.update(observation("p1-o1"))
+        requests.delete(f"{chain.server.base_url}/Observation/p1-o1", timeout=5)
+        requests.delete(f"{chain.server.base_url}/Observation/p1-o2", timeout=5)
+        changes = chain.client.history("Observation", "2000-01-01T00:00:00Z")
+
+    assert changes.incomplete == ()
+    assert changes.deleted == {"Observation/p1-o1", "Observation/p1-o2"}
+    assert changes.changed["Observation/p2-o1"] == "Patient/p2"
+    assert len(changes.changed) == 2 * N + 5 - 2
+
+
+def test_resources_of_ours_are_read_back_whole_or_not_at_all(clock: FakeClock) -> None:
+    """With every field, over all pages; a page that is lost is an error and not a shorter list."""
+    with reading(clock) as chain:
+        whole = chain.client.search_whole(chain.query)
+        chain.server.faults.set(["outcome-in-200"])
+        with pytest.raises(ReadIncomplete, match="the server reports"):
+            chain.client.search_whole(chain.query)
+
+    assert len(whole) == N
+    assert whole[0]["valueQuantity"] == {"value": Decimal("1.2"), "unit": "10*9/L"}
 
 
 # Writing ------------------------------------------------------------------------------------------
