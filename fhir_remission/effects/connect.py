@@ -64,7 +64,7 @@ class Connection(Struct, frozen=True):
 
     def writing_client(self, profile: Profile) -> WritingClient:
         """Open a writing client."""
-        return WritingClient(self.writer(), profile)
+        return WritingClient(self.writer(), profile, max_pages=self.settings.max_pages)
 
     def _login(self) -> Credentials:
         return Credentials(self.headers, frozenset({self.base.origin}))

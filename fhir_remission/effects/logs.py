@@ -13,8 +13,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
@@ -149,6 +148,6 @@ def _only_the_place(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _as_text(_: WrappedLogger, __: str, event: MutableMapping[str, Any]) -> str:
+def _as_text(_: WrappedLogger, __: str, event: EventDict) -> str:
     head = f"{event.pop('timestamp', '')} {event.pop('level', ''):<7} {event.pop('event', '')}"
     return " ".join([head, *(f"{name}={value}" for name, value in event.items())])

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from fhir_remission.effects.access import FHIR_JSON, WriteTransport
 from fhir_remission.effects.client import FhirClient, decode_json, decoded
+from fhir_remission.effects.paging import MAX_PAGES
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.transport import Answer, Method, OutcomeUnknown, Request
 from fhir_remission.fhir.capability import Profile
@@ -28,8 +29,10 @@ class Written(Struct, frozen=True):
 class WritingClient(FhirClient):
     """Reads and writes. A dry run never holds one."""
 
-    def __init__(self, transport: WriteTransport, profile: Profile) -> None:
-        super().__init__(transport, profile)
+    def __init__(
+        self, transport: WriteTransport, profile: Profile, *, max_pages: int = MAX_PAGES
+    ) -> None:
+        super().__init__(transport, profile, max_pages=max_pages)
         self._writing = transport
 
     def transaction(self, bundle: Resource, *, repeatable: bool) -> Json | OutcomeUnknown:
