@@ -27,7 +27,7 @@ THEIRS = {
     "errors": set(),
     "domain": {"msgspec"},
     "fhir": {"msgspec", "fhir", "pydantic"},
-    "settings": {"pydantic", "pydantic_settings"},
+    "settings": {"pydantic"},
     "effects": {
         *("filelock", "jwt", "cryptography", "msgspec", "requests", "sqlalchemy", "structlog"),
         "urllib3",

@@ -13,7 +13,7 @@ from msgspec import Struct
 from fhir_remission.domain.codes import CodeMap
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.fhir.grouping import group_by_patient
-from fhir_remission.fhir.queries import Query, evidence_queries
+from fhir_remission.fhir.queries import Code, Query, evidence_queries
 from fhir_remission.fhir.wire import Entry
 
 # Without these, nothing may be said of a patient at all; a gap in another type is a gap of its own.
@@ -31,13 +31,18 @@ class Evidence(Struct, frozen=True):
 
 
 def read_evidence(
-    client: FhirClient, patients: Sequence[str], codes: CodeMap
+    client: FhirClient, patients: Sequence[str], codes: CodeMap, panels: Sequence[Code] = ()
 ) -> dict[str, Evidence]:
     """Read all evidence of some patients (bare ids), by the queries their server allows."""
-    searched = [(query, client.search(query)) for query in _queries(client, patients, codes)]
+    searched = [
+        (query, client.search(query)) for query in _queries(client, patients, codes, panels)
+    ]
     broken = _broken(searched)
     if broken & NEEDED and len(patients) > 1:
-        return {patient: read_evidence(client, [patient], codes)[patient] for patient in patients}
+        return {
+            patient: read_evidence(client, [patient], codes, panels)[patient]
+            for patient in patients
+        }
     groups = group_by_patient(entry for _, found in searched for entry in found.entries).patients
     why = "; ".join(
         f"{query.resource_type}: {reason}"
@@ -56,8 +61,10 @@ def _evidence(entries: tuple[Entry, ...], failed: frozenset[str], why: str) -> E
     return Evidence(entries, failed, why, unknown=not known and not why)
 
 
-def _queries(client: FhirClient, patients: Sequence[str], codes: CodeMap) -> list[Query]:
-    return evidence_queries(patients, codes, client.profile)
+def _queries(
+    client: FhirClient, patients: Sequence[str], codes: CodeMap, panels: Sequence[Code]
+) -> list[Query]:
+    return evidence_queries(patients, codes, client.profile, panels=panels)
 
 
 def _broken(searched: Sequence[tuple[Query, Found]]) -> frozenset[str]:

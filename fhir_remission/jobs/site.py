@@ -20,6 +20,7 @@ from fhir_remission.effects.environment import environment
 from fhir_remission.effects.lease import Lease, take_lease
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
+from fhir_remission.effects.panels import load_panels
 from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.tables import default_dir, load_categories
@@ -58,6 +59,7 @@ class Site(Struct, frozen=True):
     connection: Connection
     profile: Profile
     judge: Judge
+    panels: tuple[tuple[str, str], ...]
     state: State
     lease: Lease | None
     audit: Audit
@@ -133,6 +135,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         connection=server.connection,
         profile=server.profile,
         judge=judge,
+        panels=load_panels(settings.mappings.dir),
         state=state,
         lease=lease,
         audit=audit,

@@ -93,7 +93,7 @@ class Run:
         for chunk in self._chunks(members.patients):
             site.stop.check()
             client = site.connection.client(site.profile)
-            found = read_evidence(client, chunk, site.judge.mappings.codes)
+            found = read_evidence(client, chunk, site.judge.mappings.codes, site.panels)
             for patient in chunk:
                 site.stop.check()
                 yield from self._patient(f"Patient/{patient}", found[patient], members)
