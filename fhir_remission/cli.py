@@ -15,6 +15,8 @@ from typing import Annotated, Literal, Never, cast
 import typer
 from typer.exceptions import Abort, TyperException
 
+from fhir_remission.cli_text import say as _say
+from fhir_remission.cli_text import show
 from fhir_remission.errors import RemissionError, UsageError
 
 app = typer.Typer(
@@ -94,6 +96,35 @@ def classify(
     )
     report = job.run(sys.stdin.buffer if file == "-" else file, request)
     _write(report.lines)
+    for complaint in report.complaints:
+        _say(complaint)
+    return report.exit_code
+
+
+@app.command()
+def explain(
+    file: Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")] = "-",
+    patient: Annotated[str, typer.Option(help="only this patient")] = "",
+    criteria: Sets = "eln-2022",
+    as_of: AsOf = "",
+    complete: Annotated[str, typer.Option(help="as for classify")] = "",
+    mappings: Annotated[Path | None, typer.Option(help="folder with the site's rows")] = None,
+    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="assume nothing")] = False,
+) -> int:
+    """Explain a patient's answer on one page: the course, each criterion, the evidence."""
+    from fhir_remission.jobs import explain as job
+
+    request = job.Request(
+        criteria=_words(criteria),
+        as_of=as_of,
+        complete=frozenset(_words(complete)),
+        overlay=mappings,
+        timezone=timezone,
+        strict=strict,
+    )
+    report = job.run(sys.stdin.buffer if file == "-" else file, request, patient=patient)
+    show(report.lines)
     for complaint in report.complaints:
         _say(complaint)
     return report.exit_code
@@ -226,15 +257,6 @@ def _write(lines: Iterable[bytes], file: Path | None = None) -> None:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _say(message: str) -> None:
-    """One line on stderr; a caller that closed or never reads it does not hurt us."""
-    if sys.stderr is not None:
-        try:
-            print(f"fhir-remission: {message}", file=sys.stderr, flush=True)
-        except OSError:
-            return
 
 
 def _closed_stdout() -> int:

@@ -73,6 +73,12 @@ def load_vocabulary(name: str) -> dict[str, str]:
     return words
 
 
+def load_vocabularies() -> dict[str, dict[str, str]]:
+    """Every closed list of ids by its name, each id with its sentence."""
+    found = (default_dir() / "vocabulary").glob("*.tsv")
+    return {name: load_vocabulary(name) for name in sorted(path.stem for path in found)}
+
+
 def load_categories() -> Categories:
     """The codings of what we write."""
     from fhir_remission.domain.categories import read_categories

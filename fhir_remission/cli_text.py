@@ -1,0 +1,47 @@
+"""Text for people on stdout and stderr: colour on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+# What a line is coloured by; a pipe, NO_COLOR and a dumb terminal get the same text without it.
+_STYLES = (
+    (r"✓+", "green"),
+    (r"✗+", "red"),
+    (r"=> .*", "bold"),
+    (r"^[A-Z]{4,}[^a-z]*(?=[:,]|$)", "bold"),
+    (r"DISAGREES", "bold red"),
+    (r"\[[A-Z][A-Za-z]+/[^\]]*\]", "dim"),
+)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines: as UTF-8 bytes to a pipe, in colour to a terminal."""
+    if sys.stdout.isatty():
+        _coloured(lines)
+        return
+    sys.stdout.buffer.writelines(f"{line}\n".encode() for line in lines)
+    sys.stdout.buffer.flush()
+
+
+def _coloured(lines: Iterable[str]) -> None:
+    from rich.console import Console  # costs 40 ms, and engines never need it
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        text = Text(line)
+        for pattern, style in _STYLES:
+            text.highlight_regex(pattern, style)
+        console.print(text)
+
+
+def say(message: str) -> None:
+    """One line on stderr; a caller that closed or never reads it does not hurt us."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"fhir-remission: {message}\n")
+            sys.stderr.flush()
+        except OSError:
+            return

@@ -1,0 +1,72 @@
+"""The rows of a course as text: columns with thresholds, notes below, calm runs in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from fhir_remission.domain.layout import columns, wrapped
+from fhir_remission.domain.rules import CriteriaSet
+from fhir_remission.domain.timeline import DERIVED, Columns, Row, columns_of
+
+WIDTHS = (10, 12, 14, 14, 18, 14)
+INDENT = " " * 12
+# A page has room for about forty rows; in a longer course what no answer rests on is summed up.
+ROOM = 40
+CALM = 3
+
+
+def drawn(rows: Sequence[Row], criteria: CriteriaSet) -> list[str]:
+    """The course as a table."""
+    shown = columns_of(criteria)
+    lines = list(_header(shown))
+    for row, count in _summed(rows):
+        lines += _line(row, count)
+    lines += _legend(lines)
+    return lines
+
+
+def _header(shown: Columns) -> Iterator[str]:
+    three = (shown.marrow, shown.anc, shown.platelets)
+    blasts = "none" if shown.no_blasts else ""
+    yield from columns(("", "marrow", "", "", "blood", ""), WIDTHS)
+    yield from columns(("", "blasts", "ANC", "platelets", "blasts", "MRD"), WIDTHS)
+    yield from columns(("", *(one.unit for one in three), "%", ""), WIDTHS)
+    yield from columns(("", *(one.rule for one in three), blasts, ""), WIDTHS)
+
+
+def _summed(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """The rows with how many each stands for."""
+    for calm, run in groupby(rows, key=lambda row: len(rows) > ROOM and _is_calm(row)):
+        held = list(run)
+        if calm and len(held) > CALM:
+            yield Row(held[0].day, notes=(f"to {held[-1].day}: {len(held)} draws",)), len(held)
+        else:
+            yield from ((row, 1) for row in held)
+
+
+def _is_calm(row: Row) -> bool:
+    """Blood alone, on which no answer says anything."""
+    return bool(row.cells) and not row.notes and not row.cells[0] and not row.cells[4]
+
+
+def _line(row: Row, count: int) -> list[str]:
+    day = row.day.isoformat() if row.day is not None else ""
+    if not row.cells:
+        first, *rest = row.notes
+        lines = wrapped(first, first=f"{day:<12}", rest=INDENT + "  ")
+    else:
+        lines, rest = columns((day, *row.cells), WIDTHS), list(row.notes)
+    for note in rest:
+        lines += wrapped(note, first=INDENT, rest=INDENT + "  ")
+    return lines
+
+
+def _legend(lines: Sequence[str]) -> list[str]:
+    told = ["✓ met  ✗ not met  ? cannot be told, one mark for each threshold above"]
+    text = "\n".join(lines)
+    if f"{DERIVED} ✓" in text or f"{DERIVED} ✗" in text or f"{DERIVED} ?" in text:
+        told.append(f"{DERIVED} derived from leukocytes and their differential")
+    if "<=" in text:
+        told.append("<= also where a transfusion or growth factor may have raised the count")
+    return ["", *(line for one in told for line in wrapped(one, first=INDENT))]
