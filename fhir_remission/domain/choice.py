@@ -78,14 +78,18 @@ class Chooser:
         states = [[found[name].verdict for name in row.requires] for row in self.rows]
         if any(Verdict.NOT_MET not in state for state in states):
             return outcomes.undecided, False
-        if any(self._fails_by_quality_only(row, found) for row in self.rows):
+        short = [self._but_for_quality(row, found) for row in self.rows]
+        if Verdict.MET in short:
             return outcomes.not_evaluable, True
-        return outcomes.no_response, False
+        return outcomes.undecided if Verdict.UNKNOWN in short else outcomes.no_response, False
 
-    def _fails_by_quality_only(self, row: Category, found: Judgements) -> bool:
-        failed = [name for name in row.requires if found[name].verdict is Verdict.NOT_MET]
+    def _but_for_quality(self, row: Category, found: Judgements) -> Verdict:
+        """How the row would stand had the marrow been good enough."""
         quality = {one.id for one in self.criteria.criterion if isinstance(one, AdequateMarrow)}
-        return bool(failed) and set(failed) <= quality
+        states = {found[name].verdict for name in row.requires if name not in quality}
+        if Verdict.NOT_MET in states:
+            return Verdict.NOT_MET
+        return Verdict.UNKNOWN if Verdict.UNKNOWN in states else Verdict.MET
 
     def _better(self, view: View, found: Judgements, row: Category) -> tuple[str, ...]:
         ranks = {one.id: place for place, one in reversed(list(enumerate(self.rows)))}

@@ -24,6 +24,8 @@ class Course(Struct, frozen=True):
     """Whether what came before is known well enough to name a baseline."""
     relapsed: bool = False
     """Whether a relapse opened it."""
+    lesions_from: date | None = None
+    """From when lesions count, where that is earlier than the opening."""
     relapse_blasts: Quantity = NOTHING
     """The marrow that proved the relapse, if a marrow did."""
 
@@ -76,6 +78,8 @@ def _opening_marrows(facts: Facts, diagnosed: date | None) -> list[tuple[date, b
 
 def lesions_since(facts: Facts, course: Course) -> date:
     """From when on extramedullary disease belongs to the course and is not history."""
+    if course.lesions_from is not None:
+        return course.lesions_from
     if course.relapsed:
         return course.opened
     # A lesion is often what led to the diagnosis; it belongs to the course it began.

@@ -59,6 +59,12 @@ class Draw(Struct, frozen=True):
         """The resources of the draw, sorted."""
         return tuple(sorted({one.source.ref for many in self.results.values() for one in many}))
 
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The resources of the draw and those that bound or complete its counts, sorted."""
+        more = {one.source.ref for count in self.counts.values() for one in count.proof}
+        return tuple(sorted(more | set(self.refs)))
+
 
 def read_draws(
     results: Iterable[Result], numbers: Numbers, support: Mapping[str, Support]

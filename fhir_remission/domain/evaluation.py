@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assumption, DrawNote, Verdict
-from fhir_remission.domain.choice import Choice, Chooser
+from fhir_remission.domain.choice import HOLDS, Choice, Chooser
 from fhir_remission.domain.derived import measured
 from fhir_remission.domain.draws import Draw
 from fhir_remission.domain.facts import Facts
@@ -164,8 +164,17 @@ def _notes(
             )
         else:
             reason = f"gives {answers[place].answer}"
-        notes.append(DrawNote(draw.effective, place == chosen, reason, draw.refs))
+        sources = {*draw.cited, *_against(answers.get(place))}
+        notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
+
+
+def _against(choice: Choice | None) -> set[str]:
+    """The resources that kept a draw from proving more."""
+    if choice is None:
+        return set()
+    failed = [one for one in choice.judgements.values() if one.verdict not in HOLDS]
+    return {p.source.ref for one in failed for p in one.proof}
 
 
 def _view(

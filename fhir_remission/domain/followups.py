@@ -11,14 +11,16 @@ from fhir_remission.domain.assessment import CriterionResult
 from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.progress import Draft, Progress, Sample, best_of, moved
+from fhir_remission.domain.progress import Draft, Progress, Sample, Standing, best_of, moved
 from fhir_remission.domain.relapses import (
     doubted,
     first_sign_of,
     relapse,
     remission_line,
     rule_line,
+    undecided_line,
     withdraw,
+    withdrawn_line,
 )
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.rules import RelapseBlood
@@ -49,8 +51,19 @@ def _doubt(
         reason=reason,
         candidates=tuple(said),
         missing=missing,
-        guards=(remission_line(progress),),
+        guards=(
+            remission_line(progress),
+            undecided_line("no-relapse-in-marrow", reason.replace("-", " "), proof_of(case)),
+        ),
     )
+
+
+def proof_of(case: Case) -> Proof:
+    """All that was looked at on the day of the marrow."""
+    facts, day = case.facts, case.marrow.day
+    smears = (facts.smears[one].proof for one in facts.draws_between(day, day))
+    lesion = facts.extramedullary.on(day).proof
+    return (*case.marrow.results, *(one for proof in smears for one in proof), *lesion)
 
 
 def _carried(
@@ -79,10 +92,16 @@ def _diseased(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     if rules.marrow is None:
         after = withdraw(progress, day, outcomes.no_response)
         flags = ("remission-withdrawn",)
-        return after, draft_of(case, after, outcomes.no_response, guards=(line,), flags=flags)
+        return after, draft_of(
+            case,
+            after,
+            outcomes.no_response,
+            guards=(line, withdrawn_line(proof_of(case))),
+            flags=flags,
+        )
     if case.repeat is not None:
         return _doubt(case, progress, "contradicted-by-next-marrow")
-    lines = (line, rule_line("relapse-marrow", rules.marrow, case.marrow.blasts.proof))
+    lines = (line, rule_line("no-relapse-in-marrow", rules.marrow, case.marrow.blasts.proof))
     if _asks_repeat(case, progress):
         return _suspect(case, replace(progress, suspected_on=progress.suspected_on or day), lines)
     after = relapse(case.facts, progress, day, case.marrow.blasts)
@@ -161,7 +180,13 @@ def _lesion(case: Case, progress: Progress, proof: Proof) -> tuple[Progress, Dra
     if rule is None:
         after = withdraw(progress, day, outcomes.no_response)
         flags = ("remission-withdrawn",)
-        return after, draft_of(case, after, outcomes.no_response, guards=(line,), flags=flags)
+        return after, draft_of(
+            case,
+            after,
+            outcomes.no_response,
+            guards=(line, withdrawn_line(proof_of(case))),
+            flags=flags,
+        )
     after = relapse(case.facts, progress, day, NOTHING, proof)
     return after, draft_of(
         case,
@@ -169,7 +194,7 @@ def _lesion(case: Case, progress: Progress, proof: Proof) -> tuple[Progress, Dra
         outcomes.relapse,
         response_date=day,
         first_sign=first_sign_of(progress, day),
-        guards=(line, rule_line("relapse-extramedullary", rule, proof)),
+        guards=(line, rule_line("no-relapse-outside-marrow", rule, proof)),
         flags=("concurrent-marrow-clear",),
     )
 
@@ -182,13 +207,19 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> tupl
     if rule is None:
         after = withdraw(progress, day, outcomes.no_response)
         flags = (*flags, "remission-withdrawn")
-        return after, draft_of(case, after, outcomes.no_response, guards=(line,), flags=flags)
+        return after, draft_of(
+            case,
+            after,
+            outcomes.no_response,
+            guards=(line, withdrawn_line(proof_of(case))),
+            flags=flags,
+        )
     today = tuple(
         Sample(day, sure=True, proof=case.facts.smears[one].proof)
         for one in case.facts.draws_between(day, day)
         if case.facts.smears[one].state == "present"
     )
-    lines = (line, rule_line("relapse-blood", rule, proof))
+    lines = (line, rule_line("no-relapse-in-blood", rule, (*proof, *case.marrow.results)))
     if today and completes(rule, progress.samples, day, sure=True):
         after = relapse(case.facts, progress, day, NOTHING, proof)
         first = first_sign_of(progress, day)
@@ -223,11 +254,15 @@ def _short_of_remission(
         return _doubt(case, progress, "signs-of-disease")
     rule = case.facts.criteria.relapse.blood
     smears = [case.facts.smears[one] for one in case.facts.draws_between(day, day)]
-    unread = any(one.state == "unknown" for one in smears)
-    if unread and (rule is None or rule.samples == 1):
+    today = any(one.state == "unknown" for one in smears)
+    worst = found.blood.worst.state == "unknown" and found.blood.cleared is None
+    unread = today or worst
+    if today and (rule is None or rule.samples == 1):
         return _doubt(case, progress, "blood-blasts-undecided", ("blood-blasts",))
     category = found.category if found.row is not None else outcomes.undecided
     reason = "" if found.row is not None else _why(case)
+    said_on = found.day if found.row is not None else None
+    assumed = assumptions_of(case, progress, found, category)
     state = "unknown" if progress.doubt or unread else "in-remission"
     since = progress.remission.since if progress.remission and state == "in-remission" else day
     after = moved(
@@ -238,10 +273,12 @@ def _short_of_remission(
         category=category,
         row=found.row,
         carried=found,
-        response_date=found.day if found.row is not None else None,
+        standing=Standing(category, found.row, found, said_on),
+        assumptions=assumed,
+        response_date=said_on,
         best=best_of(progress.best, found.row, case.facts.criteria.category),
     )
-    if unread:
+    if today:
         after = replace(after, samples=(Sample(day, sure=False, proof=()),))
     return after, draft_of(
         case,
@@ -250,7 +287,7 @@ def _short_of_remission(
         reason=reason,
         response_date=after.response_date,
         evaluation=found,
-        assumptions=assumptions_of(case, progress, found, category),
+        assumptions=assumed,
         candidates=found.candidates,
         possible_higher=found.possible_higher,
         missing=found.missing,

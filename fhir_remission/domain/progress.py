@@ -34,6 +34,16 @@ class Sample(Struct, frozen=True):
     proof: Proof
 
 
+class Standing(Struct, frozen=True):
+    """What the latest evaluable marrow of a remission said; suspicion passes over it."""
+
+    category: str
+    row: Category | None = None
+    evaluation: Evaluation | None = None
+    response_date: date | None = None
+    code: str = ""
+
+
 class Progress(Struct, frozen=True):
     """All that later anchors need to know of earlier ones."""
 
@@ -68,8 +78,8 @@ class Progress(Struct, frozen=True):
     response_date: date | None = None
     carried: Evaluation | None = None
     """The marrow with its window that said so."""
-    proved: Evaluation | None = None
-    """The marrow with its window that last proved a remission."""
+    standing: Standing | None = None
+    """To be taken up again when a suspicion is cleared."""
     assumptions: tuple[Assumption, ...] = ()
     mrd: MrdHistory = MrdHistory()
     mrd_status: Status = "unknown"

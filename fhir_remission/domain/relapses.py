@@ -7,7 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult, Verdict
-from fhir_remission.domain.courses import Course, baseline_of
+from fhir_remission.domain.courses import Course, baseline_of, lesions_since
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.guards import guard
 from fhir_remission.domain.mrd import MrdHistory
@@ -30,9 +30,22 @@ def remission_line(progress: Progress) -> CriterionResult:
     return guard("no-prior-remission", Verdict.NOT_MET, rule, "order of evaluation", proof)
 
 
-def rule_line(name: str, rule: Rule, proof: Proof) -> CriterionResult:
-    """A relapse rule that has been fulfilled, as a line of the proof."""
-    return guard(name, Verdict.MET, rule.text, rule, proof)
+def rule_line(
+    name: str, rule: Rule, proof: Proof, verdict: Verdict = Verdict.NOT_MET
+) -> CriterionResult:
+    """A relapse rule as a line of the proof: not met, the patient is not free of relapse."""
+    return guard(name, verdict, rule.text, rule, proof)
+
+
+def undecided_line(name: str, text: str, proof: Proof) -> CriterionResult:
+    """What could not be read, as a line of the proof."""
+    return guard(name, Verdict.UNKNOWN, text, "what cannot be read proves nothing", proof)
+
+
+def withdrawn_line(proof: Proof) -> CriterionResult:
+    """What took a remission back where no relapse is defined."""
+    text = "disease after a remission takes it back; the set defines no relapse"
+    return guard("remission-kept", Verdict.NOT_MET, text, "order of evaluation", proof)
 
 
 def first_sign_of(progress: Progress, day: date) -> date:
@@ -50,6 +63,8 @@ def relapse(
         opened=day,
         certain=not progress.doubt,
         relapsed=True,
+        # Where an earlier relapse is not excluded, its lesions may be of this course.
+        lesions_from=lesions_since(facts, progress.course) if progress.doubt else None,
         relapse_blasts=blasts,
     )
     return Progress(

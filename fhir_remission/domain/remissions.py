@@ -10,7 +10,7 @@ from fhir_remission.domain.assessment import Verdict
 from fhir_remission.domain.cases import Case, assumptions_of, draft_of
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.mrd import MrdHistory, MrdSample, Status, is_confirmed, suffix_status
-from fhir_remission.domain.progress import Draft, Progress, Remission, best_of, moved
+from fhir_remission.domain.progress import Draft, Progress, Remission, Standing, best_of, moved
 from fhir_remission.domain.rules import Category
 
 
@@ -50,7 +50,7 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
         category=row.id,
         row=row,
         carried=found,
-        proved=found,
+        standing=Standing(row.id, row, found, found.day, code),
         assumptions=assumed,
         mrd=history,
         mrd_status=status,

@@ -17,7 +17,7 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
     if case.gate.state == "closed":
         return progress, draft_of(case, progress, outcomes.not_evaluable, reason=case.gate.reason)
     if _is_baseline(case, progress):
-        after = _perhaps(case, progress) if case.diseased is None else progress
+        after = _perhaps(case, progress, None) if case.diseased is None else progress
         return after, draft_of(case, after, outcomes.not_evaluable, reason="before-therapy")
     if case.marrow.inadequate:
         return progress, draft_of(
@@ -34,8 +34,10 @@ def _is_baseline(case: Case, progress: Progress) -> bool:
     return last is not None and case.marrow.day <= last and case.diseased is not False
 
 
-def _perhaps(case: Case, progress: Progress) -> Progress:
-    proof = (*progress.maybe, *case.marrow.results)
+def _perhaps(case: Case, progress: Progress, found: Evaluation | None) -> Progress:
+    """This marrow may have been a remission; all that was looked at says why."""
+    seen = found.judgements.values() if found is not None else ()
+    proof = (*progress.maybe, *case.marrow.results, *(p for one in seen for p in one.proof))
     return replace(progress, maybe_remission=True, maybe=proof)
 
 
@@ -43,7 +45,7 @@ def _settle(
     case: Case, progress: Progress, found: Evaluation, *, claimed: bool
 ) -> tuple[Progress, Draft]:
     row = found.row
-    if row is not None and row.remission:
+    if row is not None and row.remission and not _relapse_possible(case, progress, found):
         return remit(case, progress, found)
     category, reason, flags = _without_remission(case, progress, found, claimed=claimed)
     after = _stands(case, progress, found, category)
@@ -64,6 +66,16 @@ def _settle(
     return after, draft
 
 
+def _relapse_possible(case: Case, progress: Progress, found: Evaluation) -> bool:
+    """Whether blood of this window may have been the relapse of an earlier, unproved remission."""
+    last = found.blood.last
+    return (
+        progress.maybe_remission
+        and last is not None
+        and case.facts.draws[last].day > case.marrow.day
+    )
+
+
 def _candidates(case: Case, found: Evaluation, category: str) -> tuple[str, ...]:
     outcomes = case.facts.criteria.outcomes
     if category != outcomes.undecided:
@@ -82,6 +94,8 @@ def _without_remission(
     outcomes = case.facts.criteria.outcomes
     category = found.category
     flags = found.row.flags if found.row is not None else ()
+    if found.row is not None and found.row.remission:
+        return outcomes.undecided, "earlier-remission-unknown", flags
     if category == outcomes.not_evaluable:
         return category, "too-few-cells", flags
     if case.capped and found.row is None:
@@ -137,8 +151,9 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
-        progress = _perhaps(case, progress)
+    stopped = found.row is not None and found.row.remission and category != found.row.id
+    if stopped or (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
+        progress = _perhaps(case, progress, found)
     if category == outcomes.not_evaluable:
         return progress
     state = "active-disease"

@@ -16,11 +16,15 @@ from fhir_remission.domain.relapses import (
     relapse,
     remission_line,
     rule_line,
+    undecided_line,
     withdraw,
+    withdrawn_line,
 )
 from fhir_remission.domain.verdicts import NOTHING, Proof, SignReading
 
 Step = tuple[Progress, Draft | None]
+LESION = "extramedullary disease cannot be told present from absent"
+BLOOD = "blood blasts cannot be told present from absent"
 
 
 def at_lesion(facts: Facts, progress: Progress, day: date) -> Step:
@@ -34,16 +38,18 @@ def at_lesion(facts: Facts, progress: Progress, day: date) -> Step:
         return after, Draft(
             "extramedullary", day, text, refs, after, outcomes.undecided,
             reason="extramedullary-undecided", candidates=_either(facts, progress),
-            missing=("extramedullary-disease",), guards=(line,),
+            missing=("extramedullary-disease",),
+            guards=(line, undecided_line("no-relapse-outside-marrow", LESION, sign.proof)),
         )  # fmt: skip
     if rule is None:
         after = withdraw(progress, day, outcomes.not_evaluable)
         return after, Draft(
             "extramedullary", day, text, refs, after, outcomes.not_evaluable,
-            reason="disease-without-marrow", flags=("remission-withdrawn",), guards=(line,),
+            reason="disease-without-marrow", flags=("remission-withdrawn",),
+            guards=(line, withdrawn_line(sign.proof)),
         )  # fmt: skip
     after = relapse(facts, progress, day, NOTHING, sign.proof)
-    lines = (line, rule_line("relapse-extramedullary", rule, sign.proof))
+    lines = (line, rule_line("no-relapse-outside-marrow", rule, sign.proof))
     return after, Draft(
         "extramedullary", day, text, refs, after, outcomes.relapse, response_date=day,
         first_sign=first_sign_of(progress, day), guards=lines,
@@ -76,18 +82,19 @@ def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
     progress = replace(progress, samples=(), unclear=False)
     if progress.doubt or progress.suspected_on is not None or progress.remission is None:
         return progress, None
-    remission = progress.remission
+    remission, standing = progress.remission, progress.standing
+    if standing is None:
+        return progress, None
     after = moved(
-        progress, "in-remission", remission.since,
-        category=remission.row.id, row=remission.row, carried=progress.proved,
-        response_date=remission.since,
+        progress, "in-remission", remission.since, category=standing.category, row=standing.row,
+        carried=standing.evaluation, response_date=standing.response_date,
     )  # fmt: skip
     after = replace(after, since=remission.since)
     draw = facts.draws[place]
     return after, Draft(
         "blood", draw.day, draw.effective, _refs(facts.smears[place].proof), after,
-        remission.row.id, response_date=remission.since, carries=True,
-        evaluation=progress.proved, assumptions=progress.assumptions, code=remission.code,
+        standing.category, response_date=standing.response_date, carries=True,
+        evaluation=standing.evaluation, assumptions=progress.assumptions, code=standing.code,
         mrd=progress.mrd_status,
     )  # fmt: skip
 
@@ -108,7 +115,8 @@ def _unread(facts: Facts, progress: Progress, place: int, sign: SignReading) -> 
     return after, Draft(
         "blood", draw.day, draw.effective, _refs(sign.proof), after, outcomes.undecided,
         reason="blood-blasts-undecided", candidates=_either(facts, progress),
-        missing=("blood-blasts",), guards=(remission_line(progress),),
+        missing=("blood-blasts",),
+        guards=(remission_line(progress), undecided_line("no-relapse-in-blood", BLOOD, sign.proof)),
     )  # fmt: skip
 
 
@@ -120,10 +128,11 @@ def _blasts(facts: Facts, progress: Progress, place: int, sign: SignReading) -> 
         after = withdraw(progress, draw.day, outcomes.not_evaluable)
         return after, Draft(
             "blood", draw.day, draw.effective, refs, after, outcomes.not_evaluable,
-            reason="disease-without-marrow", flags=("remission-withdrawn",), guards=(line,),
+            reason="disease-without-marrow", flags=("remission-withdrawn",),
+            guards=(line, withdrawn_line(sign.proof)),
         )  # fmt: skip
     before: Proof = tuple(p for one in progress.samples for p in one.proof)
-    lines = (line, rule_line("relapse-blood", rule, (*before, *sign.proof)))
+    lines = (line, rule_line("no-relapse-in-blood", rule, (*before, *sign.proof)))
     first = first_sign_of(progress, draw.day)
     if completes(rule, progress.samples, draw.day, sure=True):
         after = relapse(facts, progress, draw.day, NOTHING, (*before, *sign.proof))

@@ -14,7 +14,7 @@ from fhir_remission.domain.courses import baseline_of, first_course
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.followups import follow
 from fhir_remission.domain.gates import Signs, diagnosis_gate, read_signs
-from fhir_remission.domain.progress import Draft, Progress
+from fhir_remission.domain.progress import Draft, Progress, moved
 from fhir_remission.domain.relapses import rule_line
 from fhir_remission.domain.responses import respond
 from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, with_sample
@@ -122,8 +122,10 @@ def _still_relapsed(case: Case, progress: Progress) -> bool:
 
 def _relapsed_still(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.marrow
-    lines = () if rule is None else (rule_line("relapse-marrow", rule, progress.relapse_proof),)
-    after = replace(progress, category=outcomes.relapse)
+    lines = (
+        () if rule is None else (rule_line("no-relapse-in-marrow", rule, progress.relapse_proof),)
+    )
+    after = moved(progress, "relapsed", progress.relapse_day, category=outcomes.relapse)
     return after, draft_of(
         case,
         after,

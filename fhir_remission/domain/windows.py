@@ -123,6 +123,6 @@ def read_blood_blasts(smears: tuple[SignReading, ...], places: range) -> BloodBl
     after = range(dirty[-1] + 1, places.stop)
     cleared = next((one for one in after if smears[one].state == "absent"), None)
     seen = [one for one in dirty if smears[one].state == "present"]
-    proof = tuple(p for one in (seen or dirty) for p in smears[one].proof)
+    proof = tuple(p for one in dirty for p in smears[one].proof)
     worst = SignReading("present" if seen else "unknown", proof)
     return BloodBlasts(smears, dirty[-1], cleared, worst)

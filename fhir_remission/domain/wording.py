@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STATES = {
-    "untreated": "No therapy known{since}",
+    "untreated": "Untreated as far as known{since}",
     "awaiting-response": "Awaiting response to therapy{since}",
     "active-disease": "Active disease{since}",
     "in-remission": "In remission{since}",
@@ -65,6 +65,6 @@ ADVICE = {
     "blood-blasts-undecided": "An answer needs a microscopic differential or a marrow.",
     "extramedullary-undecided": "An answer needs a statement on extramedullary disease.",
     "disease-without-marrow": "An answer needs a marrow.",
-    "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends the doubt.",
+    "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
     "repeat-marrow": "A repeat marrow or smear decides.",
 }

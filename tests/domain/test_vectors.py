@@ -47,28 +47,40 @@ def draw(course: Course, day: int, row: dict[str, str], smear: object) -> None:
 
 def course_of(row: dict[str, str]) -> Course:
     """The course a vector describes."""
+    landmark = row["id"] == "V098"
     course = Course(diagnosed=4, attested=row["rbc_transfusion_dependent"] != UNREAD)
     if row["baseline_marrow_blast_pct"] != UNREAD:
         course.result("blasts-marrow", 5, row["baseline_marrow_blast_pct"])
-    course.chemo(10, "less-intensive" if row["id"] == "V098" else "")
-    day = PREVIOUS
-    if row["id"] == "V098":
-        day = 211
+    course.chemo(10, "less-intensive" if landmark else "")
+    day = 211 if landmark else PREVIOUS
     if row["prior_cr"] == "yes":
         course.marrow(day, 1, cells=500).blood(day, 2000, 200_000)
         day = TARGET
         if row["id"] in RECENT:
             course.chemo(day - 35)
-    if row["marrow_blast_pct"] != UNREAD:
-        cells = None if row["cells_counted"] == UNREAD else row["cells_counted"]
-        text = row["marrow_blast_pct"]
-        blasts = text if text[0] in "<>0123456789" or text == "rare" else "?"
-        course.marrow(day, blasts, cells=cells, emd=None)
-        if row["id"] == "V085":
-            course.results[-2 if cells else -1] = course.results[-2 if cells else -1]
-            course.result("blasts-marrow", day, 6, method="flow")
-    smear = {"absent": 0, "present": 3}.get(row["pb_blasts"])
-    draw(course, day, row, smear)
+    marrow(course, day, row)
+    draw(course, day, row, {"absent": 0, "present": 3}.get(row["pb_blasts"]))
+    lesion(course, day, row)
+    if row["rbc_transfusion_dependent"] == "yes":
+        course.event("rbc-transfusion", day - 2).event("rbc-transfusion", day - 5)
+    if row["mrd"] != UNREAD:
+        answer = {"neg": "negative", "pos": "positive", "LL": "low-level"}[row["mrd"]]
+        course.mrd(day, answer, sensitivity="", method="qpcr" if row["mrd"] == "LL" else "flow")
+    return course
+
+
+def marrow(course: Course, day: int, row: dict[str, str]) -> None:
+    """The marrow of the evaluation; V085 has a flow count beside the morphologic one."""
+    if row["marrow_blast_pct"] == UNREAD:
+        return
+    cells = None if row["cells_counted"] == UNREAD else row["cells_counted"]
+    course.marrow(day, row["marrow_blast_pct"], cells=cells, emd=None)
+    if row["id"] == "V085":
+        course.result("blasts-marrow", day, 6, method="flow")
+
+
+def lesion(course: Course, day: int, row: dict[str, str]) -> None:
+    """Extramedullary disease as stated, old or new."""
     if row["emd"] == "absent":
         course.result("extramedullary-disease", day, "negative")
     if row["emd"] == "present":
@@ -77,12 +89,6 @@ def course_of(row: dict[str, str]) -> Course:
         course.event("extramedullary", 5 if old else day)
         if old:
             course.result("extramedullary-disease", 5, "positive")
-    if row["rbc_transfusion_dependent"] == "yes":
-        course.event("rbc-transfusion", day - 2).event("rbc-transfusion", day - 5)
-    if row["mrd"] != UNREAD:
-        answer = {"neg": "negative", "pos": "positive", "LL": "low-level"}[row["mrd"]]
-        course.mrd(day, answer, sensitivity="", method="qpcr" if row["mrd"] == "LL" else "flow")
-    return course
 
 
 def shown(found: Assessment) -> str:
