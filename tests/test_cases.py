@@ -74,8 +74,9 @@ def complaint(name: str, wanted: Any, history: tuple[Assessment, ...]) -> str | 
         got, good = path, not set(path) & set(wanted)
     elif name == "category_in":
         got, good = last.category, last.category in wanted
-    elif name == "state_not":
-        got, good = last.state, last.state != wanted
+    elif name in ("state_not", "category_not", "confidence_not"):
+        got = fields(name.removesuffix("_not"))(last)
+        good = got != wanted
     elif name in ("flags_not", "assumptions_not"):
         got = SUBSET[name.removesuffix("_not")](last)
         good = not set(wanted) & set(got)
@@ -91,6 +92,7 @@ def judge(folder: Path, case: dict[str, Any], criteria: str, as_of: str) -> tupl
         criteria=criteria,
         as_of=as_of,
         complete=case["complete"],
+        strict=case.get("strict", False),
         history=True,
     )
     patients = {a.patient for a in found}
