@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fhir_remission.domain.assessment import Assumption, CriterionResult
-from fhir_remission.domain.courses import background_of, lesions_since
+from fhir_remission.domain.courses import background_of, memory_of
 from fhir_remission.domain.evaluation import Evaluation, Look, evaluate
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.gates import Gate, Signs, diagnosis_gate, evaluation_gate
@@ -65,7 +65,7 @@ def guards_of(case: Case) -> tuple[CriterionResult, ...]:
         gate_line(
             "response-evaluation", case.gate, before, "a response needs something to respond"
         ),
-        *window_lines(case.facts, case.window, case.early, case.repeat),
+        *window_lines(case.facts, case.marrow, case.window, case.early, case.repeat),
     )
 
 
@@ -114,16 +114,17 @@ def prior_sign(progress: Progress, *, claimed: bool) -> SignReading:
     return SignReading("absent")
 
 
-def look_at(case: Case, progress: Progress, *, claimed: bool) -> Evaluation:
+def look_at(case: Case, progress: Progress, *, claimed: bool, capped: bool = False) -> Evaluation:
     """Judge the marrow with its window against the rows that it may prove."""
     rows = case.facts.criteria.category
-    if case.capped:
+    if case.capped or capped:
         rows = tuple(row for row in rows if row.early)
     background = background_of(
         case.facts, progress.course, progress.baseline, prior_sign(progress, claimed=claimed)
     )
-    since = lesions_since(case.facts, progress.course)
-    return evaluate(case.facts, case.place, case.window, Look(rows, since, background, case.strict))
+    memory = memory_of(case.facts, progress.course)
+    look = Look(rows, memory, background, case.strict)
+    return evaluate(case.facts, case.place, case.window, look)
 
 
 def assumptions_of(

@@ -10,6 +10,7 @@ from msgspec import Struct
 from fhir_remission.domain.draws import Draw
 from fhir_remission.domain.evaluation import blast_count
 from fhir_remission.domain.facts import Facts
+from fhir_remission.domain.signs import Memory
 from fhir_remission.domain.therapy import Cycle
 from fhir_remission.domain.verdicts import NOTHING, Quantity, SignReading, day_of
 from fhir_remission.domain.views import Background
@@ -76,6 +77,16 @@ def _opening_marrows(facts: Facts, diagnosed: date | None) -> list[tuple[date, b
     return found
 
 
+def memory_of(facts: Facts, course: Course) -> Memory:
+    """For how long what was said of lesions holds in this course."""
+    numbers = facts.numbers
+    return Memory(
+        lesions_since(facts, course),
+        numbers.extramedullary_silence.days,
+        numbers.extramedullary_denial.days,
+    )
+
+
 def lesions_since(facts: Facts, course: Course) -> date:
     """From when on extramedullary disease belongs to the course and is not history."""
     if course.lesions_from is not None:
@@ -135,7 +146,8 @@ def background_of(
     lesion = SignReading("silent")
     if start is not None:
         since = lesions_since(facts, course)
-        lesion = facts.extramedullary.at(start.day, since, (start.day - since).days)
+        lasting = (start.day - since).days
+        lesion = facts.extramedullary.at(start.day, Memory(since, lasting, lasting))
     return Background(
         baseline=baseline.blasts,
         baseline_counts={name: _last(counts, name) for name in ("anc", "platelets")},

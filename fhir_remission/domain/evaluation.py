@@ -16,7 +16,7 @@ from fhir_remission.domain.inputs import Event, Interval
 from fhir_remission.domain.intervals import product, scaled
 from fhir_remission.domain.kinds import Independence
 from fhir_remission.domain.rules import Category, CriteriaSet
-from fhir_remission.domain.signs import agreed
+from fhir_remission.domain.signs import Memory, agreed
 from fhir_remission.domain.verdicts import NOTHING, Judgement, Quantity
 from fhir_remission.domain.views import Background, View
 from fhir_remission.domain.windows import BloodBlasts, Window, read_blood_blasts
@@ -50,10 +50,10 @@ class Evaluation(Struct, frozen=True):
 
 
 class Look(Struct, frozen=True):
-    """How a marrow is to be looked at: from which rows, since when, how strictly."""
+    """How a marrow is to be looked at: with which rows, what memory of lesions, how strictly."""
 
     rows: tuple[Category, ...]
-    since: date
+    memory: Memory
     background: Background
     strict: bool
 
@@ -187,7 +187,6 @@ def _view(
     marrow = facts.marrows[place]
     draw = None if draw_place is None else facts.draws[draw_place]
     day = marrow.day if draw is None else max(marrow.day, draw.day)
-    silence = facts.numbers.extramedullary_silence.days
     quantities = {"blasts-marrow": marrow.blasts}
     quantities["marrow-cells-counted"] = marrow.cells
     quantities["marrow-cellularity"] = marrow.cellularity
@@ -196,7 +195,7 @@ def _view(
         quantities["blasts-count"] = blast_count(draw, facts)
     signs = {
         "blood-blasts": seen[1].at(draw_place),
-        "extramedullary-disease": facts.extramedullary.at(day, look.since, silence),
+        "extramedullary-disease": facts.extramedullary.at(day, look.memory),
         "auer-rods": marrow.auer,
     }
     near = _transfusions(facts, marrow.day, marrow.day if draw is None else draw.day)

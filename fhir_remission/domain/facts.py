@@ -14,9 +14,11 @@ from fhir_remission.domain.inputs import Event, PatientRecord, Result, Unreadabl
 from fhir_remission.domain.marrows import Marrow, read_marrows
 from fhir_remission.domain.mrd import MrdSample, read_mrd
 from fhir_remission.domain.rules import CriteriaSet, Numbers
-from fhir_remission.domain.signs import Extramedullary, read_extramedullary, smear_of
+from fhir_remission.domain.signs import Extramedullary, read_extramedullary, said, smear_of
 from fhir_remission.domain.therapy import Therapy, read_support, read_therapy
 from fhir_remission.domain.verdicts import SignReading, day_of, order_of
+
+EQUIVALENTS = ("blasts-blood-equivalent", "blasts-blood-equivalent-count")
 
 
 class Facts(Struct, frozen=True):
@@ -37,6 +39,8 @@ class Facts(Struct, frozen=True):
     events: Mapping[str, tuple[Event, ...]]
     """By kind, in order of time."""
     event_days: Mapping[str, tuple[date, ...]]
+    equivalents: tuple[date, ...]
+    """Days on which blast equivalents were reported in the blood."""
     independence: Mapping[date, tuple[Result, ...]]
     """What was stated outright of transfusion independence, by day."""
 
@@ -81,6 +85,11 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         mrd_days=tuple(one.day for one in mrd),
         events={kind: tuple(many) for kind, many in by_kind.items()},
         event_days={kind: tuple(day_of(one) for one in many) for kind, many in by_kind.items()},
+        equivalents=tuple(
+            one.when.first_day
+            for one in results
+            if one.analyte in EQUIVALENTS and said(one) != "negative"
+        ),
         independence=_by_day(one for one in results if one.analyte in _statements(criteria)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -65,6 +66,9 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
         yield "rbc-transfused"
     if _recovered_later(facts, draft, until):
         yield "recovered-after-window"
+    place = bisect_left(facts.equivalents, found.window.first)
+    if place < len(facts.equivalents) and facts.equivalents[place] <= found.window.last:
+        yield "blast-equivalents-reported"
 
 
 def _of_counts(found: Evaluation) -> Iterator[str]:

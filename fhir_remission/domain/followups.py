@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import CriterionResult
+from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.kinds import Absent
 from fhir_remission.domain.progress import Draft, Progress, Sample, Standing, best_of, moved
 from fhir_remission.domain.relapses import (
     doubted,
@@ -29,17 +30,26 @@ from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity
 
 def follow(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     """The answer of a marrow once the course has had a remission."""
+    lesion = case.facts.extramedullary.on(case.marrow.day)
+    if case.diseased and not case.marrow.inadequate:
+        return _diseased(case, progress)
+    if lesion.state == "present":
+        return _lesion(case, progress, lesion.proof)
+    if lesion.state == "unknown":
+        return _doubt(case, progress, "extramedullary-undecided", ("extramedullary-disease",))
     if case.marrow.inadequate:
         return _carried(case, progress)
-    if case.diseased:
-        return _diseased(case, progress)
     if case.diseased is None:
         return _doubt(case, progress, "marrow-undecided", ("marrow-blasts",))
     return _clear(case, progress)
 
 
 def _doubt(
-    case: Case, progress: Progress, reason: str, missing: tuple[str, ...] = ()
+    case: Case,
+    progress: Progress,
+    reason: str,
+    missing: tuple[str, ...] = (),
+    found: Evaluation | None = None,
 ) -> tuple[Progress, Draft]:
     outcomes = case.facts.criteria.outcomes
     after = doubted(progress, case.marrow.day, outcomes.undecided)
@@ -51,6 +61,7 @@ def _doubt(
         reason=reason,
         candidates=tuple(said),
         missing=missing,
+        evaluation=found,
         guards=(
             remission_line(progress),
             undecided_line("no-relapse-in-marrow", reason.replace("-", " "), proof_of(case)),
@@ -70,6 +81,10 @@ def _carried(
     case: Case, progress: Progress, found: Evaluation | None = None
 ) -> tuple[Progress, Draft]:
     """A marrow that cannot be judged leaves standing what the last one proved."""
+    if progress.doubt:
+        outcome = case.facts.criteria.outcomes.not_evaluable
+        reason = "inadequate-marrow" if found is None else "too-few-cells"
+        return progress, draft_of(case, progress, outcome, reason=reason, evaluation=found)
     draft = draft_of(
         case,
         progress,
@@ -159,13 +174,7 @@ def _at_most(quantity: Quantity, ceiling: Decimal) -> bool:
 
 def _clear(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     """Below 5 %: other signs may still end the remission; else the window says what it is now."""
-    facts, day = case.facts, case.marrow.day
-    lesion = facts.extramedullary.on(day)
-    if lesion.state == "present":
-        return _lesion(case, progress, lesion.proof)
     found = look_at(case, progress, claimed=False)
-    if lesion.state == "unknown":
-        return _doubt(case, progress, "extramedullary-undecided", ("extramedullary-disease",))
     if found.blood.worst.state == "present" and found.blood.cleared is None:
         return _blasts_in_window(case, progress, found)
     progress = replace(progress, samples=(), suspected_on=None)
@@ -248,19 +257,21 @@ def _short_of_remission(
 ) -> tuple[Progress, Draft]:
     """No remission category is proved here; the remission of the course goes on."""
     outcomes, day = case.facts.criteria.outcomes, case.marrow.day
-    if found.category == outcomes.not_evaluable:
-        return _carried(case, progress, found)
     if found.row is None and found.category == outcomes.no_response and not case.capped:
-        return _doubt(case, progress, "signs-of-disease")
+        return _doubt(case, progress, "signs-of-disease", (), found)
     rule = case.facts.criteria.relapse.blood
     smears = [case.facts.smears[one] for one in case.facts.draws_between(day, day)]
     today = any(one.state == "unknown" for one in smears)
     worst = found.blood.worst.state == "unknown" and found.blood.cleared is None
     unread = today or worst
     if today and (rule is None or rule.samples == 1):
-        return _doubt(case, progress, "blood-blasts-undecided", ("blood-blasts",))
+        return _doubt(case, progress, "blood-blasts-undecided", ("blood-blasts",), found)
+    if found.row is None and _other_sign_unknown(case, found):
+        return _doubt(case, progress, "signs-undecided", found.missing, found)
     category = found.category if found.row is not None else outcomes.undecided
     reason = "" if found.row is not None else _why(case)
+    if found.category == outcomes.not_evaluable and not unread:
+        return _carried(case, progress, found)
     said_on = found.day if found.row is not None else None
     assumed = assumptions_of(case, progress, found, category)
     state = "unknown" if progress.doubt or unread else "in-remission"
@@ -291,6 +302,16 @@ def _short_of_remission(
         candidates=found.candidates,
         possible_higher=found.possible_higher,
         missing=found.missing,
+    )
+
+
+def _other_sign_unknown(case: Case, found: Evaluation) -> bool:
+    """Whether a sign of leukaemia besides the blood was reported and cannot be read."""
+    return any(
+        isinstance(one, Absent)
+        and one.sign != "blood-blasts"
+        and found.judgements[one.id].verdict is Verdict.UNKNOWN
+        for one in case.facts.criteria.criterion
     )
 
 

@@ -62,11 +62,15 @@ def contradicting(facts: Facts, place: int) -> Marrow | None:
 
 
 def window_lines(
-    facts: Facts, window: Window, early: Cycle | None, repeat: Marrow | None
+    facts: Facts, marrow: Marrow, window: Window, early: Cycle | None, repeat: Marrow | None
 ) -> tuple[CriterionResult, ...]:
     """The window, the time since therapy and the repeat marrow, where they limit the answer."""
     numbers = facts.numbers
     lines = []
+    if marrow.inadequate:
+        rule = "nobody states that the sample cannot be judged"
+        source = "non-evaluable: technically suboptimal sample"
+        lines.append(guard("marrow-usable", Verdict.NOT_MET, rule, source, marrow.statement.proof))
     if window.cut_by:
         rule = (
             f"counts up to {phrase(numbers.window_after)} after the marrow; cut by {window.cut_by}"

@@ -45,8 +45,12 @@ def _settle(
     case: Case, progress: Progress, found: Evaluation, *, claimed: bool
 ) -> tuple[Progress, Draft]:
     row = found.row
-    if row is not None and row.remission and not _relapse_possible(case, progress, found):
-        return remit(case, progress, found)
+    if row is not None and row.remission:
+        if not _relapse_possible(case, progress, found):
+            return remit(case, progress, found)
+        progress = _perhaps(case, progress, found)
+        found = look_at(case, progress, claimed=claimed, capped=True)
+        row = found.row
     category, reason, flags = _without_remission(case, progress, found, claimed=claimed)
     after = _stands(case, progress, found, category)
     named = row is not None and category == row.id
@@ -94,7 +98,10 @@ def _without_remission(
     outcomes = case.facts.criteria.outcomes
     category = found.category
     flags = found.row.flags if found.row is not None else ()
-    if found.row is not None and found.row.remission:
+    uncleared = found.blood.last is not None and found.blood.cleared is None
+    stopped = found.row is None and _relapse_possible(case, progress, found)
+    if progress.maybe_remission and not case.diseased and (uncleared or stopped):
+        # After a remission these blasts would be a sign of relapse, not a response.
         return outcomes.undecided, "earlier-remission-unknown", flags
     if category == outcomes.not_evaluable:
         return category, "too-few-cells", flags
@@ -151,8 +158,7 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    stopped = found.row is not None and found.row.remission and category != found.row.id
-    if stopped or (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
+    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
         progress = _perhaps(case, progress, found)
     if category == outcomes.not_evaluable:
         return progress

@@ -47,6 +47,7 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     treated_before_marrow: Number
     baseline_inferred: Number
     extramedullary_silence: Number
+    extramedullary_denial: Number
     fraction_ceiling: Number
     percent: Number
     differentiation: Number

@@ -62,19 +62,35 @@ def _weighed(heard: Sequence[tuple[Said, Result | Event]]) -> SignReading:
     return SILENT
 
 
+class Memory(Struct, frozen=True):
+    """For how long a word on extramedullary disease holds."""
+
+    since: date
+    """Lesions before this day are history."""
+    silence: int
+    """Days after which a lesion nobody mentions is neither there nor gone."""
+    denial: int
+    """Days for which a statement of absence stands."""
+
+
 class Track(Struct, frozen=True):
     """One site of extramedullary disease over time: what was said on each day."""
 
     days: tuple[date, ...]
     readings: tuple[SignReading, ...]
 
-    def at(self, day: date, since: date, silence: int) -> SignReading:
+    def at(self, day: date, memory: Memory) -> SignReading:
         """How the site stands on a day; a lesion silent for too long is unknown, never gone."""
         place = bisect_right(self.days, day) - 1
-        if place < 0 or date.min < self.days[place] < since:
+        if place < 0:
             return SILENT
-        found = self.readings[place]
-        if found.state == "present" and (day - self.days[place]).days > silence:
+        found, told = self.readings[place], self.days[place]
+        if found.state == "absent":
+            # However the course is counted, an old denial stands for its own time only.
+            return found if (day - told).days <= memory.denial else SILENT
+        if date.min < told < memory.since:
+            return SILENT
+        if found.state == "present" and (day - told).days > memory.silence:
             return SignReading("unknown", found.proof)
         return found
 
@@ -86,9 +102,9 @@ class Extramedullary(Struct, frozen=True):
     days: tuple[date, ...]
     """Every day on which disease was not denied, sorted."""
 
-    def at(self, day: date, since: date, silence: int) -> SignReading:
+    def at(self, day: date, memory: Memory) -> SignReading:
         """The worst that any site says on the day."""
-        found = [track.at(day, since, silence) for track in self.tracks]
+        found = [track.at(day, memory) for track in self.tracks]
         for state in ("present", "unknown"):
             worst = [one for one in found if one.state == state]
             if worst:

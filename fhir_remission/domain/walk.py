@@ -58,10 +58,11 @@ def beginning(facts: Facts) -> Progress:
 
 
 def _points(facts: Facts) -> Iterator[Point]:
-    marrow_days = set(facts.marrow_days)
+    # A marrow that cannot be judged says nothing of the blood and the lesions of its day.
+    marrow_days = {one.day for one in facts.marrows if not one.inadequate}
     for place, marrow in enumerate(facts.marrows):
         yield Point(marrow.day, 0, place, "marrow")
-    lesions = set(facts.extramedullary.days) - marrow_days
+    lesions = set(facts.extramedullary.days) - set(facts.marrow_days)
     for place, day in enumerate(facts.extramedullary.days):
         if day in lesions and day > date.min:
             yield Point(day, 1, place, "extramedullary")

@@ -91,14 +91,18 @@ def _may_have_fallen(then: Reading, lowest: Decimal | None) -> bool:
 
 
 class BloodBlasts(Struct, frozen=True):
-    """Blasts seen or feared in the window's blood, and the smear that cleared them."""
+    """Blasts seen or feared in the window's blood, and the smears that cleared them."""
 
     smears: tuple[SignReading, ...]
-    last: int | None
+    last: int | None = None
     """The place of the last draw that was not clean."""
-    cleared: int | None
-    """The place of the first draw after it that reports none by microscopy."""
-    worst: SignReading
+    seen: int | None = None
+    """The place of the last draw that held blasts for certain."""
+    feared: int | None = None
+    """The place of the first draw after that one whose report cannot be read."""
+    cleared: int | None = None
+    """The place of the first draw after all of them that reports none by microscopy."""
+    worst: SignReading = SILENT
 
     def at(self, place: int | None) -> SignReading:
         """Blood blasts as they count for one draw.
@@ -108,21 +112,25 @@ class BloodBlasts(Struct, frozen=True):
         """
         if self.last is None:
             return SILENT if place is None else self.smears[place]
-        if place is None or place <= self.last:
-            return self.worst
-        if self.cleared is not None and place >= self.cleared:
+        if place is not None and self.cleared is not None and place >= self.cleared:
             return self.smears[self.cleared]
-        return replace(self.worst, open=True)
+        if self.seen is None or place is None or place <= self.seen:
+            return self.worst
+        if self.feared is None:
+            return replace(self.worst, open=True)
+        # The report that cannot be read may have been the clear one.
+        return SignReading("unknown", self.worst.proof)
 
 
 def read_blood_blasts(smears: tuple[SignReading, ...], places: range) -> BloodBlasts:
     """Blood blasts over one window."""
     dirty = [one for one in places if smears[one].state in ("present", "unknown")]
     if not dirty:
-        return BloodBlasts(smears, None, None, SILENT)
+        return BloodBlasts(smears)
+    seen = max((one for one in dirty if smears[one].state == "present"), default=None)
+    feared = next((one for one in dirty if seen is None or one > seen), None)
     after = range(dirty[-1] + 1, places.stop)
     cleared = next((one for one in after if smears[one].state == "absent"), None)
-    seen = [one for one in dirty if smears[one].state == "present"]
     proof = tuple(p for one in dirty for p in smears[one].proof)
-    worst = SignReading("present" if seen else "unknown", proof)
-    return BloodBlasts(smears, dirty[-1], cleared, worst)
+    worst = SignReading("unknown" if seen is None else "present", proof)
+    return BloodBlasts(smears, dirty[-1], seen, feared, cleared, worst)

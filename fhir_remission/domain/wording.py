@@ -40,6 +40,7 @@ WHY = {
     "marrow-undecided": "the marrow cannot be read against 5 %",
     "blood-blasts-undecided": "blood blasts cannot be read",
     "extramedullary-undecided": "extramedullary disease cannot be read",
+    "signs-undecided": "a sign of disease cannot be read",
     "signs-of-disease": "signs of disease beside a clear marrow",
     "earlier-remission-unknown": "whether there was a remission before is not known",
     "remission-not-excluded-at-landmark": "a remission is not excluded at the landmark",
