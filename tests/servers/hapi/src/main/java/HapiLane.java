@@ -183,7 +183,11 @@ public final class HapiLane {
         server.setDefaultResponseEncoding(EncodingEnum.JSON);
         server.registerProviders(beans.getBean(ResourceProviderFactory.class).createProviders());
         server.registerProvider(beans.getBean(JpaSystemProvider.class));
-        server.setPagingProvider(beans.getBean(DatabaseBackedPagingProvider.class));
+        DatabaseBackedPagingProvider pages = beans.getBean(DatabaseBackedPagingProvider.class);
+        // As the JPA starter has it; the library's own cap of 50 makes four times the requests.
+        pages.setDefaultPageSize(20);
+        pages.setMaximumPageSize(200);
+        server.setPagingProvider(pages);
         JpaCapabilityStatementProvider metadata =
                 new JpaCapabilityStatementProvider(
                         server,
