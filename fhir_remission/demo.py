@@ -46,22 +46,25 @@ Next:
   README.md                                        settings, exit codes, where to change what
 """
 Line = dict[str, Any]
+Resource = dict[str, Any]
 
 
 def run(out: TextIO, *, keep: bool) -> int:
     """Tell the tour; returns the exit code."""
     console = _console(out)
-    with tempfile.TemporaryDirectory() as folder:
-        with EmbeddedServer(resources=demo_cohort()) as server:
-            config = _site(Path(folder), server.base_url)
-            console.print(f"An embedded FHIR server with invented patients: {server.base_url}\n")
-            first = _first_run(console, server, config)
-            _idle_run(console, server, config)
-            _amended_run(console, server, config, first)
-            console.print(NEXT, highlight=False)
-            if keep:
-                console.print(f"Serving on at {server.base_url} until you press Ctrl-C.")
-                server.wait()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedServer(resources=demo_cohort()) as server,
+    ):
+        config = _site(Path(folder), server.base_url)
+        console.print(f"An embedded FHIR server with invented patients: {server.base_url}\n")
+        first = _first_run(console, server, config)
+        _idle_run(console, server, config)
+        _amended_run(console, server, config, first)
+        console.print(NEXT)
+        if keep:
+            console.print(f"Serving on at {server.base_url} until you press Ctrl-C.")
+            server.wait()
     return 0
 
 
@@ -83,8 +86,9 @@ def _amended_run(
     console: Console, server: EmbeddedServer, config: Path, before: Iterable[Line]
 ) -> None:
     amended = amendment()
+    was = server.store.resource("Observation", amended["id"])
     server.store.load([amended])
-    console.print(f"3. The laboratory corrects one result: {_told(amended)}. sync once more:")
+    console.print(f"3. The laboratory corrects one result: {_told(was, amended)}. sync once more:")
     lines, asked, wrote = _sync(server, config)
     old = {line["patient"]: line for line in before}
     changed = [line for line in lines if line["write"] != "none"]
@@ -117,8 +121,8 @@ def _site(folder: Path, base_url: str) -> Path:
 def _console(out: TextIO) -> Console:
     """Colour and the terminal's width for a person; plain and wide for a pipe."""
     if out.isatty():
-        return Console(file=out, highlight=False)
-    return Console(file=out, width=150, no_color=True, highlight=False)
+        return Console(file=out, highlight=False, markup=False)
+    return Console(file=out, width=150, no_color=True, highlight=False, markup=False)
 
 
 def _table(lines: Iterable[Line]) -> Table:
@@ -148,8 +152,9 @@ def _name(line: Line) -> str:
     return str(line["patient"]).removeprefix("Patient/")
 
 
-def _told(resource: dict[str, Any]) -> str:
-    quantity = resource.get("valueQuantity", {})
-    what = resource["code"].get("text") or resource["code"]["coding"][0].get("display", "")
-    patient = str(resource["subject"]["reference"]).removeprefix("Patient/")
-    return f"{what} of {patient} is {quantity.get('value')} {quantity.get('unit', '')}, not as sent"
+def _told(before: Resource, now: Resource) -> str:
+    """The correction in words: `platelets of demo-18 on 2026-06-24: 62 10*9/L, was 120`."""
+    patient = str(now["subject"]["reference"]).removeprefix("Patient/")
+    value, unit = now["valueQuantity"]["value"], now["valueQuantity"].get("unit", "")
+    day, was = str(now["effectiveDateTime"])[:10], before["valueQuantity"]["value"]
+    return f"platelets of {patient} on {day} are {value} {unit}, not {was}"
