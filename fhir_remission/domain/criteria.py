@@ -32,7 +32,7 @@ JUDGED_ANALYTES = frozenset(
 )
 _HEADER = re.compile(r"^\s*\[+\s*([\w.-]+)\s*\]+")
 _KEY = re.compile(r"^\s*([\w-]+)\s*=")
-_PATH = re.compile(r"\$\.(\w+)(?:\[(\d+)\])?(?:\.(\w+))?")
+_PATH = re.compile(r"\$\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?")
 _FIELD = re.compile(r"field `(\w+)`")
 
 
@@ -117,7 +117,8 @@ def _shape_error(message: str, file: str, lines: _Lines) -> TableError:
     if path is None:
         name = field[1] if field else ""
         return TableError(reason, file=file, line=lines.at(name))
-    table, index, key = path[1], int(path[2] or 0), path[3] or (field[1] if field else "")
+    table, index = path["table"], int(path["index"] or 0)
+    key = path["key"] or (field[1] if field else "")
     place = f"[{table}]" + (f" {key}" if key else "")
     return TableError(f"{reason} in {place}", file=file, line=lines.at(table, index, key))
 
