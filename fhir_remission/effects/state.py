@@ -150,11 +150,21 @@ class State:
         lease: Lease,
         rows: Iterable[AssessmentRow],
         evidence: Iterable[EvidenceRow] = (),
+        *,
+        arrived: Iterable[str] = (),
     ) -> None:
-        """Record what the server now has (ETag, digest, status), under the fence."""
+        """Record what the server now has (ETag, digest, status), under the fence.
+
+        `arrived` are keys of the outbox: what lay there is done with, in the same transaction.
+        """
         with self.database.writing() as connection:
             lease.hold(connection)
             _store(connection, rows, evidence)
+            for key in arrived:
+                connection.execute(
+                    text("UPDATE outbox SET state = 'sent', bundle = '' WHERE key = :key"),
+                    {"key": key},
+                )
 
     def unsent(self) -> list[OutboxRow]:
         """Return bundles an earlier run left pending, or sending with unknown outcome."""
@@ -162,6 +172,15 @@ class State:
             OutboxRow,
             "SELECT * FROM outbox WHERE state IN ('pending', 'sending') ORDER BY key, seq",
         )
+
+    def on_its_way(self, key: str) -> OutboxRow | None:
+        """Return the last bundle that carried this key, unless it is known to have arrived."""
+        found = self._rows(
+            OutboxRow,
+            "SELECT * FROM outbox WHERE key = :key AND state <> 'sent' ORDER BY seq DESC LIMIT 1",
+            key=key,
+        )
+        return found[0] if found else None
 
     def cited(self, source: str) -> list[EvidenceRow]:
         """Return all evidence that our results rest on, for the periodic re-check."""

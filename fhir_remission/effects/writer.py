@@ -24,6 +24,7 @@ class Written(Struct, frozen=True):
     reference: str
     version: str
     body: Json = None
+    status: int = 0
 
 
 class WritingClient(FhirClient):
@@ -49,27 +50,28 @@ class WritingClient(FhirClient):
             raise refusal(self.host, "transaction", answer)
         return decoded(answer, self.host, "transaction")
 
-    def update(self, resource: Resource, *, if_match: str = "") -> Written | OutcomeUnknown:
-        """Put a resource under its own id; Conflict when somebody was faster."""
+    def update(
+        self, resource: Resource, *, if_match: str = "", if_new: bool = False
+    ) -> Written | OutcomeUnknown:
+        """Put a resource under its own id, once; Conflict when somebody was faster."""
         kind, known = text_of(resource["resourceType"]), text_of(resource["id"])
         headers = {"If-Match": f'W/"{if_match}"'} if if_match else {}
+        headers |= {"If-None-Match": "*"} if if_new else {}
         return self._write("PUT", f"/{kind}/{known}", f"update {kind}", resource, headers)
 
     def update_where(
         self, resource: Resource, search: str, *, if_match: str = ""
     ) -> Written | OutcomeUnknown:
-        """Put a resource wherever the search finds it; Conflict when it finds several."""
+        """Put a resource wherever the search finds it, once; Conflict when it finds several."""
         kind = text_of(resource["resourceType"])
         headers = {"If-Match": f'W/"{if_match}"'} if if_match else {}
         return self._write("PUT", f"/{kind}?{search}", f"update {kind}", resource, headers)
 
     def create(self, resource: Resource, *, unless: str = "") -> Written | OutcomeUnknown:
-        """Post a resource unless a search finds it; without `unless` it is sent once only."""
+        """Post a resource, once, unless a search finds it: then the status is 200."""
         kind = text_of(resource["resourceType"])
         headers = {"If-None-Exist": unless} if unless else {}
-        return self._write(
-            "POST", f"/{kind}", f"create {kind}", resource, headers, repeatable=bool(unless)
-        )
+        return self._write("POST", f"/{kind}", f"create {kind}", resource, headers)
 
     def _write(
         self,
@@ -78,10 +80,8 @@ class WritingClient(FhirClient):
         label: str,
         resource: Resource,
         headers: dict[str, str],
-        *,
-        repeatable: bool = True,
     ) -> Written | OutcomeUnknown:
-        request = self._request(method, path, label, resource, headers, repeatable=repeatable)
+        request = self._request(method, path, label, resource, headers, repeatable=False)
         answer = self._writing.write(request)
         if isinstance(answer, OutcomeUnknown):
             return answer
@@ -119,7 +119,7 @@ def _written(answer: Answer, resource: Resource) -> Written:
     known = found["id"] if found and found["type"] == kind else text_of(named or resource.get("id"))
     etag = version_of_etag(answer.headers.get("etag", ""))
     version = etag or (found["version"] or "" if found else "") or _version(body)
-    return Written(f"{kind}/{known}" if known else "", version, body)
+    return Written(f"{kind}/{known}" if known else "", version, body, answer.status)
 
 
 def _body(answer: Answer) -> Json:

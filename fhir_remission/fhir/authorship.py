@@ -19,7 +19,7 @@ from fhir_remission.fhir.datatypes import (
     reference,
     resource_type,
 )
-from fhir_remission.fhir.identity import Identity, evidence_hash, resource_id, seal
+from fhir_remission.fhir.identity import Identity, device_id, evidence_hash, resource_id, seal
 
 SOFTWARE = "fhir-remission"
 ChangeKind = Literal[
@@ -41,6 +41,8 @@ class Authorship(Struct, frozen=True):
     references: Literal["local", "logical"] = "local"
     source_base: str = ""
     """Base URL of the evidence, for logical references to it."""
+    device: str = ""
+    """Where this software stands at the sink as a Device, if not under the id that we chose."""
     subject: str = ""
     """The patient at the sink, where it is another than at the source."""
 
@@ -48,6 +50,11 @@ class Authorship(Struct, frozen=True):
     def name(self) -> str:
         """Software and version, as notes are signed."""
         return f"{SOFTWARE} {self.software_version}"
+
+    def to_device(self) -> Resource:
+        """A Reference to this software as a Device of the sink."""
+        own = device_id(self.identity, SOFTWARE, self.software_version)
+        return reference(self.device or f"Device/{own}")
 
     def evidence_hash(self, assessment: Assessment) -> str:
         """The evidence hash of an assessment under this run's mapping tables."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship, Change
 from fhir_remission.fhir.datatypes import Resource, objects, text_of
+from fhir_remission.fhir.fidelity import differences
 from fhir_remission.fhir.identity import (
     content_digest,
     identifier_value,
@@ -30,6 +31,10 @@ class Known(Struct, frozen=True):
     evidence_hash: str
     content_digest: str = ""
     """Digest of the content as it was read back, where the server rewrites what it is given."""
+    sent: Resource | None = None
+    """What was sent without an answer that we lived to record."""
+    replaced: str = ""
+    """The version that it was sent to replace; empty where nothing stood."""
 
 
 class Action(Struct, frozen=True):
@@ -123,9 +128,21 @@ def _doubt(existing: Resource, by: Authorship, known: Known | None) -> str:
     if is_unedited(existing, namespace=namespace):
         return ""
     digest = content_digest(existing, namespace=namespace)
-    if known is not None and known.content_digest == digest:
+    if known is not None and (known.content_digest == digest or _arrived(existing, known)):
         return ""
     return "edited by somebody"
+
+
+def _arrived(existing: Resource, known: Known) -> bool:
+    """Whether this is what we sent, less what the server drops, and nobody came after us.
+
+    Only servers that count their versions can say the second; elsewhere a person is asked.
+    """
+    version, replaced = version_of(existing), known.replaced or "0"
+    if known.sent is None or not (version.isdecimal() and replaced.isdecimal()):
+        return False
+    found = differences(known.sent, existing)
+    return int(version) == int(replaced) + 1 and not (found.changed or found.added)
 
 
 def _change(assessment: Assessment, by: Authorship, existing: Resource) -> Change | None:

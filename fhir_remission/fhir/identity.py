@@ -42,7 +42,7 @@ _ANSWER = (
     *("last_mrd", "reason"),
 )
 # What servers own or add by themselves: a change there is nobody's edit.
-_SERVER_OWNED = ("id", "meta", "text", "implicitRules", "language")
+SERVER_OWNED = ("id", "meta", "text", "implicitRules", "language")
 # When it was computed, as against what was computed.
 _COMPUTED_AT = {"ClinicalImpression": "date", "Observation": "issued", "Provenance": "recorded"}
 
@@ -126,7 +126,7 @@ def content_digest(resource: Resource, *, namespace: str = NAMESPACE) -> str:
     Left out is what servers add or rewrite: version, narrative, order of lists, displays of codes,
     base and version of references, spelling of times and decimals.
     """
-    dropped = {*_SERVER_OWNED, _COMPUTED_AT.get(text_of(resource.get("resourceType")), "")}
+    dropped = {*SERVER_OWNED, _COMPUTED_AT.get(text_of(resource.get("resourceType")), "")}
     own = {name: value for name, value in resource.items() if name not in dropped}
     own["identifier"] = _without_digest(own.get("identifier"), f"{namespace}/id/content-digest")
     return hashlib.sha256(_canonical(own).encode()).hexdigest()
@@ -160,6 +160,11 @@ def identifier_value(resource: Resource, system: str) -> str:
     held = resource.get("identifier")
     listed: Json = held if isinstance(held, list) else [held]
     return next((text_of(i.get("value")) for i in objects(listed) if i.get("system") == system), "")
+
+
+def canonical_text(value: Json) -> str:
+    """The text in which the same content is the same, however a server spells it."""
+    return _canonical(value)
 
 
 def _cited(result: CriterionResult) -> list[list[str]]:

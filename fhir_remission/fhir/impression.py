@@ -23,7 +23,11 @@ _SUPPORTING = ("MedicationAdministration", "MedicationStatement", "Procedure", "
 
 
 def build_impression(
-    assessment: Assessment, by: Authorship, *, change: Change | None = None, previous: str = ""
+    assessment: Assessment,
+    by: Authorship,
+    *,
+    change: Change | None = None,
+    previous: Resource | None = None,
 ) -> Resource:
     """The ClinicalImpression of one assessment; `previous` is the one it follows in the course."""
     resource: Resource = {
@@ -36,7 +40,7 @@ def build_impression(
         "effectiveDateTime": fhir_time(written_on(assessment)),
         "date": by.computed_at,
         "assessor": reference(by.signer) if by.signer else None,
-        "previous": reference(previous) if previous else None,
+        "previous": previous or None,
         "problem": references_to(assessment, by, "Condition"),
         "investigation": _investigation(assessment, by),
         "protocol": [protocol(assessment, by)],

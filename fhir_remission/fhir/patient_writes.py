@@ -14,17 +14,16 @@ from msgspec import Struct
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.assessment_json import Written
 from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.datatypes import Resource, text_of
+from fhir_remission.fhir.datatypes import Resource, identifier, reference, text_of
 from fhir_remission.fhir.decide import Action, Known, category_of, decide, settle
-from fhir_remission.fhir.identity import Kind, resource_id
+from fhir_remission.fhir.identity import resource_id
 from fhir_remission.fhir.impression import build_impression
 from fhir_remission.fhir.provenance import build_provenance
 from fhir_remission.fhir.result_observation import build_observation
 from fhir_remission.fhir.retraction import retracted
 from fhir_remission.fhir.transaction import Write
-from fhir_remission.fhir.withdrawal import Withdrawal, withdrawals
+from fhir_remission.fhir.withdrawal import KINDS, Withdrawal, withdrawals
 
-KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
 EVERYTHING = ("ClinicalImpression", "Observation", "Provenance")
 _WORDS: dict[str, Written] = {
     "park": "parked",
@@ -83,8 +82,12 @@ def plan_writes(
     *,
     which: Literal["current", "history"] = "current",
     resources: Sequence[str] = EVERYTHING,
+    own_ids: bool = True,
 ) -> PatientWrites:
-    """Plan the transaction of one patient; `assessments` are all of them, oldest first."""
+    """Plan the transaction of one patient; `assessments` are all of them, oldest first.
+
+    `own_ids` says that the server takes the ids that we choose.
+    """
     types = tuple(name for name in KINDS if name in resources)
     decided = [
         _Decided(assessment, _actions(assessment, by, held, types))
@@ -97,7 +100,7 @@ def plan_writes(
     steps: list[Step] = []
     for one in decided:
         steps += _steps(one, by, held)
-        previous = _previous(one.assessment, assessments, decided, lost, by, held)
+        previous = _previous(one.assessment, assessments, decided, lost, by, held, own_ids=own_ids)
         writes += _written(one, by, held, previous)
     for withdrawal in lost:
         steps += _withdrawal_steps(withdrawal, by)
@@ -154,21 +157,29 @@ def _previous(
     lost: Sequence[Withdrawal],
     by: Authorship,
     held: Held,
-) -> str:
+    *,
+    own_ids: bool,
+) -> Resource | None:
     """What this one replaces; else the last before it that is in force or written with it."""
     for withdrawal in lost:
         if withdrawal.replaced_by == assessment and withdrawal.impression:
-            return withdrawal.impression
+            return reference(withdrawal.impression)
     created = [one.assessment for one in decided if _creates(one)]
-    found = ""
+    found: Resource | None = None
     for earlier in assessments[: assessments.index(assessment)]:
         own = resource_id(by.identity, "impression", earlier)
         stands = held.resources.get(own)
         if earlier in created:
-            found = f"ClinicalImpression/{own}"
+            found = reference(f"ClinicalImpression/{own}") if own_ids else _by_identifier(own, by)
         elif stands and stands.get("status") != "entered-in-error":
-            found = f"ClinicalImpression/{stands['id']}"
+            found = reference(f"ClinicalImpression/{stands['id']}")
     return found
+
+
+def _by_identifier(own: str, by: Authorship) -> Resource:
+    """A reference that stays true, and our content the same, whatever id the server gives."""
+    system = by.identity.identifier_system("assessment")
+    return {"type": "ClinicalImpression", "identifier": identifier(system, own)}
 
 
 def _creates(one: _Decided) -> bool:
@@ -185,23 +196,34 @@ def _steps(one: _Decided, by: Authorship, held: Held) -> list[Step]:
     return steps
 
 
-def _written(one: _Decided, by: Authorship, held: Held, previous: str) -> list[Write]:
-    """The resources of one assessment that must be written, and one Provenance of them all."""
-    todo = [(n, a) for n, a in one.actions.items() if a.kind in ("create", "update")]
+def _written(one: _Decided, by: Authorship, held: Held, previous: Resource | None) -> list[Write]:
+    """The resources of one assessment that must be written, and one Provenance of them all.
+
+    Its targets are all resources of the assessment, also one that an earlier attempt had written:
+    the Provenance is the same however often a run was interrupted.
+    """
     writes: list[Write] = []
-    for name, action in todo:
+    targets: list[Resource] = []
+    for name, action in one.actions.items():
         built = _build(name, one.assessment, by, action, previous)
         stands = held.resources.get(text_of(built["id"]), {})
-        writes.append(Write(built, action.if_match, text_of(stands.get("id"))))
+        server_id = text_of(stands.get("id"))
+        targets.append({**built, "id": server_id or built["id"]})
+        if action.kind in ("create", "update"):
+            writes.append(Write(built, action.if_match, server_id))
     if not writes:
         return []
-    targets, change = [write.resource for write in writes], todo[0][1].change
+    change = next((action.change for action in one.actions.values() if action.change), None)
     provenance = build_provenance(targets, by, assessment=one.assessment, change=change)
     return [*writes, Write(provenance)]
 
 
 def _build(
-    name: str, assessment: Assessment, by: Authorship, action: Action, previous: str
+    name: str,
+    assessment: Assessment,
+    by: Authorship,
+    action: Action,
+    previous: Resource | None,
 ) -> Resource:
     if name == "ClinicalImpression":
         return build_impression(assessment, by, change=action.change, previous=previous)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import (
-    SOFTWARE,
     Authorship,
     Change,
     tag,
@@ -22,7 +21,7 @@ from fhir_remission.fhir.datatypes import (
     resource_type,
     text_of,
 )
-from fhir_remission.fhir.identity import device_id, identifier_value, provenance_id
+from fhir_remission.fhir.identity import identifier_value, provenance_id
 
 _DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
@@ -40,8 +39,13 @@ def build_provenance(
     operation = _operation(change)
     named = [f"{t['resourceType']}/{t['id']}" for t in targets]
     system = by.identity.identifier_system("evidence-hash")
+    # By our identifier, not by the id: a server may give ids itself, and only later.
+    first = identifier_value(targets[0], by.identity.identifier_system("assessment"))
     own_id = provenance_id(
-        by.identity, named[0], identifier_value(targets[0], system), f"{operation}{_detail(change)}"
+        by.identity,
+        f"{targets[0]['resourceType']}/{first}",
+        identifier_value(targets[0], system),
+        f"{operation}{_detail(change)}",
     )
     resource: Resource = {
         "resourceType": "Provenance",
@@ -74,8 +78,7 @@ def _detail(change: Change | None) -> str:
 
 def _agents(by: Authorship) -> list[Json]:
     """The software assembled it; where somebody signs, that person is named beside it."""
-    own = reference(f"Device/{device_id(by.identity, SOFTWARE, by.software_version)}")
-    agents: list[Json] = [_agent("assembler", "Assembler", own)]
+    agents: list[Json] = [_agent("assembler", "Assembler", by.to_device())]
     if by.signer:
         agents.append(_agent("verifier", "Verifier", reference(by.signer)))
     return agents

@@ -19,7 +19,7 @@ from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE, Json, Resource, ob
 from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.fhir.outcome import Issue, is_failure, read_issues
 
-Mode = Literal["put", "conditional-update", "conditional-create"]
+Mode = Literal["put", "conditional-update", "conditional-create", "search"]
 
 _ORDER = ("Device", "Observation", "ClinicalImpression", "Provenance")
 # HAPI 8 gives a bare `1` in the entries of a transaction-response.
@@ -61,18 +61,27 @@ class Receipt(Struct, frozen=True):
         return not self.problems and all(entry.done for entry in self.entries)
 
 
+def in_order(writes: Iterable[Write]) -> list[Write]:
+    """The writes, targets before what points at them: the order of the entries of a Bundle."""
+    return sorted(writes, key=lambda w: _ORDER.index(text_of(w.resource.get("resourceType"))))
+
+
 def build_transaction(
-    writes: Iterable[Write], *, mode: Mode = "put", namespace: str = NAMESPACE
+    writes: Iterable[Write],
+    *,
+    mode: Mode = "put",
+    namespace: str = NAMESPACE,
+    if_none_match: bool = False,
 ) -> Resource:
-    """The transaction Bundle of these writes."""
-    ordered = sorted(writes, key=lambda w: _ORDER.index(text_of(w.resource.get("resourceType"))))
-    entries: list[Json] = [_entry(write, mode, namespace) for write in ordered]
+    """The transaction Bundle of these writes; `if_none_match` where the server honours it."""
+    ordered = in_order(writes)
+    entries: list[Json] = [_entry(w, mode, namespace, if_none_match=if_none_match) for w in ordered]
     names = {_name(write.resource): _target(write, mode) for write in ordered}
     moved = {name: target for name, target in names.items() if name != target}
     return {
         "resourceType": "Bundle",
         "type": "transaction",
-        "entry": _redirected(entries, moved) if moved else entries,
+        "entry": redirected(entries, moved) if moved else entries,
     }
 
 
@@ -123,11 +132,13 @@ def search_for(resource: Resource, namespace: str = NAMESPACE) -> str:
     return f"{name}={quote(f'{system}|{value}', safe=':/')}"
 
 
-def _entry(write: Write, mode: Mode, namespace: str) -> Json:
+def _entry(write: Write, mode: Mode, namespace: str, *, if_none_match: bool = False) -> Json:
     resource, kind = write.resource, text_of(write.resource.get("resourceType"))
     if mode == "put" or write.server_id:
         known = write.server_id or resource["id"]
         request: Resource = {"method": "PUT", "url": f"{kind}/{known}"}
+        if if_none_match and not write.server_id and kind != "Provenance":
+            request["ifNoneMatch"] = "*"
         return {"resource": {**resource, "id": known}, "request": _guarded(request, write)}
     search = search_for(resource, namespace)
     if mode == "conditional-update" and kind != "Provenance":
@@ -158,13 +169,13 @@ def _target(write: Write, mode: Mode) -> str:
     return _name(write.resource) if mode == "put" else _urn(write.resource)
 
 
-def _redirected(value: Json, names: dict[str, str]) -> Json:
+def redirected(value: Json, names: dict[str, str]) -> Json:
     """Point references among our own entries at the ids that the server will give."""
     if isinstance(value, list):
-        return [_redirected(item, names) for item in value]
+        return [redirected(item, names) for item in value]
     if not isinstance(value, dict):
         return value
-    changed = {name: _redirected(item, names) for name, item in value.items()}
+    changed = {name: redirected(item, names) for name, item in value.items()}
     literal = value.get("reference")
     if isinstance(literal, str) and literal in names:
         changed["reference"] = names[literal]

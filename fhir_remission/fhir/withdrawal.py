@@ -19,7 +19,7 @@ from fhir_remission.fhir.datatypes import (
 from fhir_remission.fhir.decide import Action, Known, decide_withdrawal, settle
 from fhir_remission.fhir.identity import Kind, identifier_value, resource_id
 
-_KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
+KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
 
 
 class Withdrawal(Struct, frozen=True):
@@ -49,7 +49,7 @@ def withdrawals(
     by: Authorship,
 ) -> list[Withdrawal]:
     """Ours in force that no assessment of the same criteria accounts for; give *all* of those."""
-    held = {resource_id(by.identity, k, a) for a in assessments for k in _KINDS.values()}
+    held = {resource_id(by.identity, k, a) for a in assessments for k in KINDS.values()}
     criteria_ids = {assessment.criteria_id for assessment in assessments}
     lost = [
         resource
@@ -112,7 +112,7 @@ def own_id(resource: Resource, by: Authorship) -> str:
 
 def _in_force(resource: Resource, by: Authorship) -> bool:
     return (
-        resource.get("resourceType") in _KINDS
+        resource.get("resourceType") in KINDS
         and text_of(resource.get("status")) != "entered-in-error"
         and own_id(resource, by) != ""
     )
@@ -128,7 +128,7 @@ def _withdrawal(
     actions: dict[str, Action] = {}
     for old in pair:
         name, own = text_of(old.get("resourceType")), own_id(old, by)
-        successor = f"{name}/{resource_id(by.identity, _KINDS[name], new)}" if new else ""
+        successor = f"{name}/{resource_id(by.identity, KINDS[name], new)}" if new else ""
         actions[own] = decide_withdrawal(old, by, known.get(own), successor=successor)
     settled = settle(actions)
     return Withdrawal(tuple((old, settled[own_id(old, by)]) for old in pair), new)

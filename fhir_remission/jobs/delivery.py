@@ -1,76 +1,95 @@
-"""One patient's writes on their way: a transaction where the server has them, else one by one."""
+"""One patient's writes on their way: a transaction where the server has them, else one by one.
+
+No write is repeated here: where no clear answer came, the caller reads what stands and decides
+again. So nothing is sent over an edit that somebody made between two attempts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient, Written
 from fhir_remission.errors import RequestRefused
 from fhir_remission.fhir.datatypes import Resource, text_of
-from fhir_remission.fhir.identity import content_digest
+from fhir_remission.fhir.queries import Query
 from fhir_remission.fhir.transaction import (
+    Mode,
     Receipt,
     Write,
     build_transaction,
+    in_order,
     read_receipt,
+    redirected,
     search_for,
 )
 
 CONFLICTS = frozenset({409, 412})
-Mode = Literal["put", "conditional-update", "conditional-create"]
+UNKNOWN = "the server never said what became of it"
+FASTER = "somebody else kept changing it while we wrote"
+
+
+class Landed(Struct, frozen=True):
+    """Where one resource stands now."""
+
+    location: str
+    version: str
 
 
 class Delivery(Struct, frozen=True):
-    """What the server did; `again` means: nobody knows, or somebody was faster: look again."""
+    """What the server did; `again` says why to look again: nobody knows, or one was faster."""
 
-    locations: tuple[str, ...] = ()
-    versions: dict[str, str] = {}
-    digests: dict[str, str] = {}
-    """Digests of the content as it was read back, where the server rewrites what it is given."""
+    landed: dict[str, Landed] = {}
+    """By the name that we gave: `ClinicalImpression/{our id}`."""
     problem: str = ""
-    again: bool = False
+    again: str = ""
 
 
 def deliver(client: FhirClient, writes: Sequence[Write], *, namespace: str) -> Delivery:
     """Send the writes of one patient and read what became of each."""
     if not isinstance(client, WritingClient):
         return Delivery(problem="a dry run has no way to write")
-    if client.profile.write_mode == "search":
-        return Delivery(
-            problem=f"{client.host} offers no way to write twice and have it once; "
-            "use a sink of kind ndjson"
-        )
     mode: Mode = client.profile.write_mode
-    if client.profile.transaction:
-        delivery = _by_transaction(client, writes, mode, namespace)
-    else:
-        delivery = _one_by_one(client, writes, mode, namespace)
-    if delivery.again or delivery.problem or not client.profile.normalises_content:
-        return delivery
-    return _with_digests(client, delivery, namespace)
+    if client.profile.transaction and mode != "search":
+        return _by_transaction(client, writes, mode, namespace)
+    return _one_by_one(client, writes, mode, namespace)
 
 
 def _by_transaction(
     client: WritingClient, writes: Sequence[Write], mode: Mode, namespace: str
 ) -> Delivery:
-    bundle = build_transaction(writes, mode=mode, namespace=namespace)
-    answer = client.transaction(bundle, repeatable=True)
+    bundle = build_transaction(
+        writes, mode=mode, namespace=namespace, if_none_match=client.profile.if_none_match
+    )
+    answer = client.transaction(bundle, repeatable=False)
     if isinstance(answer, OutcomeUnknown):
-        return Delivery(again=True)
+        return Delivery(again=UNKNOWN)
     receipt = read_receipt(bundle, answer)
     if any(entry.status in CONFLICTS for entry in receipt.entries):
-        return Delivery(again=True)
+        return Delivery(again=FASTER)
     if not receipt.done:
         return Delivery(problem=_complaint(receipt))
+    pairs = list(zip(in_order(writes), receipt.entries, strict=True))
+    if any(entry.status == 200 and _should_be_new(write, mode) for write, entry in pairs):
+        return Delivery(again=FASTER)
     return Delivery(
-        locations=tuple(entry.reference for entry in receipt.entries if entry.reference),
-        versions={entry.reference: entry.version for entry in receipt.entries},
+        {name_of(write): Landed(entry.reference, entry.version) for write, entry in pairs}
     )
+
+
+def name_of(write: Write) -> str:
+    """The name that we gave."""
+    return f"{write.resource['resourceType']}/{write.resource['id']}"
+
+
+def _should_be_new(write: Write, mode: Mode) -> bool:
+    """A conditional create that found something wrote nothing, and that is not our content."""
+    created = mode == "conditional-create" and not write.server_id
+    return created and write.resource["resourceType"] != "Provenance"
 
 
 def _complaint(receipt: Receipt) -> str:
@@ -82,37 +101,63 @@ def _one_by_one(
     client: WritingClient, writes: Sequence[Write], mode: Mode, namespace: str
 ) -> Delivery:
     """Observation, ClinicalImpression, Provenance: each is found again if the next one fails."""
-    order = ("Observation", "ClinicalImpression", "Provenance")
-    versions: dict[str, str] = {}
-    for write in sorted(writes, key=lambda w: order.index(text_of(w.resource["resourceType"]))):
-        done = _single(client, write, mode, namespace)
+    landed: dict[str, Landed] = {}
+    names: dict[str, str] = {}
+    for write in in_order(writes):
+        resource = cast(Resource, redirected(write.resource, names))
+        done = _single(client, structs.replace(write, resource=resource), mode, namespace)
         if isinstance(done, OutcomeUnknown):
-            return Delivery(again=True)
-        versions[done.reference] = done.version
-    return Delivery(locations=tuple(versions), versions=versions)
+            return Delivery(landed, again=UNKNOWN)
+        if done.status == 200 and _should_be_new(write, mode):
+            return Delivery(landed, again=FASTER)
+        if not done.reference:
+            return Delivery(landed, again=UNKNOWN)
+        landed[name_of(write)] = Landed(done.reference, done.version)
+        if done.reference and done.reference != name_of(write):
+            names[name_of(write)] = done.reference
+    return Delivery(landed)
 
 
 def _single(
     client: WritingClient, write: Write, mode: Mode, namespace: str
 ) -> Written | OutcomeUnknown:
+    resource = write.resource
     if mode == "put" or write.server_id:
-        resource = {**write.resource, "id": write.server_id or write.resource["id"]}
-        return client.update(resource, if_match=write.if_match)
-    search = search_for(write.resource, namespace)
-    without_id = {name: item for name, item in write.resource.items() if name != "id"}
-    if mode == "conditional-update" and write.resource["resourceType"] != "Provenance":
+        known = {**resource, "id": write.server_id or resource["id"]}
+        new = client.profile.if_none_match and not write.server_id
+        guarded = new and resource["resourceType"] != "Provenance"
+        return client.update(known, if_match=write.if_match, if_new=guarded)
+    search = search_for(resource, namespace)
+    without_id = {name: item for name, item in resource.items() if name != "id"}
+    if mode == "conditional-update" and resource["resourceType"] != "Provenance":
         return client.update_where(without_id, search, if_match=write.if_match)
-    return client.create(without_id, unless=search)
+    if mode != "search":
+        return client.create(without_id, unless=search)
+    if resource["resourceType"] == "Provenance":
+        standing = _provenance(client, search)
+        if standing is not None:
+            return standing
+    return client.create(without_id)
 
 
-def _with_digests(client: WritingClient, delivery: Delivery, namespace: str) -> Delivery:
-    digests: dict[str, str] = {}
-    for name in delivery.locations:
-        kind, _, logical_id = name.partition("/")
-        if kind != "Provenance":
-            try:
-                held = cast(Resource, client.read(kind, logical_id))
-            except RequestRefused:
-                continue
-            digests[name] = content_digest(held, namespace=namespace)
-    return Delivery(locations=delivery.locations, versions=delivery.versions, digests=digests)
+def _provenance(client: WritingClient, search: str) -> Written | None:
+    """The Provenance that an earlier attempt left; what stands for the others is read before."""
+    name, _, value = search.partition("=")
+    found = client.search_whole(Query("Provenance", ((name, value.replace("%7C", "|")),)))
+    if not found:
+        return None
+    return Written(f"Provenance/{text_of(found[0].get('id'))}", "")
+
+
+def is_there(client: FhirClient, write: Write, *, namespace: str) -> bool:
+    """Whether a Provenance arrived in an earlier attempt."""
+    if client.profile.write_mode == "put":
+        try:
+            client.read("Provenance", text_of(write.resource["id"]))
+        except RequestRefused as error:
+            if error.status in (404, 410):
+                return False
+            raise
+        return True
+    # Conditions find it themselves; without them the delivery searches.
+    return False

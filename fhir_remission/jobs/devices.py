@@ -6,15 +6,17 @@ from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import AssessmentRow
 from fhir_remission.effects.state import State
 from fhir_remission.effects.transport import OutcomeUnknown
-from fhir_remission.effects.writer import WritingClient
-from fhir_remission.errors import RequestRefused, SafetyStop, Unreachable
+from fhir_remission.effects.writer import WritingClient, Written
+from fhir_remission.errors import Conflict, RequestRefused, SafetyStop, Unreachable
 from fhir_remission.fhir.datatypes import Resource, text_of
 from fhir_remission.fhir.device import build_device, site_key_check
 from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.fhir.queries import Query
+from fhir_remission.fhir.transaction import search_for
 from fhir_remission.jobs.sink import Sink
 
 NOBODY = "Device"
+ATTEMPTS = 3
 
 
 def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
@@ -22,32 +24,63 @@ def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
     place, client = sink.place, sink.client
     device = build_device(place.by)
     name = f"Device/{device['id']}"
-    known = {row.key for row in state.assessments(place.source, NOBODY, place.name)}
+    rows = {row.key: row for row in state.assessments(place.source, NOBODY, place.name)}
     key = f"{place.name}|{NOBODY}|{name}"
-    if key in known or not isinstance(client, WritingClient):
+    if not isinstance(client, WritingClient) or not client.profile.can_write("Device"):
         return
-    if not client.profile.can_write("Device"):
-        return
-    _refuse_another_key(client, sink)
-    if not _is_there(client, text_of(device["id"])):
-        _write(client, device)
-    row = AssessmentRow(key, place.source, NOBODY, place.name, "", "", "", "standing", place.run_id)
-    state.settle(lease, [row])
+    if key not in rows:
+        _refuse_another_key(client, sink)
+        where = _placed(client, device, sink)
+        row = AssessmentRow(
+            key, place.source, NOBODY, place.name, "", "", where, "standing", place.run_id
+        )
+        state.settle(lease, [row])
+        rows[key] = row
+    sink.know_device(rows[key].etag or name)
 
 
-def _is_there(client: WritingClient, logical_id: str) -> bool:
+def _placed(client: WritingClient, device: Resource, sink: Sink) -> str:
+    """Write it unless it is there; a conflict or a lost answer is a reason to look again."""
+    for _ in range(ATTEMPTS):
+        where = _find(client, device, sink)
+        if where:
+            return where
+        try:
+            written = _write(client, device, sink.place.by.identity.namespace)
+        except Conflict:
+            continue
+        if not isinstance(written, OutcomeUnknown) and written.reference:
+            return written.reference
+    raise Unreachable(f"{client.host}: our Device could not be written; run again later")
+
+
+def _find(client: WritingClient, device: Resource, sink: Sink) -> str:
+    if client.profile.write_mode == "put":
+        return _read(client, text_of(device["id"]))
+    system = sink.place.by.identity.identifier_system("assessment")
+    query = Query("Device", (("identifier", f"{system}|{device['id']}"),))
+    found = client.search_whole(query) if client.profile.can_search("Device") else []
+    return next((f"Device/{item['id']}" for item in found), "")
+
+
+def _read(client: WritingClient, logical_id: str) -> str:
     try:
         client.read("Device", logical_id)
     except RequestRefused as error:
         if error.status in (404, 410):
-            return False
+            return ""
         raise
-    return True
+    return f"Device/{logical_id}"
 
 
-def _write(client: WritingClient, device: Resource) -> None:
-    if isinstance(client.update(device), OutcomeUnknown):
-        raise Unreachable(f"{client.host}: nobody knows whether our Device was written")
+def _write(client: WritingClient, device: Resource, namespace: str) -> Written | OutcomeUnknown:
+    mode = client.profile.write_mode
+    if mode == "put":
+        return client.update(device)
+    without_id = {name: item for name, item in device.items() if name != "id"}
+    return client.create(
+        without_id, unless="" if mode == "search" else search_for(device, namespace)
+    )
 
 
 def _refuse_another_key(client: WritingClient, sink: Sink) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State
 from fhir_remission.fhir.authorship import Authorship, versions_of
-from fhir_remission.fhir.datatypes import Resource
+from fhir_remission.fhir.datatypes import Resource, text_of
 from fhir_remission.fhir.identity import content_digest, identifier_value
-from fhir_remission.fhir.patient_writes import PatientWrites
-from fhir_remission.jobs.delivery import Delivery
+from fhir_remission.fhir.transaction import Write
+from fhir_remission.fhir.withdrawal import KINDS
 
 
 class Place(Struct, frozen=True):
@@ -29,6 +30,19 @@ class Place(Struct, frozen=True):
     write: bool
 
 
+class Left(Struct, frozen=True):
+    """What an earlier attempt sent without living to see the answer."""
+
+    key: str
+    resources: Mapping[str, Resource]
+    """By the reference under the id that we gave."""
+
+    @property
+    def results(self) -> Mapping[str, Resource]:
+        """Without the Provenances."""
+        return {name: item for name, item in self.resources.items() if is_result(item)}
+
+
 class Memory(Struct, frozen=True):
     """The rows of one patient and one criteria set."""
 
@@ -41,13 +55,21 @@ class Memory(Struct, frozen=True):
         rows = state.assessments(self.place.source, self.patient, self.place.name)
         return {name_of(row): row for row in rows if row.key.startswith(self._key(""))}
 
+    def left(self, state: State, rows: Mapping[str, AssessmentRow]) -> Left | None:
+        """What is on its way, where a row says that something is."""
+        for row in rows.values():
+            found = state.on_its_way(row.key) if row.status == "pending" else None
+            if found is not None and found.bundle:
+                sent: list[Resource] = msgspec.json.decode(found.bundle)
+                return Left(found.key, {own_name(item, self.place.by): item for item in sent})
+        return None
+
     def row(self, resource: Resource, status: str) -> AssessmentRow:
-        """The row of a resource of ours as it is, or is about to be."""
+        """The row of a resource of ours as it stands."""
         identity = self.place.by.identity
-        # Our own id, also where the server gave the resource another one.
-        own = identifier_value(resource, identity.identifier_system("assessment"))
+        own = own_name(resource, self.place.by)
         return AssessmentRow(
-            key=self._key(f"{resource['resourceType']}/{own or resource['id']}"),
+            key=self._key(own),
             source=self.place.source,
             patient=self.patient,
             sink=self.place.name,
@@ -57,6 +79,16 @@ class Memory(Struct, frozen=True):
             status=status,
             run=self.place.run_id,
         )
+
+    def pending(self, write: Write, before: AssessmentRow | None) -> AssessmentRow:
+        """The row while the resource is on its way.
+
+        Digest and hash stay those of what stands, so that it is known again if nothing arrives;
+        the version is the one to be replaced.
+        """
+        new = self.row(write.resource, "pending")
+        old = before or structs.replace(new, evidence_hash="", content_digest="")
+        return structs.replace(old, status="pending", etag=write.if_match, run=new.run)
 
     def evidence(
         self, rows: Iterable[AssessmentRow], by_name: Mapping[str, Assessment]
@@ -74,17 +106,22 @@ class Memory(Struct, frozen=True):
 
 
 def name_of(row: AssessmentRow) -> str:
-    """The reference of the resource a row is about."""
+    """The reference of the resource a row is about, under the id that we gave."""
     return row.key.rpartition("|")[2]
 
 
-def settle_row(row: AssessmentRow, delivery: Delivery, planned: PatientWrites) -> AssessmentRow:
-    """The row after the server answered."""
-    name = name_of(row)
-    retracted = {step.reference for step in planned.steps if step.action.kind == "retract"}
-    return structs.replace(
-        row,
-        status="entered-in-error" if name in retracted else "standing",
-        etag=delivery.versions.get(name, ""),
-        content_digest=delivery.digests.get(name, row.content_digest),
-    )
+def own_name(resource: Resource, by: Authorship) -> str:
+    """The reference under the id that we gave, also where the server gave another one."""
+    own = identifier_value(resource, by.identity.identifier_system("assessment"))
+    return f"{resource['resourceType']}/{own or resource['id']}"
+
+
+def status_of(resource: Resource) -> str:
+    """The status of a row whose resource stands like this."""
+    withdrawn = text_of(resource.get("status")) == "entered-in-error"
+    return "entered-in-error" if withdrawn else "standing"
+
+
+def is_result(resource: Resource) -> bool:
+    """Whether it is of a type that has a row."""
+    return resource.get("resourceType") in KINDS

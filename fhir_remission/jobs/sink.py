@@ -6,7 +6,7 @@ was sent without a clear answer is read back and decided again, never sent again
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -17,27 +17,24 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State
-from fhir_remission.errors import Conflict, RequestRefused
+from fhir_remission.errors import Conflict
 from fhir_remission.fhir.assessment_json import Written
-from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.checks import check_resource
-from fhir_remission.fhir.datatypes import Resource, text_of
+from fhir_remission.fhir.datatypes import Resource
 from fhir_remission.fhir.decide import Known
-from fhir_remission.fhir.identity import (
-    Kind,
-    identifier_value,
-    is_ours,
-    resource_id,
-)
+from fhir_remission.fhir.identity import resource_id
 from fhir_remission.fhir.patient_writes import Held, PatientWrites, plan_writes
-from fhir_remission.fhir.queries import Query
-from fhir_remission.jobs.delivery import Delivery, deliver
-from fhir_remission.jobs.memory import Memory, Place, settle_row
+from fhir_remission.fhir.transaction import Write
+from fhir_remission.fhir.withdrawal import KINDS, criteria_id_of
+from fhir_remission.jobs.delivery import FASTER, Delivery, deliver
+from fhir_remission.jobs.keeping import Keeping
+from fhir_remission.jobs.memory import Left, Memory, Place, is_result, own_name, status_of
+from fhir_remission.jobs.resume import resumed, settle_provenances
+from fhir_remission.jobs.standing import Standing, read_by_name, search_ours
 
-KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
 ATTEMPTS = 3
-# LOINC 88040-1, Response to cancer treatment: the code of the Observation we write.
-OUR_CODE = "http://loinc.org|88040-1"
+Told = Callable[[Written], None]
+"""Writes the audit line of a write that was answered, before the state says that it is done."""
 
 
 class Outcome(Struct, frozen=True):
@@ -46,6 +43,20 @@ class Outcome(Struct, frozen=True):
     written: Written = "none"
     locations: tuple[str, ...] = ()
     problem: str = ""
+    stop: bool = False
+    """A person must look: the run goes on with the others and ends with 5."""
+
+
+class Prospect(Struct, frozen=True):
+    """What would be done for one patient and criteria set, and all that this was decided on."""
+
+    memory: Memory
+    assessments: tuple[Assessment, ...]
+    rows: dict[str, AssessmentRow]
+    left: Left | None
+    held: Held
+    planned: PatientWrites
+    doubled: tuple[str, ...] = ()
 
 
 class Sink:
@@ -53,30 +64,53 @@ class Sink:
 
     def __init__(self, place: Place, client: FhirClient, state: State, lease: Lease | None) -> None:
         self.place, self.client = place, client
+        self.keeping = Keeping(client, place.by)
         self._state, self._lease = state, lease
 
-    def put(self, assessments: Sequence[Assessment]) -> Outcome:
+    def know_device(self, reference: str) -> None:
+        """Remember where this software stands as a Device."""
+        by = structs.replace(self.place.by, device=reference)
+        self.place = structs.replace(self.place, by=by)
+
+    def put(
+        self, assessments: Sequence[Assessment], told: Told, *, prospect: Prospect | None = None
+    ) -> Outcome:
         """Bring the sink into line with all assessments of one patient by one criteria set."""
-        memory = Memory(self.place, assessments[0].patient, assessments[0].criteria_id)
+        why = FASTER
         for _ in range(ATTEMPTS):
-            rows = memory.rows(self._state)
-            if self._is_up_to_date(rows, assessments):
+            prospect = prospect or self.look(assessments)
+            if prospect is None:
                 return Outcome()
-            held = self._read_back(memory.patient, rows, assessments)
-            planned = plan_writes(
-                assessments,
-                self.place.by,
-                held,
-                which=self.place.which,
-                resources=self.place.resources,
-            )
-            if not planned.writes or not self.place.write:
-                self._remember_unchanged(memory, assessments, held, planned)
-                return _outcome(planned)
-            outcome = self._send(memory, assessments, held, planned)
-            if outcome is not None:
-                return outcome
-        return Outcome(problem="somebody else kept changing it while we wrote; left for later")
+            if prospect.doubled:
+                names = ", ".join(prospect.doubled)
+                return Outcome(problem=f"stands more than once: {names}; see reconcile", stop=True)
+            if not self.place.write:
+                return _outcome(prospect, {})
+            done = self._carry_out(prospect, told)
+            if isinstance(done, Outcome):
+                return done
+            prospect, why = None, done.again
+        return Outcome(problem=f"{why}; left for later")
+
+    def look(self, assessments: Sequence[Assessment], *, thorough: bool = False) -> Prospect | None:
+        """Read what stands and plan; None where the state says that nothing is to be done."""
+        memory = Memory(self.place, assessments[0].patient, assessments[0].criteria_id)
+        rows = memory.rows(self._state)
+        if not thorough and self._is_up_to_date(rows, assessments):
+            return None
+        left = memory.left(self._state, rows)
+        standing = self._standing(memory.patient, rows, assessments, thorough=thorough)
+        held = Held(standing.by_id(self.place.by), _known(rows, left), standing.deleted)
+        planned = plan_writes(
+            assessments,
+            self.place.by,
+            held,
+            which=self.place.which,
+            resources=self.place.resources,
+            own_ids=self.client.profile.write_mode == "put",
+        )
+        doubled = standing.doubled(self.place.by)
+        return Prospect(memory, tuple(assessments), rows, left, held, planned, doubled)
 
     def _is_up_to_date(
         self, rows: dict[str, AssessmentRow], assessments: Sequence[Assessment]
@@ -104,107 +138,120 @@ class Sink:
             if name in self.place.resources
         ]
 
-    # What stands there ------------------------------------------------------------------------
-
-    def _read_back(
+    def _standing(
         self,
         patient: str,
         rows: dict[str, AssessmentRow],
         assessments: Sequence[Assessment],
-    ) -> Held:
-        if rows and self.client.profile.write_mode == "put":
+        *,
+        thorough: bool,
+    ) -> Standing:
+        if rows and self.client.profile.write_mode == "put" and not thorough:
             wanted = {name for item in assessments for name in self._references(item)}
-            found, deleted = self._read_by_id(sorted(rows.keys() | wanted))
-        else:
-            found, deleted = self._search(patient), frozenset[str]()
-        system = self.place.by.identity.identifier_system("assessment")
-        return Held(
-            resources={
-                identifier_value(item, system) or text_of(item["id"]): item for item in found
-            },
-            known={
-                name.rpartition("/")[2]: Known(row.evidence_hash, row.content_digest)
-                for name, row in rows.items()
-            },
-            deleted=deleted,
-        )
-
-    def _read_by_id(self, names: Sequence[str]) -> tuple[list[Resource], frozenset[str]]:
-        found: list[Resource] = []
-        deleted: set[str] = set()
-        for name in names:
-            try:
-                found.append(cast(Resource, self.client.read(*name.split("/", 1))))
-            except RequestRefused as error:
-                if error.status == 410:
-                    deleted.add(name.rpartition("/")[2])
-                elif error.status != 404:
-                    raise
-        return found, frozenset(deleted)
-
-    def _search(self, patient: str) -> list[Resource]:
-        """All of ours about a patient, whatever the state remembers."""
-        own_id = patient.removeprefix("Patient/")
-        found: list[Resource] = []
-        for name in KINDS:
-            if name in self.place.resources and self.client.profile.can_search(name):
-                by_code = (("code", OUR_CODE),) if name == "Observation" else ()
-                query = Query(name, (("patient", own_id), *by_code), patients=frozenset({own_id}))
-                found += self.client.search_whole(query)
-        return [item for item in found if is_ours(self.place.by.identity, item)]
+            return read_by_name(self.client, sorted(rows.keys() | wanted))
+        subject = self.place.by.subject or patient
+        return search_ours(self.client, subject, self.place.by, self.place.resources)
 
     # What is sent -----------------------------------------------------------------------------
 
-    def _send(
-        self, memory: Memory, assessments: Sequence[Assessment], held: Held, planned: PatientWrites
-    ) -> Outcome | None:
-        """Send one patient's transaction; None asks to look again and decide anew."""
-        wrong = [text for write in planned.writes for text in check_resource(write.resource)]
+    def _carry_out(self, prospect: Prospect, told: Told) -> Outcome | Delivery:
+        """Send one patient's writes; a Delivery asks to look again and decide anew."""
+        writes = settle_provenances(
+            self.client, self.place.by, prospect.planned.writes, prospect.left, prospect.held
+        )
+        wrong = [text for write in writes for text in check_resource(write.resource)]
         if wrong:
             return Outcome(problem=f"what we would write is not valid FHIR: {wrong[0]}")
-        lease = cast(Lease, self._lease)
-        rows = [
-            memory.row(write.resource, "pending")
-            for write in planned.writes
-            if text_of(write.resource["resourceType"]) in KINDS
-        ]
-        evidence = self._evidence(memory, rows, assessments)
-        bundle = msgspec.json.encode([write.resource for write in planned.writes]).decode()
-        (sent,) = self._state.plan_send(lease, rows, evidence, {rows[0].key: bundle})
-        writes = [
-            structs.replace(write, server_id=_server_id(write.resource, held, self.place.by))
-            for write in planned.writes
-        ]
+        outcome = _outcome(prospect, {})
+        if prospect.left is not None:
+            outcome = _resumed(outcome, prospect.left, prospect)
+        if prospect.planned.writes:
+            self._announce(prospect, writes)
+        if not writes:
+            self._remember(prospect, outcome, told)
+            return outcome
         try:
-            delivery = deliver(self.client, writes, namespace=self.place.by.identity.namespace)
+            sent = deliver(self.client, writes, namespace=self.place.by.identity.namespace)
         except Conflict:
-            delivery = Delivery(again=True)
-        if delivery.again:
-            self._state.mark(lease, sent, "parked")
-            return None
-        if delivery.problem:
-            self._state.mark(lease, sent, "parked")
-            return Outcome(problem=delivery.problem)
-        settled = [settle_row(row, delivery, planned) for row in rows]
-        self._state.settle(lease, settled, evidence)
-        self._state.mark(lease, sent, "sent")
-        return structs.replace(_outcome(planned), locations=delivery.locations)
+            return Delivery(again=FASTER)
+        if sent.again:
+            return sent
+        if sent.problem:
+            return Outcome(problem=sent.problem)
+        return self._settle(prospect, writes, sent, outcome, told)
+
+    def _announce(self, prospect: Prospect, writes: Sequence[Write]) -> None:
+        """Record what is about to be sent, so that nothing sent is ever unknown to us."""
+        memory = prospect.memory
+        rows = [
+            memory.pending(write, prospect.rows.get(own_name(write.resource, self.place.by)))
+            for write in writes
+            if is_result(write.resource)
+        ]
+        bundle = msgspec.json.encode([write.resource for write in writes]).decode()
+        evidence = self._evidence(memory, rows, prospect.assessments)
+        # One bundle, found again by whichever of its rows is looked at first.
+        self._state.plan_send(
+            cast(Lease, self._lease), rows, evidence, {row.key: bundle for row in rows}
+        )
+
+    def _settle(
+        self,
+        prospect: Prospect,
+        writes: Sequence[Write],
+        sent: Delivery,
+        outcome: Outcome,
+        told: Told,
+    ) -> Outcome:
+        stored = self.keeping.read_back(writes, sent.landed)
+        memory = prospect.memory
+        rows: list[AssessmentRow] = []
+        for write in writes:
+            if is_result(write.resource):
+                name = _here(write.resource)
+                row = memory.row(write.resource, status_of(write.resource))
+                kept = memory.row(stored.get(name, write.resource), row.status).content_digest
+                version = sent.landed[name].version
+                rows.append(structs.replace(row, content_digest=kept, etag=version))
+        if prospect.planned.writes:
+            outcome = _outcome(prospect, {name: at.location for name, at in sent.landed.items()})
+        told(outcome.written)
+        self._store(prospect, rows)
+        return outcome
 
     # What we remember -------------------------------------------------------------------------
 
-    def _remember_unchanged(
-        self, memory: Memory, assessments: Sequence[Assessment], held: Held, planned: PatientWrites
-    ) -> None:
-        """Rebuild a lost state from what was read back and is still ours."""
-        if self._lease is None or any(step.action.kind == "park" for step in planned.steps):
+    def _remember(self, prospect: Prospect, outcome: Outcome, told: Told) -> None:
+        """Rebuild a lost state, or one that did not see an answer, from what is still ours."""
+        if any(step.action.kind == "park" for step in prospect.planned.steps):
             return
-        rows = [
-            memory.row(resource, _status(resource))
-            for resource in held.resources.values()
-            if resource.get("resourceType") in KINDS
+        if prospect.left is not None:
+            told(outcome.written)
+        self._store(prospect, [])
+
+    def _store(self, prospect: Prospect, written: Sequence[AssessmentRow]) -> None:
+        """Record what was written, and what was read back and is as it should be."""
+        memory, by = prospect.memory, self.place.by
+        parked = {s.reference for s in prospect.planned.steps if s.action.kind == "park"}
+        new = {row.key for row in written}
+        found = [
+            structs.replace(
+                memory.row(resource, status_of(resource)), run=_run_of(prospect, resource, memory)
+            )
+            for resource in prospect.held.resources.values()
+            if is_result(resource)
+            and not parked & {own_name(resource, by), _here(resource)}
+            and criteria_id_of(resource, by) == memory.criteria_id
         ]
+        rows = [*written, *(row for row in found if row.key not in new)]
         if rows:
-            self._state.settle(self._lease, rows, self._evidence(memory, rows, assessments))
+            arrived = {row.key for row in rows}
+            self._state.settle(
+                cast(Lease, self._lease),
+                rows,
+                self._evidence(memory, rows, prospect.assessments),
+                arrived=arrived,
+            )
 
     def _evidence(
         self, memory: Memory, rows: Sequence[AssessmentRow], assessments: Sequence[Assessment]
@@ -213,21 +260,60 @@ class Sink:
         return memory.evidence(rows, by_name)
 
 
-def _outcome(planned: PatientWrites) -> Outcome:
+_WORST: tuple[Written, ...] = ("parked", "retracted", "updated", "created", "none")
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """What became of one patient at all sinks."""
+    return Outcome(
+        min((one.written for one in outcomes), key=_WORST.index, default="none"),
+        tuple(place for one in outcomes for place in one.locations),
+        next((one.problem for one in outcomes if one.problem), ""),
+        any(one.stop for one in outcomes),
+    )
+
+
+def _here(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _run_of(prospect: Prospect, resource: Resource, memory: Memory) -> str:
+    """A run that only looked did not write it."""
+    before = prospect.rows.get(own_name(resource, memory.place.by))
+    return before.run if before else ""
+
+
+def _known(rows: dict[str, AssessmentRow], left: Left | None) -> dict[str, Known]:
+    sent = left.results if left else {}
+    return {
+        name.rpartition("/")[2]: Known(
+            row.evidence_hash,
+            row.content_digest,
+            sent=sent.get(name) if row.status == "pending" else None,
+            replaced=row.etag if row.status == "pending" else "",
+        )
+        for name, row in rows.items()
+    }
+
+
+def _outcome(prospect: Prospect, locations: dict[str, str]) -> Outcome:
+    planned, held = prospect.planned, prospect.held.resources
+
+    def place(name: str) -> str:
+        stands = held.get(name.rpartition("/")[2])
+        return locations.get(name, _here(stands) if stands else name)
+
     parked = next((s.action.reason for s in planned.steps if s.action.kind == "park"), "")
     return Outcome(
         written=planned.written,
-        locations=tuple(s.reference for s in planned.steps if s.action.kind != "none"),
+        locations=tuple(place(s.reference) for s in planned.steps if s.action.kind != "none"),
         problem=parked,
     )
 
 
-def _status(resource: Resource) -> str:
-    return "entered-in-error" if resource.get("status") == "entered-in-error" else "standing"
-
-
-def _server_id(resource: Resource, held: Held, by: Authorship) -> str:
-    own = text_of(resource.get("id"))
-    there = held.resources.get(own, {})
-    server_id = text_of(there.get("id"))
-    return server_id if server_id != own else ""
+def _resumed(outcome: Outcome, left: Left, prospect: Prospect) -> Outcome:
+    """What an earlier attempt did counts as done now: nobody was told of it."""
+    written, locations = resumed(left, prospect.rows, prospect.held)
+    if outcome.written != "none" or written == "none":
+        return outcome
+    return structs.replace(outcome, written=written, locations=locations)

@@ -6,7 +6,7 @@ from collections import Counter
 
 from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.transport import Traffic
-from fhir_remission.errors import RemissionError
+from fhir_remission.errors import RemissionError, SafetyStop
 
 # Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
 DISPOSITIONS = ("classified", "indeterminate", "incomplete", "failed")
@@ -25,6 +25,7 @@ class Summary:
         self._unmapped: Counter[str] = Counter()
         self._traffic: Counter[str] = Counter()
         self._skipped = 0
+        self._stopped = 0
         self._ended_by = 0
 
     def count(self, disposition: str, write: str) -> None:
@@ -37,6 +38,10 @@ class Summary:
         self._skipped += len(record.skipped)
         for code, times in record.unmapped:
             self._unmapped[str(code)] += times
+
+    def stops(self, stop: bool) -> None:  # noqa: FBT001
+        """Count a patient at whom a person must look before anything is written."""
+        self._stopped += stop
 
     def ended_by(self, error: BaseException) -> None:
         """Note what ended the run; whatever is not ours is a bug of ours."""
@@ -54,6 +59,8 @@ class Summary:
     def exit_code(self, fail_on: str) -> int:
         """The code of the worst thing that happened."""
         found = {self._ended_by}
+        if self._stopped:
+            found.add(SafetyStop.exit_code)
         if self._writes["parked"] or (self._dispositions["failed"] and fail_on != "never"):
             found.add(3)
         if self._dispositions["incomplete"] and fail_on == "incomplete":

@@ -7,7 +7,7 @@ patients the run may be stopped, and the next run goes on with those that were l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -26,6 +26,7 @@ from fhir_remission.fhir.assessment_json import (
     Disposition,
     Document,
     Outcome,
+    Written,
     assessment_document,
     sync_document,
     unjudged_document,
@@ -36,6 +37,7 @@ from fhir_remission.jobs.cohort import Members, find_cohort
 from fhir_remission.jobs.devices import introduce_ourselves
 from fhir_remission.jobs.evidence import Evidence, read_evidence
 from fhir_remission.jobs.sink import Outcome as Placed
+from fhir_remission.jobs.sink import together
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.summary import Summary
 from fhir_remission.version import VERSION
@@ -176,25 +178,30 @@ class Run:
     def _place(self, assessments: tuple[Assessment, ...]) -> Placed:
         """Write to every sink; the first problem is the one that is told."""
         site, patient = self._site, assessments[0].patient
-        result = Placed()
+        results: list[Placed] = []
         for sink in site.sinks:
+            told = self._told(patient, sink.client.host)
             try:
-                placed = sink.put(assessments)
+                placed = sink.put(assessments, told)
             except (RequestRefused, ReadIncomplete) as error:
                 placed = Placed(problem=str(error))
-            if placed.written != "none" or placed.problem:
-                action: Literal["create", "update", "retract"] = _ACTIONS.get(
-                    placed.written, "update"
-                )
+            if placed.problem and placed.written == "none":
                 site.audit.record(
-                    action,
-                    site.patient_hash(patient),
-                    server=sink.client.host,
-                    outcome="problem" if placed.problem else "done" if sink.place.write else "dry",
+                    "update", site.patient_hash(patient), server=sink.client.host, outcome="problem"
                 )
-            if placed.written != "none" or placed.problem:
-                result = placed
-        return result
+            self.summary.stops(placed.stop)
+            results.append(placed)
+        return together(results)
+
+    def _told(self, patient: str, server: str) -> Callable[[Written], None]:
+        """The audit line of a write, on the disk before the state says that it is done."""
+        site = self._site
+
+        def told(written: Written) -> None:
+            action: Literal["create", "update", "retract"] = _ACTIONS.get(written, "update")
+            site.audit.record(action, site.patient_hash(patient), server=server, outcome="done")
+
+        return told
 
     def _unjudged(self, patient: str, how: Disposition, reason: str) -> Iterator[bytes]:
         for chosen in self._site.judge.sets:

@@ -287,7 +287,7 @@ def test_criteria_are_named_by_protocol_and_method() -> None:
 
 def test_previous_points_at_the_result_before() -> None:
     """The course can be followed back."""
-    held = build_impression(relapse(), authorship(), previous="ClinicalImpression/a")
+    held = build_impression(relapse(), authorship(), previous={"reference": "ClinicalImpression/a"})
     assert held["previous"] == {"reference": "ClinicalImpression/a"}
 
 

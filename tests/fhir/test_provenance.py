@@ -92,7 +92,7 @@ def test_logical_references_keep_the_version_in_words() -> None:
 def test_the_device_carries_the_check_value_of_the_key() -> None:
     """A lost key is noticed before anything is written under another."""
     device = build_device(authorship())
-    assert device["identifier"][1]["value"] == key_check(IDENTITY.key)
+    assert device["identifier"][1]["value"] == f"{IDENTITY.site_id}:{key_check(IDENTITY.key)}"
     assert IDENTITY.key.decode() not in str(device)
 
 
