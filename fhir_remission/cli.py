@@ -15,8 +15,10 @@ from typing import Annotated, Literal, Never, cast
 import typer
 from typer.exceptions import Abort, TyperException
 
+from fhir_remission.cli_mappings import app as mappings_app
 from fhir_remission.cli_text import say as _say
 from fhir_remission.cli_text import show
+from fhir_remission.cli_archive import register as register_archive
 from fhir_remission.errors import RemissionError, UsageError
 
 app = typer.Typer(
@@ -30,6 +32,8 @@ key = typer.Typer(help="The site key, from which the ids of what we write are de
 config_app = typer.Typer(help="The settings as they are in force.")
 app.add_typer(key, name="key")
 app.add_typer(config_app, name="config")
+register_archive(app)
+app.add_typer(mappings_app, name="mappings")
 Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
 Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
 AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]

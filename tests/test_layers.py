@@ -20,8 +20,9 @@ OURS = {
     "rehearsal": {"errors", "rehearsal"},
     "cli": {
         *("errors", "domain", "fhir", "effects", "jobs", "rehearsal", "cli", "demo", "version"),
-        "cli_text",
+        *("cli_mappings", "cli_text"),
     },
+    "cli_mappings": {"cli_text", "jobs"},
     "cli_text": set(),
     "demo": {"errors", "effects", "jobs", "rehearsal"},
     "__init__": {"errors", "domain", "jobs", "version"},
@@ -40,6 +41,7 @@ THEIRS = {
     "rehearsal": {"msgspec"},
     "version": set(),
     "cli": {"msgspec", "rich", "typer"},
+    "cli_mappings": {"typer"},
     "cli_text": {"rich"},
     "demo": {"msgspec", "rich"},
     "__init__": set(),

@@ -14,6 +14,7 @@ from fhir_remission.errors import SettingsError, TableError
 if TYPE_CHECKING:
     from fhir_remission.domain.categories import Categories
     from fhir_remission.domain.criteria import CriteriaSet
+    from fhir_remission.domain.displays import Lexicon
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 VOCABULARY_COLUMNS = ("id", "sentence", "source")
@@ -77,6 +78,14 @@ def load_vocabularies() -> dict[str, dict[str, str]]:
     """Every closed list of ids by its name, each id with its sentence."""
     found = (default_dir() / "vocabulary").glob("*.tsv")
     return {name: load_vocabulary(name) for name in sorted(path.stem for path in found)}
+
+
+def load_lexicon() -> Lexicon:
+    """The words by which a display is seen to contradict its code."""
+    from fhir_remission.domain.displays import read_lexicon
+
+    table = _text(default_dir() / "words.tsv")
+    return read_lexicon(table.text, file=table.file)
 
 
 def load_categories() -> Categories:

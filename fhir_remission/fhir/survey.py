@@ -1,0 +1,91 @@
+"""Every code of a batch of resources with the display it came with, whether it is known or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.domain.mappings import Mappings
+from fhir_remission.fhir.coding import match_codes
+from fhir_remission.fhir.elements import CodeableConcept, Valued
+from fhir_remission.fhir.reported import concept_of
+from fhir_remission.fhir.wire import (
+    Condition,
+    Entry,
+    Medication,
+    MedicationAdministration,
+    Observation,
+    Procedure,
+    Resource,
+    Specimen,
+    components,
+)
+
+
+class Sighting(Struct, frozen=True):
+    """One code where it stood."""
+
+    place: str
+    """`Observation`, `Observation.value`, `Condition`, `Specimen.type` ..."""
+    system: str
+    code: str
+    display: str
+    analyte: str = ""
+    """For an answer: what it is an answer for."""
+
+
+def sightings(
+    entries: Iterable[Entry], mappings: Mappings, *, namespace: str
+) -> Iterator[Sighting]:
+    """All codes that are looked up when a record is read; what we wrote ourselves is left out."""
+    for entry in entries:
+        if not _ours(entry.resource, namespace):
+            yield from _seen(entry.resource, mappings)
+
+
+def _ours(resource: Resource, namespace: str) -> bool:
+    held = getattr(resource, "identifier", None) or []
+    systems = [one.system or "" for one in held]
+    tags = (resource.meta.tag if resource.meta else None) or []
+    return any(one.startswith(f"{namespace}/id/") for one in systems) or any(
+        tag.system == f"{namespace}/CodeSystem/tag" for tag in tags
+    )
+
+
+def _seen(resource: Resource, mappings: Mappings) -> Iterator[Sighting]:
+    if isinstance(resource, Observation):
+        yield from _measured(resource, "Observation", mappings)
+        yield from _codings("Observation.method", resource.method)
+        try:
+            parts = components(resource)
+        except msgspec.DecodeError:
+            return
+        for part in parts:
+            yield from _measured(part, "Observation.component", mappings)
+    elif isinstance(resource, Condition | Procedure):
+        yield from _codings(resource.type_name, resource.code)
+    elif isinstance(resource, MedicationAdministration):
+        yield from _codings("MedicationAdministration", resource.medication_codeable_concept)
+    elif isinstance(resource, Medication):
+        yield from _codings("Medication", resource.code)
+        for one in resource.ingredient or []:
+            yield from _codings("Medication", one.item_codeable_concept)
+    elif isinstance(resource, Specimen):
+        yield from _codings("Specimen.type", resource.type)
+
+
+def _measured(valued: Valued, place: str, mappings: Mappings) -> Iterator[Sighting]:
+    yield from _codings(place, valued.code)
+    match = match_codes(valued.code, mappings.codes)
+    if match.rows:
+        analyte = match.rows[0].analyte
+        if mappings.analytes[analyte].kind != "attribute":
+            yield from _codings("Observation.value", concept_of(valued), analyte)
+
+
+def _codings(place: str, concept: CodeableConcept | None, analyte: str = "") -> Iterator[Sighting]:
+    for one in (concept.coding if concept else None) or []:
+        if one.code:
+            yield Sighting(place, one.system or "", one.code, one.display or "", analyte)
