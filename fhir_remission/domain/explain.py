@@ -11,7 +11,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from fhir_remission.domain.assessment import Assessment, DrawNote, Verdict
+from fhir_remission.domain.assessment import Assessment, Verdict
 from fhir_remission.domain.categories import Categories
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result, Unreadable
@@ -137,20 +137,18 @@ def _answered(page: Page, one: Assessment) -> str:
 def _draw_notes(page: Page) -> dict[date, list[str]]:
     """Which draw was read with which marrow, and why the others were not."""
     days = anchor_days(page.facts)
+    drawn_on = {(one.effective, ref): one.day for one in page.facts.draws for ref in one.refs}
     found: dict[date, list[str]] = {}
     for one in page.history:
         marrow = next((days[ref] for ref in one.anchor.observations if ref in days), None)
         for note in one.draws:
-            day = _day_of(note, days)
+            held = ((note.effective, ref) for ref in note.sources)
+            day = next((drawn_on[key] for key in held if key in drawn_on), None)
             if day is None or (note.chosen and day == marrow):
                 continue
             verb = "read" if note.chosen else "not read"
             found.setdefault(day, []).append(f"{verb} with the marrow of {marrow}: {note.reason}")
     return found
-
-
-def _day_of(note: DrawNote, days: Mapping[str, date]) -> date | None:
-    return next((days[ref] for ref in note.sources if ref in days), None)
 
 
 def _criteria(now: Assessment) -> list[str]:
@@ -206,7 +204,7 @@ def _evidence(now: Assessment) -> list[str]:
         many = f", {len(items)} times to {_moment(items[-1])}" if len(items) > 1 else ""
         said = f"{_moment(items[0])} {_said(items[0])}{many}"
         lines += wrapped(said, first=f"  e{place:<3} ", rest=" " * 9)
-        lines += wrapped(" ".join(_source(item) for item in items), first=" " * 9)
+        lines += [line for item in items for line in wrapped(_source(item), first=" " * 9)]
     return lines
 
 
