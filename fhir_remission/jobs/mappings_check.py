@@ -37,6 +37,16 @@ SECTIONS = (
     ("lookalikes", "LOOK-ALIKE: known, and not read on purpose"),
     ("unmapped", "UNMAPPED, and reads like nothing we judge"),
 )
+# How people call the systems they meet most; any other is shown by its address.
+SYSTEMS = {
+    "http://loinc.org": "LOINC",
+    "http://snomed.info/sct": "SNOMED CT",
+    "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl": "NCIt",
+    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+    "http://fhir.de/CodeSystem/bfarm/icd-10-gm": "ICD-10-GM",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "": "(no system)",
+}
 # The long tail of a laboratory's other codes; --json has all of it.
 SHOWN = 40
 
@@ -104,7 +114,7 @@ def as_text(findings: Findings) -> Iterator[str]:
         clean = False
         yield ""
         yield title
-        yield from fitted([_row(one) for one in found[:SHOWN]], last=30, indent=2)
+        yield from fitted([_row(one) for one in found[:SHOWN]], last=44, indent=2)
         if len(found) > SHOWN:
             yield f"  and {len(found) - SHOWN} more; --json lists all"
     if clean:
@@ -112,7 +122,7 @@ def as_text(findings: Findings) -> Iterator[str]:
 
 
 def _row(one: Finding | Refusal) -> tuple[str, ...]:
-    head = (f"{one.count}x", one.code, one.system)
+    head = (f"{one.count}x", f"{SYSTEMS.get(one.system, one.system)} {one.code}")
     if isinstance(one, Refusal):
         return (*head, one.analyte, one.reason)
     said = f'"{one.display}"' if one.display else "no display"
