@@ -15,10 +15,10 @@ from typing import Annotated, Literal, Never, cast
 import typer
 from typer.exceptions import Abort, TyperException
 
+from fhir_remission.cli_archive import register as register_archive
 from fhir_remission.cli_mappings import app as mappings_app
 from fhir_remission.cli_text import say as _say
 from fhir_remission.cli_text import show
-from fhir_remission.cli_archive import register as register_archive
 from fhir_remission.errors import RemissionError, UsageError
 
 app = typer.Typer(
@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # typer turns a closed pipe into SystemExit(1), and nothing else into SystemExit.
         return _closed_stdout()
     except RemissionError as error:
         _say(str(error))
