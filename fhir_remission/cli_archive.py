@@ -1,0 +1,98 @@
+"""The commands for whole archives: flags, wiring and progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_remission.cli_text import say
+
+Out = Annotated[Path, typer.Option("--out", help="folder for the results; only its owner may read")]
+Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
+AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
+Processes = Annotated[int, typer.Option("--workers", min=1, max=256, help="worker processes")]
+Complete = Annotated[
+    str, typer.Option(help="types recorded and read to the end, such as Condition,Procedure")
+]
+NoEvidence = Annotated[
+    bool, typer.Option("--no-evidence", help="category, state, dates and codes only")
+]
+Accept = Annotated[
+    bool,
+    typer.Option("--accept-damage", help="judge in spite of damage that may hide evidence"),
+]
+
+
+def archive(
+    paths: Annotated[list[Path], typer.Argument(help="files or folders: NDJSON, Bundles")],
+    out: Out,
+    workers: Processes = 2,
+    criteria: Sets = "eln-2022",
+    as_of: AsOf = "",
+    complete: Complete = "",
+    history: Annotated[bool, typer.Option("--history", help="every assessment")] = False,
+    no_evidence: NoEvidence = False,
+    accept_damage: Accept = False,
+    mappings: Annotated[Path | None, typer.Option(help="folder with the site's rows")] = None,
+    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="assume nothing")] = False,
+) -> int:
+    """Judge everybody in files of any size: plain, gzip or zstd, in any order. No network."""
+    from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs.classify import Request
+
+    order = job.Order(
+        paths=tuple(paths),
+        out=out,
+        request=Request(
+            criteria=_words(criteria),
+            as_of=as_of,
+            history=history,
+            complete=frozenset(_words(complete)),
+            overlay=mappings,
+            timezone=timezone,
+            strict=strict,
+        ),
+        workers=workers,
+        evidence=not no_evidence,
+        accept_damage=accept_damage,
+    )
+    report = job.run(order, show_progress() if sys.stderr.isatty() else _silent)
+    for line in job.complaints(report):
+        say(line)
+    return report.exit_code
+
+
+def show_progress() -> Callable[[str, int, int], None]:
+    """A line on the terminal that is written over: how far, how fast, how long still."""
+    began: dict[str, tuple[float, int]] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        at, before = began.setdefault(stage, (time.monotonic(), done))
+        seconds, made = time.monotonic() - at, done - before
+        left = (total - done) * seconds / made if made else 0.0
+        share = 100 * done // total if total else 100
+        rate = f"{made / seconds / 1e6:.0f} MB/s, " if stage == "reading" and seconds else ""
+        text = f"{stage} {share:3d} %, {rate}{left:.0f} s left"
+        sys.stderr.write(f"\r{text:<60}" + ("\n" if done >= total else ""))
+        sys.stderr.flush()
+
+    return show
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress for nobody."""
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(archive)
