@@ -1,0 +1,140 @@
+"""The README tells the truth: its commands run, its output is real, its tables are complete."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fhir_remission import errors
+from fhir_remission.cli import app
+from fhir_remission.settings import load_settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+CASE = ROOT / "fixtures/cases/complete-remission/bundle.json"
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return [text for kind, text in BLOCKS if kind == language]
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of the README in a folder, with our own interpreter's scripts first."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PATH": path},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files the README's commands name."""
+    (tmp_path / "bundle.json").write_bytes(CASE.read_bytes())
+    entries = json.loads(CASE.read_text())["entry"]
+    lines = [json.dumps(entry["resource"]) for entry in entries]
+    (tmp_path / "results.ndjson").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_the_demo_output_is_real() -> None:
+    """What stands between the demo's marks is what the demo prints, the port apart."""
+    shown = re.search(r"<!-- demo -->\n```\n(.*?)```\n<!-- /demo -->", README, flags=re.DOTALL)
+    done = run("fhir-remission demo", ROOT)
+
+    assert done.returncode == 0, done.stderr
+    assert shown is not None
+    assert _plain(shown[1]) == _plain(done.stdout)
+
+
+def test_the_first_site(folder: Path) -> None:
+    """The key is made, and the settings are settings."""
+    assert run("fhir-remission key new site.key", folder).returncode == 0
+    (folder / "site.toml").write_text(blocks("toml")[0])
+
+    settings = load_settings(folder / "site.toml")
+
+    assert settings.sink["main"].kind == "repository"
+
+
+def test_the_engine_commands(folder: Path) -> None:
+    """Every `classify` line of the README works on a file of that name."""
+    run("fhir-remission key new site.key", folder)
+    (folder / "site.toml").write_text(blocks("toml")[0])
+    commands = [line for block in blocks("") for line in block.splitlines() if " classify " in line]
+
+    assert len(commands) == 3
+    for command in commands:
+        done = run(command, folder)
+        assert done.returncode == 0, (command, done.stderr)
+
+
+def test_the_python_snippet(folder: Path) -> None:
+    """The Python of the README prints one line about the patient."""
+    (folder / "snippet.py").write_text(blocks("python")[0])
+    done = run("python snippet.py", folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "in-remission CR In remission since" in done.stdout
+
+
+def test_every_command_is_told() -> None:
+    """A command that is not in the README does not exist for its readers."""
+    for command in _commands():
+        assert f"fhir-remission {command}" in README, command
+
+
+def test_every_exit_code_is_told() -> None:
+    """The table of exit codes holds every code an error carries."""
+    codes = {error.exit_code for error in vars(errors).values() if isinstance(error, type)}
+    table = README.partition("## Exit codes")[2].partition("##")[0]
+    for code in codes | {0, 130}:
+        assert re.search(rf"\b{code}\b", table), code
+
+
+def test_the_units_are_units() -> None:
+    """The systemd files have their sections, and the cron line has five fields."""
+    service, timer = blocks("ini")
+    assert "[Service]" in service
+    assert "ExecStart=" in service
+    assert "[Timer]" in timer
+    (cron,) = [line for block in blocks("") for line in block.splitlines() if line.startswith("*/")]
+    assert len(cron.split("  ")[0].split()) == 5
+
+
+def test_the_settings_of_the_readme_are_toml() -> None:
+    """Every TOML block parses."""
+    for block in blocks("toml"):
+        tomllib.loads(block)
+
+
+def _commands() -> list[str]:
+    found = [
+        info.name or info.callback.__name__ for info in app.registered_commands if info.callback
+    ]
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        found += [
+            f"{group.name} {info.name or info.callback.__name__}"
+            for info in group.typer_instance.registered_commands
+            if info.callback
+        ]
+    return [name.replace("_", "-") for name in found]
+
+
+def _plain(text: str) -> list[str]:
+    return [
+        re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", line).rstrip() for line in text.splitlines()
+    ]
