@@ -1,6 +1,7 @@
 """Write every resource the demo's runs put on a server into a folder, for the validators.
 
-`python -m tests.validators.produce DIR`: first run, amendment, retraction, signed and unsigned.
+`python -m tests.validators.produce DIR`: first run, amendment, retraction, signed and unsigned;
+and our code lists, as `mappings export` writes them.
 """
 
 import json
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fhir_remission.jobs import mappings_export
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import amendment
 from tests.servers.rest import Rest
@@ -17,6 +19,7 @@ from tests.servers.site import Site
 def main(target: Path) -> int:
     """Run, collect every version that was written, and say how many."""
     target.mkdir(parents=True, exist_ok=True)
+    mappings_export.run(target / "terminology")
     with EmbeddedServer() as server, tempfile.TemporaryDirectory() as folder:
         with Rest(server.base_url, mark="v") as rest:
             site = Site(rest, Path(folder))
