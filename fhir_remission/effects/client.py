@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fhir_remission.effects.access import ReadTransport
 from fhir_remission.effects.history import Changes, read_change
-from fhir_remission.effects.paging import MAX_PAGES, Pages
+from fhir_remission.effects.paging import MAX_PAGES, Gaps, Pages
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.transport import Answer
 from fhir_remission.errors import ReadIncomplete, SafetyStop
@@ -28,6 +28,8 @@ class Found(Struct, frozen=True):
     incomplete: tuple[str, ...] = ()
     damage: tuple[Damaged, ...] = ()
     pages: int = 0
+    refused: bool = False
+    """The server does not allow or not know such a search; nothing was begun."""
     beside: int = 0
     """Rows dropped here because they were not asked for."""
     newest: str = ""
@@ -59,8 +61,9 @@ class _Reading(Struct):
         self.beside |= {entry.ref for entry in page.entries} - kept.keys()
         self.damage.update((damage.place, damage) for damage in page.damage)
 
-    def found(self, reasons: list[str], *, total_is_exact: bool) -> Found:
+    def found(self, gaps: Gaps, *, total_is_exact: bool) -> Found:
         """Close the account."""
+        reasons = gaps.reasons
         received = len(self.entries) + len(self.beside) + len(self.damage)
         if total_is_exact and self.total > received:
             reasons.append(f"{self.total} announced, {received} received")
@@ -72,6 +75,7 @@ class _Reading(Struct):
             tuple(dict.fromkeys(reasons)),
             tuple(self.damage.values()),
             self.pages,
+            gaps.refused,
             len(self.beside),
             max((meta.last_updated or "" for meta in stamps if meta), default=""),
         )
@@ -118,8 +122,8 @@ class FhirClient:
                 )
             reading.add(page, rows)
 
-        reasons = self._pages.follow(query, take)
-        return reading.found(reasons, total_is_exact=self.profile.total_is_exact)
+        gaps = self._pages.follow(query, take)
+        return reading.found(gaps, total_is_exact=self.profile.total_is_exact)
 
     def history(self, resource_type: str, since: str) -> Changes:
         """List what was changed and what was deleted since a moment of the server's clock."""
@@ -133,8 +137,8 @@ class FhirClient:
 
         path = f"{resource_type}/_history"
         parameters = (("_since", since), ("_count", str(self.profile.page_size)))
-        reasons = self._pages.follow(Query(path, parameters), take)
-        return Changes(seen, frozenset(deleted), tuple(reasons))
+        gaps = self._pages.follow(Query(path, parameters), take)
+        return Changes(seen, frozenset(deleted), tuple(gaps.reasons))
 
     def search_whole(self, query: Query) -> list[Resource]:
         """Run one search for resources of ours, with all their fields; all of them or an error."""
@@ -147,7 +151,7 @@ class FhirClient:
             bundle = decoded(answer, self.host, f"search {query.resource_type}")
             found.update(_resources(bundle))
 
-        reasons = self._pages.follow(query, take)
+        reasons = self._pages.follow(query, take).reasons
         if self.profile.total_is_exact and total > len(found):
             reasons.append(f"{total} announced, {len(found)} received")
         if reasons:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from fhir_remission.effects.access import ReadTransport
 from fhir_remission.effects.origin import Refused
 from fhir_remission.effects.refusal import refusal, vendor_codes
@@ -24,6 +26,14 @@ MAX_PAGES = 10_000
 Take = Callable[[Page, Answer], None]
 
 
+class Gaps(Struct):
+    """Why some of a search may be missing."""
+
+    reasons: list[str]
+    refused: bool = False
+    """The search as such is not allowed or not known here; nothing of it was begun."""
+
+
 class Pages:
     """Pages of searches on one chain; remembers which types cannot be searched by POST."""
 
@@ -32,32 +42,32 @@ class Pages:
         self._host = str(transport.base.origin)
         self._get_only: set[str] = set()
 
-    def follow(self, query: Query, take: Take) -> list[str]:
-        """Hand every page to `take`, over restarts; return the reasons why some are missing."""
-        reasons: list[str] = []
+    def follow(self, query: Query, take: Take) -> Gaps:
+        """Hand every page to `take`, over restarts; return why some may be missing."""
+        gaps = Gaps([])
         try:
             for _ in range(MAX_RESTARTS + 1):
-                if self._to_the_end(query, take, reasons):
-                    return reasons
-            reasons.append("pages expired or broke off again and again")
+                if self._to_the_end(query, take, gaps):
+                    return gaps
+            gaps.reasons.append("pages expired or broke off again and again")
         except (ReadIncomplete, RequestRefused) as error:
-            reasons.append(str(error))
-        return reasons
+            gaps.reasons.append(str(error))
+        return gaps
 
-    def _to_the_end(self, query: Query, take: Take, reasons: list[str]) -> bool:
+    def _to_the_end(self, query: Query, take: Take, gaps: Gaps) -> bool:
         """Follow the pages once; False asks for a restart from the first one."""
         label = f"search {query.resource_type}"
         seen: set[str] = set()
         answer = self._first(query, label)
         while True:
             if answer.status != 200:
-                return self._is_final(answer, label, reasons, later=bool(seen))
+                return self._is_final(answer, label, gaps, later=bool(seen))
             page = _read(answer, f"{label} page {len(seen) + 1}")
             if page is None:
                 return False
             take(page, answer)
-            reasons += self._hidden(page)
-            url = self._next(page.next_url, answer.url, seen, reasons)
+            gaps.reasons += self._hidden(page)
+            url = self._next(page.next_url, answer.url, seen, gaps.reasons)
             if url is None:
                 return True
             answer = self._transport.get(url, label, self._profile.read_headers)
@@ -78,14 +88,15 @@ class Pages:
         by_post = self._profile.search_method == "post" and path not in self._get_only
         return by_post and not path.endswith("/_history")
 
-    def _is_final(self, answer: Answer, label: str, reasons: list[str], *, later: bool) -> bool:
+    def _is_final(self, answer: Answer, label: str, gaps: Gaps, *, later: bool) -> bool:
         error = refusal(self._host, label, answer)
         if not isinstance(error, RequestRefused):
             raise error
         expired = vendor_codes(answer) & set(self._profile.expired_codes)
         if (later and answer.status in EXPIRED) or expired:
             return False
-        reasons.append(str(error))
+        gaps.reasons.append(str(error))
+        gaps.refused = not later and 400 <= answer.status < 500
         return True
 
     def _hidden(self, page: Page) -> list[str]:

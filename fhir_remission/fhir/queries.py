@@ -47,8 +47,12 @@ def evidence_queries(
     for kind in BY_PATIENT:
         if profile.can_search(kind):
             queries.append(_of_patients(kind, patients, (), profile))
-    queries.append(Query("Patient", (("_id", ",".join(patients)),), patients=frozenset(patients)))
     return queries
+
+
+def patients_query(patients: Sequence[str]) -> Query:
+    """Search for the records of some patients themselves: asked first, for merged ones."""
+    return Query("Patient", (("_id", ",".join(patients)),), patients=frozenset(patients))
 
 
 def observation_queries(

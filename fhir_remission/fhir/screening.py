@@ -68,12 +68,21 @@ def _verdict(
         return "beside"
     if query.patients:
         patient = patient_of(resource)
-        if patient is not None and patient not in allowed:
+        if patient is not None and patient not in allowed and not _replaces(resource, allowed):
             return "foreign"
         # Of a retracted result some servers show id and status only (US Core general guidance).
         if patient is None and getattr(resource, "status", None) != "entered-in-error":
             return "unattributed"
     return None if not wanted or _answers(resource, wanted) else "beside"
+
+
+def _replaces(resource: Resource, allowed: frozenset[str]) -> bool:
+    """Whether it is the record into which an allowed one was merged: servers may follow that."""
+    if not isinstance(resource, Patient):
+        return False
+    named = (link.other.reference or "" for link in resource.link or [] if link.other is not None)
+    found = (_PATIENT.search(reference) for reference in named)
+    return any(match is not None and match[1] in allowed for match in found)
 
 
 def _answers(resource: Resource, wanted: frozenset[str]) -> bool:

@@ -92,13 +92,17 @@ class Run:
             site.state.advance(source, {}, due, site.run_id)
             for sink in site.sinks:
                 introduce_ourselves(sink, site.state, site.lease)
+        client = site.connection.client(site.profile)
+        done: set[str] = set()
         for chunk in self._chunks(members.patients):
             site.stop.check()
-            client = site.connection.client(site.profile)
             found = read_evidence(client, chunk, site.judge.mappings.codes, site.panels)
             for patient in chunk:
                 site.stop.check()
-                yield from self._patient(f"Patient/{patient}", found[patient], members)
+                name = found[patient].person.survivor or patient
+                if name not in done:
+                    done.add(name)
+                    yield from self._patient(f"Patient/{name}", found[patient], members)
 
     def _members(self) -> Members:
         site, asked = self._site, self._request.patients
@@ -137,15 +141,25 @@ class Run:
                 patient, "incomplete" if evidence.incomplete else "failed", reason
             )
             return
-        rows = members.rows.get(patient, ())
+        former = [f"Patient/{name}" for name in evidence.person.former]
+        rows = [row for name in (patient, *former) for row in members.rows.get(name, ())]
         record = site.judge.record(patient, evidence.entries, rows=rows, failed=evidence.failed)
         self.summary.read(record)
-        ended_well = True
+        ended_well = self._withdraw(former)
         for chosen, assessments in site.judge.assess(record):
             line, done = self._one_set(chosen, assessments)
             ended_well = ended_well and done
             yield line
         self._finish(patient, record, ended_well=ended_well)
+        for name in former:
+            self._finish(name, record, ended_well=ended_well)
+
+    def _withdraw(self, former: Sequence[str]) -> bool:
+        """Take back what we wrote under records that were merged into another one."""
+        judge = self._site.judge
+        nothing = [judge.assess(judge.record(name, ())) for name in former]
+        placed = [self._place(found) for by_set in nothing for _, found in by_set]
+        return not any(one.problem for one in placed)
 
     def _one_set(
         self, chosen: CriteriaSet, assessments: tuple[Assessment, ...]

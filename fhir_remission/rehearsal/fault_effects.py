@@ -93,14 +93,20 @@ def asked_patient(request: Request) -> str:
     """Find the one patient that a request is about; empty where there is none or several."""
     if request.path[:1] == ("Patient",) and len(request.path) == 2 and request.method == "GET":
         return request.path[1]
+    asked = asked_patients(request)
+    return next(iter(asked)) if len(asked) == 1 else ""
+
+
+def asked_patients(request: Request) -> frozenset[str]:
+    """Find the patients whom a search names."""
     form = parse_qsl(request.body.decode("ascii", "replace")) if request.is_search else []
-    asked = {
-        text.rpartition("/")[2]
+    names = PATIENT_PARAMETERS | ({"_id"} if request.path[:1] == ("Patient",) else set())
+    return frozenset(
+        patient.rpartition("/")[2]
         for name, text in (*request.query, *form)
-        if name.partition(":")[0] in PATIENT_PARAMETERS
-    }
-    one = asked.pop() if len(asked) == 1 else ""
-    return "" if "," in one else one
+        if name.partition(":")[0] in names
+        for patient in text.split(",")
+    )
 
 
 def _next_link(bundle: Bundle) -> dict[str, str] | None:
@@ -186,12 +192,13 @@ def _outcome_row(fault: Fault, request: Request, reply: Reply, service: Service)
 
 
 def _foreign(fault: Fault, request: Request, reply: Reply, service: Service) -> Reply:
-    patient = asked_patient(request)
+    by_patient = bool(asked_patients(request)) or "_getpages" in dict(request.query)
 
     def change(bundle: Bundle) -> bool:
         row = next((row for row in bundle.get("entry", []) if "subject" in row["resource"]), None)
-        if row is None or not patient:
+        if row is None or not by_patient:
             return False
+        patient = row["resource"]["subject"]["reference"].rpartition("/")[2]
         someone = {"reference": f"Patient/{patient}-somebody-else"}
         other = {**row["resource"], "id": f"{row['resource']['id']}-other", "subject": someone}
         bundle["entry"].append({**row, "resource": other})

@@ -22,6 +22,7 @@ from fhir_remission.fhir.queries import (
     encoded,
     evidence_queries,
     observation_queries,
+    patients_query,
     token,
 )
 from fhir_remission.fhir.screening import patient_of, screen
@@ -38,11 +39,11 @@ def test_all_evidence_of_a_chunk_is_asked_for() -> None:
     kinds = [query.resource_type for query in queries]
     assert kinds == [
         *("Observation", "Observation", "Condition", "Procedure"),
-        *("MedicationAdministration", "DiagnosticReport", "Specimen", "Patient"),
+        *("MedicationAdministration", "DiagnosticReport", "Specimen"),
     ]
     assert all(query.patients == {"p1", "p2"} for query in queries)
     assert dict(queries[0].parameters)["patient"] == "p1,p2"
-    assert dict(queries[-1].parameters)["_id"] == "p1,p2"
+    assert dict(patients_query(["p1", "p2"]).parameters)["_id"] == "p1,p2"
 
 
 def test_a_type_the_server_does_not_have_is_not_asked_for() -> None:
@@ -51,7 +52,7 @@ def test_a_type_the_server_does_not_have_is_not_asked_for() -> None:
 
     queries = evidence_queries(["p1"], CodeMap({}, {}), profile, panels=CODES[:1])
 
-    assert [q.resource_type for q in queries] == ["Observation", "Condition", "Patient"]
+    assert [q.resource_type for q in queries] == ["Observation", "Condition"]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
