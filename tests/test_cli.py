@@ -1,9 +1,13 @@
 """The command line as an engine calls it: exit codes, one line of complaint, clean stdout."""
 
+import contextlib
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -221,3 +225,50 @@ def test_the_starts_are_quick() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "words"),
+    [
+        (401, b"{}", 4, ("401", "login")),
+        (403, b"{}", 4, ("403", "scopes")),
+        (404, b"", 7, ("404", "base URL")),
+        (200, b"<html>please log in</html>", 7, ("not JSON",)),
+        (200, b'{"resourceType":"CapabilityStatement","fhirVersion":"5.0.0"}', 7, ("5.0.0", "4.0")),
+    ],
+    ids=["login", "scopes", "no-fhir", "login-page", "r5"],
+)
+def test_a_server_that_will_not_do(
+    tmp_path: Path, status: int, body: bytes, code: int, words: tuple[str, ...]
+) -> None:
+    """A refused login is 4, a server without what we need is 7; one line each."""
+    with _answering(status, body) as port:
+        run("key", "new", str(tmp_path / "site.key"))
+        (tmp_path / "cohort.csv").write_text("patient\np1\n")
+        (tmp_path / "site.toml").write_text(
+            f'[site]\nid = "t"\n[source]\nbase_url = "http://127.0.0.1:{port}/fhir"\n'
+            '[sink.main]\nkind = "repository"\n'
+        )
+        refused(run("sync", "--config", str(tmp_path / "site.toml"), "--quiet"), code, *words)
+
+
+@contextlib.contextmanager
+def _answering(status: int, body: bytes) -> Iterator[int]:
+    """A server on loopback that says the same to everything."""
+
+    class Same(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Same) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()

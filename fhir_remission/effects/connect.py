@@ -18,9 +18,16 @@ from fhir_remission.effects.clock import Clock, Stop
 from fhir_remission.effects.origin import Base, read_base
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.retry import Draw, Persistence, RetryPolicy, TokenBucket
-from fhir_remission.effects.transport import Limits, RequestsExchange, Tls, Traffic
+from fhir_remission.effects.transport import Answer, Limits, RequestsExchange, Tls, Traffic
 from fhir_remission.effects.writer import WritingClient
+from fhir_remission.errors import (
+    CapabilityMissing,
+    LoginRefused,
+    ReadIncomplete,
+    RequestRefused,
+)
 from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.datatypes import Json
 from fhir_remission.settings import Server
 
 READ_TYPES = (
@@ -149,15 +156,28 @@ def introduce(connection: Connection, servers: Path, *, delta: str = "auto") -> 
     reader = connection.reader()
     answer = reader.get(f"{connection.base.url}/metadata", "metadata", {})
     host = str(connection.base.origin)
-    if not is_done(answer):
-        raise refusal(host, "metadata", answer)
     profile = choose_profile(
-        decoded(answer, host, "metadata"),
+        _statement(answer, host),
         load_families(servers),
         setting=connection.settings.profile,
         delta=delta,
     )
     return Introduction(profile, _date(answer.headers.get("date", "")))
+
+
+def _statement(answer: Answer, host: str) -> Json:
+    """The CapabilityStatement; whatever else stands at /metadata is no FHIR server of ours."""
+    if answer.status == 403:
+        raise LoginRefused(f"{host}: metadata: status 403: check the login and its scopes")
+    if not is_done(answer):
+        error = refusal(host, "metadata", answer)
+        if isinstance(error, RequestRefused):
+            raise CapabilityMissing(f"{error}: is this the base URL of a FHIR server?")
+        raise error
+    try:
+        return decoded(answer, host, "metadata")
+    except ReadIncomplete as error:
+        raise CapabilityMissing(f"{error}: is this the base URL of a FHIR server?") from None
 
 
 def _date(header: str) -> datetime | None:
