@@ -220,7 +220,7 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> tupl
             case,
             after,
             outcomes.no_response,
-            guards=(line, withdrawn_line(proof_of(case))),
+            guards=(line, withdrawn_line((*proof, *proof_of(case)))),
             flags=flags,
         )
     today = tuple(
@@ -272,7 +272,8 @@ def _short_of_remission(
     reason = "" if found.row is not None else _why(case)
     if found.category == outcomes.not_evaluable and not unread:
         return _carried(case, progress, found)
-    said_on = found.day if found.row is not None else None
+    row = None if unread else found.row
+    said_on = found.day if row is not None else None
     assumed = assumptions_of(case, progress, found, category)
     state = "unknown" if progress.doubt or unread else "in-remission"
     since = progress.remission.since if progress.remission and state == "in-remission" else day
@@ -282,12 +283,12 @@ def _short_of_remission(
         since,
         unclear=unread,
         category=category,
-        row=found.row,
+        row=row,
         carried=found,
-        standing=Standing(category, found.row, found, said_on),
+        standing=Standing(category, row, found, said_on),
         assumptions=assumed,
         response_date=said_on,
-        best=best_of(progress.best, found.row, case.facts.criteria.category),
+        best=best_of(progress.best, row, case.facts.criteria.category),
     )
     if today:
         after = replace(after, samples=(Sample(day, sure=False, proof=()),))

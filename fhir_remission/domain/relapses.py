@@ -78,6 +78,9 @@ def relapse(
         ended_best=progress.best,
         category=facts.criteria.outcomes.relapse,
         response_date=day,
+        # Where the relapse may have been an earlier one, a remission may have come between.
+        maybe_remission=progress.doubt,
+        maybe=progress.relapse_proof if progress.doubt else (),
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
 from fhir_remission.domain.evaluation import Evaluation
+from fhir_remission.domain.guards import guard
 from fhir_remission.domain.progress import Draft, Progress, best_of, moved
 from fhir_remission.domain.remissions import remit
+from fhir_remission.domain.rules import Rule
 from fhir_remission.domain.verdicts import Proof
 
 
@@ -66,6 +69,7 @@ def _settle(
         possible_higher=found.possible_higher,
         missing=found.missing,
         flags=flags,
+        guards=landmark_lines(case, progress, category, reason),
     )
     return after, draft
 
@@ -134,8 +138,8 @@ def _remission_open(case: Case, found: Evaluation) -> bool:
     return bool(remissions & {*found.possible_higher, *found.candidates})
 
 
-def landmark_of(case: Case, progress: Progress) -> Proof | None:
-    """The starts of therapy that make this the marrow of a landmark; None before one."""
+def landmark_of(case: Case, progress: Progress) -> tuple[Rule, Proof] | None:
+    """The rule and the starts that make this the marrow of a landmark; None before one."""
     rules, opened = case.facts.criteria.landmark, progress.course.opened
     if progress.course.relapsed or case.early is not None:
         return None
@@ -146,12 +150,26 @@ def landmark_of(case: Case, progress: Progress) -> Proof | None:
     if rules.cycles is not None:
         hard = [one for one in cycles if one.intensity == rules.cycles.intensity]
         if len(hard) >= rules.cycles.cycles:
-            return tuple(event for one in hard for event in one.events)
+            return rules.cycles, tuple(event for one in hard for event in one.events)
     if rules.days is not None:
         mild = [one for one in cycles if one.intensity == rules.days.intensity]
         if mild and (case.marrow.day - mild[0].day).days >= rules.days.days:
-            return mild[0].events
+            return rules.days, mild[0].events
     return None
+
+
+def landmark_lines(
+    case: Case, progress: Progress, category: str, reason: str
+) -> tuple[CriterionResult, ...]:
+    """The landmark, where it decides the answer."""
+    found = landmark_of(case, progress)
+    at_landmark = reason == "remission-not-excluded-at-landmark"
+    refractory = category == case.facts.criteria.outcomes.refractory
+    if found is None or not (at_landmark or refractory):
+        return ()
+    rule, proof = found
+    verdict = Verdict.NOT_MET if refractory else Verdict.UNKNOWN
+    return (guard("before-landmark", verdict, rule.text, rule, proof),)
 
 
 def _stands(case: Case, progress: Progress, found: Evaluation, category: str) -> Progress:
@@ -182,6 +200,6 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
 
 def _repeat_undecided(case: Case) -> bool:
     """Whether only a repeat that cannot be read keeps this marrow from proving a remission."""
-    if case.repeat is None or case.early is not None:
+    if case.repeat is None or case.early is not None or case.diseased:
         return False
     return case.repeat.reaches(case.facts.numbers.disease_blasts.value) is None

@@ -77,7 +77,8 @@ def _pruned(facts: Facts, progress: Progress, day: date) -> Progress:
 
 def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
     """A clear smear ends a suspicion raised by blood, and no other."""
-    if not progress.samples and not progress.unclear:
+    suspected = progress.state == "relapse-suspected"
+    if not (progress.samples or progress.unclear or suspected):
         return progress, None
     progress = replace(progress, samples=(), unclear=False)
     if progress.doubt or progress.suspected_on is not None or progress.remission is None:
