@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def entry_point() -> Never:
     """The console script."""
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] or ["--help"]))
 
 
 @app.command()
@@ -257,7 +257,7 @@ def _write(lines: Iterable[bytes], file: Path | None = None) -> None:
         return
     for line in lines:
         sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
+        sys.stdout.buffer.flush()  # a reader follows a long run, and a killed one loses no line
 
 
 def _words(text: str) -> tuple[str, ...]:
