@@ -63,6 +63,19 @@ def assessment_document(
     }
 
 
+def assessment_brief(assessment: Assessment, *, software_version: str) -> Document:
+    """The answer and its dates alone, without what proves it."""
+    return {
+        "schema": SCHEMA,
+        "patient": assessment.patient,
+        "criteria": {"id": assessment.criteria_id, "version": assessment.criteria_version},
+        **_answer(assessment),
+        **_dates(assessment),
+        "reason": assessment.reason,
+        "software": _software(software_version),
+    }
+
+
 def sync_document(document: Document, outcome: Outcome) -> Document:
     """The object of an assessment with what `sync` did about it."""
     return {

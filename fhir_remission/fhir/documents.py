@@ -146,9 +146,21 @@ def _many(lines: Iterable[Line], *, name: str) -> Iterator[Item]:
         )
 
 
+def is_lines(chunks: Iterable[bytes]) -> bool:
+    """Whether a text is one resource per line, seen from its first lines; one line is not."""
+    lines = _lines(chunks)
+    first, second = next(lines, None), next(lines, None)
+    return first is not None and second is not None and _stands_alone(first[1], second[1])
+
+
 def _of_page(page: Page, *, name: str) -> Iterator[Item]:
     yield from page.entries
     yield from page.damage
+    yield from damage_of_page(page, name=name)
+
+
+def damage_of_page(page: Page, *, name: str) -> Iterator[Damaged]:
+    """What a Bundle says of itself that means there may be more."""
     if page.next_url:
         yield Damaged(
             place=name,

@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 NOTHING = Raw(b"")
 
 
-class Coding(Struct):
+class Coding(Struct, omit_defaults=True):
     """A code with its system."""
 
     system: str | None = None
@@ -15,21 +15,21 @@ class Coding(Struct):
     display: str | None = None
 
 
-class CodeableConcept(Struct):
+class CodeableConcept(Struct, omit_defaults=True):
     """Codings that say the same, and the words beside them."""
 
     coding: list[Coding] | None = None
     text: str | None = None
 
 
-class Identifier(Struct):
+class Identifier(Struct, omit_defaults=True):
     """A name somebody gave."""
 
     system: str | None = None
     value: str | None = None
 
 
-class Reference(Struct):
+class Reference(Struct, omit_defaults=True):
     """A pointer to another resource, literal or by identifier."""
 
     reference: str | None = None
@@ -37,21 +37,21 @@ class Reference(Struct):
     identifier: Identifier | None = None
 
 
-class Period(Struct):
+class Period(Struct, omit_defaults=True):
     """From and to."""
 
     start: str | None = None
     end: str | None = None
 
 
-class Timing(Struct):
+class Timing(Struct, omit_defaults=True):
     """A schedule; only one with a single event is a time."""
 
     event: list[str] | None = None
     repeat: Raw = NOTHING
 
 
-class Meta(Struct, rename="camel"):
+class Meta(Struct, rename="camel", omit_defaults=True):
     """Which version this is, and which tags it carries."""
 
     version_id: str | None = None
@@ -59,7 +59,7 @@ class Meta(Struct, rename="camel"):
     tag: list[Coding] | None = None
 
 
-class Quantity(Struct):
+class Quantity(Struct, omit_defaults=True):
     """A number as it was written, with its unit."""
 
     value: Raw = NOTHING
@@ -69,21 +69,21 @@ class Quantity(Struct):
     code: str | None = None
 
 
-class Range(Struct):
+class Range(Struct, omit_defaults=True):
     """From a low to a high quantity."""
 
     low: Quantity | None = None
     high: Quantity | None = None
 
 
-class Ratio(Struct):
+class Ratio(Struct, omit_defaults=True):
     """A numerator over a denominator."""
 
     numerator: Quantity | None = None
     denominator: Quantity | None = None
 
 
-class Valued(Struct, rename="camel"):
+class Valued(Struct, rename="camel", omit_defaults=True):
     """A code with whatever was reported for it: an Observation or one of its components."""
 
     code: CodeableConcept | None = None
@@ -108,27 +108,27 @@ class Component(Valued, rename="camel"):
     """A part of an Observation that has a code and a value of its own."""
 
 
-class Collection(Struct, rename="camel"):
+class Collection(Struct, rename="camel", omit_defaults=True):
     """When a specimen was taken."""
 
     collected_date_time: str | None = None
     collected_period: Period | None = None
 
 
-class Link(Struct):
+class Link(Struct, omit_defaults=True):
     """Another record of the same person."""
 
     other: Reference | None = None
     type: str | None = None
 
 
-class Dosage(Struct):
+class Dosage(Struct, omit_defaults=True):
     """How a dose was given."""
 
     route: CodeableConcept | None = None
 
 
-class Ingredient(Struct, rename="camel"):
+class Ingredient(Struct, rename="camel", omit_defaults=True):
     """One substance of a medication."""
 
     item_codeable_concept: CodeableConcept | None = None

@@ -31,10 +31,17 @@ class Groups(Struct, frozen=True):
     unassigned: tuple[Skipped, ...] = ()
 
 
-def group_by_patient(entries: Iterable[Entry]) -> Groups:
-    """Sort resources to their patients; shared ones go with every patient that refers to them."""
+def group_by_patient(entries: Iterable[Entry], *, beside: Sequence[Entry] = ()) -> Groups:
+    """Sort resources to their patients; shared ones go with every patient that refers to them.
+
+    `beside` may be referred to and is sorted to nobody.
+    """
     listed = list(entries)
-    keys = _Keys(index=index_of(listed), by_identifier=_identifiers(listed), twins=_twins(listed))
+    keys = _Keys(
+        index=index_of([*listed, *beside]),
+        by_identifier=_identifiers(listed),
+        twins=_twins(listed),
+    )
     groups: dict[str, list[Entry]] = {}
     unassigned: list[Skipped] = []
     for entry in listed:
@@ -121,7 +128,7 @@ def _referred(group: Sequence[Entry], key: str, keys: _Keys) -> list[Entry]:
     held = {id(entry) for entry in group}
     referred: list[Entry] = []
     for entry in group:
-        for reference in _pointers(entry):
+        for reference in pointers(entry):
             found = keys.index.find(reference)
             if found is not None and id(found) not in held:
                 held.add(id(found))
@@ -129,7 +136,8 @@ def _referred(group: Sequence[Entry], key: str, keys: _Keys) -> list[Entry]:
     return referred
 
 
-def _pointers(entry: Entry) -> list[Reference | None]:
+def pointers(entry: Entry) -> list[Reference | None]:
+    """The references by which an entry draws in what may be another patient's or nobody's."""
     resource = entry.resource
     if isinstance(resource, Observation):
         return [resource.specimen, resource.device]

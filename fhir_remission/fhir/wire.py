@@ -29,7 +29,7 @@ from fhir_remission.fhir.elements import (
 )
 
 
-class _Known(Struct, rename="camel"):
+class _Known(Struct, rename="camel", omit_defaults=True):
     """What every resource has."""
 
     type_name: ClassVar[str] = ""

@@ -129,7 +129,7 @@ def run(source: str | BinaryIO, request: Request) -> Report:
             transaction_of(found, judge, request.config, history=request.history)
         ]
     else:
-        lines = _lines(judged, judge, request)
+        lines = lines_of(judged, judge, request)
     complaints = [f"{item.place}: {item.reason}" for item in damage]
     return Report(tuple(lines), tuple(complaints), 3 if damage else 0)
 
@@ -166,16 +166,27 @@ def judged_patients(
             damage.append(item)
         else:
             entries.append(item)
-    groups = group_by_patient(entries)
-    touched = _touched(damage)
     doubts = (UNATTRIBUTED,) if any(_concerns_somebody(item) for item in damage) else ()
+    return judge_entries(entries, damage, judge, doubts=doubts), damage
+
+
+def judge_entries(
+    entries: Sequence[Entry],
+    damage: Iterable[Damaged],
+    judge: Judge,
+    *,
+    beside: Sequence[Entry] = (),
+    doubts: tuple[str, ...] = (),
+) -> list[Judged]:
+    """Every patient of these entries, sorted; `beside` holds what they may only point to."""
+    groups = group_by_patient(entries, beside=beside)
+    touched = _touched(damage)
     patients = sorted({*groups.patients, *touched})
-    judged = [
+    return [
         found
         for patient in patients
         if (found := _patient(patient, groups.patients.get(patient, []), touched, doubts, judge))
     ]
-    return judged, damage
 
 
 def _patient(
@@ -222,7 +233,8 @@ def _patient_of(item: Damaged) -> str:
     return found.relative if found is not None and found.type == "Patient" else ""
 
 
-def _lines(judged: Iterable[Judged], judge: Judge, request: Request) -> Iterator[bytes]:
+def lines_of(judged: Iterable[Judged], judge: Judge, request: Request) -> Iterator[bytes]:
+    """The lines of these patients, as they are printed."""
     for one in judged:
         if one.incomplete:
             for chosen in judge.sets:

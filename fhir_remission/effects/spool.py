@@ -1,0 +1,163 @@
+"""Rows on disk, sorted by patient only as far as a hash goes: what does not fit in memory.
+
+A row carries its resource as it was read. Files are appended to and closed at once, so that a
+thousand partitions need no thousand open files; a reader stops at the length that was recorded
+when a part was finished, so that what a killed writer left behind is never read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from zlib import crc32
+
+from msgspec import Struct
+
+# offset, body, task, number, key, id, address, place, kind
+_HEADER = struct.Struct("<QIIIHHHHB")
+_PACK = _HEADER.pack
+# Written out when a worker holds this much; 4 MiB keeps a write per partition above 16 kB.
+HOLD = 4 << 20
+LONGEST = 0xFFFF
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One resource on its way to its patient."""
+
+    task: int
+    number: int
+    """Line or entry, counted in its task."""
+    offset: int
+    key: str
+    id: str
+    address: str
+    place: str
+    kind: int
+    body: memoryview
+
+
+class Spool:
+    """The partition files of one worker."""
+
+    def __init__(self, folder: Path, name: str, partitions: int) -> None:
+        self._paths = [str(folder / f"{name}.{number:04d}") for number in range(partitions)]
+        self._held: list[list[bytes]] = [[] for _ in range(partitions)]
+        self._lengths = [0] * partitions
+        self._finished = [0] * partitions
+        self._size = 0
+
+    def add(
+        self,
+        partition: int,
+        key: bytes,
+        body: bytes,
+        *,
+        task: int,
+        number: int,
+        offset: int = 0,
+        kind: int = 0,
+        id: bytes = b"",  # noqa: A002 - the FHIR word
+        address: bytes = b"",
+        place: bytes = b"",
+    ) -> None:
+        """Append one row; OSError where the disk does not take it."""
+        size = len(body)
+        head = _PACK(offset, size, task, number, len(key), len(id), len(address), len(place), kind)
+        self._held[partition] += (head, key, id, address, place, body)
+        self._size += size + 64
+        if self._size > HOLD:
+            self._flush()
+
+    def finish(self) -> list[int]:
+        """Write what is held; return the length of each file, as far as all of it counts."""
+        self._flush()
+        self._finished = list(self._lengths)
+        return list(self._lengths)
+
+    def _flush(self) -> None:
+        for number, held in enumerate(self._held):
+            if held:
+                data = b"".join(held)
+                held.clear()
+                _append(self._paths[number], data)
+                self._lengths[number] += len(data)
+        self._size = 0
+
+    def discard(self) -> None:
+        """Forget and remove what a failed job wrote: it must not fill the disk."""
+        for number, held in enumerate(self._held):
+            held.clear()
+            with suppress(FileNotFoundError):
+                os.truncate(self._paths[number], self._finished[number])
+        self._lengths = list(self._finished)
+        self._size = 0
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where the rows of a patient go."""
+    return crc32(key) % partitions
+
+
+def read_rows(path: Path, length: int) -> Iterator[Row]:
+    """The rows of a file up to the length that was recorded."""
+    with path.open("rb") as file:
+        data = memoryview(file.read(length))
+    at = 0
+    while at < length:
+        offset, body, task, number, key, name, address, place, kind = _HEADER.unpack_from(data, at)
+        at += _HEADER.size
+        ends = (at + key, at + key + name, at + key + name + address)
+        last = ends[2] + place
+        yield Row(
+            task,
+            number,
+            offset,
+            str(data[at : ends[0]], "utf-8"),
+            str(data[ends[0] : ends[1]], "utf-8"),
+            str(data[ends[1] : ends[2]], "utf-8"),
+            str(data[ends[2] : last], "utf-8"),
+            kind,
+            data[last : last + body],
+        )
+        at = last + body
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only its owner can enter."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with patient data in it."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def seal(path: Path, data: bytes) -> None:
+    """Put a file in place whole: a reader sees the old one or the new one, never a part."""
+    partial = path.with_name(f"{path.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _append(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)

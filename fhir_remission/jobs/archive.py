@@ -1,0 +1,298 @@
+"""Whole archives to assessments: split by patient on disk, then judged partition by partition.
+
+    inputs -> parts -> workers -> partition files -> workers -> one line per patient
+
+Memory does not grow with the input, and what is printed is what `classify` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.shared import write_shared
+from fhir_remission.effects.spool import (
+    Row,
+    partition_of,
+    private_folder,
+    read_rows,
+    remove_folder,
+    seal,
+)
+from fhir_remission.effects.workers import Answer, Workers
+from fhir_remission.jobs.archive_journal import Header, Journal, boot_id
+from fhir_remission.jobs.archive_output import Summary, merge, summary_of
+from fhir_remission.jobs.archive_parts import (
+    IDENTITIES,
+    NAMED,
+    PEOPLE,
+    SHARED,
+    Flaw,
+    Judgement,
+    JudgePartition,
+    Moved,
+    MoveRows,
+    Part,
+    Prepare,
+    Result,
+    Setup,
+    Split,
+    SplitPart,
+    decode_result,
+    encode,
+)
+from fhir_remission.jobs.archive_people import moves_of
+from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
+from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
+
+_TOLD = 10
+_WORKER = "fhir_remission.jobs.archive_worker"
+Progress = Callable[[str, int, int], None]
+
+
+class Order(Struct, frozen=True):
+    """What the command line asked for."""
+
+    paths: tuple[Path, ...]
+    out: Path
+    request: Request
+    workers: int = 2
+    evidence: bool = True
+    accept_damage: bool = False
+    known_damage: tuple[Flaw, ...] = ()
+    """What is known to be missing before anything is read, such as a file of an export."""
+
+
+class Report(Struct, frozen=True):
+    """What came of the run."""
+
+    summary: Summary
+    exit_code: int
+
+
+def run(order: Order, progress: Progress) -> Report:
+    """Judge everybody in the archive; write `assessments.ndjson` and `summary.json`."""
+    private_folder(order.out)
+    with only_run(order.out / ".lock"):
+        judge = judge_for(order.request)
+        sources = find_sources(order.paths)
+        work = order.out / ".work"
+        setup = Setup(
+            request=order.request,
+            folder=str(work),
+            partitions=partitions_for(sources),
+            sources=sources,
+            evidence=order.evidence,
+        )
+        header = Header(
+            setup=setup,
+            accept_damage=order.accept_damage,
+            known_damage=order.known_damage,
+            workers=order.workers,
+            tables=judge.mappings.version,
+            boot=boot_id(),
+            as_of=judge.as_of.isoformat(),
+        )
+        journal = Journal(work, header)
+        # A run that goes on keeps its moment: one output, one `as_of`.
+        request = structs.replace(order.request, as_of=journal.as_of)
+        return _Run(order, structs.replace(setup, request=request), journal, progress).go()
+
+
+class _Run:
+    """One run over one output folder."""
+
+    def __init__(self, order: Order, setup: Setup, journal: Journal, progress: Progress) -> None:
+        self._order = order
+        self._setup = setup
+        self._journal = journal
+        self._progress = progress
+        self._parts = cut(setup.sources, order.workers)
+        self._flaws: list[Flaw] = list(order.known_damage)
+        self._started = 0
+
+    def go(self) -> Report:
+        """Both passes, what lies between them, and the files at the end."""
+        with Workers(_WORKER, self._order.workers, self._name) as workers:
+            workers.greet(encode(self._setup))
+            self._split(workers)
+            files, specials = self._files()
+            prepare = self._prepare(specials)
+            workers.greet(encode(prepare))
+            if prepare.moves:
+                self._move(workers, files, prepare)
+            self._judge(workers, files)
+        return self._finish()
+
+    def _name(self) -> bytes:
+        self._started += 1
+        return f"rows-{self._journal.runs}-{self._started}".encode()
+
+    def _split(self, workers: Workers) -> None:
+        todo = [part for part in self._parts if part.index not in self._journal.splits]
+        done = sum(part.high - part.low for part in self._parts) - sum(
+            part.high - part.low for part in todo
+        )
+        total = sum(part.high - part.low for part in self._parts)
+        jobs = [(part.index, encode(SplitPart(part))) for part in todo]
+        by_index = {part.index: part for part in todo}
+        self._progress("reading", done, total)
+        for answer in workers.run(jobs):
+            part = by_index[answer.job]
+            result = self._taken(answer, self._place(part))
+            if isinstance(result, Split):
+                self._journal.note(result)
+            done += part.high - part.low
+            self._progress("reading", done, total)
+        for split in self._journal.splits.values():
+            self._flaws.extend(split.flaws)
+
+    def _place(self, part: Part) -> tuple[str, int]:
+        return self._setup.sources[part.source].path, part.low
+
+    def _taken(self, answer: Answer, place: tuple[str, int]) -> Result | None:
+        """The result of a job, and what has to be said of it."""
+        if answer.outcome == "died":
+            self._flaws.append(Flaw(*place, f"{answer.deaths} workers died while reading it"))
+            return None
+        if answer.outcome == "refused":
+            reason = msgspec.json.decode(answer.body, type=str)
+            self._flaws.append(Flaw(*place, f"its rows could not be written: {reason}"))
+            return None
+        if answer.deaths:
+            again = "a worker died while reading it; read again by another, nothing is missing"
+            self._flaws.append(Flaw(*place, again, harmless=True))
+        return decode_result(answer.body)
+
+    def _files(self) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
+        """The files of each partition and of what lies beside them, with their lengths."""
+        count = self._setup.partitions
+        files: list[dict[str, int]] = [{} for _ in range(count + 4)]
+        for name, lengths in self._journal.lengths().items():
+            for number, length in enumerate(lengths):
+                if length:
+                    files[number][f"{name}.{number:04d}"] = length
+        return files[:count], files[count:]
+
+    def _rows(self, files: Mapping[str, int]) -> Iterator[Row]:
+        for name, length in files.items():
+            yield from read_rows(Path(self._setup.folder) / name, length)
+
+    def _prepare(self, specials: Sequence[Mapping[str, int]]) -> Prepare:
+        """Who is the same person, and what all may point to."""
+        folder = Path(self._setup.folder)
+        moves = moves_of(
+            self._rows(specials[PEOPLE]),
+            self._rows(specials[IDENTITIES]),
+            self._rows(specials[NAMED]),
+        )
+        shared = folder / "shared.db"
+        if specials[SHARED]:
+            write_shared(shared, self._rows(specials[SHARED]))
+        if moves:
+            seal(folder / "moves.json", encode(moves))
+        return Prepare(
+            bases=_bases(self._parts, self._journal.splits),
+            sources=[part.source for part in self._parts],
+            moves=str(folder / "moves.json") if moves else "",
+            shared=str(shared) if specials[SHARED] else "",
+        )
+
+    def _move(self, workers: Workers, files: list[dict[str, int]], prepare: Prepare) -> None:
+        moves = msgspec.json.decode(Path(prepare.moves).read_bytes(), type=dict[str, str])
+        count = self._setup.partitions
+        sources = sorted({partition_of(key.encode(), count) for key in moves})
+        jobs = [(one, encode(MoveRows(one, files[one]))) for one in sources]
+        lengths: dict[str, list[int]] = {}
+        for answer in workers.run(jobs):
+            place = (f"partition {answer.job}", 0)
+            result = self._taken(answer, place)
+            if isinstance(result, Moved):
+                known = lengths.setdefault(result.spool, result.lengths)
+                lengths[result.spool] = [
+                    max(pair) for pair in zip(known, result.lengths, strict=True)
+                ]
+        for name, found in lengths.items():
+            for number, length in enumerate(found[:count]):
+                if length:
+                    files[number][f"{name}.{number:04d}"] = length
+
+    def _judge(self, workers: Workers, files: Sequence[Mapping[str, int]]) -> None:
+        withheld, doubts = self._verdict()
+        todo = [one for one in range(len(files)) if one not in self._journal.judgements]
+        jobs = [
+            (one, encode(JudgePartition(one, dict(files[one]), doubts, withheld)))
+            for one in todo
+            if files[one]
+        ]
+        done = len(files) - len(jobs)
+        self._progress("judging", done, len(files))
+        for answer in workers.run(jobs):
+            result = self._taken(answer, (f"partition {answer.job}", 0))
+            if isinstance(result, Judgement):
+                self._journal.note(result)
+            done += 1
+            self._progress("judging", done, len(files))
+        for judgement in self._journal.judgements.values():
+            self._flaws.extend(judgement.flaws)
+
+    def _verdict(self) -> tuple[str, tuple[str, ...]]:
+        """What damage that nobody can attribute means for everybody."""
+        hiding = sorted(
+            (one.file, one.offset, one.reason)
+            for one in self._flaws
+            if not one.patient and not one.harmless
+        )
+        if not hiding:
+            return "", ()
+        if self._order.accept_damage:
+            return "", (UNATTRIBUTED,)
+        file, offset, reason = hiding[0]
+        return f"evidence may be missing: {file} at byte {offset}: {reason}", ()
+
+    def _finish(self) -> Report:
+        folder = Path(self._setup.folder)
+        unjudged = self._unjudged()
+        merge(sorted((folder / "parts").glob("part-*.ndjson")), self._order.out)
+        summary = summary_of(
+            self._setup,
+            self._journal.splits.values(),
+            self._journal.judgements.values(),
+            self._flaws,
+            accepted=self._order.accept_damage,
+        )
+        seal(self._order.out / "summary.json", msgspec.json.format(encode(summary), indent=2))
+        if not unjudged:
+            remove_folder(folder)
+        return Report(summary, 3 if self._flaws or unjudged else 0)
+
+    def _unjudged(self) -> bool:
+        return any(flaw.file.startswith("partition ") for flaw in self._flaws)
+
+
+def _bases(parts: Iterable[Part], splits: Mapping[int, Split]) -> list[int]:
+    bases: list[int] = []
+    source, lines = -1, 0
+    for part in parts:
+        if part.source != source:
+            source, lines = part.source, 0
+        bases.append(lines)
+        split = splits.get(part.index)
+        lines += split.lines if split else 0
+    return bases
+
+
+def complaints(report: Report) -> Iterator[str]:
+    """What a person should know of the run, a few lines at most."""
+    damage = report.summary.damage
+    for flaw in damage[:_TOLD]:
+        yield f"{flaw.file} at byte {flaw.offset}: {flaw.reason}"
+    more = len(damage) - _TOLD + report.summary.damage_not_listed
+    if more > 0:
+        yield f"and {more} more; summary.json names them"
+    if report.summary.cohort.incomplete:
+        yield f"{report.summary.cohort.incomplete} patients are incomplete and have no category"

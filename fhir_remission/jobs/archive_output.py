@@ -1,0 +1,89 @@
+"""What an archive run leaves behind: the lines by patient, and what the cohort is like."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Split, Tally
+from fhir_remission.version import VERSION
+
+_PATIENT = re.compile(rb'"patient":("(?:[^"\\]|\\.)*")')
+ASSESSMENTS = "assessments.ndjson"
+
+
+class Summary(Struct, frozen=True):
+    """One archive run in counts and in what was wrong with its input."""
+
+    software: str
+    as_of: str
+    criteria: tuple[str, ...]
+    inputs: list[str]
+    bytes: int
+    lines: int
+    resources: int
+    kept: int
+    unassigned: int
+    cohort: Tally
+    damage: list[Flaw]
+    damage_not_listed: int
+    damage_accepted: bool
+
+
+def merge(parts: Sequence[Path], out: Path) -> None:
+    """Bring the sealed parts into one file, sorted by patient, and put it in place whole."""
+    partial = out / f"{ASSESSMENTS}.partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with ExitStack() as files, open(descriptor, "wb", buffering=1 << 20) as file:
+        streams = [_keyed(files.enter_context(part.open("rb"))) for part in parts]
+        file.writelines(line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(out / ASSESSMENTS)
+
+
+def _keyed(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    for line in lines:
+        found = _PATIENT.search(line)
+        yield msgspec.json.decode(found[1], type=str) if found else "", line
+
+
+def summary_of(
+    setup: Setup,
+    splits: Iterable[Split],
+    judgements: Iterable[Judgement],
+    flaws: Sequence[Flaw],
+    *,
+    accepted: bool,
+) -> Summary:
+    """Add everything up."""
+    splits, judgements = list(splits), list(judgements)
+    tally = Tally()
+    for judgement in judgements:
+        tally.add(judgement.tally)
+    for split in splits:
+        tally.add(Tally(unmapped=split.unmapped))
+    more = sum(one.more_flaws for one in splits) + sum(one.more_flaws for one in judgements)
+    ordered = sorted(flaws, key=lambda flaw: (flaw.file, flaw.offset, flaw.reason))
+    return Summary(
+        software=VERSION,
+        as_of=setup.request.as_of,
+        criteria=setup.request.criteria,
+        inputs=[source.path for source in setup.sources],
+        bytes=sum(source.size for source in setup.sources),
+        lines=sum(split.lines for split in splits),
+        resources=sum(split.resources for split in splits),
+        kept=sum(split.kept for split in splits),
+        unassigned=sum(split.unassigned for split in splits),
+        cohort=tally.ordered(),
+        damage=ordered[:LISTED],
+        damage_not_listed=more + max(0, len(ordered) - LISTED),
+        damage_accepted=accepted,
+    )

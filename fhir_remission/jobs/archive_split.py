@@ -1,0 +1,179 @@
+"""The first pass of an archive: every line once, to the partition of its patient or to nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from msgspec import structs
+
+from fhir_remission.domain.codes import CodeMap
+from fhir_remission.effects.inflate import (
+    LONGEST_LINE,
+    Torn,
+    first_line_from,
+    lines_between,
+    split_lines,
+    unpacked,
+)
+from fhir_remission.effects.spool import Spool
+from fhir_remission.fhir.elements import NOTHING
+from fhir_remission.fhir.routing import (
+    Glance,
+    code_names,
+    component_codes,
+    decode_glance,
+    is_first_version,
+    means_something,
+    outline,
+)
+from fhir_remission.fhir.wire import READ_TYPES, UNREADABLE
+from fhir_remission.jobs.archive_parts import OUTLINE, Part, Setup, Source, Split
+from fhir_remission.jobs.archive_sort import Sorter, type_of_long_line
+
+# Codes and subjects come again and again; their texts must not be held without end.
+_REMEMBERED = 50_000
+
+
+def split_part(part: Part, setup: Setup, spool: Spool, codes: CodeMap, name: str) -> Split:
+    """Read one part of one source and spool what can be evidence."""
+    source = setup.sources[part.source]
+    sorter = Sorter(part.index, source.path, spool, setup.partitions)
+    splitter = _Splitter(sorter, codes)
+    if source.form == "document":
+        sorter.document(_body(source, sorter))
+        lines = 0
+    else:
+        with Path(source.path).open("rb", buffering=1 << 20) as file:
+            if source.packing:
+                start, lines_of = 0, split_lines(_until_torn(source, sorter))
+            else:
+                start = first_line_from(file, part.low, part.high)
+                lines_of = lines_between(file, start, part.high)
+            lines = splitter.run(_unmarked(lines_of) if not part.low else lines_of, start)
+    _check_unchanged(source, sorter, part)
+    return structs.replace(
+        sorter.result(name), lines=lines, resources=splitter.seen, unmapped=splitter.unmapped()
+    )
+
+
+def _unmarked(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines of a file without its byte order mark."""
+    first = next(lines, b"").removeprefix(b"\xef\xbb\xbf")
+    return chain([first] if first else [], lines)
+
+
+def _body(source: Source, sorter: Sorter) -> bytes:
+    return b"".join(_until_torn(source, sorter))
+
+
+def _until_torn(source: Source, sorter: Sorter) -> Iterator[bytes]:
+    for piece in unpacked(Path(source.path), source.packing):
+        if isinstance(piece, Torn):
+            sorter.flaw(piece.offset, piece.reason)
+        else:
+            yield piece
+
+
+def _check_unchanged(source: Source, sorter: Sorter, part: Part) -> None:
+    try:
+        now = Path(source.path).stat()
+    except OSError as error:
+        sorter.flaw(part.low, f"it is gone after reading: {error.strerror}")
+        return
+    if (now.st_size, now.st_mtime_ns) != (source.size, source.changed):
+        sorter.flaw(part.low, "the file was changed while it was read")
+
+
+class _Splitter:
+    """The loop over lines: kept flat, because everything in it is done for every line."""
+
+    def __init__(self, sorter: Sorter, codes: CodeMap) -> None:
+        self._sorter = sorter
+        self._codes = codes
+        self._idle: dict[bytes, int] = {}
+        self._useful: set[bytes] = set()
+        self._unmapped: dict[str, int] = {}
+        self.seen = 0
+
+    def run(self, lines: Iterable[bytes], offset: int) -> int:
+        """Send each line on; return how many there were."""
+        idle, decode, sort = self._idle, decode_glance, self._line
+        number = seen = 0
+        skipping = False
+        for line in lines:
+            if skipping or len(line) >= LONGEST_LINE:
+                if not skipping:
+                    number += 1
+                    self._too_long(line, offset)
+                skipping = not line.endswith(b"\n")
+                offset += len(line)
+                continue
+            number += 1
+            try:
+                glance = decode(line)
+            except UNREADABLE as error:
+                if line.strip(b" \t\r\n\xef\xbb\xbf"):
+                    self._sorter.unreadable(number, line, offset, error)
+                offset += len(line)
+                continue
+            seen += 1
+            if glance.resource_type == "Observation":
+                code = bytes(glance.code)
+                count = idle.get(code)
+                if count is not None and glance.component is NOTHING and is_first_version(glance):
+                    idle[code] = count + 1
+                else:
+                    self._observation(number, line, offset, glance, code)
+            else:
+                sort(number, line, offset, glance)
+            offset += len(line)
+        self.seen += seen
+        return number
+
+    def unmapped(self) -> dict[str, int]:
+        """How often each code came that no table knows."""
+        for code, count in self._idle.items():
+            name = next(iter(code_names(code)), "(no code)")
+            self._unmapped[name] = self._unmapped.get(name, 0) + count
+        self._idle.clear()
+        return self._unmapped
+
+    def _observation(
+        self, number: int, line: bytes, offset: int, glance: Glance, code: bytes
+    ) -> None:
+        if self._means(code) or any(self._means(inner) for inner in component_codes(glance)):
+            self._sorter.keep(number, line, offset, glance)
+            return
+        self._idle[code] = self._idle.get(code, 0) + 1
+        if not is_first_version(glance):
+            self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
+
+    def _means(self, code: bytes) -> bool:
+        if code not in self._useful and code not in self._idle:
+            self._remember(code)
+        return code in self._useful
+
+    def _remember(self, code: bytes) -> None:
+        if len(self._idle) + len(self._useful) > _REMEMBERED:
+            self.unmapped()
+            self._useful.clear()
+        if means_something(code, self._codes):
+            self._useful.add(code)
+        else:
+            self._idle[code] = 0
+
+    def _line(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
+        kind = glance.resource_type
+        if kind == "Bundle":
+            self._sorter.bundle(number, line, offset)
+        elif kind in READ_TYPES:
+            self._sorter.keep(number, line, offset, glance)
+        elif not kind:
+            self._sorter.unreadable(number, line, offset, None)
+
+    def _too_long(self, line: bytes, offset: int) -> None:
+        kind = type_of_long_line(line)
+        reason = f"a line longer than {LONGEST_LINE >> 20} MiB"
+        self._sorter.flaw(offset, reason, harmless=bool(kind) and kind not in READ_TYPES)

@@ -1,0 +1,111 @@
+"""One worker process of an archive run: jobs as JSON lines in, results as JSON lines out."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+from pathlib import Path
+
+from fhir_remission.effects.spool import Spool, partition_of
+from fhir_remission.jobs.archive_judge import Judging, judge_partition, rows_of
+from fhir_remission.jobs.archive_parts import (
+    Job,
+    Judgement,
+    JudgePartition,
+    Moved,
+    MoveRows,
+    Prepare,
+    Setup,
+    Split,
+    SplitPart,
+    decode_job,
+    encode,
+)
+from fhir_remission.jobs.archive_sort import files_of
+from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.classify import judge_for
+from fhir_remission.jobs.judging import Judge
+
+
+class Station:
+    """What a worker keeps between two jobs."""
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        self._name = name
+        self._setup = setup
+        self._judge: Judge = judge_for(setup.request)
+        self._judging: Judging | None = None
+        self._spool = Spool(Path(setup.folder), name, files_of(setup.partitions))
+
+    def prepare(self, prepare: Prepare) -> None:
+        """Learn what is known only after the first pass."""
+        self._judging = Judging(self._setup, prepare, self._judge)
+
+    def do(self, job: Job) -> Split | Moved | Judgement:
+        """Do one job."""
+        match job:
+            case SplitPart():
+                codes = self._judge.mappings.codes
+                return split_part(job.part, self._setup, self._spool, codes, self._name)
+            case MoveRows():
+                return self._move(job)
+            case JudgePartition():
+                assert self._judging is not None  # noqa: S101 - prepare comes first
+                return judge_partition(job, self._judging)
+        raise TypeError(job)
+
+    def undo(self) -> None:
+        """Forget what the failed job left behind."""
+        self._spool.discard()
+
+    def _move(self, job: MoveRows) -> Moved:
+        assert self._judging is not None  # noqa: S101 - prepare comes first
+        partitions, moves = self._setup.partitions, self._judging.moves
+        for row in rows_of(job.files, self._setup.folder):
+            to = moves.get(row.key)
+            target = partition_of((to or row.key).encode(), partitions)
+            if to is None or target == job.partition:
+                continue
+            self._spool.add(
+                target,
+                row.key.encode(),
+                bytes(row.body),
+                task=row.task,
+                number=row.number,
+                offset=row.offset,
+                kind=row.kind,
+                id=row.id.encode(),
+                address=row.address.encode(),
+                place=row.place.encode(),
+            )
+        return Moved(self._name, self._spool.finish())
+
+
+def serve() -> int:
+    """Answer every job on standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's; the parent ends us
+    gc.set_threshold(100_000, 50, 50)  # the collector would walk every row again and again
+    lines, out = sys.stdin.buffer, sys.stdout.buffer
+    name = lines.readline().strip().decode()
+    station: Station | None = None
+    for line in lines:
+        job = decode_job(line)
+        if isinstance(job, Setup):
+            station = Station(name, job)
+            continue
+        assert station is not None  # noqa: S101 - setup comes first
+        if isinstance(job, Prepare):
+            station.prepare(job)
+            continue
+        out.write(_answered(station, job) + b"\n")
+        out.flush()
+    return 0
+
+
+def _answered(station: Station, job: Job) -> bytes:
+    try:
+        return encode(station.do(job))
+    except OSError as error:  # a full disk above all: this job is lost, the next may fit
+        station.undo()
+        return b"!" + encode(error.strerror or type(error).__name__)

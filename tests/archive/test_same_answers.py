@@ -1,0 +1,204 @@
+"""An archive gives what `classify` gives, byte for byte, however it is packed, cut and ordered."""
+
+import gzip
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from fhir_remission.jobs import archive_plan
+from fhir_remission.jobs.classify import Request
+from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
+from tests.archive.running import (
+    AS_OF,
+    archive,
+    blasts,
+    classified,
+    lines,
+    potassium,
+    summary,
+    write,
+)
+
+CASES = Path(__file__).parents[2] / "fixtures/cases"
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo and a small invented cohort among results nobody reads, in no order."""
+    made: list[dict[str, Any]] = [*demo_cohort(), *bulk_cohort(40, 20)]
+    patients = [one["id"] for one in made if one["resourceType"] == "Patient"]
+    made += [potassium(n, patients[n % len(patients)]) for n in range(3000)]
+    random.Random(7).shuffle(made)
+    return write(tmp_path_factory.mktemp("cohort") / "all.ndjson", made)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_file(
+    workers: int, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut into many byte ranges and partitions, the lines are those of `classify`."""
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 50_000)
+
+    report = archive([cohort], tmp_path, workers=workers)
+
+    assert report.exit_code == 0
+    assert (tmp_path / "assessments.ndjson").read_bytes() == classified(cohort)
+    assert not (tmp_path / ".work").exists()
+
+
+def test_history_and_several_sets(cohort: Path, tmp_path: Path) -> None:
+    """Every assessment by every set."""
+    request = Request(as_of=AS_OF, history=True, criteria=("eln-2022", "iwg-2003"))
+
+    archive([cohort], tmp_path, request=request)
+
+    assert (tmp_path / "assessments.ndjson").read_bytes() == classified(cohort, request)
+
+
+def test_packed_files_and_several_of_them(cohort: Path, tmp_path: Path) -> None:
+    """Plain, gzip in two members and zstd in two frames, in a folder, types apart."""
+    data = cohort.read_bytes().splitlines(keepends=True)
+    third = len(data) // 3
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.ndjson").write_bytes(b"".join(data[:third]))
+    halves = (b"".join(data[third : third + 99]), b"".join(data[third + 99 : 2 * third]))
+    (folder / "b.ndjson.gz").write_bytes(b"".join(gzip.compress(half) for half in halves))
+    pack = zstandard.ZstdCompressor().compress
+    rest = (b"".join(data[2 * third : -50]), b"".join(data[-50:]))
+    (folder / "c.ndjson.zst").write_bytes(b"".join(pack(half) for half in rest))
+    (folder / "readme.txt").write_text("not read")
+
+    report = archive([folder], tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(cohort)
+
+
+NAMES = sorted(path.name for path in CASES.iterdir())
+
+
+@pytest.mark.parametrize("case", [*NAMES[::9], "references-by-uuid"])
+def test_bundles(case: str, tmp_path: Path) -> None:
+    """Cases of the repository, as the Bundles they are."""
+    bundle = CASES / case / "bundle.json"
+
+    archive([bundle], tmp_path, workers=1)
+
+    assert (tmp_path / "assessments.ndjson").read_bytes() == classified(bundle)
+
+
+def test_bundles_as_lines(tmp_path: Path) -> None:
+    """One Bundle per line: references by address inside of each."""
+    bundles = [json.loads((CASES / name / "bundle.json").read_text()) for name in NAMES[:20]]
+    for number, bundle in enumerate(bundles):
+        text = json.dumps(bundle["entry"]).replace("Patient/p1", f"Patient/p-{number}")
+        bundle["entry"] = json.loads(text.replace('"id": "p1"', f'"id": "p-{number}"'))
+    file = write(tmp_path / "in.ndjson", bundles)
+
+    archive([file], tmp_path / "out")
+
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
+def people(owners: int = 1) -> list[dict[str, Any]]:
+    """A merged record, a subject by identifier, and a dose whose drug stands elsewhere."""
+    name = {"system": "urn:mrn", "value": "7"}
+    drug = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "3041"}]}
+    return [
+        {
+            "resourceType": "Patient",
+            "id": "old",
+            "link": [{"type": "replaced-by", "other": {"reference": "Patient/new"}}],
+        },
+        {"resourceType": "Patient", "id": "new"},
+        *({"resourceType": "Patient", "id": f"o{n}", "identifier": [name]} for n in range(owners)),
+        blasts(1, "old"),
+        blasts(2, "new", day="2026-04-01"),
+        {**blasts(3, ""), "subject": {"identifier": name}},
+        {"resourceType": "Medication", "id": "m1", "code": drug},
+        {
+            "resourceType": "MedicationAdministration",
+            "id": "a1",
+            "status": "completed",
+            "medicationReference": {"reference": "Medication/m1"},
+            "subject": {"reference": "Patient/new"},
+            "effectiveDateTime": "2026-02-01",
+        },
+        {"resourceType": "Specimen", "id": "s1", "subject": {"reference": "Patient/donor"}},
+        {**blasts(4, "new", day="2026-05-01"), "specimen": {"reference": "Specimen/s1"}},
+    ]
+
+
+@pytest.mark.parametrize("owners", [0, 1, 2, 3])
+def test_people_with_several_names(owners: int, tmp_path: Path) -> None:
+    """Rows of one person come together, whatever they are filed under, and only those."""
+    made = people(owners)
+    random.Random(owners).shuffle(made)
+    file = write(tmp_path / "in.ndjson", made)
+
+    report = archive([file], tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
+def test_a_result_that_lost_its_meaning(tmp_path: Path) -> None:
+    """A later version with another code takes the earlier one back, though no table knows it."""
+    later = potassium(1, "p", meta={"versionId": "2"}) | {"id": "b1"}
+    file = write(tmp_path / "in.ndjson", [blasts(1, "p"), blasts(2, "q"), later])
+
+    archive([file], tmp_path / "out")
+
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+    assert [line["patient"] for line in lines(tmp_path / "out")] == ["Patient/q"]
+
+
+def test_a_result_without_an_id_keeps_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its source names the line of the file, across all cuts."""
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 1_000)
+    made = [potassium(n, "p") for n in range(50)]
+    retracted = blasts(1, "p", status="entered-in-error")
+    nameless = {key: value for key, value in retracted.items() if key != "id"}
+    file = write(tmp_path / "in.ndjson", [*made, blasts(2, "p"), nameless, *made])
+
+    archive([file], tmp_path / "out")
+
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+    assert "in.ndjson:52" in (tmp_path / "out/assessments.ndjson").read_text()
+
+
+def test_the_answers_alone(cohort: Path, tmp_path: Path) -> None:
+    """`--no-evidence` says the same without the proof."""
+    archive([cohort], tmp_path, evidence=False)
+
+    full = [json.loads(line) for line in classified(cohort).splitlines()]
+    for brief, whole in zip(lines(tmp_path), full, strict=True):
+        assert brief == {key: whole[key] for key in brief}
+        assert {"category", "state", "code", "response_date"} < brief.keys()
+        assert "criteria_results" not in brief
+
+
+def test_the_cohort_in_counts(cohort: Path, tmp_path: Path) -> None:
+    """States, categories, months, gaps and codes nobody knows."""
+    archive([cohort], tmp_path)
+
+    counts = summary(tmp_path)["cohort"]
+    assert counts["patients"] == len(lines(tmp_path))
+    assert sum(counts["categories"].values()) == counts["patients"]
+    assert counts["unmapped"]["http://loinc.org|2823-3"] == 3000
+
+
+def test_the_results_are_private(cohort: Path, tmp_path: Path) -> None:
+    """Nobody but the owner enters the folder or reads a file in it."""
+    out = tmp_path / "out"
+    archive([cohort], out)
+
+    assert out.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o077 for path in out.iterdir()} == {0}
