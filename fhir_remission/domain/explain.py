@@ -15,8 +15,9 @@ from fhir_remission.domain.assessment import Assessment, Verdict
 from fhir_remission.domain.categories import Categories
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result, Unreadable
-from fhir_remission.domain.layout import fitted, wrapped
+from fhir_remission.domain.layout import fitted, lined, wrapped
 from fhir_remission.domain.narrative import interval_text
+from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.timetable import drawn
 from fhir_remission.domain.verdicts import order_of
@@ -61,7 +62,7 @@ def explain(page: Page) -> list[str]:
     sections = (
         _head(page),
         _course(page),
-        _criteria(page.now),
+        _criteria(page),
         _evidence(page.now),
         _claims(page.now),
         _skipped(page.now),
@@ -86,13 +87,13 @@ def _head(page: Page) -> list[str]:
         *wrapped(now.next_better),
         "",
     ]
-    return [*lines, *fitted(_answer(page), last=60)]
+    return [*lines, *lined(fitted(_answer(page)))]
 
 
 def _answer(page: Page) -> list[tuple[str, str]]:
     now, words = page.now, page.words
     category = words.categories.display("category", now.category)
-    why = f"; {WHY.get(now.reason, now.reason)}" if now.reason else ""
+    why = f"; {words.sentence('reasons', now.reason)}" if now.reason else ""
     code = f", coded {now.code}" if now.code != now.category else ""
     rows = [("Category", f"{now.category}: {category}{code}{why}")]
     if now.best_response not in (None, now.category):
@@ -129,7 +130,7 @@ def _course(page: Page) -> list[str]:
 def _answered(page: Page, one: Assessment) -> str:
     state = page.words.categories.display("state", one.state).lower()
     since = f" since {one.state_since}" if one.state_since else ""
-    why = f", {WHY.get(one.reason, one.reason)}" if one.reason else ""
+    why = f", {WHY[one.reason]}" if one.reason in WHY else ""
     doubt = ", provisional" if one.provisional else ""
     return f"=> {one.code}{why}{doubt}; {state}{since}"
 
@@ -146,12 +147,13 @@ def _draw_notes(page: Page) -> dict[date, list[str]]:
             day = next((drawn_on[key] for key in held if key in drawn_on), None)
             if day is None or (note.chosen and day == marrow):
                 continue
-            verb = "read" if note.chosen else "not read"
-            found.setdefault(day, []).append(f"{verb} with the marrow of {marrow}: {note.reason}")
+            verb = "chosen" if note.chosen else "not chosen"
+            found.setdefault(day, []).append(f"{verb} for the marrow of {marrow}: {note.reason}")
     return found
 
 
-def _criteria(now: Assessment) -> list[str]:
+def _criteria(page: Page) -> list[str]:
+    now = page.now
     if not now.criteria_results:
         return []
     sources = _numbered([one.source for one in now.criteria_results])
@@ -166,12 +168,24 @@ def _criteria(now: Assessment) -> list[str]:
         )
         for one in now.criteria_results
     ]
+    beside = _beside(page.facts.criteria, now.category)
+    table = fitted(rows, indent=2)
+    own = [line for name, lines in table if name not in beside for line in lines]
+    other = [line for name, lines in table if name in beside for line in lines]
     told = [
         line
         for source, number in sources.items()
         for line in wrapped(source, first=f"  [{number}] ")
     ]
-    return [f"CRITERIA OF {now.code}: {LEGEND}", *fitted(rows, last=4, indent=2), *told, TRUST]
+    head = ["ALSO LOOKED AT: what only other categories ask"] if other else []
+    return [f"CRITERIA OF {now.category}: {LEGEND}", *own, *head, *other, *told, TRUST]
+
+
+def _beside(criteria: CriteriaSet, category: str) -> set[str]:
+    """The criteria that only other categories ask; none where the category asks for nothing."""
+    rows = [row for row in criteria.category if row.id == category]
+    asked = {name for row in rows for name in (*row.requires, *row.doubts)}
+    return {one.id for one in criteria.criterion} - asked if asked else set()
 
 
 def _numbered(sources: Sequence[str]) -> dict[str, int]:
@@ -244,17 +258,18 @@ def _claims(now: Assessment) -> list[str]:
         return []
     rows = [(_SAYS[one.agrees], one.text, f"[{one.source.ref}]") for one in now.claims]
     head = "CLAIMS in the record: shown beside the answer, never used for it"
-    return [head, *fitted(rows, last=30, indent=2)]
+    return [head, *lined(fitted(rows, indent=2))]
 
 
 def _skipped(now: Assessment) -> list[str]:
     if not now.skipped:
         return []
     rows = [(one.source, one.reason) for one in now.skipped]
-    return ["LEFT OUT, with the reason", *fitted(rows, last=40, indent=2)]
+    return ["LEFT OUT, with the reason", *lined(fitted(rows, indent=2))]
 
 
 def _foot(page: Page) -> list[str]:
-    policies = "; ".join(f"{name} = {value}" for name, value in page.now.policies)
+    open_ones = {one.name for one in page.facts.criteria.policy if len(one.choices) > 1}
+    chosen = [f"{name} = {value}" for name, value in page.now.policies if name in open_ones]
     signed = f"{page.signature}. Computed, not signed: decision support for a clinician."
-    return [*wrapped(policies, first="Policies: "), *wrapped(signed)]
+    return [*wrapped("; ".join(chosen), first="Policies: "), *wrapped(signed)]

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 WIDTH = 100
+# A cell longer than this is a document in the wrong place; its reference is printed beside it.
+LONGEST = 500
 _GAP = "  "
 
 
 def printable(text: str) -> str:
     """One line without control characters: what a laboratory sends must not steer a terminal."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    clean = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return clean if len(clean) <= LONGEST else f"{clean[:LONGEST]} ..."
 
 
 def wrapped(
@@ -40,23 +43,21 @@ def columns(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def fitted(rows: Iterable[Sequence[str]], *, last: int, indent: int = 0) -> list[str]:
-    """A table whose columns are as wide as their content, and the last at least `last` wide."""
+def fitted(rows: Iterable[Sequence[str]], *, indent: int = 0) -> list[tuple[str, list[str]]]:
+    """A table whose columns are as wide as their content, the widest giving way where it must.
+
+    Each row is its second cell, by which it is called, and its lines.
+    """
     table = [[printable(cell) for cell in row] for row in rows]
     if not table:
         return []
-    widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
-    room = WIDTH - indent - len(_GAP) * (len(widths) - 1) - max(last, 1)
-    narrow = _shared(widths[:-1], room)
-    left = WIDTH - indent - len(_GAP) * len(narrow) - sum(narrow)
-    wide = [*narrow, min(max(widths[-1], 1), left)]
-    return [" " * indent + line for row in table for line in columns(row, wide)]
+    widths = [max(1, *(len(row[place]) for row in table)) for place in range(len(table[0]))]
+    room = WIDTH - indent - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    return [(row[1], [" " * indent + line for line in columns(row, widths)]) for row in table]
 
 
-def _shared(widths: Sequence[int], room: int) -> list[int]:
-    """Widths that fit into the room: the widest column gives way first."""
-    fitting = [max(one, 1) for one in widths]
-    while sum(fitting) > room and max(fitting) > 1:
-        place = fitting.index(max(fitting))
-        fitting[place] -= 1
-    return fitting
+def lined(table: Iterable[tuple[str, list[str]]]) -> list[str]:
+    """The lines of a table."""
+    return [line for _, lines in table for line in lines]

@@ -22,7 +22,7 @@ from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.verdicts import Quantity, SignReading, day_of
 
 MET, NOT_MET, UNKNOWN, BETWEEN = "✓", "✗", "?", "~"
-DERIVED = "d"
+DERIVED, RAISED = "d", "*"
 MARKS = {True: MET, False: NOT_MET, None: UNKNOWN}
 _ONE_DAY = timedelta(days=1)
 
@@ -47,7 +47,8 @@ class Column(Struct, frozen=True):
         if not isinstance(reading, Interval):
             return f"unread {UNKNOWN * len(self.tests)}"
         marks = "".join(MARKS[holds(reading, op, value)] for op, value in self.tests)
-        return f"{interval_text(reading)}{DERIVED if quantity.derived else ''} {marks}".rstrip()
+        told = (DERIVED if quantity.derived else "") + (RAISED if quantity.bounded else "")
+        return f"{interval_text(reading)}{told} {marks}".rstrip()
 
 
 class Columns(Struct, frozen=True):

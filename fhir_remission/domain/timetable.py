@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from fhir_remission.domain.layout import columns, wrapped
 from fhir_remission.domain.rules import CriteriaSet
-from fhir_remission.domain.timeline import DERIVED, Columns, Row, columns_of
+from fhir_remission.domain.timeline import DERIVED, RAISED, Columns, Row, columns_of
 
 WIDTHS = (10, 12, 14, 14, 18, 14)
 INDENT = " " * 12
@@ -65,8 +66,8 @@ def _line(row: Row, count: int) -> list[str]:
 def _legend(lines: Sequence[str]) -> list[str]:
     told = ["✓ met  ✗ not met  ? cannot be told, one mark for each threshold above"]
     text = "\n".join(lines)
-    if f"{DERIVED} ✓" in text or f"{DERIVED} ✗" in text or f"{DERIVED} ?" in text:
+    if re.search(rf"\d{DERIVED}\*? [✓✗?]", text):
         told.append(f"{DERIVED} derived from leukocytes and their differential")
-    if "<=" in text:
-        told.append("<= also where a transfusion or growth factor may have raised the count")
+    if re.search(r"\dd?\* [✓✗?]", text):
+        told.append(f"{RAISED} a transfusion or growth factor may have raised the count")
     return ["", *(line for one in told for line in wrapped(one, first=INDENT))]

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.domain.layout import fitted
+from fhir_remission.domain.layout import fitted, lined
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.effects.panels import load_panels
@@ -114,7 +114,7 @@ def as_text(findings: Findings) -> Iterator[str]:
         clean = False
         yield ""
         yield title
-        yield from fitted([_row(one) for one in found[:SHOWN]], last=44, indent=2)
+        yield from lined(fitted([_row(one) for one in found[:SHOWN]], indent=2))
         if len(found) > SHOWN:
             yield f"  and {len(found) - SHOWN} more; --json lists all"
     if clean:
