@@ -52,55 +52,74 @@ class Dates(Struct, frozen=True):
 
 def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
     """Put one draft into words and dates."""
-    draft, criteria = segment.draft, facts.criteria
+    draft = segment.draft
     state, since = state_of(facts, segment)
     dates = _dates(facts, segment)
-    event, code = _mrd_of(facts, draft)
-    closes = _closes(draft)
     claims = _claims(facts, segment, state)
     flags = flags_of(facts, draft, segment.until, state)
     if any(one.agrees is False for one in claims):
         flags = tuple(sorted({*flags, "claim-disagrees"}))
     assumptions = _with_doubts(facts, draft)
+    found = replace(
+        _answer(facts, draft),
+        state=state,
+        state_since=since,
+        provisional=_provisional(draft, assumptions, segment.accepted),
+        confidence=confidence_of(assumptions),
+        assumptions=assumptions,
+        flags=flags,
+        last_marrow=dates.marrow,
+        last_blood=dates.blood,
+        last_mrd=dates.mrd,
+        current=segment.until is None,
+        clock=_clock(facts, (state, dates, _closes(draft)), as_of, today),
+        claims=claims,
+    )
+    return replace(found, summary=summary(found), next_better=next_better(facts, draft, found))
+
+
+def _answer(facts: Facts, draft: Draft) -> Assessment:
+    """What the anchor itself says; state, flags and dates depend on what comes after it."""
+    criteria = facts.criteria
+    event, code = _mrd_of(facts, draft)
     best = draft.after.best or draft.after.ended_best
-    found = Assessment(
+    return Assessment(
         patient=facts.record.patient,
         criteria_id=criteria.id,
         criteria_version=criteria.version,
-        state=state,
-        state_since=since,
+        state=draft.after.state,
+        state_since=draft.after.since,
         category=draft.category,
         best_response=best.id if best is not None else None,
         mrd=draft.mrd,
         mrd_event=event,
         code=code,
-        provisional=_provisional(draft, assumptions, segment.accepted),
-        confidence=confidence_of(assumptions),
-        assumptions=assumptions,
+        provisional=draft.doubted,
+        confidence=confidence_of(draft.assumptions),
+        assumptions=draft.assumptions,
         possible_higher=draft.possible_higher,
         candidates=draft.candidates,
         missing=tuple(sorted(set(draft.missing))),
         lineages_below=lineages_below(facts, draft),
-        flags=flags,
+        flags=draft.flags,
         anchor=Anchor(draft.kind, draft.effective, draft.refs),
         response_date=draft.response_date,
         first_sign=draft.first_sign,
-        window_closes=closes,
-        last_marrow=dates.marrow,
-        last_blood=dates.blood,
-        last_mrd=dates.mrd,
-        current=segment.until is None,
-        clock=_clock(facts, (state, dates, closes), as_of, today),
+        window_closes=_closes(draft),
+        last_marrow=None,
+        last_blood=None,
+        last_mrd=None,
+        current=False,
+        clock=Clock("", window_open=False, stale=False),
         criteria_results=proof_lines(facts, draft),
         skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
         policies=tuple((one.name, one.default) for one in criteria.policy),
         draws=_draws(draft),
-        claims=claims,
+        claims=(),
         summary="",
         next_better="",
         reason=draft.reason,
     )
-    return replace(found, summary=summary(found), next_better=next_better(facts, draft, found))
 
 
 def _closes(draft: Draft) -> date | None:
@@ -110,9 +129,7 @@ def _closes(draft: Draft) -> date | None:
     return draft.evaluation.window.last
 
 
-def _provisional(
-    draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]
-) -> bool:
+def _provisional(draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]) -> bool:
     """Whether something assumed (and not accepted), possible or doubted stands behind it."""
     open_points = [one for one in assumptions if one.cls == "material" or one.id not in accepted]
     return bool(open_points or draft.possible_higher or draft.doubted)

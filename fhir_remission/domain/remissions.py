@@ -19,27 +19,14 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
     row = found.row
     assert row is not None  # noqa: S101 - only called with a proved row
     status, code, flags, used = suffix_of(case, row)
-    support = tuple(one for name in row.requires for one in found.judgements[name].proof)
-    old = progress.remission
-    keeps = old is not None and not progress.doubt
-    remission = Remission(
-        since=old.since if old is not None and keeps else found.day,
-        marrow_day=old.marrow_day if old is not None and keeps else case.marrow.day,
-        row=row,
-        code=code,
-        proof=old.proof if old is not None and keeps else (*case.marrow.results, *support),
-    )
-    doubts = [name for name in row.doubts if found.judgements[name].verdict is not Verdict.MET]
-    named = list(row.flags) + flags
-    if any(found.judgements[name].verdict is Verdict.NOT_MET for name in doubts):
+    remission = _remission(case, progress, found, code)
+    doubts = {found.judgements[name].verdict for name in row.doubts} - {Verdict.MET}
+    named = [*row.flags, *flags]
+    if Verdict.NOT_MET in doubts:
         named.append("few-cells")
-    unclear = [
-        n for n in doubts if found.judgements[n].verdict in (Verdict.NOT_MET, Verdict.UNKNOWN)
-    ]
     if progress.refractory:
         named.append("after-refractory")
-    assumed = assumptions_of(case, progress, found, row.id)
-    history = progress.mrd if keeps else _begun(case, used, row, code)
+    history = progress.mrd if _goes_on(progress) else _begun(case, used, row, code)
     after = replace(
         moved(progress, "in-remission", remission.since),
         since=remission.since,
@@ -51,27 +38,53 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
         row=row,
         carried=found,
         standing=Standing(row.id, row, found, found.day, code),
-        assumptions=assumed,
+        assumptions=assumptions_of(case, progress, found, row.id),
         mrd=history,
         mrd_status=status,
         response_date=found.day,
         best=best_of(progress.best, row, case.facts.criteria.category),
     )
-    return after, draft_of(
+    return after, _draft(case, after, found, tuple(named), used, bool(doubts - {Verdict.ASSUMED}))
+
+
+def _draft(
+    case: Case,
+    after: Progress,
+    found: Evaluation,
+    flags: tuple[str, ...],
+    used: tuple[MrdSample, ...],
+    doubted: bool,  # noqa: FBT001
+) -> Draft:
+    return draft_of(
         case,
         after,
-        row.id,
+        after.category,
         response_date=found.day,
         evaluation=found,
-        assumptions=assumed,
+        assumptions=after.assumptions,
         possible_higher=found.possible_higher,
         missing=found.missing,
-        flags=tuple(named),
-        mrd=status,
-        code=code,
+        flags=flags,
+        mrd=after.mrd_status,
+        code=after.remission.code if after.remission is not None else "",
         mrd_proof=tuple(one.result for one in used),
-        doubted=bool(unclear),
+        doubted=doubted,
     )
+
+
+def _goes_on(progress: Progress) -> bool:
+    """Whether the remission of the course was never in doubt."""
+    return progress.remission is not None and not progress.doubt
+
+
+def _remission(case: Case, progress: Progress, found: Evaluation, code: str) -> Remission:
+    """The remission with its latest category; a doubted one begins anew."""
+    row = found.row
+    assert row is not None  # noqa: S101 - only called with a proved row
+    if progress.remission is not None and not progress.doubt:
+        return replace(progress.remission, row=row, code=code)
+    support = tuple(one for name in row.requires for one in found.judgements[name].proof)
+    return Remission(found.day, case.marrow.day, row, code, (*case.marrow.results, *support))
 
 
 def suffix_of(case: Case, row: Category) -> tuple[Status, str, list[str], tuple[MrdSample, ...]]:

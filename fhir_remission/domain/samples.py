@@ -6,8 +6,8 @@ from datetime import date
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.clearings import completes
 from fhir_remission.domain.facts import Facts
-from fhir_remission.domain.followups import completes
 from fhir_remission.domain.inputs import Event
 from fhir_remission.domain.progress import Draft, Progress, Sample, moved
 from fhir_remission.domain.relapses import (

@@ -1,0 +1,156 @@
+"""A marrow below 5 % after a remission: its window may confirm, doubt or end the remission."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.assessment import Verdict
+from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
+from fhir_remission.domain.evaluation import Evaluation
+from fhir_remission.domain.kinds import Absent
+from fhir_remission.domain.progress import Progress, Sample, Standing, best_of, moved
+from fhir_remission.domain.relapses import (
+    first_sign_of,
+    relapse,
+    remission_line,
+    rule_line,
+    withdraw,
+    withdrawn_line,
+)
+from fhir_remission.domain.remissions import remit
+from fhir_remission.domain.rules import RelapseBlood
+from fhir_remission.domain.steps import Step, carried_by, doubt_at, proof_of, suspect
+from fhir_remission.domain.verdicts import NOTHING
+
+
+def clear(case: Case, progress: Progress) -> Step:
+    """Below 5 %: other signs may still end the remission; else the window says what it is now."""
+    found = look_at(case, progress, claimed=False)
+    if found.blood.worst.state == "present" and found.blood.cleared is None:
+        return _blasts_in_window(case, progress, found)
+    progress = replace(progress, samples=(), suspected_on=None)
+    if found.row is not None and found.row.remission and not case.capped:
+        return remit(case, progress, found)
+    return _short_of_remission(case, progress, found)
+
+
+def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step:
+    """Blood blasts beside a clear marrow: relapse, or the first half of one."""
+    outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.blood
+    day, line, proof = case.marrow.day, remission_line(progress), found.blood.worst.proof
+    flags: tuple[str, ...] = ("concurrent-marrow-clear",)
+    if rule is None:
+        after = withdraw(progress, day, outcomes.no_response)
+        flags = (*flags, "remission-withdrawn")
+        return after, draft_of(
+            case,
+            after,
+            outcomes.no_response,
+            guards=(line, withdrawn_line((*proof, *proof_of(case)))),
+            flags=flags,
+        )
+    today = tuple(
+        Sample(day, sure=True, proof=case.facts.smears[one].proof)
+        for one in case.facts.draws_between(day, day)
+        if case.facts.smears[one].state == "present"
+    )
+    lines = (line, rule_line("no-relapse-in-blood", rule, (*proof, *case.marrow.results)))
+    if today and completes(rule, progress.samples, day, sure=True):
+        after = relapse(case.facts, progress, day, NOTHING, proof)
+        first = first_sign_of(progress, day)
+        return after, draft_of(
+            case, after, outcomes.relapse,
+            response_date=day, first_sign=first, guards=lines, flags=flags,
+        )  # fmt: skip
+    doubt = progress.doubt or bool(today and completes(rule, progress.samples, day, sure=False))
+    kept = replace(progress, samples=today, doubt=doubt, suspected_on=None)
+    return suspect(case, kept, lines, flags)
+
+
+def completes(rule: RelapseBlood, samples: tuple[Sample, ...], day: date, *, sure: bool) -> bool:
+    """Whether a positive sample of this day fulfils the rule, or may do so."""
+    if rule.samples == 1:
+        return True
+    return any(
+        rule.min_days <= (day - one.day).days <= rule.max_days
+        for one in samples
+        if one.sure or not sure
+    )
+
+
+def _short_of_remission(case: Case, progress: Progress, found: Evaluation) -> Step:
+    """No remission category is proved here; the remission of the course goes on."""
+    outcomes = case.facts.criteria.outcomes
+    if found.row is None and found.category == outcomes.no_response and not case.capped:
+        return doubt_at(case, progress, "signs-of-disease", (), found)
+    rule = case.facts.criteria.relapse.blood
+    today = _unread_on(case)
+    if today and (rule is None or rule.samples == 1):
+        return doubt_at(case, progress, "blood-blasts-undecided", ("blood-blasts",), found)
+    if found.row is None and _other_sign_unknown(case, found):
+        return doubt_at(case, progress, "signs-undecided", found.missing, found)
+    feared = found.blood.worst.state == "unknown" and found.blood.cleared is None
+    if found.category == outcomes.not_evaluable and not (today or feared):
+        return carried_by(case, progress, found)
+    after = _goes_on(case, progress, found, unread=today or feared)
+    if today:
+        after = replace(after, samples=(Sample(case.marrow.day, sure=False, proof=()),))
+    return after, draft_of(
+        case,
+        after,
+        after.category,
+        reason="" if after.row is not None else _why(case),
+        response_date=after.response_date,
+        evaluation=found,
+        assumptions=after.assumptions,
+        candidates=found.candidates if after.row is None else (),
+        possible_higher=found.possible_higher,
+        missing=found.missing,
+    )
+
+
+def _goes_on(case: Case, progress: Progress, found: Evaluation, *, unread: bool) -> Progress:
+    """The remission after a marrow that says less than it; blasts not excluded say nothing."""
+    row = None if unread else found.row
+    category = row.id if row is not None else case.facts.criteria.outcomes.undecided
+    said_on = found.day if row is not None else None
+    state = "unknown" if progress.doubt or unread else "in-remission"
+    remission = progress.remission
+    since = remission.since if remission and state == "in-remission" else case.marrow.day
+    return moved(
+        progress,
+        state,
+        since,
+        unclear=unread,
+        category=category,
+        row=row,
+        carried=found,
+        standing=Standing(category, row, found, said_on),
+        assumptions=assumptions_of(case, progress, found, category),
+        response_date=said_on,
+        best=best_of(progress.best, row, case.facts.criteria.category),
+    )
+
+
+def _unread_on(case: Case) -> bool:
+    """Whether blood of the marrow's day has a report of blasts that cannot be read."""
+    facts, day = case.facts, case.marrow.day
+    return any(facts.smears[one].state == "unknown" for one in facts.draws_between(day, day))
+
+
+def _other_sign_unknown(case: Case, found: Evaluation) -> bool:
+    """Whether a sign of leukaemia besides the blood was reported and cannot be read."""
+    return any(
+        isinstance(one, Absent)
+        and one.sign != "blood-blasts"
+        and found.judgements[one.id].verdict is Verdict.UNKNOWN
+        for one in case.facts.criteria.criterion
+    )
+
+
+def _why(case: Case) -> str:
+    if case.early is not None:
+        return "early-marrow"
+    return "undecided" if case.repeat is None else "contradicted-by-next-marrow"

@@ -1,0 +1,95 @@
+"""What a marrow in remission can come to: doubt, suspicion, or nothing new."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.assessment import CriterionResult
+from fhir_remission.domain.cases import Case, draft_of
+from fhir_remission.domain.evaluation import Evaluation
+from fhir_remission.domain.progress import Draft, Progress, moved
+from fhir_remission.domain.relapses import (
+    doubted,
+    first_sign_of,
+    remission_line,
+    undecided_line,
+)
+from fhir_remission.domain.verdicts import Proof
+
+Step = tuple[Progress, Draft]
+
+
+def doubt_at(
+    case: Case,
+    progress: Progress,
+    reason: str,
+    missing: tuple[str, ...] = (),
+    found: Evaluation | None = None,
+) -> Step:
+    """The remission may have ended here: undecided until a newly proved one."""
+    outcomes = case.facts.criteria.outcomes
+    after = doubted(progress, case.marrow.day, outcomes.undecided)
+    said = [one for one in (progress.row.id if progress.row else "", outcomes.relapse) if one]
+    return after, draft_of(
+        case,
+        after,
+        outcomes.undecided,
+        reason=reason,
+        candidates=tuple(said),
+        missing=missing,
+        evaluation=found,
+        guards=(
+            remission_line(progress),
+            undecided_line("no-relapse-in-marrow", reason.replace("-", " "), proof_of(case)),
+        ),
+    )
+
+
+def proof_of(case: Case) -> Proof:
+    """All that was looked at on the day of the marrow."""
+    facts, day = case.facts, case.marrow.day
+    smears = (facts.smears[one].proof for one in facts.draws_between(day, day))
+    lesion = facts.extramedullary.on(day).proof
+    return (*case.marrow.results, *(one for proof in smears for one in proof), *lesion)
+
+
+def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) -> Step:
+    """A marrow that cannot be judged leaves standing what the last one proved."""
+    if progress.doubt:
+        outcome = case.facts.criteria.outcomes.not_evaluable
+        reason = "inadequate-marrow" if found is None else "too-few-cells"
+        return progress, draft_of(case, progress, outcome, reason=reason, evaluation=found)
+    draft = draft_of(
+        case,
+        progress,
+        progress.category,
+        response_date=progress.response_date,
+        evaluation=progress.carried or found,
+        carries=True,
+        assumptions=progress.assumptions,
+        flags=("inadequate-marrow",),
+        code=progress.remission.code if progress.remission and progress.row else "",
+        mrd=progress.mrd_status,
+        doubted=True,
+    )
+    return progress, draft
+
+
+def suspect(
+    case: Case, progress: Progress, lines: tuple[CriterionResult, ...], flags: tuple[str, ...] = ()
+) -> Step:
+    """A sign of relapse that falls short of the rule."""
+    suspected = case.facts.criteria.outcomes.relapse_suspected
+    day = case.marrow.day
+    after = moved(
+        progress, "relapse-suspected", day, category=suspected, row=None, carried=None,
+        response_date=None,
+    )  # fmt: skip
+    return after, draft_of(
+        case,
+        after,
+        suspected,
+        first_sign=first_sign_of(progress, day),
+        missing=("repeat-marrow",),
+        guards=lines,
+        flags=flags,
+        doubted=True,
+    )
