@@ -24,6 +24,7 @@ from fhir_remission.effects.spool import (
     seal,
 )
 from fhir_remission.effects.workers import Answer, Workers
+from fhir_remission.errors import ReadIncomplete
 from fhir_remission.jobs.archive_journal import Header, Journal, boot_id
 from fhir_remission.jobs.archive_output import Summary, merge, summary_of
 from fhir_remission.jobs.archive_parts import (
@@ -100,7 +101,13 @@ def run(order: Order, progress: Progress) -> Report:
         journal = Journal(work, header)
         # A run that goes on keeps its moment: one output, one `as_of`.
         request = structs.replace(order.request, as_of=journal.as_of)
-        return _Run(order, structs.replace(setup, request=request), journal, progress).go()
+        try:
+            return _Run(order, structs.replace(setup, request=request), journal, progress).go()
+        except OSError as error:
+            raise ReadIncomplete(
+                f"{order.out}: cannot be written: {error.strerror}; make room and run the same"
+                " command again, finished parts are kept"
+            ) from None
 
 
 class _Run:

@@ -1,0 +1,320 @@
+"""Damage is named with file and byte; the rest is processed; nothing positive where it may hide."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.effects.spool import Spool
+from fhir_remission.effects.tables import load_mappings
+from fhir_remission.jobs import archive_plan
+from fhir_remission.jobs.archive_parts import Part, Setup
+from fhir_remission.jobs.archive_plan import find_sources
+from fhir_remission.jobs.archive_sort import files_of
+from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.classify import Request
+from fhir_remission.rehearsal.cohort import bulk_cohort
+from tests.archive.running import (
+    AS_OF,
+    archive,
+    blasts,
+    classified,
+    lines,
+    potassium,
+    summary,
+    write,
+)
+
+PATIENTS = 6
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> bytes:
+    """A small cohort with real answers, as lines."""
+    return write(tmp_path / "good.ndjson", bulk_cohort(PATIENTS, 20)).read_bytes()
+
+
+def all_incomplete(out: Path) -> None:
+    """Everybody is named and nobody has a category."""
+    said = lines(out)
+    assert len(said) == PATIENTS
+    assert {line["disposition"] for line in said} == {"incomplete"}
+    assert not any("category" in line for line in said)
+
+
+def the_damage(out: Path) -> dict[str, Any]:
+    """The one damage that the summary names."""
+    (found,) = summary(out)["damage"]
+    return dict(found)
+
+
+def test_a_truncated_last_line(tmp_path: Path, good: bytes) -> None:
+    """Nobody knows whose result was cut off."""
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(good + json.dumps(blasts(1, "p")).encode()[:70])
+
+    report = archive([file], tmp_path / "out")
+
+    assert report.exit_code == 3
+    all_incomplete(tmp_path / "out")
+    damage = the_damage(tmp_path / "out")
+    assert (damage["file"], damage["offset"]) == (str(file), len(good))
+
+
+def test_accepted_damage_is_an_assumption(tmp_path: Path, good: bytes) -> None:
+    """`--accept-damage` judges, and says in every answer what it took for granted."""
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(good + b'{"resourceType":"Observation","sub')
+
+    report = archive([file], tmp_path / "out", accept_damage=True)
+
+    assert report.exit_code == 3
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+    for line in lines(tmp_path / "out"):
+        assert {"id": "archive-complete", "class": "material"} in line["assumptions"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [blasts(1, "bulk-00002", status=7), blasts(1, "bulk-00002", effectivePeriod="yesterday")],
+)
+def test_a_broken_result_of_one_patient(tmp_path: Path, good: bytes, broken: Any) -> None:
+    """Only that patient is incomplete, and the others are what they are."""
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(good + json.dumps(broken).encode() + b"\n")
+
+    report = archive([file], tmp_path / "out")
+
+    assert report.exit_code == 3
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+    said = {line["patient"]: line for line in lines(tmp_path / "out")}
+    assert "category" not in said["Patient/bulk-00002"]
+    assert "category" in said["Patient/bulk-00001"]
+    damage = the_damage(tmp_path / "out")
+    assert (damage["offset"], damage["patient"]) == (len(good), "Patient/bulk-00002")
+
+
+def test_a_torn_gzip_member(tmp_path: Path, good: bytes) -> None:
+    """What came before the tear is read, and what came after may have been anybody's."""
+    file = tmp_path / "in.ndjson.gz"
+    second = gzip.compress(json.dumps([potassium(n, "p") for n in range(500)]).encode())
+    file.write_bytes(gzip.compress(good) + second[: len(second) // 2])
+
+    report = archive([file], tmp_path / "out")
+
+    assert report.exit_code == 3
+    all_incomplete(tmp_path / "out")
+    assert any("gzip" in one["reason"] for one in summary(tmp_path / "out")["damage"])
+
+
+def test_a_damaged_gzip_member(tmp_path: Path, good: bytes) -> None:
+    """A flipped bit is found by the checksum; the block it was in is not used."""
+    packed = bytearray(gzip.compress(good))
+    packed[-6] ^= 0xFF
+    file = tmp_path / "in.ndjson.gz"
+    file.write_bytes(packed)
+
+    assert archive([file], tmp_path / "out").exit_code == 3
+    assert "gzip" in the_damage(tmp_path / "out")["reason"]
+    assert not any("category" in line for line in lines(tmp_path / "out"))
+
+
+def test_a_torn_zstd_frame(tmp_path: Path, good: bytes) -> None:
+    """The same of the other packing."""
+    import zstandard
+
+    file = tmp_path / "in.ndjson.zst"
+    torn = zstandard.ZstdCompressor().compress(good[: len(good) // 2])[:-10]
+    file.write_bytes(zstandard.ZstdCompressor().compress(good) + torn)
+
+    assert archive([file], tmp_path / "out").exit_code == 3
+    all_incomplete(tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["Observation", "DocumentReference"])
+def test_a_line_of_200_mb(tmp_path: Path, good: bytes, kind: str) -> None:
+    """It is skipped and named; a type that is no evidence hides none."""
+    file = tmp_path / "in.ndjson"
+    with file.open("wb") as out:
+        out.write(good)
+        out.write(b'{"resourceType":"%s","note":"' % kind.encode() + b"x" * 200_000_000 + b'"}\n')
+        out.write(json.dumps(potassium(1, "p")).encode() + b"\n")
+
+    report = archive([file], tmp_path / "out", workers=1)
+
+    assert report.exit_code == 3
+    damage = the_damage(tmp_path / "out")
+    assert damage["offset"] == len(good)
+    assert "MiB" in damage["reason"]
+    if kind == "Observation":
+        all_incomplete(tmp_path / "out")
+    else:
+        assert all("category" in line for line in lines(tmp_path / "out"))
+
+
+def test_nul_bytes(tmp_path: Path, good: bytes) -> None:
+    """A hole in the file where a disk lost a block."""
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(good + b"\x00" * 4096 + b"\n" + good)
+
+    assert archive([file], tmp_path / "out").exit_code == 3
+    all_incomplete(tmp_path / "out")
+    assert the_damage(tmp_path / "out")["offset"] == len(good)
+
+
+def test_blank_lines_and_a_byte_order_mark(tmp_path: Path, good: bytes) -> None:
+    """No damage at all."""
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(b"\xef\xbb\xbf" + good.replace(b"\n", b"\r\n\r\n"))
+
+    assert archive([file], tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
+def test_nothing_at_all(tmp_path: Path) -> None:
+    """An empty file is done."""
+    (tmp_path / "in.ndjson").write_bytes(b"")
+
+    assert archive([tmp_path / "in.ndjson"], tmp_path / "out").exit_code == 0
+    assert lines(tmp_path / "out") == []
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path, good: bytes) -> None:
+    """What was read may be neither the old file nor the new one."""
+    file = tmp_path / "good.ndjson"
+    sources = find_sources([file])
+    file.write_bytes(good + good)
+    setup = Setup(Request(), str(tmp_path), 4, sources)
+    spool = Spool(tmp_path, "w", files_of(4))
+
+    split = split_part(Part(0, 0, 0, len(good)), setup, spool, load_mappings().codes, "w")
+
+    (flaw,) = split.flaws
+    assert "changed" in flaw.reason
+    assert not flaw.harmless
+
+
+def test_a_disk_that_fills(tmp_path: Path) -> None:
+    """Rows that find no room are named; what they may hide is not judged."""
+    file = write(tmp_path / "in.ndjson", bulk_cohort(60, 100))
+    command = [sys.executable, "-m", "fhir_remission", "archive", str(file)]
+    command += ["--out", str(tmp_path / "out"), "--as-of", AS_OF, "--workers", "1"]
+
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 256; exec {' '.join(command)}"], capture_output=True, check=False
+    )
+
+    assert done.returncode == 3, done.stderr
+    assert b"Traceback" not in done.stderr
+    reasons = [one["reason"] for one in summary(tmp_path / "out")["damage"]]
+    assert any("could not be written" in reason for reason in reasons)
+    assert not any("category" in line for line in lines(tmp_path / "out"))
+
+
+def children() -> list[int]:
+    """The processes this one has started."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def test_a_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another reads its part again: nothing is missing, and it is told."""
+    from fhir_remission.jobs.archive import Order, run
+
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
+    file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
+    killed: list[int] = []
+
+    def kill_one(stage: str, done: int, total: int) -> None:
+        if done and not killed:
+            killed.append(children()[0])
+            os.kill(killed[0], signal.SIGKILL)
+
+    report = run(Order((file,), tmp_path / "out", Request(as_of=AS_OF)), kill_one)
+
+    assert killed
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+    damage = [one for one in summary(tmp_path / "out")["damage"] if "worker died" in one["reason"]]
+    assert report.exit_code == (3 if damage else 0)
+    assert all(one["file"] == str(file) for one in damage)
+
+
+def test_a_killed_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished parts are not done again, and the answer is the same."""
+    from fhir_remission.jobs.archive import Order, run
+
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
+    file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
+    order = Order((file,), tmp_path / "out", Request(as_of=AS_OF))
+
+    def stopping(at: str) -> Any:
+        def stop(stage: str, done: int, total: int) -> None:
+            if stage == at and done >= total // 2:
+                raise KeyboardInterrupt
+
+        return stop
+
+    seen: list[tuple[str, int, int]] = []
+    for stage in ("reading", "judging"):
+        with pytest.raises(KeyboardInterrupt):
+            run(order, stopping(stage))
+    report = run(order, lambda *told: seen.append(told))
+
+    assert seen[0] == ("reading", file.stat().st_size, file.stat().st_size)
+    assert next(done for stage, done, _ in seen if stage == "judging") > 0
+    assert report.exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
+def test_other_flags_begin_anew(tmp_path: Path, good: bytes) -> None:
+    """What a stopped run left is used only by the same run."""
+    from fhir_remission.jobs.archive import Order, run
+
+    file = tmp_path / "good.ndjson"
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "judging":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Order((file,), tmp_path / "out", Request(as_of=AS_OF)), stop)
+    request = Request(as_of=AS_OF, complete=frozenset({"Procedure"}))
+    archive([file], tmp_path / "out", request=request)
+
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file, request)
+
+
+def test_workers_load_what_they_need(tmp_path: Path) -> None:
+    """Neither the models, nor the database, nor the command line."""
+    code = (
+        "import sys, fhir_remission.jobs.archive_worker; sys.exit(','.join(m for m in "
+        "('pydantic', 'sqlalchemy', 'typer', 'rich', 'requests', 'fhir.resources') "
+        "if m in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_command(tmp_path: Path, good: bytes) -> None:
+    """The command line names damage on stderr, keeps stdout empty, and ends with 3."""
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(good + b"{")
+    command = [sys.executable, "-m", "fhir_remission", "archive", str(file)]
+
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert f"in.ndjson at byte {len(good)}".encode() in done.stderr
+    missing = subprocess.run(
+        [*command[:-1], "no-such", "--out", str(tmp_path / "out")], capture_output=True, check=False
+    )
+    assert missing.returncode == 2
+    assert b"no-such" in missing.stderr
