@@ -115,15 +115,16 @@ patient AS (
     WHERE resourceType = 'Patient' OR subject IS NOT NULL
 ),
 
--- Codes and units of the subset; `factor` leads to per microlitre or to percent.
-analyte(system, code, analyte, microscopy) AS (VALUES
-    ('http://loinc.org', '11150-0', 'marrow', false),
-    ('http://loinc.org', '38257-2', 'cells', false),
-    ('http://loinc.org', '751-8', 'anc', false), ('http://loinc.org', '753-4', 'anc', false),
-    ('http://loinc.org', '26499-4', 'anc', false),
-    ('http://loinc.org', '777-3', 'platelets', false), ('http://loinc.org', '26515-7', 'platelets', false),
-    ('http://loinc.org', '26446-5', 'blood', false), ('http://loinc.org', '709-6', 'blood', true),
-    ('https://w3id.org/fhir-remission/CodeSystem/input', 'extramedullary-disease', 'extramedullary', false)
+-- Codes and units of the subset; `factor` leads to per microlitre or to percent. Both codes for
+-- blasts in blood belong to differentials that have a class for blasts: microscopy (model 4.2).
+analyte(system, code, analyte) AS (VALUES
+    ('http://loinc.org', '11150-0', 'marrow'),
+    ('http://loinc.org', '38257-2', 'cells'),
+    ('http://loinc.org', '751-8', 'anc'), ('http://loinc.org', '753-4', 'anc'),
+    ('http://loinc.org', '26499-4', 'anc'),
+    ('http://loinc.org', '777-3', 'platelets'), ('http://loinc.org', '26515-7', 'platelets'),
+    ('http://loinc.org', '26446-5', 'blood'), ('http://loinc.org', '709-6', 'blood'),
+    ('https://w3id.org/fhir-remission/CodeSystem/input', 'extramedullary-disease', 'extramedullary')
 ),
 unit(kind, unit, factor) AS (VALUES
     ('percent', '%', 1), ('cells', '{#}', 1),
@@ -131,7 +132,7 @@ unit(kind, unit, factor) AS (VALUES
 ),
 result AS (
     SELECT DISTINCT
-        v.id, v.subject AS patient, a.analyte, a.microscopy, v.status,
+        v.id, v.subject AS patient, a.analyte, v.status,
         instant_of(v.effectiveDateTime) AS moment,
         length(v.effectiveDateTime) = 10 AS date_only,
         CASE a.analyte WHEN 'cells' THEN 'cells' WHEN 'anc' THEN 'count' WHEN 'platelets' THEN 'count' ELSE 'percent' END AS kind,
@@ -144,7 +145,7 @@ result AS (
 ),
 reading AS (
     SELECT
-        r.patient, r.analyte, r.microscopy, r.moment, r.date_only, r.moment::DATE AS day, r.concepts,
+        r.patient, r.analyte, r.moment, r.date_only, r.moment::DATE AS day, r.concepts,
         r.status IN ('preliminary', 'registered') AS tentative,
         CASE
             WHEN r.quantity.value IS NOT NULL THEN compared(
@@ -169,7 +170,8 @@ counted AS (
         OR (analyte = 'blood' AND above(v, 0))
 ),
 
--- Diagnosis (model 3.1): digits for "in remission" and "in relapse" are claims and not looked at.
+-- Diagnosis (model 3.1). The digit for "in remission" is a claim: it proves none, but from its day
+-- on "no remission so far" is unknown (model 3.6).
 diagnosis AS (
     SELECT
         v.subject AS patient, instant_of(v.onsetDateTime)::DATE AS day,
@@ -179,6 +181,7 @@ diagnosis AS (
             WHEN regexp_matches(c.coding.code, '^C91\.0') THEN 'other'
             WHEN c.coding.code IN ('C92.30', 'C92.32') THEN 'sarcoma'
         END AS disease,
+        regexp_matches(c.coding.code, '^C9[234]\..1') AS claims_remission,
         coalesce(v.verificationStatus.coding[1].code, 'confirmed') AS verification
     FROM version AS v, unnest(v.code.coding) AS c(coding)
     WHERE v.resourceType = 'Condition' AND c.coding.system = 'http://hl7.org/fhir/sid/icd-10-cm'
@@ -191,7 +194,8 @@ diagnosed AS (
         bool_or(disease = 'aml' AND verification = 'confirmed') AS aml,
         bool_or(disease = 'aml' AND verification <> 'confirmed') AS maybe_aml,
         bool_or(disease = 'other' AND verification = 'confirmed') AS other,
-        min(day) FILTER (disease = 'aml' AND verification = 'confirmed') AS day
+        min(day) FILTER (disease = 'aml' AND verification = 'confirmed') AS day,
+        min(day) FILTER (claims_remission) AS claimed_on
     FROM diagnosis
     GROUP BY patient
 ),
@@ -227,9 +231,10 @@ course AS (
         coalesce(any_value(d.apl), false) AS apl, coalesce(any_value(d.aml), false) AS aml,
         coalesce(any_value(d.maybe_aml), false) AS maybe_aml, coalesce(any_value(d.other), false) AS other,
         coalesce(bool_or(NOT below(s.v, 20)), false) AS blasts_of_aml,
+        any_value(d.claimed_on) AS claimed_on, count(s.day) > 0 AS marrows,
         least(any_value(d.day), min(s.day) FILTER (NOT below(s.v, 20)),
               min(s.day) FILTER (NOT below(s.v, 5) AND s.day BETWEEN d.day - 90 AND d.day)) AS opened_on,
-        min(s.day) FILTER (NOT below(s.v, 5)) AS first_blasts_on,
+        min(s.day) FILTER (NOT below(s.v, 5)) AS first_blasts_on, min(s.day) AS first_marrow_on,
         (SELECT min(day) FROM cycle AS c WHERE c.patient = p.patient) AS treated_on
     FROM patient AS p
     LEFT JOIN diagnosed AS d ON d.patient = p.patient
@@ -281,14 +286,14 @@ bare AS (
     WHERE analyte IN ('anc', 'platelets', 'blood')
 ),
 smear AS (
-    SELECT patient, moment, date_only, spanning(v) AS v, bool_or(microscopy) AS microscopy
+    SELECT patient, moment, date_only, spanning(v) AS v
     FROM counted WHERE analyte = 'blood' GROUP BY patient, moment, date_only
 ),
 anc AS (SELECT patient, moment, spanning(v) AS v FROM counted WHERE analyte = 'anc' GROUP BY patient, moment),
 platelets AS (SELECT patient, moment, spanning(v) AS v FROM counted WHERE analyte = 'platelets' GROUP BY patient, moment),
 draw AS (
     SELECT
-        b.*, s.v AS blood, s.patient IS NOT NULL AS smeared, s.microscopy,
+        b.*, s.v AS blood, s.patient IS NOT NULL AS smeared,
         CASE WHEN anc_a.moment IS NULL OR b.moment - anc_a.moment > INTERVAL 24 HOUR THEN
                   CASE WHEN anc_z.moment - b.moment <= INTERVAL 24 HOUR THEN anc_z END
              WHEN anc_z.moment - b.moment < b.moment - anc_a.moment THEN anc_z
@@ -307,15 +312,20 @@ draw AS (
 ),
 
 -- Marrows with what surrounds them. Early: less than 21 days after the start of a cycle (model 2.7).
--- Evaluation: leukaemia or a start is on record before it, or a diagnosis 21 days old (model 3.2).
+-- Evaluation: leukaemia or a start is on record before it, or a diagnosis 21 days old (model 3.2),
+-- and it is not itself the first marrow of a course without a known start.
 neighbour AS (
     SELECT
         s.patient, s.moment, s.date_only, s.day, s.v, b.v AS before_therapy, c.opened_on,
+        coalesce(c.claimed_on <= s.day, false) AS claimed,
         lead(s.moment) OVER later AS next_moment, lead(s.day) OVER later AS next_day,
         coalesce(s.day - before.day < 21, false) AS early,
         after.day AS next_cycle,
-        coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21, false) AS evaluation,
+        (coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21, false))
+            AND NOT coalesce(c.treated_on IS NULL AND s.day = c.first_blasts_on
+                             AND s.day = c.first_marrow_on, false) AS evaluation,
         below(s.v, 5) AS cleared,
+        k.moment IS NOT NULL AS adequacy_told,
         CASE WHEN k.moment IS NULL THEN true ELSE NOT below(k.v, 200) END AS adequate
     FROM sample AS s
     JOIN course AS c ON c.patient = s.patient
@@ -346,11 +356,12 @@ marrow AS (
 seen AS (
     SELECT
         m.patient, m.moment AS marrow_moment, m.day AS marrow_day, d.moment, d.day, d.anc, d.platelets,
-        greatest(m.day, coalesce(d.day, m.day)) AS proved_on,
-        d.smeared AND d.microscopy AND coalesce(d.blood.hi = 0, false) AS clear,
+        greatest(m.day, coalesce(d.day, m.day)) AS proved_on, coalesce(d.smeared, false) AS smeared,
+        d.smeared AND coalesce(d.blood.hi = 0, false) AS clear,
         max(CASE WHEN above(d.blood, 0) THEN d.moment END) OVER whole AS last_blasts,
         max(CASE WHEN d.smeared AND above(d.blood, 0) IS NULL THEN d.moment END) OVER whole AS last_doubt,
-        max(CASE WHEN d.smeared AND d.microscopy AND d.blood.hi = 0 THEN d.moment END) OVER so_far AS last_clear
+        max(CASE WHEN d.smeared AND d.blood.hi = 0 THEN d.moment END) OVER so_far AS last_clear,
+        max(CASE WHEN d.smeared AND above(d.blood, 0) IS NOT TRUE THEN d.moment END) OVER so_far AS last_chance
     FROM marrow AS m
     LEFT JOIN draw AS d ON d.patient = m.patient
         AND d.day BETWEEN m.day - 3 AND m.day + 14
@@ -361,14 +372,18 @@ seen AS (
            so_far AS (PARTITION BY m.patient, m.moment ORDER BY d.moment)
 ),
 -- A draw before the marrow stands only while no later one, up to the marrow's day, is lower:
--- provably lower removes it, possibly lower leaves it unknown.
+-- provably lower removes it, possibly lower leaves it unknown. A count nobody can read is either
+-- above the later one, then the draw falls, or not, then it adds nothing: it falls either way.
 standing AS (
     SELECT s.*, CASE WHEN fall.possible THEN NULL ELSE true END AS stands
     FROM seen AS s
     LEFT JOIN (
         SELECT
             s.patient, s.marrow_moment, s.moment,
-            bool_or(coalesce(e.anc.v.hi < s.anc.v.lo, false) OR coalesce(e.platelets.v.hi < s.platelets.v.lo, false)) AS certain,
+            bool_or(coalesce(e.anc.v.hi < s.anc.v.lo, false)
+                    OR coalesce(e.platelets.v.hi < s.platelets.v.lo, false)
+                    OR (s.anc IS NOT NULL AND s.anc.v IS NULL AND e.anc.v IS NOT NULL)
+                    OR (s.platelets IS NOT NULL AND s.platelets.v IS NULL AND e.platelets.v IS NOT NULL)) AS certain,
             bool_or((e.anc IS NOT NULL AND NOT coalesce(e.anc.v.lo >= s.anc.v.hi, false))
                     OR (e.platelets IS NOT NULL AND NOT coalesce(e.platelets.v.lo >= s.platelets.v.hi, false))) AS possible
         FROM seen AS s
@@ -378,16 +393,17 @@ standing AS (
     ) AS fall ON fall.patient = s.patient AND fall.marrow_moment = s.marrow_moment AND fall.moment = s.moment
     WHERE NOT coalesce(fall.certain, false)
 ),
--- Criteria of one draw. Blood: blasts anywhere in the window need a later microscopic "none", and
--- from then on only a reported "none" will do; never reported at all is assumed (model 2.5, 4.2).
+-- Criteria of one draw. Blood: blasts anywhere in the window need a later "none", and from then on
+-- only a reported "none" will do; a smear that may be "none" makes it unknown; never reported at
+-- all is assumed (model 2.5, 4.1, 4.2).
 -- Extramedullary: present for 28 days after it was last said, then unknown (model 4.3).
 criterion AS (
     SELECT
-        s.patient, s.marrow_moment, s.proved_on, s.stands,
+        s.patient, s.marrow_moment, s.proved_on, s.stands, s.smeared, e.patient IS NOT NULL AS stated,
         NOT below(s.anc.v, 1000) AS anc_full, NOT below(s.anc.v, 500) AS anc_half,
         NOT below(s.platelets.v, 100000) AS platelets_full, NOT below(s.platelets.v, 50000) AS platelets_half,
         CASE
-            WHEN s.last_blasts IS NOT NULL AND coalesce(s.last_clear <= s.last_blasts, true) THEN false
+            WHEN s.last_blasts IS NOT NULL AND coalesce(s.last_chance <= s.last_blasts, true) THEN false
             WHEN s.last_doubt IS NOT NULL AND coalesce(s.last_clear <= s.last_doubt, true) THEN NULL
             WHEN coalesce(s.last_blasts, s.last_doubt) IS NULL OR s.clear THEN true
         END AS no_blood_blasts,
@@ -399,30 +415,39 @@ criterion AS (
     ASOF LEFT JOIN statement AS e ON e.patient = s.patient AND e.day <= s.proved_on
 ),
 -- Table, row by row. An early marrow proves MLFS at most. A marrow short of cells proves CR only.
+-- `assumed` ranks what a claim rests on: 0 nothing assumed, 1 no extramedullary disease, 2 no blood
+-- blasts without any differential, or adequacy never told (with counts of CR it is not needed).
 claim AS (
     SELECT
         m.patient, m.moment, c.proved_on,
-        base AND NOT m.early AND anc_full AND platelets_full AS cr,
+        clean AND m.cleared AS base,
+        base AND NOT m.early AND full_counts AS cr,
         base AND NOT m.early AND m.adequate AND anc_half AND platelets_half AS crh,
         base AND NOT m.early AND m.adequate AND (NOT anc_full OR NOT platelets_full) AS cri,
         base AND m.adequate AS mlfs,
-        NOT m.cleared AND clean AND NOT m.early AND anc_full AND platelets_full
-            AND NOT above(m.v, 25)
-            AND CASE WHEN m.v.hi * 2 <= m.before_therapy.lo THEN true WHEN m.v.lo * 2 > m.before_therapy.hi THEN false END AS pr,
+        clean AND NOT m.cleared AND NOT m.early AND full_counts AND NOT above(m.v, 25)
+            AND CASE WHEN m.v.hi * 2 <= m.before_therapy.lo THEN true
+                     WHEN m.v.lo * 2 > m.before_therapy.hi THEN false END AS pr,
+        CASE WHEN NOT c.smeared THEN 2 WHEN NOT c.stated THEN 1 ELSE 0 END AS assumed,
+        CASE WHEN m.adequacy_told OR coalesce(full_counts, false) THEN assumed ELSE 2 END AS assumed_lower,
         no_blood_blasts
     FROM marrow AS m
     JOIN criterion AS c ON c.patient = m.patient AND c.marrow_moment = m.moment,
     LATERAL (SELECT c.no_blood_blasts AND c.no_extramedullary AND c.stands AS clean,
-                    m.cleared AND c.no_blood_blasts AND c.no_extramedullary AND c.stands AS base)
+                    c.anc_full AND c.platelets_full AS full_counts)
 ),
--- Of the draws of a window, the best that one of them proves (model 2.4).
+-- Of the draws of a window, the best that one of them proves, on the fewest assumptions, and of
+-- those the earliest (model 2.4, 7).
 best AS (
     SELECT
-        patient, moment, any_of(cr) AS cr, any_of(crh) AS crh, any_of(cri) AS cri, any_of(mlfs) AS mlfs, any_of(pr) AS pr,
-        bool_and(no_blood_blasts = false) AS blood_blasts,
-        min(proved_on) FILTER (cr) AS cr_on, min(proved_on) FILTER (crh) AS crh_on,
-        min(proved_on) FILTER (cri) AS cri_on, min(proved_on) FILTER (mlfs) AS mlfs_on,
-        min(proved_on) FILTER (pr) AS pr_on
+        patient, moment,
+        any_of(cr) AS cr, any_of(crh) AS crh, any_of(cri) AS cri, any_of(mlfs) AS mlfs, any_of(pr) AS pr,
+        any_of(base) AS base, bool_and(no_blood_blasts = false) AS blood_blasts,
+        min({'assumed': assumed, 'day': proved_on}) FILTER (cr).day AS cr_on,
+        min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh).day AS crh_on,
+        min({'assumed': assumed_lower, 'day': proved_on}) FILTER (cri).day AS cri_on,
+        min({'assumed': assumed_lower, 'day': proved_on}) FILTER (mlfs).day AS mlfs_on,
+        min({'assumed': assumed, 'day': proved_on}) FILTER (pr).day AS pr_on
     FROM claim
     GROUP BY patient, moment
 ),
@@ -433,11 +458,14 @@ remitted AS (
     FROM marrow AS m JOIN best AS b USING (patient, moment)
 ),
 history AS (
-    SELECT *,
-        CASE WHEN bool_or(remission) OVER past THEN true
-             WHEN count(*) OVER past = count(remission) OVER past THEN false END AS prior
-    FROM remitted
-    WINDOW past AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    SELECT *, CASE WHEN proved OR NOT claimed THEN proved END AS prior
+    FROM (
+        SELECT *,
+            CASE WHEN bool_or(remission) OVER past THEN true
+                 WHEN count(*) OVER past = count(remission) OVER past THEN false END AS proved
+        FROM remitted
+        WINDOW past AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
 ),
 -- One answer per marrow. Relapse comes before every row for 5 % and more; PR is not tested after
 -- a remission; no listed row met is "no response"; what cannot be decided is IND, never NR.
@@ -448,24 +476,27 @@ answer AS (
             WHEN NOT evaluation THEN 'NE'
             WHEN cleared THEN CASE
                 WHEN cr THEN 'CR' WHEN crh THEN 'CRh' WHEN cri THEN 'CRi' WHEN mlfs THEN 'MLFS'
-                WHEN adequate = false THEN 'NE'
+                WHEN early AND NOT mlfs THEN 'NE'
+                WHEN NOT adequate AND base AND NOT cr THEN 'NE'
+                WHEN NOT adequate AND base IS NULL THEN 'IND'
                 WHEN cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL THEN 'IND'
                 WHEN prior IS NULL THEN 'IND'
                 WHEN prior AND blood_blasts THEN 'RELAPSE_SUSPECTED'
                 ELSE 'NR' END
             WHEN prior AND NOT cleared THEN 'RELAPSE'
             WHEN prior OR prior IS NULL THEN 'IND'
-            WHEN NOT cleared AND early THEN 'NE'
+            WHEN early AND (NOT cleared OR NOT mlfs) THEN 'NE'
             WHEN NOT cleared THEN CASE WHEN pr THEN 'PR' WHEN pr IS NULL THEN 'IND' ELSE 'NR' END
-            WHEN early OR NOT coalesce(adequate, true) OR cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL OR pr IS NULL THEN 'IND'
+            WHEN NOT coalesce(adequate, true) AND base IS NULL THEN 'IND'
+            WHEN early OR cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL OR pr IS NULL THEN 'IND'
             ELSE 'NR'
         END AS category
     FROM history
 ),
 -- The latest evaluable marrow that stands (model 6.1); before any remission, a start on or after
--- its day asks for the next one (model 3.4).
+-- its day asks for the next one (model 3.4), and leaves open what may have been a remission.
 latest AS (
-    SELECT *, remission OR prior AS remitted
+    SELECT *, remission OR proved AS remitted
     FROM answer
     WHERE category <> 'NE' AND NOT contradicted
     QUALIFY row_number() OVER (PARTITION BY patient ORDER BY moment DESC) = 1
@@ -475,11 +506,12 @@ verdict AS (
         c.patient,
         CASE
             WHEN c.apl OR (c.other AND NOT c.aml) THEN 'NE'
-            WHEN c.other THEN 'IND'
+            WHEN c.other AND c.marrows THEN 'IND'
             WHEN NOT c.aml AND c.maybe_aml AND l.patient IS NOT NULL THEN 'IND'
-            WHEN NOT c.aml AND NOT c.blasts_of_aml THEN 'NE'
+            WHEN NOT c.aml AND NOT c.blasts_of_aml AND c.marrows THEN 'IND'
             WHEN l.patient IS NULL THEN 'NE'
-            WHEN NOT coalesce(l.remitted, false) AND l.next_cycle IS NOT NULL THEN 'NE'
+            WHEN l.next_cycle IS NOT NULL AND NOT l.remitted THEN 'NE'
+            WHEN l.next_cycle IS NOT NULL AND l.remitted IS NULL THEN 'IND'
             ELSE l.category
         END AS category,
         l.*  EXCLUDE (patient, category)

@@ -96,7 +96,7 @@ def response(course: Course, day: int, spec: str, *, until: int, blood: bool) ->
                 course,
                 instant(rng, day + offset),
                 *levels(rng),
-                smears() if 0 < offset < 15 else "none",
+                smears() if 0 < offset < 13 else "none",
             )
             previous = offset
 
@@ -120,8 +120,8 @@ def therapy(course: Course, day: int) -> None:
         course.add("Procedure", CHEMOTHERAPY, status=status, performedDateTime=course.on(one))
 
 
-def diagnose(course: Course, day: int) -> None:
-    """Conditions: nearly always a confirmed AML, sometimes what must not count as one."""
+def diagnose(course: Course, day: int) -> bool:
+    """Conditions, nearly always a confirmed AML; true when any of them counts."""
     plan = course.rng.choices(
         [
             [("C92.00", "")],
@@ -133,13 +133,13 @@ def diagnose(course: Course, day: int) -> None:
             [("C92.40", "confirmed")],
             [("C91.00", "confirmed")],
             [("C91.00", "confirmed"), ("C92.00", "confirmed")],
-            [("C92.00", "provisional")],
         ],
-        [50, 30, 5, 6, 1, 1, 1, 1, 1, 1],
+        [50, 30, 5, 6, 1, 1, 1, 1, 1],
     )[0]
     for code, verification in plan:
         extra = {"verificationStatus": {"coding": [{"code": verification}]}} if verification else {}
         course.add("Condition", (ICD, code), onsetDateTime=course.on(day), **extra)
+    return any(verification in ("", "confirmed") for _, verification in plan)
 
 
 def extramedullary(course: Course, first: int, marrow_day: int) -> None:
@@ -162,27 +162,32 @@ def write_course(patient: str, rng: random.Random) -> list[Resource]:
     """One patient from diagnosis to the last marrow."""
     course = Course(patient, rng, date(2025, 1, 1) + timedelta(days=rng.randrange(360)))
     diagnosed = rng.choice([-6, -4, -3, -25])
-    diagnose(course, diagnosed)
-    if rng.random() < 0.93:
-        course.baseline = rng.choice(BASELINES)
-        marrow(course, instant(rng, -2), course.baseline, rng.choice(["500", "none"]))
+    known = diagnose(course, diagnosed)
+    treated = rng.random() < 0.95
+    if rng.random() < 0.93 or not known or not treated:
+        # Without a diagnosis the first marrow must be able to stand for it, or none may.
+        course.baseline = rng.choice(BASELINES if known else BASELINES[:-1])
+        unproved = not known and rng.random() < 0.1
+        marrow(course, instant(rng, -2), "10" if unproved else course.baseline, "500")
+        if unproved:
+            response(course, 30, rng.choice(CLEARED), until=999, blood=False)
+            return course.resources
     if rng.random() < 0.3:
         draw(course, Instant(-1, 600, 0), LOW, LOW, "none")
-    treated = rng.random() < 0.95
     if treated:
         therapy(course, 0)
     elif rng.random() < 0.5:
         course.add("Procedure", CHEMOTHERAPY, status="not-done", performedDateTime=course.on(0))
     if rng.random() < 0.04:
         return course.resources
-    _first_response(course, diagnosed)
+    _first_response(course, treated=treated)
     return course.resources
 
 
-def _first_response(course: Course, diagnosed: int) -> None:
+def _first_response(course: Course, *, treated: bool) -> None:
     rng = course.rng
     day = rng.choice([21, 22, 28, 30, 35, 42])
-    early = rng.random() < 0.12
+    early = treated and rng.random() < 0.12
     if early:
         spec = rng.choice(CLEARED + PARTIAL + FAILED)
         response(course, rng.choice([12, 14, 16]), spec, until=day - 2, blood=False)
@@ -191,8 +196,9 @@ def _first_response(course: Course, diagnosed: int) -> None:
     if rng.random() < 0.06:
         day = 20
     kind = rng.choices([CLEARED, PARTIAL, FAILED, DOUBTFUL], [10, 4, 2, 1])[0]
-    extramedullary(course, diagnosed + 1, day)
-    path = rng.choices(["stop", "again", "cycle", "later"], [6, 2, 3, 4])[0]
+    extramedullary(course, -1, day)
+    paths = ["stop", "again", "cycle", "later"] if treated else ["stop", "again"]
+    path = rng.choices(paths, [6, 2, 3, 4][: len(paths)])[0]
     gap = rng.choice([4, 8, 10, 13, 14, 15, 17]) if path == "again" else 30
     until = day + gap - 1
     blood = path == "stop" and not early and rng.random() < 0.4
