@@ -24,6 +24,14 @@ from fhir_remission.effects.ledger import (
     RunRow,
     Sending,
 )
+from fhir_remission.effects.statements import (
+    MARK_DIRTY,
+    MOVE_WATERMARK,
+    POSTPONE,
+    PURGE,
+    STORE_ASSESSMENT,
+    STORE_EVIDENCE,
+)
 from fhir_remission.errors import SafetyStop
 
 Row = TypeVar("Row")
@@ -75,10 +83,10 @@ class State:
         with self.database.writing() as connection:
             for patient, why in dirty.items():
                 values = {"source": source, "patient": patient, "run": run, "why": why}
-                connection.execute(text(_MARK_DIRTY), values)
+                connection.execute(text(MARK_DIRTY), values)
             for group, value in watermarks.items():
                 values = {"source": source, "query_group": group, "value": value}
-                connection.execute(text(_MOVE_WATERMARK), values)
+                connection.execute(text(MOVE_WATERMARK), values)
 
     def dirty(self, source: str) -> dict[str, str]:
         """Return the patients to re-read, and why."""
@@ -173,6 +181,15 @@ class State:
             "SELECT * FROM outbox WHERE state IN ('pending', 'sending') ORDER BY key, seq",
         )
 
+    def has_results(self, source: str) -> bool:
+        """Whether anything was ever written for a patient of this source."""
+        with self.database.reading() as connection:
+            found = connection.execute(
+                text("SELECT 1 FROM assessment WHERE source = :source AND patient <> 'Device'"),
+                {"source": source},
+            )
+            return found.first() is not None
+
     def on_its_way(self, key: str) -> OutboxRow | None:
         """Return the last bundle that carried this key, unless it is known to have arrived."""
         found = self._rows(
@@ -196,7 +213,7 @@ class State:
         """Put a patient on the backlog, counting the attempts."""
         values = {"source": source, "patient": patient, "reason": reason, "retry_at": retry_at}
         with self.database.writing() as connection:
-            connection.execute(text(_POSTPONE), values)
+            connection.execute(text(POSTPONE), values)
 
     def backlog(self, source: str) -> list[BacklogRow]:
         """Return the patients that failed, those to retry first at the front."""
@@ -238,7 +255,7 @@ class State:
     def purge(self, source: str, patient: str) -> None:
         """Forget a patient."""
         with self.database.writing() as connection:
-            for statement in _PURGE:
+            for statement in PURGE:
                 connection.execute(text(statement), {"source": source, "patient": patient})
 
     def _rows(self, kind: type[Row], query: str, **values: str | int) -> list[Row]:
@@ -257,9 +274,9 @@ def _store(
 ) -> None:
     for row in rows:
         connection.execute(text("DELETE FROM evidence WHERE used_by = :key"), {"key": row.key})
-        connection.execute(text(_STORE_ASSESSMENT), msgspec.structs.asdict(row))
+        connection.execute(text(STORE_ASSESSMENT), msgspec.structs.asdict(row))
     for item in evidence:
-        connection.execute(text(_STORE_EVIDENCE), msgspec.structs.asdict(item))
+        connection.execute(text(STORE_EVIDENCE), msgspec.structs.asdict(item))
 
 
 def _enqueue(connection: Connection, key: str, fence: int, bundle: str) -> OutboxRow:
@@ -275,42 +292,3 @@ def _enqueue(connection: Connection, key: str, fence: int, bundle: str) -> Outbo
         msgspec.structs.asdict(row),
     )
     return row
-
-
-_MARK_DIRTY = """
-INSERT INTO dirty (source, patient, since_run, why) VALUES (:source, :patient, :run, :why)
-ON CONFLICT (source, patient) DO UPDATE SET why = excluded.why
-"""
-_MOVE_WATERMARK = """
-INSERT INTO watermark (source, query_group, value) VALUES (:source, :query_group, :value)
-ON CONFLICT (source, query_group) DO UPDATE SET value = excluded.value
-"""
-_STORE_ASSESSMENT = """
-INSERT INTO assessment
-    (key, source, patient, sink, evidence_hash, content_digest, etag, status, run)
-VALUES
-    (:key, :source, :patient, :sink, :evidence_hash, :content_digest, :etag, :status, :run)
-ON CONFLICT (key) DO UPDATE SET
-    evidence_hash = excluded.evidence_hash, content_digest = excluded.content_digest,
-    etag = excluded.etag, status = excluded.status, run = excluded.run
-"""
-_STORE_EVIDENCE = """
-INSERT INTO evidence (source, ref, version, digest, used_by)
-VALUES (:source, :ref, :version, :digest, :used_by)
-ON CONFLICT (source, ref, used_by) DO UPDATE SET
-    version = excluded.version, digest = excluded.digest
-"""
-_POSTPONE = """
-INSERT INTO backlog (source, patient, attempts, reason, retry_at)
-VALUES (:source, :patient, 1, :reason, :retry_at)
-ON CONFLICT (source, patient) DO UPDATE SET
-    attempts = backlog.attempts + 1, reason = excluded.reason, retry_at = excluded.retry_at
-"""
-_OF_PATIENT = "SELECT key FROM assessment WHERE source = :source AND patient = :patient"
-_PURGE = (
-    f"DELETE FROM evidence WHERE used_by IN ({_OF_PATIENT})",  # noqa: S608
-    f"DELETE FROM outbox WHERE key IN ({_OF_PATIENT})",  # noqa: S608
-    "DELETE FROM assessment WHERE source = :source AND patient = :patient",
-    "DELETE FROM dirty WHERE source = :source AND patient = :patient",
-    "DELETE FROM backlog WHERE source = :source AND patient = :patient",
-)

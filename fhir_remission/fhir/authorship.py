@@ -22,6 +22,8 @@ from fhir_remission.fhir.datatypes import (
 from fhir_remission.fhir.identity import Identity, device_id, evidence_hash, resource_id, seal
 
 SOFTWARE = "fhir-remission"
+# Without these it is no Observation, or not ours.
+_NEEDED = ("resourceType", "id", "meta", "identifier", "status", "code", "subject")
 ChangeKind = Literal[
     "evidence-changed", "category-changed", "reinstated", "evidence-withdrawn", "anchor-moved"
 ]
@@ -43,6 +45,8 @@ class Authorship(Struct, frozen=True):
     """Base URL of the evidence, for logical references to it."""
     device: str = ""
     """Where this software stands at the sink as a Device, if not under the id that we chose."""
+    fields: tuple[str, ...] = ()
+    """The elements of an Observation that the sink takes; empty: all."""
     subject: str = ""
     """The patient at the sink, where it is another than at the source."""
 
@@ -129,7 +133,14 @@ def identified(resource: Resource, assessment: Assessment, by: Authorship) -> Re
             identifier(identity.identifier_system("evidence-hash"), by.evidence_hash(assessment)),
         ],
     }
-    return seal({**head, **resource}, namespace=identity.namespace)
+    return seal(taken_elements({**head, **resource}, by), namespace=identity.namespace)
+
+
+def taken_elements(resource: Resource, by: Authorship) -> Resource:
+    """What of the resource the sink takes: some EHRs fail on an element they do not know."""
+    if not by.fields or resource["resourceType"] != "Observation":
+        return resource
+    return {name: value for name, value in resource.items() if name in (*_NEEDED, *by.fields)}
 
 
 def evidence_of(assessment: Assessment) -> tuple[Result | Event, ...]:

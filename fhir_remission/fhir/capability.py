@@ -73,6 +73,8 @@ class Profile(Struct, frozen=True):
     writable: tuple[str, ...] = ()
     searchable: tuple[str, ...] | None = None
     """None: the server does not say."""
+    observation_elements: tuple[str, ...] = ()
+    """What an Observation of the EHR may hold besides what it must; empty: not known."""
     external_references: bool = False
     normalises_content: bool = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_remission.fhir.authorship import Authorship, Change
+from fhir_remission.fhir.authorship import Authorship, Change, taken_elements
 from fhir_remission.fhir.datatypes import Json, Resource
 from fhir_remission.fhir.explanation import note
 from fhir_remission.fhir.identity import seal
@@ -24,4 +24,4 @@ def retracted(existing: Resource, by: Authorship, change: Change) -> Resource:
     }
     if existing.get("resourceType") == "ClinicalImpression":
         resource["statusReason"] = by.concept("change", change.kind)
-    return seal(resource, namespace=by.identity.namespace)
+    return seal(taken_elements(resource, by), namespace=by.identity.namespace)

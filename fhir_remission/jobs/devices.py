@@ -13,9 +13,8 @@ from fhir_remission.fhir.device import build_device, site_key_check
 from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.fhir.queries import Query
 from fhir_remission.fhir.transaction import search_for
-from fhir_remission.jobs.sink import Sink
+from fhir_remission.jobs.sink import NOBODY, Sink, lost_identity_key
 
-NOBODY = "Device"
 ATTEMPTS = 3
 
 
@@ -25,6 +24,7 @@ def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
     device = build_device(place.by)
     name = f"Device/{device['id']}"
     rows = {row.key: row for row in state.assessments(place.source, NOBODY, place.name)}
+    sink.keeping.loses_identity = lost_identity_key(place) in rows
     key = f"{place.name}|{NOBODY}|{name}"
     if not isinstance(client, WritingClient) or not client.profile.can_write("Device"):
         return

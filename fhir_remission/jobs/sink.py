@@ -6,11 +6,11 @@ was sent without a clear answer is read back and decided again, never sent again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.effects.client import FhirClient
@@ -18,45 +18,32 @@ from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State
 from fhir_remission.errors import Conflict
-from fhir_remission.fhir.assessment_json import Written
 from fhir_remission.fhir.checks import check_resource
 from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.decide import Known
 from fhir_remission.fhir.identity import resource_id
-from fhir_remission.fhir.patient_writes import Held, PatientWrites, plan_writes
+from fhir_remission.fhir.patient_writes import Held, plan_writes
 from fhir_remission.fhir.transaction import Write
 from fhir_remission.fhir.withdrawal import KINDS, criteria_id_of
 from fhir_remission.jobs.delivery import FASTER, Delivery, deliver
 from fhir_remission.jobs.keeping import Keeping
-from fhir_remission.jobs.memory import Left, Memory, Place, is_result, own_name, status_of
-from fhir_remission.jobs.resume import resumed, settle_provenances
+from fhir_remission.jobs.memory import Memory, Place, is_result, own_name, status_of
+from fhir_remission.jobs.outcome import Outcome, Told
+from fhir_remission.jobs.prospect import Prospect, here, known, outcome_of, with_resumed
+from fhir_remission.jobs.resume import settle_provenances
 from fhir_remission.jobs.standing import Standing, read_by_name, search_ours
 
 ATTEMPTS = 3
-Told = Callable[[Written], None]
-"""Writes the audit line of a write that was answered, before the state says that it is done."""
+NOBODY = "Device"
+"""Whose rows are about the sink itself."""
+LOSES_IDENTITY = (
+    "the server drops our identifier, so nothing written could be found again: use a sink of "
+    "kind ndjson"
+)
 
 
-class Outcome(Struct, frozen=True):
-    """What became of one patient at one sink."""
-
-    written: Written = "none"
-    locations: tuple[str, ...] = ()
-    problem: str = ""
-    stop: bool = False
-    """A person must look: the run goes on with the others and ends with 5."""
-
-
-class Prospect(Struct, frozen=True):
-    """What would be done for one patient and criteria set, and all that this was decided on."""
-
-    memory: Memory
-    assessments: tuple[Assessment, ...]
-    rows: dict[str, AssessmentRow]
-    left: Left | None
-    held: Held
-    planned: PatientWrites
-    doubled: tuple[str, ...] = ()
+def lost_identity_key(place: Place) -> str:
+    """The key of the row that remembers this of a sink."""
+    return f"{place.name}|{NOBODY}|loses-identity"
 
 
 class Sink:
@@ -66,6 +53,11 @@ class Sink:
         self.place, self.client = place, client
         self.keeping = Keeping(client, place.by)
         self._state, self._lease = state, lease
+
+    @property
+    def host(self) -> str:
+        """The server, as the audit names it."""
+        return self.client.host
 
     def know_device(self, reference: str) -> None:
         """Remember where this software stands as a Device."""
@@ -81,11 +73,13 @@ class Sink:
             prospect = prospect or self.look(assessments)
             if prospect is None:
                 return Outcome()
+            if self.keeping.loses_identity:
+                return Outcome(problem=LOSES_IDENTITY, stop=True)
             if prospect.doubled:
                 names = ", ".join(prospect.doubled)
                 return Outcome(problem=f"stands more than once: {names}; see reconcile", stop=True)
             if not self.place.write:
-                return _outcome(prospect, {})
+                return outcome_of(prospect, {})
             done = self._carry_out(prospect, told)
             if isinstance(done, Outcome):
                 return done
@@ -100,7 +94,7 @@ class Sink:
             return None
         left = memory.left(self._state, rows)
         standing = self._standing(memory.patient, rows, assessments, thorough=thorough)
-        held = Held(standing.by_id(self.place.by), _known(rows, left), standing.deleted)
+        held = Held(standing.by_id(self.place.by), known(rows, left), standing.deleted)
         planned = plan_writes(
             assessments,
             self.place.by,
@@ -162,9 +156,9 @@ class Sink:
         wrong = [text for write in writes for text in check_resource(write.resource)]
         if wrong:
             return Outcome(problem=f"what we would write is not valid FHIR: {wrong[0]}")
-        outcome = _outcome(prospect, {})
+        outcome = outcome_of(prospect, {})
         if prospect.left is not None:
-            outcome = _resumed(outcome, prospect.left, prospect)
+            outcome = with_resumed(outcome, prospect.left, prospect)
         if prospect.planned.writes:
             self._announce(prospect, writes)
         if not writes:
@@ -208,14 +202,16 @@ class Sink:
         rows: list[AssessmentRow] = []
         for write in writes:
             if is_result(write.resource):
-                name = _here(write.resource)
+                name = here(write.resource)
                 row = memory.row(write.resource, status_of(write.resource))
                 kept = memory.row(stored.get(name, write.resource), row.status).content_digest
                 version = sent.landed[name].version
                 rows.append(structs.replace(row, content_digest=kept, etag=version))
         if prospect.planned.writes:
-            outcome = _outcome(prospect, {name: at.location for name, at in sent.landed.items()})
+            outcome = outcome_of(prospect, {name: at.location for name, at in sent.landed.items()})
         told(outcome.written)
+        if self.keeping.loses_identity:
+            rows.append(structs.replace(rows[0], key=lost_identity_key(self.place), patient=NOBODY))
         self._store(prospect, rows)
         return outcome
 
@@ -240,7 +236,7 @@ class Sink:
             )
             for resource in prospect.held.resources.values()
             if is_result(resource)
-            and not parked & {own_name(resource, by), _here(resource)}
+            and not parked & {own_name(resource, by), here(resource)}
             and criteria_id_of(resource, by) == memory.criteria_id
         ]
         rows = [*written, *(row for row in found if row.key not in new)]
@@ -260,60 +256,7 @@ class Sink:
         return memory.evidence(rows, by_name)
 
 
-_WORST: tuple[Written, ...] = ("parked", "retracted", "updated", "created", "none")
-
-
-def together(outcomes: Sequence[Outcome]) -> Outcome:
-    """What became of one patient at all sinks."""
-    return Outcome(
-        min((one.written for one in outcomes), key=_WORST.index, default="none"),
-        tuple(place for one in outcomes for place in one.locations),
-        next((one.problem for one in outcomes if one.problem), ""),
-        any(one.stop for one in outcomes),
-    )
-
-
-def _here(resource: Resource) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
-
-
 def _run_of(prospect: Prospect, resource: Resource, memory: Memory) -> str:
     """A run that only looked did not write it."""
     before = prospect.rows.get(own_name(resource, memory.place.by))
     return before.run if before else ""
-
-
-def _known(rows: dict[str, AssessmentRow], left: Left | None) -> dict[str, Known]:
-    sent = left.results if left else {}
-    return {
-        name.rpartition("/")[2]: Known(
-            row.evidence_hash,
-            row.content_digest,
-            sent=sent.get(name) if row.status == "pending" else None,
-            replaced=row.etag if row.status == "pending" else "",
-        )
-        for name, row in rows.items()
-    }
-
-
-def _outcome(prospect: Prospect, locations: dict[str, str]) -> Outcome:
-    planned, held = prospect.planned, prospect.held.resources
-
-    def place(name: str) -> str:
-        stands = held.get(name.rpartition("/")[2])
-        return locations.get(name, _here(stands) if stands else name)
-
-    parked = next((s.action.reason for s in planned.steps if s.action.kind == "park"), "")
-    return Outcome(
-        written=planned.written,
-        locations=tuple(place(s.reference) for s in planned.steps if s.action.kind != "none"),
-        problem=parked,
-    )
-
-
-def _resumed(outcome: Outcome, left: Left, prospect: Prospect) -> Outcome:
-    """What an earlier attempt did counts as done now: nobody was told of it."""
-    written, locations = resumed(left, prospect.rows, prospect.held)
-    if outcome.written != "none" or written == "none":
-        return outcome
-    return structs.replace(outcome, written=written, locations=locations)

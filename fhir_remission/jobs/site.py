@@ -9,11 +9,12 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from structlog.stdlib import BoundLogger
 
 from fhir_remission.domain.assess import Options
 from fhir_remission.effects.audit import Audit
+from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop, SystemClock, is_within, listening
 from fhir_remission.effects.connect import Connection, connect, introduce
 from fhir_remission.effects.environment import environment
@@ -21,6 +22,7 @@ from fhir_remission.effects.lease import Lease, take_lease
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.panels import load_panels
+from fhir_remission.effects.results_file import ResultsFile
 from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.tables import default_dir, load_categories
@@ -32,7 +34,9 @@ from fhir_remission.fhir.record import Reading
 from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.jobs.judging import Judge, load_judge
 from fhir_remission.jobs.memory import Place
+from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.sink import Sink
+from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
 from fhir_remission.settings import Settings, load_settings, read_assignments
 from fhir_remission.settings.model import Server as ServerSettings
 from fhir_remission.settings.model import Sink as SinkSettings
@@ -64,6 +68,7 @@ class Site(Struct, frozen=True):
     lease: Lease | None
     audit: Audit
     sinks: tuple[Sink, ...]
+    results: tuple[ResultsSink, ...]
     connections: tuple[Connection, ...]
 
 
@@ -114,21 +119,21 @@ def open_site(settings: Settings, *, as_of: str, dry_run: bool) -> Iterator[Site
 
 
 def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
-    settings, clock = frame.settings, frame.clock
+    settings = frame.settings
     key = _key(settings)
     state, lease = _memory(frame, key, stack)
-    audit = Audit(settings.audit.file, clock=clock, run_id=frame.run_id)
+    audit = Audit(settings.audit.file, clock=frame.clock, run_id=frame.run_id)
     stack.callback(audit.close)
     server = _server(frame, settings.source)
-    sinks = [
-        (name, wanted, server if _is_source(wanted, settings) else _server(frame, wanted))
+    servers = {
+        name: server if _is_source(wanted, settings) else _server(frame, wanted)
         for name, wanted in settings.sink.items()
-        if wanted.kind == "repository"
-    ]
+        if wanted.kind in REMOTE
+    }
     return Site(
         settings=settings,
         run_id=frame.run_id,
-        clock=clock,
+        clock=frame.clock,
         stop=frame.stop,
         log=get_logger(),
         patient_hash=PatientHash(key or None),
@@ -141,19 +146,40 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         audit=audit,
         sinks=tuple(
             Sink(
-                _place(frame, judge, name, wanted),
-                to.connection.client(to.profile)
-                if frame.dry_run
-                else to.connection.writing_client(to.profile),
+                _place(frame, judge, name, settings.sink[name], to.profile),
+                _client(to, frame),
                 state,
                 lease,
             )
-            for name, wanted, to in sinks
+            for name, to in servers.items()
         ),
-        connections=tuple(
-            {id(s): s.connection for s in (server, *(to for *_, to in sinks))}.values()
-        ),
+        results=_results(frame, judge, server.profile, stack),
+        connections=tuple({id(to): to.connection for to in (server, *servers.values())}.values()),
     )
+
+
+def _client(to: Server, frame: Frame) -> FhirClient:
+    """A dry run gets no client that could write."""
+    if frame.dry_run:
+        return to.connection.client(to.profile)
+    return to.connection.writing_client(to.profile)
+
+
+def _results(
+    frame: Frame, judge: Judge, profile: Profile, stack: ExitStack
+) -> tuple[ResultsSink, ...]:
+    files = {} if frame.dry_run else results_files(frame.settings)
+    return tuple(
+        ResultsSink(
+            _place(frame, judge, name, SinkSettings(), profile), _opened(ResultsFile(path), stack)
+        )
+        for name, path in files.items()
+    )
+
+
+def _opened(file: ResultsFile, stack: ExitStack) -> ResultsFile:
+    stack.callback(file.close)
+    return file
 
 
 def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | None]:
@@ -191,13 +217,17 @@ def _is_source(sink: SinkSettings, settings: Settings) -> bool:
     return not sink.base_url or sink.base_url == settings.source.base_url
 
 
-def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings) -> Place:
+def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile: Profile) -> Place:
     settings = frame.settings
+    taken = taken_by(profile, wanted)
     return Place(
         name=name,
         source=settings.source.base_url,
-        by=_authorship(settings, judge, frame.clock.now(), identity_of(settings), wanted),
-        resources=wanted.resources,
+        by=structs.replace(
+            _authorship(settings, judge, frame.clock.now(), identity_of(settings), wanted),
+            fields=taken.fields,
+        ),
+        resources=taken.resources,
         which=settings.write.which,
         run_id=frame.run_id,
         write=not frame.dry_run,
@@ -258,7 +288,7 @@ def _authorship(
 
 def _key(settings: Settings) -> bytes:
     """The site key: needed for writing, otherwise only for names in logs that last."""
-    if any(sink.kind == "repository" for sink in settings.sink.values()):
+    if any(sink.kind in (*REMOTE, "ndjson") for sink in settings.sink.values()):
         return identity_of(settings).key
     return read_site_key(settings.site.key_file) if settings.site.key_file.is_file() else b""
 

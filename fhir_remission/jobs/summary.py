@@ -26,6 +26,8 @@ class Summary:
         self._traffic: Counter[str] = Counter()
         self._skipped = 0
         self._stopped = 0
+        self.kept: dict[str, str] = {}
+        """Elements that a sink dropped, changed or added."""
         self._ended_by = 0
 
     def count(self, disposition: str, write: str) -> None:
@@ -82,4 +84,5 @@ class Summary:
             "unmapped": sum(self._unmapped.values()),
             "codes": " ".join(f"{code}:{times}" for code, times in self._unmapped.most_common(10)),
             **self._traffic,
+            "not_kept": " ".join(f"{path}:{how}" for path, how in sorted(self.kept.items())),
         }

@@ -7,26 +7,19 @@ patients the run may be stopped, and the next run goes on with those that were l
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet
-from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.clock import timestamp
-from fhir_remission.errors import (
-    ReadIncomplete,
-    RequestRefused,
-)
 from fhir_remission.fhir.assessment_json import (
     Disposition,
     Document,
     Outcome,
-    Written,
     assessment_document,
     sync_document,
     unjudged_document,
@@ -36,8 +29,8 @@ from fhir_remission.fhir.identity import evidence_hash
 from fhir_remission.jobs.cohort import Members, find_cohort
 from fhir_remission.jobs.devices import introduce_ourselves
 from fhir_remission.jobs.evidence import Evidence, read_evidence
-from fhir_remission.jobs.sink import Outcome as Placed
-from fhir_remission.jobs.sink import together
+from fhir_remission.jobs.outcome import Outcome as Placed
+from fhir_remission.jobs.placing import Placing, Waiting
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.summary import Summary
 from fhir_remission.version import VERSION
@@ -55,11 +48,29 @@ class Request(Struct, frozen=True):
     summary: Path | None = None
 
 
+class Ready(Struct, frozen=True):
+    """A patient who was judged and is to be written."""
+
+    patient: str
+    evidence: Evidence
+    judged: tuple[tuple[CriteriaSet, tuple[Assessment, ...]], ...]
+    withdrawn: tuple[tuple[Assessment, ...], ...] = ()
+    """Nothing, for each record that was merged into this one."""
+    waiting: Waiting = Waiting()
+
+    @property
+    def all_assessments(self) -> list[tuple[Assessment, ...]]:
+        """By patient and criteria set."""
+        return [*self.withdrawn, *(found for _, found in self.judged)]
+
+
 class Run:
     """One run; `lines` does the work as it is read, `exit_code` tells how it ended."""
 
     def __init__(self, site: Site, request: Request) -> None:
         self._site, self._request = site, request
+        self._placing = Placing(site)
+        self._ready: list[Ready] = []
         self.summary = Summary(run_id=site.run_id, profile=site.profile.name)
 
     @property
@@ -103,6 +114,15 @@ class Run:
                 if name not in done:
                     done.add(name)
                     yield from self._patient(f"Patient/{name}", found[patient], members)
+        yield from self._held_back()
+
+    def _held_back(self) -> Iterator[bytes]:
+        """Write what waited until everybody was judged, or nothing of it if it is too much."""
+        hold = self._placing.hold([one.waiting for one in self._ready], self.summary.cohort)
+        self.summary.stops(bool(hold))
+        while self._ready:
+            self._site.stop.check()
+            yield from self._written(self._ready.pop(0), hold=hold)
 
     def _members(self) -> Members:
         site, asked = self._site, self._request.patients
@@ -145,33 +165,47 @@ class Run:
         rows = [row for name in (patient, *former) for row in members.rows.get(name, ())]
         record = site.judge.record(patient, evidence.entries, rows=rows, failed=evidence.failed)
         self.summary.read(record)
-        ended_well = self._withdraw(former)
-        for chosen, assessments in site.judge.assess(record):
-            line, done = self._one_set(chosen, assessments)
+        judged = site.judge.assess(record)
+        nothing = [
+            found for name in former for found in site.judge.assess(site.judge.record(name, ()))
+        ]
+        ready = Ready(patient, evidence, tuple(judged), tuple(found for _, found in nothing))
+        ready = structs.replace(ready, waiting=self._placing.look(ready.all_assessments))
+        if self._placing.waits(ready.waiting):
+            self._ready.append(ready)
+        else:
+            yield from self._written(ready)
+
+    def _written(self, ready: Ready, *, hold: str = "") -> Iterator[bytes]:
+        ended_well = not hold
+        # What we wrote under records that were merged into another one is taken back first.
+        for assessments in ready.withdrawn if not hold else ():
+            placed = self._placing.place(assessments, ready.waiting)
+            self.summary.stops(placed.stop)
+            ended_well = ended_well and not placed.problem
+        for chosen, assessments in ready.judged:
+            line, done = self._one_set(chosen, assessments, ready.waiting, hold)
             ended_well = ended_well and done
             yield line
-        self._finish(patient, record, ended_well=ended_well)
-        for name in former:
-            self._finish(name, record, ended_well=ended_well)
-
-    def _withdraw(self, former: Sequence[str]) -> bool:
-        """Take back what we wrote under records that were merged into another one."""
-        judge = self._site.judge
-        nothing = [judge.assess(judge.record(name, ())) for name in former]
-        placed = [self._place(found) for by_set in nothing for _, found in by_set]
-        return not any(one.problem for one in placed)
+        for name in (ready.patient, *(f"Patient/{one}" for one in ready.evidence.person.former)):
+            self._finish(name, ready.evidence, ended_well=ended_well)
 
     def _one_set(
-        self, chosen: CriteriaSet, assessments: tuple[Assessment, ...]
+        self,
+        chosen: CriteriaSet,
+        assessments: tuple[Assessment, ...],
+        waiting: Waiting,
+        hold: str,
     ) -> tuple[bytes, bool]:
         current = assessments[-1]
-        placed = self._place(assessments)
+        placed = Placed(problem=hold) if hold else self._placing.place(assessments, waiting)
+        self.summary.stops(placed.stop)
         disposition: Disposition = (
             "indeterminate"
             if current.category in (chosen.outcomes.not_evaluable, chosen.outcomes.undecided)
             else "classified"
         )
-        if placed.problem and placed.written != "parked":
+        if placed.problem and placed.written != "parked" and not hold:
             disposition = "failed"
         self.summary.count(disposition, placed.written)
         document = sync_document(
@@ -188,34 +222,6 @@ class Run:
             ),
             software_version=VERSION,
         )
-
-    def _place(self, assessments: tuple[Assessment, ...]) -> Placed:
-        """Write to every sink; the first problem is the one that is told."""
-        site, patient = self._site, assessments[0].patient
-        results: list[Placed] = []
-        for sink in site.sinks:
-            told = self._told(patient, sink.client.host)
-            try:
-                placed = sink.put(assessments, told)
-            except (RequestRefused, ReadIncomplete) as error:
-                placed = Placed(problem=str(error))
-            if placed.problem and placed.written == "none":
-                site.audit.record(
-                    "update", site.patient_hash(patient), server=sink.client.host, outcome="problem"
-                )
-            self.summary.stops(placed.stop)
-            results.append(placed)
-        return together(results)
-
-    def _told(self, patient: str, server: str) -> Callable[[Written], None]:
-        """The audit line of a write, on the disk before the state says that it is done."""
-        site = self._site
-
-        def told(written: Written) -> None:
-            action: Literal["create", "update", "retract"] = _ACTIONS.get(written, "update")
-            site.audit.record(action, site.patient_hash(patient), server=server, outcome="done")
-
-        return told
 
     def _unjudged(self, patient: str, how: Disposition, reason: str) -> Iterator[bytes]:
         for chosen in self._site.judge.sets:
@@ -237,8 +243,7 @@ class Run:
         )
         self._postpone(patient, reason)
 
-    def _finish(self, patient: str, record: PatientRecord, *, ended_well: bool) -> None:
-        del record
+    def _finish(self, patient: str, evidence: Evidence, *, ended_well: bool) -> None:
         site = self._site
         if site.lease is None:
             return
@@ -260,6 +265,11 @@ class Run:
         site = self._site
         for connection in site.connections:
             self.summary.add_traffic(connection.traffic)
+        self.summary.kept = {
+            f"{sink.place.name} {path}": how
+            for sink in site.sinks
+            for path, how in sink.keeping.told.items()
+        }
         told = self.summary.told(self.exit_code)
         if site.lease is not None:
             counts = {key: value for key, value in told.items() if isinstance(value, int)}
@@ -269,13 +279,6 @@ class Run:
         )
         if self._request.summary is not None:
             self._request.summary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-
-
-_ACTIONS: dict[str, Literal["create", "update", "retract"]] = {
-    "created": "create",
-    "updated": "update",
-    "retracted": "retract",
-}
 
 
 @contextmanager

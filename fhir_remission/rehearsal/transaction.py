@@ -169,6 +169,10 @@ def _run(interactions: Interactions, entry: Entry, name: str, search: Search) ->
             entry.kind, entry.resource, if_none_exist=entry.if_none_exist, name=name
         )
     if entry.method == "PUT" and not entry.name:
+        if name and "id" not in entry.resource:
+            found = interactions.match(entry.kind, entry.condition)
+            if found is None:  # the id is the server's choice, not the client's
+                return interactions.create(entry.kind, entry.resource, name=name)
         resource = {**entry.resource, "id": name} if name else entry.resource
         return interactions.conditional_update(
             entry.kind, entry.condition, resource, if_match=entry.if_match

@@ -1,0 +1,131 @@
+"""Results to all sinks of a site; held back where too much would change at once.
+
+A new version of the criteria or of a table re-assesses everybody. When more than the configured
+share of the cohort would change category in one run, nothing is written: somebody looks first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.effects.audit import Action
+from fhir_remission.errors import ReadIncomplete, RequestRefused
+from fhir_remission.fhir.assessment_json import Written
+from fhir_remission.jobs.outcome import Outcome, together
+from fhir_remission.jobs.prospect import Prospect
+from fhir_remission.jobs.results import ResultsSink
+from fhir_remission.jobs.sink import Sink
+from fhir_remission.jobs.site import Site
+
+_ACTIONS: dict[str, Literal["create", "update", "retract"]] = {
+    "created": "create",
+    "updated": "update",
+    "retracted": "retract",
+}
+# One patient of a cohort of three is more than any share; a share speaks of many.
+FEW = 1
+Judged = Sequence[Assessment]
+_Told = Callable[[Written], None]
+
+
+class Waiting(Struct, frozen=True):
+    """What would be done for one patient: by sink, patient and criteria set."""
+
+    prospects: Mapping[tuple[str, str, str], Prospect] = {}
+
+    @property
+    def changes_category(self) -> bool:
+        """Whether another category would stand anywhere, or none any more."""
+        return any(
+            step.action.kind in ("update", "retract")
+            and step.action.reason != "anchor-moved"
+            and step.before != step.after
+            for prospect in self.prospects.values()
+            for step in prospect.planned.steps
+        )
+
+
+class Placing:
+    """All sinks of one run."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._is_first = not site.state.has_results(site.connection.base.url)
+
+    def look(self, judged: Iterable[Judged]) -> Waiting:
+        """What would be done for one patient; asks only where the state cannot tell."""
+        found: dict[tuple[str, str, str], Prospect] = {}
+        for assessments in judged:
+            for sink in self._site.sinks:
+                prospect = self._look(sink, assessments)
+                if prospect is not None:
+                    found[_place_of(sink, assessments)] = prospect
+        return Waiting(found)
+
+    def waits(self, waiting: Waiting) -> bool:
+        """Whether to look at everybody else first; a first run has nothing to change."""
+        if self._site.lease is None or not waiting.prospects:
+            return False
+        return not self._is_first or waiting.changes_category
+
+    def hold(self, waiting: Sequence[Waiting], cohort: int) -> str:
+        """Why nothing may be written: too many would change category at once; else empty."""
+        changed = sum(one.changes_category for one in waiting)
+        allowed = int(self._site.settings.write.max_changed_share * cohort)
+        if changed <= max(FEW, allowed):
+            return ""
+        self._site.log.error("held_back", changed=changed, cohort=cohort)
+        return (
+            f"{changed} of {cohort} patients would change category at once, more than "
+            "write.max_changed_share: nothing was written; see plan and apply"
+        )
+
+    def place(self, assessments: Judged, waiting: Waiting | None = None) -> Outcome:
+        """Write to every sink; the first problem is the one that is told."""
+        outcomes = [self._put(sink, assessments, waiting) for sink in self._site.sinks]
+        beside = [self._append(sink, assessments) for sink in self._site.results]
+        if not outcomes:
+            return together(beside)
+        # The copy in the file is not news; that it could not be written is.
+        return together([*outcomes, *(Outcome(problem=one.problem) for one in beside)])
+
+    def _look(self, sink: Sink, assessments: Judged) -> Prospect | None:
+        try:
+            return sink.look(assessments)
+        except (RequestRefused, ReadIncomplete):
+            # Told when the patient's turn to be written has come.
+            return None
+
+    def _put(self, sink: Sink, assessments: Judged, waiting: Waiting | None) -> Outcome:
+        patient = assessments[0].patient
+        known = waiting.prospects.get(_place_of(sink, assessments)) if waiting else None
+        try:
+            outcome = sink.put(assessments, self._told(patient, sink.host), prospect=known)
+        except (RequestRefused, ReadIncomplete) as error:
+            outcome = Outcome(problem=str(error))
+        if outcome.problem and outcome.written == "none":
+            self._record("update", patient, sink.host, "problem")
+        return outcome
+
+    def _append(self, sink: ResultsSink, assessments: Judged) -> Outcome:
+        return sink.put(assessments, self._told(assessments[0].patient, sink.host))
+
+    def _told(self, patient: str, server: str) -> _Told:
+        """The audit line of a write, on the disk before the state says that it is done."""
+
+        def told(written: Written) -> None:
+            self._record(_ACTIONS.get(written, "update"), patient, server, "done")
+
+        return told
+
+    def _record(self, action: Action, patient: str, server: str, outcome: str) -> None:
+        site = self._site
+        site.audit.record(action, site.patient_hash(patient), server=server, outcome=outcome)
+
+
+def _place_of(sink: Sink, assessments: Judged) -> tuple[str, str, str]:
+    return (sink.place.name, assessments[0].patient, assessments[0].criteria_id)

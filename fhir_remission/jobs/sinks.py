@@ -1,0 +1,62 @@
+"""The kinds of sinks: what each is given, and the file that is always there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from fhir_remission.errors import CapabilityMissing
+from fhir_remission.fhir.capability import Profile
+from fhir_remission.settings import Settings
+from fhir_remission.settings.model import Sink as SinkSettings
+
+REMOTE = ("repository", "ehr-observation")
+ALWAYS = "results"
+# What an EHR's laboratory or vital-signs result has; a modifier element or a reference that it
+# does not know makes the whole create fail.
+PLAIN = (
+    *("category", "effectiveDateTime", "issued", "valueCodeableConcept", "note"),
+    *("performer", "method", "component"),
+)
+
+
+class Taken(Struct, frozen=True):
+    """What a sink takes of what we could write."""
+
+    resources: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+
+
+def taken_by(profile: Profile, wanted: SinkSettings) -> Taken:
+    """Choose by the kind of sink and by what its server takes."""
+    if wanted.kind == "ehr-observation":
+        _demand(profile, ("Observation",), wanted)
+        return Taken(("Observation",), profile.observation_elements or PLAIN)
+    if wanted.kind == "repository":
+        results = tuple(name for name in wanted.resources if name != "Provenance")
+        _demand(profile, results, wanted)
+        provenance = ("Provenance",) if "Provenance" in wanted.resources else ()
+        return Taken((*results, *(name for name in provenance if profile.can_write(name))))
+    return Taken(wanted.resources)
+
+
+def results_files(settings: Settings) -> dict[str, Path]:
+    """The files results are appended to: those of the settings, else one beside the audit."""
+    beside = settings.audit.file.parent
+    found = {
+        name: sink.file or beside / f"{name}.ndjson"
+        for name, sink in settings.sink.items()
+        if sink.kind == "ndjson"
+    }
+    writes = any(sink.kind in REMOTE for sink in settings.sink.values())
+    return found or ({ALWAYS: beside / f"{ALWAYS}.ndjson"} if writes else {})
+
+
+def _demand(profile: Profile, types: tuple[str, ...], wanted: SinkSettings) -> None:
+    lacking = [name for name in types if not profile.can_write(name)]
+    if lacking:
+        raise CapabilityMissing(
+            f"the server of a sink of kind {wanted.kind} does not take {', '.join(lacking)}: "
+            "use sink.kind = ehr-observation or ndjson, or another server"
+        )
