@@ -152,9 +152,10 @@ def _name(line: Line) -> str:
     return str(line["patient"]).removeprefix("Patient/")
 
 
-def _told(before: Resource, now: Resource) -> str:
+def _told(before: Resource | None, now: Resource) -> str:
     """The correction in words: `platelets of demo-18 on 2026-06-24: 62 10*9/L, was 120`."""
     patient = str(now["subject"]["reference"]).removeprefix("Patient/")
     value, unit = now["valueQuantity"]["value"], now["valueQuantity"].get("unit", "")
-    day, was = str(now["effectiveDateTime"])[:10], before["valueQuantity"]["value"]
+    day = str(now["effectiveDateTime"])[:10]
+    was = before["valueQuantity"]["value"] if before else "what it was"
     return f"platelets of {patient} on {day} are {value} {unit}, not {was}"

@@ -23,9 +23,12 @@ def main(lanes: list[str]) -> int:
     print(f"{PATIENTS} patients, {OBSERVATIONS} Observations each")
     print(ROW.format("server", "run", "requests", "writes", "MiB read", "seconds", "written"))
     for lane in lanes or ["embedded", "sekmet", "hapi"]:
-        with _serving(lane) as base_url, tempfile.TemporaryDirectory() as folder:
-            with Rest(base_url, mark=f"m{uuid.uuid4().hex[:8]}") as rest:
-                _measure(lane, Site(rest, Path(folder)))
+        with (
+            _serving(lane) as base_url,
+            tempfile.TemporaryDirectory() as folder,
+            Rest(base_url, mark=f"m{uuid.uuid4().hex[:8]}") as rest,
+        ):
+            _measure(lane, Site(rest, Path(folder)))
     return 0
 
 
