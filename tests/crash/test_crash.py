@@ -51,12 +51,14 @@ def points(count: int) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", [*SERVERS, "dropping"])
 def test_killed_anywhere(
     make_world: Callable[..., World], quick_path: Path, server: str, scene: str
 ) -> None:
     """Same content, same versions, nothing twice, nothing lost, and then nothing to do."""
-    world = make_world(habits=SERVERS[server], patients=("demo-01-cr", "demo-18-amended"))
+    world = make_world(habits=SERVERS.get(server), patients=("demo-01-cr", "demo-18-amended"))
+    if server == "dropping":
+        world.drops = {"ClinicalImpression": ("description", "note")}
     SCENES[scene](world)
     log = world.snapshot(quick_path / "kept")
     world.effects.arm()

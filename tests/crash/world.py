@@ -159,6 +159,9 @@ class World:
         for name in patients:
             self.server.store.load(cohort()[name])
         self.effects = Effects()
+        self.drops: dict[str, tuple[str, ...]] = {}
+        """Elements that this server does not store, by type."""
+        self._make_droppy()
         self.between: Callable[[Request], None] = lambda _: None
         """Called before each unsafe request: what a person or another program does meanwhile."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,6 +175,15 @@ class World:
     def close(self) -> None:
         """Give the port back."""
         self.server._listener.server_close()
+
+    def _make_droppy(self) -> None:
+        put = self.server.store.put
+
+        def dropping(resource: dict[str, Any], **rest: Any) -> Any:
+            dropped = self.drops.get(resource["resourceType"], ())
+            return put({k: v for k, v in resource.items() if k not in dropped}, **rest)
+
+        self.server.store.put = dropping  # type: ignore[method-assign]
 
     # Runs -------------------------------------------------------------------------------------
 
