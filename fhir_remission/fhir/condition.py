@@ -38,7 +38,10 @@ def read_condition(current: Current, context: Context) -> EventsRead:
         return not_an_event(current, pairs, context)
     never = _never_counts(condition, current)
     if never:
-        return EventsRead(skipped=(Skipped(source=current.entry.ref, reason=never),))
+        return EventsRead(
+            events=_refuted(condition, current, rows),
+            skipped=(Skipped(source=current.entry.ref, reason=never),),
+        )
     when, problem = _onset(condition, context)
     ended = _placed(condition.abatement_date_time, condition.abatement_period, context)
     claims = _claims(condition, current, rows, pairs, context)
@@ -99,6 +102,19 @@ def _never_counts(condition: Condition, current: Current) -> str:
     if current.disputed:
         return "two different contents claim to be its latest version"
     return ""
+
+
+def _refuted(
+    condition: Condition, current: Current, rows: list[tuple[tuple[str, str], EventRow]]
+) -> tuple[Event, ...]:
+    """A refuted AML is no diagnosis; but the lineage is no longer something never reported."""
+    if "refuted" not in _codes(condition.verification_status, VERIFICATION):
+        return ()
+    return tuple(
+        Event(kind="aml-refuted", when=None, source=source_of(current, pair))
+        for pair, row in rows
+        if row.kind == "aml-diagnosis"
+    )
 
 
 def _certainty(condition: Condition, row: EventRow) -> Certainty:
