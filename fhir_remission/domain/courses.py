@@ -21,6 +21,8 @@ class Course(Struct, frozen=True):
 
     number: int
     opened: date
+    surely: date
+    """The day by which it has begun for certain; earlier marrows are of another story."""
     certain: bool
     """Whether what came before is known well enough to name a baseline."""
     relapsed: bool = False
@@ -52,13 +54,16 @@ def first_course(facts: Facts) -> Course:
     openings.extend(_opening_marrows(facts, min(diagnosed, default=None)))
     if not openings:
         known = (*facts.marrow_days, *facts.therapy.days, *facts.draw_days)
-        return Course(1, min(known, default=date.min), certain=True)
+        first = min(known, default=date.min)
+        return Course(1, first, date.min, certain=True)
     opened = min(day for day, _ in openings)
     surely = min((day for day, sure in openings if sure), default=date.max)
     # A marrow that cannot be read may have opened the course earlier; that matters only where
     # another start of therapy would then be the first.
     certain = facts.therapy.first_from(opened) is facts.therapy.first_from(surely)
-    return Course(1, opened, certain)
+    if surely == date.max:
+        surely = date.min
+    return Course(1, opened, surely, certain)
 
 
 def _opening_marrows(facts: Facts, diagnosed: date | None) -> list[tuple[date, bool]]:

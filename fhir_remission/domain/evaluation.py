@@ -15,6 +15,7 @@ from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Interval
 from fhir_remission.domain.intervals import product, scaled
 from fhir_remission.domain.kinds import Independence
+from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.rules import Category, CriteriaSet
 from fhir_remission.domain.signs import Memory, agreed
 from fhir_remission.domain.verdicts import NOTHING, Judgement, Quantity
@@ -34,6 +35,8 @@ class Evaluation(Struct, frozen=True):
     """The draw that proves it, or that speaks for the answer."""
     day: date
     """The later of the marrow and that draw."""
+    remitted: date
+    """The first day on which any draw proves any remission."""
     assumptions: tuple[Assumption, ...]
     possible_higher: tuple[str, ...]
     candidates: tuple[str, ...]
@@ -102,6 +105,10 @@ def _evaluation(
         window=window,
         draw=None if place is None else facts.draws[place],
         day=view.day,
+        remitted=min(
+            (one.day for _, one, what in tried if what.row is not None and what.row.remission),
+            default=view.day,
+        ),
         assumptions=choice.assumptions,
         possible_higher=_better_rows(possible, look.rows) if undecided else possible,
         candidates=possible if undecided else (),
@@ -191,28 +198,18 @@ def _view(
     quantities["marrow-cells-counted"] = marrow.cells
     quantities["marrow-cellularity"] = marrow.cellularity
     if draw is not None:
-        quantities |= within(draw, seen[0])
+        quantities |= draw.counts
         quantities["blasts-count"] = blast_count(draw, facts)
     signs = {
         "blood-blasts": seen[1].at(draw_place),
         "extramedullary-disease": facts.extramedullary.at(day, look.memory),
         "auer-rods": marrow.auer,
     }
-    near = _transfusions(facts, marrow.day, marrow.day if draw is None else draw.day)
+    near = _transfusions(facts, marrow, draw)
     stated = facts.independence.get(day, ())
     return View(
         marrow, look.background, quantities, signs, near, agreed(stated), _recorded(facts), day
     )
-
-
-def within(draw: Draw, window: Window) -> dict[str, Quantity]:
-    """The counts of a draw, without one joined from a day outside the window."""
-    kept = {}
-    for name, quantity in draw.counts.items():
-        days = [one.when.first_day for one in quantity.proof if not isinstance(one, Event)]
-        inside = all(window.first <= day <= window.last for day in days)
-        kept[name] = quantity if inside or not quantity.joined else NOTHING
-    return kept
 
 
 def blast_count(draw: Draw, facts: Facts) -> Quantity:
@@ -227,15 +224,19 @@ def blast_count(draw: Draw, facts: Facts) -> Quantity:
     return NOTHING
 
 
-def _transfusions(facts: Facts, marrow: date, draw: date) -> tuple[tuple[str, Event], ...]:
+def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[tuple[str, Event], ...]:
+    """Transfusions in the days before the draw, or between marrow and draw; undated ones too."""
     found: list[tuple[str, Event]] = []
+    drawn = marrow.day if draw is None else draw.day
+    end = marrow.end if draw is None else max(marrow.end, draw.end)
     for one in facts.criteria.criterion:
         if isinstance(one, Independence):
-            first = min(draw - timedelta(days=one.days), marrow)
+            first = min(drawn - timedelta(days=one.days), marrow.day)
             for kind in (*one.transfusions, *one.maybe):
-                near = facts.events_between(kind, first, max(draw, marrow))
+                near = facts.events_between(kind, first, max(drawn, marrow.day))
+                before = (event for event in near if event.when and event.when.start <= end)
                 undated = facts.events_between(kind, date.min, date.min)
-                found.extend((one.id, event) for event in (*near, *undated))
+                found.extend((one.id, event) for event in (*before, *undated))
     return tuple(found)
 
 

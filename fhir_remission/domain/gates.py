@@ -80,6 +80,10 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
         return Gate("closed", "other-leukaemia", others_confirmed)
     if others:
         return Gate("doubt", "diagnosis-unconfirmed", others)
+    refuted = facts.events.get("aml-refuted", ())
+    if refuted:
+        # Somebody looked: the lineage is no longer something never reported.
+        return Gate("doubt", "diagnosis-unconfirmed", refuted)
     if signs.full is not None and signs.full.day <= day:
         assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
         return Gate("open", proof=signs.full.results, assumptions=(assumed,))

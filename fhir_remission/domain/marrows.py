@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec import Struct
@@ -27,6 +27,7 @@ class Marrow(Struct, frozen=True):
     """One marrow: everything reported of it on one day."""
 
     day: date
+    end: datetime
     effective: str
     results: tuple[Result, ...]
     blasts: Quantity = NOTHING
@@ -58,7 +59,11 @@ def read_marrows(
     results: Iterable[Result], criteria: CriteriaSet, first_start: date | None
 ) -> tuple[Marrow, ...]:
     """All marrows of a patient in order of time."""
-    kept = sorted((one for one in results if one.analyte in (BLASTS, *QUALITY)), key=order_of)
+    line = criteria.numbers.disease_blasts.value
+    kept = sorted(
+        (one for one in results if one.analyte in (BLASTS, *QUALITY) and not _idle(one, line)),
+        key=order_of,
+    )
     scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
     homes: dict[str, date] = {}
     for one in kept:
@@ -73,6 +78,13 @@ def read_marrows(
     return tuple(one for one in marrows if one.blasts.reading is not None or one.inadequate)
 
 
+def _idle(result: Result, line: Decimal) -> bool:
+    """A preliminary count below the line of disease: it supports nothing and blocks nothing."""
+    if result.standing != "preliminary" or result.analyte != BLASTS:
+        return False
+    return isinstance(result.value, Interval) and at_least(result.value, line) is False
+
+
 def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet) -> Marrow:
     kinds: dict[str, list[Result]] = {}
     for one in results:
@@ -85,6 +97,7 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
         blasts = replace(blasts, reading=doubt, proof=(*blasts.proof, *statement.proof))
     return Marrow(
         day=day,
+        end=max(one.when.end for one in results),
         effective=results[0].when.text,
         results=tuple(results),
         blasts=blasts,

@@ -61,6 +61,7 @@ def relapse(
     course = Course(
         number=progress.course.number + 1,
         opened=day,
+        surely=day,
         certain=not progress.doubt,
         relapsed=True,
         # Where an earlier relapse is not excluded, its lesions may be of this course.

@@ -19,6 +19,14 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
     outcomes = case.facts.criteria.outcomes
     if case.gate.state == "closed":
         return progress, draft_of(case, progress, outcomes.not_evaluable, reason=case.gate.reason)
+    if case.marrow.day < progress.course.surely:
+        return progress, draft_of(
+            case,
+            progress,
+            outcomes.not_evaluable,
+            reason="no-disease-or-therapy-before-marrow",
+            guards=(course_line(case, progress),),
+        )
     if _is_baseline(case, progress):
         after = _perhaps(case, progress, None) if case.diseased is None else progress
         return after, draft_of(case, after, outcomes.not_evaluable, reason="before-therapy")
@@ -27,6 +35,15 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
             case, progress, outcomes.not_evaluable, reason="inadequate-marrow"
         )
     if case.early is not None and case.diseased:
+        if outcomes.relapse and (progress.maybe_remission or claimed):
+            return progress, draft_of(
+                case,
+                progress,
+                outcomes.undecided,
+                reason="earlier-remission-unknown",
+                candidates=(outcomes.relapse, outcomes.not_evaluable),
+                guards=(prior_line(progress),),
+            )
         return progress, draft_of(case, progress, outcomes.not_evaluable, reason="early-marrow")
     return _settle(case, progress, look_at(case, progress, claimed=claimed), claimed=claimed)
 
@@ -156,6 +173,20 @@ def landmark_of(case: Case, progress: Progress) -> tuple[Rule, Proof] | None:
         if mild and (case.marrow.day - mild[0].day).days >= rules.days.days:
             return rules.days, mild[0].events
     return None
+
+
+def course_line(case: Case, progress: Progress) -> CriterionResult:
+    """The course that had not begun yet, as a line of the proof."""
+    diagnosed = case.facts.events.get("aml-diagnosis", ())
+    rule = f"the course has begun: diagnosis or a marrow full of blasts by {progress.course.surely}"
+    lineage = case.facts.numbers.lineage_blasts
+    return guard("response-evaluation", Verdict.NOT_MET, rule, lineage, diagnosed)
+
+
+def prior_line(progress: Progress) -> CriterionResult:
+    """What may have been a remission before, as a line of the proof."""
+    rule = "no remission earlier in this course"
+    return guard("no-prior-remission", Verdict.UNKNOWN, rule, "order of evaluation", progress.maybe)
 
 
 def landmark_lines(

@@ -259,6 +259,12 @@ class CriteriaSet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return self.about.id
 
     @property
+    def withholds_after_start(self) -> bool:
+        """Whether a start before the first remission withholds what the last marrow said."""
+        chosen = {one.name: one.default for one in self.policy}
+        return chosen.get("answer_after_new_start") == "not-evaluable"
+
+    @property
     def version(self) -> str:
         """The version written beside every answer."""
         return self.about.version

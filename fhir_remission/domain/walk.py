@@ -43,7 +43,34 @@ def walk(facts: Facts, *, strict: bool) -> list[Draft]:
         progress, found = _between(facts, signs, progress, point)
         if found is not None:
             drafts.append(found)
-    return drafts
+    last = waiting(facts, signs, drafts[-1]) if drafts else None
+    return drafts if last is None else [*drafts, last]
+
+
+def waiting(facts: Facts, signs: Signs, last: Draft) -> Draft | None:
+    """Before the first remission of a course a start asks for the next marrow, by policy."""
+    progress, outcomes = last.after, facts.criteria.outcomes
+    if not facts.criteria.withholds_after_start:
+        return None
+    cycle = facts.therapy.first_from(max(last.day, progress.course.opened))
+    if cycle is None or progress.remission is not None:
+        return None
+    if last.category in (outcomes.not_evaluable, outcomes.relapse):
+        return None
+    if diagnosis_gate(facts, signs, cycle.day).state != "open":
+        return None
+    # What may have been a remission may still be one.
+    open_end = progress.maybe_remission
+    return Draft(
+        "none",
+        cycle.day,
+        "",
+        (),
+        progress,
+        outcomes.undecided if open_end else outcomes.not_evaluable,
+        reason="earlier-remission-unknown" if open_end else "therapy-after-marrow",
+        missing=("marrow",),
+    )
 
 
 def beginning(facts: Facts) -> Progress:

@@ -23,6 +23,7 @@ ANALYTES = {
     "marrow-cellularity": "marrow cellularity",
 }
 WHY = {
+    "therapy-after-marrow": "therapy has begun since the last marrow",
     "no-marrow": "no marrow on record",
     "no-disease-or-therapy-before-marrow": "no leukaemia and no therapy before this marrow",
     "before-therapy": "the marrow is from before therapy",
@@ -47,6 +48,7 @@ WHY = {
     "disease-without-marrow": "disease after remission, and no marrow",
 }
 ADVICE = {
+    "therapy-after-marrow": "An answer needs a marrow after the latest start of therapy.",
     "no-marrow": "An answer needs a marrow after the start of therapy.",
     "no-disease-or-therapy-before-marrow": (
         "An answer needs a diagnosis, a diseased marrow or a start of therapy before the marrow."

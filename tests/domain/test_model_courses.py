@@ -109,6 +109,19 @@ def test_3_4_before_the_first_remission_a_start_opens_a_wait() -> None:
     assert nothing.reason == "no-marrow"
 
 
+def test_3_4_a_start_after_a_marrow_and_before_any_remission() -> None:
+    """The category stays that of the marrow; a policy withholds it until the next one."""
+    course = induction().marrow(30, 50).blood(30, 300, 20_000).chemo(35)
+    found = now(course)
+    assert (found.category, found.state, found.state_since) == ("NR", "awaiting-response", on(35))
+    withheld = now(course, policies={"answer_after_new_start": "not-evaluable"})
+    assert (withheld.category, withheld.state, withheld.anchor.kind) == (
+        "NE",
+        "awaiting-response",
+        "none",
+    )
+
+
 @pytest.mark.parametrize(
     ("second", "expected"), [("intensive", "REFRACTORY"), ("", "NR"), ("less-intensive", "NR")]
 )
@@ -505,6 +518,13 @@ def test_6_2_a_marrow_that_cannot_be_read_leaves_the_state_unknown() -> None:
     assert (settled.category, settled.state, settled.state_since) == (
         "CR", "in-remission", on(130),
     )  # fmt: skip
+
+
+def test_6_2_in_remission_since_the_first_category() -> None:
+    """CRi on day 30, CR on day 39: in remission since day 30, CR since day 39."""
+    course = induction().marrow(30, 2).blood(30, 1500, 40_000).blood(39, 1500, 150_000)
+    found = now(course)
+    assert (found.state_since, found.response_date) == (on(30), on(39))
 
 
 def test_6_3_only_the_clock_depends_on_as_of() -> None:
