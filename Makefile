@@ -23,15 +23,24 @@ lint: $(VENV)/.installed
 
 types: $(VENV)/.installed
 	$(BIN)/mypy
+	@echo "Any:     $$(grep -rnw Any --include=*.py fhir_remission | grep -vc import) uses"
+	@echo "ignores: $$(grep -rnE 'type: ignore|noqa' --include=*.py fhir_remission | wc -l)"
 
 server-hapi: $(VENV)/.installed  ## a real HAPI FHIR on loopback; PORT=0 takes a free one
 	$(BIN)/python -m tests.servers.hapi_server --port $(or $(PORT),0)
 
 lane-sekmet: $(VENV)/.installed  ## contract and end-to-end suites on sekmet-fhir
-	FHIR_REMISSION_SEKMET=1 $(BIN)/python -m pytest tests/servers -m server
+	FHIR_REMISSION_SEKMET=1 $(BIN)/python -m pytest -m server \
+		tests/servers tests/effects/test_smart_sekmet.py
 
 lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Maven
 	FHIR_REMISSION_HAPI=1 $(BIN)/python -m pytest tests/servers -m server
+
+lane-matrix: $(VENV)/.installed  ## every persona with every fault at every kind of moment
+	$(BIN)/python -m tests.matrix.run
+
+lane-fuzz: $(VENV)/.installed  ## readers of pages, Observations and settings, 20 s each
+	$(BIN)/python -m tests.fuzz.run --seconds 20
 
 lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everything a run writes
 	rm -rf build/produced
