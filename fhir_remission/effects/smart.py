@@ -86,7 +86,8 @@ def token_url(configured: str, base: Base, found: Discovery) -> str:
 def wanted_scopes(read: Iterable[str], write: Iterable[str], *, v2: bool) -> tuple[str, ...]:
     """Derive the least scopes that let us read and write these resource types."""
     reading = "rs" if v2 else "read"
-    writing = "cud" if v2 else "write"
+    # Nothing is ever deleted.
+    writing = "cu" if v2 else "write"
     scopes = [f"system/{kind}.{reading}" for kind in sorted(set(read))]
     return (*scopes, *(f"system/{kind}.{writing}" for kind in sorted(set(write))))
 
@@ -94,12 +95,11 @@ def wanted_scopes(read: Iterable[str], write: Iterable[str], *, v2: bool) -> tup
 def missing_scopes(wanted: Iterable[str], granted: str) -> tuple[str, ...]:
     """Return the scopes that no granted one covers; v1 and v2 spellings count alike."""
     have = [_scope(word) for word in granted.split() if "/" in word]
+    needed = [(scope, kind, rights - {"d"}) for scope in wanted for kind, rights in [_scope(scope)]]
     return tuple(
         scope
-        for scope in wanted
-        if not any(
-            kind in {_scope(scope)[0], "*"} and _scope(scope)[1] <= rights for kind, rights in have
-        )
+        for scope, kind, rights in needed
+        if not any(named in {kind, "*"} and rights <= held for named, held in have)
     )
 
 

@@ -90,6 +90,10 @@ def delta_queries(
     if profile.delta == "_lastUpdated":
         kinds = [kind for kind in BY_PATIENT if profile.can_search(kind)]
         queries += [_of_patients(kind, patients, changed, profile) for kind in kinds]
+        named = (("_id", ",".join(patients)),) if patients else ()
+        queries.append(
+            Query("Patient", (*named, *changed, *_paging(profile)), patients=frozenset(patients))
+        )
     return queries
 
 

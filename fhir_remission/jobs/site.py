@@ -16,7 +16,7 @@ from fhir_remission.domain.assess import Options
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop, SystemClock, is_within, listening
-from fhir_remission.effects.connect import Connection, connect, introduce
+from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.environment import environment
 from fhir_remission.effects.lease import Lease, take_lease
 from fhir_remission.effects.lock import only_run
@@ -25,7 +25,7 @@ from fhir_remission.effects.panels import load_panels
 from fhir_remission.effects.results_file import ResultsFile
 from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
-from fhir_remission.effects.tables import default_dir, load_categories
+from fhir_remission.effects.tables import load_categories
 from fhir_remission.errors import SettingsError, Unreachable
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
@@ -35,12 +35,11 @@ from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.jobs.judging import Judge, load_judge
 from fhir_remission.jobs.memory import Place
 from fhir_remission.jobs.results import ResultsSink
+from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
 from fhir_remission.settings import Settings, load_settings, read_assignments
-from fhir_remission.settings.model import Server as ServerSettings
 from fhir_remission.settings.model import Sink as SinkSettings
-from fhir_remission.settings.model import Source as SourceSettings
 from fhir_remission.version import VERSION
 
 TYPES_READ = frozenset(
@@ -62,6 +61,8 @@ class Site(Struct, frozen=True):
     patient_hash: PatientHash
     connection: Connection
     profile: Profile
+    server_time: datetime | None
+    """The source's clock before the first question; watermarks are made of it."""
     judge: Judge
     panels: tuple[tuple[str, str], ...]
     state: State
@@ -124,9 +125,9 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
     state, lease = _memory(frame, key, stack)
     audit = Audit(settings.audit.file, clock=frame.clock, run_id=frame.run_id)
     stack.callback(audit.close)
-    server = _server(frame, settings.source)
+    server = open_source(settings, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run)
     servers = {
-        name: server if _is_source(wanted, settings) else _server(frame, wanted)
+        name: server if is_source(wanted, settings) else _sink_server(wanted, frame)
         for name, wanted in settings.sink.items()
         if wanted.kind in REMOTE
     }
@@ -139,6 +140,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         patient_hash=PatientHash(key or None),
         connection=server.connection,
         profile=server.profile,
+        server_time=server.time,
         judge=judge,
         panels=load_panels(settings.mappings.dir),
         state=state,
@@ -155,6 +157,12 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         ),
         results=_results(frame, judge, server.profile, stack),
         connections=tuple({id(to): to.connection for to in (server, *servers.values())}.values()),
+    )
+
+
+def _sink_server(wanted: SinkSettings, frame: Frame) -> Server:
+    return open_sink(
+        wanted, frame.settings, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run
     )
 
 
@@ -197,24 +205,6 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
     lease = take_lease(state.database, frame.clock, settings.site.id or "site", platform.node())
     stack.callback(lease.release)
     return state, lease
-
-
-class Server(Struct, frozen=True):
-    """A server and how to talk to it."""
-
-    connection: Connection
-    profile: Profile
-
-
-def _server(frame: Frame, settings: ServerSettings) -> Server:
-    connection = connect(settings, clock=frame.clock, stop=frame.stop, version=VERSION)
-    delta = settings.delta if isinstance(settings, SourceSettings) else "auto"
-    introduction = introduce(connection, default_dir() / "servers", delta=delta)
-    return Server(connection, introduction.profile)
-
-
-def _is_source(sink: SinkSettings, settings: Settings) -> bool:
-    return not sink.base_url or sink.base_url == settings.source.base_url
 
 
 def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile: Profile) -> Place:

@@ -20,6 +20,8 @@ class Summary:
     def __init__(self, *, run_id: str, profile: str) -> None:
         self.run_id, self.profile = run_id, profile
         self.cohort = 0
+        self.not_due = 0
+        self.foreign = 0
         self._dispositions: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._unmapped: Counter[str] = Counter()
@@ -76,6 +78,8 @@ class Summary:
             "profile": self.profile,
             "exit_code": exit_code,
             "patients": self.cohort,
+            "not_due": self.not_due,
+            "foreign": self.foreign,
             "lines": sum(self._dispositions.values()),
             **{name: self._dispositions[name] for name in DISPOSITIONS},
             **{name: self._writes[name] for name in WRITES},

@@ -28,6 +28,7 @@ from fhir_remission.fhir.assessment_json import (
 from fhir_remission.fhir.identity import evidence_hash
 from fhir_remission.jobs.cohort import Members, find_cohort
 from fhir_remission.jobs.devices import introduce_ourselves
+from fhir_remission.jobs.due import due_now, in_chunks, marks_read
 from fhir_remission.jobs.evidence import Evidence, read_evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
 from fhir_remission.jobs.placing import Placing, Waiting
@@ -97,15 +98,14 @@ class Run:
         site = self._site
         members = self._members()
         self.summary.cohort = len(members.patients)
-        source = site.connection.base.url
-        if site.lease is not None:
-            due = {f"Patient/{name}": "scheduled" for name in members.patients}
-            site.state.advance(source, {}, due, site.run_id)
-            for sink in site.sinks:
+        waiting = self._waiting(members.patients)
+        self.summary.not_due = len(members.patients) - len(waiting)
+        for sink in site.sinks:
+            if waiting and site.lease is not None:
                 introduce_ourselves(sink, site.state, site.lease)
         client = site.connection.client(site.profile)
         done: set[str] = set()
-        for chunk in self._chunks(members.patients):
+        for chunk in in_chunks(site, waiting):
             site.stop.check()
             found = read_evidence(client, chunk, site.judge.mappings.codes, site.panels)
             for patient in chunk:
@@ -124,6 +124,19 @@ class Run:
             self._site.stop.check()
             yield from self._written(self._ready.pop(0), hold=hold)
 
+    def _waiting(self, patients: Sequence[str]) -> Sequence[str]:
+        """Those to read: due now, or left by an earlier run; a dry run remembers nobody."""
+        site, asked = self._site, self._request
+        if site.lease is None:
+            return patients
+        source = site.connection.base.url
+        # Who asks for a moment or for a patient wants the answer, not what changed.
+        due = due_now(site, patients, everybody=bool(asked.as_of or asked.patients))
+        site.state.advance(source, due.marks, due.patients, site.run_id)
+        self.summary.foreign = due.foreign
+        left = site.state.dirty(source)
+        return [name for name in patients if f"Patient/{name}" in left]
+
     def _members(self) -> Members:
         site, asked = self._site, self._request.patients
         if asked and site.settings.cohort.kind != "list":
@@ -134,16 +147,6 @@ class Run:
         )
         wanted = {name.removeprefix("Patient/") for name in asked} or set(members.patients)
         return Members(tuple(p for p in members.patients if p in wanted), members.rows)
-
-    def _chunks(self, patients: Sequence[str]) -> Iterator[Sequence[str]]:
-        """Those an earlier run left come first, so that no patient is always too late."""
-        left = set(self._site.state.dirty(self._site.connection.base.url))
-        older = self._site.state.backlog(self._site.connection.base.url)
-        waiting = {row.patient for row in older} & left
-        ordered = sorted(patients, key=lambda name: (f"Patient/{name}" not in waiting, name))
-        size = max(1, self._site.profile.max_patients)
-        for at in range(0, len(ordered), size):
-            yield ordered[at : at + size]
 
     # One patient ------------------------------------------------------------------------------
 
@@ -244,11 +247,12 @@ class Run:
         self._postpone(patient, reason)
 
     def _finish(self, patient: str, evidence: Evidence, *, ended_well: bool) -> None:
-        site = self._site
+        site, source = self._site, self._site.connection.base.url
         if site.lease is None:
             return
         if ended_well:
-            site.state.clean(site.connection.base.url, patient)
+            site.state.clean(source, patient)
+            site.state.advance(source, marks_read(site, patient, evidence), {}, site.run_id)
         else:
             self._postpone(patient, "not written")
         site.lease.keep()

@@ -89,8 +89,12 @@ class Server(Section):
 class Source(Server):
     """Where evidence is read."""
 
+    # How changes are found; everybody is read whole at least every `reread`, and what our results
+    # cite is looked for every `recheck`, because no server tells every edit and deletion.
     delta: Literal["auto", "_lastUpdated", "issued", "history", "none"] = "auto"
     whole_server: bool = False
+    reread: Duration = timedelta(hours=24)
+    recheck: Duration = timedelta(hours=6)
 
 
 class Cohort(Section):

@@ -110,7 +110,7 @@ def test_scopes_are_the_least_that_the_queries_need() -> None:
     v2 = wanted_scopes(["Patient"], ["Observation"], v2=True)
 
     assert v1 == ("system/Observation.read", "system/Patient.read", "system/Observation.write")
-    assert v2 == ("system/Patient.rs", "system/Observation.cud")
+    assert v2 == ("system/Patient.rs", "system/Observation.cu")
 
 
 @pytest.mark.parametrize(

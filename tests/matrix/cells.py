@@ -4,7 +4,7 @@ write step, and all the time; and what must be true of each cell whatever the fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,11 @@ class Trouble:
     always: int | None = None
     """The exit code where it never stops; None: it is not tried."""
     login: bool = False
+
+    @property
+    def name(self) -> str:
+        """How it is called in reports."""
+        return f"{self.fault} (login)" if self.login and "skew" in self.fault else self.fault
 
 
 # The documented exit code of each fault (README, "Exit codes"): 0 where the run gets over it,
@@ -167,9 +172,9 @@ def _longest(asked: list[tuple[int, Asked]]) -> list[Page]:
     return pages
 
 
-def cells() -> Iterator[Cell]:
-    """Every cell."""
-    for persona in persona_names():
+def cells(personas: Sequence[str] = ()) -> Iterator[Cell]:
+    """Every cell, or those of some personas."""
+    for persona in personas or persona_names():
         for trouble in TROUBLES:
             if not _can_strike(trouble, persona):
                 continue

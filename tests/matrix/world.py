@@ -181,7 +181,7 @@ class World:
         self.source.faults.stop()
         self.sink.faults.stop()
 
-    def run(self, *, dry: bool = False, assign: Sequence[str] = (), **asked: Any) -> Ran:
+    def run(self, *, dry: bool = False, assign: Sequence[str] = (), as_of: str = AS_OF) -> Ran:
         """Run once, in this process, as the command line would."""
         before = [(server, len(server.requests)) for server in {self.source, self.sink}]
         lines: list[dict[str, Any]] = []
@@ -189,11 +189,10 @@ class World:
         summary.unlink(missing_ok=True)
         request = Request(
             config=self.config,
-            as_of=AS_OF,
+            as_of=as_of,
             dry_run=dry,
             summary=summary,
             assignments=tuple(assign),
-            **asked,
         )
         code, error = 0, ""
         with quick():

@@ -1,0 +1,40 @@
+"""What the state knows of a source as a whole: how far it was read, and what our results cite."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy import text
+
+from fhir_remission.effects.database import Database
+
+
+class Citation(Struct, frozen=True):
+    """One version of one resource that a result of ours rests on."""
+
+    ref: str
+    version: str
+    patient: str
+
+
+def read_marks(database: Database, source: str) -> dict[str, str]:
+    """Return every watermark of a source: of query groups, and of patients read whole."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            text("SELECT query_group, value FROM watermark WHERE source = :source"),
+            {"source": source},
+        )
+        return {row.query_group: row.value for row in rows}
+
+
+def citations(database: Database, source: str) -> list[Citation]:
+    """Return what our results rest on, and whose it is."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT DISTINCT e.ref, e.version, a.patient FROM evidence e "
+                "JOIN assessment a ON a.key = e.used_by AND a.source = e.source "
+                "WHERE e.source = :source ORDER BY e.ref, e.version"
+            ),
+            {"source": source},
+        )
+        return [Citation(row.ref, row.version, row.patient) for row in rows]

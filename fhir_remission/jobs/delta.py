@@ -1,0 +1,254 @@
+"""Who must be read again: patients that are new, changed, due, or cite evidence that is gone.
+
+A delta only ever finds patients. What is judged is always read whole, because a search by time has
+false negatives everywhere, and because corrections and merges need everything. Watermarks are made
+of the server's clock and move together with the dirty set, in one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from fhir_remission.effects.client import FhirClient, Found
+from fhir_remission.effects.clock import timestamp
+from fhir_remission.effects.marks import Citation
+from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE
+from fhir_remission.fhir.queries import BY_PATIENT, Code, Query, by_ids, chunked, delta_queries
+from fhir_remission.fhir.screening import patient_of
+from fhir_remission.fhir.wire import Entry, Observation
+
+# A change gets its time before it can be seen, "up to 120 s or longer", and the clocks of a
+# cluster differ (LinuxForHealth/FHIR#2030).
+OVERLAP = timedelta(minutes=10)
+RECHECK = "recheck"
+KINDS = ("Observation", *BY_PATIENT, "Patient")
+
+
+class Looking(Struct, frozen=True):
+    """What a look for changes depends on."""
+
+    now: datetime
+    """The server's clock before the first question."""
+    codes: Sequence[Code]
+    rules: str
+    """Tables and criteria in one word; another one makes everybody due."""
+    reread: timedelta
+    recheck: timedelta
+    whole_server: bool = False
+
+
+class ReadMark(Struct, frozen=True):
+    """When a patient was last read whole, by which rules, and what was fresh then."""
+
+    at: str = ""
+    rules: str = ""
+    fresh: frozenset[str] = frozenset()
+    """Rows that the next look will find again, because looks overlap."""
+
+    def __str__(self) -> str:
+        """Write it as the value of a watermark."""
+        return " ".join([self.at, self.rules, *sorted(self.fresh)])
+
+
+def parse_read_mark(text: str) -> ReadMark:
+    """Read the value of a watermark; an empty one says that nobody was there yet."""
+    at, rules, *fresh = text.split(" ") if text.count(" ") else (text, "")
+    return ReadMark(at, rules, frozenset(fresh))
+
+
+def fresh_rows(entries: Iterable[Entry], marks: Mapping[str, str]) -> frozenset[str]:
+    """Name the rows that a look from these watermarks on would bring again."""
+    since = min((mark for name, mark in marks.items() if name in KINDS), default="")
+    start = timestamp(datetime.fromisoformat(since) - OVERLAP) if since else ""
+    return frozenset(_row(entry) for entry in entries if _latest(entry) >= start)
+
+
+def _row(entry: Entry) -> str:
+    meta = entry.resource.meta
+    said = (entry.ref, meta.version_id, meta.last_updated) if meta else (entry.ref,)
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+
+
+def _latest(entry: Entry) -> str:
+    meta = entry.resource.meta
+    stamps = [_utc((meta and meta.last_updated) or "")]
+    if isinstance(entry.resource, Observation):
+        stamps.append(_utc(entry.resource.issued or ""))
+    return max(stamps) or "~"
+
+
+class Due(Struct, frozen=True):
+    """Who must be read, why, and how far the source has then been read."""
+
+    patients: dict[str, str]
+    marks: dict[str, str]
+    foreign: int = 0
+    """Rows of patients outside the cohort in a server-wide answer: dropped and counted."""
+
+
+def read_mark(patient: str) -> str:
+    """Name the mark that says when a patient (`Patient/p1`) was last read whole."""
+    return f"read|{patient}"
+
+
+def find_due(
+    client: FhirClient,
+    patients: Sequence[str],
+    marks: Mapping[str, str],
+    cited: Iterable[Citation],
+    looking: Looking,
+) -> Due:
+    """Look for changes since the last run, for bare patient ids."""
+    due = {p: why for p in patients if (why := _why_due(f"Patient/{p}", marks, looking))}
+    kinds = _kinds(client)
+    rest = [patient for patient in patients if patient not in due]
+    if any(kind not in marks for kind in kinds):
+        due |= dict.fromkeys(rest, "never looked for changes")
+        rest = []
+    look = _Look(client, looking, marks, kinds)
+    for chunk in _chunks(client, rest, looking):
+        look.into(chunk, frozenset(rest))
+    moved = dict(look.moved())
+    if _is_older(marks.get(RECHECK, ""), looking.recheck, looking):
+        gone = _changed_citations(client, [c for c in cited if c.patient[8:] in rest])
+        look.dirty |= {patient[8:]: why for patient, why in gone.items()}
+        moved[RECHECK] = timestamp(looking.now)
+    dirty = {p: why for p, why in look.dirty.items() if p in rest} | due
+    return Due({f"Patient/{p}": why for p, why in dirty.items()}, moved, look.foreign)
+
+
+def _why_due(patient: str, marks: Mapping[str, str], looking: Looking) -> str:
+    mark = parse_read_mark(marks.get(read_mark(patient), ""))
+    if not mark.at:
+        return "new"
+    if mark.rules != looking.rules:
+        return "tables or criteria changed"
+    return "scheduled" if _is_older(mark.at, looking.reread, looking) else ""
+
+
+def _is_older(mark: str, than: timedelta, looking: Looking) -> bool:
+    return mark <= timestamp(looking.now - than)
+
+
+def _kinds(client: FhirClient) -> tuple[str, ...]:
+    """The query groups, each with a watermark of its own."""
+    profile = client.profile
+    if profile.delta == "issued":
+        return ("Observation",)
+    return tuple(kind for kind in KINDS if kind == "Observation" or profile.can_search(kind))
+
+
+def _chunks(client: FhirClient, patients: Sequence[str], looking: Looking) -> list[tuple[str, ...]]:
+    if looking.whole_server or client.profile.delta == "history":
+        return [()] if patients else []
+    return chunked(patients, max(1, client.profile.max_patients))
+
+
+class _Look:
+    """One look through all query groups, chunk by chunk."""
+
+    def __init__(
+        self,
+        client: FhirClient,
+        looking: Looking,
+        marks: Mapping[str, str],
+        kinds: Sequence[str],
+    ) -> None:
+        self._client, self._looking, self._marks = client, looking, marks
+        self._newest = dict.fromkeys(kinds, "")
+        self._broken: set[str] = set()
+        self.dirty: dict[str, str] = {}
+        self.foreign = 0
+
+    def into(self, chunk: Sequence[str], cohort: frozenset[str]) -> None:
+        """Ask what changed of one chunk of patients, or of the whole server."""
+        if self._client.profile.delta == "history":
+            return self._through_history(cohort)
+        for kind in self._newest:
+            for query in self._queries(kind, chunk):
+                self._take(kind, self._client.search(query), chunk or tuple(cohort), cohort)
+        return None
+
+    def moved(self) -> Iterable[tuple[str, str]]:
+        """The new watermarks: never ahead of what was seen, never ahead of the server's clock."""
+        now = timestamp(self._looking.now)
+        for kind, newest in self._newest.items():
+            if kind not in self._marks:
+                yield kind, now
+            elif newest and kind not in self._broken:
+                yield kind, max(self._marks[kind], min(now, newest))
+
+    def _queries(self, kind: str, chunk: Sequence[str]) -> list[Query]:
+        since = _with_overlap(self._marks[kind])
+        listed = delta_queries(chunk, self._looking.codes, since, self._client.profile)
+        return [query for query in listed if query.resource_type == kind]
+
+    def _take(self, kind: str, found: Found, chunk: Sequence[str], cohort: frozenset[str]) -> None:
+        if not found.complete:
+            # Who changed is unknown, so everybody asked about may have.
+            self._broken.add(kind)
+            self.dirty |= dict.fromkeys(chunk, f"changes of {kind} could not be read")
+        self._newest[kind] = max(self._newest[kind], _utc(found.newest))
+        for entry in found.entries:
+            patient = patient_of(entry.resource) or ""
+            if patient not in cohort:
+                self.foreign += 1
+            elif _row(entry) not in self._known(patient):
+                self.dirty.setdefault(patient, f"changed {kind}")
+
+    def _known(self, patient: str) -> frozenset[str]:
+        """The rows that the last reading of the patient has seen already."""
+        return parse_read_mark(self._marks.get(read_mark(f"Patient/{patient}"), "")).fresh
+
+    def _through_history(self, cohort: frozenset[str]) -> None:
+        for kind in self._newest:
+            changes = self._client.history(kind, _with_overlap(self._marks[kind]))
+            if changes.incomplete:
+                self._broken.add(kind)
+                self.dirty |= dict.fromkeys(cohort, f"changes of {kind} could not be read")
+            self._newest[kind] = timestamp(self._looking.now)
+            for name, about in changes.changed.items():
+                patient = (about or name).removeprefix("Patient/")
+                if patient in cohort:
+                    self.dirty.setdefault(patient, f"changed {kind}")
+                else:
+                    self.foreign += 1
+
+
+def _changed_citations(client: FhirClient, cited: Sequence[Citation]) -> dict[str, str]:
+    """Whose results rest on something that is gone, or that stands in another version now."""
+    by_kind: dict[str, dict[str, list[Citation]]] = {}
+    for citation in cited:
+        # What lies inside of a report goes with it; lines of a cohort list are no resources.
+        found = RELATIVE_REFERENCE.fullmatch(citation.ref.partition("#")[0])
+        if found is not None:
+            by_kind.setdefault(found["type"], {}).setdefault(found["id"], []).append(citation)
+    dirty: dict[str, str] = {}
+    for kind, ids in by_kind.items():
+        stands: dict[str, str] = {}
+        for query in by_ids(kind, list(ids), client.profile):
+            for entry in client.search(query).entries:
+                meta = entry.resource.meta
+                stands[entry.ref] = (meta.version_id if meta else None) or ""
+        for citation in (one for listed in ids.values() for one in listed):
+            if stands.get(citation.ref.partition("#")[0], "gone") != citation.version:
+                dirty[citation.patient] = f"cited {kind} changed or gone"
+    return dirty
+
+
+def _with_overlap(mark: str) -> str:
+    since = datetime.fromisoformat(mark) - OVERLAP
+    return since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _utc(stamp: str) -> str:
+    """A stamp of the server as text that sorts by time; empty where it is none."""
+    try:
+        read = datetime.fromisoformat(stamp)
+    except ValueError:
+        return ""
+    return timestamp(read) if read.tzinfo else ""

@@ -1,0 +1,76 @@
+"""Which patients one run has to read, and the note that they were."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from fhir_remission.effects.clock import timestamp
+from fhir_remission.effects.marks import citations, read_marks
+from fhir_remission.errors import CapabilityMissing
+from fhir_remission.fhir.queries import chunked
+from fhir_remission.jobs.delta import Due, Looking, ReadMark, find_due, fresh_rows, read_mark
+from fhir_remission.jobs.evidence import Evidence
+from fhir_remission.jobs.site import Site
+from fhir_remission.version import VERSION
+
+
+def due_now(site: Site, patients: Sequence[str], *, everybody: bool) -> Due:
+    """Find the patients to read; all of them where the server has no way to tell of changes."""
+    source = site.connection.base.url
+    delta = site.profile.delta
+    if everybody or delta == "none" or site.server_time is None:
+        return Due({f"Patient/{name}": "scheduled" for name in patients}, {})
+    whole_server = site.settings.source.whole_server
+    if delta == "history" and not whole_server:
+        raise CapabilityMissing(
+            "source.delta = history reads the changes of every patient of the server: "
+            "allow it by source.whole_server = true, or choose another delta"
+        )
+    looking = Looking(
+        now=site.server_time,
+        codes=sorted({*site.judge.mappings.codes.analyte_codes(), *site.panels}),
+        rules=rules(site),
+        reread=site.settings.source.reread,
+        recheck=site.settings.source.recheck,
+        whole_server=whole_server and not site.profile.needs_patient,
+    )
+    database = site.state.database
+    client = site.connection.client(site.profile)
+    marks = read_marks(database, source)
+    return find_due(client, patients, marks, citations(database, source), looking)
+
+
+def in_chunks(site: Site, patients: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Those that an earlier run left come first, so that no patient is always too late."""
+    source = site.connection.base.url
+    left = set(site.state.dirty(source))
+    waiting = {row.patient for row in site.state.backlog(source)} & left
+    ordered = sorted(patients, key=lambda name: (f"Patient/{name}" not in waiting, name))
+    yield from chunked(ordered, max(1, site.profile.max_patients))
+
+
+def marks_read(site: Site, patient: str, evidence: Evidence) -> dict[str, str]:
+    """Say, as of the server's clock when the run began, that a patient was read whole."""
+    # Of merged records, a look for changes by one id would miss those under the others.
+    if site.server_time is None or evidence.person.former:
+        return {}
+    marks = read_marks(site.state.database, site.connection.base.url)
+    fresh = fresh_rows(evidence.entries, marks)
+    return {read_mark(patient): str(ReadMark(timestamp(site.server_time), rules(site), fresh))}
+
+
+def rules(site: Site) -> str:
+    """Software, tables, criteria and policies in one word: another one makes everybody due."""
+    judge, settings = site.judge, site.settings
+    told = (
+        VERSION,
+        judge.mappings.version,
+        [(chosen.id, chosen.version) for chosen in judge.sets],
+        settings.criteria.model_dump_json(),
+        settings.evidence.model_dump_json(),
+        settings.site.model_dump_json(exclude={"key_file"}),
+        settings.write.model_dump_json(),
+        sorted((name, sink.kind, sink.resources) for name, sink in settings.sink.items()),
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
