@@ -37,7 +37,8 @@ def assess(
         Segment(draft, None if place == len(ends) else ends[place], accepted)
         for place, draft in enumerate(drafts)
     ]
-    return tuple(finish(facts, segment, as_of, today) for segment in segments)
+    shown = segments[-1:] if options.current_only else segments
+    return tuple(finish(facts, segment, as_of, today) for segment in shown)
 
 
 __all__ = ["Options", "assess"]

@@ -132,9 +132,9 @@ def assumptions_of(
 ) -> tuple[Assumption, ...]:
     """All that was assumed: by the criteria, of the diagnosis, of the therapy."""
     outcomes = case.facts.criteria.outcomes
-    every = {*found.assumptions}
-    if category != outcomes.undecided:
-        every |= {*case.diagnosis.assumptions, *case.gate.assumptions}
+    if category == outcomes.undecided:
+        return ()
+    every = {*found.assumptions, *case.diagnosis.assumptions, *case.gate.assumptions}
     asks = found.row.needs_therapy if found.row is not None else category == outcomes.no_response
     if asks and progress.baseline.start is None and not progress.course.relapsed:
         rule = case.facts.criteria.assume.therapy_before_marrow

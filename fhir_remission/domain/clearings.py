@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import Verdict
 from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
+from fhir_remission.domain.choice import HOLDS
 from fhir_remission.domain.evaluation import Evaluation
-from fhir_remission.domain.kinds import Absent
+from fhir_remission.domain.kinds import Absent, AdequateMarrow
 from fhir_remission.domain.progress import Progress, Sample, Standing, best_of, moved
 from fhir_remission.domain.relapses import (
     first_sign_of,
@@ -30,9 +31,10 @@ def clear(case: Case, progress: Progress) -> Step:
     found = look_at(case, progress, claimed=False)
     if found.blood.worst.state == "present" and found.blood.cleared is None:
         return _blasts_in_window(case, progress, found)
-    progress = replace(progress, samples=(), suspected_on=None)
     if found.row is not None and found.row.remission and not case.capped:
-        return remit(case, progress, found)
+        return remit(case, replace(progress, samples=(), suspected_on=None), found)
+    if _is_adequate(case, found):
+        progress = replace(progress, samples=(), suspected_on=None)
     return _short_of_remission(case, progress, found)
 
 
@@ -111,12 +113,21 @@ def _short_of_remission(case: Case, progress: Progress, found: Evaluation) -> St
     )
 
 
+def _is_adequate(case: Case, found: Evaluation) -> bool:
+    """Whether the marrow is good enough for its blast count to end a suspicion."""
+    quality = (one.id for one in case.facts.criteria.criterion if isinstance(one, AdequateMarrow))
+    return all(found.judgements[name].verdict in HOLDS for name in quality)
+
+
 def _goes_on(case: Case, progress: Progress, found: Evaluation, *, unread: bool) -> Progress:
     """The remission after a marrow that says less than it; blasts not excluded say nothing."""
     row = None if unread else found.row
     category = row.id if row is not None else case.facts.criteria.outcomes.undecided
     said_on = found.day if row is not None else None
+    suspected = bool(progress.samples) or progress.suspected_on is not None
     state = "unknown" if progress.doubt or unread else "in-remission"
+    if suspected and state == "in-remission":
+        state = progress.state
     remission = progress.remission
     since = remission.since if remission and state == "in-remission" else case.marrow.day
     return moved(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -24,6 +24,8 @@ class Gate(Struct, frozen=True):
     reason: str = ""
     proof: Proof = ()
     assumptions: tuple[Assumption, ...] = ()
+    perhaps: bool = False
+    """Closed, but only because a sign before it cannot be read."""
 
 
 class Signs(Struct, frozen=True):
@@ -34,6 +36,8 @@ class Signs(Struct, frozen=True):
     first_day: date
     """The first day on which any sign is provable; far in the future where none is."""
     proof: Proof
+    possible_day: date
+    """The first day on which a sign is not excluded."""
 
 
 def read_signs(facts: Facts) -> Signs:
@@ -54,7 +58,20 @@ def read_signs(facts: Facts) -> Signs:
             found.append((day, lesion.proof))
             break
     first = min(found, key=lambda one: one[0], default=(date.max, ()))
-    return Signs(full, first[0], first[1])
+    return Signs(full, first[0], first[1], min(_possible_days(facts), default=date.max))
+
+
+def _possible_days(facts: Facts) -> Iterator[date]:
+    """The first day of each kind of sign that is not excluded."""
+    threshold = facts.numbers.disease_blasts.value
+    open_marrows = (one.day for one in facts.marrows if one.reaches(threshold) is not False)
+    smears = zip(facts.draws, facts.smears, strict=True)
+    open_smears = (draw.day for draw, one in smears if one.state in ("present", "unknown"))
+    lesions = (day for day in facts.extramedullary.days if day > date.min)
+    for days in (open_marrows, open_smears, lesions):
+        first = next(days, None)
+        if first is not None:
+            yield first
 
 
 def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
@@ -135,4 +152,5 @@ def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
         rule = facts.criteria.assume.treated_before_marrow
         assumed = _assume("treated-before-marrow", rule)
         return Gate("open", proof=old, assumptions=(assumed,))
-    return Gate("closed", "no-disease-or-therapy-before-marrow", diagnosed)
+    perhaps = signs.possible_day < marrow.day
+    return Gate("closed", "no-disease-or-therapy-before-marrow", diagnosed, perhaps=perhaps)

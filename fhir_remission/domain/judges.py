@@ -32,6 +32,7 @@ from fhir_remission.domain.verdicts import NO, YES, Judgement, Proof, Quantity, 
 from fhir_remission.domain.views import View
 
 Judgements = Mapping[str, Judgement]
+_OF_OTHERS = (AnyBelow, AnyMet, AdequateMarrow)
 
 
 def judge_all(criteria: CriteriaSet, view: View, *, strict: bool) -> dict[str, Judgement]:
@@ -39,7 +40,7 @@ def judge_all(criteria: CriteriaSet, view: View, *, strict: bool) -> dict[str, J
     found: dict[str, Judgement] = {}
     late: list[AnyCriterion] = []
     for one in criteria.criterion:
-        if isinstance(one, AnyBelow | AnyMet | AdequateMarrow):
+        if isinstance(one, _OF_OTHERS):
             late.append(one)
         else:
             found[one.id] = _settled(_judge(one, view), strict=strict)

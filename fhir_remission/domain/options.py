@@ -16,3 +16,5 @@ class Options(Struct, frozen=True):
     """Assume nothing: what was never reported is unknown."""
     policies: Mapping[str, str] = {}
     """Policy name to value, where the site departs from the default."""
+    current_only: bool = False
+    """Work out the last assessment alone, where nobody asks for the ones before it."""

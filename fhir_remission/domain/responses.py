@@ -18,7 +18,9 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
     """The answer of a marrow before the first remission of the course."""
     outcomes = case.facts.criteria.outcomes
     if case.gate.state == "closed":
-        return progress, draft_of(case, progress, outcomes.not_evaluable, reason=case.gate.reason)
+        unread = case.gate.perhaps and not case.diseased
+        after = _perhaps(case, progress, None) if unread else progress
+        return after, draft_of(case, after, outcomes.not_evaluable, reason=case.gate.reason)
     if case.marrow.day < progress.course.surely:
         return progress, draft_of(
             case,

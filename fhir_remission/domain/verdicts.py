@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -54,6 +54,7 @@ NOTHING = Quantity()
 
 
 YES, NO = True, False
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 def judged(answer: Answer, proof: Proof = ()) -> Judgement:
@@ -67,9 +68,9 @@ def day_of(one: Result | Event) -> date:
     return one.when.first_day if one.when is not None else date.min
 
 
-def order_of(one: Result | Event) -> tuple[str, ...]:
+def order_of(one: Result | Event) -> tuple[datetime | str, ...]:
     """The one order of everything: by time, then by source, then by what it says."""
-    when = one.when
-    stamps = ("", "") if when is None else (when.start.isoformat(), when.end.isoformat())
+    when, source = one.when, one.source
+    start, end = (_UNDATED, _UNDATED) if when is None else (when.start, when.end)
     kind = one.analyte if isinstance(one, Result) else one.kind
-    return (*stamps, one.source.ref, one.source.version, one.source.code, kind, one.original)
+    return (start, end, source.ref, source.version, source.code, kind, one.original)

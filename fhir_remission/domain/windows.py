@@ -8,12 +8,12 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.draws import COUNTS, count_of
+from fhir_remission.domain.draws import COUNTS, Draw, count_of
 from fhir_remission.domain.facts import Facts
-from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.inputs import Event, Interval
 from fhir_remission.domain.intervals import Reading
 from fhir_remission.domain.marrows import Marrow
-from fhir_remission.domain.verdicts import SILENT, Proof, SignReading
+from fhir_remission.domain.verdicts import SILENT, Proof, SignReading, day_of
 
 
 class Window(Struct, frozen=True):
@@ -73,12 +73,19 @@ def _refused(facts: Facts, marrow: Marrow, places: range) -> dict[int, str]:
                 if _may_have_fallen(count_of(draw, name).reading, low):
                     refused[place] = f"a later draw up to the marrow may be lower in {name}"
         for name in COUNTS:
-            now = draw.own[name].reading
+            now = _known_by_then(draw, name, marrow.day)
             if now is not None:
                 low = now.low if isinstance(now, Interval) else None
                 was = lowest.get(name, low)
                 lowest[name] = None if low is None or was is None else min(low, was)
     return refused
+
+
+def _known_by_then(draw: Draw, name: str, day: date) -> Reading:
+    """A count of the draw; one joined from before the marrow's end is told by its own draw."""
+    count = count_of(draw, name)
+    days = [day_of(one) for one in count.proof if not isinstance(one, Event)]
+    return None if count.joined and max(days, default=day) <= day else count.reading
 
 
 def _may_have_fallen(then: Reading, lowest: Decimal | None) -> bool:
@@ -107,13 +114,16 @@ class BloodBlasts(Struct, frozen=True):
     def at(self, place: int | None) -> SignReading:
         """Blood blasts as they count for one draw.
 
-        Blasts anywhere in the window stand until a later draw reports none by microscopy; after
-        that they are never assumed to be gone.
+        Blasts anywhere in the window stand until a later draw reports none by microscopy; from
+        then on a draw is clear only by its own report, never by assumption.
         """
         if self.last is None:
             return SILENT if place is None else self.smears[place]
         if place is not None and self.cleared is not None and place >= self.cleared:
-            return self.smears[self.cleared]
+            own = self.smears[place]
+            if own.state == "absent":
+                return own
+            return SignReading("unknown", (*self.worst.proof, *own.proof))
         if self.seen is None or place is None or place <= self.seen:
             return self.worst
         if self.feared is None:
