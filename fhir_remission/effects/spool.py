@@ -72,6 +72,18 @@ class Spool:
         if self._size > HOLD:
             self._flush()
 
+    def put(
+        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
+    ) -> None:
+        """Append a plain row, read at (task, number, offset): the same as `add`, and quicker."""
+        task, number, offset = at
+        size = len(body)
+        head = _PACK(offset, size, task, number, len(key), len(name), 0, 0, 0)
+        self._held[partition] += (head, key, name, body)
+        self._size += size + 64
+        if self._size > HOLD:
+            self._flush()
+
     def finish(self) -> list[int]:
         """Write what is held; return the length of each file, as far as all of it counts."""
         self._flush()

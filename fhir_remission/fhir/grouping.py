@@ -41,11 +41,12 @@ def group_by_patient(entries: Iterable[Entry], *, beside: Sequence[Entry] = ()) 
         index=index_of([*listed, *beside]),
         by_identifier=_identifiers(listed),
         twins=_twins(listed),
+        seen={},
     )
     groups: dict[str, list[Entry]] = {}
     unassigned: list[Skipped] = []
     for entry in listed:
-        if isinstance(entry.resource, Medication | Device):
+        if isinstance(entry.resource, _NOBODYS):
             continue
         key = patient_key(entry, keys)
         if key:
@@ -57,11 +58,16 @@ def group_by_patient(entries: Iterable[Entry], *, beside: Sequence[Entry] = ()) 
     return Groups(patients=dict(sorted(groups.items())), unassigned=tuple(unassigned))
 
 
+_NOBODYS = (Medication, Device)
+
+
 class _Keys(Struct, frozen=True):
     index: Index
     by_identifier: dict[str, str]
     twins: frozenset[str]
     """References that two servers use for two people."""
+    seen: dict[str, str]
+    """Subjects that were resolved before, by their text."""
 
 
 def patient_key(entry: Entry, keys: _Keys) -> str:
@@ -69,8 +75,14 @@ def patient_key(entry: Entry, keys: _Keys) -> str:
     resource = entry.resource
     if isinstance(resource, Patient):
         return _survivor(entry, keys)
-    subject = None if isinstance(resource, Medication | Device) else resource.subject
-    return _subject_key(subject, keys)
+    subject = None if isinstance(resource, _NOBODYS) else resource.subject
+    text = subject.reference if subject is not None else None
+    if not text or text.startswith("#"):
+        return _subject_key(subject, keys)
+    key = keys.seen.get(text)
+    if key is None and subject is not None and subject.identifier is None:
+        key = keys.seen[text] = _subject_key(subject, keys)
+    return _subject_key(subject, keys) if key is None else key
 
 
 def _subject_key(subject: Reference | None, keys: _Keys) -> str:

@@ -97,8 +97,8 @@ def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
     setup = judging.setup
     tally, flaws = Tally(), list[Flaw]()
     lines: list[tuple[str, bytes]] = []
-    for rows in _people(job, judging).values():
-        for one in _judged(rows, job, judging, flaws):
+    for key, rows in _people(job, judging).items():
+        for one in _judged_or_failed(key, rows, job, judging, flaws):
             _count(one, tally)
             text = b"".join(_lines(one, judging, evidence=setup.evidence))
             lines.append((one.patient, text))
@@ -129,6 +129,18 @@ def _people(job: JudgePartition, judging: Judging) -> dict[str, list[Row]]:
             continue
         people.setdefault(key, []).append(row)
     return people
+
+
+def _judged_or_failed(
+    key: str, rows: list[Row], job: JudgePartition, judging: Judging, flaws: list[Flaw]
+) -> Iterable[Judged]:
+    """A bug of ours costs the patient it met, not the archive; its words may hold data."""
+    try:
+        return _judged(rows, job, judging, flaws)
+    except Exception as error:
+        reason = f"bug: {type(error).__name__} while judging; please report it"
+        flaws.append(Flaw(judging.file_of(rows[0]), rows[0].offset, reason, key))
+        return [Judged(key, incomplete=reason)]
 
 
 def _judged(

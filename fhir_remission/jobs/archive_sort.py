@@ -41,7 +41,7 @@ _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Subjects repeat; forgetting them all now and then keeps memory flat.
-_REMEMBERED = 20_000
+_REMEMBERED = 30_000
 
 
 class Sorter:
@@ -75,24 +75,15 @@ class Sorter:
     def keep(
         self, number: int, line: bytes, offset: int, glance: Glance, kind: int = RESOURCE
     ) -> None:
-        """Send one line on."""
+        """Send one line on: most are an ordinary resource of a patient that was seen before."""
         subject = bytes(glance.subject)
         found = self._places.get(subject)
-        if found is None or glance.resource_type in _SHARED or not found[0]:
+        if found is None or kind or glance.resource_type in _SHARED:
             self._keep_other(number, line, offset, glance, kind)
             return
         self._kept += 1
         name = (glance.id or "").encode()
-        self._spool.add(
-            found[1],
-            found[0],
-            line,
-            task=self._part,
-            number=number,
-            offset=offset,
-            kind=kind,
-            id=name,
-        )
+        self._spool.put(found[1], found[0], name, line, (self._part, number, offset))
 
     def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:
         """A subject seen for the first time, a Patient, or something that patients share."""
@@ -104,8 +95,8 @@ class Sorter:
             return
         ordinary = glance.resource_type not in _SHARED and glance.resource_type != "Patient"
         if ordinary and key.startswith("Patient/") and len(key) < LONGEST:
-            self._remember(subject, key)
-            self.keep(number, line, offset, glance, kind)
+            at = (self._part, number, offset)
+            self._keep_new(subject, key, (glance.id or "").encode(), line, at, kind)
             return
         try:
             resource = decode_resource(line)
@@ -115,11 +106,27 @@ class Sorter:
         if not isinstance(resource, str):
             self.entry(Entry(resource=resource), number, line, offset, kind)
 
-    def _remember(self, subject: bytes, key: str) -> None:
+    def _keep_new(
+        self,
+        subject: bytes,
+        key: str,
+        name: bytes,
+        line: bytes,
+        at: tuple[int, int, int],
+        kind: int,
+    ) -> None:
         if len(self._places) > _REMEMBERED:
             self._places.clear()
         encoded = key.encode()
-        self._places[subject] = (encoded, partition_of(encoded, self._partitions))
+        place = encoded, partition_of(encoded, self._partitions)
+        self._places[subject] = place
+        self._kept += 1
+        if not kind:
+            self._spool.put(place[1], encoded, name, line, at)
+            return
+        self._spool.add(
+            place[1], encoded, line, task=at[0], number=at[1], offset=at[2], kind=kind, id=name
+        )
 
     def entry(
         self, entry: Entry, number: int, body: bytes, offset: int, kind: int = RESOURCE

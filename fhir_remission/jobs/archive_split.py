@@ -99,16 +99,18 @@ class _Splitter:
 
     def run(self, lines: Iterable[bytes], offset: int) -> int:
         """Send each line on; return how many there were."""
-        idle, decode, sort = self._idle, decode_glance, self._line
+        idle, useful = self._idle, self._useful
+        decode, keep, longest = decode_glance, self._sorter.keep, LONGEST_LINE
         number = seen = 0
         skipping = False
         for line in lines:
-            if skipping or len(line) >= LONGEST_LINE:
+            size = len(line)
+            if skipping or size >= longest:
                 if not skipping:
                     number += 1
                     self._too_long(line, offset)
                 skipping = not line.endswith(b"\n")
-                offset += len(line)
+                offset += size
                 continue
             number += 1
             try:
@@ -116,19 +118,25 @@ class _Splitter:
             except UNREADABLE as error:
                 if line.strip(b" \t\r\n\xef\xbb\xbf"):
                     self._sorter.unreadable(number, line, offset, error)
-                offset += len(line)
+                offset += size
                 continue
             seen += 1
             if glance.resource_type == "Observation":
                 code = bytes(glance.code)
-                count = idle.get(code)
-                if count is not None and glance.component is NOTHING and is_first_version(glance):
-                    idle[code] = count + 1
+                if code in useful:
+                    keep(number, line, offset, glance)
+                elif (
+                    code in idle
+                    and glance.component is NOTHING
+                    and (meta := glance.meta) is not None
+                    and meta.versionId == "1"
+                ):
+                    idle[code] += 1
                 else:
                     self._observation(number, line, offset, glance, code)
             else:
-                sort(number, line, offset, glance)
-            offset += len(line)
+                self._line(number, line, offset, glance)
+            offset += size
         self.seen += seen
         return number
 

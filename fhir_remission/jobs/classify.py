@@ -149,7 +149,7 @@ def judge_for(request: Request) -> Judge:
         reading=reading,
         zone=zone,
         as_of=_moment(request.as_of, zone),
-        options=Options(strict=request.strict),
+        options=Options(strict=request.strict, current_only=not request.history),
         overlay=request.overlay,
     )
 

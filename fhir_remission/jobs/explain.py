@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.explain import Page, Words, explain
 from fhir_remission.domain.facts import read_facts
@@ -34,7 +34,7 @@ class Report(Struct, frozen=True):
 def run(source: str | BinaryIO, request: Request, *, patient: str = "") -> Report:
     """Explain the patients of the input, or the one that was asked for."""
     name = source if isinstance(source, str) else "stdin"
-    judge = judge_for(request)
+    judge = judge_for(structs.replace(request, history=True))
     judged, damage = judged_patients(read_chunks(source), name, request, judge)
     chosen = _chosen(judged, patient, name) if patient else judged
     words = Words(load_categories(), load_vocabularies())
