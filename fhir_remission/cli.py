@@ -19,6 +19,7 @@ from fhir_remission.cli_archive import register as register_archive
 from fhir_remission.cli_mappings import app as mappings_app
 from fhir_remission.cli_text import say as _say
 from fhir_remission.cli_text import show
+from fhir_remission.cli_writing import register as register_writing
 from fhir_remission.errors import RemissionError, UsageError
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ config_app = typer.Typer(help="The settings as they are in force.")
 app.add_typer(key, name="key")
 app.add_typer(config_app, name="config")
 register_archive(app)
+register_writing(app)
 app.add_typer(mappings_app, name="mappings")
 Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
 Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]

@@ -181,6 +181,11 @@ class State:
             "SELECT * FROM outbox WHERE state IN ('pending', 'sending') ORDER BY key, seq",
         )
 
+    def written_by(self, run: str, sink: str) -> list[AssessmentRow]:
+        """Return what one run was the last to write into one sink."""
+        query = "SELECT * FROM assessment WHERE run = :run AND sink = :sink ORDER BY key"
+        return self._rows(AssessmentRow, query, run=run, sink=sink)
+
     def has_results(self, source: str) -> bool:
         """Whether anything was ever written for a patient of this source."""
         with self.database.reading() as connection:

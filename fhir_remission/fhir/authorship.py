@@ -25,7 +25,13 @@ SOFTWARE = "fhir-remission"
 # Without these it is no Observation, or not ours.
 _NEEDED = ("resourceType", "id", "meta", "identifier", "status", "code", "subject")
 ChangeKind = Literal[
-    "evidence-changed", "category-changed", "reinstated", "evidence-withdrawn", "anchor-moved"
+    "evidence-changed",
+    "category-changed",
+    "reinstated",
+    "evidence-withdrawn",
+    "anchor-moved",
+    "duplicate",
+    "run-withdrawn",
 ]
 
 
@@ -109,6 +115,8 @@ class Change(Struct, frozen=True):
             "reinstated": f"The withdrawn evidence is back; now {self.after}.",
             "evidence-withdrawn": f"The evidence was withdrawn; {self.before} no longer stands.",
             "anchor-moved": f"The evaluation is now recorded in {self.successor}.",
+            "duplicate": f"The same result stands as {self.successor}.",
+            "run-withdrawn": f"The run that wrote it was withdrawn; was {self.before}.",
         }[self.kind]
 
 

@@ -69,7 +69,8 @@ def build_provenance(
 def _operation(change: Change | None) -> str:
     if change is None:
         return "CREATE"
-    return "NULLIFY" if change.kind in ("evidence-withdrawn", "anchor-moved") else "UPDATE"
+    kept = ("evidence-changed", "category-changed", "reinstated")
+    return "UPDATE" if change.kind in kept else "NULLIFY"
 
 
 def _detail(change: Change | None) -> str:

@@ -7,7 +7,7 @@ from fhir_remission.fhir.datatypes import Json, Resource
 from fhir_remission.fhir.explanation import note
 from fhir_remission.fhir.identity import seal
 
-_FROM_SERVER = ("versionId", "lastUpdated", "source")
+FROM_SERVER = ("versionId", "lastUpdated", "source")
 
 
 def retracted(existing: Resource, by: Authorship, change: Change) -> Resource:
@@ -16,7 +16,7 @@ def retracted(existing: Resource, by: Authorship, change: Change) -> Resource:
     kept: list[Json] = list(notes) if isinstance(notes, list) else []
     resource: Resource = {
         **existing,
-        "meta": {name: item for name, item in meta.items() if name not in _FROM_SERVER}
+        "meta": {name: item for name, item in meta.items() if name not in FROM_SERVER}
         if isinstance(meta, dict)
         else {},
         "status": "entered-in-error",

@@ -16,8 +16,9 @@ from fhir_remission.effects.audit import Action
 from fhir_remission.errors import ReadIncomplete, RequestRefused
 from fhir_remission.fhir.assessment_json import Written
 from fhir_remission.jobs.outcome import Outcome, together
+from fhir_remission.jobs.plan_file import Entry, PlanFile, check_plan
 from fhir_remission.jobs.prospect import Prospect
-from fhir_remission.jobs.results import ResultsSink
+from fhir_remission.jobs.results import WITHDRAWN, ResultsSink
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.site import Site
 
@@ -30,6 +31,16 @@ _ACTIONS: dict[str, Literal["create", "update", "retract"]] = {
 FEW = 1
 Judged = Sequence[Assessment]
 _Told = Callable[[Written], None]
+
+
+class How(Struct, frozen=True):
+    """What makes a run another one than the daily one."""
+
+    plan: PlanFile | None = None
+    """Exactly this is written."""
+    thorough: bool = False
+    """Everything of ours is searched and read, whatever the state says."""
+    undouble: bool = False
 
 
 class Waiting(Struct, frozen=True):
@@ -52,8 +63,12 @@ class Waiting(Struct, frozen=True):
 class Placing:
     """All sinks of one run."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, how: How) -> None:
+        self._site, self._how = site, how
+        for sink in site.sinks:
+            sink.undoubles = how.undouble
+            # A plan is carried out as it is, or not at all.
+            sink.attempts = 1 if how.plan else sink.attempts
         self._is_first = not site.state.has_results(site.connection.base.url)
 
     def look(self, judged: Iterable[Judged]) -> Waiting:
@@ -70,10 +85,14 @@ class Placing:
         """Whether to look at everybody else first; a first run has nothing to change."""
         if self._site.lease is None or not waiting.prospects:
             return False
-        return not self._is_first or waiting.changes_category
+        return not self._is_first or self._how.plan is not None or waiting.changes_category
 
     def hold(self, waiting: Sequence[Waiting], cohort: int) -> str:
         """Why nothing may be written: too many would change category at once; else empty."""
+        if self._how.plan is not None:
+            prospects = [p for one in waiting for p in one.prospects.values()]
+            check_plan(self._how.plan, prospects, self._is_done)
+            return ""
         changed = sum(one.changes_category for one in waiting)
         allowed = int(self._site.settings.write.max_changed_share * cohort)
         if changed <= max(FEW, allowed):
@@ -93,9 +112,16 @@ class Placing:
         # The copy in the file is not news; that it could not be written is.
         return together([*outcomes, *(Outcome(problem=one.problem) for one in beside)])
 
+    def _is_done(self, entry: Entry) -> bool:
+        """Whether an apply that was interrupted has written this already."""
+        status = WITHDRAWN if entry.operation == "retract" else "standing"
+        source = self._site.connection.base.url
+        rows = self._site.state.assessments(source, entry.patient, entry.sink)
+        return (status, entry.evidence_hash) in {(row.status, row.evidence_hash) for row in rows}
+
     def _look(self, sink: Sink, assessments: Judged) -> Prospect | None:
         try:
-            return sink.look(assessments)
+            return sink.look(assessments, thorough=self._how.thorough)
         except (RequestRefused, ReadIncomplete):
             # Told when the patient's turn to be written has come.
             return None

@@ -12,6 +12,7 @@ from fhir_remission.fhir.patient_writes import Held, PatientWrites
 from fhir_remission.jobs.memory import Left, Memory
 from fhir_remission.jobs.outcome import Outcome
 from fhir_remission.jobs.resume import resumed
+from fhir_remission.jobs.standing import Standing
 
 
 class Prospect(Struct, frozen=True):
@@ -24,6 +25,7 @@ class Prospect(Struct, frozen=True):
     held: Held
     planned: PatientWrites
     doubled: tuple[str, ...] = ()
+    standing: Standing = Standing()
 
 
 def here(resource: Resource) -> str:

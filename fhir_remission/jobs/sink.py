@@ -25,6 +25,7 @@ from fhir_remission.fhir.patient_writes import Held, plan_writes
 from fhir_remission.fhir.transaction import Write
 from fhir_remission.fhir.withdrawal import KINDS, criteria_id_of
 from fhir_remission.jobs.delivery import FASTER, Delivery, deliver
+from fhir_remission.jobs.doubles import undouble
 from fhir_remission.jobs.keeping import Keeping
 from fhir_remission.jobs.memory import Memory, Place, is_result, own_name, status_of
 from fhir_remission.jobs.outcome import Outcome, Told
@@ -53,6 +54,9 @@ class Sink:
         self.place, self.client = place, client
         self.keeping = Keeping(client, place.by)
         self._state, self._lease = state, lease
+        self.attempts = ATTEMPTS
+        self.undoubles = False
+        """Take back what stands twice, instead of stopping at it."""
 
     @property
     def host(self) -> str:
@@ -69,12 +73,18 @@ class Sink:
     ) -> Outcome:
         """Bring the sink into line with all assessments of one patient by one criteria set."""
         why = FASTER
-        for _ in range(ATTEMPTS):
+        for _ in range(self.attempts):
             prospect = prospect or self.look(assessments)
             if prospect is None:
                 return Outcome()
             if self.keeping.loses_identity:
                 return Outcome(problem=LOSES_IDENTITY, stop=True)
+            if prospect.doubled and self.undoubles and self.place.write:
+                problem = undouble(self.client, prospect, told)
+                if problem:
+                    return Outcome(problem=problem, stop=True)
+                prospect = None
+                continue
             if prospect.doubled:
                 names = ", ".join(prospect.doubled)
                 return Outcome(problem=f"stands more than once: {names}; see reconcile", stop=True)
@@ -104,7 +114,7 @@ class Sink:
             own_ids=self.client.profile.write_mode == "put",
         )
         doubled = standing.doubled(self.place.by)
-        return Prospect(memory, tuple(assessments), rows, left, held, planned, doubled)
+        return Prospect(memory, tuple(assessments), rows, left, held, planned, doubled, standing)
 
     def _is_up_to_date(
         self, rows: dict[str, AssessmentRow], assessments: Sequence[Assessment]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -100,11 +100,14 @@ class Frame(Struct, frozen=True):
     stop: Stop
     run_id: str
     dry_run: bool
+    looking: bool = False
 
 
 @contextmanager
-def open_site(settings: Settings, *, as_of: str, dry_run: bool) -> Iterator[Site]:
-    """Wire a site for one run and take everything down again, whatever happens."""
+def open_site(
+    settings: Settings, *, as_of: str, dry_run: bool, looking: bool = False
+) -> Iterator[Site]:
+    """Wire a site for one run; `looking` is with the real state and no way to write."""
     clock = SystemClock()
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     configure_logs(style=settings.log.format, level=settings.log.level, run_id=run_id)
@@ -112,7 +115,7 @@ def open_site(settings: Settings, *, as_of: str, dry_run: bool) -> Iterator[Site
         raise Unreachable("outside run.allowed_hours: nothing was asked of the server")
     stop = Stop(clock, settings.run.max_runtime)
     clock.wake_on(stop)
-    frame = Frame(settings, clock, stop, run_id, dry_run)
+    frame = Frame(settings, clock, stop, run_id, dry_run, looking)
     judge = judge_of(settings, moment(as_of, clock, settings))
     with ExitStack() as stack:
         stack.enter_context(listening(stop))
@@ -168,7 +171,7 @@ def _sink_server(wanted: SinkSettings, frame: Frame) -> Server:
 
 def _client(to: Server, frame: Frame) -> FhirClient:
     """A dry run gets no client that could write."""
-    if frame.dry_run:
+    if frame.dry_run or frame.looking:
         return to.connection.client(to.profile)
     return to.connection.writing_client(to.profile)
 
@@ -176,18 +179,14 @@ def _client(to: Server, frame: Frame) -> FhirClient:
 def _results(
     frame: Frame, judge: Judge, profile: Profile, stack: ExitStack
 ) -> tuple[ResultsSink, ...]:
-    files = {} if frame.dry_run else results_files(frame.settings)
+    files = {} if frame.dry_run or frame.looking else results_files(frame.settings)
     return tuple(
         ResultsSink(
-            _place(frame, judge, name, SinkSettings(), profile), _opened(ResultsFile(path), stack)
+            _place(frame, judge, name, SinkSettings(), profile),
+            stack.enter_context(closing(ResultsFile(path))),
         )
         for name, path in files.items()
     )
-
-
-def _opened(file: ResultsFile, stack: ExitStack) -> ResultsFile:
-    stack.callback(file.close)
-    return file
 
 
 def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | None]:
@@ -197,7 +196,7 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
         stack.callback(state.close)
         return state, None
     settings = frame.settings
-    stack.enter_context(only_run(_lock_file(settings)))
+    stack.enter_context(only_run(lock_file(settings)))
     state = open_state(settings.state.url, frame.clock)
     stack.callback(state.close)
     if key:
@@ -220,7 +219,7 @@ def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile:
         resources=taken.resources,
         which=settings.write.which,
         run_id=frame.run_id,
-        write=not frame.dry_run,
+        write=not (frame.dry_run or frame.looking),
     )
 
 
@@ -283,6 +282,6 @@ def _key(settings: Settings) -> bytes:
     return read_site_key(settings.site.key_file) if settings.site.key_file.is_file() else b""
 
 
-def _lock_file(settings: Settings) -> Path:
+def lock_file(settings: Settings) -> Path:
     """Beside the audit; a database elsewhere is guarded by its lease as well."""
     return settings.audit.file.parent / f".{settings.site.id or 'fhir-remission'}.lock"

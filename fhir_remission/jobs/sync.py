@@ -31,7 +31,7 @@ from fhir_remission.jobs.devices import introduce_ourselves
 from fhir_remission.jobs.due import due_now, in_chunks, marks_read
 from fhir_remission.jobs.evidence import Evidence, read_evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
-from fhir_remission.jobs.placing import Placing, Waiting
+from fhir_remission.jobs.placing import How, Placing, Waiting
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.summary import Summary
 from fhir_remission.version import VERSION
@@ -47,6 +47,7 @@ class Request(Struct, frozen=True):
     as_of: str = ""
     dry_run: bool = False
     summary: Path | None = None
+    how: How = How()
 
 
 class Ready(Struct, frozen=True):
@@ -70,7 +71,7 @@ class Run:
 
     def __init__(self, site: Site, request: Request) -> None:
         self._site, self._request = site, request
-        self._placing = Placing(site)
+        self._placing = Placing(site, request.how)
         self._ready: list[Ready] = []
         self.summary = Summary(run_id=site.run_id, profile=site.profile.name)
 

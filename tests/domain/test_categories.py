@@ -35,7 +35,7 @@ def test_everything_we_can_say_has_a_code_of_ours() -> None:
         "confidence": ("proved", "routine", "material"),
         "change": (
             *("evidence-changed", "category-changed", "reinstated"),
-            *("evidence-withdrawn", "anchor-moved"),
+            *("evidence-withdrawn", "anchor-moved", "duplicate", "run-withdrawn"),
         ),
     }
     for concept, names in wanted.items():

@@ -1,0 +1,163 @@
+"""The commands around write-back: plan, apply, retry, reconcile, retract, purge, state."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_remission.cli_text import say, show
+
+state_app = typer.Typer(help="The memory of a site: moved, and looked at.")
+Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
+Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
+AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
+Summary = Annotated[Path | None, typer.Option(help="the run summary as JSON")]
+
+
+def plan(
+    config: Config = Path("site.toml"),
+    as_of: AsOf = "",
+    out: Annotated[Path | None, typer.Option("--out", help="the plan as a file for apply")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the plan file itself")] = False,
+    assign: Assign = None,
+) -> int:
+    """Tell what a run would create, change, retract and leave, and why. Writes to no server."""
+    import msgspec
+
+    from fhir_remission.jobs import plan as job
+
+    planned = job.make_plan(config, tuple(assign or ()), as_of)
+    told = msgspec.json.format(msgspec.json.encode(planned.plan), indent=1) + b"\n"
+    if out is not None:
+        out.touch(mode=0o600)
+        out.write_bytes(told)
+    if as_json:
+        _write([told])
+    else:
+        show(job.plan_table(planned))
+    return planned.exit_code
+
+
+def apply(
+    file: Annotated[Path, typer.Option("--plan", help="what `plan --out` wrote")],
+    config: Config = Path("site.toml"),
+    summary: Summary = None,
+    assign: Assign = None,
+) -> int:
+    """Carry out exactly what a plan says, or refuse with 5 because the world has moved."""
+    from fhir_remission.jobs import again, sync
+
+    asked = sync.Request(config=config, assignments=tuple(assign or ()), summary=summary)
+    with again.applying(asked, file) as run:
+        _write(run.lines())
+        return run.exit_code
+
+
+def retry(
+    config: Config = Path("site.toml"), summary: Summary = None, assign: Assign = None
+) -> int:
+    """Read and write again the patients that the last runs had to leave."""
+    from fhir_remission.jobs import again, sync
+
+    asked = sync.Request(config=config, assignments=tuple(assign or ()), summary=summary)
+    with again.retrying(asked) as run:
+        if run is None:
+            say("nobody is on the backlog")
+            return 0
+        _write(run.lines())
+        return run.exit_code
+
+
+def reconcile(
+    config: Config = Path("site.toml"),
+    as_of: AsOf = "",
+    retract_duplicates: Annotated[
+        bool, typer.Option("--retract-duplicates", help="keep one of what stands twice")
+    ] = False,
+    summary: Summary = None,
+    assign: Assign = None,
+) -> int:
+    """Read all evidence and all results again, whatever the state remembers."""
+    from fhir_remission.jobs import again, sync
+
+    asked = sync.Request(
+        config=config, assignments=tuple(assign or ()), summary=summary, as_of=as_of
+    )
+    with again.reconciling(asked, retract_duplicates=retract_duplicates) as run:
+        _write(run.lines())
+        return run.exit_code
+
+
+def retract(
+    run: Annotated[str, typer.Option("--run", help="the id of the run, as its summary names it")],
+    config: Config = Path("site.toml"),
+    assign: Assign = None,
+) -> int:
+    """Take one run back: created becomes entered-in-error, changed gets its former content."""
+    from fhir_remission.jobs.retract_run import retract_run
+
+    found = retract_run(config, tuple(assign or ()), run)
+    show(f"{one.how} {one.reference} {one.reason}".strip() for one in found)
+    return 3 if any(one.how == "left" for one in found) else 0
+
+
+def purge(
+    patient: Annotated[str, typer.Option(help="whom to forget here")],
+    config: Config = Path("site.toml"),
+    assign: Assign = None,
+) -> int:
+    """Forget a patient in the state and the results files; the audit keeps the keyed hash."""
+    from fhir_remission.jobs import purge as job
+
+    removed = job.purge(config, tuple(assign or ()), patient)
+    say(f"forgotten; {removed} lines removed from results files; servers keep what they have")
+    return 0
+
+
+@state_app.command("export")
+def state_export(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Print every row as a line of JSON."""
+    from fhir_remission.jobs import state_files as job
+
+    _write(job.export(config, tuple(assign or ())))
+    return 0
+
+
+@state_app.command("import")
+def state_import(
+    file: Annotated[Path, typer.Argument(help="what `state export` printed")],
+    config: Config = Path("site.toml"),
+    assign: Assign = None,
+) -> int:
+    """Fill an empty state."""
+    from fhir_remission.jobs import state_files as job
+
+    say(f"{job.fill(config, tuple(assign or ()), file)} rows")
+    return 0
+
+
+@state_app.command("check")
+def state_check(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Tell what is unfinished; 3 if anything is."""
+    from fhir_remission.jobs import state_files as job
+
+    found = job.check(config, tuple(assign or ()))
+    show(found or ["nothing is unfinished"])
+    return 3 if found else 0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (plan, apply, retry, reconcile, retract, purge):
+        app.command()(command)
+    app.add_typer(state_app, name="state")
+
+
+def _write(lines: Iterable[bytes]) -> None:
+    for line in lines:
+        sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,65 @@
+"""What stands twice: one is kept, the others are entered in error; what a person edited stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from fhir_remission.effects.client import FhirClient
+from fhir_remission.effects.transport import OutcomeUnknown
+from fhir_remission.effects.writer import WritingClient
+from fhir_remission.fhir.authorship import Authorship, Change
+from fhir_remission.fhir.datatypes import Resource
+from fhir_remission.fhir.decide import category_of, version_of
+from fhir_remission.fhir.identity import is_unedited
+from fhir_remission.fhir.retraction import retracted
+from fhir_remission.jobs.memory import own_name, status_of
+from fhir_remission.jobs.outcome import Told
+from fhir_remission.jobs.prospect import Prospect, here
+
+
+def undouble(client: FhirClient, prospect: Prospect, told: Told) -> str:
+    """Take back all but one of each; returns why not, or empty."""
+    by = prospect.memory.place.by
+    if not isinstance(client, WritingClient):
+        return "a dry run has no way to write"
+    for name in prospect.doubled:
+        copies = [
+            item
+            for item in prospect.standing.resources
+            if own_name(item, by) == name and status_of(item) == "standing"
+        ]
+        edited = [item for item in copies if not is_unedited(item, namespace=by.identity.namespace)]
+        if len(edited) > 1:
+            return f"{name} stands {len(copies)} times and was edited in each; a person must choose"
+        kept = _kept(copies, edited, name)
+        for item in copies:
+            if item is not kept:
+                problem = _take_back(client, item, here(kept), by)
+                if problem:
+                    return problem
+                told("retracted")
+    return ""
+
+
+def _kept(copies: Sequence[Resource], edited: Sequence[Resource], name: str) -> Resource:
+    """What a person edited, else what stands under our own id, else the oldest."""
+    ours = [item for item in copies if here(item) == name]
+    ordered = sorted(copies, key=lambda item: (_age(item), str(item["id"])))
+    return [*edited, *ours, *ordered][0]
+
+
+def _age(item: Resource) -> str:
+    meta = item.get("meta")
+    return str(meta.get("lastUpdated", "")) if isinstance(meta, dict) else ""
+
+
+def _take_back(client: WritingClient, item: Resource, successor: str, by: Authorship) -> str:
+    kind: Literal["duplicate"] = "duplicate"
+    change = Change(kind, before=category_of(item, by), successor=successor)
+    done = client.update(retracted(item, by, change), if_match=version_of(item))
+    return (
+        f"{here(item)}: nobody knows whether it was taken back"
+        if isinstance(done, OutcomeUnknown)
+        else ""
+    )

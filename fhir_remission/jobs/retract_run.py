@@ -1,0 +1,120 @@
+"""Taking one run back: what it created is entered in error, what it changed gets its old content.
+
+The former content comes from the server's own history. What somebody has changed since, or a
+later run has written again, stays as it is and is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from msgspec import Struct, structs
+
+from fhir_remission.effects.ledger import AssessmentRow
+from fhir_remission.effects.transport import OutcomeUnknown
+from fhir_remission.effects.writer import WritingClient
+from fhir_remission.errors import RequestRefused, UsageError
+from fhir_remission.fhir.authorship import Change
+from fhir_remission.fhir.datatypes import Resource, objects, text_of
+from fhir_remission.fhir.decide import category_of, version_of
+from fhir_remission.fhir.identity import content_digest, identifier_value, is_unedited
+from fhir_remission.fhir.retraction import FROM_SERVER, retracted
+from fhir_remission.jobs.memory import name_of, own_name, status_of
+from fhir_remission.jobs.prospect import here
+from fhir_remission.jobs.sink import NOBODY, Sink
+from fhir_remission.jobs.site import Site, open_site, settings_of
+from fhir_remission.jobs.standing import read_by_name, search_ours
+
+
+class TakenBack(Struct, frozen=True):
+    """What became of one resource."""
+
+    reference: str
+    how: str
+    """withdrawn, restored, or left."""
+    reason: str = ""
+
+
+def retract_run(config: Path | None, assignments: tuple[str, ...], run: str) -> list[TakenBack]:
+    """Take back all that one run wrote last."""
+    settings = settings_of(config, assignments, {})
+    with open_site(settings, as_of="", dry_run=False) as site:
+        if run not in {row.id for row in site.state.runs(limit=100_000)}:
+            raise UsageError(f"no run {run} in the state; `doctor` or the logs name the runs")
+        site.state.begin_run(site.run_id)
+        found = [one for sink in site.sinks for one in _at(site, sink, run)]
+        left = sum(one.how == "left" for one in found)
+        site.state.end_run(site.run_id, 3 if left else 0, {"taken_back": len(found) - left})
+        return found
+
+
+def _at(site: Site, sink: Sink, run: str) -> Iterator[TakenBack]:
+    for row in site.state.written_by(run, sink.place.name):
+        if row.patient == NOBODY or row.status == "pending":
+            continue
+        try:
+            yield _one(site, sink, row)
+        except RequestRefused as error:
+            yield TakenBack(name_of(row), "left", str(error))
+
+
+def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
+    by, client, name = sink.place.by, sink.client, name_of(row)
+    current = _current(sink, row)
+    if current is None:
+        return TakenBack(name, "left", "it is not there any more")
+    namespace = by.identity.namespace
+    same = content_digest(current, namespace=namespace) == row.content_digest
+    if not (same or is_unedited(current, namespace=namespace)):
+        return TakenBack(name, "left", "edited by somebody")
+    former = _former(client.read(text_of(current["resourceType"]), f"{current['id']}/_history"))
+    change = Change("run-withdrawn", before=category_of(current, by))
+    new = retracted(current, by, change) if former is None else former
+    done = cast(WritingClient, client).update(new, if_match=version_of(current))
+    if isinstance(done, OutcomeUnknown):
+        return TakenBack(name, "left", "the server never said what became of it")
+    system = by.identity.identifier_system("evidence-hash")
+    settled = structs.replace(
+        row,
+        evidence_hash=identifier_value(new, system),
+        content_digest=content_digest(new, namespace=namespace),
+        etag=done.version,
+        status=status_of(new),
+        run=site.run_id,
+    )
+    patient = site.patient_hash(row.patient)
+    site.audit.record("retract", patient, server=client.host, outcome="done")
+    if site.lease is not None:
+        site.state.settle(site.lease, [settled])
+    return TakenBack(here(new), "withdrawn" if former is None else "restored")
+
+
+def _current(sink: Sink, row: AssessmentRow) -> Resource | None:
+    place = sink.place
+    if sink.client.profile.write_mode == "put":
+        standing = read_by_name(sink.client, [name_of(row)])
+    else:
+        subject = place.by.subject or row.patient
+        standing = search_ours(sink.client, subject, place.by, place.resources)
+    found = (item for item in standing.resources if own_name(item, place.by) == name_of(row))
+    return next(found, None)
+
+
+def _former(history: object) -> Resource | None:
+    """The version before the last, without what servers own; None for a first version."""
+    entries = objects(cast(Resource, history).get("entry")) if isinstance(history, dict) else ()
+    held = [cast(Resource, e["resource"]) for e in entries if isinstance(e.get("resource"), dict)]
+    ordered = sorted(held, key=_age, reverse=True)
+    if len(ordered) < 2:
+        return None
+    meta = cast(Resource, ordered[1].get("meta") or {})
+    kept = {name: item for name, item in meta.items() if name not in FROM_SERVER}
+    return {**ordered[1], "meta": kept}
+
+
+def _age(item: Resource) -> tuple[int, str]:
+    version, meta = version_of(item), item.get("meta")
+    stamp = text_of(meta.get("lastUpdated")) if isinstance(meta, dict) else ""
+    return (int(version) if version.isdecimal() else 0, stamp)

@@ -1,0 +1,52 @@
+"""`state export`, `state import`, `state check`: the memory of a site, moved and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fhir_remission.effects.clock import SystemClock
+from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.site_key import read_site_key
+from fhir_remission.effects.state import State, open_state
+from fhir_remission.effects.state_copy import complaints, export_lines, import_lines
+from fhir_remission.errors import InputError
+from fhir_remission.fhir.identity import key_check
+from fhir_remission.jobs.site import lock_file, settings_of
+from fhir_remission.settings import Settings
+
+
+def export(config: Path | None, assignments: tuple[str, ...]) -> Iterator[bytes]:
+    """The state as lines."""
+    with _state(config, assignments) as (state, _):
+        yield from export_lines(state)
+
+
+def fill(config: Path | None, assignments: tuple[str, ...], file: Path) -> int:
+    """Fill an empty state from a file; returns the number of rows."""
+    with _state(config, assignments) as (state, _):
+        try:
+            with file.open("rb") as lines:
+                return import_lines(state, lines)
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def check(config: Path | None, assignments: tuple[str, ...]) -> list[str]:
+    """What is wrong or unfinished; another key than the site's is a safety stop."""
+    with _state(config, assignments) as (state, settings):
+        if settings.site.key_file.is_file():
+            state.claim_site_key(key_check(read_site_key(settings.site.key_file)))
+        return complaints(state)
+
+
+@contextmanager
+def _state(config: Path | None, assignments: tuple[str, ...]) -> Iterator[tuple[State, Settings]]:
+    settings = settings_of(config, assignments, {})
+    with only_run(lock_file(settings)):
+        state = open_state(settings.state.url, SystemClock())
+        try:
+            yield state, settings
+        finally:
+            state.close()
