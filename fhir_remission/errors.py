@@ -109,3 +109,14 @@ class Interrupted(RemissionError):
     def __init__(self, reason: str, *, exit_code: int = 143) -> None:
         super().__init__(reason)
         self.exit_code = exit_code
+
+
+def place_of(error: BaseException) -> str:
+    """The deepest line of our own code the error passed, as module:line."""
+    place, traceback = "unknown", error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__", "").startswith("fhir_remission"):
+            place = f"{frame.f_globals['__name__']}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place

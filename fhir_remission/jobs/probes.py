@@ -1,0 +1,95 @@
+"""Questions to a server that touch no patient: counts of nothing, and addresses it calls itself."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import ssl
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from fhir_remission.effects.access import Reader
+from fhir_remission.effects.client import decode_json
+from fhir_remission.effects.connect import Connection
+from fhir_remission.effects.origin import Refused
+from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.datatypes import Json, objects, text_of
+from fhir_remission.fhir.queries import Parameters, encoded
+from fhir_remission.fhir.wire import UNREADABLE
+
+NEVER = "2999-01-01T00:00:00Z"
+STRICT = {"Prefer": "handling=strict"}
+
+
+class Probe(Struct, frozen=True):
+    """What a search for nothing brought."""
+
+    verdict: str
+    """honoured, ignored, refused, or unclear."""
+    self_link: str = ""
+
+
+def resolve(connection: Connection) -> str:
+    """Look up the host's address; OSError where there is none."""
+    found = socket.getaddrinfo(connection.base.origin.host, connection.base.origin.port)
+    return str(found[0][4][0])
+
+
+def certificate_ends(connection: Connection) -> datetime:
+    """Shake hands as the settings say, and read when the certificate ends; OSError otherwise."""
+    origin, bundle = connection.base.origin, connection.settings.ca_bundle
+    context = ssl.create_default_context(cafile=str(bundle) if bundle else None)
+    auth = connection.settings.auth
+    if auth.cert_file is not None:
+        context.load_cert_chain(auth.cert_file, auth.key_file)
+    with (
+        socket.create_connection((origin.host, origin.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=origin.host) as secure,
+    ):
+        held = secure.getpeercert() or {}
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(held["notAfter"])), UTC)
+
+
+def search_for_nothing(
+    reader: Reader, profile: Profile, kind: str, parameters: Parameters
+) -> Probe:
+    """Search so that an honest answer is empty, and ask for the count only: rows would be PHI."""
+    asked = (*parameters, ("_summary", "count"))
+    url, label = f"{reader.base.url}/{kind}", f"probe {kind}"
+    if profile.search_method == "post":
+        answer = reader.post_search(f"{url}/_search", encoded(asked), label, STRICT)
+    else:
+        answer = reader.get(f"{url}?{encoded(asked)}", label, STRICT)
+    if answer.status != 200:
+        return Probe("refused")
+    try:
+        bundle = decode_json(answer.body)
+    except UNREADABLE:
+        return Probe("unclear")
+    return Probe(_verdict(bundle), _self_link(bundle))
+
+
+def nobody() -> str:
+    """An id that no patient has."""
+    return f"fhir-remission-nobody-{secrets.token_hex(8)}"
+
+
+def is_followed(connection: Connection, link: str) -> bool:
+    """Whether links like this one lead to where we go on reading."""
+    return not isinstance(connection.base.resolve(link, against=connection.base.url), Refused)
+
+
+def _verdict(bundle: Json) -> str:
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        return "unclear"
+    matches = [e for e in objects(bundle.get("entry")) if "resource" in e]
+    total = bundle.get("total")
+    if matches or (isinstance(total, int) and total > 0):
+        return "ignored"
+    return "honoured"
+
+
+def _self_link(bundle: Json) -> str:
+    links = objects(bundle.get("link")) if isinstance(bundle, dict) else ()
+    return next((text_of(link.get("url")) for link in links if link.get("relation") == "self"), "")
