@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Never, cast
 
@@ -17,10 +16,11 @@ from typer.exceptions import Abort, TyperException
 
 from fhir_remission.cli_archive import register as register_archive
 from fhir_remission.cli_mappings import app as mappings_app
+from fhir_remission.cli_site import register as register_site
 from fhir_remission.cli_text import say as _say
-from fhir_remission.cli_text import show
+from fhir_remission.cli_text import show, write
 from fhir_remission.cli_writing import register as register_writing
-from fhir_remission.errors import RemissionError, UsageError
+from fhir_remission.errors import RemissionError, UsageError, place_of
 
 app = typer.Typer(
     help="Works out AML remission from FHIR Observations by published criteria, with proof.",
@@ -29,13 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-key = typer.Typer(help="The site key, from which the ids of what we write are derived.")
-config_app = typer.Typer(help="The settings as they are in force.")
-app.add_typer(key, name="key")
-app.add_typer(config_app, name="config")
 register_archive(app)
 register_writing(app)
 app.add_typer(mappings_app, name="mappings")
+register_site(app)
 Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
 Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
 AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
@@ -59,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, Abort):
         return 130
     except Exception as error:  # the last line of defence: a bug of ours, told without its data
-        _say(f"bug: {type(error).__name__} at {_place(error)}; please report it")
+        _say(f"bug: {type(error).__name__} at {place_of(error)}; please report it")
         return RemissionError.exit_code
     return result if isinstance(result, int) else 0
 
@@ -102,7 +99,7 @@ def classify(
         strict=strict,
     )
     report = job.run(sys.stdin.buffer if file == "-" else file, request)
-    _write(report.lines)
+    write(report.lines)
     for complaint in report.complaints:
         _say(complaint)
     return report.exit_code
@@ -170,7 +167,7 @@ def sync(
         summary=summary,
     )
     with job.open_run(request) as run:
-        _write(run.lines(), output)
+        write(run.lines(), output)
         return run.exit_code
 
 
@@ -205,63 +202,6 @@ def rehearse(
     return 0
 
 
-@key.command("new")
-def key_new(file: Annotated[Path, typer.Argument(help="where to put it")]) -> int:
-    """Make a site key. Keep a copy: another key means other ids."""
-    from fhir_remission.effects.site_key import new_site_key
-    from fhir_remission.fhir.identity import key_check
-
-    print(
-        f"{file}: a new key, check value {key_check(new_site_key(file))}; keep a copy of the file"
-    )
-    return 0
-
-
-@key.command("check")
-def key_check(file: Annotated[Path, typer.Argument(help="the key file")]) -> int:
-    """Print the check value of a key; state and Device carry the same one."""
-    from fhir_remission.effects.site_key import read_site_key
-    from fhir_remission.fhir.identity import key_check
-
-    print(key_check(read_site_key(file)))
-    return 0
-
-
-@config_app.command("show")
-def config_show(config: Config = Path("site.toml"), assign: Assign = None) -> int:
-    """Print every setting, its value and where it comes from; secrets are masked."""
-    from fhir_remission.jobs.site import settings_of
-
-    for name, value, origin in settings_of(config, assign or [], {}).shown():
-        print(f"{name} = {value}  # {origin}")
-    return 0
-
-
-@app.command()
-def version(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
-    """Print the version of the software, and with --json of tables and criteria too."""
-    from fhir_remission.version import VERSION
-
-    if not as_json:
-        print(f"fhir-remission {VERSION}")
-        return 0
-    from fhir_remission.jobs.versions import versions
-
-    print(versions())
-    return 0
-
-
-def _write(lines: Iterable[bytes], file: Path | None = None) -> None:
-    """Send lines to stdout or a file as they come."""
-    if file is not None:
-        with file.open("wb") as stream:
-            stream.writelines(lines)
-        return
-    for line in lines:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()  # a reader follows a long run, and a killed one loses no line
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -270,14 +210,3 @@ def _closed_stdout() -> int:
     """The reader went away: end quietly, and keep the interpreter from trying to flush again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), cast(int, sys.stdout.fileno()))
     return 0
-
-
-def _place(error: BaseException) -> str:
-    """The deepest line of our own code the error passed, as module:line."""
-    place, traceback = "unknown", error.__traceback__
-    while traceback is not None:
-        frame = traceback.tb_frame
-        if frame.f_globals.get("__name__", "").startswith("fhir_remission"):
-            place = f"{frame.f_globals['__name__']}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return place

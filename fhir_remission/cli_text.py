@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 # What a line is coloured by; a pipe, NO_COLOR and a dumb terminal get the same text without it.
 _STYLES = (
@@ -23,6 +24,17 @@ def show(lines: Iterable[str]) -> None:
         return
     sys.stdout.buffer.writelines(f"{line}\n".encode() for line in lines)
     sys.stdout.buffer.flush()
+
+
+def write(lines: Iterable[bytes], file: Path | None = None) -> None:
+    """Send lines to stdout, or to a file, each as it comes: a killed run loses none."""
+    if file is not None:
+        with file.open("wb") as stream:
+            stream.writelines(lines)
+        return
+    for line in lines:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
 
 def _coloured(lines: Iterable[str]) -> None:

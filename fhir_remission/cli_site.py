@@ -1,0 +1,91 @@
+"""Commands about the site itself: its key, its settings, its server, the versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_remission.cli_text import show, write
+
+key = typer.Typer(help="The site key, from which the ids of what we write are derived.")
+config_app = typer.Typer(help="The settings as they are in force.")
+Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
+Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(key, name="key")
+    app.add_typer(config_app, name="config")
+    for command in (doctor, jwks, version):
+        app.command()(command)
+
+
+@key.command("new")
+def key_new(file: Annotated[Path, typer.Argument(help="where to put it")]) -> int:
+    """Make a site key. Keep a copy: another key means other ids."""
+    from fhir_remission.effects.site_key import new_site_key
+    from fhir_remission.fhir.identity import key_check
+
+    check = key_check(new_site_key(file))
+    show([f"{file}: a new key, check value {check}; keep a copy of the file"])
+    return 0
+
+
+@key.command("check")
+def key_check(file: Annotated[Path, typer.Argument(help="the key file")]) -> int:
+    """Print the check value of a key; state and Device carry the same one."""
+    from fhir_remission.effects.site_key import read_site_key
+    from fhir_remission.fhir.identity import key_check
+
+    show([key_check(read_site_key(file))])
+    return 0
+
+
+@config_app.command("show")
+def config_show(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Print every setting, its value and where it comes from; secrets are masked."""
+    from fhir_remission.jobs.site import settings_of
+
+    shown = settings_of(config, assign or [], {}).shown()
+    show(f"{name} = {value}  # {origin}" for name, value, origin in shown)
+    return 0
+
+
+def doctor(
+    config: Config = Path("site.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="for a support bundle")] = False,
+    write_probe: Annotated[
+        bool, typer.Option("--write-probe", help="also write one Basic, to see whether we may")
+    ] = False,
+    assign: Assign = None,
+) -> int:
+    """Examine network, login, searches and permissions of every server; reads no patient."""
+    from fhir_remission.jobs import doctor as job
+
+    report = job.Report(job.Request(config, tuple(assign or ()), write_probe))
+    write(report.lines(as_json=as_json))
+    return report.exit_code
+
+
+def jwks(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Print the public keys of the SMART logins, to register with the servers."""
+    from fhir_remission.jobs.doctor import public_keys
+
+    write([public_keys(config, tuple(assign or ()))])
+    return 0
+
+
+def version(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+    """Print the version of the software, and with --json of tables and criteria too."""
+    from fhir_remission.version import VERSION
+
+    if not as_json:
+        show([f"fhir-remission {VERSION}"])
+        return 0
+    from fhir_remission.jobs.versions import versions
+
+    show([versions()])
+    return 0
