@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types long server-hapi bench clean
+.PHONY: demo test lint types long server-hapi bench bench-all bench-smoke clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,15 @@ lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everythi
 
 lane-wheel: $(VENV)/.installed  ## the built wheel, away from the checkout
 	bash tests/wheel.sh $(PYTHON)
+
+bench: $(VENV)/.installed  ## the table of ratios; g++ and libsimdjson-dev for the floor
+	$(BIN)/python -m tests.bench.run 100k 1m --naive
+
+bench-all: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.run 100k 1m 5m --naive
+
+bench-smoke: $(VENV)/.installed  ## wrong answers fail, time never does
+	$(BIN)/python -m tests.bench.run --smoke
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

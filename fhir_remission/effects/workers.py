@@ -101,6 +101,11 @@ class Workers:
         for worker in self._workers:
             worker.end()
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run now."""
+        return [worker.pid for worker in self._workers]
+
     def greet(self, line: bytes) -> None:
         """Tell every worker, those that start later too, something that needs no answer."""
         self._greetings.append(line)

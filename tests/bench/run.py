@@ -1,0 +1,178 @@
+"""Our archive job beside its peers: one table of ratios, each pair on the same data.
+
+    python -m tests.bench.run 100k 1m          make bench
+    python -m tests.bench.run --smoke          make bench-smoke: wrong results fail, time never does
+
+Ratios are given by wall and by processor time; on a machine that does other work too, the second
+is the one to quote. The lines go to stdout and, as JSON, to `build/bench/results.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from tests.bench import generate
+from tests.bench.measure import Taken, measure
+
+FOLDER = Path("build/bench")
+SIZES = {"smoke": 8_000, "100k": 100_000, "1m": 1_000_000, "5m": 5_000_000}
+AS_OF = "2027-01-01T00:00:00Z"
+CODES = ["11150-0", "38257-2", "751-8", "777-3", "709-6", "26446-5", "extramedullary-disease"]
+PEERS = [sys.executable, "-m", "tests.bench.peers"]
+
+
+class Ratio(NamedTuple):
+    """One row of the table."""
+
+    size: str
+    name: str
+    bar: str
+    wall: float
+    cpu: float
+    note: str
+
+
+def main() -> int:
+    """Measure what was asked for and print the table; 1 where answers are wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("sizes", nargs="*", default=["100k", "1m"], metavar="SIZE")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--naive", action="store_true", help="fhir.resources too (a minute)")
+    asked = parser.parse_args()
+    unknown = set(asked.sizes) - set(SIZES)
+    if unknown:
+        parser.error(f"no such size: {', '.join(unknown)}")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if asked.smoke:
+        return smoke()
+    rows: list[Ratio] = []
+    for size in asked.sizes:
+        rows += compare(size, asked.rounds, naive=asked.naive and size == "100k")
+        (FOLDER / "results.json").write_text(json.dumps([row._asdict() for row in rows], indent=2))
+    print(table(rows))
+    return 0
+
+
+def smoke() -> int:
+    """Answers of both programs on a small archive: the same counts, or the run fails."""
+    file = data("smoke")
+    twin = Counter(json.loads(measure([*PEERS, "twin", str(file), "2"]).output))
+    measure(archive(file))
+    with (FOLDER / "out/assessments.ndjson").open() as lines:
+        ours = Counter(json.loads(line)["category"] for line in lines)
+    if floor() is not None:
+        measure([str(FOLDER / "floor"), str(file), "0", str(file.stat().st_size), *CODES])
+    print("answers agree" if ours == twin else f"answers differ: ours {ours}, the twin's {twin}")
+    return 0 if ours == twin else 1
+
+
+def compare(size: str, rounds: int, *, naive: bool) -> list[Ratio]:
+    """All pairs at one size; each round runs everything once."""
+    file = data(size)
+    runs: dict[str, list[Taken]] = {}
+    for _ in range(rounds):
+        for name, commands in plan(file).items():
+            runs.setdefault(name, []).append(measure(*commands))
+    if naive:
+        runs["naive"] = [measure([*PEERS, "naive", str(file)])]
+    rows = [
+        _first_pass(size, runs),
+        _ratio(size, "(b) no evidence / DuckDB twin", "2.0 [1.0]", runs, "brief", "twin"),
+        _ratio(size, "(c) full evidence / DuckDB twin", "3.0 [2.0]", runs, "full", "twin"),
+        _ratio(size, "one worker / two workers", ">= 1.8", runs, "one", "brief"),
+    ]
+    if naive:
+        rows.append(_ratio(size, "naive fhir.resources / (b)", ">= 100", runs, "naive", "brief"))
+    return [row for row in rows if row is not None]
+
+
+def plan(file: Path) -> dict[str, list[list[str]]]:
+    """What a round runs."""
+    half, whole = file.stat().st_size // 2, file.stat().st_size
+    runs = {
+        "first": [[*PEERS, "first-pass", str(file), "2"]],
+        "brief": [archive(file, "--no-evidence")],
+        "full": [archive(file)],
+        "one": [archive(file, "--no-evidence", "--workers", "1")],
+        "twin": [[*PEERS, "twin", str(file), "2"]],
+    }
+    built = floor()
+    if built is not None:
+        runs["floor"] = [
+            [str(built), str(file), "0", str(half), *CODES],
+            [str(built), str(file), str(half), str(whole), *CODES],
+        ]
+    return runs
+
+
+def archive(file: Path, *more: str) -> list[str]:
+    """Our command; what the last run left is cleared first."""
+    shutil.rmtree(FOLDER / "out", ignore_errors=True)
+    command = [sys.executable, "-m", "fhir_remission", "archive", str(file)]
+    return [*command, "--out", str(FOLDER / "out"), "--as-of", AS_OF, *more]
+
+
+def data(size: str) -> Path:
+    """The archive of that size, made when it is not there."""
+    file = FOLDER / f"{size}.ndjson"
+    if not file.is_file():
+        generate.write(file, SIZES[size])
+    file.read_bytes() if size != "5m" else None  # into the page cache: the disk is not measured
+    return file
+
+
+def floor() -> Path | None:
+    """The C++ program, built here; none where simdjson or a compiler is missing."""
+    program, source = FOLDER / "floor", Path(__file__).with_name("floor.cpp")
+    if not program.is_file() or program.stat().st_mtime < source.stat().st_mtime:
+        command = ["g++", "-O3", "-march=native", "-std=c++17", str(source), "-lsimdjson", "-o"]
+        try:
+            subprocess.run([*command, str(program)], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            print("no floor: g++ and libsimdjson-dev are needed", file=sys.stderr)
+            return None
+    return program
+
+
+def _first_pass(size: str, runs: dict[str, list[Taken]]) -> Ratio | None:
+    if "floor" not in runs:
+        return None
+    said = [json.loads(taken.output) for taken in runs["first"]]
+    pairs = list(zip(said, runs["floor"], strict=True))
+    wall = median(ours["seconds"] / floor.wall for ours, floor in pairs)
+    cpu = median(ours["cpu"] / floor.cpu for ours, floor in pairs)
+    rate = SIZES[size] / median(ours["seconds"] for ours in said)
+    return Ratio(size, "(a) decode and route / simdjson", "4.0 [3.0]", wall, cpu, f"{rate:,.0f}/s")
+
+
+def _ratio(
+    size: str, name: str, bar: str, runs: dict[str, list[Taken]], ours: str, theirs: str
+) -> Ratio:
+    pairs = list(zip(runs[ours], runs[theirs], strict=False))
+    wall = median(one.wall / other.wall for one, other in pairs)
+    cpu = median(one.cpu / other.cpu for one, other in pairs)
+    memory = (max(one.memory for one in runs[key]) for key in (ours, theirs))
+    return Ratio(size, name, bar, wall, cpu, "{:.0f} / {:.0f} MB".format(*memory))
+
+
+def table(rows: list[Ratio]) -> str:
+    """The rows as text."""
+    lines = [f"{'size':<6}{'pair':<36}{'bar':>12}{'wall':>8}{'cpu':>8}  note"]
+    lines += [
+        f"{row.size:<6}{row.name:<36}{row.bar:>12}{row.wall:>8.2f}{row.cpu:>8.2f}  {row.note}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
