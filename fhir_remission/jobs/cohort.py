@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,6 +20,7 @@ from fhir_remission.errors import (
 from fhir_remission.fhir.datatypes import Json, objects, text_of
 from fhir_remission.fhir.queries import Query, condition_cohort, observation_cohort
 from fhir_remission.fhir.screening import patient_of
+from fhir_remission.fhir.times import Placed, read_time
 from fhir_remission.jobs.cohort_file import read_cohort
 from fhir_remission.settings.model import Cohort
 
@@ -93,10 +94,10 @@ def _is_in(member: dict[str, Json], as_of: datetime) -> bool:
     period = member.get("period")
     if not isinstance(period, dict):
         return True
-    today = as_of.isoformat()
-    start, end = text_of(period.get("start")), text_of(period.get("end"))
-    # A partial date is compared to the length it has: the end's whole day, month or year is in.
-    return start <= today and (not end or today[: len(end)] <= end)
+    start, end = (read_time(text_of(period.get(name)), UTC) for name in ("start", "end"))
+    # The whole of a partial date is in: the day, month or year in which a period ends.
+    begun = not isinstance(start, Placed) or start.when.start <= as_of
+    return begun and (not isinstance(end, Placed) or as_of <= end.when.end)
 
 
 def _searched(queries: Iterable[Query], client: FhirClient) -> tuple[str, ...]:
