@@ -60,5 +60,9 @@ bench-all: $(VENV)/.installed
 bench-smoke: $(VENV)/.installed  ## wrong answers fail, time never does
 	$(BIN)/python -m tests.bench.run --smoke
 
+long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
+	$(BIN)/python -m pytest -m long -s
+	$(BIN)/python -m tests.fuzz.run --seconds 600
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,4 +1,4 @@
-"""Leaves the long comparison to those who ask for it with `-m long`."""
+"""Leaves what is marked long to those who ask for it with `-m long`."""
 
 from __future__ import annotations
 
