@@ -97,14 +97,16 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
         return Gate("closed", "other-leukaemia", others_confirmed)
     if others:
         return Gate("doubt", "diagnosis-unconfirmed", others)
+    # Somebody looked: the lineage is no longer something never reported.
+    if aml:
+        return Gate("doubt", "diagnosis-unconfirmed", aml)
     refuted = facts.events.get("aml-refuted", ())
     if refuted:
-        # Somebody looked: the lineage is no longer something never reported.
-        return Gate("doubt", "diagnosis-unconfirmed", refuted)
+        return Gate("doubt", "diagnosis-refuted", refuted)
     if signs.full is not None and signs.full.day <= day:
         assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
         return Gate("open", proof=signs.full.results, assumptions=(assumed,))
-    return Gate("doubt", "diagnosis-unconfirmed" if aml else "diagnosis-unknown", aml)
+    return Gate("doubt", "diagnosis-unknown")
 
 
 def _assume(name: str, rule: Assumed) -> Assumption:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fhir_remission.domain.inputs import Certainty
 from tests.domain.builder import Course, induction, now, on
 
 
@@ -26,3 +29,21 @@ def test_2_3_a_count_joined_from_the_draw_itself_is_not_lower() -> None:
     """A smear without counts does not make a wide count fall below itself."""
     course = Course(diagnosed=-6).marrow(-4, 60).chemo(1).blood(28, ">1", 150_000)
     assert now(course.blood(28.5).marrow(29, 2)).category == "CR"
+
+
+@pytest.mark.parametrize(
+    ("kind", "certainty", "reason"),
+    [
+        ("aml-diagnosis", "unconfirmed", "diagnosis-unconfirmed"),
+        ("aml-refuted", "confirmed", "diagnosis-refuted"),
+    ],
+)
+def test_4_1_no_lineage_is_assumed_where_somebody_looked(
+    kind: str, certainty: Certainty, reason: str
+) -> None:
+    """A provisional or refuted diagnosis was reported; a full marrow does not replace it."""
+    course = induction(diagnosed=None).marrow(30, 2).blood(30, 1500, 150_000)
+    assert now(course).category == "CR"
+    found = now(course.event(kind, -6, certainty=certainty))
+    assert (found.category, found.reason, found.state) == ("IND", reason, "unknown")
+    assert now(course.event("aml-diagnosis", -5)).confidence == "proved"

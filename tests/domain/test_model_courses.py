@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.domain.builder import Course, anchored, at, induction, judge, now, on, remission
+from tests.domain.builder import Course, at, induction, judge, now, on, remission
 
 
 def recovered(course: Course, day: int, blasts: Any = 2, **more: Any) -> Course:

@@ -171,7 +171,8 @@ counted AS (
 ),
 
 -- Diagnosis (model 3.1). The digit for "in remission" is a claim: it proves none, but from its day
--- on "no remission so far" is unknown (model 3.6).
+-- on "no remission so far" is unknown (model 3.6). A refuted AML is none, but somebody looked: blasts
+-- no longer stand for it (model 4.1, only what was never reported is assumed).
 diagnosis AS (
     SELECT
         v.subject AS patient, instant_of(v.onsetDateTime)::DATE AS day,
@@ -185,7 +186,7 @@ diagnosis AS (
         coalesce(v.verificationStatus.coding[1].code, 'confirmed') AS verification
     FROM version AS v, unnest(v.code.coding) AS c(coding)
     WHERE v.resourceType = 'Condition' AND c.coding.system = 'http://hl7.org/fhir/sid/icd-10-cm'
-        AND coalesce(v.verificationStatus.coding[1].code, 'confirmed') IN ('confirmed', 'provisional', 'unconfirmed')
+        AND coalesce(v.verificationStatus.coding[1].code, 'confirmed') IN ('confirmed', 'provisional', 'unconfirmed', 'refuted')
 ),
 diagnosed AS (
     SELECT
@@ -195,7 +196,7 @@ diagnosed AS (
         bool_or(disease = 'aml' AND verification <> 'confirmed') AS maybe_aml,
         bool_or(disease = 'other' AND verification = 'confirmed') AS other,
         min(day) FILTER (disease = 'aml' AND verification = 'confirmed') AS day,
-        min(day) FILTER (claims_remission) AS claimed_on
+        min(day) FILTER (claims_remission AND verification <> 'refuted') AS claimed_on
     FROM diagnosis
     GROUP BY patient
 ),
@@ -507,7 +508,7 @@ verdict AS (
         CASE
             WHEN c.apl OR (c.other AND NOT c.aml) THEN 'NE'
             WHEN c.other AND c.marrows THEN 'IND'
-            WHEN NOT c.aml AND c.maybe_aml AND l.patient IS NOT NULL THEN 'IND'
+            WHEN NOT c.aml AND c.maybe_aml AND c.marrows THEN 'IND'
             WHEN NOT c.aml AND NOT c.blasts_of_aml AND c.marrows THEN 'IND'
             WHEN l.patient IS NULL THEN 'NE'
             WHEN l.next_cycle IS NOT NULL AND NOT l.remitted THEN 'NE'
