@@ -63,7 +63,7 @@ class Look(Struct, frozen=True):
 
 def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
     """Judge every draw of the window with the marrow, and take the best that one draw proves."""
-    blood = read_blood_blasts(facts.smears, window.places)
+    blood = read_blood_blasts(facts.smears, window.looked)
     usable: list[int | None] = [one for one in window.places if one not in window.refused]
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
     tried: list[tuple[int | None, View, Choice]] = []

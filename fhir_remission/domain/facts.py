@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -48,6 +48,14 @@ class Facts(Struct, frozen=True):
     def numbers(self) -> Numbers:
         """The numbers of the model."""
         return self.criteria.numbers
+
+    def marrows_after(self, place: int, days: int) -> Iterator[Marrow]:
+        """The marrows after this one, no more than so many days later."""
+        first = self.marrow_days[place]
+        for later in range(place + 1, len(self.marrows)):
+            if (self.marrow_days[later] - first).days > days:
+                return
+            yield self.marrows[later]
 
     def draws_between(self, first: date, last: date) -> range:
         """The places of the draws of these days, ends included."""

@@ -48,7 +48,7 @@ def contradicting(facts: Facts, place: int) -> Marrow | None:
     threshold = numbers.disease_blasts.value
     here = marrow.reaches(threshold)
     reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
-    for later in facts.marrows[place + 1 :]:
+    for later in facts.marrows_after(place, numbers.repeat_marrow.days):
         if later.day >= reach or here is None:
             return None
         if later.inadequate:

@@ -48,6 +48,17 @@ class Marrow(Struct, frozen=True):
         """Whether somebody stated that the sample cannot be judged."""
         return self.statement.state == "absent"
 
+    @property
+    def questioned(self) -> bool:
+        """Whether a word on the sample's quality says, or may say, that it cannot be judged."""
+        return self.statement.state in ("absent", "unknown")
+
+    @property
+    def certain(self) -> bool:
+        """Whether there was a marrow beyond doubt: counted for good, or stated inadequate."""
+        counted = any(one.analyte == BLASTS and one.standing == "usable" for one in self.results)
+        return counted or self.inadequate
+
     def reaches(self, threshold: Decimal) -> bool | None:
         """Whether blasts are at or above the threshold; None where that is not certain."""
         if not isinstance(self.blasts.reading, Interval):
@@ -75,7 +86,7 @@ def read_marrows(
         quality = one.analyte != BLASTS
         groups.setdefault(min(keyed) if keyed and quality else one.when.first_day, []).append(one)
     marrows = (_marrow(day, groups[day], scales, criteria) for day in sorted(groups))
-    return tuple(one for one in marrows if one.blasts.reading is not None or one.inadequate)
+    return tuple(one for one in marrows if one.blasts.reading is not None or one.questioned)
 
 
 def _idle(result: Result, line: Decimal) -> bool:

@@ -124,10 +124,16 @@ class Extramedullary(Struct, frozen=True):
                     return one
         return SILENT
 
-    def next_after(self, day: date) -> date | None:
-        """The first day after `day` on which disease was not denied."""
-        place = bisect_right(self.days, day)
-        return self.days[place] if place < len(self.days) else None
+    def next_after(self, day: date, until: date) -> list[date]:
+        """The first day after `day` on which disease was not denied, and the first it was seen."""
+        found: list[date] = []
+        for place in range(bisect_right(self.days, day), bisect_right(self.days, until)):
+            present = self.on(self.days[place]).state == "present"
+            if present or not found:
+                found.append(self.days[place])
+            if present:
+                break
+        return found
 
 
 def read_extramedullary(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,8 @@ class Window(Struct, frozen=True):
     """What ended it early; empty where nothing did."""
     cut_proof: Proof
     places: range
+    looked: range
+    """The draws in which blasts are looked for: what may have cut the window hides none."""
     refused: dict[int, str]
     """Draws of the window that do not count, with the reason."""
 
@@ -35,29 +38,45 @@ def window_of(facts: Facts, place: int) -> Window:
     numbers = facts.numbers
     first = marrow.day - timedelta(days=numbers.window_before.days)
     last = marrow.day + timedelta(days=numbers.window_after.days)
-    last, cut_by, proof = _cut(facts, place, last)
-    places = facts.draws_between(first, last)
-    return Window(first, last, cut_by, proof, places, _refused(facts, marrow, places))
+    ends = sorted(_ends(facts, place), key=lambda one: (one.last, one.cause))
+    cut = next((one for one in ends if one.last < last), End(last, "", (), certain=True))
+    sure = min((one.last for one in ends if one.certain), default=last)
+    places = facts.draws_between(first, cut.last)
+    looked = facts.draws_between(first, min(sure, last))
+    refused = _refused(facts, marrow, places)
+    return Window(first, cut.last, cut.cause, cut.proof, places, looked, refused)
 
 
-def _cut(facts: Facts, place: int, last: date) -> tuple[date, str, Proof]:
+class End(NamedTuple):
+    """Something that ends a window early."""
+
+    last: date
+    cause: str
+    proof: Proof
+    certain: bool
+    """Whether it is there beyond doubt."""
+
+
+def _ends(facts: Facts, place: int) -> list[End]:
     day = facts.marrows[place].day
-    ends: list[tuple[date, str, Proof]] = []
-    if place + 1 < len(facts.marrows):
-        later = facts.marrows[place + 1]
-        ends.append((later.day - timedelta(days=1), "the next marrow", later.results))
+    before = timedelta(days=1)
+    reach = facts.numbers.window_after.days
+    ends: list[End] = []
+    for later in facts.marrows_after(place, reach):
+        if later.certain or not ends:
+            sure = later.certain
+            ends.append(End(later.day - before, "the next marrow", later.results, certain=sure))
+        if later.certain:
+            break
     cycle = facts.therapy.first_from(day)
     if cycle is not None:
         # Blood is drawn before the infusion: counts of the day itself are still of this cycle.
-        ends.append((cycle.day, "the next cycle", cycle.events))
-    lesion = facts.extramedullary.next_after(day)
-    if lesion is not None:
-        proof = facts.extramedullary.on(lesion).proof
-        ends.append((lesion - timedelta(days=1), "new extramedullary disease", proof))
-    for end, cause, evidence in sorted(ends, key=lambda one: (one[0], one[1])):
-        if end < last:
-            return end, cause, evidence
-    return last, "", ()
+        ends.append(End(cycle.day, "the next cycle", cycle.events, certain=True))
+    for lesion in facts.extramedullary.next_after(day, day + timedelta(days=reach)):
+        sign = facts.extramedullary.on(lesion)
+        sure = sign.state == "present"
+        ends.append(End(lesion - before, "new extramedullary disease", sign.proof, certain=sure))
+    return ends
 
 
 def _refused(facts: Facts, marrow: Marrow, places: range) -> dict[int, str]:
