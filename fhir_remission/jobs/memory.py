@@ -52,8 +52,27 @@ class Memory(Struct, frozen=True):
 
     def rows(self, state: State) -> dict[str, AssessmentRow]:
         """What we know to have written, by reference."""
+        found = {
+            name_of(row): row
+            for row in state.assessments(self.place.source, self.patient, self.place.name)
+            if row.key.startswith(self._key(""))
+        }
+        return {name: row for name, row in found.items() if name.partition("/")[0] in KINDS}
+
+    def has_looked(self, state: State) -> bool:
+        """Whether somebody without results was searched once: the state may have been lost."""
         rows = state.assessments(self.place.source, self.patient, self.place.name)
-        return {name_of(row): row for row in rows if row.key.startswith(self._key(""))}
+        return self.nothing.key in {row.key for row in rows}
+
+    @property
+    def nothing(self) -> AssessmentRow:
+        """The row that says that nothing of ours stands."""
+        place = self.place
+        key = self._key(f"nothing/{self.patient.rpartition('/')[2]}")
+        status = "entered-in-error"
+        return AssessmentRow(
+            key, place.source, self.patient, place.name, "", "", "", status, place.run_id
+        )
 
     def left(self, state: State, rows: Mapping[str, AssessmentRow]) -> Left | None:
         """What is on its way, where a row says that something is."""

@@ -100,7 +100,8 @@ class Sink:
         """Read what stands and plan; None where the state says that nothing is to be done."""
         memory = Memory(self.place, assessments[0].patient, assessments[0].criteria_id)
         rows = memory.rows(self._state)
-        if not thorough and self._is_up_to_date(rows, assessments):
+        looked = bool(rows) or memory.has_looked(self._state)
+        if not thorough and looked and self._is_up_to_date(rows, assessments):
             return None
         left = memory.left(self._state, rows)
         standing = self._standing(memory.patient, rows, assessments, thorough=thorough)
@@ -250,6 +251,8 @@ class Sink:
             and criteria_id_of(resource, by) == memory.criteria_id
         ]
         rows = [*written, *(row for row in found if row.key not in new)]
+        if not rows and not prospect.held.resources:
+            rows = [memory.nothing]
         if rows:
             arrived = {row.key for row in rows}
             self._state.settle(

@@ -93,6 +93,7 @@ class WorldClock:
     """Shared by the site and the tests; sleeping takes no time."""
 
     time = datetime(2026, 10, 1, 12, tzinfo=UTC)
+    passed = 0.0
 
     def now(self) -> datetime:
         """Return the time of day."""
@@ -100,12 +101,14 @@ class WorldClock:
         return WorldClock.time
 
     def monotonic(self) -> float:
-        """Return seconds."""
-        return (self.now() - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds()
+        """Return seconds that never jump."""
+        WorldClock.passed += 0.001
+        return WorldClock.passed
 
     def sleep(self, seconds: float) -> None:
         """Move on."""
         WorldClock.time += timedelta(seconds=max(0.0, seconds))
+        WorldClock.passed += max(0.0, seconds)
 
     def wake_on(self, _: object) -> None:
         """Nothing to wake."""
@@ -159,6 +162,8 @@ class World:
         for name in patients:
             self.server.store.load(cohort()[name])
         self.effects = Effects()
+        self.refuse_at = self.refused = 0
+        """Which unsafe request is answered 500 without being carried out; whether one was."""
         self.drops: dict[str, tuple[str, ...]] = {}
         """Elements that this server does not store, by type."""
         self._make_droppy()
@@ -213,6 +218,10 @@ class World:
             return self._answered(request)
         with self.effects.one(f"send {request.label}"):
             self.between(request)
+            self.refuse_at -= 1
+            if self.refuse_at == 0:
+                self.refused = 1
+                return Answer(500, {}, b"", request.url)
             return self._answered(request)
 
     def _answered(self, request: Request) -> Answer | NoAnswer:
