@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.inputs import Skipped
 from fhir_remission.fhir.elements import Reference
+from fhir_remission.fhir.owners import settled
 from fhir_remission.fhir.references import Index, index_of, named, parse_literal
 from fhir_remission.fhir.wire import (
     Device,
@@ -45,10 +46,8 @@ def group_by_patient(entries: Iterable[Entry], *, beside: Sequence[Entry] = ()) 
     )
     groups: dict[str, list[Entry]] = {}
     unassigned: list[Skipped] = []
-    for entry in listed:
-        if isinstance(entry.resource, _NOBODYS):
-            continue
-        key = patient_key(entry, keys)
+    owned = [one for one in listed if not isinstance(one.resource, _NOBODYS)]
+    for entry, key in settled([(one, patient_key(one, keys)) for one in owned]):
         if key:
             groups.setdefault(key, []).append(entry)
         else:

@@ -11,6 +11,8 @@ from fhir_remission.fhir.times import Placed, read_time
 from fhir_remission.fhir.wire import Entry, Resource
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+Rank = tuple[datetime, int]
+UNKNOWN_RANK: Rank = (_NEVER, -1)
 
 
 class Current(Struct, frozen=True):
@@ -40,9 +42,9 @@ def latest(entries: Iterable[Entry]) -> list[Current]:
 def _current(held: list[Entry]) -> Current:
     if len(held) == 1:
         return Current(entry=held[0])
-    ranked = sorted(held, key=lambda entry: _rank(entry.resource))
+    ranked = sorted(held, key=lambda entry: rank_of(entry.resource))
     last = ranked[-1]
-    rivals = [entry for entry in ranked if _rank(entry.resource) == _rank(last.resource)]
+    rivals = [entry for entry in ranked if rank_of(entry.resource) == rank_of(last.resource)]
     return Current(
         entry=last,
         earlier=tuple(entry.resource for entry in ranked[:-1]),
@@ -50,11 +52,11 @@ def _current(held: list[Entry]) -> Current:
     )
 
 
-def _rank(resource: Resource) -> tuple[datetime, int]:
+def rank_of(resource: Resource) -> Rank:
     """Time of the last change, then the version where it is a number (ids are opaque)."""
     meta = resource.meta
     if meta is None:
-        return _NEVER, -1
+        return UNKNOWN_RANK
     placed = read_time(meta.last_updated or "", UTC)
     changed = placed.when.start if isinstance(placed, Placed) else _NEVER
     version = meta.version_id or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fhir_remission.domain.inputs import Unreadable
 from fhir_remission.fhir.documents import read_documents
 from fhir_remission.fhir.grouping import Groups, group_by_patient
 from fhir_remission.fhir.record import Reading, read_record
@@ -151,3 +152,45 @@ def test_the_order_of_the_input_makes_no_difference() -> None:
     ]
 
     assert records[0] == records[1]
+
+
+def version(number: str, patient: str | None, **parts: Any) -> dict[str, Any]:
+    """One version of one result."""
+    subject = {} if patient is None else {"subject": {"reference": patient}}
+    return {**observation(id="o1", meta={"versionId": number}), "subject": None, **subject, **parts}
+
+
+def test_a_result_moved_to_another_patient_leaves_the_first() -> None:
+    """The latest version is chosen before anybody is asked whose it is."""
+    old, new = version("1", "Patient/p1"), version("2", "Patient/p2")
+
+    for order in ((old, new), (new, old)):
+        assert refs(groups(*order)) == {"Patient/p2": ["Observation/o1", "Observation/o1"]}
+
+
+def test_a_result_taken_from_its_patient_counts_for_nobody() -> None:
+    """A latest version without a subject takes the earlier ones along."""
+    found = groups(version("1", "Patient/p1"), version("2", None))
+
+    assert refs(found) == {}
+    assert {one.source for one in found.unassigned} == {"Observation/o1"}
+
+
+def test_a_latest_version_of_two_patients_is_disputed_by_both() -> None:
+    """Neither may rest on it."""
+    found = groups(version("2", "Patient/p1"), version("2", "Patient/p2"))
+
+    assert set(found.patients) == {"Patient/p1", "Patient/p2"}
+    for patient, group in found.patients.items():
+        (read,) = read_record(patient, group, tables(), Reading()).results
+        assert isinstance(read.value, Unreadable)
+
+
+def test_ids_of_two_servers_are_two_results() -> None:
+    """The address tells them apart; and without any version none replaces the other."""
+    one, two = version("1", "Patient/p1"), version("2", "Patient/p2")
+    there, here = "https://a.example/Observation/o1", "https://b.example/Observation/o1"
+    assert set(bundle((there, one), (here, two)).patients) == {"Patient/p1", "Patient/p2"}
+
+    bare = [{**item, "meta": None} for item in (one, two)]
+    assert set(groups(*bare).patients) == {"Patient/p1", "Patient/p2"}
