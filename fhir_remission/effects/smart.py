@@ -20,6 +20,7 @@ from fhir_remission.effects.keys import SigningKey
 from fhir_remission.effects.origin import Base, origin_of
 from fhir_remission.effects.transport import Answer, Exchange, NoAnswer, Request
 from fhir_remission.errors import LoginRefused, SettingsError, Unreachable
+from fhir_remission.fhir.wire import UNREADABLE
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # The limit is five minutes after `exp`; servers whose clock is ahead count from theirs.
@@ -61,7 +62,7 @@ def discover(base: Base, exchange: Exchange) -> Discovery:
         return Discovery()
     try:
         return msgspec.json.decode(answer.body, type=Discovery)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except UNREADABLE:
         return Discovery()
 
 
@@ -163,7 +164,7 @@ class TokenHeaders:
         try:
             read = msgspec.json.decode(answer.body, type=_Token)
             lasts = min(float(read.expires_in or 300), MAX_TOKEN_SECONDS)
-        except (msgspec.DecodeError, msgspec.ValidationError, ValueError):
+        except (*UNREADABLE, ValueError):
             raise LoginRefused(f"{self._host}: the token answer is not what OAuth2 says") from None
         self.granted = read.scope if read.scope is not None else " ".join(self._wanted)
         missing = missing_scopes(self._wanted, self.granted)
@@ -239,7 +240,7 @@ def _may_pass(outcome: Answer | NoAnswer) -> bool:
 def _oauth_error(body: bytes) -> str:
     try:
         error = msgspec.json.decode(body, type=_Refusal).error
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except UNREADABLE:
         return ""
     # Registered error codes are words; anything else might be a text with data in it.
     return error if error.replace("_", "").isalpha() and len(error) < 60 else ""

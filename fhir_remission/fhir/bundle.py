@@ -117,7 +117,7 @@ def read_page(body: bytes, *, name: str = "the answer") -> Page:
     """Read one page of a search; a bad entry is damage, only a bad page is an error."""
     bundle = _decode_bundle(body, name)
     if bundle.resource_type == "OperationOutcome":
-        return Page(outcomes=_outcomes(body), type="OperationOutcome")
+        return Page(outcomes=_outcome_page(body, name), type="OperationOutcome")
     if bundle.resource_type != "Bundle":
         raise InputError(f"{name} is a {bundle.resource_type or 'JSON object'}, not a Bundle")
     return read_bundle(bundle, name=name)
@@ -179,6 +179,13 @@ def _decode_bundle(body: bytes, name: str) -> _Bundle:
         return _BUNDLE.decode(body)
     except UNREADABLE as error:
         raise InputError(f"{name} is not a FHIR Bundle in JSON: {why(error)}") from None
+
+
+def _outcome_page(body: bytes, name: str) -> tuple[Issue, ...]:
+    try:
+        return _outcomes(body)
+    except UNREADABLE as error:
+        raise InputError(f"{name} is not an OperationOutcome in JSON: {why(error)}") from None
 
 
 def _read_entry(body: Raw, place: str, entries: list[Entry], outcomes: list[Issue]) -> None:

@@ -43,7 +43,7 @@ def read_answer(body: bytes) -> tuple[Issue, ...]:
     """The issues in the body of an answer; none where it is empty, HTML or plain text."""
     try:
         return read_issues(msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
 
 
