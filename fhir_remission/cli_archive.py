@@ -44,6 +44,7 @@ def archive(
 ) -> int:
     """Judge everybody in files of any size: plain, gzip or zstd, in any order. No network."""
     from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs.archive_output import complaints
     from fhir_remission.jobs.classify import Request
 
     order = job.Order(
@@ -63,7 +64,57 @@ def archive(
         accept_damage=accept_damage,
     )
     report = job.run(order, show_progress() if sys.stderr.isatty() else _silent)
-    for line in job.complaints(report):
+    for line in complaints(report.summary):
+        say(line)
+    return report.exit_code
+
+
+def bulk(
+    out: Out,
+    config: Annotated[Path, typer.Option("--config", help="the site's settings file")] = Path(
+        "site.toml"
+    ),
+    group: Annotated[str, typer.Option(help="id of the Group to export; else all patients")] = "",
+    types: Annotated[str, typer.Option("--type", help="types to export, comma-separated")] = "",
+    type_filter: Annotated[
+        list[str] | None, typer.Option(help="a search that limits a type; repeats")
+    ] = None,
+    since: Annotated[str, typer.Option(help="changes since then, added to kept files")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="keep the files for --since")] = False,
+    workers: Processes = 2,
+    criteria: Sets = "eln-2022",
+    as_of: AsOf = "",
+    complete: Complete = "",
+    no_evidence: NoEvidence = False,
+    accept_damage: Accept = False,
+    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
+    max_runtime: Annotated[str, typer.Option(help="wait no longer than 4h")] = "",
+    assign: Annotated[list[str] | None, typer.Option("--set", help="any setting")] = None,
+) -> int:
+    """Have the server export everything (FHIR Bulk Data), fetch it, judge it."""
+    from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs import bulk as bulk_job
+    from fhir_remission.jobs.archive_output import complaints
+    from fhir_remission.jobs.classify import Request
+
+    asked = bulk_job.Asked(
+        path=f"Group/{group}/$export" if group else "Patient/$export",
+        types=_words(types) or bulk_job.TYPES,
+        filters=tuple(type_filter or ()),
+        since=since,
+    )
+    request = Request(
+        criteria=_words(criteria),
+        as_of=as_of,
+        complete=frozenset(_words(complete)),
+        timezone=timezone,
+    )
+    order = job.Order((), out, request, workers, not no_evidence, accept_damage)
+    progress = show_progress() if sys.stderr.isatty() else _silent
+    report = bulk_job.export(
+        asked, order, config, assign or [], keep=keep, max_runtime=max_runtime, progress=progress
+    )
+    for line in complaints(report.summary):
         say(line)
     return report.exit_code
 
@@ -96,3 +147,4 @@ def _words(text: str) -> tuple[str, ...]:
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(archive)
+    app.command()(bulk)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from fhir_remission.effects.access import Reader, Writer
 from fhir_remission.effects.auth import Credentials, Fixed, Headers, fixed_headers
+from fhir_remission.effects.bulk import Exporter, Trust
 from fhir_remission.effects.capabilities import choose_profile, load_families
 from fhir_remission.effects.client import FhirClient, decoded
 from fhir_remission.effects.clock import Clock, Stop
@@ -72,6 +73,13 @@ class Connection(Struct, frozen=True):
     def writing_client(self, profile: Profile) -> WritingClient:
         """Open a writing client."""
         return WritingClient(self.writer(), profile, max_pages=self.settings.max_pages)
+
+    def exporter(self) -> Exporter:
+        """Open a chain for bulk exports, which may also delete them."""
+        login = self._login()
+        exchange = self._exchange(login)
+        trust = Trust(self.headers, _tls(self.settings), self.clock, self.agent)
+        return Exporter(self.base, exchange, self._persistence(login), trust)
 
     def _login(self) -> Credentials:
         return Credentials(self.headers, frozenset({self.base.origin}))

@@ -19,7 +19,7 @@ from requests.auth import AuthBase
 from fhir_remission.effects.clock import Clock
 from fhir_remission.effects.origin import Base, Refused
 
-Method = Literal["GET", "POST", "PUT"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 CHUNK = 64 * 1024
 MAX_REDIRECTS = 3
 # A FHIR searchset of like Observations compresses 20 to 60 times; a bomb, 1000 times.

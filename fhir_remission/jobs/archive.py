@@ -50,7 +50,6 @@ from fhir_remission.jobs.archive_people import moves_of
 from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
 from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
 
-_TOLD = 10
 _WORKER = "fhir_remission.jobs.archive_worker"
 Progress = Callable[[str, int, int], None]
 
@@ -291,15 +290,3 @@ def _bases(parts: Iterable[Part], splits: Mapping[int, Split]) -> list[int]:
         split = splits.get(part.index)
         lines += split.lines if split else 0
     return bases
-
-
-def complaints(report: Report) -> Iterator[str]:
-    """What a person should know of the run, a few lines at most."""
-    damage = report.summary.damage
-    for flaw in damage[:_TOLD]:
-        yield f"{flaw.file} at byte {flaw.offset}: {flaw.reason}"
-    more = len(damage) - _TOLD + report.summary.damage_not_listed
-    if more > 0:
-        yield f"and {more} more; summary.json names them"
-    if report.summary.cohort.incomplete:
-        yield f"{report.summary.cohort.incomplete} patients are incomplete and have no category"

@@ -16,6 +16,7 @@ from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Sp
 from fhir_remission.version import VERSION
 
 _PATIENT = re.compile(rb'"patient":("(?:[^"\\]|\\.)*")')
+_TOLD = 10
 ASSESSMENTS = "assessments.ndjson"
 
 
@@ -87,3 +88,14 @@ def summary_of(
         damage_not_listed=more + max(0, len(ordered) - LISTED),
         damage_accepted=accepted,
     )
+
+
+def complaints(summary: Summary) -> Iterator[str]:
+    """What a person should know of the run, a few lines at most."""
+    for flaw in summary.damage[:_TOLD]:
+        yield f"{flaw.file} at byte {flaw.offset}: {flaw.reason}"
+    more = len(summary.damage) - _TOLD + summary.damage_not_listed
+    if more > 0:
+        yield f"and {more} more; summary.json names them"
+    if summary.cohort.incomplete:
+        yield f"{summary.cohort.incomplete} patients are incomplete and have no category"

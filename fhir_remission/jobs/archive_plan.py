@@ -11,6 +11,8 @@ from fhir_remission.fhir.documents import is_lines
 from fhir_remission.jobs.archive_parts import Part, Source
 
 _SUFFIXES = (".ndjson", ".jsonl", ".json")
+# What clients of bulk exports leave beside the data.
+_BESIDE = frozenset({"manifest.json", "log.ndjson"})
 _PACKED = ("", ".gz", ".zst", ".zstd")
 LARGEST_PART, SMALLEST_PART = 64 << 20, 4 << 20
 # Of a partition about a third is kept and held in memory by one worker.
@@ -60,7 +62,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _is_data(path: Path) -> bool:
     name = path.name.lower()
-    if name.startswith("."):
+    if name.startswith(".") or name in _BESIDE:
         return False
     return any(name.endswith(suffix + packed) for suffix in _SUFFIXES for packed in _PACKED)
 

@@ -1,0 +1,249 @@
+"""FHIR Bulk Data export over HTTP: kick-off, polling, files, and the deletion of the export.
+
+Manifests come from our server and are asked for with our token. Files may lie elsewhere (signed
+addresses of a store): the token goes only to our own origin, and only where the manifest wants it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+import requests
+import urllib3
+from msgspec import Struct
+
+from fhir_remission.effects.access import FHIR_JSON
+from fhir_remission.effects.auth import Headers
+from fhir_remission.effects.clock import Clock
+from fhir_remission.effects.origin import Base, Refused, origin_of
+from fhir_remission.effects.retry import Persistence, asked_to_wait, persist
+from fhir_remission.effects.transport import Answer, Exchange, OutcomeUnknown, Request, Tls
+from fhir_remission.errors import (
+    CapabilityMissing,
+    LoginRefused,
+    ReadIncomplete,
+    RequestRefused,
+    Unreachable,
+)
+
+ATTEMPTS = 5
+CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
+# Without a Retry-After: often at first, a small export takes seconds; then rarely.
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class ExportFile(Struct, frozen=True, rename="camel"):
+    """One file of an export, as the manifest names it."""
+
+    type: str = ""
+    url: str = ""
+    count: int | None = None
+
+
+class _Link(Struct, frozen=True):
+    relation: str = ""
+    url: str = ""
+
+
+class Manifest(Struct, frozen=True, rename="camel"):
+    """What an export consists of."""
+
+    transaction_time: str = ""
+    requires_access_token: bool = False
+    output: tuple[ExportFile, ...] = ()
+    error: tuple[ExportFile, ...] = ()
+    deleted: tuple[ExportFile, ...] = ()
+    link: tuple[_Link, ...] = ()
+
+
+class Pending(Struct, frozen=True):
+    """The server is still at work."""
+
+    seconds: float
+    progress: str = ""
+
+
+class Gone(Struct, frozen=True):
+    """The export is not there any more, or never came to be."""
+
+    reason: str
+
+
+class Trust(Struct):
+    """What downloads need besides their address."""
+
+    headers: Headers
+    tls: Tls
+    clock: Clock
+    agent: str
+
+
+class Exporter:
+    """One server's exports."""
+
+    def __init__(self, base: Base, exchange: Exchange, how: Persistence, trust: Trust) -> None:
+        self._base, self._exchange, self._how, self._trust = base, exchange, how, trust
+
+    def start(self, path: str, parameters: Sequence[tuple[str, str]]) -> str:
+        """Ask for an export; return the address to look at it."""
+        query = "&".join(f"{name}={quote(value, safe=',:')}" for name, value in parameters)
+        answer = self._send(
+            Request(
+                "GET",
+                f"{self._base.url}/{path}?{query}",
+                "kick-off of the export",
+                headers={"Accept": FHIR_JSON, "Prefer": "respond-async"},
+            )
+        )
+        if answer.status in (404, 405, 501):
+            raise CapabilityMissing(
+                f"{self._base.origin}: has no {path}; see the operations it names in /metadata"
+            )
+        where = answer.headers.get("content-location", "")
+        if answer.status != 202 or not where:
+            raise _refused(self._base, "kick-off of the export", answer)
+        target = self._base.resolve(where, against=answer.url)
+        if isinstance(target, Refused):
+            raise RequestRefused(f"status of the export: {target.reason}")
+        return target
+
+    def look(self, status_url: str, turn: int) -> Pending | Manifest | Gone:
+        """How far the export is."""
+        accept = {"Accept": "application/json"}
+        answer = self._send(Request("GET", status_url, "status of the export", headers=accept))
+        if answer.status == 202:
+            asked = asked_to_wait(answer.headers, self._how.clock.now())
+            wait = asked or min(LONGEST_WAIT, FIRST_WAIT * 2**turn)
+            return Pending(wait, answer.headers.get("x-progress", "")[:80])
+        if answer.status in (404, 410):
+            return Gone("the export has expired or was deleted")
+        if answer.status != 200:
+            return Gone(f"the export failed with status {answer.status}")
+        return self._whole(answer)
+
+    def cancel(self, status_url: str) -> bool:
+        """Delete the export on the server; whether it did."""
+        request = Request("DELETE", status_url, "deletion of the export", repeat="repeatable")
+        answer = persist(request, self._exchange, self._how)
+        return isinstance(answer, Answer) and answer.status in (200, 202, 204, 404, 410)
+
+    def fetch(self, file: ExportFile, target: Path, *, with_token: bool) -> str:
+        """Bring one file to disk whole; why not, or nothing."""
+        reason = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._how.clock.sleep(min(LONGEST_WAIT, FIRST_WAIT * 2**attempt))
+                self._how.stop.check()
+            reason, passing = self._download(file.url, target, with_token=with_token)
+            if not reason or not passing:
+                return reason
+        return f"{reason}, {ATTEMPTS} times"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._exchange.close()
+
+    def _whole(self, answer: Answer) -> Manifest:
+        """A manifest with all its pages."""
+        manifest = _manifest(answer)
+        following, seen = _next(manifest), {answer.url}
+        while following:
+            target = self._base.resolve(following, against=answer.url)
+            if isinstance(target, Refused) or target in seen:
+                raise ReadIncomplete("the manifest of the export goes on where we do not follow")
+            seen.add(target)
+            answer = self._send(Request("GET", target, "page of the manifest"))
+            if answer.status != 200:
+                raise ReadIncomplete(f"a page of the manifest has status {answer.status}")
+            page = _manifest(answer)
+            manifest = Manifest(
+                transaction_time=manifest.transaction_time,
+                requires_access_token=manifest.requires_access_token,
+                output=(*manifest.output, *page.output),
+                error=(*manifest.error, *page.error),
+                deleted=(*manifest.deleted, *page.deleted),
+            )
+            following = _next(page)
+        return manifest
+
+    def _send(self, request: Request) -> Answer:
+        answer = persist(request, self._exchange, self._how)
+        if isinstance(answer, OutcomeUnknown):
+            raise Unreachable(answer.reason)
+        if answer.status in (401, 403):
+            raise LoginRefused(f"{self._base.origin}: {request.label}: status {answer.status}")
+        return answer
+
+    def _download(self, url: str, target: Path, *, with_token: bool) -> tuple[str, bool]:
+        """One attempt: what went wrong, and whether it may pass."""
+        try:
+            ours = origin_of(url) == self._base.origin
+        except ValueError as error:
+            return f"its address {error}", False
+        if with_token and not ours:
+            return "it wants our token and lies on another server", False
+        headers = self._headers(with_token=with_token)
+        partial = target.with_name(f"{target.name}.partial")
+        try:
+            with self._open(url, headers) as response:
+                if response.status_code == 401 and with_token:
+                    return "status 401", self._trust.headers.renew(headers)
+                if response.status_code != 200:
+                    return f"status {response.status_code}", response.status_code in _PASSING
+                _store(response.raw.stream(1 << 20, decode_content=True), partial)
+        except _FAILURES as error:
+            return f"broken off ({type(error).__name__})", True
+        partial.replace(target)
+        return "", False
+
+    def _headers(self, *, with_token: bool) -> Mapping[str, str]:
+        return self._trust.headers.current() if with_token else {}
+
+    def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        tls = self._trust.tls
+        session = requests.Session()
+        session.trust_env = False
+        return session.get(
+            url,
+            headers={
+                "User-Agent": self._trust.agent,
+                "Accept": "application/fhir+ndjson",
+                **headers,
+            },
+            stream=True,
+            allow_redirects=False,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            verify=str(tls.ca_bundle) if tls.ca_bundle else True,
+            proxies={"http": tls.proxy, "https": tls.proxy} if tls.proxy else {},
+        )
+
+
+def _store(pieces: Iterator[bytes], partial: Path) -> None:
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _manifest(answer: Answer) -> Manifest:
+    try:
+        return msgspec.json.decode(answer.body, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise ReadIncomplete(f"the manifest of the export cannot be read: {error}") from None
+
+
+def _next(manifest: Manifest) -> str:
+    return next((link.url for link in manifest.link if link.relation == "next"), "")
+
+
+def _refused(base: Base, label: str, answer: Answer) -> RequestRefused:
+    reason = f"{base.origin}: {label}: status {answer.status}"
+    return RequestRefused(reason, status=answer.status)

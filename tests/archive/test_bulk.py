@@ -1,0 +1,222 @@
+"""The Bulk Data client: asks, waits, fetches, judges; nothing that did not come reads as absent."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.effects.clock import Stop
+from fhir_remission.effects.connect import connect
+from fhir_remission.errors import ReadIncomplete, UsageError
+from fhir_remission.jobs.archive import Order, Report
+from fhir_remission.jobs.bulk import Asked, run
+from fhir_remission.jobs.classify import Request
+from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.settings.model import Auth, Source
+from tests.archive.export_server import TOKEN, Export, serving
+from tests.archive.running import AS_OF, blasts, classified, lines, summary, write
+
+PATIENTS = 3
+
+
+class FastClock:
+    """Waits by moving its hands."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 7, 1, tzinfo=UTC)
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += timedelta(seconds=seconds)
+
+
+def cohort() -> dict[str, list[dict[str, Any]]]:
+    """A cohort, a file per type."""
+    files: dict[str, list[dict[str, Any]]] = {}
+    for resource in bulk_cohort(PATIENTS, 20):
+        files.setdefault(resource["resourceType"], []).append(resource)
+    return files
+
+
+def bulk(
+    export: Export, out: Path, asked: Asked | None = None, *, keep: bool = False, port: int = 0
+) -> tuple[Report, FastClock]:
+    """Run the job against the double."""
+    clock = FastClock()
+    stop = Stop(clock)
+    auth = Auth(mode="header", secret=TOKEN) if export.faults.get("token") else Auth()
+    with serving(export, port) as base:
+        exporter = connect(Source(base_url=base, auth=auth), clock=clock, stop=stop).exporter()
+        try:
+            report = run(
+                asked or Asked(),
+                Order((), out, Request(as_of=AS_OF)),
+                exporter,
+                clock=clock,
+                stop=stop,
+                keep=keep,
+                progress=lambda *_: None,
+            )
+        finally:
+            exporter.close()
+    return report, clock
+
+
+def expected(tmp_path: Path, files: dict[str, list[dict[str, Any]]]) -> bytes:
+    """What `classify` says of all of it."""
+    return classified(
+        write(tmp_path / "all.ndjson", [one for many in files.values() for one in many])
+    )
+
+
+def nobody_has_a_category(out: Path) -> None:
+    """Everybody is incomplete."""
+    assert {line.get("disposition") for line in lines(out)} == {"incomplete"}
+
+
+def test_an_export_from_start_to_end(tmp_path: Path) -> None:
+    """Kick-off with the types, polling as slowly as asked, every file, deletion of the export."""
+    export = Export(cohort(), slow=2)
+    asked = Asked(filters=("Observation?category=laboratory",))
+
+    report, clock = bulk(export, tmp_path / "out", asked)
+
+    assert report.exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, export.files)
+    assert "Observation" in export.kick_off()["_type"][0]
+    assert export.kick_off()["_typeFilter"] == ["Observation?category=laboratory"]
+    assert clock.slept[:2] == [7, 7]
+    assert export.count("DELETE", "/status/1") == 1
+    assert not (tmp_path / "out/export").exists()
+
+
+def test_files_that_want_the_token(tmp_path: Path) -> None:
+    """They get it."""
+    report, _ = bulk(Export(cohort(), token=True), tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert lines(tmp_path / "out")
+
+
+def test_files_that_do_not(tmp_path: Path) -> None:
+    """A signed address is asked without any credentials."""
+    export = Export(cohort())
+    export.faults["token"] = False
+
+    bulk(export, tmp_path / "out")
+
+    asked = [headers for _, url, headers in export.seen if "/files/" in url]
+    assert asked
+    assert not any("Authorization" in headers for headers in asked)
+
+
+def test_a_file_that_breaks_off(tmp_path: Path) -> None:
+    """It is fetched again."""
+    report, _ = bulk(Export(cohort(), cut="Observation"), tmp_path / "out")
+
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        ({"gone": "Procedure"}, "not delivered: status 404"),
+        ({"wrong_count": "Condition"}, "the manifest says"),
+        (
+            {
+                "errors": [
+                    {
+                        "resourceType": "OperationOutcome",
+                        "issue": [{"severity": "error", "code": "exception"}],
+                    }
+                ]
+            },
+            "could not export everything: exception",
+        ),
+    ],
+)
+def test_what_did_not_come(faults: dict[str, Any], words: str, tmp_path: Path) -> None:
+    """A missing file, a wrong count, an error file: anybody's evidence may be missing."""
+    report, _ = bulk(Export(cohort(), **faults), tmp_path / "out")
+
+    assert report.exit_code == 3
+    nobody_has_a_category(tmp_path / "out")
+    assert any(words in one["reason"] for one in summary(tmp_path / "out")["damage"])
+
+
+def test_an_error_file_that_only_informs(tmp_path: Path) -> None:
+    """Is no damage."""
+    note = {"severity": "information", "code": "informational"}
+    export = Export(cohort(), errors=[{"resourceType": "OperationOutcome", "issue": [note]}])
+
+    assert bulk(export, tmp_path / "out")[0].exit_code == 0
+
+
+def test_an_empty_filtered_export(tmp_path: Path) -> None:
+    """It is told, with code 3: a filter may hide everything."""
+    report, _ = bulk(Export({}), tmp_path / "out", Asked(filters=("Observation?code=x",)))
+
+    assert report.exit_code == 3
+    assert "empty" in summary(tmp_path / "out")["damage"][0]["reason"]
+
+
+def test_an_expired_export(tmp_path: Path) -> None:
+    """Nothing is judged, and the next run begins anew."""
+    with pytest.raises(ReadIncomplete, match="expired"):
+        bulk(Export(cohort(), expired=True), tmp_path / "out")
+
+    assert bulk(Export(cohort()), tmp_path / "out")[0].exit_code == 0
+
+
+def test_a_run_that_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same export is looked at again, and only missing files are fetched."""
+    from fhir_remission.jobs import bulk as job
+
+    export = Export(cohort())
+
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "run_archive", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            bulk(export, tmp_path / "out")
+    (tmp_path / "out/export/00000-Patient.ndjson").unlink()
+    before = len(export.seen)
+
+    report, _ = bulk(export, tmp_path / "out", port=int(export.base.split(":")[2].split("/")[0]))
+
+    assert report.exit_code == 0
+    assert [url for _, url, _ in export.seen[before:]] == ["/fhir/files/Patient", "/fhir/status/1"]
+
+
+def test_changes_alone_are_not_all_evidence(tmp_path: Path) -> None:
+    """`--since` needs the files of an export before it."""
+    with pytest.raises(UsageError, match="--keep"):
+        bulk(Export(cohort()), tmp_path / "out", Asked(since="2026-06-01T00:00:00Z"))
+
+
+def test_changes_added_to_what_was_kept(tmp_path: Path) -> None:
+    """New results count beside the old ones, and what the server deleted is gone."""
+    files = cohort()
+    files["Observation"].append(blasts(1, "bulk-00001", day="2026-12-01"))
+    bulk(Export(files), tmp_path / "out", keep=True)
+    deletion = {"resourceType": "Bundle", "type": "transaction"} | {
+        "entry": [{"request": {"method": "DELETE", "url": "Observation/b1"}}]
+    }
+    change = blasts(2, "bulk-00002", day="2026-12-02")
+    later = Export({"Observation": [change]}, deleted=[deletion])
+
+    report, _ = bulk(later, tmp_path / "out", Asked(since="2026-06-01T00:00:00Z"), keep=True)
+
+    assert report.exit_code == 0
+    files["Observation"][-1] = change
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, files)
