@@ -49,15 +49,17 @@ def contradicting(facts: Facts, place: int) -> Marrow | None:
     here = marrow.reaches(threshold)
     reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
     for later in facts.marrows_after(place, numbers.repeat_marrow.days):
-        if later.day >= reach or here is None:
+        if later.day >= reach:
             return None
         if later.inadequate:
             continue
         between = facts.therapy.first_from(marrow.day)
         if between is not None and between.day < later.day:
             return None
-        if later.reaches(threshold) is not here:
-            return later
+        there = later.reaches(threshold)
+        # An unread marrow that is clear after all would be contradicted; a clear repeat is none.
+        if there is not here or here is None:
+            return later if here is not None or there is not False else None
     return None
 
 
@@ -67,6 +69,11 @@ def window_lines(
     """The window, the time since therapy and the repeat marrow, where they limit the answer."""
     numbers = facts.numbers
     lines = []
+    quality = (*marrow.statement.proof, *marrow.cells.proof, *marrow.cellularity.proof)
+    if quality and not marrow.inadequate:
+        rule = "the sample can be judged: cells counted, cellularity, or a word on its quality"
+        source = "non-evaluable: technically suboptimal sample"
+        lines.append(guard("marrow-usable", Verdict.MET, rule, source, quality))
     if marrow.inadequate:
         rule = "nobody states that the sample cannot be judged"
         source = "non-evaluable: technically suboptimal sample"

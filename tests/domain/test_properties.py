@@ -27,7 +27,13 @@ SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 CLAIMS = {"CR": 5, "CRh": 4, "CRi": 3, "MLFS": 2, "PR": 1}
 MRD = {"negative": 2, "low-level": 1}
 WEIGHT = {"proved": 2, "routine": 1, "material": 0}
-GUARDS = {"aml-diagnosis", "response-evaluation", "window-whole", "marrow-not-early"}
+GUARDS = {
+    "aml-diagnosis",
+    "response-evaluation",
+    "window-whole",
+    "marrow-not-early",
+    "marrow-usable",
+}
 quick = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
