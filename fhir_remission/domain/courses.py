@@ -86,20 +86,17 @@ def memory_of(facts: Facts, course: Course) -> Memory:
     """For how long what was said of lesions holds in this course."""
     numbers = facts.numbers
     return Memory(
-        lesions_since(facts, course),
+        lesions_since(course),
         numbers.extramedullary_silence.days,
         numbers.extramedullary_denial.days,
     )
 
 
-def lesions_since(facts: Facts, course: Course) -> date:
+def lesions_since(course: Course) -> date:
     """From when on extramedullary disease belongs to the course and is not history."""
     if course.lesions_from is not None:
         return course.lesions_from
-    if course.relapsed:
-        return course.opened
-    # A lesion is often what led to the diagnosis; it belongs to the course it began.
-    return _back(course.opened, facts.numbers.before_diagnosis.days)
+    return course.opened
 
 
 def _back(day: date, days: int) -> date:
@@ -150,7 +147,8 @@ def background_of(
     counts = _pretreatment_draws(facts, course, start)
     lesion = SignReading("silent")
     if start is not None:
-        since = lesions_since(facts, course)
+        # A lesion of before the course is no lesion of it, and yet is not new.
+        since = _back(course.opened, facts.numbers.before_diagnosis.days)
         lasting = (start.day - since).days
         lesion = facts.extramedullary.at(start.day, Memory(since, lasting, lasting))
     return Background(

@@ -8,6 +8,7 @@ from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import guard
+from fhir_remission.domain.passed_over import pass_over
 from fhir_remission.domain.progress import Draft, Progress, best_of, moved
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.rules import Rule
@@ -17,6 +18,9 @@ from fhir_remission.domain.verdicts import Proof
 def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress, Draft]:
     """The answer of a marrow before the first remission of the course."""
     outcomes = case.facts.criteria.outcomes
+    if _is_baseline(case, progress) and case.marrow.day >= progress.course.surely:
+        after = _perhaps(case, progress, None) if case.diseased is None else progress
+        return after, draft_of(case, after, outcomes.not_evaluable, reason="before-therapy")
     if case.gate.state == "closed":
         unread = case.gate.perhaps and not case.diseased
         after = _perhaps(case, progress, None) if unread else progress
@@ -29,13 +33,8 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
             reason="no-disease-or-therapy-before-marrow",
             guards=(course_line(case, progress),),
         )
-    if _is_baseline(case, progress):
-        after = _perhaps(case, progress, None) if case.diseased is None else progress
-        return after, draft_of(case, after, outcomes.not_evaluable, reason="before-therapy")
     if case.marrow.inadequate:
-        return progress, draft_of(
-            case, progress, outcomes.not_evaluable, reason="inadequate-marrow"
-        )
+        return pass_over(case, progress, "inadequate-marrow")
     if case.early is not None and case.diseased:
         if outcomes.relapse and (progress.maybe_remission or claimed):
             return progress, draft_of(
@@ -46,7 +45,7 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
                 candidates=(outcomes.relapse, outcomes.not_evaluable),
                 guards=(prior_line(progress),),
             )
-        return progress, draft_of(case, progress, outcomes.not_evaluable, reason="early-marrow")
+        return pass_over(case, progress, "early-marrow")
     return _settle(case, progress, look_at(case, progress, claimed=claimed), claimed=claimed)
 
 
@@ -74,6 +73,8 @@ def _settle(
         found = look_at(case, progress, claimed=claimed, capped=True)
         row = found.row
     category, reason, flags = _without_remission(case, progress, found, claimed=claimed)
+    if category == case.facts.criteria.outcomes.not_evaluable:
+        return pass_over(case, _stands(case, progress, found, category), reason, found, flags)
     after = _stands(case, progress, found, category)
     named = row is not None and category == row.id
     draft = draft_of(
@@ -84,7 +85,7 @@ def _settle(
         response_date=found.day if named else None,
         evaluation=found,
         assumptions=assumptions_of(case, progress, found, category),
-        candidates=_candidates(case, found, category),
+        candidates=_candidates(case, found, category, reason),
         possible_higher=found.possible_higher,
         missing=found.missing,
         flags=flags,
@@ -103,10 +104,18 @@ def _relapse_possible(case: Case, progress: Progress, found: Evaluation) -> bool
     )
 
 
-def _candidates(case: Case, found: Evaluation, category: str) -> tuple[str, ...]:
+def _candidates(case: Case, found: Evaluation, category: str, reason: str) -> tuple[str, ...]:
     outcomes = case.facts.criteria.outcomes
     if category != outcomes.undecided:
         return ()
+    if reason == "earlier-remission-unknown" and not case.diseased:
+        ended = outcomes.relapse_suspected or outcomes.relapse
+        named = (*found.candidates, *found.possible_higher, found.category, ended)
+        return tuple(dict.fromkeys(one for one in named if one and one != category))
+    if case.early is not None:
+        # Disease in a marrow that came too soon is not evaluable, never no response.
+        renamed = {outcomes.no_response: outcomes.not_evaluable}
+        return tuple(dict.fromkeys(renamed.get(one, one) for one in found.candidates))
     if found.candidates:
         return found.candidates
     if case.diseased:
@@ -123,31 +132,35 @@ def _without_remission(
     flags = found.row.flags if found.row is not None else ()
     uncleared = found.blood.last is not None and found.blood.cleared is None
     stopped = found.row is None and _relapse_possible(case, progress, found)
+    prior_open = bool(outcomes.relapse) and (progress.maybe_remission or claimed)
+    after_all = uncleared or stopped or category == outcomes.no_response
+    if prior_open and case.diseased is False and after_all:
+        # After a remission these would be signs of relapse, not of no response.
+        return outcomes.undecided, "earlier-remission-unknown", flags
     if progress.maybe_remission and not case.diseased and (uncleared or stopped):
-        # After a remission these blasts would be a sign of relapse, not a response.
         return outcomes.undecided, "earlier-remission-unknown", flags
     if category == outcomes.not_evaluable:
         return category, "too-few-cells", flags
     if case.capped and found.row is None:
-        return _capped(case, category)
+        return _capped(case, found, prior_open=prior_open)
     if category == outcomes.undecided:
         return category, "undecided", flags
-    prior_open = progress.maybe_remission or claimed
-    if case.diseased and prior_open and outcomes.relapse:
+    if case.diseased and prior_open:
         return outcomes.undecided, "earlier-remission-unknown", flags
     landmark = landmark_of(case, progress)
     if landmark is not None:
-        if _remission_open(case, found) or prior_open:
+        if _remission_open(case, found) or progress.maybe_remission or claimed:
             return outcomes.undecided, "remission-not-excluded-at-landmark", flags
         return outcomes.refractory, "", flags
     return category, "", flags
 
 
-def _capped(case: Case, category: str) -> tuple[str, str, tuple[str, ...]]:
-    outcomes = case.facts.criteria.outcomes
+def _capped(case: Case, found: Evaluation, *, prior_open: bool) -> tuple[str, str, tuple[str, ...]]:
+    outcomes, category = case.facts.criteria.outcomes, found.category
+    nothing = {outcomes.not_evaluable, outcomes.no_response}
     if case.repeat is not None and case.early is None:
         return outcomes.undecided, "contradicted-by-next-marrow", ()
-    if category == outcomes.undecided:
+    if category == outcomes.undecided and (prior_open or not nothing.issuperset(found.candidates)):
         return category, "undecided", ()
     return outcomes.not_evaluable, "early-marrow", ()
 
@@ -202,6 +215,8 @@ def landmark_lines(
         return ()
     rule, proof = found
     verdict = Verdict.NOT_MET if refractory else Verdict.UNKNOWN
+    # The baseline opens the course, and with it the count of its cycles.
+    proof = (*proof, *progress.baseline.blasts.proof)
     return (guard("before-landmark", verdict, rule.text, rule, proof),)
 
 
@@ -228,6 +243,7 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
         response_date=found.day if claim is not None else None,
         best=best_of(progress.best, claim, case.facts.criteria.category),
         refractory=progress.refractory or category == outcomes.refractory,
+        assumptions=assumptions_of(case, progress, found, category),
     )
 
 

@@ -47,3 +47,50 @@ def test_4_1_no_lineage_is_assumed_where_somebody_looked(
     found = now(course.event(kind, -6, certainty=certainty))
     assert (found.category, found.reason, found.state) == ("IND", reason, "unknown")
     assert now(course.event("aml-diagnosis", -5)).confidence == "proved"
+
+
+def test_2_6_an_unread_marrow_that_its_repeat_contradicts_was_no_remission() -> None:
+    """Below 5 % it is contradicted, above it never was one: PR and NR are still tested."""
+    course = induction().marrow(28, "rare").blood(28, 1500, 150_000)
+    assert now(course.marrow(36, 30).blood(36, 1500, 150_000)).category == "NR"
+    far = induction().marrow(28, "rare").blood(28, 1500, 150_000)
+    assert now(far.marrow(50, 30).blood(50, 1500, 150_000)).category == "IND"
+
+
+def test_3_6_after_a_claimed_remission_blood_blasts_may_be_relapse() -> None:
+    """Blasts beside a clear marrow are no response before a remission, a suspicion after one."""
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000, smear=3)
+    assert now(course).category == "NR"
+    found = now(course.claim("remission", 20))
+    assert (found.category, found.candidates) == ("IND", ("NR", "RELAPSE_SUSPECTED"))
+
+
+def test_2_7_too_early_and_too_few_cells_is_not_evaluable_on_either_side_of_5() -> None:
+    """Below 5 % too few cells, above it too early: no response is never the answer."""
+    course = induction().marrow(15, "4-6", cells=80).blood(15, 300, 20_000)
+    assert now(course).category == "NE"
+    open_end = induction().marrow(15, "4-6").blood(15, 300, 20_000)
+    assert now(open_end).candidates == ("MLFS", "NE")
+
+
+@pytest.mark.parametrize(("blasts", "expected"), [(2, "MLFS"), (50, "NR"), (12, "PR")])
+def test_6_1_a_marrow_that_cannot_be_judged_leaves_the_answer_before_it(
+    blasts: int, expected: str
+) -> None:
+    """The category is that of the latest evaluable marrow, unless therapy began since."""
+    day = 15 if blasts == 2 else 30
+    course = induction().marrow(day, blasts).blood(day, 1500, 150_000)
+    first = now(course)
+    found = now(course.result("marrow-adequacy", 50, "negative"))
+    assert first.category == found.category == expected
+    assert (found.response_date, found.provisional) == (first.response_date, True)
+    assert "inadequate-marrow" in found.flags
+    assert now(course.chemo(40)).category == "NE"
+
+
+def test_4_3_lesions_of_before_the_course_are_history() -> None:
+    """Said before the diagnosis and never since: not of this leukaemia."""
+    for day, expected in ((-30, "CR"), (-5, "IND")):
+        course = Course().marrow(-4, 60, emd=None).chemo(1).event("extramedullary", day)
+        found = now(course.marrow(30, 2, emd=None).blood(30, 1500, 150_000))
+        assert found.category == expected

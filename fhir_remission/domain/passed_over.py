@@ -1,0 +1,95 @@
+"""Marrows before any remission that cannot be judged: the latest evaluable one still stands."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.assessment import CriterionResult, Verdict
+from fhir_remission.domain.cases import Case, draft_of
+from fhir_remission.domain.evaluation import Evaluation
+from fhir_remission.domain.guards import contradicting, guard
+from fhir_remission.domain.progress import Draft, Progress
+
+
+def pass_over(
+    case: Case,
+    progress: Progress,
+    reason: str,
+    found: Evaluation | None = None,
+    flags: tuple[str, ...] = (),
+) -> tuple[Progress, Draft]:
+    """Not evaluable, or the answer of the marrow before where no therapy began since."""
+    outcomes = case.facts.criteria.outcomes
+    if progress.carried is None or _contradicted(case, progress.carried):
+        return progress, _not_evaluable(case, progress, reason, found, flags)
+    if _treated_since(case, progress.carried):
+        if not progress.maybe_remission:
+            return progress, _not_evaluable(case, progress, reason, found, flags)
+        # What may have been a remission may still be one.
+        return progress, draft_of(
+            case, progress, outcomes.undecided, reason="earlier-remission-unknown",
+            evaluation=found, flags=flags, missing=("marrow",),
+        )  # fmt: skip
+    return progress, _carried(case, progress, progress.carried, found, flags)
+
+
+def _not_evaluable(
+    case: Case, progress: Progress, reason: str, found: Evaluation | None, flags: tuple[str, ...]
+) -> Draft:
+    return draft_of(
+        case,
+        progress,
+        case.facts.criteria.outcomes.not_evaluable,
+        reason=reason,
+        evaluation=found,
+        possible_higher=() if found is None else found.possible_higher,
+        missing=() if found is None else found.missing,
+        flags=flags,
+    )
+
+
+def _contradicted(case: Case, held: Evaluation) -> bool:
+    """Whether a marrow after the evaluable one took its place."""
+    place = case.facts.marrow_days.index(held.view.marrow.day)
+    return contradicting(case.facts, place) is not None
+
+
+def _treated_since(case: Case, held: Evaluation) -> bool:
+    """Whether a start since the evaluable marrow asks for a marrow of its own."""
+    cycle = case.facts.therapy.first_from(held.view.marrow.day)
+    begun = cycle is not None and cycle.day < case.marrow.day
+    return begun and case.facts.criteria.withholds_after_start
+
+
+def _carried(
+    case: Case,
+    progress: Progress,
+    held: Evaluation,
+    found: Evaluation | None,
+    flags: tuple[str, ...],
+) -> Draft:
+    open_end = progress.category == case.facts.criteria.outcomes.undecided
+    return draft_of(
+        case,
+        progress,
+        progress.category,
+        reason="undecided" if open_end else "",
+        response_date=progress.response_date,
+        evaluation=held,
+        carries=True,
+        assumptions=progress.assumptions,
+        candidates=held.candidates if open_end else (),
+        possible_higher=held.possible_higher,
+        missing=held.missing,
+        flags=flags if case.early is not None else (*flags, "inadequate-marrow"),
+        guards=_quality(case, found),
+        doubted=True,
+    )
+
+
+def _quality(case: Case, found: Evaluation | None) -> tuple[CriterionResult, ...]:
+    """Too few cells, as a line of the proof."""
+    proof = (*case.marrow.cells.proof, *case.marrow.cellularity.proof)
+    if found is None or not proof:
+        return ()
+    rule = "enough cells were counted, or cellularity makes up for it"
+    source = "non-evaluable: technically suboptimal sample"
+    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, proof),)
