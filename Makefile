@@ -48,6 +48,18 @@ lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everythi
 	FHIR_REMISSION_VALIDATORS=1 FHIR_REMISSION_PRODUCED=build/produced \
 		$(BIN)/python -m pytest tests/validators
 
+lane-crash: $(VENV)/.installed  ## real processes killed at 30 named points, then run again
+	$(BIN)/python -m tests.crash.kill_points --points 30
+
+lane-postgres: $(VENV)/.installed  ## the state in PostgreSQL; needs Debian's postgresql
+	$(BIN)/python -m pip install --quiet "psycopg[binary]>=3.2"
+	bash tests/effects/postgres.sh $(BIN)/python -m pytest tests/effects/test_state.py
+	bash tests/effects/postgres.sh sh -c \
+		'$(BIN)/python -m tests.crash.kill_points --points 9 --postgres "$$FHIR_REMISSION_IT_POSTGRES"'
+
+bench-write-back: $(VENV)/.installed  ## requests of write-back beside posting everything
+	$(BIN)/python -m tests.bench.write_back
+
 lane-wheel: $(VENV)/.installed  ## the built wheel, away from the checkout
 	bash tests/wheel.sh $(PYTHON)
 

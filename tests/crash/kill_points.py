@@ -234,7 +234,7 @@ class Postgres:
 
         with self._engine.begin() as connection:
             for table in inspect(connection).get_table_names():
-                if saved is None:
+                if not saved:
                     connection.execute(text(f"DROP TABLE {table}"))
                     continue
                 connection.execute(text(f"DELETE FROM {table}"))
