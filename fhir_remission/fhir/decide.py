@@ -35,6 +35,8 @@ class Known(Struct, frozen=True):
     """What was sent without an answer that we lived to record."""
     replaced: str = ""
     """The version that it was sent to replace; empty where nothing stood."""
+    patient: str = ""
+    """Whom it was written about, as `Patient/p1`."""
 
 
 class Action(Struct, frozen=True):
@@ -84,7 +86,7 @@ def decide_withdrawal(
         return Action("none", "not ours")
     if text_of(existing.get("status")) == "entered-in-error":
         return Action("none", "already withdrawn")
-    doubt = _doubt(existing, by, known)
+    doubt = "" if _moved(existing, by, known) else _doubt(existing, by, known)
     if doubt:
         return Action("park", doubt)
     kind: Literal["anchor-moved", "evidence-withdrawn"] = (
@@ -131,6 +133,14 @@ def _doubt(existing: Resource, by: Authorship, known: Known | None) -> str:
     if known is not None and (known.content_digest == digest or _arrived(existing, known)):
         return ""
     return "edited by somebody"
+
+
+def _moved(existing: Resource, by: Authorship, known: Known | None) -> bool:
+    """Whether only its subject was changed: a server that merges two records moves results too."""
+    if known is None or not known.patient:
+        return False
+    before: Resource = {**existing, "subject": {"reference": known.patient}}
+    return is_unedited(before, namespace=by.identity.namespace)
 
 
 def _arrived(existing: Resource, known: Known) -> bool:

@@ -42,6 +42,7 @@ def known(rows: dict[str, AssessmentRow], left: Left | None) -> dict[str, Known]
             row.content_digest,
             sent=sent.get(name) if row.status == "pending" else None,
             replaced=row.etag if row.status == "pending" else "",
+            patient=row.patient,
         )
         for name, row in rows.items()
     }

@@ -187,8 +187,10 @@ class Run:
             placed = self._placing.place(assessments, ready.waiting)
             self.summary.stops(placed.stop)
             ended_well = ended_well and not placed.problem
+        # What was looked at before that is no longer what stands: a merge moves results as well.
+        waiting = Waiting({}) if ready.withdrawn else ready.waiting
         for chosen, assessments in ready.judged:
-            line, done = self._one_set(chosen, assessments, ready.waiting, hold)
+            line, done = self._one_set(chosen, assessments, waiting, hold)
             ended_well = ended_well and done
             yield line
         for name in (ready.patient, *(f"Patient/{one}" for one in ready.evidence.person.former)):
