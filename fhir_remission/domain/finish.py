@@ -229,16 +229,27 @@ def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]
     ):
         day = _claimed_on(claim)
         if segment.draft.day <= day and segment.holds(day):
-            notes.append(ClaimNote(claim.source, claim.text, _agrees(claim, state)))
+            agrees = _agrees(claim, state, segment.draft)
+            notes.append(ClaimNote(claim.source, claim.text, agrees))
     return tuple(notes)
+
+
+def _said_after(claim: Claim, draft: Draft) -> bool:
+    """Whether it was said when the remission was there to be seen."""
+    remission = draft.after.remission
+    seen = draft.response_date or (remission.since if remission is not None else None)
+    return claim.when is not None and seen is not None and claim.when.first_day > seen
 
 
 def _claimed_on(claim: Claim) -> date:
     return claim.when.last_day if claim.when is not None else date.max
 
 
-def _agrees(claim: Claim, state: str) -> bool | None:
+def _agrees(claim: Claim, state: str, draft: Draft) -> bool | None:
     if state == "unknown":
+        return None
+    if claim.says == "active" and state == "in-remission" and not _said_after(claim, draft):
+        # A disease once called active was so before the remission; nobody denies the remission.
         return None
     meant = {
         "remission": ("in-remission",),

@@ -14,7 +14,7 @@ from fhir_remission.domain.derived import measured
 from fhir_remission.domain.inputs import Interval, Result, Unreadable
 from fhir_remission.domain.intervals import above, at_least, is_zero
 from fhir_remission.domain.rules import CriteriaSet
-from fhir_remission.domain.signs import agreed, sign_of
+from fhir_remission.domain.signs import agreed, said, sign_of
 from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReading, order_of
 
 BLASTS = "blasts-marrow"
@@ -101,7 +101,7 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
     for one in results:
         kinds.setdefault(one.analyte, []).append(one)
     blasts, flags = _blasts(kinds.get(BLASTS, []), scales, criteria)
-    statement = agreed(kinds.get("marrow-adequacy", []))
+    statement = _adequacy(kinds.get("marrow-adequacy", []))
     if statement.state == "unknown" and blasts.reading is not None:
         # Whether the sample was any good is in doubt, so its number proves nothing.
         doubt = Unreadable(statement.proof[0].original, "adequacy was reported and is unclear")
@@ -118,6 +118,19 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
         auer=sign_of(kinds.get("auer-rods", [])),
         flags=flags,
     )
+
+
+def _adequacy(results: Sequence[Result]) -> SignReading:
+    """Adequacy as stated; what is preliminary cannot approve the sample, only doubt it."""
+    final = agreed(one for one in results if one.standing != "preliminary")
+    doubts = tuple(
+        one
+        for one in results
+        if one.standing == "preliminary" and said(replace(one, standing="usable")) != "positive"
+    )
+    if final.state == "absent" or not doubts:
+        return final
+    return SignReading("unknown", (*final.proof, *doubts))
 
 
 def _blasts(

@@ -173,7 +173,8 @@ def _claims(
                         source=source_of(current, (CLINICAL, code)),
                         text=f"clinical status {code}",
                         says=row.claim,
-                        when=when,
+                        # Nobody sets this status back: when it was last meant is not known.
+                        when=None if row.claim == "active" else when,
                     )
                 )
     return tuple(claims)

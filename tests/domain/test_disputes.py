@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fhir_remission.domain.inputs import Certainty
-from tests.domain.builder import Course, induction, now, on
+from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 
 
 def test_2_5_after_blasts_no_draw_is_clear_by_assumption() -> None:
@@ -94,3 +94,27 @@ def test_4_3_lesions_of_before_the_course_are_history() -> None:
         course = Course().marrow(-4, 60, emd=None).chemo(1).event("extramedullary", day)
         found = now(course.marrow(30, 2, emd=None).blood(30, 1500, 150_000))
         assert found.category == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("negative", "IND"), ("indeterminate", "IND"), ("positive", "NE")]
+)
+def test_1_4_a_preliminary_doubt_of_the_sample_blocks(answer: str, expected: str) -> None:
+    """It lifts nothing and leaves the marrow unknown; a preliminary approval supports nothing."""
+    course = induction().marrow(30, 2, cells=80).blood(30, 300, 20_000)
+    course.result("marrow-adequacy", 30, answer, standing="preliminary")
+    assert now(course).category == expected
+    good = induction().marrow(30, 2).blood(30, 1500, 150_000)
+    good.result("marrow-adequacy", 30, answer, standing="preliminary")
+    assert now(good).category == ("CR" if expected == "NE" else "IND")
+
+
+@pytest.mark.parametrize(("day", "agrees"), [(None, None), (29, None), (30, None), (40, False)])
+def test_6_6_a_disease_called_active_denies_no_remission_it_could_not_know(
+    day: int | None, agrees: bool | None
+) -> None:
+    """Only what was said after the remission was there disagrees with it."""
+    found = judge(remission().claim("active", day, "not having achieved remission"))
+    last = found[-1] if day != 29 else anchored(found, 30)
+    assert [one.agrees for one in last.claims] in ([agrees], [])
+    assert ("claim-disagrees" in last.flags) is (agrees is False)
