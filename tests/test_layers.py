@@ -40,7 +40,7 @@ THEIRS = {
         *("filelock", "jwt", "cryptography", "msgspec", "requests", "sqlalchemy", "structlog"),
         *("urllib3", "zstandard"),
     },
-    "jobs": {"msgspec", "structlog"},
+    "jobs": {"msgspec", "pyarrow", "pyspark", "structlog"},
     "rehearsal": {"msgspec"},
     "version": set(),
     "cli": {"msgspec", "rich", "typer"},

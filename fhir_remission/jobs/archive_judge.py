@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import structs
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.inputs import Unreadable
-from fhir_remission.effects.shared import Shared
+from fhir_remission.effects.shared import Found, Shared
 from fhir_remission.effects.spool import Row, partition_of, read_rows, seal
 from fhir_remission.fhir.assessment_json import assessment_brief, write_line
 from fhir_remission.fhir.bundle import Damaged, damaged
@@ -36,6 +37,14 @@ from fhir_remission.jobs.classify import Judged, judge_entries, lines_of
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.version import VERSION
 
+
+class LooksUp(Protocol):
+    """Where shared resources are found by name."""
+
+    def find(self, name: str) -> Found | None:
+        """The resource of that reference or address."""
+
+
 _DAMAGED = msgspec.json.Decoder(Damaged)
 
 
@@ -52,7 +61,7 @@ class Judging:
             if prepare.moves
             else {}
         )
-        self._shared = Shared(Path(prepare.shared)) if prepare.shared else None
+        self.shared: LooksUp | None = Shared(Path(prepare.shared)) if prepare.shared else None
 
     def place_of(self, row: Row) -> str:
         """Where a row was read, as `classify` names it."""
@@ -67,7 +76,7 @@ class Judging:
 
     def beside(self, entries: Sequence[Entry]) -> list[Entry]:
         """What the entries point to and do not hold: medications, devices, specimens."""
-        if self._shared is None:
+        if self.shared is None:
             return []
         held = {entry.ref for entry in entries} | {entry.full_url for entry in entries}
         wanted = {
@@ -79,7 +88,7 @@ class Judging:
         }
         found = []
         for name in wanted:
-            row = self._shared.find(name)
+            row = self.shared.find(name)
             resource = decode_resource(row.body) if row is not None else ""
             if row is not None and not isinstance(resource, str):
                 found.append(Entry(resource, full_url=row.address, place=row.place))
@@ -98,9 +107,9 @@ def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
     tally, flaws = Tally(), list[Flaw]()
     lines: list[tuple[str, bytes]] = []
     for key, rows in _people(job, judging).items():
-        for one in _judged_or_failed(key, rows, job, judging, flaws):
+        for one in judge_person(key, rows, job, judging, flaws):
             _count(one, tally)
-            text = b"".join(_lines(one, judging, evidence=setup.evidence))
+            text = b"".join(printed(one, judging))
             lines.append((one.patient, text))
     lines.sort(key=lambda line: line[0])
     path = Path(setup.folder) / "parts" / f"part-{job.partition:04d}.ndjson"
@@ -131,7 +140,7 @@ def _people(job: JudgePartition, judging: Judging) -> dict[str, list[Row]]:
     return people
 
 
-def _judged_or_failed(
+def judge_person(
     key: str, rows: list[Row], job: JudgePartition, judging: Judging, flaws: list[Flaw]
 ) -> Iterable[Judged]:
     """A bug of ours costs the patient it met, not the archive; its words may hold data."""
@@ -188,8 +197,9 @@ def _read(row: Row, judging: Judging) -> Entry | Damaged:
     return Entry(resource, row.address, place)
 
 
-def _lines(one: Judged, judging: Judging, *, evidence: bool) -> Iterator[bytes]:
-    if evidence or one.incomplete:
+def printed(one: Judged, judging: Judging) -> Iterator[bytes]:
+    """The lines of one patient, with or without what proves them."""
+    if judging.setup.evidence or one.incomplete:
         yield from lines_of([one], judging.judge, judging.setup.request)
         return
     for assessments in one.assessments:

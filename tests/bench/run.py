@@ -14,16 +14,18 @@ import json
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from tests.bench import generate
 from tests.bench.measure import Taken, measure
+from tests.twin.compare import by_sql
 
 FOLDER = Path("build/bench")
 SIZES = {"smoke": 8_000, "100k": 100_000, "1m": 1_000_000, "5m": 5_000_000}
+# What tests/twin says of the two readings; this run is to find what is worse than that.
+TWIN_MAY_DIFFER = 0.06
 AS_OF = "2027-01-01T00:00:00Z"
 CODES = ["11150-0", "38257-2", "751-8", "777-3", "709-6", "26446-5", "extramedullary-disease"]
 PEERS = [sys.executable, "-m", "tests.bench.peers"]
@@ -63,16 +65,21 @@ def main() -> int:
 
 
 def smoke() -> int:
-    """Answers of both programs on a small archive: the same counts, or the run fails."""
+    """A small archive: the lines of `classify`, and the categories of the twin."""
     file = data("smoke")
-    twin = Counter(json.loads(measure([*PEERS, "twin", str(file), "2"]).output))
     measure(archive(file))
-    with (FOLDER / "out/assessments.ndjson").open() as lines:
-        ours = Counter(json.loads(line)["category"] for line in lines)
+    lines = (FOLDER / "out/assessments.ndjson").read_bytes()
+    classify = [sys.executable, "-m", "fhir_remission", "classify", str(file), "--as-of", AS_OF]
+    same = subprocess.run(classify, capture_output=True, check=True).stdout == lines
+    said = (json.loads(line) for line in lines.splitlines())
+    ours = {one["patient"]: one["category"] for one in said}
+    twin = {patient: answer.category for patient, answer in by_sql(file).items()}
+    differ = sum(ours.get(patient) != category for patient, category in twin.items())
     if floor() is not None:
         measure([str(FOLDER / "floor"), str(file), "0", str(file.stat().st_size), *CODES])
-    print("answers agree" if ours == twin else f"answers differ: ours {ours}, the twin's {twin}")
-    return 0 if ours == twin else 1
+    print(f"lines of classify: {'same' if same else 'NOT THE SAME'}")
+    print(f"the twin differs on {differ} of {len(twin)} patients")
+    return 0 if same and differ <= TWIN_MAY_DIFFER * len(twin) else 1
 
 
 def compare(size: str, rounds: int, *, naive: bool) -> list[Ratio]:

@@ -1,0 +1,218 @@
+"""The archive job beyond one machine: the same reader and the same criteria on Spark executors.
+
+`judge_archive` is the function over paths, `main` what a script for `spark-submit` calls.
+
+What goes into Python are byte ranges, not lines; what goes over the network are only rows that can
+be evidence. Arrow carries both (`mapInArrow`): per partition, never per patient.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct, structs
+
+from fhir_remission.jobs.archive_judge import Judging, judge_person, printed
+from fhir_remission.jobs.archive_parts import (
+    IDENTITIES,
+    NAMED,
+    PEOPLE,
+    SHARED,
+    Flaw,
+    JudgePartition,
+    Part,
+    Prepare,
+    Setup,
+    Split,
+    decode_path,
+    encode,
+)
+from fhir_remission.jobs.archive_people import moves_of
+from fhir_remission.jobs.archive_plan import cut, find_sources
+from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
+from fhir_remission.jobs.spark_rows import Collected, Known, arrow_of, row_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+# Which kind of row: evidence, one of the four kinds beside it, or the account of a part.
+EVIDENCE, BESIDE, ACCOUNT = 0, 1, 9
+ROWS = (
+    "which int, person string, task int, number int, offset long, id string, address string, "
+    "place string, kind int, body binary"
+)
+ANSWERS = "patient string, criteria string, category string, state string, line string"
+
+
+class Plan(Struct, frozen=True):
+    """What every executor is told, as JSON."""
+
+    setup: bytes
+    prepare: bytes = b""
+    job: bytes = b""
+    moves: dict[str, str] = {}
+    shared: dict[str, tuple[str, str, bytes]] = {}
+
+
+def judge_archive(
+    spark: SparkSession,
+    paths: Iterable[Path],
+    request: Request,
+    *,
+    accept_damage: bool = False,
+    evidence: bool = True,
+) -> tuple[DataFrame, list[Flaw]]:
+    """One row per patient and set, with the line that `classify` prints, and what was damaged.
+
+    The paths must be the same files on the driver and on every executor.
+    """
+    judge = judge_for(request)
+    sources = find_sources(list(paths))
+    setup = Setup(
+        request=structs.replace(request, as_of=judge.as_of.isoformat()),
+        folder="",
+        partitions=1,
+        sources=sources,
+        evidence=evidence,
+    )
+    parts = cut(sources, spark.sparkContext.defaultParallelism)
+    rows = _split(spark, setup, parts).persist()
+    splits = [_account(row.body) for row in rows.where(f"which = {ACCOUNT}").collect()]
+    flaws = [flaw for split in splits for flaw in split.flaws]
+    plan = _plan(rows, setup, parts, splits, _job(flaws, accept_damage=accept_damage))
+    return _judge(rows.where(f"which = {EVIDENCE}"), plan), flaws
+
+
+def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:
+    told = encode(setup)
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        known = _setup(told)
+        judge = judge_for(known.request)
+        for batch in batches:
+            for values in batch.to_pylist():
+                part = Part(**values)
+                kept = Collected()
+                split = split_part(part, known, kept, judge.mappings.codes, "")  # type: ignore[arg-type]
+                kept.add(ACCOUNT, b"", msgspec.json.encode(split), task=part.index, number=0)
+                yield from arrow_of(kept.rows, ROWS)
+
+    given = [(part.index, part.source, part.low, part.high) for part in parts]
+    frame = spark.createDataFrame(given, "index int, source int, low long, high long")
+    return frame.repartition(max(1, len(given))).mapInArrow(read, ROWS)
+
+
+def _setup(told: bytes) -> Setup:
+    return msgspec.json.decode(told, type=Setup, dec_hook=decode_path)
+
+
+def _account(body: bytes) -> Split:
+    return msgspec.json.decode(bytes(body), type=Split)
+
+
+def _job(flaws: Iterable[Flaw], *, accept_damage: bool) -> JudgePartition:
+    hiding = sorted(
+        (one.file, one.offset, one.reason) for one in flaws if not one.patient and not one.harmless
+    )
+    if not hiding or accept_damage:
+        return JudgePartition(0, {}, (UNATTRIBUTED,) if hiding else ())
+    file, offset, reason = hiding[0]
+    return JudgePartition(0, {}, (), f"evidence may be missing: {file} at byte {offset}: {reason}")
+
+
+def _plan(
+    rows: DataFrame, setup: Setup, parts: list[Part], splits: list[Split], job: JudgePartition
+) -> Plan:
+    beside = [row_of(one) for one in rows.where(f"which between 1 and {BESIDE + SHARED}").collect()]
+    of = {which: [row for row in beside if row[0] == BESIDE + which] for which in range(4)}
+    shared: dict[str, tuple[str, str, bytes]] = {}
+    for _, row in sorted(of[SHARED], key=lambda pair: (pair[1].task, pair[1].number)):
+        shared.setdefault(row.key, (row.address, row.place, bytes(row.body)))
+    moves = moves_of(*([row for _, row in of[which]] for which in (PEOPLE, IDENTITIES, NAMED)))
+    lines = {split.index: split.lines for split in splits}
+    bases, source, before = [], -1, 0
+    for part in parts:
+        if part.source != source:
+            source, before = part.source, 0
+        bases.append(before)
+        before += lines.get(part.index, 0)
+    prepare = Prepare(bases=bases, sources=[part.source for part in parts])
+    return Plan(encode(setup), encode(prepare), encode(job), moves, shared)
+
+
+def _judge(rows: DataFrame, plan: Plan) -> DataFrame:
+    spark = rows.sparkSession
+    told = spark.sparkContext.broadcast(msgspec.msgpack.encode(plan))
+
+    def together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        moves = msgspec.msgpack.decode(told.value, type=Plan).moves
+        for batch in batches:
+            made = [
+                (*one[:1], moves.get(one[1], one[1]), *one[2:])
+                for one in (tuple(values.values()) for values in batch.to_pylist())
+            ]
+            yield from arrow_of(made, ROWS)
+
+    def answer(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        judging, job = _judging(msgspec.msgpack.decode(told.value, type=Plan))
+        ordered = (row_of(values)[1] for batch in batches for values in batch.to_pylist())
+        for key, group in groupby(ordered, key=attrgetter("key")):
+            for one in judge_person(key, list(group), job, judging, []):
+                yield from arrow_of([_answer(line) for line in printed(one, judging)], ANSWERS)
+
+    if plan.moves:
+        rows = rows.mapInArrow(together, ROWS)
+    return (
+        rows.repartition("person")
+        .sortWithinPartitions("person", "task", "number")
+        .mapInArrow(answer, ANSWERS)
+    )
+
+
+def _judging(plan: Plan) -> tuple[Judging, JudgePartition]:
+    setup = _setup(plan.setup)
+    prepare = msgspec.json.decode(plan.prepare, type=Prepare)
+    judging = Judging(setup, prepare, judge_for(setup.request))
+    judging.shared = Known(plan.shared) if plan.shared else None
+    return judging, msgspec.json.decode(plan.job, type=JudgePartition)
+
+
+def _answer(line: bytes) -> tuple[str, ...]:
+    said = msgspec.json.decode(line)
+    criteria = said["criteria"]["id"]
+    return said["patient"], criteria, said.get("category"), said.get("state"), line.decode()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry for `spark-submit`: Parquet and `damage.json` under `--out`."""
+    from pyspark.sql import SparkSession
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="+", type=Path)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--as-of", default="")
+    parser.add_argument("--criteria", default="eln-2022")
+    parser.add_argument("--complete", default="")
+    parser.add_argument("--accept-damage", action="store_true")
+    asked = parser.parse_args(arguments)
+    request = Request(
+        criteria=tuple(asked.criteria.split(",")),
+        as_of=asked.as_of,
+        complete=frozenset(filter(None, asked.complete.split(","))),
+    )
+    spark = SparkSession.builder.appName("fhir-remission").getOrCreate()
+    answers, flaws = judge_archive(spark, asked.paths, request, accept_damage=asked.accept_damage)
+    answers.write.mode("overwrite").parquet(f"{asked.out}/assessments")
+    damage = spark.createDataFrame([(encode(flaws).decode(),)], "damage string")
+    damage.coalesce(1).write.mode("overwrite").text(f"{asked.out}/damage")
+    spark.stop()
+    if flaws:
+        raise SystemExit(3)

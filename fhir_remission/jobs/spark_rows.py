@@ -1,0 +1,97 @@
+"""Rows of an archive on their way through Spark: collected, as Arrow, and as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from fhir_remission.effects.shared import Found
+from fhir_remission.effects.spool import Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH = 2000
+
+
+class Collected:
+    """Stands for the spool: rows are kept for Arrow instead of written."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+
+    def add(
+        self,
+        partition: int,
+        key: bytes,
+        body: bytes,
+        *,
+        task: int,
+        number: int,
+        offset: int = 0,
+        kind: int = 0,
+        id: bytes = b"",  # noqa: A002 - the FHIR word
+        address: bytes = b"",
+        place: bytes = b"",
+    ) -> None:
+        """Keep one row."""
+        texts = key.decode(), id.decode(), address.decode(), place.decode()
+        row = (partition, texts[0], task, number, offset, *texts[1:], kind, bytes(body))
+        self.rows.append(row)
+
+    def put(
+        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
+    ) -> None:
+        """Keep a plain one."""
+        self.add(partition, key, body, task=at[0], number=at[1], offset=at[2], id=name)
+
+    def finish(self) -> list[int]:
+        """Nothing lies in files."""
+        return []
+
+
+class Known(Struct, frozen=True):
+    """Shared resources in memory."""
+
+    by_name: dict[str, tuple[str, str, bytes]]
+
+    def find(self, name: str) -> Found | None:
+        """The resource of that name."""
+        found = self.by_name.get(name)
+        return None if found is None else Found(*found)
+
+
+def row_of(values: Any) -> tuple[int, Row]:  # noqa: ANN401 - a Row of Spark or a dict of Arrow
+    """Which kind of row, and the row."""
+    one = values if isinstance(values, dict) else values.asDict()
+    row = Row(
+        one["task"],
+        one["number"],
+        one["offset"],
+        one["person"],
+        one["id"],
+        one["address"],
+        one["place"],
+        one["kind"],
+        memoryview(bytes(one["body"])),
+    )
+    return one["which"], row
+
+
+def arrow_of(rows: list[tuple[Any, ...]], schema: str) -> Iterator[pa.RecordBatch]:
+    """Rows as Arrow, in batches, with the columns of a schema such as `id string, task int`."""
+    import pyarrow as pa
+
+    types = {"int": pa.int32(), "long": pa.int64(), "string": pa.string(), "binary": pa.binary()}
+    fields = [pa.field(*_typed(one, types)) for one in schema.split(",")]
+    for low in range(0, len(rows), BATCH):
+        columns = list(zip(*rows[low : low + BATCH], strict=True))
+        arrays = [pa.array(many, one.type) for many, one in zip(columns, fields, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _typed(text: str, types: dict[str, Any]) -> tuple[str, Any]:
+    name, kind = text.split()
+    return name, types[kind]

@@ -1,0 +1,75 @@
+"""The archive job on Spark: the same lines, from the same code on executors."""
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.jobs import archive_plan
+from fhir_remission.jobs.classify import Request
+from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
+from tests.archive.running import AS_OF, blasts, classified, potassium, write
+from tests.archive.test_same_answers import people
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("FHIR_REMISSION_SPARK"), reason="make lane-spark runs it"
+)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """A session on this machine, two executors' worth of threads."""
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.driver.memory", "1g")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()
+
+
+def judged(spark: Any, file: Path, **more: Any) -> tuple[bytes, list[Any]]:
+    """The lines in order of patients, and the damage."""
+    from fhir_remission.jobs.spark import judge_archive
+
+    frame, flaws = judge_archive(spark, [file], Request(as_of=AS_OF), **more)
+    rows = sorted(frame.collect(), key=lambda row: row.patient)
+    return "".join(row.line for row in rows).encode(), flaws
+
+
+@pytest.mark.timeout(300)
+def test_the_same_lines(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merged people, shared drugs, other labs and all."""
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 50_000)
+    made = [*demo_cohort(), *bulk_cohort(20, 20), *people()]
+    made += [potassium(n, "bulk-00001") for n in range(500)]
+    random.Random(3).shuffle(made)
+    file = write(tmp_path / "in.ndjson", made)
+
+    lines, flaws = judged(spark, file)
+
+    assert not flaws
+    assert lines == classified(file)
+
+
+@pytest.mark.timeout(300)
+def test_damage(spark: Any, tmp_path: Path) -> None:
+    """A torn line withholds every category, unless it is accepted."""
+    file = write(tmp_path / "in.ndjson", [blasts(1, "p"), blasts(2, "q")])
+    file.write_bytes(file.read_bytes() + b'{"resourceType":"Obs')
+
+    lines, flaws = judged(spark, file)
+    accepted, _ = judged(spark, file, accept_damage=True)
+
+    assert len(flaws) == 1
+    assert b'"category"' not in lines
+    assert accepted == classified(file)
