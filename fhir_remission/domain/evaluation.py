@@ -22,6 +22,8 @@ from fhir_remission.domain.verdicts import NOTHING, Judgement, Quantity
 from fhir_remission.domain.views import Background, View
 from fhir_remission.domain.windows import BloodBlasts, Window, read_blood_blasts
 
+JOINED = "completes the draw of"
+
 
 class Evaluation(Struct, frozen=True):
     """What a marrow with its window proves."""
@@ -170,10 +172,23 @@ def _notes(
                 f"proves {answers[place].answer}" if answers[place].row else "read with the marrow"
             )
         else:
-            reason = f"gives {answers[place].answer}"
+            reason = f"gives {answers[place].answer}{_given(facts, draw, chosen)}"
         sources = {*draw.cited, *_against(answers.get(place))}
         notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
+
+
+def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:
+    """What a draw gave to the chosen one, if it did."""
+    taker = None if chosen is None else facts.draws[chosen]
+    if taker is None or draw is taker:
+        return ""
+    joined = [
+        name
+        for name, count in taker.counts.items()
+        if count.joined and count.proof == draw.own[name].proof
+    ]
+    return f"; {JOINED} {taker.effective} with its {' and '.join(joined)}" if joined else ""
 
 
 def _against(choice: Choice | None) -> set[str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment, Verdict
 from fhir_remission.domain.categories import Categories
+from fhir_remission.domain.evaluation import JOINED
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result, Unreadable
 from fhir_remission.domain.layout import fitted, lined, wrapped
@@ -147,7 +148,8 @@ def _draw_notes(page: Page) -> dict[date, list[str]]:
             day = next((drawn_on[key] for key in held if key in drawn_on), None)
             if day is None or (note.chosen and day == marrow):
                 continue
-            verb = "chosen" if note.chosen else "not chosen"
+            joined = JOINED in note.reason
+            verb = "chosen" if note.chosen else "joined" if joined else "not chosen"
             found.setdefault(day, []).append(f"{verb} for the marrow of {marrow}: {note.reason}")
     return found
 

@@ -60,8 +60,10 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
     if any(one.agrees is False for one in claims):
         flags = tuple(sorted({*flags, "claim-disagrees"}))
     assumptions = _with_doubts(facts, draft)
+    treated = draft.reason == "before-therapy" and state == "awaiting-response"
     found = replace(
         _answer(facts, draft),
+        reason="therapy-after-marrow" if treated else draft.reason,
         state=state,
         state_since=since,
         provisional=_provisional(draft, assumptions, segment.accepted),

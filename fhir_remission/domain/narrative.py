@@ -19,6 +19,8 @@ from fhir_remission.domain.rules import Category
 from fhir_remission.domain.verdicts import Proof, Quantity, day_of
 from fhir_remission.domain.wording import ADVICE, ANALYTES, EVENTS, STATES, WHY
 
+# A sentence has room for so many references; all are in the list of what was left out.
+MANY = 2
 FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 
 
@@ -33,6 +35,8 @@ def _by_what(found: Assessment) -> str:
     parts = [found.category]
     if found.reason in WHY:
         parts.append(WHY[found.reason])
+    if found.reason == "therapy-after-marrow":
+        parts.extend(f"left out: {one.source}, {one.reason}" for one in found.skipped[:MANY])
     if found.mrd != "unknown":
         parts.append(f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level")
     if found.mrd_event != "none":
@@ -71,10 +75,9 @@ def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     reasons = [one for one in reasons if one]
     if not reasons:
         return ""
-    link = (
-        ", not " if target.id not in (*found.possible_higher, *found.candidates) else ", perhaps "
-    )
-    return f"{found.category}{link}{target.id}: {'; '.join(reasons)}."
+    still_open = target.id in (*found.possible_higher, *found.candidates)
+    link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
+    return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
 
 
 def _missing(found: Assessment) -> str:
@@ -117,8 +120,8 @@ def _value(quantity: Quantity, unit: str) -> str:
         return "not reported"
     if not isinstance(quantity.reading, Interval):
         return f"not readable{_when(quantity.proof)}"
-    raised = " at most, treatment may have raised it" if quantity.bounded else ""
-    return f"{interval_text(quantity.reading)} {unit}{raised}{_when(quantity.proof)}"
+    raised = " (treatment may have raised it)" if quantity.bounded else ""
+    return f"{interval_text(quantity.reading)} {unit}{_when(quantity.proof)}{raised}"
 
 
 def _when(proof: Proof) -> str:

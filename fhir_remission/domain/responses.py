@@ -133,8 +133,8 @@ def _without_remission(
     uncleared = found.blood.last is not None and found.blood.cleared is None
     stopped = found.row is None and _relapse_possible(case, progress, found)
     prior_open = bool(outcomes.relapse) and (progress.maybe_remission or claimed)
-    after_all = uncleared or stopped or category == outcomes.no_response
-    if prior_open and case.diseased is False and after_all:
+    nothing = category == outcomes.no_response and case.early is None
+    if prior_open and not case.diseased and (uncleared or stopped or nothing):
         # After a remission these would be signs of relapse, not of no response.
         return outcomes.undecided, "earlier-remission-unknown", flags
     if progress.maybe_remission and not case.diseased and (uncleared or stopped):
@@ -160,7 +160,9 @@ def _capped(case: Case, found: Evaluation, *, prior_open: bool) -> tuple[str, st
     nothing = {outcomes.not_evaluable, outcomes.no_response}
     if case.repeat is not None and case.early is None:
         return outcomes.undecided, "contradicted-by-next-marrow", ()
-    if category == outcomes.undecided and (prior_open or not nothing.issuperset(found.candidates)):
+    relapse_open = prior_open and case.diseased is not False
+    settled = nothing.issuperset(found.candidates) and not relapse_open
+    if category == outcomes.undecided and not settled:
         return category, "undecided", ()
     return outcomes.not_evaluable, "early-marrow", ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.domain.inputs import Certainty
+from fhir_remission.domain.inputs import Certainty, Skipped
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 
 
@@ -118,3 +118,30 @@ def test_6_6_a_disease_called_active_denies_no_remission_it_could_not_know(
     last = found[-1] if day != 29 else anchored(found, 30)
     assert [one.agrees for one in last.claims] in ([agrees], [])
     assert ("claim-disagrees" in last.flags) is (agrees is False)
+
+
+def test_the_marrow_before_therapy_is_told_as_that() -> None:
+    """A diseased marrow after the diagnosis is a baseline; a start asks for the next one."""
+    before = now(Course(diagnosed=-6).marrow(-4, 60))
+    assert (before.category, before.reason) == ("NE", "before-therapy")
+    left = Skipped("Observation/o9", "its specimen is unsatisfactory")
+    found = now(induction().record(skipped=(left,)))
+    assert (found.category, found.state, found.reason) == (
+        "NE", "awaiting-response", "therapy-after-marrow",
+    )  # fmt: skip
+    assert "left out: Observation/o9, its specimen is unsatisfactory" in found.summary
+
+
+def test_a_draw_that_gave_one_count_is_told_as_joined() -> None:
+    """It was used, though it was not chosen."""
+    course = induction().marrow(30, 2).blood(30, anc=1500).blood(31, platelets=150_000, smear=None)
+    taken, given = now(course).draws
+    assert taken.chosen
+    assert "completes the draw of 2026-01-30" in given.reason
+
+
+def test_a_count_that_treatment_raised_is_told_once() -> None:
+    """The day is that of the count, not of the treatment."""
+    course = induction().marrow(30, 2).blood(30, 1500, 105_000)
+    told = now(course.event("platelet-transfusion", 28)).next_better
+    assert "platelets <=105 10*9/L on 2026-01-30 (treatment may have raised it)" in told

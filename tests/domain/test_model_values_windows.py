@@ -137,9 +137,9 @@ def test_2_1_a_missing_count_joins_from_the_nearest_draw() -> None:
     assert now(far).category == "MLFS"
     tie = induction().marrow(30, 2).blood(30, None, 50_000, None).blood(31, 1500, None)
     tie.blood(32, None, 150_000, None)
-    assert now(tie).draws[1].reason == "gives CRh"
+    assert now(tie).draws[1].reason.startswith("gives CRh; completes the draw of")
     unreadable = induction().marrow(30, 2).blood(30, 1500, "?").blood(30.5, None, 150_000, None)
-    assert now(unreadable).draws[0].reason == "gives MLFS"
+    assert now(unreadable).draws[0].reason.startswith("gives MLFS")
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(0, "MLFS"), (7, "MLFS"), (8, "CR")])
@@ -337,7 +337,7 @@ def test_verdicts_name_rule_source_and_evidence() -> None:
     assert verdict(found, "anc-recovered") == "met"
     assert found.lineages_below == ("platelets",)
     assert found.next_better == (
-        "CRh, not CR: platelets 62 10*9/L on 2026-01-30, CR needs >= 100 10*9/L."
+        "CRh, not CR, because platelets 62 10*9/L on 2026-01-30, CR needs >= 100 10*9/L."
     )
 
 

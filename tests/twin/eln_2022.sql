@@ -477,6 +477,9 @@ answer AS (
             WHEN NOT evaluation THEN 'NE'
             WHEN cleared THEN CASE
                 WHEN cr THEN 'CR' WHEN crh THEN 'CRh' WHEN cri THEN 'CRi' WHEN mlfs THEN 'MLFS'
+                -- Too early for a response, not for the relapse rules (model 2.7).
+                WHEN early AND NOT mlfs AND blood_blasts AND prior IS NULL THEN 'IND'
+                WHEN early AND NOT mlfs AND blood_blasts AND prior THEN 'RELAPSE_SUSPECTED'
                 WHEN early AND NOT mlfs THEN 'NE'
                 WHEN NOT adequate AND base AND NOT cr THEN 'NE'
                 WHEN NOT adequate AND base IS NULL THEN 'IND'
