@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_remission.domain.inputs import Certainty, Skipped
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
@@ -145,3 +146,11 @@ def test_a_count_that_treatment_raised_is_told_once() -> None:
     course = induction().marrow(30, 2).blood(30, 1500, 105_000)
     told = now(course.event("platelet-transfusion", 28)).next_better
     assert "platelets <=105 10*9/L on 2026-01-30 (treatment may have raised it)" in told
+
+
+def test_what_may_be_missing_of_the_input_is_assumed_of_every_answer() -> None:
+    """Damage that nobody can attribute makes each answer rest on a material assumption."""
+    for record in (remission().record(), Course().record()):
+        for one in judge(replace(record, doubts=("archive-complete",))):
+            assert "archive-complete" in [assumed.id for assumed in one.assumptions]
+            assert (one.provisional, one.confidence) == (True, "material")
