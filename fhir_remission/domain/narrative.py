@@ -36,7 +36,8 @@ def _by_what(found: Assessment) -> str:
     if found.reason in WHY:
         parts.append(WHY[found.reason])
     if found.reason == "therapy-after-marrow":
-        parts.extend(f"left out: {one.source}, {one.reason}" for one in found.skipped[:MANY])
+        spoiled = [one for one in found.skipped if "specimen" in one.reason]
+        parts.extend(f"left out: {one.source}, {one.reason}" for one in spoiled[:MANY])
     if found.mrd != "unknown":
         parts.append(f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level")
     if found.mrd_event != "none":
