@@ -78,6 +78,8 @@ def test_a_whole_run_at_debug_level(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         root = logging.getLogger()
         root.handlers[:] = [logging.StreamHandler(sys.stderr)]
         root.setLevel(logging.DEBUG)
+        monkeypatch.setattr(logging.getLogger("urllib3"), "level", logging.DEBUG)
+        logging.getLogger("urllib3.connectionpool").manager._clear_cache()  # type: ignore[attr-defined]
         root.warning("without redaction, run %s", run_id)
 
     with monkeypatch.context() as patch:
