@@ -61,6 +61,8 @@ def waiting(facts: Facts, signs: Signs, last: Draft) -> Draft | None:
         return None
     # What may have been a remission may still be one.
     open_end = progress.maybe_remission
+    if not open_end:
+        progress = replace(progress, state="awaiting-response", since=cycle.day)
     return Draft(
         "none",
         cycle.day,

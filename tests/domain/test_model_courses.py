@@ -118,6 +118,8 @@ def test_3_4_a_start_after_a_marrow_and_before_any_remission(blasts: int, best: 
     assert (found.anchor.kind, found.reason) == ("none", "therapy-after-marrow")
     assert (found.best_response, found.summary.count("since the last marrow")) == (best, 1)
     assert (before.category, before.current) == (best or "NR", False)
+    unread = now(induction().marrow(30, 12).chemo(35))
+    assert (unread.category, unread.state) == ("NE", "awaiting-response")
     kept = now(course, policies={"answer_after_new_start": "last-marrow"})
     assert (kept.category, kept.state) == (best or "NR", "awaiting-response")
 
