@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,11 @@ def test_bundles_as_lines(tmp_path: Path) -> None:
     """One Bundle per line: references by address inside of each."""
     bundles = [json.loads((CASES / name / "bundle.json").read_text()) for name in NAMES[:20]]
     for number, bundle in enumerate(bundles):
-        text = json.dumps(bundle["entry"]).replace("Patient/p1", f"Patient/p-{number}")
-        bundle["entry"] = json.loads(text.replace('"id": "p1"', f'"id": "p-{number}"'))
+        # Ids of one server are unique: no two of these people may share one.
+        text = re.sub(r'("id": ")', rf"\g<1>x{number}-", json.dumps(bundle["entry"]))
+        kinds = "Patient|Observation|Specimen|DiagnosticReport|Condition|Procedure"
+        text = re.sub(rf'((?:{kinds})/)(?=[\w-]+")', rf"\g<1>x{number}-", text)
+        bundle["entry"] = json.loads(text)
     file = write(tmp_path / "in.ndjson", bundles)
 
     archive([file], tmp_path / "out")
