@@ -86,17 +86,23 @@ def memory_of(facts: Facts, course: Course) -> Memory:
     """For how long what was said of lesions holds in this course."""
     numbers = facts.numbers
     return Memory(
-        lesions_since(course),
+        lesions_since(facts, course),
         numbers.extramedullary_silence.days,
         numbers.extramedullary_denial.days,
     )
 
 
-def lesions_since(course: Course) -> date:
-    """From when on extramedullary disease belongs to the course and is not history."""
+def lesions_since(facts: Facts, course: Course) -> date:
+    """From when on extramedullary disease belongs to the course and is not history.
+
+    A sarcoma is often what leads to the diagnosis: told shortly before it, it belongs to it, as a
+    diseased marrow of those days does.
+    """
     if course.lesions_from is not None:
         return course.lesions_from
-    return course.opened
+    if course.number > 1:
+        return course.opened
+    return _back(course.opened, facts.numbers.before_diagnosis.days)
 
 
 def _back(day: date, days: int) -> date:

@@ -65,7 +65,7 @@ def relapse(
         certain=not progress.doubt,
         relapsed=True,
         # Where an earlier relapse is not excluded, its lesions may be of this course.
-        lesions_from=lesions_since(progress.course) if progress.doubt else None,
+        lesions_from=lesions_since(facts, progress.course) if progress.doubt else None,
         relapse_blasts=blasts,
     )
     return Progress(

@@ -90,8 +90,8 @@ def test_6_1_a_marrow_that_cannot_be_judged_leaves_the_answer_before_it(
 
 
 def test_4_3_lesions_of_before_the_course_are_history() -> None:
-    """Said before the diagnosis and never since: not of this leukaemia."""
-    for day, expected in ((-30, "CR"), (-5, "IND")):
+    """Long before the diagnosis: not of this leukaemia; shortly before it: what led to it."""
+    for day, expected in ((-200, "CR"), (-30, "IND"), (-5, "IND")):
         course = Course().marrow(-4, 60, emd=None).chemo(1).event("extramedullary", day)
         found = now(course.marrow(30, 2, emd=None).blood(30, 1500, 150_000))
         assert found.category == expected
