@@ -15,7 +15,7 @@ demo: $(VENV)/.installed  ## the main job on the embedded server
 	$(BIN)/fhir-remission demo
 
 test: $(VENV)/.installed  ## the fast tests: no Java, no network
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check fhir_remission tests

@@ -56,7 +56,7 @@ def test_the_demo_output_is_real() -> None:
 
     assert done.returncode == 0, done.stderr
     assert shown is not None
-    assert _plain(shown[1]) == _plain(done.stdout)
+    assert _plain(shown[1]) == _plain(done.stdout.rstrip())
 
 
 def test_the_first_site(folder: Path) -> None:

@@ -59,7 +59,10 @@ def test_values_arrive_typed_and_files_lie_beside_the_settings_file(file: Path) 
     [
         ("[source]\nbase_uri = 'x'", "there is no setting source.base_uri; did you mean source.ba"),
         ("[sources]\nbase_url = 'x'", "there is no setting sources.base_url; did you mean source."),
-        ("[sink.main]\nkindd = 'x'", "there is no setting sink.main.kindd; did you mean sink.*.kin"),
+        (
+            "[sink.main]\nkindd = 'x'",
+            "there is no setting sink.main.kindd; did you mean sink.*.kin",
+        ),
         ("[source]\nrate = 'fast'", "source.rate: expected a rate such as 10/s"),
         ("[run]\nmax_runtime = 45", "run.max_runtime: expected a duration such as 45m"),
         ("[site]\ntimezone = 'Berlin'", "site.timezone: expected a time zone name"),

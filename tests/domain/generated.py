@@ -69,7 +69,7 @@ def induction(dice: Random, course: Course) -> int:
 def nadir(dice: Random, course: Course, day: int) -> int:
     """A marrow too early to be a response, and the counts of the nadir."""
     early = day - dice.choice([8, 10, 14])
-    course.marrow(early, dice.choice(CLEAR + [30]), cells=dice.choice(CELLS))
+    course.marrow(early, dice.choice([*CLEAR, 30]), cells=dice.choice(CELLS))
     course.blood(early, 100, 15_000, smear=dice.choice(SMEARS))
     return day
 
