@@ -144,6 +144,24 @@ def test_a_broken_entry_of_the_patient() -> None:
     assert "category" not in line
 
 
+def test_a_broken_entry_of_a_merged_record() -> None:
+    """Damage under the old id of a merged person leaves the person without a category."""
+    bundle = json.loads(CASE.read_text())
+    person = next(
+        e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient"
+    )
+    newer = {"other": {"reference": f"Patient/{person['id']}"}, "type": "replaced-by"}
+    old = {"resourceType": "Patient", "id": "before-the-merge", "link": [newer]}
+    broken = {"subject": {"reference": "Patient/before-the-merge"}, "status": 7}
+    bundle["entry"].append({"resource": old})
+    bundle["entry"].append({"resource": {"resourceType": "Observation", **broken}})
+
+    done = run("classify", "-", "--as-of", AS_OF, stdin=json.dumps(bundle).encode())
+
+    assert done.returncode == 3
+    assert all("category" not in line for line in lines_of(done))
+
+
 def test_an_empty_file_is_done() -> None:
     """Nothing in, nothing out, code 0."""
     done = run("classify", "-")

@@ -197,8 +197,11 @@ def _patient(
     judge: Judge,
 ) -> Judged | None:
     """One patient judged; None where nothing in the input concerns the criteria."""
-    if patient in touched:
-        return Judged(patient, incomplete=touched[patient])
+    # A record that was merged into this one counts as this one.
+    names = {patient, *(e.ref for e in entries if isinstance(e.resource, Patient))}
+    why = next((touched[name] for name in sorted(names) if name in touched), "")
+    if why:
+        return Judged(patient, incomplete=why)
     record = judge.record(patient, entries, doubts=doubts)
     if not _concerns(record) and not any(isinstance(e.resource, Patient) for e in entries):
         return None
