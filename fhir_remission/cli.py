@@ -18,7 +18,7 @@ from fhir_remission.cli_archive import register as register_archive
 from fhir_remission.cli_mappings import app as mappings_app
 from fhir_remission.cli_site import register as register_site
 from fhir_remission.cli_text import say as _say
-from fhir_remission.cli_text import show, write
+from fhir_remission.cli_text import show, words, write
 from fhir_remission.cli_writing import register as register_writing
 from fhir_remission.errors import RemissionError, UsageError, place_of
 
@@ -88,10 +88,10 @@ def classify(
     from fhir_remission.jobs import classify as job
 
     request = job.Request(
-        criteria=_words(criteria),
+        criteria=words(criteria),
         as_of=as_of,
         history=history,
-        complete=frozenset(_words(complete)),
+        complete=frozenset(words(complete)),
         bundle=output == "bundle",
         config=config,
         overlay=mappings,
@@ -120,9 +120,9 @@ def explain(
     from fhir_remission.jobs import explain as job
 
     request = job.Request(
-        criteria=_words(criteria),
+        criteria=words(criteria),
         as_of=as_of,
-        complete=frozenset(_words(complete)),
+        complete=frozenset(words(complete)),
         overlay=mappings,
         timezone=timezone,
         strict=strict,
@@ -152,7 +152,7 @@ def sync(
     from fhir_remission.jobs import sync as job
 
     flags = {
-        "criteria.sets": _words(criteria) or None,
+        "criteria.sets": words(criteria) or None,
         "run.max_runtime": max_runtime or None,
         "log.format": log_format or None,
         "log.level": "warning" if quiet else None,
@@ -200,10 +200,6 @@ def rehearse(
         announce=lambda line: print(line, flush=True),
     )
     return 0
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _closed_stdout() -> int:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_remission.cli_text import say
+from fhir_remission.cli_text import say, words
 
 Out = Annotated[Path, typer.Option("--out", help="folder for the results; only its owner may read")]
 Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
@@ -51,10 +51,10 @@ def archive(
         paths=tuple(paths),
         out=out,
         request=Request(
-            criteria=_words(criteria),
+            criteria=words(criteria),
             as_of=as_of,
             history=history,
-            complete=frozenset(_words(complete)),
+            complete=frozenset(words(complete)),
             overlay=mappings,
             timezone=timezone,
             strict=strict,
@@ -99,14 +99,14 @@ def bulk(
 
     asked = bulk_job.Asked(
         path=f"Group/{group}/$export" if group else "Patient/$export",
-        types=_words(types) or bulk_job.TYPES,
+        types=words(types) or bulk_job.TYPES,
         filters=tuple(type_filter or ()),
         since=since,
     )
     request = Request(
-        criteria=_words(criteria),
+        criteria=words(criteria),
         as_of=as_of,
-        complete=frozenset(_words(complete)),
+        complete=frozenset(words(complete)),
         timezone=timezone,
     )
     order = job.Order((), out, request, workers, not no_evidence, accept_damage)
@@ -138,10 +138,6 @@ def show_progress() -> Callable[[str, int, int], None]:
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Progress for nobody."""
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def register(app: typer.Typer) -> None:

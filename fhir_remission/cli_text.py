@@ -57,3 +57,8 @@ def say(message: str) -> None:
             sys.stderr.flush()
         except OSError:
             return
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A comma-separated flag as its words."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fhir_remission.cli_text import say, show
+from fhir_remission.cli_text import say, show, write
 
 state_app = typer.Typer(help="The memory of a site: moved, and looked at.")
 Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
@@ -36,7 +34,7 @@ def plan(
         out.touch(mode=0o600)
         out.write_bytes(told)
     if as_json:
-        _write([told])
+        write([told])
     else:
         show(job.plan_table(planned))
     return planned.exit_code
@@ -53,7 +51,7 @@ def apply(
 
     asked = sync.Request(config=config, assignments=tuple(assign or ()), summary=summary)
     with again.applying(asked, file) as run:
-        _write(run.lines())
+        write(run.lines())
         return run.exit_code
 
 
@@ -68,7 +66,7 @@ def retry(
         if run is None:
             say("nobody is on the backlog")
             return 0
-        _write(run.lines())
+        write(run.lines())
         return run.exit_code
 
 
@@ -88,7 +86,7 @@ def reconcile(
         config=config, assignments=tuple(assign or ()), summary=summary, as_of=as_of
     )
     with again.reconciling(asked, retract_duplicates=retract_duplicates) as run:
-        _write(run.lines())
+        write(run.lines())
         return run.exit_code
 
 
@@ -123,7 +121,7 @@ def state_export(config: Config = Path("site.toml"), assign: Assign = None) -> i
     """Print every row as a line of JSON."""
     from fhir_remission.jobs import state_files as job
 
-    _write(job.export(config, tuple(assign or ())))
+    write(job.export(config, tuple(assign or ())))
     return 0
 
 
@@ -155,9 +153,3 @@ def register(app: typer.Typer) -> None:
     for command in (plan, apply, retry, reconcile, retract, purge):
         app.command()(command)
     app.add_typer(state_app, name="state")
-
-
-def _write(lines: Iterable[bytes]) -> None:
-    for line in lines:
-        sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
