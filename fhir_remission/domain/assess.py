@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet, with_policies
@@ -22,7 +23,7 @@ def assess(
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> tuple[Assessment, ...]:
     """Every assessment of a patient in order of time; the last one is current."""
-    criteria = with_policies(criteria, options.policies)
+    criteria = _chosen(criteria, tuple(sorted(options.policies.items())))
     strict = options.strict or any(
         one.name == "strict" and one.default == "yes" for one in criteria.policy
     )
@@ -39,6 +40,11 @@ def assess(
     ]
     shown = segments[-1:] if options.current_only else segments
     return tuple(finish(facts, segment, as_of, today) for segment in shown)
+
+
+@lru_cache
+def _chosen(criteria: CriteriaSet, policies: tuple[tuple[str, str], ...]) -> CriteriaSet:
+    return with_policies(criteria, dict(policies))
 
 
 __all__ = ["Options", "assess"]

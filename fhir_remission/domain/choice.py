@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from fhir_remission.domain.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.inputs import Interval
 from fhir_remission.domain.intervals import ANYTHING, EXACT, Op, holds, pieces
-from fhir_remission.domain.judges import Judgements, judge_all
-from fhir_remission.domain.kinds import AdequateMarrow, AnyBelow, AnyMet, PercentDecrease, Threshold
+from fhir_remission.domain.judges import Judgements, Plan, judge_all, plan_of
+from fhir_remission.domain.kinds import AnyMet
 from fhir_remission.domain.rules import Category, CriteriaSet
 from fhir_remission.domain.verdicts import Judgement, Quantity, judged
 from fhir_remission.domain.views import View
@@ -58,6 +58,8 @@ class Chooser:
         self.criteria = criteria
         self.rows = rows
         self.strict = strict
+        self.plan = plan_of(criteria)
+        self._quality = {one.id for one in self.plan.adequate}
         self._possible: dict[tuple[object, ...], tuple[str, ...]] = {}
 
     def choose(self, view: View) -> Choice:
@@ -75,8 +77,7 @@ class Chooser:
 
     def _fallback(self, found: Judgements) -> tuple[str, bool]:
         outcomes = self.criteria.outcomes
-        states = [[found[name].verdict for name in row.requires] for row in self.rows]
-        if any(Verdict.NOT_MET not in state for state in states):
+        if any(_unsettled(row, found) for row in self.rows):
             return outcomes.undecided, False
         short = [self._but_for_quality(row, found) for row in self.rows]
         if Verdict.MET in short:
@@ -85,11 +86,15 @@ class Chooser:
 
     def _but_for_quality(self, row: Category, found: Judgements) -> Verdict:
         """How the row would stand had the marrow been good enough."""
-        quality = {one.id for one in self.criteria.criterion if isinstance(one, AdequateMarrow)}
-        states = {found[name].verdict for name in row.requires if name not in quality}
-        if Verdict.NOT_MET in states:
-            return Verdict.NOT_MET
-        return Verdict.UNKNOWN if Verdict.UNKNOWN in states else Verdict.MET
+        answer = Verdict.MET
+        for name in row.requires:
+            verdict = found[name].verdict
+            if name in self._quality or verdict in HOLDS:
+                continue
+            if verdict is Verdict.NOT_MET:
+                return verdict
+            answer = verdict
+        return answer
 
     def _better(self, view: View, found: Judgements, row: Category) -> tuple[str, ...]:
         ranks = {one.id: place for place, one in reversed(list(enumerate(self.rows)))}
@@ -102,12 +107,12 @@ class Chooser:
 
     def _open(self, view: View, found: Judgements) -> tuple[str, ...]:
         """Categories that a clean sample could still give where only an old one forbids them."""
+        if not any(one.open for one in found.values()):
+            return ()
         opened = {
             name: Judgement(Verdict.UNKNOWN, one.proof) if one.open else one
             for name, one in found.items()
         }
-        if not any(one.open for one in found.values()):
-            return ()
         claims = {one.id for one in self.rows if one.claim}
         return tuple(one for one in self._worlds(view, opened) if one in claims)
 
@@ -130,8 +135,8 @@ class Chooser:
         return row.id if row is not None else self._fallback(world)[0]
 
     def _resolved(self, view: View, found: Judgements) -> Iterator[Judgements]:
-        analytes = _unsure_analytes(self.criteria, found)
-        options = [_distinct(self.criteria, view, name) for name in analytes]
+        analytes = _unsure_analytes(self.plan, found)
+        options = [_distinct(self.plan, view, name) for name in analytes]
         for values in combinations(*options):
             settled = dict(zip(analytes, values, strict=True))
             world = replace(view, quantities={**view.quantities, **settled})
@@ -140,7 +145,7 @@ class Chooser:
 
     def _both_ways(self, judgements: Judgements, found: Judgements) -> Iterator[Judgements]:
         """Try each answer that no number settles both ways; composites follow their parts."""
-        composites = [one for one in self.criteria.criterion if isinstance(one, AnyBelow | AnyMet)]
+        composites = self.plan.composites
         names = {one.id for one in composites}
         unsure = [
             name
@@ -161,7 +166,10 @@ class Chooser:
 def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
     """The first row whose every criterion holds."""
     for row in rows:
-        if all(found[name].verdict in HOLDS for name in row.requires):
+        for name in row.requires:
+            if found[name].verdict not in HOLDS:
+                break
+        else:
             return row
     return None
 
@@ -173,43 +181,34 @@ def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
 
 
 def _unsettled(row: Category, found: Judgements) -> bool:
-    verdicts = [found[name].verdict for name in row.requires]
-    return Verdict.NOT_MET not in verdicts
+    """Whether no criterion of the row has failed."""
+    return all(found[name].verdict is not Verdict.NOT_MET for name in row.requires)
 
 
-def _unsure_analytes(criteria: CriteriaSet, found: Judgements) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            {
-                one.analyte
-                for one in criteria.criterion
-                if isinstance(one, Threshold) and found[one.id].verdict is Verdict.UNKNOWN
-            }
-        )
-    )
+def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:
+    unsure = {one.analyte for one in plan.thresholds if found[one.id].verdict is Verdict.UNKNOWN}
+    return sorted(unsure)
 
 
-def _distinct(criteria: CriteriaSet, view: View, analyte: str) -> list[Quantity]:
+def _distinct(plan: Plan, view: View, analyte: str) -> list[Quantity]:
     """The pieces of a wide value that the criteria tell apart."""
     whole = view.quantity(analyte)
     reading = whole.reading if isinstance(whole.reading, Interval) else ANYTHING
-    tests = _tests(criteria, view, analyte)
+    tests = _tests(plan, view, analyte)
     told: dict[tuple[bool | None, ...], Interval] = {}
     for piece in pieces(reading, [cut for _, cut in tests]):
         told.setdefault(tuple(holds(piece, op, cut) for op, cut in tests), piece)
     return [replace(whole, reading=piece) for piece in told.values()]
 
 
-def _tests(criteria: CriteriaSet, view: View, analyte: str) -> list[tuple[Op, Decimal]]:
-    thresholds = [one for one in criteria.criterion if isinstance(one, Threshold)]
+def _tests(plan: Plan, view: View, analyte: str) -> list[tuple[Op, Decimal]]:
     tests: list[tuple[Op, Decimal]] = [
-        (one.op, one.value) for one in thresholds if one.analyte == analyte
+        (one.op, one.value) for one in plan.thresholds if one.analyte == analyte
     ]
     base = view.background.baseline.reading
     if isinstance(base, Interval) and analyte == "blasts-marrow":
         tests.extend(
             ("<=", EXACT.multiply(base.low, EXACT.subtract(Decimal(1), one.fraction)))
-            for one in criteria.criterion
-            if isinstance(one, PercentDecrease)
+            for one in plan.decreases
         )
     return tests

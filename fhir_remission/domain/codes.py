@@ -67,8 +67,8 @@ class LookAlike(Struct, frozen=True):
     reason: str
 
 
-class CodeMap(Struct, frozen=True):
-    """Codes by (system, code); never by code or display alone."""
+class CodeMap(Struct, frozen=True, eq=False):
+    """Codes by (system, code); never by code or display alone. Hashed as the object it is."""
 
     rows: dict[tuple[str, str], CodeRow]
     lookalikes: dict[tuple[str, str], LookAlike]

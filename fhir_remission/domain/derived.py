@@ -28,6 +28,10 @@ def counted(results: Results, numbers: Numbers) -> dict[str, Quantity]:
 
 def measured(results: tuple[Result, ...]) -> Quantity:
     """Several values of one analyte are the interval that spans them."""
+    if not results:
+        return NOTHING
+    if len(results) == 1:
+        return Quantity(reading_of(results[0]), results)
     return Quantity(spanned([reading_of(one) for one in results]), results)
 
 

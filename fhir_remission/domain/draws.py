@@ -18,7 +18,7 @@ from fhir_remission.domain.inputs import Event, Interval, Result, Unreadable
 from fhir_remission.domain.intervals import at_most_reported
 from fhir_remission.domain.rules import Numbers
 from fhir_remission.domain.therapy import Support
-from fhir_remission.domain.verdicts import NOTHING, Quantity, order_of
+from fhir_remission.domain.verdicts import NOTHING, Quantity
 
 BLOOD_ANALYTES = frozenset(
     {
@@ -69,7 +69,7 @@ class Draw(Struct, frozen=True):
 def read_draws(
     results: Iterable[Result], numbers: Numbers, support: Mapping[str, Support]
 ) -> tuple[Draw, ...]:
-    """All draws of a patient in order of time."""
+    """All draws of a patient in order of time; the results come in the order of `order_of`."""
     groups = _grouped([one for one in results if one.analyte in BLOOD_ANALYTES])
     draws = sorted(
         (_draw(group, numbers, support) for group in groups),
@@ -100,13 +100,12 @@ def _grouped(results: Sequence[Result]) -> list[list[Result]]:
     return list(groups.values())
 
 
-def _draw(group: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
-    ordered = sorted(group, key=order_of)
+def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
     by_analyte: dict[str, list[Result]] = {}
     for one in ordered:
         by_analyte.setdefault(one.analyte, []).append(one)
     results = {name: tuple(many) for name, many in by_analyte.items()}
-    start = min(one.when.start for one in ordered)
+    start = ordered[0].when.start
     end = max(one.when.end for one in ordered)
     own = counted(results, numbers)
     last = max(one.when.last_day for one in ordered)

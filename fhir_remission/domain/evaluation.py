@@ -14,7 +14,7 @@ from fhir_remission.domain.draws import Draw
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Interval
 from fhir_remission.domain.intervals import product, scaled
-from fhir_remission.domain.kinds import Independence
+from fhir_remission.domain.judges import plan_of
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.rules import Category, CriteriaSet
 from fhir_remission.domain.signs import Memory, agreed
@@ -244,14 +244,13 @@ def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[tupl
     found: list[tuple[str, Event]] = []
     drawn = marrow.day if draw is None else draw.day
     end = marrow.end if draw is None else max(marrow.end, draw.end)
-    for one in facts.criteria.criterion:
-        if isinstance(one, Independence):
-            first = min(drawn - timedelta(days=one.days), marrow.day)
-            for kind in (*one.transfusions, *one.maybe):
-                near = facts.events_between(kind, first, max(drawn, marrow.day))
-                before = (event for event in near if event.when and event.when.start <= end)
-                undated = facts.events_between(kind, date.min, date.min)
-                found.extend((one.id, event) for event in (*before, *undated))
+    for one in plan_of(facts.criteria).independences:
+        first = min(drawn - timedelta(days=one.days), marrow.day)
+        for kind in (*one.transfusions, *one.maybe):
+            near = facts.events_between(kind, first, max(drawn, marrow.day))
+            before = (event for event in near if event.when and event.when.start <= end)
+            undated = facts.events_between(kind, date.min, date.min)
+            found.extend((one.id, event) for event in (*before, *undated))
     return tuple(found)
 
 
@@ -259,8 +258,6 @@ def _recorded(facts: Facts) -> frozenset[str]:
     record = facts.record
     return frozenset(
         one.id
-        for one in facts.criteria.criterion
-        if isinstance(one, Independence)
-        and one.recorded_in in record.complete
-        and set(one.transfusions) <= record.attested
+        for one in plan_of(facts.criteria).independences
+        if one.recorded_in in record.complete and set(one.transfusions) <= record.attested
     )

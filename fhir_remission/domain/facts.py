@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -70,7 +70,9 @@ class Facts(Struct, frozen=True):
 def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
     """Sort, group and index what is known by `as_of`."""
     numbers = criteria.numbers
-    results = [_precise(one, numbers) for one in _known(record.results, as_of)]
+    longest = timedelta(hours=numbers.precise.days)
+    statements = _statements(criteria)
+    results = [_precise(one, longest) for one in _known(record.results, as_of)]
     events = _known_events(record.events, as_of)
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
@@ -98,7 +100,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
             for one in results
             if one.analyte in EQUIVALENTS and said(one) != "negative"
         ),
-        independence=_by_day(one for one in results if one.analyte in _statements(criteria)),
+        independence=_by_day(one for one in results if one.analyte in statements),
     )
 
 
@@ -117,26 +119,25 @@ def _not_ended_yet(event: Event, as_of: datetime) -> Event:
     return replace(event, ended=None) if ended is not None and ended.start > as_of else event
 
 
-def _precise(result: Result, numbers: Numbers) -> Result:
+def _precise(result: Result, longest: timedelta) -> Result:
     """A result whose day is not known proves nothing, and still blocks."""
-    if is_precise(result.when, numbers):
+    if is_precise(result.when, longest):
         return result
     vague = Unreadable(result.original, f"the time {result.when.text} is not precise to a day")
     return replace(result, value=vague)
 
 
-def is_precise(when: When, numbers: Numbers) -> bool:
+def is_precise(when: When, longest: timedelta) -> bool:
     """Whether a time names one day."""
-    long = when.end - when.start > timedelta(hours=numbers.precise.days)
-    return when.first_day == when.last_day or not long
+    return when.first_day == when.last_day or when.end - when.start <= longest
 
 
 def _statements(criteria: CriteriaSet) -> set[str]:
     return {one.statement for one in criteria.criterion if hasattr(one, "statement")}
 
 
-def _by_day(results: object) -> dict[date, tuple[Result, ...]]:
+def _by_day(results: Iterable[Result]) -> dict[date, tuple[Result, ...]]:
     found: dict[date, list[Result]] = {}
-    for one in results:  # type: ignore[attr-defined]
+    for one in results:
         found.setdefault(day_of(one), []).append(one)
     return {day: tuple(many) for day, many in found.items()}

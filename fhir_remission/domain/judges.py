@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
 
 from fhir_remission.domain import changes
 from fhir_remission.domain.assessment import Assumption, Verdict
@@ -28,68 +32,64 @@ from fhir_remission.domain.kinds import (
     Threshold,
 )
 from fhir_remission.domain.rules import CriteriaSet
-from fhir_remission.domain.verdicts import NO, YES, Judgement, Proof, Quantity, SignReading, judged
+from fhir_remission.domain.verdicts import NO, YES, Judgement, Proof, Quantity, judged
 from fhir_remission.domain.views import View
 
 Judgements = Mapping[str, Judgement]
-_OF_OTHERS = (AnyBelow, AnyMet, AdequateMarrow)
+Judge = Callable[[Any, View], Judgement]
+
+
+class Plan(Struct, frozen=True):
+    """The criteria of a set in the order in which they can be judged."""
+
+    alone: tuple[tuple[str, Judge, AnyCriterion], ...]
+    """What is judged by the view alone, with its judge."""
+    adequate: tuple[AdequateMarrow, ...]
+    """What asks for the counts too."""
+    composites: tuple[AnyBelow | AnyMet, ...]
+    """What is made of others."""
+    thresholds: tuple[Threshold, ...]
+    decreases: tuple[PercentDecrease, ...]
+    independences: tuple[Independence, ...]
+
+
+@lru_cache
+def plan_of(criteria: CriteriaSet) -> Plan:
+    """Sort the criteria of a set once."""
+    every = criteria.criterion
+    return Plan(
+        alone=tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES),
+        adequate=tuple(one for one in every if isinstance(one, AdequateMarrow)),
+        composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
+        thresholds=tuple(one for one in every if isinstance(one, Threshold)),
+        decreases=tuple(one for one in every if isinstance(one, PercentDecrease)),
+        independences=tuple(one for one in every if isinstance(one, Independence)),
+    )
 
 
 def judge_all(criteria: CriteriaSet, view: View, *, strict: bool) -> dict[str, Judgement]:
     """Every criterion of the set; those that name others come after them."""
-    found: dict[str, Judgement] = {}
-    late: list[AnyCriterion] = []
-    for one in criteria.criterion:
-        if isinstance(one, _OF_OTHERS):
-            late.append(one)
-        else:
-            found[one.id] = _settled(_judge(one, view), strict=strict)
-    for one in late:
-        if isinstance(one, AdequateMarrow):
-            found[one.id] = _settled(_adequate(one, view, found, criteria), strict=strict)
-    for one in late:
-        if isinstance(one, AnyBelow):
-            found[one.id] = _any_below([found[name] for name in one.of])
-        elif isinstance(one, AnyMet):
-            found[one.id] = _any_met([found[name] for name in one.of])
+    plan = plan_of(criteria)
+    found = {name: judge(one, view) for name, judge, one in plan.alone}
+    for adequate in plan.adequate:
+        found[adequate.id] = _adequate(adequate, view, found, criteria)
+    if strict:
+        found = {name: _unassumed(one) for name, one in found.items()}
+    for one in plan.composites:
+        parts = [found[name] for name in one.of]
+        found[one.id] = _any_below(parts) if isinstance(one, AnyBelow) else _any_met(parts)
     return found
 
 
-def _settled(judgement: Judgement, *, strict: bool) -> Judgement:
-    if strict and judgement.verdict is Verdict.ASSUMED:
+def _unassumed(judgement: Judgement) -> Judgement:
+    """Where nothing may be assumed, what would be is not known."""
+    if judgement.verdict is Verdict.ASSUMED:
         return Judgement(Verdict.UNKNOWN, judgement.proof)
     return judgement
 
 
-def _judge(one: AnyCriterion, view: View) -> Judgement:  # noqa: C901 - one arm per kind
-    match one:
-        case Threshold():
-            return _threshold(one, view.quantity(one.analyte))
-        case Absent():
-            return _absent(one, view.sign(one.sign))
-        case PercentDecrease():
-            return changes.decrease(one, view)
-        case ByBaseline():
-            return changes.by_baseline(one, view)
-        case PercentIncrease():
-            return changes.increase(one, view)
-        case BloodBlastRise():
-            return changes.blood_rise(one, view)
-        case NotImprovedBy():
-            return changes.not_improved(one, view)
-        case NewExtramedullary():
-            return _new_lesion(view)
-        case Independence():
-            return _independent(one, view)
-        case Persisted():
-            return _persisted(one, view)
-        case NoPriorRemission():
-            return _no_prior(view.background.prior_remission)
-        case _:
-            raise AssertionError(one.id)
-
-
-def _threshold(one: Threshold, quantity: Quantity) -> Judgement:
+def _threshold(one: Threshold, view: View) -> Judgement:
+    quantity = view.quantity(one.analyte)
     reading = quantity.reading
     if not isinstance(reading, Interval):
         return judged(None, quantity.proof)
@@ -107,7 +107,8 @@ def _silence(how: Silence, assumption: str, proof: Proof = ()) -> Judgement:
     return Judgement(Verdict.ASSUMED, proof, Assumption(assumption, how))
 
 
-def _absent(one: Absent, sign: SignReading) -> Judgement:
+def _absent(one: Absent, view: View) -> Judgement:
+    sign = view.sign(one.sign)
     match sign.state:
         case "absent":
             return judged(YES, sign.proof)
@@ -149,7 +150,7 @@ def _reaches(quantity: Quantity, floor: Decimal) -> bool | None:
     return at_least(reading, floor) if isinstance(reading, Interval) else None
 
 
-def _new_lesion(view: View) -> Judgement:
+def _new_lesion(_one: NewExtramedullary, view: View) -> Judgement:
     before = view.background.lesion_before_therapy
     now = view.sign("extramedullary-disease")
     if before.state == "present":
@@ -180,7 +181,8 @@ def _persisted(one: Persisted, view: View) -> Judgement:
     return judged((view.marrow.day - since).days >= one.days, view.background.therapy_proof)
 
 
-def _no_prior(sign: SignReading) -> Judgement:
+def _no_prior(_one: NoPriorRemission, view: View) -> Judgement:
+    sign = view.background.prior_remission
     answers: dict[str, bool | None] = {"present": False, "unknown": None}
     return judged(answers.get(sign.state, True), sign.proof)
 
@@ -200,3 +202,19 @@ def _any_met(parts: list[Judgement]) -> Judgement:
         return judged(YES, met[0].proof)
     unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
     return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
+
+
+# One judge for each kind that the view alone decides.
+_JUDGES: dict[type, Judge] = {
+    Threshold: _threshold,
+    Absent: _absent,
+    PercentDecrease: changes.decrease,
+    ByBaseline: changes.by_baseline,
+    PercentIncrease: changes.increase,
+    BloodBlastRise: changes.blood_rise,
+    NotImprovedBy: changes.not_improved,
+    NewExtramedullary: _new_lesion,
+    Independence: _independent,
+    Persisted: _persisted,
+    NoPriorRemission: _no_prior,
+}

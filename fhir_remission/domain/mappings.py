@@ -25,8 +25,11 @@ class TableText(NamedTuple):
     text: str
 
 
-class Mappings(Struct, frozen=True):
-    """Every table a reading needs, and the version all of them have together."""
+class Mappings(Struct, frozen=True, eq=False):
+    """Every table a reading needs, and the version all of them have together.
+
+    Compared and hashed as the one object it is, so that answers can be remembered by it.
+    """
 
     analytes: dict[str, Analyte]
     codes: CodeMap

@@ -15,10 +15,11 @@ from fhir_remission.domain.inputs import Interval, Result, Unreadable
 from fhir_remission.domain.intervals import above, at_least, is_zero
 from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.signs import agreed, said, sign_of
-from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReading, order_of
+from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReading
 
 BLASTS = "blasts-marrow"
 QUALITY = ("marrow-adequacy", "marrow-cells-counted", "marrow-cellularity", "auer-rods")
+_OF_MARROW = frozenset((BLASTS, *QUALITY))
 Scales = Mapping[tuple[str, str], bool]
 """Per source of a result, whether it may send fractions as percent."""
 
@@ -69,12 +70,9 @@ class Marrow(Struct, frozen=True):
 def read_marrows(
     results: Iterable[Result], criteria: CriteriaSet, first_start: date | None
 ) -> tuple[Marrow, ...]:
-    """All marrows of a patient in order of time."""
+    """All marrows of a patient in order of time; the results come in the order of `order_of`."""
     line = criteria.numbers.disease_blasts.value
-    kept = sorted(
-        (one for one in results if one.analyte in (BLASTS, *QUALITY) and not _idle(one, line)),
-        key=order_of,
-    )
+    kept = [one for one in results if one.analyte in _OF_MARROW and not _idle(one, line)]
     scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
     homes: dict[str, date] = {}
     for one in kept:

@@ -13,7 +13,6 @@ from fhir_remission.domain.inputs import Finding, Interval, Result
 from fhir_remission.domain.intervals import EXACT, ZERO, above, at_least, is_zero
 from fhir_remission.domain.rules import CriteriaSet, Cutoff, Mrd
 from fhir_remission.domain.signs import agreed
-from fhir_remission.domain.verdicts import order_of
 
 Status = Literal["negative", "low-level", "positive", "unknown"]
 MrdEvent = Literal["none", "relapse-suspected", "relapse"]
@@ -34,14 +33,14 @@ class MrdSample(Struct, frozen=True):
 
 
 def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSample, ...]:
-    """All MRD samples of a patient in order of time."""
+    """All MRD samples of a patient in order of time; results come in the order of `order_of`."""
     every = list(results)
     stated: dict[date, list[Result]] = {}
     for one in every:
         if one.analyte == "marrow-adequacy":
             stated.setdefault(one.when.first_day, []).append(one)
     found = []
-    for one in sorted((one for one in every if one.analyte == "mrd"), key=order_of):
+    for one in (one for one in every if one.analyte == "mrd"):
         adequacy = agreed(stated.get(one.when.first_day, [])).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
         found.append(_sample(one, criteria.mrd, void=void))

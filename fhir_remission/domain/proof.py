@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.progress import Draft
+from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.verdicts import Judgement, order_of
 
 
@@ -14,12 +17,8 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     lines = list(draft.guards)
     found = draft.evaluation
     if found is not None:
-        asked = {name for row in facts.criteria.category for name in (*row.requires, *row.doubts)}
-        lines[:0] = [
-            line_of(one, found.judgements[one.id])
-            for one in facts.criteria.criterion
-            if one.id in asked
-        ]
+        asked = _asked(facts.criteria)
+        lines[:0] = [line_of(one, found.judgements[one.id]) for one in asked]
     if draft.mrd_proof:
         verdict = {"negative": Verdict.MET, "unknown": Verdict.UNKNOWN}.get(
             draft.mrd, Verdict.NOT_MET
@@ -30,9 +29,18 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     return tuple(lines)
 
 
+@lru_cache
+def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
+    """The criteria that some category asks for."""
+    asked = {name for row in criteria.category for name in (*row.requires, *row.doubts)}
+    return tuple(one for one in criteria.criterion if one.id in asked)
+
+
 def line_of(one: AnyCriterion, judgement: Judgement) -> CriterionResult:
     """One criterion as a line of the proof."""
-    evidence = tuple(sorted(set(judgement.proof), key=order_of))
+    evidence = judgement.proof
+    if len(evidence) > 1:
+        evidence = tuple(sorted(set(evidence), key=order_of))
     source = f"{one.source} [{one.mark}]"
     return CriterionResult(one.id, judgement.verdict, rule_of(one), source, evidence)
 

@@ -239,8 +239,8 @@ class About(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Analytes that speak of extramedullary disease, the general one first."""
 
 
-class CriteriaSet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One published definition of response, whole."""
+class CriteriaSet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):
+    """One published definition of response, whole; hashed as the one object it is."""
 
     about: About
     numbers: Numbers

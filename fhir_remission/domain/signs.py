@@ -12,7 +12,7 @@ from msgspec import Struct
 from fhir_remission.domain.draws import Draw
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.intervals import ZERO, above, is_zero
-from fhir_remission.domain.verdicts import SILENT, Proof, SignReading, day_of, order_of
+from fhir_remission.domain.verdicts import SILENT, Proof, SignReading, day_of
 
 Said = Literal["positive", "negative", "unclear"]
 SMEAR = ("blasts-blood", "blasts-blood-count", "blasts-blood-presence")
@@ -139,15 +139,18 @@ class Extramedullary(Struct, frozen=True):
 def read_extramedullary(
     results: Iterable[Result], events: Iterable[Event], analytes: Sequence[str]
 ) -> Extramedullary:
-    """The tracks of a patient: findings, and Conditions with their beginning and end."""
+    """The tracks of a patient: findings, and Conditions with their beginning and end.
+
+    Both come in the order of `order_of`.
+    """
     heard: dict[str, dict[date, list[tuple[Said, Result | Event]]]] = {
         name: {} for name in analytes
     }
-    for one in sorted(results, key=order_of):
+    for one in results:
         if one.analyte in heard and (what := said(one)) is not None:
             heard[one.analyte].setdefault(day_of(one), []).append((what, one))
     general = heard[analytes[0]]
-    for event in sorted((one for one in events if one.kind == "extramedullary"), key=order_of):
+    for event in (one for one in events if one.kind == "extramedullary"):
         what = "positive" if event.certainty == "confirmed" and event.when else "unclear"
         general.setdefault(day_of(event), []).append((what, event))
         if event.ended is not None:

@@ -65,9 +65,8 @@ class Therapy(Struct, frozen=True):
 
 
 def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
-    """Group starts of therapy into cycles."""
-    starts = sorted((one for one in events if one.kind == "therapy-start"), key=order_of)
-    dated = [one for one in starts if one.when is not None]
+    """Group starts of therapy into cycles; the events come in the order of `order_of`."""
+    dated = [one for one in events if one.kind == "therapy-start" and one.when is not None]
     groups: list[list[Event]] = []
     for one in dated:
         near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
@@ -103,10 +102,9 @@ class Support(Struct, frozen=True):
         return None
 
 
-def read_support(events: Iterable[Event], numbers: Numbers) -> dict[str, Support]:
-    """Sort what can raise each count by the day until which it can."""
-    ordered = sorted(events, key=order_of)
-    return {count: _support(ordered, kinds, numbers) for count, kinds in RAISES.items()}
+def read_support(events: Sequence[Event], numbers: Numbers) -> dict[str, Support]:
+    """Sort what can raise each count by the day until which it can; events as above."""
+    return {count: _support(events, kinds, numbers) for count, kinds in RAISES.items()}
 
 
 def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:

@@ -57,10 +57,12 @@ YES, NO = True, False
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
+_VERDICTS = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}
+
+
 def judged(answer: Answer, proof: Proof = ()) -> Judgement:
     """A three-valued answer as a judgement."""
-    verdict = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}[answer]
-    return Judgement(verdict, proof)
+    return Judgement(_VERDICTS[answer], proof)
 
 
 def day_of(one: Result | Event) -> date:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct, structs
 
 from fhir_remission.domain.codes import CodeMap, CodeRow
@@ -45,9 +47,14 @@ class Match(Struct, frozen=True):
 
 def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     """Look every coding up; all that are known must say the same."""
+    return _match(tuple(codings_of(concept)), codes)
+
+
+# A laboratory sends the same few codes again and again.
+@lru_cache(maxsize=512)
+def _match(pairs: tuple[tuple[str, str], ...], codes: CodeMap) -> Match:
     rows: list[CodeRow] = []
     alike: list[str] = []
-    pairs = codings_of(concept)
     for pair in pairs:
         row = codes.rows.get(pair)
         lookalike = codes.lookalikes.get(pair)

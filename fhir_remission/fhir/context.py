@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.domain.namespace import NAMESPACE
-from fhir_remission.fhir.elements import CodeableConcept, Period, Reference
+from fhir_remission.fhir.elements import CodeableConcept, Identifier, Period, Reference
 from fhir_remission.fhir.references import Index, named, parse_literal
 from fhir_remission.fhir.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.wire import Device, DiagnosticReport, Entry, Observation, Resource
@@ -54,10 +54,10 @@ class Context(Struct, frozen=True):
 def is_ours(resource: Resource, context: Context) -> bool:
     """Whether we wrote it: our identifier, our tag or our Device; never evidence."""
     namespace = context.reading.namespace
-    if any(_within(i.system, f"{namespace}/id/") for i in resource.identifier or []):
+    if resource.identifier and _one_of_ours(resource.identifier, namespace):
         return True
-    tags = (resource.meta.tag if resource.meta else None) or []
-    if any(tag.system == f"{namespace}/CodeSystem/tag" for tag in tags):
+    tags = resource.meta.tag if resource.meta else None
+    if tags and any(tag.system == f"{namespace}/CodeSystem/tag" for tag in tags):
         return True
     if isinstance(resource, Observation) and resource.device is not None:
         device = context.index.find(resource.device)
@@ -69,10 +69,8 @@ def is_ours(resource: Resource, context: Context) -> bool:
 
 def is_our_device(entry: Entry, namespace: str) -> bool:
     """Whether an entry is the Device that our results name as their maker."""
-    return isinstance(entry.resource, Device) and any(
-        _within(identifier.system, f"{namespace}/id/")
-        for identifier in entry.resource.identifier or []
-    )
+    device = entry.resource
+    return isinstance(device, Device) and _one_of_ours(device.identifier or [], namespace)
 
 
 def codings_of(concept: CodeableConcept | None) -> list[tuple[str, str]]:
@@ -111,6 +109,11 @@ def report_time(report: DiagnosticReport, zone: tzinfo | None) -> Placed | Unpla
     if report.effective_date_time:
         return read_time(report.effective_date_time, zone)
     return period_of(report.effective_period, zone) if report.effective_period else None
+
+
+def _one_of_ours(identifiers: Iterable[Identifier], namespace: str) -> bool:
+    prefix = f"{namespace}/id/"
+    return any(_within(identifier.system, prefix) for identifier in identifiers)
 
 
 def _within(system: str | None, prefix: str) -> bool:

@@ -23,7 +23,7 @@ from fhir_remission.fhir.coding import Match, match_codes
 from fhir_remission.fhir.context import Context, term_of
 from fhir_remission.fhir.elements import Component, Valued, is_there
 from fhir_remission.fhir.gates import STANDING, effective_time, never_counts
-from fhir_remission.fhir.reported import Reported, Understanding, has_value, read_value
+from fhir_remission.fhir.reported import Reported, has_value, read_value, understanding_of
 from fhir_remission.fhir.specimen import SpecimenSays, read_specimen, report_specimen
 from fhir_remission.fhir.times import Placed, Unplaced
 from fhir_remission.fhir.versions import Current
@@ -165,7 +165,7 @@ def _read_part(
     unmet = void or _unmet(row, kind)
     if unmet:
         return [], unmet
-    if not has_value(part.valued) and (container or _has_members(whole)):
+    if (container or _has_members(whole)) and not has_value(part.valued):
         return [], ""
     reported = _bounded(_judged(part, row, kind, whole, context), row, context)
     if reported is None:
@@ -206,16 +206,9 @@ def _unmet(row: CodeRow, kind: str) -> str:
 
 
 def _judged(part: Part, row: CodeRow, kind: str, whole: _Whole, context: Context) -> Reported:
-    analyte = context.mappings.analytes[row.analyte]
-    reported = read_value(
-        part.valued,
-        Understanding(
-            row=row,
-            analyte=analyte,
-            mappings=context.mappings,
-            decimal_comma=context.reading.decimal_comma,
-        ),
-    )
+    comma = context.reading.decimal_comma
+    understanding = understanding_of(row, context.mappings, decimal_comma=comma)
+    reported = read_value(part.valued, understanding)
     trouble = whole.trouble
     if part.component and is_there(part.valued.modifier_extension):
         trouble = trouble or "it carries a modifierExtension that is not understood"

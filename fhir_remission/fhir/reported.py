@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -19,7 +21,15 @@ from fhir_remission.fhir.amounts import (
     read_ratio,
     unit_of,
 )
-from fhir_remission.fhir.elements import CodeableConcept, Quantity, Range, Ratio, Valued, is_there
+from fhir_remission.fhir.elements import (
+    NOTHING,
+    CodeableConcept,
+    Quantity,
+    Range,
+    Ratio,
+    Valued,
+    is_there,
+)
 from fhir_remission.fhir.wire import UNREADABLE
 
 _QUANTITY = msgspec.json.Decoder(Quantity)
@@ -44,7 +54,7 @@ class Reported(Struct, frozen=True):
         return self.value.reason if isinstance(self.value, Unreadable) else ""
 
 
-class Understanding(Struct, frozen=True):
+class Understanding(Struct, frozen=True, eq=False):
     """What is needed to understand a value: its code's row, its analyte, all tables."""
 
     row: CodeRow
@@ -53,9 +63,15 @@ class Understanding(Struct, frozen=True):
     decimal_comma: bool = False
 
 
+@lru_cache(maxsize=1 << 10)
+def understanding_of(row: CodeRow, mappings: Mappings, *, decimal_comma: bool) -> Understanding:
+    """The one understanding of a code, so that what it read is found again."""
+    return Understanding(row, mappings.analytes[row.analyte], mappings, decimal_comma)
+
+
 def read_value(valued: Valued, understanding: Understanding) -> Reported:
     """Judge what was reported: exactly one value[x] of a type that can be used, in a known unit."""
-    sent = {name: raw for name, raw in _values(valued) if is_there(raw)}
+    sent = sent_values(valued)
     if valued.data_absent_reason is not None:
         reason = _words(valued.data_absent_reason)
         also = ", although a value is there" if sent else ""
@@ -63,24 +79,30 @@ def read_value(valued: Valued, understanding: Understanding) -> Reported:
     if not sent:
         return _nothing("", "no value")
     if len(sent) > 1:
-        return _nothing("", f"several values: {' and '.join(sorted(sent))}")
-    name, raw = next(iter(sent.items()))
-    try:
-        return _read(name, raw, understanding)
-    except UNREADABLE:
-        return _nothing("", f"{name} is not of its type")
+        return _nothing("", f"several values: {' and '.join(sorted(name for name, _ in sent))}")
+    name, body = sent[0]
+    read = _remembered if len(body) <= _SHORT else _understood
+    return read(name, body, understanding)
 
 
 def has_value(valued: Valued) -> bool:
     """Whether anything was sent in the place of a value."""
-    return valued.data_absent_reason is not None or any(is_there(raw) for _, raw in _values(valued))
+    return valued.data_absent_reason is not None or bool(sent_values(valued))
+
+
+def sent_values(valued: Valued) -> list[tuple[str, bytes]]:
+    """What was sent in the place of a value: normally one, by the name of its element."""
+    return [
+        (name, bytes(raw))
+        for name, raw in zip(_ELEMENTS, _values(valued), strict=True)
+        if raw is not NOTHING and is_there(raw)
+    ]
 
 
 def text_of(valued: Valued) -> str:
     """The value as words, for attributes that are kept as sent."""
-    for name, raw in _values(valued):
-        if is_there(raw):
-            return _plain(name, raw)
+    for name, body in sent_values(valued):
+        return _plain(name, body)
     return ""
 
 
@@ -96,25 +118,55 @@ def concept_of(valued: Valued) -> CodeableConcept | None:
     return None
 
 
-def _values(valued: Valued) -> tuple[tuple[str, Raw], ...]:
+_ELEMENTS = (
+    "valueQuantity",
+    "valueCodeableConcept",
+    "valueString",
+    "valueInteger",
+    "valueRange",
+    "valueRatio",
+    "valueBoolean",
+    "valueSampledData",
+    "valueTime",
+    "valueDateTime",
+    "valuePeriod",
+    "valueAttachment",
+    "valueReference",
+)
+
+
+def _values(valued: Valued) -> tuple[Raw, ...]:
+    """What stands in each of `_ELEMENTS`, in that order."""
     return (
-        ("valueQuantity", valued.value_quantity),
-        ("valueCodeableConcept", valued.value_codeable_concept),
-        ("valueString", valued.value_string),
-        ("valueInteger", valued.value_integer),
-        ("valueRange", valued.value_range),
-        ("valueRatio", valued.value_ratio),
-        ("valueBoolean", valued.value_boolean),
-        ("valueSampledData", valued.value_sampled_data),
-        ("valueTime", valued.value_time),
-        ("valueDateTime", valued.value_date_time),
-        ("valuePeriod", valued.value_period),
-        ("valueAttachment", valued.value_attachment),
-        ("valueReference", valued.value_reference),
+        valued.value_quantity,
+        valued.value_codeable_concept,
+        valued.value_string,
+        valued.value_integer,
+        valued.value_range,
+        valued.value_ratio,
+        valued.value_boolean,
+        valued.value_sampled_data,
+        valued.value_time,
+        valued.value_date_time,
+        valued.value_period,
+        valued.value_attachment,
+        valued.value_reference,
     )
 
 
-def _read(name: str, raw: Raw, understanding: Understanding) -> Reported:
+def _understood(name: str, body: bytes, understanding: Understanding) -> Reported:
+    try:
+        return _read(name, body, understanding)
+    except UNREADABLE:
+        return _nothing("", f"{name} is not of its type")
+
+
+# Counts come in few spellings: a value that was read is not read again, wherever it comes from.
+_remembered = lru_cache(maxsize=1 << 14)(_understood)
+_SHORT = 200
+
+
+def _read(name: str, raw: bytes, understanding: Understanding) -> Reported:
     match name:
         case "valueCodeableConcept":
             return _coded(_CONCEPT.decode(raw), understanding)
@@ -126,13 +178,13 @@ def _read(name: str, raw: Raw, understanding: Understanding) -> Reported:
             return _number(_amount(name, raw, understanding), understanding)
 
 
-def _amount(name: str, raw: Raw, understanding: Understanding) -> Sent | Unreadable:
+def _amount(name: str, raw: bytes, understanding: Understanding) -> Sent | Unreadable:
     comma, dimensions = understanding.decimal_comma, understanding.analyte.dimensions
     match name:
         case "valueQuantity":
             return read_quantity(_QUANTITY.decode(raw), decimal_comma=comma)
         case "valueInteger":
-            return read_quantity(Quantity(value=raw), decimal_comma=comma)
+            return read_quantity(Quantity(value=Raw(raw)), decimal_comma=comma)
         case "valueRange":
             return read_range(_RANGE.decode(raw), decimal_comma=comma)
         case "valueRatio" if "fraction" in dimensions:
@@ -216,7 +268,7 @@ def _words(concept: CodeableConcept) -> str:
     return next((word for c in codings if (word := c.display or c.code)), "")
 
 
-def _plain(name: str, raw: Raw) -> str:
+def _plain(name: str, raw: bytes) -> str:
     try:
         if name == "valueQuantity":
             quantity = _QUANTITY.decode(raw)
