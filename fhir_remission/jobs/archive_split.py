@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from fhir_remission.effects.inflate import (
     LONGEST_LINE,
     Torn,
     first_line_from,
-    lines_between,
+    lines_from,
     split_lines,
     unpacked,
 )
@@ -47,11 +48,12 @@ def split_part(part: Part, setup: Setup, spool: Spool, codes: CodeMap, name: str
     else:
         with Path(source.path).open("rb", buffering=1 << 20) as file:
             if source.packing:
-                start, lines_of = 0, split_lines(_until_torn(source, sorter))
+                start, end = 0, sys.maxsize
+                lines_of = split_lines(_until_torn(source, sorter))
             else:
-                start = first_line_from(file, part.low, part.high)
-                lines_of = lines_between(file, start, part.high)
-            lines = splitter.run(_unmarked(lines_of) if not part.low else lines_of, start)
+                start, end = first_line_from(file, part.low, part.high), part.high
+                lines_of = lines_from(file, start)
+            lines = splitter.run(_unmarked(lines_of) if not part.low else lines_of, start, end)
     _check_unchanged(source, sorter, part)
     return structs.replace(
         sorter.result(name), lines=lines, resources=splitter.seen, unmapped=splitter.unmapped()
@@ -92,18 +94,20 @@ class _Splitter:
     def __init__(self, sorter: Sorter, codes: CodeMap) -> None:
         self._sorter = sorter
         self._codes = codes
-        self._idle: dict[bytes, int] = {}
-        self._useful: set[bytes] = set()
+        # How often each code came that means nothing; an empty list for one that means something.
+        self._counts: dict[bytes, list[int]] = {}
         self._unmapped: dict[str, int] = {}
         self.seen = 0
 
-    def run(self, lines: Iterable[bytes], offset: int) -> int:
-        """Send each line on; return how many there were."""
-        idle, useful = self._idle, self._useful
+    def run(self, lines: Iterable[bytes], offset: int, end: int) -> int:
+        """Send each line on that begins before `end`; return how many there were."""
+        counts = self._counts.get
         decode, keep, longest = decode_glance, self._sorter.keep, LONGEST_LINE
         number = seen = 0
         skipping = False
         for line in lines:
+            if offset >= end and not skipping:
+                break
             size = len(line)
             if skipping or size >= longest:
                 if not skipping:
@@ -123,15 +127,17 @@ class _Splitter:
             seen += 1
             if glance.resource_type == "Observation":
                 code = bytes(glance.code)
-                if code in useful:
+                count = counts(code)
+                if count is None:
+                    self._observation(number, line, offset, glance, code)
+                elif not count:
                     keep(number, line, offset, glance)
                 elif (
-                    code in idle
-                    and glance.component is NOTHING
+                    glance.component is NOTHING
                     and (meta := glance.meta) is not None
                     and meta.versionId == "1"
                 ):
-                    idle[code] += 1
+                    count[0] += 1
                 else:
                     self._observation(number, line, offset, glance, code)
             else:
@@ -142,10 +148,11 @@ class _Splitter:
 
     def unmapped(self) -> dict[str, int]:
         """How often each code came that no table knows."""
-        for code, count in self._idle.items():
-            name = next(iter(code_names(code)), "(no code)")
-            self._unmapped[name] = self._unmapped.get(name, 0) + count
-        self._idle.clear()
+        for code, counted in self._counts.items():
+            name = next(iter(code_names(code)), "(no code)") if counted else ""
+            for count in counted:
+                self._unmapped[name] = self._unmapped.get(name, 0) + count
+        self._counts.clear()
         return self._unmapped
 
     def _observation(
@@ -154,23 +161,16 @@ class _Splitter:
         if self._means(code) or any(self._means(inner) for inner in component_codes(glance)):
             self._sorter.keep(number, line, offset, glance)
             return
-        self._idle[code] = self._idle.get(code, 0) + 1
+        self._counts.setdefault(code, [0])[0] += 1
         if not is_first_version(glance):
             self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
 
     def _means(self, code: bytes) -> bool:
-        if code not in self._useful and code not in self._idle:
-            self._remember(code)
-        return code in self._useful
-
-    def _remember(self, code: bytes) -> None:
-        if len(self._idle) + len(self._useful) > _REMEMBERED:
-            self.unmapped()
-            self._useful.clear()
-        if means_something(code, self._codes):
-            self._useful.add(code)
-        else:
-            self._idle[code] = 0
+        if code not in self._counts:
+            if len(self._counts) > _REMEMBERED:
+                self.unmapped()
+            self._counts[code] = [] if means_something(code, self._codes) else [0]
+        return not self._counts[code]
 
     def _line(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
         kind = glance.resource_type
