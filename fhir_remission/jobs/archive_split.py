@@ -120,8 +120,7 @@ class _Splitter:
             try:
                 glance = decode(line)
             except UNREADABLE as error:
-                if line.strip(b" \t\r\n\xef\xbb\xbf"):
-                    self._sorter.unreadable(number, line, offset, error)
+                self._unreadable(number, line, offset, error)
                 offset += size
                 continue
             seen += 1
@@ -171,6 +170,10 @@ class _Splitter:
                 self.unmapped()
             self._counts[code] = [] if means_something(code, self._codes) else [0]
         return not self._counts[code]
+
+    def _unreadable(self, number: int, line: bytes, offset: int, error: Exception) -> None:
+        if line.strip(b" \t\r\n\xef\xbb\xbf"):
+            self._sorter.unreadable(number, line, offset, error)
 
     def _line(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
         kind = glance.resource_type
