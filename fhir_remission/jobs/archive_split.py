@@ -110,10 +110,8 @@ class _Splitter:
                 break
             size = len(line)
             if skipping or size >= longest:
-                if not skipping:
-                    number += 1
-                    self._too_long(line, offset)
-                skipping = not line.endswith(b"\n")
+                number += not skipping
+                skipping = self._too_long(line, offset, again=skipping)
                 offset += size
                 continue
             number += 1
@@ -124,23 +122,16 @@ class _Splitter:
                 offset += size
                 continue
             seen += 1
-            if glance.resource_type == "Observation":
-                code = bytes(glance.code)
-                count = counts(code)
-                if count is None:
-                    self._observation(number, line, offset, glance, code)
-                elif not count:
-                    keep(number, line, offset, glance)
-                elif (
-                    glance.component is NOTHING
-                    and (meta := glance.meta) is not None
-                    and meta.versionId == "1"
-                ):
-                    count[0] += 1
-                else:
-                    self._observation(number, line, offset, glance, code)
+            result = glance.resource_type == "Observation"
+            count = counts(bytes(glance.code)) if result else None
+            if count is None:
+                self._other(number, line, offset, glance)
+            elif not count:
+                keep(number, line, offset, glance)
+            elif glance.component is NOTHING and is_first_version(glance):
+                count[0] += 1
             else:
-                self._line(number, line, offset, glance)
+                self._observation(number, line, offset, glance)
             offset += size
         self.seen += seen
         return number
@@ -154,9 +145,14 @@ class _Splitter:
         self._counts.clear()
         return self._unmapped
 
-    def _observation(
-        self, number: int, line: bytes, offset: int, glance: Glance, code: bytes
-    ) -> None:
+    def _other(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
+        if glance.resource_type == "Observation":
+            self._observation(number, line, offset, glance)
+        else:
+            self._line(number, line, offset, glance)
+
+    def _observation(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
+        code = bytes(glance.code)
         if self._means(code) or any(self._means(inner) for inner in component_codes(glance)):
             self._sorter.keep(number, line, offset, glance)
             return
@@ -184,7 +180,10 @@ class _Splitter:
         elif not kind:
             self._sorter.unreadable(number, line, offset, None)
 
-    def _too_long(self, line: bytes, offset: int) -> None:
-        kind = type_of_long_line(line)
-        reason = f"a line longer than {LONGEST_LINE >> 20} MiB"
-        self._sorter.flaw(offset, reason, harmless=bool(kind) and kind not in READ_TYPES)
+    def _too_long(self, piece: bytes, offset: int, *, again: bool) -> bool:
+        """Name a line that is too long, by its first piece; return whether another one follows."""
+        if not again:
+            kind = type_of_long_line(piece)
+            reason = f"a line longer than {LONGEST_LINE >> 20} MiB"
+            self._sorter.flaw(offset, reason, harmless=bool(kind) and kind not in READ_TYPES)
+        return not piece.endswith(b"\n")
