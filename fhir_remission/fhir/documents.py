@@ -96,13 +96,13 @@ def _stands_alone(first: bytes, second: bytes) -> bool:
 def _whole(lines: Iterable[Line], *, name: str) -> Iterator[Item]:
     body = b"".join(_keeping_place(lines))
     try:
-        bundle = as_bundle(body)
-        if bundle is not None:
-            yield from _of_page(read_bundle(bundle, name=name), name=name)
-            return
         resource = decode_resource(body)
+        bundle = as_bundle(body) if resource == "Bundle" else None
     except UNREADABLE as error:
         _refuse(body, error, name)
+    if bundle is not None:
+        yield from _of_page(read_bundle(bundle, name=name), name=name)
+        return
     if isinstance(resource, str):
         raise InputError(f"{name}: the root is of type {resource}, which is not read; {_GIVE}")
     yield Entry(resource=resource, place=name)

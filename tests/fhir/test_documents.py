@@ -141,6 +141,16 @@ def test_one_resource_is_read_in_one_line_or_in_many() -> None:
     assert refs(items("\n\n" + json.dumps(PERSON, indent=2) + "\n")) == ["Patient/p1"]
 
 
+def test_one_resource_may_have_a_type_of_its_own() -> None:
+    """A Specimen alone: its `type` is a concept, where that of a Bundle is a word."""
+    body = b'{"resourceType": "Specimen", "id": "s1", "type": {"text": "marrow"}}'
+
+    [item] = read_documents([body], name="s.json")
+
+    assert isinstance(item, Entry)
+    assert item.ref == "Specimen/s1"
+
+
 def test_lines_are_read_one_by_one_with_their_numbers() -> None:
     """A line may be a resource of no interest, a Bundle, or broken."""
     lines = [
