@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.assessment import CriterionResult
 from fhir_remission.domain.cases import Case, draft_of, read_case
-from fhir_remission.domain.courses import baseline_of, first_course
+from fhir_remission.domain.courses import baseline_of, first_course, memory_of
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.followups import follow
 from fhir_remission.domain.gates import Signs, diagnosis_gate, read_signs
@@ -18,6 +19,7 @@ from fhir_remission.domain.progress import Draft, Progress, moved
 from fhir_remission.domain.relapses import rule_line
 from fhir_remission.domain.responses import respond
 from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, with_sample
+from fhir_remission.domain.windows import read_blood_blasts
 
 
 class Point(NamedTuple):
@@ -116,8 +118,9 @@ def _at_marrow(
         return _undiagnosed(case, progress)
     if progress.remission is not None:
         return follow(case, progress)
-    if _still_relapsed(case, progress):
-        return _relapsed_still(case, progress)
+    still = _still_relapsed(case, progress)
+    if still is not None:
+        return _relapsed_still(case, progress, still)
     claimed = _claimed(facts, progress, case.marrow.day)
     return respond(case, progress, claimed=claimed)
 
@@ -142,19 +145,33 @@ def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     return after, draft_of(case, after, undecided, reason=case.diagnosis.reason, missing=missing)
 
 
-def _still_relapsed(case: Case, progress: Progress) -> bool:
-    """Until therapy after a relapse is known, disease in the marrow is that relapse."""
-    if not progress.course.relapsed or progress.relapse_day is None or not case.diseased:
-        return False
+def _still_relapsed(case: Case, progress: Progress) -> CriterionResult | None:
+    """Until therapy after a relapse is known, disease wherever it shows is that relapse.
+
+    Blood that cannot be read is not clear: losing a value must not turn a relapse into a response.
+    """
+    if not progress.course.relapsed or progress.relapse_day is None:
+        return None
     start = case.facts.therapy.first_from(progress.relapse_day)
-    return start is None or start.day >= case.marrow.day
+    if start is not None and start.day < case.marrow.day:
+        return None
+    rules, proof = case.facts.criteria.relapse, progress.relapse_proof
+    if case.diseased and rules.marrow is not None:
+        return rule_line("no-relapse-in-marrow", rules.marrow, proof)
+    blood = read_blood_blasts(case.facts.smears, case.window.looked)
+    if blood.last is not None and blood.cleared is None and rules.blood is not None:
+        return rule_line("no-relapse-in-blood", rules.blood, (*proof, *blood.worst.proof))
+    lesion = case.facts.extramedullary.at(case.marrow.day, memory_of(case.facts, progress.course))
+    if lesion.state == "present" and rules.extramedullary is not None:
+        outside = (*proof, *lesion.proof)
+        return rule_line("no-relapse-outside-marrow", rules.extramedullary, outside)
+    return None
 
 
-def _relapsed_still(case: Case, progress: Progress) -> tuple[Progress, Draft]:
-    outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.marrow
-    lines = (
-        () if rule is None else (rule_line("no-relapse-in-marrow", rule, progress.relapse_proof),)
-    )
+def _relapsed_still(
+    case: Case, progress: Progress, line: CriterionResult
+) -> tuple[Progress, Draft]:
+    outcomes = case.facts.criteria.outcomes
     after = moved(progress, "relapsed", progress.relapse_day, category=outcomes.relapse)
     return after, draft_of(
         case,
@@ -162,7 +179,7 @@ def _relapsed_still(case: Case, progress: Progress) -> tuple[Progress, Draft]:
         outcomes.relapse,
         response_date=progress.relapse_day,
         first_sign=progress.first_sign,
-        guards=lines,
+        guards=(line,),
     )
 
 
