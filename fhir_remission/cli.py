@@ -15,6 +15,18 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from fhir_remission.cli_archive import register as register_archive
+from fhir_remission.cli_flags import (
+    AsOf,
+    Assign,
+    Complete,
+    Config,
+    History,
+    Mappings,
+    Sets,
+    Source,
+    Strict,
+    Timezone,
+)
 from fhir_remission.cli_mappings import app as mappings_app
 from fhir_remission.cli_site import register as register_site
 from fhir_remission.cli_text import say as _say
@@ -33,10 +45,6 @@ register_archive(app)
 register_writing(app)
 app.add_typer(mappings_app, name="mappings")
 register_site(app)
-Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
-Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
-AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
-Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,21 +76,18 @@ def entry_point() -> Never:
 
 @app.command()
 def classify(
-    file: Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")] = "-",
+    file: Source = "-",
     criteria: Sets = "eln-2022",
     as_of: AsOf = "",
-    history: Annotated[bool, typer.Option("--history", help="every assessment")] = False,
-    complete: Annotated[
-        str,
-        typer.Option(help="types recorded and read to the end, such as Condition,Procedure"),
-    ] = "",
+    history: History = False,
+    complete: Complete = "",
     output: Annotated[
         Literal["lines", "bundle"], typer.Option(help="JSON lines, or one transaction Bundle")
     ] = "lines",
     config: Annotated[Path | None, typer.Option(help="the site's settings (for bundle)")] = None,
-    mappings: Annotated[Path | None, typer.Option(help="folder with the site's rows")] = None,
-    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="assume nothing")] = False,
+    mappings: Mappings = None,
+    timezone: Timezone = "",
+    strict: Strict = False,
 ) -> int:
     """Read resources, print one assessment per patient and criteria set. No network."""
     from fhir_remission.jobs import classify as job
@@ -107,14 +112,14 @@ def classify(
 
 @app.command()
 def explain(
-    file: Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")] = "-",
+    file: Source = "-",
     patient: Annotated[str, typer.Option(help="only this patient")] = "",
     criteria: Sets = "eln-2022",
     as_of: AsOf = "",
-    complete: Annotated[str, typer.Option(help="as for classify")] = "",
-    mappings: Annotated[Path | None, typer.Option(help="folder with the site's rows")] = None,
-    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="assume nothing")] = False,
+    complete: Complete = "",
+    mappings: Mappings = None,
+    timezone: Timezone = "",
+    strict: Strict = False,
 ) -> int:
     """Explain a patient's answer on one page: the course, each criterion, the evidence."""
     from fhir_remission.jobs import explain as job

@@ -6,21 +6,29 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from fhir_remission.cli_flags import (
+    AsOf,
+    Complete,
+    History,
+    Mappings,
+    Sets,
+    Strict,
+    Timezone,
+)
 from fhir_remission.cli_text import say, words
 
 Out = Annotated[Path, typer.Option("--out", help="folder for the results; only its owner may read")]
-Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
-AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
 Processes = Annotated[int, typer.Option("--workers", min=1, max=256, help="worker processes")]
-Complete = Annotated[
-    str, typer.Option(help="types recorded and read to the end, such as Condition,Procedure")
-]
 NoEvidence = Annotated[
     bool, typer.Option("--no-evidence", help="category, state, dates and codes only")
+]
+Form = Annotated[
+    Literal["ndjson", "parquet"],
+    typer.Option("--format", help="parquet needs the extra of that name"),
 ]
 Accept = Annotated[
     bool,
@@ -35,12 +43,13 @@ def archive(
     criteria: Sets = "eln-2022",
     as_of: AsOf = "",
     complete: Complete = "",
-    history: Annotated[bool, typer.Option("--history", help="every assessment")] = False,
+    history: History = False,
     no_evidence: NoEvidence = False,
     accept_damage: Accept = False,
-    mappings: Annotated[Path | None, typer.Option(help="folder with the site's rows")] = None,
-    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="assume nothing")] = False,
+    form: Form = "ndjson",
+    mappings: Mappings = None,
+    timezone: Timezone = "",
+    strict: Strict = False,
 ) -> int:
     """Judge everybody in files of any size: plain, gzip or zstd, in any order. No network."""
     from fhir_remission.jobs import archive as job
@@ -62,6 +71,7 @@ def archive(
         workers=workers,
         evidence=not no_evidence,
         accept_damage=accept_damage,
+        form=form,
     )
     report = job.run(order, show_progress() if sys.stderr.isatty() else _silent)
     for line in complaints(report.summary):

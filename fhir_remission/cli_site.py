@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from fhir_remission.cli_flags import Assign, Config
 from fhir_remission.cli_text import show, write
 
 key = typer.Typer(help="The site key, from which the ids of what we write are derived.")
 config_app = typer.Typer(help="The settings as they are in force.")
-Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
-Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
 
 
 def register(app: typer.Typer) -> None:

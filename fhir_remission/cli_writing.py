@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fhir_remission.cli_flags import AsOf, Assign, Config
 from fhir_remission.cli_text import say, show, write
 
 state_app = typer.Typer(help="The memory of a site: moved, and looked at.")
-Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
-Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
-AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
 Summary = Annotated[Path | None, typer.Option(help="the run summary as JSON")]
 
 

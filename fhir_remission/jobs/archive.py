@@ -26,7 +26,7 @@ from fhir_remission.effects.spool import (
 from fhir_remission.effects.workers import Answer, Workers
 from fhir_remission.errors import ReadIncomplete
 from fhir_remission.jobs.archive_journal import Header, Journal, boot_id
-from fhir_remission.jobs.archive_output import Summary, merge, summary_of
+from fhir_remission.jobs.archive_output import Format, Summary, merge, summary_of
 from fhir_remission.jobs.archive_parts import (
     IDENTITIES,
     NAMED,
@@ -49,6 +49,7 @@ from fhir_remission.jobs.archive_parts import (
 from fhir_remission.jobs.archive_people import moves_of
 from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
 from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
+from fhir_remission.jobs.table import needs_parquet
 
 _WORKER = "fhir_remission.jobs.archive_worker"
 Progress = Callable[[str, int, int], None]
@@ -65,6 +66,7 @@ class Order(Struct, frozen=True):
     accept_damage: bool = False
     known_damage: tuple[Flaw, ...] = ()
     """What is known to be missing before anything is read, such as a file of an export."""
+    form: Format = "ndjson"
 
 
 class Report(Struct, frozen=True):
@@ -75,7 +77,9 @@ class Report(Struct, frozen=True):
 
 
 def run(order: Order, progress: Progress) -> Report:
-    """Judge everybody in the archive; write `assessments.ndjson` and `summary.json`."""
+    """Judge everybody in the archive; write `assessments.FORMAT` and `summary.json`."""
+    if order.form == "parquet":
+        needs_parquet()
     private_folder(order.out)
     with only_run(order.out / ".lock"):
         judge = judge_for(order.request)
@@ -263,7 +267,8 @@ class _Run:
     def _finish(self) -> Report:
         folder = Path(self._setup.folder)
         unjudged = self._unjudged()
-        merge(sorted((folder / "parts").glob("part-*.ndjson")), self._order.out)
+        parts = sorted((folder / "parts").glob("part-*.ndjson"))
+        merge(parts, self._order.out, self._order.form)
         summary = summary_of(
             self._setup,
             self._journal.splits.values(),

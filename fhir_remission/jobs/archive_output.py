@@ -6,18 +6,21 @@ import heapq
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 import msgspec
 from msgspec import Struct
 
 from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Split, Tally
+from fhir_remission.jobs.table import write_parquet
 from fhir_remission.version import VERSION
 
 _PATIENT = re.compile(rb'"patient":("(?:[^"\\]|\\.)*")')
 _TOLD = 10
-ASSESSMENTS = "assessments.ndjson"
+Format = Literal["ndjson", "parquet"]
+FORMATS: tuple[Format, ...] = ("ndjson", "parquet")
 
 
 class Summary(Struct, frozen=True):
@@ -38,16 +41,35 @@ class Summary(Struct, frozen=True):
     damage_accepted: bool
 
 
-def merge(parts: Sequence[Path], out: Path) -> None:
-    """Bring the sealed parts into one file, sorted by patient, and put it in place whole."""
-    partial = out / f"{ASSESSMENTS}.partial"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with ExitStack() as files, open(descriptor, "wb", buffering=1 << 20) as file:
+def merge(parts: Sequence[Path], out: Path, form: Format) -> None:
+    """Bring the sealed parts into one file, sorted by patient, and put it in place whole.
+
+    The other format of an earlier run goes: it would stand beside a summary that is not its own.
+    """
+    with ExitStack() as files, _sealed(out / f"assessments.{form}") as file:
         streams = [_keyed(files.enter_context(part.open("rb"))) for part in parts]
-        file.writelines(line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(out / ASSESSMENTS)
+        lines = (line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
+        if form == "parquet":
+            write_parquet(lines, file)
+        else:
+            file.writelines(lines)
+    for other in set(FORMATS) - {form}:
+        (out / f"assessments.{other}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _sealed(path: Path) -> Iterator[BinaryIO]:
+    partial = path.with_name(f"{path.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with open(descriptor, "wb", buffering=1 << 20) as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _keyed(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -38,6 +38,7 @@ from fhir_remission.jobs.archive_plan import cut, find_sources
 from fhir_remission.jobs.archive_split import split_part
 from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
 from fhir_remission.jobs.spark_rows import Collected, Known, arrow_of, row_of
+from fhir_remission.jobs.table import ASSESSMENTS, Column, ddl, row_of_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,10 +47,17 @@ if TYPE_CHECKING:
 # Which kind of row: evidence, one of the four kinds beside it, or the account of a part.
 EVIDENCE, BESIDE, ACCOUNT = 0, 1, 9
 ROWS = (
-    "which int, person string, task int, number int, offset long, id string, address string, "
-    "place string, kind int, body binary"
+    Column("which", "int"),
+    Column("person", "string"),
+    Column("task", "int"),
+    Column("number", "int"),
+    Column("offset", "long"),
+    Column("id", "string"),
+    Column("address", "string"),
+    Column("place", "string"),
+    Column("kind", "int"),
+    Column("body", "binary"),
 )
-ANSWERS = "patient string, criteria string, category string, state string, line string"
 
 
 class Plan(Struct, frozen=True):
@@ -107,7 +115,7 @@ def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:
 
     given = [(part.index, part.source, part.low, part.high) for part in parts]
     frame = spark.createDataFrame(given, "index int, source int, low long, high long")
-    return frame.repartition(max(1, len(given))).mapInArrow(read, ROWS)
+    return frame.repartition(max(1, len(given))).mapInArrow(read, ddl(ROWS))
 
 
 def _setup(told: bytes) -> Setup:
@@ -166,14 +174,15 @@ def _judge(rows: DataFrame, plan: Plan) -> DataFrame:
         ordered = (row_of(values)[1] for batch in batches for values in batch.to_pylist())
         for key, group in groupby(ordered, key=attrgetter("key")):
             for one in judge_person(key, list(group), job, judging, []):
-                yield from arrow_of([_answer(line) for line in printed(one, judging)], ANSWERS)
+                made = [row_of_line(line) for line in printed(one, judging)]
+                yield from arrow_of(made, ASSESSMENTS)
 
     if plan.moves:
-        rows = rows.mapInArrow(together, ROWS)
+        rows = rows.mapInArrow(together, ddl(ROWS))
     return (
         rows.repartition("person")
         .sortWithinPartitions("person", "task", "number")
-        .mapInArrow(answer, ANSWERS)
+        .mapInArrow(answer, ddl(ASSESSMENTS))
     )
 
 
@@ -183,12 +192,6 @@ def _judging(plan: Plan) -> tuple[Judging, JudgePartition]:
     judging = Judging(setup, prepare, judge_for(setup.request))
     judging.shared = Known(plan.shared) if plan.shared else None
     return judging, msgspec.json.decode(plan.job, type=JudgePartition)
-
-
-def _answer(line: bytes) -> tuple[str, ...]:
-    said = msgspec.json.decode(line)
-    criteria = said["criteria"]["id"]
-    return said["patient"], criteria, said.get("category"), said.get("state"), line.decode()
 
 
 def main(arguments: list[str] | None = None) -> None:

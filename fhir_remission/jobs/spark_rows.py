@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from fhir_remission.effects.shared import Found
 from fhir_remission.effects.spool import Row
+from fhir_remission.jobs.table import Column, batch_of, schema_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,18 +81,8 @@ def row_of(values: Any) -> tuple[int, Row]:  # noqa: ANN401 - a Row of Spark or 
     return one["which"], row
 
 
-def arrow_of(rows: list[tuple[Any, ...]], schema: str) -> Iterator[pa.RecordBatch]:
-    """Rows as Arrow, in batches, with the columns of a schema such as `id string, task int`."""
-    import pyarrow as pa
-
-    types = {"int": pa.int32(), "long": pa.int64(), "string": pa.string(), "binary": pa.binary()}
-    fields = [pa.field(*_typed(one, types)) for one in schema.split(",")]
+def arrow_of(rows: list[tuple[Any, ...]], columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:
+    """Rows as Arrow, in batches."""
+    schema = schema_of(columns)
     for low in range(0, len(rows), BATCH):
-        columns = list(zip(*rows[low : low + BATCH], strict=True))
-        arrays = [pa.array(many, one.type) for many, one in zip(columns, fields, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _typed(text: str, types: dict[str, Any]) -> tuple[str, Any]:
-    name, kind = text.split()
-    return name, types[kind]
+        yield batch_of(rows[low : low + BATCH], schema)

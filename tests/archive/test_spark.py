@@ -43,7 +43,7 @@ def judged(spark: Any, file: Path, **more: Any) -> tuple[bytes, list[Any]]:
 
     frame, flaws = judge_archive(spark, [file], Request(as_of=AS_OF), **more)
     rows = sorted(frame.collect(), key=lambda row: row.patient)
-    return "".join(row.line for row in rows).encode(), flaws
+    return "".join(f"{row.line}\n" for row in rows).encode(), flaws
 
 
 @pytest.mark.timeout(300)
