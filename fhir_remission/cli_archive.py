@@ -12,7 +12,9 @@ import typer
 
 from fhir_remission.cli_flags import (
     AsOf,
+    Assign,
     Complete,
+    Config,
     History,
     Mappings,
     Sets,
@@ -81,48 +83,51 @@ def archive(
 
 def bulk(
     out: Out,
-    config: Annotated[Path, typer.Option("--config", help="the site's settings file")] = Path(
-        "site.toml"
-    ),
+    config: Config = Path("site.toml"),
     group: Annotated[str, typer.Option(help="id of the Group to export; else all patients")] = "",
     types: Annotated[str, typer.Option("--type", help="types to export, comma-separated")] = "",
     type_filter: Annotated[
         list[str] | None, typer.Option(help="a search that limits a type; repeats")
     ] = None,
-    since: Annotated[str, typer.Option(help="changes since then, added to kept files")] = "",
+    since: Annotated[
+        str, typer.Option(help="changes since the kept export, judged together with it")
+    ] = "",
     keep: Annotated[bool, typer.Option("--keep", help="keep the files for --since")] = False,
     workers: Processes = 2,
-    criteria: Sets = "eln-2022",
+    criteria: Sets = "",
     as_of: AsOf = "",
     complete: Complete = "",
+    history: History = False,
     no_evidence: NoEvidence = False,
     accept_damage: Accept = False,
-    timezone: Annotated[str, typer.Option(help="zone for days and bare times")] = "",
+    form: Form = "ndjson",
     max_runtime: Annotated[str, typer.Option(help="wait no longer than 4h")] = "",
-    assign: Annotated[list[str] | None, typer.Option("--set", help="any setting")] = None,
+    assign: Assign = None,
 ) -> int:
-    """Have the server export everything (FHIR Bulk Data), fetch it, judge it."""
+    """Have the server export everything (FHIR Bulk Data), fetch it, judge it as `sync` would."""
     from fhir_remission.jobs import archive as job
     from fhir_remission.jobs import bulk as bulk_job
     from fhir_remission.jobs.archive_output import complaints
+    from fhir_remission.jobs.bulk_order import TYPES, Asked
     from fhir_remission.jobs.classify import Request
 
-    asked = bulk_job.Asked(
+    asked = Asked(
         path=f"Group/{group}/$export" if group else "Patient/$export",
-        types=words(types) or bulk_job.TYPES,
+        types=words(types) or TYPES,
         filters=tuple(type_filter or ()),
         since=since,
     )
-    request = Request(
-        criteria=words(criteria),
-        as_of=as_of,
-        complete=frozenset(words(complete)),
-        timezone=timezone,
-    )
-    order = job.Order((), out, request, workers, not no_evidence, accept_damage)
-    progress = show_progress() if sys.stderr.isatty() else _silent
+    request = Request(as_of=as_of, complete=frozenset(words(complete)), history=history)
+    order = job.Order((), out, request, workers, not no_evidence, accept_damage, form=form)
+    flags = {"criteria.sets": words(criteria) or None, "run.max_runtime": max_runtime or None}
     report = bulk_job.export(
-        asked, order, config, assign or [], keep=keep, max_runtime=max_runtime, progress=progress
+        asked,
+        order,
+        config,
+        assign or [],
+        keep=keep,
+        flags={key: value for key, value in flags.items() if value is not None},
+        progress=show_progress() if sys.stderr.isatty() else _silent,
     )
     for line in complaints(report.summary):
         say(line)

@@ -6,7 +6,7 @@ anybody's evidence, and is handed to the archive job as damage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,46 +16,30 @@ from fhir_remission.effects.bulk import Exporter, ExportFile, Gone, Manifest, Pe
 from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
 from fhir_remission.effects.connect import READ_TYPES, connect
 from fhir_remission.effects.logs import configure_logs
-from fhir_remission.effects.spool import private_folder, remove_folder, seal
-from fhir_remission.errors import ReadIncomplete, UsageError
+from fhir_remission.effects.spool import private_folder, remove_folder
+from fhir_remission.errors import ReadIncomplete, Unreachable
 from fhir_remission.jobs.archive import Order, Progress, Report
 from fhir_remission.jobs.archive import run as run_archive
 from fhir_remission.jobs.archive_parts import Flaw
-from fhir_remission.jobs.site import settings_of
+from fhir_remission.jobs.bulk_kept import (
+    check_addable,
+    check_no_newcomers,
+    deleted_in,
+    forget,
+    keep_folder,
+    kept_folders,
+    lines_of_file,
+    type_of_file,
+)
+from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
+from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.site import TYPES_READ, settings_of
+from fhir_remission.settings import Settings
 from fhir_remission.version import VERSION
 
-TYPES = (
-    *("Patient", "Observation", "Condition", "Procedure", "MedicationAdministration"),
-    *("Medication", "DiagnosticReport", "Specimen"),
-)
-# Hidden, so that it is not read as data.
-_STATE = ".export.json"
 _EXPIRED = "status 4"
 # Issues in an error file that hide nothing.
 _HARMLESS = frozenset({"information", "success"})
-
-
-class Asked(Struct, frozen=True):
-    """Which export: the same again is the same export."""
-
-    path: str = "Patient/$export"
-    types: tuple[str, ...] = TYPES
-    filters: tuple[str, ...] = ()
-    since: str = ""
-
-    def parameters(self) -> tuple[tuple[str, str], ...]:
-        """The query of the kick-off."""
-        found = [("_outputFormat", "application/fhir+ndjson"), ("_type", ",".join(self.types))]
-        found += [("_typeFilter", one) for one in self.filters]
-        return (*found, ("_since", self.since)) if self.since else tuple(found)
-
-
-class _Begun(Struct):
-    """What is known of an export that was begun."""
-
-    asked: Asked
-    status_url: str
-    manifest: Manifest | None = None
 
 
 class _Issue(Struct):
@@ -66,25 +50,6 @@ class _Issue(Struct):
 class _Outcome(Struct, rename="camel"):
     resource_type: str = ""
     issue: list[_Issue] = []
-
-
-class _Request(Struct):
-    method: str = ""
-    url: str = ""
-
-
-class _Entry(Struct):
-    request: _Request | None = None
-
-
-class _Deletions(Struct, rename="camel"):
-    resource_type: str = ""
-    entry: list[_Entry] = []
-
-
-class _Named(Struct, rename="camel"):
-    resource_type: str = ""
-    id: str = ""
 
 
 def run(
@@ -100,30 +65,25 @@ def run(
     """Export, fetch, judge. `order.paths` are not read; the files lie under `order.out`."""
     private_folder(order.out)
     folder = order.out / "export"
-    kept = sorted(order.out.glob("kept-*"))
-    if asked.since and not kept:
-        raise UsageError(
-            f"--since: {order.out} has no files of an earlier export to add to; export once"
-            " without it and with --keep: changes alone are not all evidence"
-        )
+    kept = kept_folders(order.out) if asked.since else []
+    if asked.since:
+        check_addable(asked, kept)
     begun = _begin(asked, folder, exporter)
     manifest = begun.manifest or _await(begun, folder, exporter, clock, stop, progress)
     flaws = list(_fetch(manifest, folder, exporter, progress))
-    if asked.filters and not any(path.stat().st_size for path in folder.glob("*.ndjson")):
-        flaws.append(Flaw("export", 0, "the filtered export is empty; that is not `no data`"))
-    for refs in _deletions(manifest, folder):
-        for place in kept:
-            _forget(place, refs)
-    missing = [target for _, target in _targets(manifest, folder) if not target.exists()]
-    report = run_archive(
-        structs.replace(order, paths=(*kept, folder), known_damage=tuple(flaws)), progress
+    check_no_newcomers(asked, kept, folder)
+    flaws += [*_filtered_away(asked, folder), *_forgotten(kept, folder)]
+    request = structs.replace(order.request, read=_read_types(asked, kept[0] if kept else folder))
+    judged = structs.replace(
+        order, paths=(*kept, folder), known_damage=tuple(flaws), request=request
     )
+    report = run_archive(judged, progress)
+    missing = [target for _, target in _targets(manifest, folder) if not target.exists()]
     if missing and not any(_EXPIRED in flaw.reason for flaw in flaws):
         return report  # the next run fetches what is missing
     exporter.cancel(begun.status_url)
-    if keep and not missing:
-        (folder / _STATE).unlink(missing_ok=True)
-        folder.rename(order.out / f"kept-{len(kept) + 1:04d}")
+    if keep and not flaws:
+        keep_folder(folder, order.out, begun)
     else:
         remove_folder(folder)
     return report
@@ -136,11 +96,10 @@ def export(
     assignments: Sequence[str],
     *,
     keep: bool,
-    max_runtime: str,
+    flags: Mapping[str, object],
     progress: Progress,
 ) -> Report:
-    """The same with the source of a site's settings."""
-    flags = {"run.max_runtime": max_runtime} if max_runtime else {}
+    """The same with a site's settings: its source, its criteria and its mappings."""
     settings = settings_of(config, assignments, flags)
     configure_logs(style=settings.log.format, level=settings.log.level, run_id="bulk")
     clock = SystemClock()
@@ -149,31 +108,71 @@ def export(
     read = (*READ_TYPES, "Medication", "Group")
     connection = connect(settings.source, clock=clock, stop=stop, read=read, version=VERSION)
     exporter = connection.exporter()
+    judged = structs.replace(order, request=request_of(settings, order.request))
     try:
         with listening(stop):
-            return run(asked, order, exporter, clock=clock, stop=stop, keep=keep, progress=progress)
+            return run(
+                asked, judged, exporter, clock=clock, stop=stop, keep=keep, progress=progress
+            )
     finally:
         exporter.close()
 
 
-def _begin(asked: Asked, folder: Path, exporter: Exporter) -> _Begun:
+def request_of(settings: Settings, asked: Request) -> Request:
+    """What the command line asked for, judged as `sync` judges at this site."""
+    return structs.replace(
+        asked,
+        criteria=settings.criteria.sets,
+        overlay=settings.mappings.dir,
+        timezone=settings.site.timezone,
+        strict=settings.criteria.strict,
+        accept_routine=frozenset(settings.criteria.accept_routine),
+        attested=frozenset(settings.evidence.absence_proves),
+        decimal_comma=settings.site.decimal_comma,
+        namespace=settings.site.base,
+    )
+
+
+def _read_types(asked: Asked, whole: Path) -> frozenset[str]:
+    """Types that came whole. Without a file nobody knows whether the server has the type."""
+    came = {type_of_file(path) for path in whole.glob("*.ndjson")}
+    return frozenset(came & TYPES_READ - asked.filtered_types())
+
+
+def _filtered_away(asked: Asked, folder: Path) -> Iterator[Flaw]:
+    """An empty answer to a filter is not `no data`; with changes there may be none."""
+    found = {type_of_file(path) for path in folder.glob("*.ndjson") if path.stat().st_size}
+    for kind in sorted(asked.filtered_types() - found) if not asked.since else ():
+        words = f"the filtered export of {kind} is empty; that is not `no data`"
+        yield Flaw("export", 0, words)
+
+
+def _forgotten(kept: Sequence[Path], folder: Path) -> Iterator[Flaw]:
+    """Take out of the kept files what the server has deleted since."""
+    for path in sorted(folder.glob("*.deleted")):
+        try:
+            gone = deleted_in(path)
+        except msgspec.MsgspecError:
+            yield Flaw(path.name, 0, "the list of what was deleted cannot be read")
+            continue
+        for place in kept:
+            forget(place, gone)
+
+
+def _begin(asked: Asked, folder: Path, exporter: Exporter) -> Begun:
     """The export that was begun before, if it is the same, else a new one."""
-    state = folder / _STATE
-    try:
-        begun = msgspec.json.decode(state.read_bytes(), type=_Begun)
-    except (OSError, msgspec.MsgspecError):
-        begun = None
+    begun = read_begun(folder)
     if begun is not None and begun.asked == asked:
         return begun
     remove_folder(folder)
     private_folder(folder)
-    begun = _Begun(asked, exporter.start(asked.path, asked.parameters()))
-    seal(state, msgspec.json.encode(begun))
+    begun = Begun(asked, exporter.start(asked.path, asked.parameters()))
+    note_begun(begun, folder)
     return begun
 
 
 def _await(
-    begun: _Begun,
+    begun: Begun,
     folder: Path,
     exporter: Exporter,
     clock: Clock,
@@ -189,11 +188,11 @@ def _await(
             raise ReadIncomplete(f"{found.reason}; run again for a new one")
         if isinstance(found, Manifest):
             begun.manifest = found
-            seal(folder / _STATE, msgspec.json.encode(begun))
+            note_begun(begun, folder)
             return found
         assert isinstance(found, Pending)  # noqa: S101 - the only kind left
         if found.seconds > stop.remaining():
-            raise ReadIncomplete("no time left to wait for the export; run again to go on")
+            raise Unreachable("no time left to wait for the export; run again to go on")
         progress("exporting", turn, turn + 1)
         clock.sleep(found.seconds)
         turn += 1
@@ -229,53 +228,20 @@ def _targets(manifest: Manifest, folder: Path) -> Iterator[tuple[ExportFile, Pat
 
 def _checked(file: ExportFile, target: Path) -> Iterator[Flaw]:
     if target.suffix == ".error":
-        for place, line in _lines(target):
-            issues = msgspec.json.decode(line, type=_Outcome).issue
-            for issue in issues:
-                if issue.severity not in _HARMLESS:
-                    words = f"the server could not export everything: {issue.code or 'no reason'}"
-                    yield Flaw(target.name, place, words)
+        for place, line in lines_of_file(target):
+            for reason in _troubles(line):
+                words = f"the server could not export everything: {reason}"
+                yield Flaw(target.name, place, words)
     elif file.count is not None:
-        found = sum(1 for _ in _lines(target))
+        found = sum(1 for _ in lines_of_file(target))
         if found != file.count:
             words = f"the manifest says {file.count} resources and the file has {found}"
             yield Flaw(target.name, 0, words)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that hold something, with their places."""
-    place = 0
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.strip():
-                yield place, line
-            place += len(line)
-
-
-def _deletions(manifest: Manifest, folder: Path) -> Iterator[frozenset[str]]:
-    """References of what the server deleted since the last export."""
-    for _, target in _targets(manifest, folder):
-        if target.suffix == ".deleted" and target.exists():
-            for _, line in _lines(target):
-                bundle = msgspec.json.decode(line, type=_Deletions)
-                yield frozenset(one.request.url for one in bundle.entry if one.request)
-
-
-def _forget(folder: Path, refs: frozenset[str]) -> None:
-    """Take deleted resources out of the files of earlier exports."""
-    kinds = {ref.partition("/")[0] for ref in refs}
-    for path in sorted(folder.glob("*.ndjson")):
-        if path.stem.partition("-")[2] not in kinds:
-            continue
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as out:
-            out.writelines(line for _, line in _lines(path) if _ref(line) not in refs)
-        partial.replace(path)
-
-
-def _ref(line: bytes) -> str:
+def _troubles(line: bytes) -> list[str]:
     try:
-        named = msgspec.json.decode(line, type=_Named)
+        issues = msgspec.json.decode(line, type=_Outcome).issue
     except msgspec.MsgspecError:
-        return ""
-    return f"{named.resource_type}/{named.id}"
+        return ["an outcome that cannot be read"]
+    return [one.code or "no reason" for one in issues if one.severity not in _HARMLESS]

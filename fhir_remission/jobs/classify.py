@@ -58,6 +58,13 @@ class Request(Struct, frozen=True):
     overlay: Path | None = None
     timezone: str = ""
     strict: bool = False
+    read: frozenset[str] = frozenset()
+    """Types read to the end, of which nobody vouches that everything is recorded."""
+    attested: frozenset[str] = frozenset()
+    """What a site attests that it records (`evidence.absence_proves`)."""
+    accept_routine: frozenset[str] = frozenset()
+    decimal_comma: bool = False
+    namespace: str = NAMESPACE
 
 
 class Report(Struct, frozen=True):
@@ -137,11 +144,12 @@ def run(source: str | BinaryIO, request: Request) -> Report:
 def judge_for(request: Request) -> Judge:
     """Load the tables and read the moment of a request."""
     zone = _zone(request.timezone)
-    attested = frozenset[str]().union(*(VOUCHED.get(kind, ()) for kind in request.complete))
+    attested = request.attested.union(*(VOUCHED.get(kind, ()) for kind in request.complete))
     reading = Reading(
         zone=zone if request.timezone else None,
-        namespace=NAMESPACE,
-        complete=ALWAYS_READ | request.complete,
+        decimal_comma=request.decimal_comma,
+        namespace=request.namespace,
+        complete=ALWAYS_READ | request.complete | request.read,
         attested=attested,
     )
     return load_judge(
@@ -149,7 +157,11 @@ def judge_for(request: Request) -> Judge:
         reading=reading,
         zone=zone,
         as_of=_moment(request.as_of, zone),
-        options=Options(strict=request.strict, current_only=not request.history),
+        options=Options(
+            accept_routine=request.accept_routine,
+            strict=request.strict,
+            current_only=not request.history,
+        ),
         overlay=request.overlay,
     )
 

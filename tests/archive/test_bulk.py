@@ -10,7 +10,8 @@ from fhir_remission.effects.clock import Stop
 from fhir_remission.effects.connect import connect
 from fhir_remission.errors import ReadIncomplete, UsageError
 from fhir_remission.jobs.archive import Order, Report
-from fhir_remission.jobs.bulk import Asked, run
+from fhir_remission.jobs.bulk import run
+from fhir_remission.jobs.bulk_order import Asked
 from fhir_remission.jobs.classify import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort
 from fhir_remission.settings.model import Auth, Source
