@@ -31,7 +31,7 @@ server-hapi: $(VENV)/.installed  ## a real HAPI FHIR on loopback; PORT=0 takes a
 
 lane-sekmet: $(VENV)/.installed  ## contract and end-to-end suites on sekmet-fhir
 	FHIR_REMISSION_SEKMET=1 $(BIN)/python -m pytest -m server \
-		tests/servers tests/effects/test_smart_sekmet.py
+		tests/servers tests/effects/test_smart_sekmet.py tests/archive/test_bulk_sekmet.py
 
 lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Maven
 	FHIR_REMISSION_HAPI=1 $(BIN)/python -m pytest tests/servers -m server

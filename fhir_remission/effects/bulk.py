@@ -75,6 +75,15 @@ class Gone(Struct, frozen=True):
     reason: str
 
 
+class _Failure(Struct, frozen=True):
+    """Why a file did not come, and whether asking again may help."""
+
+    reason: str
+    passing: bool = False
+    wait: float = 0.0
+    """Seconds the server wants us to stay away."""
+
+
 class Trust(Struct):
     """What downloads need besides their address."""
 
@@ -130,20 +139,26 @@ class Exporter:
     def cancel(self, status_url: str) -> bool:
         """Delete the export on the server; whether it did."""
         request = Request("DELETE", status_url, "deletion of the export", repeat="repeatable")
-        answer = persist(request, self._exchange, self._how)
+        try:
+            answer = persist(request, self._exchange, self._how)
+        except Unreachable:
+            return False  # the answers are out; what is left is the server's to clear away
         return isinstance(answer, Answer) and answer.status in (200, 202, 204, 404, 410)
 
     def fetch(self, file: ExportFile, target: Path, *, with_token: bool) -> str:
         """Bring one file to disk whole; why not, or nothing."""
-        reason = ""
+        failed, asked = None, 0.0
         for attempt in range(ATTEMPTS):
             if attempt:
-                self._how.clock.sleep(min(LONGEST_WAIT, FIRST_WAIT * 2**attempt))
+                self._how.clock.sleep(max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)))
                 self._how.stop.check()
-            reason, passing = self._download(file.url, target, with_token=with_token)
-            if not reason or not passing:
-                return reason
-        return f"{reason}, {ATTEMPTS} times"
+            failed = self._download(file.url, target, with_token=with_token)
+            if failed is None or not failed.passing:
+                return failed.reason if failed else ""
+            asked = failed.wait
+            if asked > min(self._how.policy.max_wait_seconds, self._how.stop.remaining()):
+                raise Unreachable(f"a file is not given for {asked:.0f} s; run again to go on")
+        return f"{failed.reason}, {ATTEMPTS} times" if failed else ""
 
     def close(self) -> None:
         """Close the connections."""
@@ -177,30 +192,39 @@ class Exporter:
         if isinstance(answer, OutcomeUnknown):
             raise Unreachable(answer.reason)
         if answer.status in (401, 403):
-            raise LoginRefused(f"{self._base.origin}: {request.label}: status {answer.status}")
+            raise LoginRefused(
+                f"{self._base.origin}: {request.label}: status {answer.status}; servers that ask"
+                " for more than the types want source.auth.scopes, such as system/*.rs"
+            )
         return answer
 
-    def _download(self, url: str, target: Path, *, with_token: bool) -> tuple[str, bool]:
-        """One attempt: what went wrong, and whether it may pass."""
+    def _download(self, url: str, target: Path, *, with_token: bool) -> _Failure | None:
+        """One attempt."""
         try:
             ours = origin_of(url) == self._base.origin
         except ValueError as error:
-            return f"its address {error}", False
+            return _Failure(f"its address {error}")
         if with_token and not ours:
-            return "it wants our token and lies on another server", False
+            return _Failure("it wants our token and lies on another server")
         headers = self._headers(with_token=with_token)
         partial = target.with_name(f"{target.name}.partial")
         try:
             with self._open(url, headers) as response:
                 if response.status_code == 401 and with_token:
-                    return "status 401", self._trust.headers.renew(headers)
+                    return _Failure("status 401", self._trust.headers.renew(headers))
                 if response.status_code != 200:
-                    return f"status {response.status_code}", response.status_code in _PASSING
+                    return self._refusal(response)
                 _store(response.raw.stream(1 << 20, decode_content=True), partial)
         except _FAILURES as error:
-            return f"broken off ({type(error).__name__})", True
+            return _Failure(f"broken off ({type(error).__name__})", passing=True)
         partial.replace(target)
-        return "", False
+        return None
+
+    def _refusal(self, response: requests.Response) -> _Failure:
+        given = {name.lower(): text for name, text in response.headers.items()}
+        status = response.status_code
+        wait = asked_to_wait(given, self._how.clock.now())
+        return _Failure(f"status {status}", status in _PASSING, wait)
 
     def _headers(self, *, with_token: bool) -> Mapping[str, str]:
         return self._trust.headers.current() if with_token else {}

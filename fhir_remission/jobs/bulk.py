@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from fhir_remission.effects.bulk import Exporter, ExportFile, Gone, Manifest, Pending
 from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
 from fhir_remission.effects.connect import READ_TYPES, connect
-from fhir_remission.effects.logs import configure_logs
+from fhir_remission.effects.logs import configure_logs, get_logger
 from fhir_remission.effects.spool import private_folder, remove_folder
 from fhir_remission.errors import ReadIncomplete, Unreachable
 from fhir_remission.jobs.archive import Order, Progress, Report
@@ -81,7 +81,8 @@ def run(
     missing = [target for _, target in _targets(manifest, folder) if not target.exists()]
     if missing and not any(_EXPIRED in flaw.reason for flaw in flaws):
         return report  # the next run fetches what is missing
-    exporter.cancel(begun.status_url)
+    if not exporter.cancel(begun.status_url):
+        get_logger().warning("export_not_deleted", reason="the server keeps its files")
     if keep and not flaws:
         keep_folder(folder, order.out, begun)
     else:

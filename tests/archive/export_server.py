@@ -38,7 +38,7 @@ class Export:
         output = [
             {
                 "type": name,
-                "url": f"{self.base}/files/{name}",
+                "url": f"{self.faults.get('elsewhere', self.base)}/files/{name}",
                 "count": len(lines) + (name == wrong),
             }
             for name, lines in self.files.items()
@@ -65,7 +65,7 @@ def serving(export: Export, port: int = 0) -> Iterator[str]:
 
         def do_DELETE(self) -> None:
             export.seen.append(("DELETE", self.path, dict(self.headers)))
-            _say(self, 202)
+            _say(self, 403 if export.faults.get("undeletable") else 202)
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -96,8 +96,14 @@ def _status(handler: BaseHTTPRequestHandler, export: Export) -> None:
     tries = export.tries["status"] = export.tries.get("status", 0) + 1
     if export.faults.get("expired"):
         _say(handler, 404)
+    elif tries <= export.faults.get("busy", 0):
+        _say(handler, 429, headers={"Retry-After": "9"})
     elif tries <= export.faults.get("slow", 0):
         _say(handler, 202, headers={"Retry-After": "7", "X-Progress": "half"})
+    elif export.faults.get("torn"):
+        _say(handler, 200, json.dumps(export.manifest()).encode()[:-30])
+    elif export.faults.get("failed"):
+        _say(handler, 500)
     else:
         _say(handler, 200, json.dumps(export.manifest()).encode())
 
@@ -110,8 +116,12 @@ def _file(handler: BaseHTTPRequestHandler, export: Export, name: str) -> None:
     if name == export.faults.get("gone"):
         _say(handler, 404)
         return
+    if name == export.faults.get("busy_file") and tries == 1:
+        _say(handler, 503, headers={"Retry-After": "11"})
+        return
     lines = export.faults[name] if name in ("errors", "deleted") else export.files[name]
-    body = "".join(json.dumps(one) + "\n" for one in lines).encode()
+    told = "".join(f"{json.dumps(one)}\n" for one in lines) if isinstance(lines, list) else lines
+    body = told.encode()
     cut = name == export.faults.get("cut") and tries == 1
     _say(handler, 200, body, sent=len(body) // 2 if cut else len(body))
 

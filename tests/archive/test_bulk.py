@@ -53,7 +53,7 @@ def bulk(
     """Run the job against the double."""
     clock = FastClock()
     stop = Stop(clock)
-    auth = Auth(mode="header", secret=TOKEN) if export.faults.get("token") else Auth()
+    auth = Auth(mode="header", secret=TOKEN)
     with serving(export, port) as base:
         exporter = connect(Source(base_url=base, auth=auth), clock=clock, stop=stop).exporter()
         try:
@@ -110,7 +110,6 @@ def test_files_that_want_the_token(tmp_path: Path) -> None:
 def test_files_that_do_not(tmp_path: Path) -> None:
     """A signed address is asked without any credentials."""
     export = Export(cohort())
-    export.faults["token"] = False
 
     bulk(export, tmp_path / "out")
 
@@ -161,12 +160,88 @@ def test_an_error_file_that_only_informs(tmp_path: Path) -> None:
     assert bulk(export, tmp_path / "out")[0].exit_code == 0
 
 
-def test_an_empty_filtered_export(tmp_path: Path) -> None:
-    """It is told, with code 3: a filter may hide everything."""
-    report, _ = bulk(Export({}), tmp_path / "out", Asked(filters=("Observation?code=x",)))
+@pytest.mark.parametrize("came", [(), ("Patient", "Procedure")])
+def test_an_empty_filtered_export(came: tuple[str, ...], tmp_path: Path) -> None:
+    """It is told, with code 3: nobody is told to have no results because a filter found none."""
+    files = {name: lines for name, lines in cohort().items() if name in came}
+
+    report, _ = bulk(Export(files), tmp_path / "out", Asked(filters=("Observation?code=x",)))
 
     assert report.exit_code == 3
     assert "empty" in summary(tmp_path / "out")["damage"][0]["reason"]
+    assert len(lines(tmp_path / "out")) == (PATIENTS if came else 0)
+    assert not any("category" in line for line in lines(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("faults", "waited"), [({"busy": 1}, 9), ({"busy_file": "Observation"}, 11)]
+)
+def test_a_busy_server(faults: dict[str, Any], waited: int, tmp_path: Path) -> None:
+    """429 and 503 are waited out as long as they ask, for the status and for a file."""
+    report, clock = bulk(Export(cohort(), **faults), tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert waited in clock.slept
+
+
+def test_a_token_is_not_sent_elsewhere(tmp_path: Path) -> None:
+    """A manifest that asks for our token on another server is not obeyed: nobody is judged."""
+    other = Export(cohort())
+    with serving(other) as elsewhere:
+        export = Export(cohort(), token=True, elsewhere=elsewhere)
+        report, _ = bulk(export, tmp_path / "out")
+
+    assert report.exit_code == 3
+    assert other.seen == []
+    assert "another server" in summary(tmp_path / "out")["damage"][0]["reason"]
+
+
+def test_files_of_a_store(tmp_path: Path) -> None:
+    """Files elsewhere that want no token are fetched without one."""
+    files = cohort()
+    other = Export(files)
+    with serving(other) as elsewhere:
+        report, _ = bulk(Export(files, elsewhere=elsewhere), tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert {"Authorization" in headers for _, _, headers in other.seen} == {False}
+
+
+@pytest.mark.parametrize("faults", [{"errors": "<html>"}, {"deleted": "<html>"}])
+def test_lists_that_cannot_be_read(faults: dict[str, Any], tmp_path: Path) -> None:
+    """What failed or was deleted is not known: nobody is judged, and it is no bug of ours."""
+    report, _ = bulk(Export(cohort(), **faults), tmp_path / "out")
+
+    assert report.exit_code == 3
+    nobody_has_a_category(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"), [({"torn": True}, "cannot be read"), ({"failed": True}, "status 500")]
+)
+def test_an_export_that_fails(faults: dict[str, Any], words: str, tmp_path: Path) -> None:
+    """No manifest, no judgement."""
+    with pytest.raises(ReadIncomplete, match=words):
+        bulk(Export(cohort(), **faults), tmp_path / "out")
+
+    assert not (tmp_path / "out/assessments.ndjson").exists()
+
+
+def test_files_that_expired(tmp_path: Path) -> None:
+    """The manifest is there, a file is not any more: the next run asks for a new export."""
+    export = Export(cohort(), gone="Observation")
+    assert bulk(export, tmp_path / "out")[0].exit_code == 3
+
+    export.faults.clear()
+    report, _ = bulk(export, tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert export.count("GET", "$export") == 2
+
+
+def test_an_export_that_cannot_be_deleted(tmp_path: Path) -> None:
+    """The answers stand all the same."""
+    assert bulk(Export(cohort(), undeletable=True), tmp_path / "out")[0].exit_code == 0
 
 
 def test_an_expired_export(tmp_path: Path) -> None:
@@ -221,3 +296,56 @@ def test_changes_added_to_what_was_kept(tmp_path: Path) -> None:
     assert report.exit_code == 0
     files["Observation"][-1] = change
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, files)
+
+
+def test_a_whole_export_replaces_what_was_kept(tmp_path: Path) -> None:
+    """What the server deleted in the meantime is in no later answer."""
+    files = cohort()
+    extra = blasts(1, "bulk-00001", day="2026-12-01")
+    bulk(
+        Export({**files, "Observation": [*files["Observation"], extra]}),
+        tmp_path / "out",
+        keep=True,
+    )
+
+    report, _ = bulk(Export(files), tmp_path / "out", keep=True)
+
+    assert report.exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, files)
+    assert [one.name for one in (tmp_path / "out").glob("kept-*")] == ["kept-0001"]
+
+
+def test_a_damaged_export_is_not_kept(tmp_path: Path) -> None:
+    """Changes added to it would hide what was missing."""
+    bulk(Export(cohort(), wrong_count="Condition"), tmp_path / "out", keep=True)
+
+    assert not list((tmp_path / "out").glob("kept-*"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (Asked(since="2026-07-01T00:00:00Z"), "changes in between would be lost"),
+        (Asked(since="lately"), "changes in between would be lost"),
+        (Asked(since="2026-06-01T00:00:00Z", types=("Patient",)), "other types"),
+        (Asked(since="2026-06-01T00:00:00Z", path="Group/g/$export"), "other types"),
+    ],
+)
+def test_changes_that_do_not_fit(asked: Asked, words: str, tmp_path: Path) -> None:
+    """Nothing may lie between the kept files and the changes, and both must be of one export."""
+    bulk(Export(cohort()), tmp_path / "out", keep=True)
+
+    with pytest.raises(UsageError, match=words):
+        bulk(Export(cohort()), tmp_path / "out", asked, keep=True)
+
+
+def test_a_new_member_of_a_group(tmp_path: Path) -> None:
+    """Changes are not all evidence of somebody who was not in the group before."""
+    group = Asked(path="Group/g/$export")
+    bulk(Export(cohort()), tmp_path / "out", group, keep=True)
+    later = Asked(path="Group/g/$export", since="2026-06-01T00:00:00Z")
+
+    known = Export({"Observation": [blasts(1, "bulk-00001")]})
+    assert bulk(known, tmp_path / "out", later)[0].exit_code == 0
+    with pytest.raises(ReadIncomplete, match="1 patients are new in the group"):
+        bulk(Export({"Observation": [blasts(1, "newcomer")]}), tmp_path / "out", later)
