@@ -1,10 +1,13 @@
 """Our archive job beside its peers: one table of ratios, each pair on the same data.
 
     python -m tests.bench.run 100k 1m          make bench
+    python -m tests.bench.run 20k 100k 1m 5m --all     make bench-all
     python -m tests.bench.run --smoke          make bench-smoke: wrong results fail, time never does
 
 Ratios are given by wall and by processor time; on a machine that does other work too, the second
-is the one to quote. The lines go to stdout and, as JSON, to `build/bench/results.json`.
+is the one to quote. A peer with a star computes the stand-in rule (`stand_in.py`), which is far
+less than the criteria; where two of them count differently, the run fails. The lines go to stdout
+and, as JSON, to `build/bench/results.json`.
 """
 
 from __future__ import annotations
@@ -14,21 +17,48 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.bench import generate
+from tests.bench import generate, stand_in
 from tests.bench.measure import Taken, measure
 from tests.twin.compare import by_sql
 
 FOLDER = Path("build/bench")
-SIZES = {"smoke": 8_000, "100k": 100_000, "1m": 1_000_000, "5m": 5_000_000}
+SIZES = {"smoke": 8_000, "20k": 20_000, "100k": 100_000, "1m": 1_000_000, "5m": 5_000_000}
 # What tests/twin says of the two readings; this run is to find what is worse than that.
 TWIN_MAY_DIFFER = 0.06
 AS_OF = "2027-01-01T00:00:00Z"
 CODES = ["11150-0", "38257-2", "751-8", "777-3", "709-6", "26446-5", "extramedullary-disease"]
+CQL = FOLDER / "cql/node_modules"
 PEERS = [sys.executable, "-m", "tests.bench.peers"]
+
+
+class Peer(NamedTuple):
+    """Somebody else's way to an answer, and what of ours it is set beside."""
+
+    key: str
+    name: str
+    bar: str
+    ours: str
+    sizes: frozenset[str]
+    stand_in: bool = True
+    once: bool = False
+    """Slow and far away from us: one round tells enough."""
+
+
+ALL = frozenset(SIZES)
+NAIVE = Peer(
+    "naive", "naive fhir.resources* / (b)", ">= 100", "brief", frozenset({"20k", "100k"}), once=True
+)
+OTHERS = (
+    Peer("cql", "cql-execution* / (b)", ">= 40", "brief", frozenset({"20k"}), once=True),
+    Peer("polars", "polars, streaming* / (b)", "", "brief", ALL),
+    Peer("spark", "our job on Spark local[2] / (c)", "", "full", ALL - {"20k"}, stand_in=False),
+)
 
 
 class Ratio(NamedTuple):
@@ -49,6 +79,7 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--naive", action="store_true", help="fhir.resources too (a minute)")
+    parser.add_argument("--all", action="store_true", help="also polars, Spark, cql-execution")
     asked = parser.parse_args()
     unknown = set(asked.sizes) - set(SIZES)
     if unknown:
@@ -58,7 +89,9 @@ def main() -> int:
         return smoke()
     rows: list[Ratio] = []
     for size in asked.sizes:
-        rows += compare(size, asked.rounds, naive=asked.naive and size == "100k")
+        wanted = (NAIVE, *OTHERS) if asked.all else (NAIVE,) if asked.naive else ()
+        peers = [one for one in wanted if size in one.sizes and is_there(one)]
+        rows += compare(size, asked.rounds, peers)
         (FOLDER / "results.json").write_text(json.dumps([row._asdict() for row in rows], indent=2))
     print(table(rows))
     return 0
@@ -79,27 +112,62 @@ def smoke() -> int:
         measure([str(FOLDER / "floor"), str(file), "0", str(file.stat().st_size), *CODES])
     print(f"lines of classify: {'same' if same else 'NOT THE SAME'}")
     print(f"the twin differs on {differ} of {len(twin)} patients")
+    peers = [one for one in (NAIVE, *OTHERS) if one.stand_in and is_there(one)]
+    check_stand_ins(file, {one.key: measure(command(one, file)) for one in peers})
     return 0 if same and differ <= TWIN_MAY_DIFFER * len(twin) else 1
 
 
-def compare(size: str, rounds: int, *, naive: bool) -> list[Ratio]:
+def compare(size: str, rounds: int, peers: Sequence[Peer]) -> list[Ratio]:
     """All pairs at one size; each round runs everything once."""
     file = data(size)
     runs: dict[str, list[Taken]] = {}
-    for _ in range(rounds):
+    for number in range(rounds):
         for name, commands in plan(file).items():
             runs.setdefault(name, []).append(measure(*commands))
-    if naive:
-        runs["naive"] = [measure([*PEERS, "naive", str(file)])]
+        for one in peers:
+            if not number or not one.once:
+                runs.setdefault(one.key, []).append(measure(command(one, file)))
+    check_stand_ins(file, {one.key: runs[one.key][0] for one in peers if one.stand_in})
     rows = [
         _first_pass(size, runs),
         _ratio(size, "(b) no evidence / DuckDB twin", "2.0 [1.0]", runs, "brief", "twin"),
         _ratio(size, "(c) full evidence / DuckDB twin", "3.0 [2.0]", runs, "full", "twin"),
         _ratio(size, "one worker / two workers", ">= 1.8", runs, "one", "brief"),
+        *(_ratio(size, one.name, one.bar, runs, one.key, one.ours) for one in peers),
     ]
-    if naive:
-        rows.append(_ratio(size, "naive fhir.resources / (b)", ">= 100", runs, "naive", "brief"))
     return [row for row in rows if row is not None]
+
+
+def command(peer: Peer, file: Path) -> list[str]:
+    """How to run a peer."""
+    if peer.key == "cql":
+        script = Path(__file__).with_name("cql") / "stand_in.js"
+        return ["env", f"NODE_PATH={CQL}", "node", str(script), str(file)]
+    more = [str(FOLDER / "spark"), AS_OF] if peer.key == "spark" else []
+    return [*PEERS, peer.key, str(file), *more]
+
+
+def is_there(peer: Peer) -> bool:
+    """Whether a peer is installed; `make bench-all` brings them."""
+    found = {
+        "cql": (CQL / "cql-execution").is_dir() and shutil.which("node") is not None,
+        "polars": find_spec("polars") is not None,
+        "spark": find_spec("pyspark") is not None and shutil.which("java") is not None,
+    }.get(peer.key, True)
+    if not found:
+        print(f"no {peer.key}: make bench-all installs it", file=sys.stderr)
+    return found
+
+
+def check_stand_ins(file: Path, taken: Mapping[str, Taken]) -> None:
+    """The stand-in peers must all say what the plain loops of `stand_in.py` say."""
+    if not taken:
+        return
+    expected = stand_in.reference(file)
+    for name, one in taken.items():
+        if json.loads(one.output) != expected:
+            raise SystemExit(f"{name} counts {one.output.strip()}, not {json.dumps(expected)}")
+    print(f"the stand-in rule: {', '.join(taken)} agree", file=sys.stderr)
 
 
 def plan(file: Path) -> dict[str, list[list[str]]]:
