@@ -83,7 +83,7 @@ def run(order: Order, progress: Progress) -> Report:
     private_folder(order.out)
     with only_run(order.out / ".lock"):
         judge = judge_for(order.request)
-        sources = find_sources(order.paths)
+        sources = find_sources(order.paths, but=order.out)
         work = order.out / ".work"
         setup = Setup(
             request=order.request,
@@ -171,7 +171,8 @@ class _Run:
             return None
         if answer.outcome == "refused":
             reason = msgspec.json.decode(answer.body, type=str)
-            self._flaws.append(Flaw(*place, f"its rows could not be written: {reason}"))
+            words = f"it could not be read, or its rows could not be written: {reason}"
+            self._flaws.append(Flaw(*place, words))
             return None
         if answer.deaths:
             again = "a worker died while reading it; read again by another, nothing is missing"

@@ -14,6 +14,7 @@ _SUFFIXES = (".ndjson", ".jsonl", ".json")
 # What clients of bulk exports leave beside the data.
 _BESIDE = frozenset({"manifest.json", "log.ndjson"})
 _PACKED = ("", ".gz", ".zst", ".zstd")
+_OTHERWISE_PACKED = (".bz2", ".xz", ".lz4", ".br", ".sz", ".zip", ".7z")
 LARGEST_PART, SMALLEST_PART = 64 << 20, 4 << 20
 # Of a partition about a third is kept and held in memory by one worker.
 PARTITION = 24 << 20
@@ -23,9 +24,16 @@ _SWELLS = 10
 LARGEST_DOCUMENT = 256 << 20
 
 
-def find_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
-    """Every file to read, in a fixed order; what is not there is an InputError."""
-    found = [one for path in paths for one in _files(path)]
+def find_sources(paths: Sequence[Path], but: Path | None = None) -> tuple[Source, ...]:
+    """Every file to read, in a fixed order; what is not there is an InputError.
+
+    `but` is a folder that is left out: the one for the results may lie within the data.
+    """
+    seen = {but.resolve()} if but is not None else set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise InputError(f"{path}: is the folder for the results; give --out another one")
+    found = [one for path in paths for one in _files(path, seen)]
     return tuple(_source(path) for path in dict.fromkeys(found))
 
 
@@ -50,20 +58,43 @@ def partitions_for(sources: Iterable[Source]) -> int:
     return max(4, min(MOST_PARTITIONS, -(-total // PARTITION)))
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path, seen: set[Path]) -> Iterator[Path]:
     if path.is_dir():
-        names = (name for name in sorted(path.rglob("*")) if name.is_file())
-        yield from (name for name in names if _is_data(name))
+        yield from _within(path, seen)
     elif path.is_file():
         yield path
     else:
         raise InputError(f"{path}: no such file or folder")
 
 
+def _within(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """The files of a folder and those below, links followed, each folder once."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    try:
+        names = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}") from None
+    for path in names:
+        if path.is_symlink() and not path.exists():
+            raise InputError(f"{path}: leads to nothing")
+        if path.is_dir() and not path.name.startswith("."):
+            yield from _within(path, seen)
+        elif _is_data(path):
+            if not path.is_file():
+                raise InputError(f"{path}: is not a file")
+            yield path
+
+
 def _is_data(path: Path) -> bool:
     name = path.name.lower()
     if name.startswith(".") or name in _BESIDE:
         return False
+    if any(name.endswith(suffix + one) for suffix in _SUFFIXES for one in _OTHERWISE_PACKED):
+        raise InputError(
+            f"{path}: packed in a way that is not read; unpack it, or use gzip or zstd"
+        )
     return any(name.endswith(suffix + packed) for suffix in _SUFFIXES for packed in _PACKED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -98,8 +99,12 @@ def serve() -> int:
         if isinstance(job, Prepare):
             station.prepare(job)
             continue
-        out.write(_answered(station, job) + b"\n")
-        out.flush()
+        try:
+            out.write(_answered(station, job) + b"\n")
+            out.flush()
+        except BrokenPipeError:  # the parent was killed: nobody is left to tell
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
     return 0
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from fhir_remission.effects.spool import Spool
 from fhir_remission.effects.tables import load_mappings
+from fhir_remission.errors import InputError
 from fhir_remission.jobs import archive_plan
 from fhir_remission.jobs.archive_parts import Part, Setup
 from fhir_remission.jobs.archive_plan import find_sources
@@ -217,6 +219,31 @@ def test_a_disk_that_fills(tmp_path: Path) -> None:
     assert not any("category" in line for line in lines(tmp_path / "out"))
 
 
+def test_a_disk_that_fills_at_the_end(tmp_path: Path) -> None:
+    """There is room for the parts and none for the whole: nothing is half written or lost."""
+    file = write(tmp_path / "in.ndjson", bulk_cohort(60, 20))
+    whole = archive([file], tmp_path / "all", request=Request(as_of=AS_OF, history=True))
+    size = (tmp_path / "all/assessments.ndjson").stat().st_size
+    command = [sys.executable, "-m", "fhir_remission", "archive", str(file), "--history"]
+    command += ["--out", str(tmp_path / "out"), "--as-of", AS_OF]
+
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f {size // 2048}; exec {' '.join(command)}"],
+        capture_output=True,
+        check=False,
+    )
+
+    assert whole.exit_code == 0
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"make room and run the same command again" in done.stderr
+    assert not list((tmp_path / "out").glob("assessments*"))
+    assert finished(tmp_path / "out/.work/journal.ndjson") > 0
+    subprocess.run(command, check=True)
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == (
+        tmp_path / "all/assessments.ndjson"
+    ).read_bytes()
+
+
 def children() -> list[int]:
     """The processes this one has started."""
     return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
@@ -271,6 +298,189 @@ def test_a_killed_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
 
 
+SMALL_PARTS = (
+    "import sys; from fhir_remission.jobs import archive_plan; archive_plan.SMALLEST_PART = 20_000;"
+    "from fhir_remission.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+def test_a_killed_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGKILL the same command reads on where the journal ends; no worker is left behind."""
+    from fhir_remission.jobs.archive import Order, run
+
+    file = write(tmp_path / "in.ndjson", bulk_cohort(150, 150))
+    flags = ["archive", str(file), "--out", str(tmp_path / "out"), "--as-of", AS_OF]
+    journal = tmp_path / "out/.work/journal.ndjson"
+    noise = (tmp_path / "noise").open("wb")
+    command = [sys.executable, "-c", SMALL_PARTS, *flags]
+    with noise, subprocess.Popen(command, stderr=noise) as running:
+        while running.poll() is None and finished(journal) < 5:
+            os.sched_yield()
+        workers = children_of(running.pid)
+        running.kill()
+    before = finished(journal)
+    for pid in workers:
+        wait_for_the_end_of(pid)
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
+    seen: list[tuple[str, int, int]] = []
+
+    run(
+        Order((file,), tmp_path / "out", Request(as_of=AS_OF)),
+        lambda *told: seen.append(told),
+    )
+
+    assert before >= 5
+    assert (tmp_path / "noise").read_bytes() == b""
+    assert seen[0][1] >= before * 19_000
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
+def finished(journal: Path) -> int:
+    """How many parts a journal says are read."""
+    return journal.read_bytes().count(b'"type":"split"') if journal.exists() else 0
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that one has started."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for_the_end_of(pid: int) -> None:
+    """Workers end when their parent is gone; pytest's timeout is the limit."""
+    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text():
+        os.sched_yield()
+
+
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
+    """One line that is written over: how far, how fast, how long still; nothing in a pipe."""
+    import pty
+
+    file = write(tmp_path / "in.ndjson", bulk_cohort(20, 40))
+    command = [sys.executable, "-c", SMALL_PARTS, "archive", str(file), "--as-of", AS_OF]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*command, "--out", str(tmp_path / "out")], stderr=theirs) as running:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:  # how Linux says that nobody writes any more
+            pass
+        finally:
+            os.close(ours)
+    piped = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], capture_output=True, check=False
+    )
+
+    assert running.returncode == 0
+    assert re.search(rb"\rreading +\d+ %, \d+ MB/s, \d+ s left", shown)
+    assert b"reading 100 %" in shown
+    assert re.search(rb"\rjudging 100 %, \d+ s left", shown)
+    assert (piped.returncode, piped.stderr) == (0, b"")
+
+
+def test_folders_as_people_have_them(tmp_path: Path, good: bytes) -> None:
+    """Empty files, hidden ones, links into other folders and back: each file is read once."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    for folder in (data / "below", data / ".snapshot", other):
+        folder.mkdir(parents=True)
+    (data / "empty.ndjson").touch()
+    (data / "empty.ndjson.gz").write_bytes(gzip.compress(b""))
+    (data / ".snapshot/torn.ndjson").write_bytes(b"{")
+    (data / "below/back").symlink_to(data)
+    (data / "linked").symlink_to(other)
+    (other / "in.ndjson").write_bytes(good)
+    (other / "loop").symlink_to(other)
+
+    for _ in range(2):  # the results of the first run are no input of the second
+        assert archive([data], data / "results").exit_code == 0
+        assert len(lines(data / "results")) == PATIENTS
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: (data / "lost.ndjson").symlink_to("nowhere"),
+        lambda data: (data / "2026").symlink_to("/no/such/disk"),
+        lambda data: (data / "ring.ndjson").symlink_to("ring.ndjson"),
+        lambda data: os.mkfifo(data / "pipe.ndjson"),
+        lambda data: (data / "old.ndjson.bz2").write_bytes(b"BZh9"),
+    ],
+    ids=["lost", "no-disk", "ring", "pipe", "bz2"],
+)
+def test_files_that_would_be_passed_over(spoil: Any, tmp_path: Path, good: bytes) -> None:
+    """What looks like data and cannot be read stops the run: it may be anybody's evidence."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "in.ndjson").write_bytes(good)
+    spoil(data)
+
+    with pytest.raises(InputError):
+        archive([data], tmp_path / "out")
+
+
+def test_a_folder_that_may_not_be_entered(
+    tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not passed over in silence."""
+    (tmp_path / "shut").mkdir()
+
+    def refused(folder: Path) -> Any:
+        if folder.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", refused)
+
+    with pytest.raises(InputError, match="shut: cannot be read: Permission denied"):
+        archive([tmp_path], tmp_path / "out")
+
+
+def test_results_into_the_input(tmp_path: Path, good: bytes) -> None:
+    """Results beside the data would be read as data by the next run."""
+    with pytest.raises(InputError, match="give --out another one"):
+        archive([tmp_path], tmp_path)
+
+
+def test_a_file_that_vanishes(tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gone between the plan and the reading: named, the rest is read, nobody is judged."""
+    from fhir_remission.jobs import archive as job
+
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.ndjson").write_bytes(good)
+    (data / "b.ndjson").write_bytes(good)
+
+    def found(*asked: Any, **more: Any) -> Any:
+        sources = find_sources(*asked, **more)
+        (data / "b.ndjson").unlink()
+        return sources
+
+    monkeypatch.setattr(job, "find_sources", found)
+
+    assert archive([data], tmp_path / "out").exit_code == 3
+    all_incomplete(tmp_path / "out")
+    assert the_damage(tmp_path / "out")["file"] == str(data / "b.ndjson")
+
+
+def test_a_torn_line_in_a_bundle_among_lines(tmp_path: Path, good: bytes) -> None:
+    """A Bundle in a line whose entry cannot be read: its patient, or everybody."""
+    entry = {"resource": {**blasts(1, "bulk-00002"), "status": 7}}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(good + json.dumps(bundle).encode() + b"\n")
+
+    assert archive([file], tmp_path / "out").exit_code == 3
+    said = {line["patient"]: line for line in lines(tmp_path / "out")}
+    assert "category" not in said["Patient/bulk-00002"]
+    assert "category" in said["Patient/bulk-00001"]
+
+    file.write_bytes(good + json.dumps(bundle).encode()[:-40] + b"\n")
+    assert archive([file], tmp_path / "out").exit_code == 3
+    all_incomplete(tmp_path / "out")
+
+
 def test_other_flags_begin_anew(tmp_path: Path, good: bytes) -> None:
     """What a stopped run left is used only by the same run."""
     from fhir_remission.jobs.archive import Order, run
@@ -289,16 +499,42 @@ def test_other_flags_begin_anew(tmp_path: Path, good: bytes) -> None:
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file, request)
 
 
-def test_workers_load_what_they_need(tmp_path: Path) -> None:
-    """Neither the models, nor the database, nor the command line."""
-    code = (
-        "import sys, fhir_remission.jobs.archive_worker; sys.exit(','.join(m for m in "
-        "('pydantic', 'sqlalchemy', 'typer', 'rich', 'requests', 'fhir.resources') "
-        "if m in sys.modules) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+def test_a_part_that_kills_its_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers died of it: it is named with its place, the rest is read, nobody is judged."""
+    from fhir_remission.jobs import archive as job
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
+    monkeypatch.setattr(job, "_WORKER", "tests.archive.dying_worker")
+    file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
+
+    report = archive([file], tmp_path / "out")
+
+    assert report.exit_code == 3
+    damage = the_damage(tmp_path / "out")
+    assert (damage["file"], damage["offset"]) == (str(file), 0)
+    assert "2 workers died" in damage["reason"]
+    assert len(lines(tmp_path / "out")) > 30
+    assert not any("category" in line for line in lines(tmp_path / "out"))
+
+
+def test_workers_load_what_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: bytes
+) -> None:
+    """Neither the models, nor the database, nor the command line, from first line to last."""
+    from fhir_remission.jobs import archive as job
+
+    monkeypatch.setattr(job, "_WORKER", "tests.archive.telling_worker")
+    monkeypatch.setenv("TELL", str(tmp_path))
+    file = tmp_path / "good.ndjson"
+
+    archive([file], tmp_path / "out", form="parquet")
+
+    told = [set(one.read_text().splitlines()) for one in tmp_path.glob("*.modules")]
+    assert told
+    for modules in told:
+        assert "fhir_remission.jobs.archive_judge" in modules
+        assert not modules & {"pydantic", "sqlalchemy", "typer", "rich", "requests", "pyarrow"}
+        assert "fhir.resources" not in modules
 
 
 def test_the_command(tmp_path: Path, good: bytes) -> None:

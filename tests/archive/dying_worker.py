@@ -1,0 +1,20 @@
+"""A worker of the archive job that is killed whenever it reads the first part of the input."""
+
+import os
+import signal
+
+from fhir_remission.jobs import archive_worker
+from fhir_remission.jobs.archive_parts import Part, Setup, Split
+from fhir_remission.jobs.archive_split import split_part
+
+
+def serve() -> int:
+    """Serve, until that part comes."""
+
+    def deadly(part: Part, setup: Setup, *rest: object) -> Split:
+        if not part.index:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return split_part(part, setup, *rest)  # type: ignore[arg-type]
+
+    archive_worker.split_part = deadly  # type: ignore[attr-defined]
+    return archive_worker.serve()
