@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 from zlib import crc32
 
 from msgspec import Struct
@@ -38,6 +39,34 @@ class Row(Struct, frozen=True, gc=False):
     place: str
     kind: int
     body: memoryview
+
+
+class TakesRows(Protocol):
+    """Where the first pass sends rows: a spool, or what stands for one where nothing is a file."""
+
+    def add(
+        self,
+        partition: int,
+        key: bytes,
+        body: bytes,
+        *,
+        task: int,
+        number: int,
+        offset: int = 0,
+        kind: int = 0,
+        id: bytes = b"",  # noqa: A002 - the FHIR word
+        address: bytes = b"",
+        place: bytes = b"",
+    ) -> None:
+        """Take one row."""
+
+    def put(
+        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
+    ) -> None:
+        """Take a plain row, read at (task, number, offset)."""
+
+    def finish(self) -> list[int]:
+        """Take no more of this part; the length of each file."""
 
 
 class Spool:

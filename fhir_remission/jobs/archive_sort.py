@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from fhir_remission.effects.spool import LONGEST, Spool, partition_of
+from fhir_remission.effects.spool import LONGEST, TakesRows, partition_of
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.bundle import Damaged, Page, as_bundle, damaged, read_bundle
 from fhir_remission.fhir.documents import damage_of_page, read_documents
@@ -47,7 +47,7 @@ _REMEMBERED = 30_000
 class Sorter:
     """Sends the resources of one part on, and keeps account of what could not be read."""
 
-    def __init__(self, part: int, file: str, spool: Spool, partitions: int) -> None:
+    def __init__(self, part: int, file: str, spool: TakesRows, partitions: int) -> None:
         self._part = part
         self._file = file
         self._spool = spool

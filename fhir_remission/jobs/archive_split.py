@@ -18,7 +18,7 @@ from fhir_remission.effects.inflate import (
     split_lines,
     unpacked,
 )
-from fhir_remission.effects.spool import Spool
+from fhir_remission.effects.spool import TakesRows
 from fhir_remission.fhir.elements import NOTHING
 from fhir_remission.fhir.routing import (
     Glance,
@@ -37,7 +37,7 @@ from fhir_remission.jobs.archive_sort import Sorter, type_of_long_line
 _REMEMBERED = 50_000
 
 
-def split_part(part: Part, setup: Setup, spool: Spool, codes: CodeMap, name: str) -> Split:
+def split_part(part: Part, setup: Setup, spool: TakesRows, codes: CodeMap, name: str) -> Split:
     """Read one part of one source and spool what can be evidence."""
     source = setup.sources[part.source]
     sorter = Sorter(part.index, source.path, spool, setup.partitions)

@@ -109,7 +109,7 @@ def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:
             for values in batch.to_pylist():
                 part = Part(**values)
                 kept = Collected()
-                split = split_part(part, known, kept, judge.mappings.codes, "")  # type: ignore[arg-type]
+                split = split_part(part, known, kept, judge.mappings.codes, "")
                 kept.add(ACCOUNT, b"", msgspec.json.encode(split), task=part.index, number=0)
                 yield from arrow_of(kept.rows, ROWS)
 
