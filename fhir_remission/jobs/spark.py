@@ -195,27 +195,55 @@ def _judging(plan: Plan) -> tuple[Judging, JudgePartition]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The entry for `spark-submit`: Parquet and `damage.json` under `--out`."""
+    """The entry for `spark-submit`: Parquet under `--out`, and what was damaged beside it."""
     from pyspark.sql import SparkSession
 
+    asked = _parser().parse_args(arguments)
+    request = Request(
+        criteria=tuple(asked.criteria.split(",")),
+        as_of=asked.as_of,
+        history=asked.history,
+        complete=frozenset(filter(None, asked.complete.split(","))),
+        overlay=asked.mappings,
+        timezone=asked.timezone,
+        strict=asked.strict,
+    )
+    spark = SparkSession.builder.appName("fhir-remission").getOrCreate()
+    answers, flaws = judge_archive(
+        spark,
+        asked.paths,
+        request,
+        accept_damage=asked.accept_damage,
+        evidence=not asked.no_evidence,
+    )
+    code = write_answers(spark, answers, flaws, asked.out)
+    spark.stop()
+    if code:
+        raise SystemExit(code)
+
+
+def write_answers(spark: SparkSession, answers: DataFrame, flaws: list[Flaw], out: str) -> int:
+    """Write both tables; return the exit code, 3 where anybody is incomplete."""
+    # Spark's default is INT96, which readers take for a time without a zone.
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+    answers.write.mode("overwrite").parquet(f"{out}/assessments")
+    damage = spark.createDataFrame([(encode(flaws).decode(),)], "damage string")
+    damage.coalesce(1).write.mode("overwrite").text(f"{out}/damage")
+    # A result of one patient may turn out broken only when it is judged.
+    unjudged = spark.read.parquet(f"{out}/assessments").where("disposition = 'incomplete'")
+    return 3 if flaws or unjudged.take(1) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The flags of `archive` that mean something here."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--out", required=True)
     parser.add_argument("--as-of", default="")
     parser.add_argument("--criteria", default="eln-2022")
     parser.add_argument("--complete", default="")
-    parser.add_argument("--accept-damage", action="store_true")
-    asked = parser.parse_args(arguments)
-    request = Request(
-        criteria=tuple(asked.criteria.split(",")),
-        as_of=asked.as_of,
-        complete=frozenset(filter(None, asked.complete.split(","))),
-    )
-    spark = SparkSession.builder.appName("fhir-remission").getOrCreate()
-    answers, flaws = judge_archive(spark, asked.paths, request, accept_damage=asked.accept_damage)
-    answers.write.mode("overwrite").parquet(f"{asked.out}/assessments")
-    damage = spark.createDataFrame([(encode(flaws).decode(),)], "damage string")
-    damage.coalesce(1).write.mode("overwrite").text(f"{asked.out}/damage")
-    spark.stop()
-    if flaws:
-        raise SystemExit(3)
+    parser.add_argument("--mappings", type=Path)
+    parser.add_argument("--timezone", default="")
+    for flag in ("--history", "--strict", "--no-evidence", "--accept-damage"):
+        parser.add_argument(flag, action="store_true")
+    return parser

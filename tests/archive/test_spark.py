@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from fhir_remission.jobs import archive_plan
 from fhir_remission.jobs.classify import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
-from tests.archive.running import AS_OF, blasts, classified, potassium, write
+from tests.archive.running import AS_OF, archive, blasts, classified, potassium, write
 from tests.archive.test_same_answers import people
 
 pytestmark = pytest.mark.skipif(
@@ -73,3 +74,22 @@ def test_damage(spark: Any, tmp_path: Path) -> None:
     assert len(flaws) == 1
     assert b'"category"' not in lines
     assert accepted == classified(file)
+
+
+@pytest.mark.timeout(300)
+def test_the_table_and_the_exit_code(spark: Any, tmp_path: Path) -> None:
+    """The table of `archive --format parquet`; a result broken in its middle ends with 3."""
+    from fhir_remission.jobs.spark import judge_archive, write_answers
+
+    resources = [blasts(1, "p"), blasts(2, "q"), blasts(3, "q", status=7)]
+    file = write(tmp_path / "in.ndjson", resources)
+    alone = archive([file], tmp_path / "alone", form="parquet")
+
+    answers, flaws = judge_archive(spark, [file], Request(as_of=AS_OF))
+    code = write_answers(spark, answers, flaws, str(tmp_path / "out"))
+
+    assert code == alone.exit_code == 3
+    theirs = parquet.read_table(tmp_path / "out/assessments").sort_by("patient")
+    ours = parquet.read_table(tmp_path / "alone/assessments.parquet")
+    assert theirs.to_pylist() == ours.to_pylist()
+    assert theirs.schema.names == ours.schema.names

@@ -143,14 +143,21 @@ def spark(file: str, out: str, as_of: str) -> None:
     settings = {
         "spark.driver.memory": "4g",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
         "spark.sql.shuffle.partitions": "8",
         "spark.sql.session.timeZone": "UTC",
     }
     told = " ".join(f"--conf {name}={value}" for name, value in settings.items())
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[2] {told} pyspark-shell"
+    from pyspark import SparkContext
+
     from fhir_remission.jobs.spark import main
 
     main([file, "--out", out, "--as-of", as_of])
+    gateway: Any = SparkContext._gateway
+    gateway.proc.stdin.close()
+    gateway.proc.wait()  # else the JVM's processor time is nobody's
 
 
 def first_pass(file: str, workers: str) -> None:
