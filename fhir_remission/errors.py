@@ -10,6 +10,7 @@
     ├── AlreadyRunning             another run holds the lock                           exit 6
     ├── CapabilityMissing          the server cannot do what the job needs              exit 7
     ├── Unreachable                busy or unreachable after retries; state consistent  exit 75
+    │   └── BrokeOff               it broke off on this question; a smaller one may do
     ├── ReadIncomplete             evidence not read to the end: judge nothing from it  exit 3
     ├── RequestRefused             the same request would fail the same way             exit 3
     │   └── Conflict               somebody else changed it first (409, 412)
@@ -79,6 +80,10 @@ class Unreachable(RemissionError):
     """The server was busy or unreachable after all retries; nothing is half done."""
 
     exit_code = 75
+
+
+class BrokeOff(Unreachable):
+    """The server answers, but broke off or timed out on this question each time."""
 
 
 class ReadIncomplete(RemissionError):

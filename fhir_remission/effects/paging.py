@@ -10,17 +10,21 @@ from fhir_remission.effects.access import ReadTransport
 from fhir_remission.effects.origin import Refused
 from fhir_remission.effects.refusal import refusal, vendor_codes
 from fhir_remission.effects.transport import Answer
-from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused
+from fhir_remission.errors import BrokeOff, InputError, ReadIncomplete, RequestRefused
 from fhir_remission.fhir.bundle import Page, read_page
 from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.queries import Query, encoded
+from fhir_remission.fhir.queries import Query, encoded, narrower, with_smaller_pages
 
 # HAPI answers an identical search from a cache for 60 s unless told not to
 # (server_jpa/configuration.md, "Search Result Caching").
 FIRST_PAGE = {"Cache-Control": "no-cache"}
-EXPIRED = frozenset({404, 410, 414})
+EXPIRED = frozenset({404, 410})
+# A next link that repeats the question may be longer than the server or a proxy takes: 414, and
+# 404 from some (microsoft/fhir-server#2250, #1567). The same question would bring the same link.
+TOO_LONG = frozenset({404, 414})
 NO_POST_SEARCH = frozenset({404, 405, 415, 501})
 MAX_RESTARTS = 2
+MAX_CUTS = 4
 MAX_PAGES = 10_000
 
 Take = Callable[[Page, Answer], None]
@@ -32,6 +36,15 @@ class Gaps(Struct):
     reasons: list[str]
     refused: bool = False
     """The search as such is not allowed or not known here; nothing of it was begun."""
+    cut: Callable[[Query], tuple[Query, ...]] | None = None
+    """How to ask smaller questions that may get through."""
+    broke: BrokeOff | None = None
+    """The server broke off on it; nobody has said yet what that means."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.reasons and self.broke is None
 
 
 class Pages:
@@ -43,14 +56,42 @@ class Pages:
         self._get_only: set[str] = set()
 
     def follow(self, query: Query, take: Take) -> Gaps:
-        """Hand every page to `take`, over restarts; return why some may be missing."""
+        """Hand every page to `take`, over restarts; return why some may be missing.
+
+        What is too much for the server in one question is asked in smaller ones. BrokeOff when it
+        breaks off on the smallest, too.
+        """
+        gaps = self._in_parts(query, take, MAX_CUTS)
+        if gaps.broke is not None:
+            raise gaps.broke
+        return gaps
+
+    def _in_parts(self, query: Query, take: Take, cuts: int) -> Gaps:
+        gaps = self._over_restarts(query, take)
+        if gaps.cut is None or gaps.whole or not cuts:
+            return gaps
+        for part in gaps.cut(query):
+            gaps = self._in_parts(part, take, cuts - 1)
+            if not gaps.whole:
+                break
+        return gaps
+
+    def _over_restarts(self, query: Query, take: Take) -> Gaps:
         gaps = Gaps([])
         try:
             for _ in range(MAX_RESTARTS + 1):
                 if self._to_the_end(query, take, gaps):
                     return gaps
+                if gaps.cut is not None and gaps.cut(query):
+                    break
+            gaps.cut = narrower
             gaps.reasons.append("pages expired or broke off again and again")
-        except (ReadIncomplete, RequestRefused) as error:
+        except BrokeOff as error:
+            gaps.cut, gaps.broke = narrower, error
+        except ReadIncomplete as error:
+            gaps.cut = with_smaller_pages
+            gaps.reasons.append(str(error))
+        except RequestRefused as error:
             gaps.reasons.append(str(error))
         return gaps
 
@@ -93,8 +134,12 @@ class Pages:
         if not isinstance(error, RequestRefused):
             raise error
         expired = vendor_codes(answer) & set(self._profile.expired_codes)
-        if (later and answer.status in EXPIRED) or expired:
+        if later and answer.status in TOO_LONG and not expired:
+            gaps.cut = narrower
+        if (later and answer.status in EXPIRED | TOO_LONG) or expired:
             return False
+        if answer.status >= 500:
+            gaps.cut = narrower
         gaps.reasons.append(str(error))
         gaps.refused = not later and 400 <= answer.status < 500
         return True

@@ -25,6 +25,7 @@ from fhir_remission.effects.transport import (
     Traffic,
 )
 from fhir_remission.errors import (
+    BrokeOff,
     ReadIncomplete,
     RemissionError,
     RequestRefused,
@@ -164,7 +165,8 @@ def _decide(
     if outcome.status == 500 and attempt >= how.policy.attempts_on_500:
         return _Attempt("unknown", reason) if request.repeat != "read" else _Attempt("finish")
     if attempt >= how.policy.attempts:
-        return _Attempt("fail", f"{reason} after {attempt} attempts")
+        error = BrokeOff if outcome.status in UNCERTAIN else Unreachable
+        return _Attempt("fail", f"{reason} after {attempt} attempts", error=error)
     return _Attempt("wait", reason, asked_to_wait(outcome.headers, how.clock.now()))
 
 
@@ -180,7 +182,8 @@ def _after_no_answer(
     if outcome.kind == "lost" and request.repeat == "once":
         return _Attempt("unknown", outcome.reason)
     if attempt >= policy.attempts:
-        return _Attempt("fail", f"{outcome.reason}, {attempt} times")
+        error = BrokeOff if outcome.kind == "lost" else Unreachable
+        return _Attempt("fail", f"{outcome.reason}, {attempt} times", error=error)
     return _Attempt("wait", outcome.reason)
 
 

@@ -6,9 +6,10 @@ Pure: what to ask is decided here, how to ask it (GET or POST, pages, retries) i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.codes import CodeMap
 from fhir_remission.fhir.capability import Profile
@@ -20,6 +21,9 @@ Parameters = tuple[tuple[str, str], ...]
 # and a Condition coded one level deeper than a row must still be seen.
 BY_PATIENT = ("Condition", "Procedure", "MedicationAdministration", "DiagnosticReport", "Specimen")
 EVIDENCE = ("Observation", *BY_PATIENT)
+# Below these a search is not made smaller any more.
+_SMALL_PAGE = 5
+_SHORTEST = timedelta(minutes=1)
 
 
 class Query(Struct, frozen=True):
@@ -31,6 +35,8 @@ class Query(Struct, frozen=True):
     """Bare ids; empty where the search names no patient."""
     codes: frozenset[Code] = frozenset()
     """What was asked for by code; empty where the search names none."""
+    window: tuple[str, str, str] | None = None
+    """The parameter that bounds it in time, from when, and until when as far as is known."""
 
 
 def chunked(items: Sequence[str], size: int) -> list[tuple[str, ...]]:
@@ -77,11 +83,12 @@ def observation_queries(
 
 
 def delta_queries(
-    patients: Sequence[str], codes: Sequence[Code], since: str, profile: Profile
+    patients: Sequence[str], codes: Sequence[Code], since: str, profile: Profile, *, until: str
 ) -> list[Query]:
     """List the searches that find what changed since a watermark; none where the server cannot.
 
-    Without patients they span the server, which only a setting permits.
+    Without patients they span the server, which only a setting permits. `until` is the server's
+    clock: nothing is cut off there, it only says where the middle lies.
     """
     if profile.delta not in {"_lastUpdated", "issued"}:
         return []
@@ -94,7 +101,8 @@ def delta_queries(
         queries.append(
             Query("Patient", (*named, *changed, *_paging(profile)), patients=frozenset(patients))
         )
-    return queries
+    window = (profile.delta, since, until)
+    return [structs.replace(query, window=window) for query in queries]
 
 
 def condition_cohort(codes: Sequence[Code], profile: Profile) -> list[Query]:
@@ -121,6 +129,59 @@ def by_ids(resource_type: str, ids: Sequence[str], profile: Profile) -> list[Que
         Query(resource_type, (("_id", ",".join(chunk)), *_paging(profile)))
         for chunk in chunked(sorted(set(ids)), size)
     ]
+
+
+def narrower(query: Query) -> tuple[Query, ...]:
+    """Cut a search in two that together find the same; none where it is too small for that.
+
+    By time where it is bounded in time, else by codes: cut by time, a search without bounds would
+    lose the results that carry no date.
+    """
+    if query.window is not None:
+        return _half_windows(query, *query.window)
+    codes = sorted(query.codes)
+    if len(codes) < 2:
+        return ()
+    return tuple(
+        structs.replace(query, parameters=_recoded(query.parameters, half), codes=frozenset(half))
+        for half in (codes[: len(codes) // 2], codes[len(codes) // 2 :])
+    )
+
+
+def with_smaller_pages(query: Query) -> tuple[Query, ...]:
+    """Ask for a quarter of the rows a page; none where pages are small or not ours to size."""
+    sized = tuple(
+        (name, str(int(value) // 4) if name == "_count" else value)
+        for name, value in query.parameters
+    )
+    small = min((int(value) for name, value in sized if name == "_count"), default=0)
+    return (structs.replace(query, parameters=sized),) if small >= _SMALL_PAGE else ()
+
+
+def _half_windows(query: Query, name: str, since: str, until: str) -> tuple[Query, ...]:
+    begins, ends = datetime.fromisoformat(since), datetime.fromisoformat(until)
+    if ends - begins < 2 * _SHORTEST:
+        return ()
+    middle = (begins + (ends - begins) / 2).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # The older half gets a second bound. HAPI ignores one of two (hapifhir/hapi-fhir#4626): then
+    # more comes than was asked for, or the search stays as big as it was; nothing is lost.
+    upper = ((name, f"lt{middle}"),)
+    others = tuple(pair for pair in query.parameters if pair != (name, f"ge{since}"))
+    return (
+        structs.replace(
+            query, parameters=(*query.parameters, *upper), window=(name, since, middle)
+        ),
+        structs.replace(
+            query, parameters=(*others, (name, f"ge{middle}")), window=(name, middle, until)
+        ),
+    )
+
+
+def _recoded(parameters: Parameters, codes: Sequence[Code]) -> Parameters:
+    asked = ",".join(token(code) for code in codes)
+    return tuple(
+        (name, asked if name in {"code", "combo-code"} else value) for name, value in parameters
+    )
 
 
 def code_chunks(codes: Sequence[Code], profile: Profile) -> Iterator[tuple[Code, ...]]:

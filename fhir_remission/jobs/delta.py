@@ -16,6 +16,7 @@ from msgspec import Struct
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.marks import Citation
+from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE
 from fhir_remission.fhir.queries import BY_PATIENT, Code, Query, by_ids, chunked, delta_queries
 from fhir_remission.fhir.screening import patient_of
@@ -170,7 +171,7 @@ class _Look:
             return self._through_history(cohort)
         for kind in self._newest:
             for query in self._queries(kind, chunk):
-                self._take(kind, self._client.search(query), chunk or tuple(cohort), cohort)
+                self._take(kind, _asked(self._client, query), chunk or tuple(cohort), cohort)
         return None
 
     def moved(self) -> Iterable[tuple[str, str]]:
@@ -184,7 +185,8 @@ class _Look:
 
     def _queries(self, kind: str, chunk: Sequence[str]) -> list[Query]:
         since = _with_overlap(self._marks[kind])
-        listed = delta_queries(chunk, self._looking.codes, since, self._client.profile)
+        until = timestamp(self._looking.now)
+        listed = delta_queries(chunk, self._looking.codes, since, self._client.profile, until=until)
         return [query for query in listed if query.resource_type == kind]
 
     def _take(self, kind: str, found: Found, chunk: Sequence[str], cohort: frozenset[str]) -> None:
@@ -217,6 +219,14 @@ class _Look:
                     self.dirty.setdefault(patient, f"changed {kind}")
                 else:
                     self.foreign += 1
+
+
+def _asked(client: FhirClient, query: Query) -> Found:
+    try:
+        return client.search(query)
+    except BrokeOff as error:
+        # Whoever was asked about is read whole instead.
+        return Found(incomplete=(str(error),))
 
 
 def _changed_citations(client: FhirClient, cited: Sequence[Citation]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.codes import CodeMap
 from fhir_remission.effects.client import FhirClient, Found
+from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.grouping import group_by_patient
 from fhir_remission.fhir.queries import Code, Query, evidence_queries, patients_query
 from fhir_remission.fhir.wire import Entry, Patient
@@ -100,7 +101,15 @@ def _search(
     client: FhirClient, patients: Sequence[str], wanted: Wanted, linked: frozenset[str]
 ) -> Searched:
     queries = evidence_queries(patients, wanted.codes, client.profile, panels=wanted.panels)
-    return [(query, client.search(query, linked=linked)) for query in queries]
+    return [(query, _asked(client, query, linked)) for query in queries]
+
+
+def _asked(client: FhirClient, query: Query, linked: frozenset[str]) -> Found:
+    try:
+        return client.search(query, linked=linked)
+    except BrokeOff as error:
+        # The patients themselves could be read a moment ago: it is this question, not the server.
+        return Found(incomplete=(str(error),))
 
 
 def _records(people: Found) -> list[Patient]:

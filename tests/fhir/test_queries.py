@@ -21,15 +21,18 @@ from fhir_remission.fhir.queries import (
     delta_queries,
     encoded,
     evidence_queries,
+    narrower,
     observation_queries,
     patients_query,
     token,
+    with_smaller_pages,
 )
 from fhir_remission.fhir.screening import patient_of, screen
 
 LOINC = "http://loinc.org"
 CODES = [(LOINC, f"{n}-{n % 10}") for n in range(1000, 1120)]
 PROFILE = Profile()
+SIXTY = Profile(max_codes=60)
 
 
 def test_all_evidence_of_a_chunk_is_asked_for() -> None:
@@ -83,17 +86,63 @@ def test_category_is_used_only_where_codes_alone_are_refused() -> None:
 def test_changes_are_asked_for_the_way_the_server_can() -> None:
     """_lastUpdated for every type, issued for Observations only, otherwise not at all."""
     since = "2026-03-01T00:00:00Z"
-    by_update = delta_queries(
-        ["p1"], CODES[:1], since, msgspec.structs.replace(PROFILE, delta="_lastUpdated")
-    )
-    by_issue = delta_queries(
-        ["p1"], CODES[:1], since, msgspec.structs.replace(PROFILE, delta="issued")
-    )
+    until = "2026-03-05T00:00:00.000000Z"
+    updated = msgspec.structs.replace(PROFILE, delta="_lastUpdated")
+    issued = msgspec.structs.replace(PROFILE, delta="issued")
+    by_update = delta_queries(["p1"], CODES[:1], since, updated, until=until)
+    by_issue = delta_queries(["p1"], CODES[:1], since, issued, until=until)
 
     assert {q.resource_type for q in by_update} >= {"Observation", "Condition", "Procedure"}
     assert all(dict(q.parameters)["_lastUpdated"] == f"ge{since}" for q in by_update)
     assert [dict(q.parameters)["issued"] for q in by_issue] == [f"ge{since}"]
-    assert delta_queries(["p1"], CODES[:1], since, PROFILE) == []
+    assert delta_queries(["p1"], CODES[:1], since, PROFILE, until=until) == []
+
+
+def test_a_window_is_cut_in_two_that_meet_and_the_newer_one_stays_open() -> None:
+    """Nothing falls between them, and what comes after `until` is still found."""
+    since, until = "2026-03-01T00:00:00Z", "2026-03-05T00:00:00.000000Z"
+    profile = msgspec.structs.replace(PROFILE, delta="_lastUpdated")
+    whole = delta_queries(["p1"], CODES[:1], since, profile, until=until)[0]
+
+    older, newer = narrower(whole)
+
+    bounds = [[v for k, v in q.parameters if k == "_lastUpdated"] for q in (older, newer)]
+    assert bounds == [[f"ge{since}", "lt2026-03-03T00:00:00Z"], ["ge2026-03-03T00:00:00Z"]]
+    assert older.codes == newer.codes == whole.codes
+    assert narrower(older)[0].window == (
+        "_lastUpdated",
+        since,
+        "2026-03-02T00:00:00Z",
+    )
+    minute = delta_queries(["p1"], CODES[:1], "2026-03-04T23:59:00Z", profile, until=until)[0]
+    assert narrower(minute) == ()
+
+
+@given(count=st.integers(1, 60))
+def test_codes_are_cut_in_two_that_ask_for_the_same(count: int) -> None:
+    """A search without bounds in time is never cut by time: that would lose undated results."""
+    (whole,) = observation_queries(["p1"], CODES[:count], SIXTY)
+
+    parts = narrower(whole)
+
+    assert not parts if len(set(CODES[:count])) < 2 else len(parts) == 2
+    asked = [code for q in parts for code in dict(q.parameters)["code"].split(",")]
+    if parts:
+        assert sorted(asked) == sorted(dict(whole.parameters)["code"].split(","))
+        assert parts[0].codes | parts[1].codes == whole.codes
+        assert not parts[0].codes & parts[1].codes
+        assert all(q.patients == whole.patients for q in parts)
+
+
+def test_pages_are_made_smaller_until_they_are_small() -> None:
+    """Rows a page, never the question."""
+    (whole,) = observation_queries(["p1"], CODES[:1], PROFILE)
+
+    (smaller,) = with_smaller_pages(whole)
+
+    assert dict(smaller.parameters) == dict(whole.parameters) | {"_count": "25"}
+    assert with_smaller_pages(with_smaller_pages(smaller)[0]) == ()
+    assert with_smaller_pages(patients_query(["p1"])) == ()
 
 
 def test_a_cohort_by_condition_names_no_patient() -> None:
