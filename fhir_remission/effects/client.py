@@ -12,8 +12,8 @@ from fhir_remission.effects.history import Changes, read_change
 from fhir_remission.effects.paging import MAX_PAGES, Gaps, Pages
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.transport import Answer
-from fhir_remission.errors import ReadIncomplete, SafetyStop
-from fhir_remission.fhir.bundle import Damaged, Page
+from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused, SafetyStop
+from fhir_remission.fhir.bundle import Damaged, Page, read_page
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import Json, Resource, objects, text_of
 from fhir_remission.fhir.queries import Query
@@ -30,10 +30,15 @@ class Found(Struct, frozen=True):
     pages: int = 0
     refused: bool = False
     """The server does not allow or not know such a search; nothing was begun."""
-    beside: int = 0
+    others: frozenset[str] = frozenset()
     """Rows dropped here because they were not asked for."""
     newest: str = ""
     """The latest `meta.lastUpdated` seen."""
+
+    @property
+    def beside(self) -> int:
+        """How many rows were dropped."""
+        return len(self.others)
 
     @property
     def complete(self) -> bool:
@@ -76,7 +81,7 @@ class _Reading(Struct):
             tuple(self.damage.values()),
             self.pages,
             gaps.refused,
-            len(self.beside),
+            frozenset(self.beside),
             max((meta.last_updated or "" for meta in stamps if meta), default=""),
         )
 
@@ -113,17 +118,40 @@ class FhirClient:
         reading = _Reading()
 
         def take(page: Page, _: Answer) -> None:
-            rows = screen(page.entries, query, linked)
-            if rows.foreign:
-                raise SafetyStop(
-                    f"{self.host}: search {query.resource_type}: {rows.foreign} rows of patients "
-                    "that nobody asked for: does the server ignore the patient? Nothing of it is "
-                    "used"
-                )
-            reading.add(page, rows)
+            self._take(page, query, linked, reading)
 
         gaps = self._pages.follow(query, take)
         return reading.found(gaps, total_is_exact=self.profile.total_is_exact)
+
+    def read_member(self, query: Query) -> Found:
+        """Read the one resource whose id a query names, screened like a row of a search."""
+        (name,) = query.ids
+        label = f"read {query.resource_type}"
+        url = f"{self.transport.base.url}/{query.resource_type}/{name}"
+        answer = self.transport.get(url, label, self.profile.read_headers)
+        reading = _Reading()
+        if not is_done(answer):
+            error = refusal(self.host, label, answer)
+            if not isinstance(error, RequestRefused):
+                raise error
+            gone = frozenset({f"{query.resource_type}/{name}"} if answer.status == 410 else ())
+            return Found(incomplete=() if gone else (str(error),), others=gone)
+        body = b'{"resourceType":"Bundle","entry":[{"resource":' + answer.body + b"}]}"
+        try:
+            self._take(read_page(body, name=label), query, frozenset(), reading)
+        except InputError as error:
+            return Found(incomplete=(str(error),))
+        return reading.found(Gaps([]), total_is_exact=False)
+
+    def _take(self, page: Page, query: Query, linked: frozenset[str], reading: _Reading) -> None:
+        rows = screen(page.entries, query, linked)
+        if rows.foreign:
+            raise SafetyStop(
+                f"{self.host}: search {query.resource_type}: {rows.foreign} rows of patients "
+                "that nobody asked for: does the server ignore the patient? Nothing of it is "
+                "used"
+            )
+        reading.add(page, rows)
 
     def history(self, resource_type: str, since: str) -> Changes:
         """List what was changed and what was deleted since a moment of the server's clock."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from types import FrameType
 from typing import Protocol
 
-from fhir_remission.errors import Interrupted
+from fhir_remission.errors import Interrupted, RemissionError
 
 
 def timestamp(moment: datetime) -> str:
@@ -36,7 +36,10 @@ _SECOND = timedelta(seconds=1)
 
 
 class Stop:
-    """Why the run should end: a signal, or its deadline. Looked at between two patients."""
+    """Why the run should end: a signal, its deadline, or an alarm of one chain of requests.
+
+    Looked at between two patients, and by chains that only read before each request.
+    """
 
     def __init__(self, clock: Clock, max_runtime: timedelta | None = None) -> None:
         self._clock = clock
@@ -44,13 +47,22 @@ class Stop:
         self._limit = max_runtime
         self.asked = threading.Event()
         self.signal = 0
+        self._alarm: RemissionError | None = None
 
     def remaining(self) -> float:
         """Return the seconds left before the deadline; infinity without one."""
         return float("inf") if self._ends is None else self._ends - self._clock.monotonic()
 
+    def end(self, alarm: RemissionError | None = None) -> None:
+        """Ask every chain to end; an alarm is what `check` then raises, everywhere."""
+        self._alarm = self._alarm or alarm
+        self.asked.set()
+
     def check(self) -> None:
-        """Raise `Interrupted` when the run should end here."""
+        """Raise `Interrupted`, or the alarm, when the run should end here."""
+        if self._alarm is not None:
+            # Each thread gets an exception of its own: they collect tracebacks.
+            raise type(self._alarm)(*self._alarm.args)
         if self.asked.is_set():
             name = signal.Signals(self.signal).name if self.signal else "the caller"
             raise Interrupted(

@@ -8,12 +8,13 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.effects.access import Reader, Writer
 from fhir_remission.effects.auth import Credentials, Fixed, Headers, fixed_headers
 from fhir_remission.effects.bulk import Exporter, Trust
 from fhir_remission.effects.capabilities import choose_profile, load_families
+from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, decoded
 from fhir_remission.effects.clock import Clock, Stop
 from fhir_remission.effects.origin import Base, read_base
@@ -59,7 +60,8 @@ class Connection(Struct, frozen=True):
     def reader(self) -> Reader:
         """Open a chain that can only read."""
         login = self._login()
-        return Reader(self.base, self._exchange(login), self._persistence(login))
+        how = structs.replace(self._persistence(login), only_reads=True)
+        return Reader(self.base, self._exchange(login), how)
 
     def writer(self) -> Writer:
         """Open a chain that can also write."""
@@ -69,6 +71,11 @@ class Connection(Struct, frozen=True):
     def client(self, profile: Profile) -> FhirClient:
         """Open a reading client: the only one a dry run gets."""
         return FhirClient(self.reader(), profile, max_pages=self.settings.max_pages)
+
+    def chains(self, profile: Profile) -> Chains:
+        """Open as many reading clients as the settings allow to be used at once."""
+        count = self.settings.connections
+        return Chains(tuple(self.client(profile) for _ in range(count)), self.stop)
 
     def writing_client(self, profile: Profile) -> WritingClient:
         """Open a writing client."""

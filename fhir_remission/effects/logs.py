@@ -30,7 +30,7 @@ FIELDS = frozenset(
         *("write", "exit", "exit_code", "profile", "delta", "criteria", "version", "codes"),
         *("parameters", "error", "file", "patients", "watermark", "host", "mode", "flags"),
         *("classified", "indeterminate", "incomplete", "failed", "skipped", "unmapped", "lines"),
-        *("created", "updated", "retracted", "parked", "unchanged", "not_due", "foreign"),
+        *("created", "updated", "retracted", "parked", "unchanged", "not_due", "foreign", "unread"),
     }
 )
 _URL = re.compile(r"(?i)\b(https?://)(?:[^/\s@]*@)?([^/?#\s]+)[^\s]*")

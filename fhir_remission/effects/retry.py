@@ -87,6 +87,8 @@ class Persistence(Struct):
     renew: Callable[[], bool]
     """Get a new token; False when there is none to get."""
     policy: RetryPolicy = RetryPolicy()
+    only_reads: bool = False
+    """May the run end between any two requests, not only between two patients?"""
 
 
 class _Attempt(Struct, frozen=True):
@@ -103,6 +105,8 @@ def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | 
     renewed, maybe_done = False, False
     for attempt in range(1, how.policy.attempts + 2):
         how.bucket.take()
+        if how.only_reads:
+            how.stop.check()
         began = how.clock.monotonic()
         outcome = exchange.send(request)
         _log(request, outcome, attempt, how, began)
@@ -194,11 +198,10 @@ def _wait(step: _Attempt, attempt: int, how: Persistence) -> _Attempt:
     seconds = max(step.at_least, jitter)
     if step.at_least > policy.max_wait_seconds:
         return _Attempt("fail", f"asks to wait {step.at_least:.0f} s, longer than max_wait")
-    if traffic.retries >= policy.budget + policy.budget_share * traffic.requests:
-        return _Attempt("fail", f"{step.reason}; the run has used up its retries")
     if seconds > how.stop.remaining():
         return _Attempt("fail", f"{step.reason}; no time left in this run to wait {seconds:.0f} s")
-    traffic.waited(seconds)
+    if not traffic.retry(seconds, policy.budget, policy.budget_share):
+        return _Attempt("fail", f"{step.reason}; the run has used up its retries")
     _LOG.info("waiting", server=how.host, reason=step.reason, seconds=round(seconds, 1))
     how.clock.sleep(seconds)
     how.stop.check()

@@ -127,6 +127,7 @@ class TokenHeaders:
         self._lock = threading.Lock()
         self._token = ""
         self._renew_at = float("-inf")
+        self._refused = ""
         self.granted = ""
 
     def current(self) -> Mapping[str, str]:
@@ -144,6 +145,16 @@ class TokenHeaders:
             return True
 
     def _get(self) -> None:
+        if self._refused:
+            # Other chains wait for the same token: asking again for each would look like an attack.
+            raise LoginRefused(self._refused)
+        try:
+            self._ask()
+        except LoginRefused as error:
+            self._refused = str(error)
+            raise
+
+    def _ask(self) -> None:
         succeeded_before = bool(self._token)
         for attempt in range(1, ATTEMPTS + 1):
             # Each attempt carries a new assertion: a replayed `jti` is refused.

@@ -107,11 +107,14 @@ class Traffic:
         with self._lock:
             self.bytes_read += size
 
-    def waited(self, seconds: float) -> None:
-        """Count a retry."""
+    def retry(self, seconds: float, budget: int, share: float) -> bool:
+        """Count a retry after a wait; False where the run has had as many as it may."""
         with self._lock:
+            if self.retries >= budget + share * self.requests:
+                return False
             self.retries += 1
             self.seconds_waited += seconds
+            return True
 
 
 class RequestsExchange:

@@ -23,6 +23,9 @@ BY_PATIENT = ("Condition", "Procedure", "MedicationAdministration", "DiagnosticR
 EVIDENCE = ("Observation", *BY_PATIENT)
 # Below these a search is not made smaller any more.
 _SMALL_PAGE = 5
+_BODY = 8 * 1024
+# 64 characters at most, and a comma that takes three.
+_ID_LENGTH = 67
 _SHORTEST = timedelta(minutes=1)
 
 
@@ -35,6 +38,8 @@ class Query(Struct, frozen=True):
     """Bare ids; empty where the search names no patient."""
     codes: frozenset[Code] = frozenset()
     """What was asked for by code; empty where the search names none."""
+    ids: frozenset[str] = frozenset()
+    """Which resources were asked for by their ids; empty where the search names none."""
     window: tuple[str, str, str] | None = None
     """The parameter that bounds it in time, from when, and until when as far as is known."""
 
@@ -184,11 +189,33 @@ def _recoded(parameters: Parameters, codes: Sequence[Code]) -> Parameters:
     )
 
 
+def member_queries(
+    ids: Iterable[str], patients: Iterable[str], codes: Iterable[Code], profile: Profile
+) -> list[Query]:
+    """List the searches for Observations that others name: whoever it is of, whatever it is.
+
+    Only the ids are asked for; patients and codes are what the answers must satisfy.
+    """
+    limit = profile.max_query_length if profile.search_method == "get" else _BODY
+    size = 1 if not profile.id_lists else max(1, min(profile.page_size, limit // _ID_LENGTH))
+    about, wanted = frozenset(patients), frozenset(codes)
+    return [
+        Query(
+            "Observation",
+            (("_id", ",".join(chunk)), *_paging(profile)),
+            patients=about,
+            codes=wanted,
+            ids=frozenset(chunk),
+        )
+        for chunk in chunked(sorted(set(ids)), size)
+    ]
+
+
 def code_chunks(codes: Sequence[Code], profile: Profile) -> Iterator[tuple[Code, ...]]:
     """Cut a code list by number and, for GET, by its length once encoded."""
     chunk: list[Code] = []
     length = 0
-    limit = profile.max_query_length if profile.search_method == "get" else 8 * 1024
+    limit = profile.max_query_length if profile.search_method == "get" else _BODY
     for code in sorted(set(codes)):
         size = len(quote(token(code) + ",", safe=""))
         if chunk and (len(chunk) >= profile.max_codes or length + size > limit):

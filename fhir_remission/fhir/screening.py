@@ -66,6 +66,9 @@ def _verdict(
 ) -> str | None:
     if resource.type_name != query.resource_type:
         return "beside"
+    if resource.id in query.ids and patient_of(resource) not in {None, *allowed}:
+        # Named by a report of ours, and another person's: the report is wrong, not the server.
+        return "beside"
     if query.patients:
         patient = patient_of(resource)
         if patient is not None and patient not in allowed and not _replaces(resource, allowed):
@@ -73,6 +76,8 @@ def _verdict(
         # Of a retracted result some servers show id and status only (US Core general guidance).
         if patient is None and getattr(resource, "status", None) != "entered-in-error":
             return "unattributed"
+    if query.ids and resource.id not in query.ids:
+        return "beside"
     return None if not wanted or _answers(resource, wanted) else "beside"
 
 

@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.marks import Citation
 from fhir_remission.errors import BrokeOff
+from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE
 from fhir_remission.fhir.queries import BY_PATIENT, Code, Query, by_ids, chunked, delta_queries
 from fhir_remission.fhir.screening import patient_of
@@ -97,7 +99,7 @@ def read_mark(patient: str) -> str:
 
 
 def find_due(
-    client: FhirClient,
+    chains: Chains,
     patients: Sequence[str],
     marks: Mapping[str, str],
     cited: Iterable[Citation],
@@ -105,17 +107,16 @@ def find_due(
 ) -> Due:
     """Look for changes since the last run, for bare patient ids."""
     due = {p: why for p in patients if (why := _why_due(f"Patient/{p}", marks, looking))}
-    kinds = _kinds(client)
+    kinds = _kinds(chains.first.profile)
     rest = [patient for patient in patients if patient not in due]
     if any(kind not in marks for kind in kinds):
         due |= dict.fromkeys(rest, "never looked for changes")
         rest = []
-    look = _Look(client, looking, marks, kinds)
-    for chunk in _chunks(client, rest, looking):
-        look.into(chunk, frozenset(rest))
+    look = _Look(chains, looking, marks, kinds)
+    look.through(_chunks(chains.first.profile, rest, looking), frozenset(rest))
     moved = dict(look.moved())
     if _is_older(marks.get(RECHECK, ""), looking.recheck, looking):
-        gone = _changed_citations(client, [c for c in cited if c.patient[8:] in rest])
+        gone = _changed_citations(chains, [c for c in cited if c.patient[8:] in rest])
         look.dirty |= {patient[8:]: why for patient, why in gone.items()}
         moved[RECHECK] = timestamp(looking.now)
     dirty = {p: why for p, why in look.dirty.items() if p in rest} | due
@@ -135,18 +136,17 @@ def _is_older(mark: str, than: timedelta, looking: Looking) -> bool:
     return mark <= timestamp(looking.now - than)
 
 
-def _kinds(client: FhirClient) -> tuple[str, ...]:
+def _kinds(profile: Profile) -> tuple[str, ...]:
     """The query groups, each with a watermark of its own."""
-    profile = client.profile
     if profile.delta == "issued":
         return ("Observation",)
     return tuple(kind for kind in KINDS if kind == "Observation" or profile.can_search(kind))
 
 
-def _chunks(client: FhirClient, patients: Sequence[str], looking: Looking) -> list[tuple[str, ...]]:
-    if looking.whole_server or client.profile.delta == "history":
+def _chunks(profile: Profile, patients: Sequence[str], looking: Looking) -> list[tuple[str, ...]]:
+    if looking.whole_server or profile.delta == "history":
         return [()] if patients else []
-    return chunked(patients, max(1, client.profile.max_patients))
+    return chunked(patients, max(1, profile.max_patients))
 
 
 class _Look:
@@ -154,24 +154,28 @@ class _Look:
 
     def __init__(
         self,
-        client: FhirClient,
+        chains: Chains,
         looking: Looking,
         marks: Mapping[str, str],
         kinds: Sequence[str],
     ) -> None:
-        self._client, self._looking, self._marks = client, looking, marks
+        self._chains, self._looking, self._marks = chains, looking, marks
+        self._profile = chains.first.profile
         self._newest = dict.fromkeys(kinds, "")
         self._broken: set[str] = set()
         self.dirty: dict[str, str] = {}
         self.foreign = 0
 
-    def into(self, chunk: Sequence[str], cohort: frozenset[str]) -> None:
-        """Ask what changed of one chunk of patients, or of the whole server."""
-        if self._client.profile.delta == "history":
-            return self._through_history(cohort)
-        for kind in self._newest:
-            for query in self._queries(kind, chunk):
-                self._take(kind, _asked(self._client, query), chunk or tuple(cohort), cohort)
+    def through(self, chunks: Sequence[Sequence[str]], cohort: frozenset[str]) -> None:
+        """Ask what changed of the chunks of patients, or, in an empty one, of the whole server."""
+        if self._profile.delta == "history":
+            return self._through_history(cohort) if chunks else None
+        queries = [
+            q for chunk in chunks for kind in self._newest for q in self._queries(kind, chunk)
+        ]
+        found = self._chains.in_order(_asked, queries)
+        for query, answer in zip(queries, found, strict=True):
+            self._take(query, answer, cohort)
         return None
 
     def moved(self) -> Iterable[tuple[str, str]]:
@@ -186,14 +190,16 @@ class _Look:
     def _queries(self, kind: str, chunk: Sequence[str]) -> list[Query]:
         since = _with_overlap(self._marks[kind])
         until = timestamp(self._looking.now)
-        listed = delta_queries(chunk, self._looking.codes, since, self._client.profile, until=until)
+        listed = delta_queries(chunk, self._looking.codes, since, self._profile, until=until)
         return [query for query in listed if query.resource_type == kind]
 
-    def _take(self, kind: str, found: Found, chunk: Sequence[str], cohort: frozenset[str]) -> None:
+    def _take(self, query: Query, found: Found, cohort: frozenset[str]) -> None:
+        kind = query.resource_type
         if not found.complete:
             # Who changed is unknown, so everybody asked about may have.
             self._broken.add(kind)
-            self.dirty |= dict.fromkeys(chunk, f"changes of {kind} could not be read")
+            asked = sorted(query.patients or cohort)
+            self.dirty |= dict.fromkeys(asked, f"changes of {kind} could not be read")
         self._newest[kind] = max(self._newest[kind], _utc(found.newest))
         for entry in found.entries:
             patient = patient_of(entry.resource) or ""
@@ -208,7 +214,7 @@ class _Look:
 
     def _through_history(self, cohort: frozenset[str]) -> None:
         for kind in self._newest:
-            changes = self._client.history(kind, _with_overlap(self._marks[kind]))
+            changes = self._chains.first.history(kind, _with_overlap(self._marks[kind]))
             if changes.incomplete:
                 self._broken.add(kind)
                 self.dirty |= dict.fromkeys(cohort, f"changes of {kind} could not be read")
@@ -229,7 +235,7 @@ def _asked(client: FhirClient, query: Query) -> Found:
         return Found(incomplete=(str(error),))
 
 
-def _changed_citations(client: FhirClient, cited: Sequence[Citation]) -> dict[str, str]:
+def _changed_citations(chains: Chains, cited: Sequence[Citation]) -> dict[str, str]:
     """Whose results rest on something that is gone, or that stands in another version now."""
     by_kind: dict[str, dict[str, list[Citation]]] = {}
     for citation in cited:
@@ -240,8 +246,9 @@ def _changed_citations(client: FhirClient, cited: Sequence[Citation]) -> dict[st
     dirty: dict[str, str] = {}
     for kind, ids in by_kind.items():
         stands: dict[str, str] = {}
-        for query in by_ids(kind, list(ids), client.profile):
-            for entry in client.search(query).entries:
+        queries = by_ids(kind, list(ids), chains.first.profile)
+        for answer in chains.in_order(FhirClient.search, queries):
+            for entry in answer.entries:
                 meta = entry.resource.meta
                 stands[entry.ref] = (meta.version_id if meta else None) or ""
         for citation in (one for listed in ids.values() for one in listed):

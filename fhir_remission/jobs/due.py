@@ -36,9 +36,9 @@ def due_now(site: Site, patients: Sequence[str], *, everybody: bool) -> Due:
         whole_server=whole_server and not site.profile.needs_patient,
     )
     database = site.state.database
-    client = site.connection.client(site.profile)
+    chains = site.connection.chains(site.profile)
     marks = read_marks(database, source)
-    return find_due(client, patients, marks, citations(database, source), looking)
+    return find_due(chains, patients, marks, citations(database, source), looking)
 
 
 def in_chunks(site: Site, patients: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -7,16 +7,17 @@ they are about (`people.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from fhir_remission.domain.codes import CodeMap
+from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.grouping import group_by_patient
-from fhir_remission.fhir.queries import Code, Query, evidence_queries, patients_query
+from fhir_remission.fhir.queries import Query, evidence_queries, patients_query
 from fhir_remission.fhir.wire import Entry, Patient
+from fhir_remission.jobs.members import Members, Wanted, read_members
 from fhir_remission.jobs.people import Person, find_person, linked_ids
 
 # Without these, nothing may be said of a patient at all. What another type's refusal hides is
@@ -35,20 +36,21 @@ class Evidence(Struct, frozen=True):
     """The server has no such patient."""
     person: Person = Person()
     """Who it is about, where several records were merged."""
+    unread: int = 0
+    """How many results that panels or reports name could not be read."""
 
 
-class Wanted(Struct, frozen=True):
-    """What to look for."""
-
-    codes: CodeMap
-    panels: Sequence[Code] = ()
+def read_all(
+    chains: Chains, chunks: Iterable[Sequence[str]], wanted: Wanted
+) -> Generator[dict[str, Evidence]]:
+    """Read the evidence of each chunk of patients (bare ids), in the order of the chunks."""
+    return chains.in_order(lambda client, chunk: read_evidence(client, chunk, wanted), chunks)
 
 
 def read_evidence(
-    client: FhirClient, patients: Sequence[str], codes: CodeMap, panels: Sequence[Code] = ()
+    client: FhirClient, patients: Sequence[str], wanted: Wanted
 ) -> dict[str, Evidence]:
     """Read all evidence of some patients (bare ids), by the queries their server allows."""
-    wanted = Wanted(codes, panels)
     query = patients_query(patients)
     people = client.search(query)
     if not people.complete and len(patients) > 1:
@@ -56,16 +58,14 @@ def read_evidence(
     merged = linked_ids(_records(people))
     plain = [patient for patient in patients if patient not in merged]
     found = _read_chunk(client, plain, wanted, (query, people)) if plain else {}
-    return found | {
-        patient: _read_person(client, patient, wanted) for patient in patients if patient in merged
+    return {
+        patient: _read_person(client, patient, wanted) if patient in merged else found[patient]
+        for patient in patients
     }
 
 
 def _one_by_one(client: FhirClient, patients: Sequence[str], wanted: Wanted) -> dict[str, Evidence]:
-    return {
-        patient: read_evidence(client, [patient], wanted.codes, wanted.panels)[patient]
-        for patient in patients
-    }
+    return {patient: read_evidence(client, [patient], wanted)[patient] for patient in patients}
 
 
 def _read_chunk(
@@ -74,11 +74,11 @@ def _read_chunk(
     searched = [people, *_search(client, patients, wanted, frozenset())]
     if _gaps(searched) and len(patients) > 1:
         return _one_by_one(client, patients, wanted)
-    groups = group_by_patient(entry for _, found in searched for entry in found.entries).patients
-    return {
-        patient: _evidence(tuple(groups.get(f"Patient/{patient}", ())), searched)
-        for patient in patients
-    }
+    members = _members(client, searched, wanted, frozenset(patients))
+    if _gaps(members.searched) and len(patients) > 1:
+        return _one_by_one(client, patients, wanted)
+    whole = _Whole(searched, members)
+    return {patient: whole.of(patient, (patient,)) for patient in patients}
 
 
 def _read_person(client: FhirClient, patient: str, wanted: Wanted) -> Evidence:
@@ -92,9 +92,16 @@ def _read_person(client: FhirClient, patient: str, wanted: Wanted) -> Evidence:
     searched = [(query, client.search(query))]
     for at in range(0, len(ids), size):
         searched += _search(client, ids[at : at + size], wanted, frozenset(ids))
-    groups = group_by_patient(entry for _, found in searched for entry in found.entries).patients
-    read = _evidence(tuple(groups.get(f"Patient/{person.survivor}", ())), searched)
-    return Evidence(read.entries, read.failed, read.incomplete, read.unknown, person)
+    members = _members(client, searched, wanted, frozenset(ids))
+    return structs.replace(_Whole(searched, members).of(person.survivor, ids), person=person)
+
+
+def _members(
+    client: FhirClient, searched: Searched, wanted: Wanted, people: frozenset[str]
+) -> Members:
+    """What panels and reports name besides; not asked for where the rest is not whole anyway."""
+    entries = [entry for _, found in searched for entry in found.entries]
+    return Members() if _gaps(searched) else read_members(client, entries, wanted, people)
 
 
 def _search(
@@ -116,11 +123,29 @@ def _records(people: Found) -> list[Patient]:
     return [e.resource for e in people.entries if isinstance(e.resource, Patient)]
 
 
-def _evidence(entries: tuple[Entry, ...], searched: Searched) -> Evidence:
-    failed = {query.resource_type for query, found in searched if not found.complete} - NEEDED
-    why = "; ".join(_gaps(searched))
-    known = any(entry.resource.type_name == "Patient" for entry in entries)
-    return Evidence(entries, frozenset(failed), why, unknown=not known and not why)
+class _Whole:
+    """All that was read of some people, to be taken apart again."""
+
+    def __init__(self, searched: Searched, members: Members) -> None:
+        every = [*searched, *members.searched]
+        self._members, self._gaps = members, _gaps(every)
+        self._failed = frozenset(q.resource_type for q, found in searched if not found.complete)
+        self._groups = group_by_patient(e for _, found in every for e in found.entries).patients
+
+    def of(self, patient: str, ids: Sequence[str]) -> Evidence:
+        """What is about one of them, under whichever of their ids."""
+        entries = tuple(self._groups.get(f"Patient/{patient}", ()))
+        needed = sum(self._members.needed.get(name, 0) for name in ids)
+        missed = f"Observation: {needed} that a panel or report names could not be read"
+        why = "; ".join([*self._gaps, *([missed] if needed else [])])
+        known = any(entry.resource.type_name == "Patient" for entry in entries)
+        return Evidence(
+            entries,
+            self._failed - NEEDED,
+            why,
+            unknown=not known and not why,
+            unread=sum(self._members.unread.get(name, 0) for name in ids),
+        )
 
 
 def _gaps(searched: Searched) -> list[str]:

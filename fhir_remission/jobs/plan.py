@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.errors import ReadIncomplete, RequestRefused
+from fhir_remission.fhir.queries import chunked
 from fhir_remission.jobs.cohort import find_cohort
-from fhir_remission.jobs.evidence import read_evidence
 from fhir_remission.jobs.plan_file import Entry, PlanFile, entries_of, seal_plan
+from fhir_remission.jobs.reading import read_patients
 from fhir_remission.jobs.site import Site, identity_of, open_site, settings_of
 
 
@@ -62,19 +64,11 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
     """Each patient with all assessments by each set; None where not read to the end."""
     client = site.connection.client(site.profile)
     members = find_cohort(site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of)
-    size = max(1, site.profile.max_patients)
-    for at in range(0, len(members.patients), size):
-        chunk = members.patients[at : at + size]
-        found = read_evidence(client, chunk, site.judge.mappings.codes, site.panels)
-        for patient in chunk:
+    chunks = chunked(members.patients, max(1, site.profile.max_patients))
+    with closing(read_patients(site, chunks)) as reading:
+        for patient, evidence in reading:
             site.stop.check()
-            evidence, name = found[patient], f"Patient/{patient}"
-            site.audit.record(
-                "read",
-                site.patient_hash(name),
-                server=str(site.connection.base.origin),
-                outcome="incomplete" if evidence.incomplete else "done",
-            )
+            name = f"Patient/{patient}"
             if evidence.incomplete or evidence.unknown:
                 yield name, None
                 continue

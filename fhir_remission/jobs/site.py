@@ -33,6 +33,7 @@ from fhir_remission.fhir.identity import Identity, key_check
 from fhir_remission.fhir.record import Reading
 from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.jobs.judging import Judge, load_judge
+from fhir_remission.jobs.members import Wanted
 from fhir_remission.jobs.memory import Place
 from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
@@ -71,6 +72,12 @@ class Site(Struct, frozen=True):
     sinks: tuple[Sink, ...]
     results: tuple[ResultsSink, ...]
     connections: tuple[Connection, ...]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What to look for on the source."""
+        reports = self.settings.source.members == "all"
+        return Wanted(self.judge.mappings.codes, self.panels, reports=reports)
 
 
 def settings_of(

@@ -22,6 +22,8 @@ class Summary:
         self.cohort = 0
         self.not_due = 0
         self.foreign = 0
+        self.unread = 0
+        """Results that panels and reports name and that could not be read."""
         self._dispositions: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._unmapped: Counter[str] = Counter()
@@ -85,6 +87,7 @@ class Summary:
             **{name: self._writes[name] for name in WRITES},
             "unchanged": self._writes["none"],
             "skipped": self._skipped,
+            "unread": self.unread,
             "unmapped": sum(self._unmapped.values()),
             "codes": " ".join(f"{code}:{times}" for code, times in self._unmapped.most_common(10)),
             **self._traffic,

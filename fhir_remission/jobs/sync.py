@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -29,9 +29,10 @@ from fhir_remission.fhir.identity import evidence_hash
 from fhir_remission.jobs.cohort import Members, find_cohort
 from fhir_remission.jobs.devices import introduce_ourselves
 from fhir_remission.jobs.due import due_now, in_chunks, marks_read
-from fhir_remission.jobs.evidence import Evidence, read_evidence
+from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
 from fhir_remission.jobs.placing import How, Placing, Waiting
+from fhir_remission.jobs.reading import read_patients
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.summary import Summary
 from fhir_remission.version import VERSION
@@ -104,17 +105,14 @@ class Run:
         for sink in site.sinks:
             if waiting and site.lease is not None:
                 introduce_ourselves(sink, site.state, site.lease)
-        client = site.connection.client(site.profile)
         done: set[str] = set()
-        for chunk in in_chunks(site, waiting):
-            site.stop.check()
-            found = read_evidence(client, chunk, site.judge.mappings.codes, site.panels)
-            for patient in chunk:
+        with closing(read_patients(site, in_chunks(site, waiting))) as reading:
+            for patient, evidence in reading:
                 site.stop.check()
-                name = found[patient].person.survivor or patient
+                name = evidence.person.survivor or patient
                 if name not in done:
                     done.add(name)
-                    yield from self._patient(f"Patient/{name}", found[patient], members)
+                    yield from self._patient(f"Patient/{name}", evidence, members)
         yield from self._held_back()
 
     def _held_back(self) -> Iterator[bytes]:
@@ -153,12 +151,7 @@ class Run:
 
     def _patient(self, patient: str, evidence: Evidence, members: Members) -> Iterator[bytes]:
         site = self._site
-        site.audit.record(
-            "read",
-            site.patient_hash(patient),
-            server=str(site.connection.base.origin),
-            outcome=(evidence.incomplete and "incomplete") or "done",
-        )
+        self.summary.unread += evidence.unread
         if evidence.incomplete or evidence.unknown:
             reason = evidence.incomplete or "the server has no such patient"
             yield from self._unjudged(

@@ -95,6 +95,8 @@ class Source(Server):
     whole_server: bool = False
     reread: Duration = timedelta(hours=24)
     recheck: Duration = timedelta(hours=6)
+    # Results that the search did not bring: those that panels name, or reports as well.
+    members: Literal["all", "panels"] = "all"
 
 
 class Cohort(Section):

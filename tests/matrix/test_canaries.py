@@ -21,8 +21,8 @@ from fhir_remission.cli import main
 from fhir_remission.effects import clock as clocks
 from fhir_remission.effects.database import open_database
 from fhir_remission.fhir.checks import check_resource
+from fhir_remission.jobs import evidence as evidence_job
 from fhir_remission.jobs import site as site_job
-from fhir_remission.jobs import sync as sync_job
 from tests.matrix.world import patients, quick, world
 
 NAME, NUMBER, VALUE, SECRET = "CANARYFAMILY", "CANARY0012345", "CANARYVALUE", "CANARYSECRET"
@@ -203,7 +203,7 @@ def test_a_bug_of_ours(
         assert NUMBER in traceback.format_exc()
 
     with world("generic", tmp_path) as hospital, quick():
-        monkeypatch.setattr(sync_job, "read_evidence", break_down)
+        monkeypatch.setattr(evidence_job, "read_evidence", break_down)
         code = main(["sync", "--config", str(hospital.config)])
 
     written = capsys.readouterr()

@@ -49,6 +49,7 @@ key_file = "{folder}/site.key"
 base_url = "{source}"
 profile = "{profile}"
 rate = "100000/s"
+connections = {connections}
 {auth}
 [cohort]
 kind = "group"
@@ -138,6 +139,7 @@ class World:
         held: Sequence[dict[str, Any]] = (),
         level: str = "error",
         extra: str = "",
+        connections: int = 1,
     ) -> None:
         self.persona, self.folder = persona, folder
         self.source = stack.enter_context(
@@ -164,6 +166,8 @@ class World:
                 sink=apart if self.sink is not self.source else "",
                 group=GROUP,
                 level=level,
+                # One after the other, so that request N is the same one each time.
+                connections=connections,
             )
             + extra
         )
