@@ -12,9 +12,10 @@ import pytest
 
 from fhir_remission import cli
 from fhir_remission.rehearsal.cohort import amendment
+from tests.crash.settings import AS_OF, SETTINGS
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_write_back import AMENDED, CR, recount, two
-from tests.crash.world import AS_OF, SETTINGS, World
+from tests.crash.world import World
 
 Make = Callable[..., World]
 GUARDED = SETTINGS.replace('share = "1"', 'share = "0.2"')

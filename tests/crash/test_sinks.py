@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from fhir_remission.rehearsal.cohort import amendment
-from tests.crash.world import SETTINGS, World
+from tests.crash.settings import SETTINGS
+from tests.crash.world import World
 
 CR, AMENDED = "demo-01-cr", "demo-18-amended"
 EHR = SETTINGS.replace('kind = "repository"', 'kind = "ehr-observation"')

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from fhir_remission.effects.transport import Request
 from fhir_remission.rehearsal.cohort import amendment
+from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS
 from tests.crash.world import RESULTS, World
 
@@ -216,6 +218,27 @@ def test_one_bad_moment_costs_nothing(world: World, fault: str) -> None:
     assert world.sync().summary["unsafe_requests"] == 0
 
 
+def test_waiting_for_a_person_sends_nothing(make_world: Make) -> None:
+    """Half of a patient is written, the rest lost, and then edited: no run repeats the half."""
+    world = make_world(habits=SERVERS["conditional-create-one-by-one"], patients=(AMENDED,))
+    world.drops = {"ClinicalImpression": ("description",)}
+    assert world.sync().code == 0
+    world.server.store.load([amendment()])
+    world.refuse_at = 3
+
+    def edited(request: Request) -> None:
+        if request.label == "create Provenance":
+            world.between = lambda _: None
+            world.edit(two(world, AMENDED)[0], summary="I disagree")
+
+    world.between = edited
+
+    for _ in range(3):
+        ran = world.sync()
+        assert (ran.code, ran.line(AMENDED)["write"]) == (3, "parked")
+    assert ran.summary["unsafe_requests"] == 0
+
+
 def test_always_in_conflict_is_left_for_later(world: World) -> None:
     """Three attempts in all, then the backlog; the next run goes on from there."""
     world.server.store.load([amendment()])
@@ -267,8 +290,6 @@ def test_a_server_that_drops_our_identifier_gets_no_second_resource(make_world: 
 
 def test_too_many_changes_at_once_write_nothing(make_world: Make) -> None:
     """The run ends with 5 and every patient stays due."""
-    from tests.crash.world import SETTINGS
-
     world = make_world(
         patients=(CR, AMENDED), settings=SETTINGS.replace('share = "1"', 'share = "0.2"')
     )

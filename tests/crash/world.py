@@ -34,27 +34,11 @@ from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import demo_cohort
 from fhir_remission.rehearsal.personas import load_persona
 from fhir_remission.rehearsal.service import Service
+from tests.crash.settings import AS_OF, SETTINGS
 
-AS_OF = "2026-10-01T12:00:00Z"
 PATIENTS = ("demo-01-cr", "demo-03-recovering", "demo-18-amended")
 OURS = "https://w3id.org/fhir-remission/id/assessment"
 RESULTS = ("ClinicalImpression", "Observation")
-SETTINGS = """\
-[site]
-id = "crash"
-timezone = "Europe/Berlin"
-[source]
-base_url = "{base_url}"
-rate = "100000/s"
-[cohort]
-kind = "list"
-[sink.main]
-kind = "repository"
-[write]
-max_changed_share = "1"
-[log]
-level = "error"
-"""
 
 
 class Killed(BaseException):
@@ -171,7 +155,7 @@ class World:
         """Called before each unsafe request: what a person or another program does meanwhile."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "site.toml"
-        self.config.write_text(settings.format(base_url=self.server.base_url))
+        self.config.write_text(settings.format(base_url=self.server.base_url, name="crash"))
         (folder / "cohort.csv").write_text("patient\n" + "\n".join(patients) + "\n")
         if not (folder / "site.key").exists():
             new_site_key(folder / "site.key")
