@@ -1,9 +1,10 @@
 """A real process, really killed: SIGKILL before or after an effect, named, with its pid.
 
-`python -m tests.crash.kill_points` plays the first, the changed and the retracting run against the
-embedded server on a socket, kills each at points spread over all its effects, runs again and
-compares with what an undisturbed run leaves. The product knows nothing of it: the child starts
-through this module, which wraps the effects before it hands over.
+`python -m tests.crash.kill_points` plays the first, the changed and the retracting run, kills each
+at points spread over all its effects, runs again and compares with what an undisturbed run leaves.
+Every point has patients, a state and a site of its own, so the server may be any: the embedded one
+on a socket, or with `--server sekmet` or `hapi` a real one. The product knows nothing of it: the
+child starts through this module, which wraps the effects before it hands over.
 """
 
 from __future__ import annotations
@@ -11,42 +12,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.rehearsal.cohort import amendment, demo_cohort
+from tests.crash.settings import AS_OF, SETTINGS
+from tests.servers.rest import Rest
+from tests.servers.site import Site
 
 PATIENTS = ("demo-01-cr", "demo-18-amended")
-AS_OF = "2026-10-01T12:00:00Z"
-SETTINGS = """\
-[site]
-id = "crash"
-timezone = "Europe/Berlin"
-[source]
-base_url = "{base_url}"
-rate = "100000/s"
-[cohort]
-kind = "list"
-[sink.main]
-kind = "repository"
-[write]
-max_changed_share = "1"
-[state]
-url = "{state}"
-[log]
-level = "error"
-"""
 SCENES = ("first", "change", "retract")
-IGNORED = ("meta", "date", "issued", "recorded")
+OURS = "https://w3id.org/fhir-remission"
+NAMED = f"{OURS}/id/assessment"
+# What clocks, servers and ids make different between two equal sites.
+IGNORED = ("meta", "date", "issued", "recorded", "text")
+OPAQUE = ("evidence-hash", "content-digest", "key-check")
+Point = tuple[int, str]
 
 
 # The child -----------------------------------------------------------------------------------
@@ -107,51 +96,87 @@ def child() -> int:
 # The parent ----------------------------------------------------------------------------------
 
 
-class Site:
-    """One site in a folder of its own at one embedded server."""
+class Killed(Site):
+    """Two patients under ids of their own, and a site that may die at any effect."""
 
-    def __init__(self, folder: Path, state: str) -> None:
-        self.folder, self._state = folder, state
-        self.server = EmbeddedServer(
-            resources=[r for r in demo_cohort() if _patient(r) in PATIENTS]
-        )
+    def __init__(self, rest: Rest, folder: Path, state: str) -> None:
+        super().__init__(rest, folder)
+        settings = SETTINGS.format(base_url=rest.base_url, name=f"crash-{rest.mark}")
+        self.config.write_text(f'{settings}[state]\nurl = "{state}"\n')
+        (folder / "cohort.csv").write_text("\n".join(["patient", *self.patients()]) + "\n")
+        self.load([r for r in demo_cohort() if _patient(r) in PATIENTS])
 
-    def begin(self) -> None:
-        """Settings, key and cohort."""
-        self.folder.mkdir(parents=True)
-        text = SETTINGS.format(base_url=self.server.base_url, state=self._state)
-        (self.folder / "site.toml").write_text(text)
-        (self.folder / "cohort.csv").write_text("patient\n" + "\n".join(PATIENTS) + "\n")
-        new_site_key(self.folder / "site.key")
+    def patients(self) -> list[str]:
+        """The ids of this site's patients."""
+        return [name.replace("demo-", f"{self.rest.mark}-") for name in PATIENTS]
 
     def run(self, at: int = 0, when: str = "") -> subprocess.CompletedProcess[str]:
         """One run, killed at an effect unless `at` is 0."""
         command = [sys.executable, "-m", "tests.crash.kill_points", "--child", "sync"]
-        command += ["--config", str(self.folder / "site.toml"), "--as-of", AS_OF]
+        command += ["--config", str(self.config), "--as-of", AS_OF]
         environment = {**os.environ, "KILL_AT": str(at), "KILL_WHEN": when}
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
 
-    def happens(self, scene: str) -> None:
-        """What changes at the source before the run that is killed."""
+    def until(self, scene: str) -> None:
+        """Bring the world to where the run begins that is killed."""
+        if scene != "first":
+            assert self.run().returncode == 0
         if scene == "change":
-            self.server.store.load([amendment()])
+            self.load([amendment()])
         if scene == "retract":
-            for resource in self.server.store.resources("Observation"):
-                if resource["id"].startswith(PATIENTS[0]):
-                    self.server.store.put({**resource, "status": "entered-in-error"})
+            withdrawn = [r for r in demo_cohort() if _patient(r) == PATIENTS[0]]
+            kept = [r for r in withdrawn if r["resourceType"] == "Observation"]
+            self.load([{**r, "status": "entered-in-error"} for r in kept])
 
     def content(self) -> list[str]:
-        """All that we wrote, without clocks, and how many versions of it."""
-        found = []
-        for kind in ("ClinicalImpression", "Observation", "Provenance", "Device"):
-            for item in self.server.store.resources(kind):
-                if "fhir-remission" in json.dumps(item.get("identifier", item.get("meta"))):
-                    told = {k: v for k, v in item.items() if k not in IGNORED}
-                    version = "" if kind == "Provenance" else item["meta"]["versionId"]
-                    found.append(json.dumps(told, sort_keys=True) + version)
-        return sorted(found)
+        """All that we wrote and how many versions of it, without clocks and under equal names."""
+        found = {**self.ours(), **self._beside()}
+        names: dict[str, str] = {}
+        for name, item in sorted(found.items(), key=lambda pair: _told(pair[1])):
+            like = f"{item['resourceType']}-{_told(item)}"
+            known = f"ours-{sum(like in n for n in names.values())}-{like}"
+            # Where a server gives ids itself, ours is the identifier.
+            names |= dict.fromkeys((name.partition("/")[2], identifier_value(item, NAMED)), known)
+        texts = []
+        for name, item in found.items():
+            versions = "" if name.startswith("Provenance") else item["meta"]["versionId"]
+            text = json.dumps(_comparable(item), sort_keys=True)
+            for own, known in names.items():
+                text = text.replace(own, known) if own else text
+            texts.append(f"{text} {versions}".replace(self.rest.mark, "demo"))
+        return sorted(texts)
+
+    def _beside(self) -> dict[str, dict[str, Any]]:
+        """Our Device, and the Provenances of what we wrote."""
+        ours = set(self.ours())
+        tagged = {"_tag": f"{OURS}/CodeSystem/tag|algorithmic"}
+        found = {}
+        for kind in ("Provenance", "Device"):
+            for page in self.rest.pages(self.rest.search(kind, **tagged)):
+                for entry in page.get("entry", []):
+                    item = entry["resource"]
+                    about = {
+                        t["reference"].partition("/_history")[0] for t in item.get("target", [])
+                    }
+                    if about & ours or f"crash-{self.rest.mark}:" in json.dumps(item):
+                        found[f"{kind}/{item['id']}"] = item
+        return found
+
+
+def _comparable(item: dict[str, Any]) -> dict[str, Any]:
+    """Without what depends on clock, key or ids."""
+    kept = {name: value for name, value in item.items() if name not in IGNORED}
+    named = [i for i in item.get("identifier", []) if not i["system"].endswith(OPAQUE)]
+    return {**kept, "identifier": named}
+
+
+def _told(item: dict[str, Any]) -> str:
+    """What tells two of ours apart, whatever their ids."""
+    what = item.get("activity", item.get("valueCodeableConcept", item.get("summary", "")))
+    about = item.get("subject", item.get("occurredDateTime", ""))
+    return json.dumps([about, what, item.get("effectiveDateTime")], sort_keys=True)
 
 
 def _patient(resource: dict[str, Any]) -> str:
@@ -160,115 +185,84 @@ def _patient(resource: dict[str, Any]) -> str:
     return str(resource.get("subject", {}).get("reference", "")).removeprefix("Patient/")
 
 
-def play(scene: str, points: int, state: str, reset: Any) -> int:
+Start = Callable[[], Killed]
+
+
+def play(scene: str, points: int, start: Start) -> int:
     """Kill one kind of run at points spread over it; returns how many failed."""
-    with tempfile.TemporaryDirectory() as place:
-        site = Site(Path(place) / "site", state)
-        with site.server:
-            reset()
-            site.begin()
-            if scene != "first":
-                assert site.run().returncode == 0
-                site.happens(scene)
-            kept, log = Path(place) / "kept", list(site.server.store.log)
-            shutil.copytree(site.folder, kept)
-            saved = reset.save() if hasattr(reset, "save") else None
-            whole = site.run()
-            assert whole.returncode == 0, whole.stderr
-            effects = int(whole.stderr.rpartition("effects ")[2])
-            expected = site.content()
-            return sum(
-                not _survives(site, kept, log, expected, point, saved, reset)
-                for point in _spread(effects, points)
-            )
+    site = start()
+    site.until(scene)
+    whole = site.run()
+    assert whole.returncode == 0, whole.stderr
+    expected = site.content()
+    effects = int(whole.stderr.rpartition("effects ")[2])
+    assert len(expected) > len(PATIENTS)
+    return sum(not _survives(scene, start(), point, expected) for point in _spread(effects, points))
 
 
-def _spread(effects: int, points: int) -> list[tuple[int, str]]:
+def _spread(effects: int, points: int) -> list[Point]:
     every = [(at, when) for at in range(1, effects + 1) for when in ("before", "after")]
     return [every[number * len(every) // points] for number in range(points)]
 
 
-def _survives(
-    site: Site,
-    kept: Path,
-    log: list[Any],
-    expected: list[str],
-    point: tuple[int, str],
-    saved: Any,
-    reset: Any,
-) -> bool:
-    shutil.rmtree(site.folder)
-    shutil.copytree(kept, site.folder)
-    reset(saved)
-    site.server.store.rollback(0)
-    for version in log:
-        site.server.store._append(version)
+def _survives(scene: str, site: Killed, point: Point, expected: Sequence[str]) -> bool:
+    site.until(scene)
     killed = site.run(*point)
     again = site.run()
+    found = site.content()
     good = killed.returncode == -signal.SIGKILL and again.returncode == 0
-    good = good and site.content() == expected
-    print(killed.stderr.strip(), "->", "ok" if good else "NOT AS WITHOUT THE CRASH", flush=True)
+    good = good and found == expected
+    said = killed.stderr.strip() or "not killed"
+    print(f"{scene}: {said} -> {'ok' if good else 'NOT AS WITHOUT THE CRASH'}", flush=True)
     if not good:
-        print(again.stderr)
+        print(again.stderr, *sorted({*found} ^ {*expected}), sep="\n", file=sys.stderr)
     return good
 
 
-class NoReset:
-    """SQLite lies in the site's folder and goes with it."""
+def empty(database: str) -> None:
+    """Drop every table of a state that does not lie in the site's folder."""
+    from sqlalchemy import create_engine, inspect, make_url, text
 
-    def __call__(self, saved: object = None) -> None:
-        """Nothing to do."""
+    engine = create_engine(make_url(database).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        for table in inspect(connection).get_table_names():
+            connection.execute(text(f"DROP TABLE {table}"))
+    engine.dispose()
 
 
-class Postgres:
-    """The state in a PostgreSQL database: emptied, and put back row by row."""
+@contextmanager
+def starting(base_url: str, postgres: str = "") -> Iterator[Start]:
+    """Make sites at one server, each in a folder and under ids of its own."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
 
-    def __init__(self, url: str) -> None:
-        from sqlalchemy import create_engine, make_url
+        def start() -> Killed:
+            if postgres:
+                empty(postgres)
+            mark = f"k{uuid.uuid4().hex[:12]}"
+            folder = Path(place) / mark
+            folder.mkdir()
+            rest = stack.enter_context(Rest(base_url, mark=mark))
+            return Killed(rest, folder, postgres or "sqlite:///state.db")
 
-        self._engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-
-    def __call__(self, saved: dict[str, list[dict[str, Any]]] | None = None) -> None:
-        """Empty every table, or restore what was saved."""
-        from sqlalchemy import inspect, text
-
-        with self._engine.begin() as connection:
-            for table in inspect(connection).get_table_names():
-                if not saved:
-                    connection.execute(text(f"DROP TABLE {table}"))
-                    continue
-                connection.execute(text(f"DELETE FROM {table}"))
-                for row in saved[table]:
-                    names = ", ".join(row)
-                    values = ", ".join(f":{name}" for name in row)
-                    connection.execute(
-                        text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row
-                    )
-
-    def save(self) -> dict[str, list[dict[str, Any]]]:
-        """Every row of every table."""
-        from sqlalchemy import inspect, text
-
-        with self._engine.begin() as connection:
-            return {
-                table: [
-                    dict(r._mapping) for r in connection.execute(text(f"SELECT * FROM {table}"))
-                ]
-                for table in inspect(connection).get_table_names()
-            }
+        yield start
 
 
 def main() -> int:
     """Kill and compare; 1 if any point left another world than no crash."""
+    from tests.servers.conftest import _serving
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=30)
+    parser.add_argument("--server", default="embedded", help="embedded, sekmet or hapi")
     parser.add_argument("--postgres", default="", help="a database URL for the state")
     chosen = parser.parse_args()
-    reset: Any = Postgres(chosen.postgres) if chosen.postgres else NoReset()
-    state = chosen.postgres or "sqlite:///state.db"
     each = -(-chosen.points // len(SCENES))
-    failed = sum(play(scene, each, state, reset) for scene in SCENES)
-    print(f"{each * len(SCENES)} points, {failed} failed")
+    with (
+        _serving(chosen.server) as base_url,
+        starting(base_url, chosen.postgres) as start,
+    ):
+        failed = sum(play(scene, each, start) for scene in SCENES)
+    print(f"{each * len(SCENES)} points on {chosen.server}, {failed} failed")
     return 1 if failed else 0
 
 
