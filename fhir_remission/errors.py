@@ -13,7 +13,8 @@
     │   └── BrokeOff               it broke off on this question; a smaller one may do
     ├── ReadIncomplete             evidence not read to the end: judge nothing from it  exit 3
     ├── RequestRefused             the same request would fail the same way             exit 3
-    │   └── Conflict               somebody else changed it first (409, 412)
+    │   ├── Conflict               somebody else changed it first (409, 412)
+    │   └── PatientUnmatched       not certain who a patient is at a sink
     └── Interrupted                SIGTERM, SIGINT or deadline; state consistent        exit 130/143
 
 Bad data is never an exception: it is a value with a reason (`domain.inputs.Skipped`).
@@ -104,6 +105,14 @@ class RequestRefused(RemissionError):
 
 class Conflict(RequestRefused):
     """Somebody else changed the resource first (409 or 412): read again, decide again."""
+
+
+class PatientUnmatched(RequestRefused):
+    """Nobody at the sink is certainly this patient; `stop` where several seem to be."""
+
+    def __init__(self, reason: str, *, stop: bool = False) -> None:
+        super().__init__(reason)
+        self.stop = stop
 
 
 class Interrupted(RemissionError):

@@ -32,6 +32,7 @@ ChangeKind = Literal[
     "anchor-moved",
     "duplicate",
     "run-withdrawn",
+    "subject-moved",
 ]
 
 
@@ -54,7 +55,9 @@ class Authorship(Struct, frozen=True):
     fields: tuple[str, ...] = ()
     """The elements of an Observation that the sink takes; empty: all."""
     subject: str = ""
-    """The patient at the sink, where it is another than at the source."""
+    """The patient at the sink, where it is another server than the source."""
+    former_subjects: tuple[str, ...] = ()
+    """Records of the sink that were merged into that one."""
 
     @property
     def name(self) -> str:
@@ -116,6 +119,7 @@ class Change(Struct, frozen=True):
             "evidence-withdrawn": f"The evidence was withdrawn; {self.before} no longer stands.",
             "anchor-moved": f"The evaluation is now recorded in {self.successor}.",
             "duplicate": f"The same result stands as {self.successor}.",
+            "subject-moved": f"The patient's record is {self.successor} now; still {self.after}.",
             "run-withdrawn": f"The run that wrote it was withdrawn; was {self.before}.",
         }[self.kind]
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship, Change
-from fhir_remission.fhir.datatypes import Resource, objects, text_of
+from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE, Resource, objects, text_of
 from fhir_remission.fhir.fidelity import differences
 from fhir_remission.fhir.identity import (
     content_digest,
@@ -64,7 +64,7 @@ def decide(
     if existing is None:
         return Action("park", "deleted by somebody") if deleted else Action("create", "new")
     doubt = _doubt(existing, by, known)
-    if doubt:
+    if doubt and not _followed(existing, by):
         return Action("park", doubt)
     change = _change(assessment, by, existing)
     if change is None:
@@ -137,9 +137,19 @@ def _doubt(existing: Resource, by: Authorship, known: Known | None) -> str:
 
 def _moved(existing: Resource, by: Authorship, known: Known | None) -> bool:
     """Whether only its subject was changed: a server that merges two records moves results too."""
-    if known is None or not known.patient:
-        return False
-    before: Resource = {**existing, "subject": {"reference": known.patient}}
+    if known is None or not known.patient or by.subject:
+        return _followed(existing, by)
+    return _was_about(existing, by, known.patient)
+
+
+def _followed(existing: Resource, by: Authorship) -> bool:
+    """Whether a repository of its own merged two records and moved our result along."""
+    there = by.subject and _subject(existing) == by.subject
+    return bool(there) and any(_was_about(existing, by, one) for one in by.former_subjects)
+
+
+def _was_about(existing: Resource, by: Authorship, patient: str) -> bool:
+    before: Resource = {**existing, "subject": {"reference": patient}}
     return is_unedited(before, namespace=by.identity.namespace)
 
 
@@ -155,11 +165,21 @@ def _arrived(existing: Resource, known: Known) -> bool:
     return int(version) == int(replaced) + 1 and not (found.changed or found.added)
 
 
+def _subject(existing: Resource) -> str:
+    """The reference of the patient, without a base."""
+    held = existing.get("subject")
+    named = RELATIVE_REFERENCE.fullmatch(
+        text_of(held.get("reference")) if isinstance(held, dict) else ""
+    )
+    return f"{named['type']}/{named['id']}" if named else ""
+
+
 def _change(assessment: Assessment, by: Authorship, existing: Resource) -> Change | None:
     before, after = category_of(existing, by), assessment.category
     if text_of(existing.get("status")) == "entered-in-error":
         return Change("reinstated", before, after)
     system = by.identity.identifier_system("evidence-hash")
     if identifier_value(existing, system) == by.evidence_hash(assessment):
-        return None
+        elsewhere = by.subject and by.subject != _subject(existing)
+        return Change("subject-moved", before, after, by.subject) if elsewhere else None
     return Change("evidence-changed" if before == after else "category-changed", before, after)

@@ -30,7 +30,7 @@ from fhir_remission.fhir.datatypes import (
     text_of,
 )
 
-Kind = Literal["impression", "observation", "provenance", "device"]
+Kind = Literal["impression", "observation", "provenance", "device", "patient"]
 
 _CHECK_LABEL = b"fhir-remission key check v1"
 _LOG_LABEL = b"fhir-remission log hash v1"
@@ -87,6 +87,11 @@ def provenance_id(identity: Identity, target: str, evidence: str, activity: str)
 def device_id(identity: Identity, name: str, version: str) -> str:
     """The id of the Device that stands for one version of this software."""
     return _opaque(identity, _key(identity, "device", name, version))
+
+
+def patient_id(identity: Identity, system: str, value: str) -> str:
+    """The id of the stub of a patient at a repository: keyed, so that it tells no number."""
+    return _opaque(identity, _key(identity, "patient", system, value))
 
 
 def key_check(key: bytes) -> str:

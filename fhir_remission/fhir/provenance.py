@@ -69,12 +69,13 @@ def build_provenance(
 def _operation(change: Change | None) -> str:
     if change is None:
         return "CREATE"
-    kept = ("evidence-changed", "category-changed", "reinstated")
+    kept = ("evidence-changed", "category-changed", "reinstated", "subject-moved")
     return "UPDATE" if change.kind in kept else "NULLIFY"
 
 
 def _detail(change: Change | None) -> str:
-    return f":{change.kind}" if change else ""
+    where = f":{change.successor}" if change and change.kind == "subject-moved" else ""
+    return f":{change.kind}{where}" if change else ""
 
 
 def _agents(by: Authorship) -> list[Json]:

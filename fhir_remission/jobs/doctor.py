@@ -28,7 +28,7 @@ from fhir_remission.jobs.probes import (
     resolve,
     search_for_nothing,
 )
-from fhir_remission.jobs.servers import Needs, is_source, needs_of
+from fhir_remission.jobs.servers import Needs, is_source, needs_of, repository_needs
 from fhir_remission.jobs.site import settings_of
 from fhir_remission.settings import Settings
 from fhir_remission.settings.model import Server as ServerSettings
@@ -135,7 +135,7 @@ def _servers(
     yield "source", settings.source, needs_of(settings, here, dry_run=not write_probe)
     for name, sink in settings.sink.items():
         if sink.kind in {"repository", "ehr-observation"} and not is_source(sink, settings):
-            yield f"sink.{name}", sink, needs_of(settings, [sink], dry_run=not write_probe)
+            yield f"sink.{name}", sink, repository_needs(sink, dry_run=not write_probe)
 
 
 def _of_server(one: Examined) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.effects.audit import Action
-from fhir_remission.errors import ReadIncomplete, RequestRefused
+from fhir_remission.errors import PatientUnmatched, ReadIncomplete, RequestRefused
 from fhir_remission.fhir.assessment_json import Written
 from fhir_remission.jobs.outcome import Outcome, together
 from fhir_remission.jobs.plan_file import Entry, PlanFile, check_plan
@@ -132,7 +132,8 @@ class Placing:
         try:
             outcome = sink.put(assessments, self._told(patient, sink.host), prospect=known)
         except (RequestRefused, ReadIncomplete) as error:
-            outcome = Outcome(problem=str(error))
+            stop = isinstance(error, PatientUnmatched) and error.stop
+            outcome = Outcome(problem=str(error), stop=stop)
         if outcome.problem and outcome.written == "none":
             self._record("update", patient, sink.host, "problem")
         return outcome

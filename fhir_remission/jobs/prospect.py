@@ -13,6 +13,7 @@ from fhir_remission.jobs.memory import Left, Memory
 from fhir_remission.jobs.outcome import Outcome
 from fhir_remission.jobs.resume import resumed
 from fhir_remission.jobs.standing import Standing
+from fhir_remission.jobs.subjects import Subject
 
 
 class Prospect(Struct, frozen=True):
@@ -26,6 +27,7 @@ class Prospect(Struct, frozen=True):
     planned: PatientWrites
     doubled: tuple[str, ...] = ()
     standing: Standing = Standing()
+    subject: Subject = Subject()
 
 
 def here(resource: Resource) -> str:

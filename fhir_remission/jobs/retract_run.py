@@ -96,8 +96,9 @@ def _current(sink: Sink, row: AssessmentRow) -> Resource | None:
     if sink.client.profile.write_mode == "put":
         standing = read_by_name(sink.client, [name_of(row)])
     else:
-        subject = place.by.subject or row.patient
-        standing = search_ours(sink.client, subject, place.by, place.resources)
+        subject = sink.subjects.find(row.patient)
+        by = structs.replace(place.by, subject=subject.reference, former_subjects=subject.former)
+        standing = search_ours(sink.client, row.patient, by, place.resources)
     found = (item for item in standing.resources if own_name(item, place.by) == name_of(row))
     return next(found, None)
 

@@ -40,12 +40,18 @@ def open_source(settings: Settings, *, clock: Clock, stop: Stop, dry_run: bool) 
     return _open(settings.source, needs_of(settings, sinks, dry_run=dry_run), clock, stop)
 
 
-def open_sink(
-    sink: SinkSettings, settings: Settings, *, clock: Clock, stop: Stop, dry_run: bool
-) -> Server:
+def open_sink(sink: SinkSettings, *, clock: Clock, stop: Stop, dry_run: bool) -> Server:
     """Reach a server that results go to and that is not the source."""
-    needs = needs_of(settings, [sink], dry_run=dry_run)
-    return _open(sink, Needs(tuple(_results([sink])), needs.write), clock, stop)
+    return _open(sink, repository_needs(sink, dry_run=dry_run), clock, stop)
+
+
+def repository_needs(sink: SinkSettings, *, dry_run: bool) -> Needs:
+    """What is asked of a server that only results go to: its Patients, and what we write."""
+    written = _results([sink])
+    stubs = {"Patient"} if sink.patients == "stub" else set()
+    return Needs(
+        tuple(sorted({*written, "Patient"})), () if dry_run else tuple(sorted(written | stubs))
+    )
 
 
 def needs_of(settings: Settings, sinks: Iterable[SinkSettings], *, dry_run: bool) -> Needs:

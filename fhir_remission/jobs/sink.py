@@ -20,18 +20,17 @@ from fhir_remission.effects.state import State
 from fhir_remission.errors import Conflict
 from fhir_remission.fhir.checks import check_resource
 from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.identity import resource_id
-from fhir_remission.fhir.patient_writes import Held, plan_writes
 from fhir_remission.fhir.transaction import Write
-from fhir_remission.fhir.withdrawal import KINDS, criteria_id_of
+from fhir_remission.fhir.withdrawal import criteria_id_of
 from fhir_remission.jobs.delivery import FASTER, Delivery, deliver
 from fhir_remission.jobs.doubles import undouble
 from fhir_remission.jobs.keeping import Keeping
 from fhir_remission.jobs.memory import Memory, Place, is_result, own_name, status_of
 from fhir_remission.jobs.outcome import Outcome, Told
-from fhir_remission.jobs.prospect import Prospect, here, known, outcome_of, with_resumed
+from fhir_remission.jobs.outlook import Outlook, references_of
+from fhir_remission.jobs.prospect import Prospect, here, outcome_of, with_resumed
 from fhir_remission.jobs.resume import settle_provenances
-from fhir_remission.jobs.standing import Standing, read_by_name, search_ours
+from fhir_remission.jobs.subjects import SameServer, Subjects
 
 ATTEMPTS = 3
 NOBODY = "Device"
@@ -50,8 +49,16 @@ def lost_identity_key(place: Place) -> str:
 class Sink:
     """A repository; `client` is of a type that cannot write when the run is dry."""
 
-    def __init__(self, place: Place, client: FhirClient, state: State, lease: Lease | None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        client: FhirClient,
+        state: State,
+        lease: Lease | None,
+        subjects: Subjects | None = None,
+    ) -> None:
         self.place, self.client = place, client
+        self.subjects = subjects or SameServer()
         self.keeping = Keeping(client, place.by)
         self._state, self._lease = state, lease
         self.attempts = ATTEMPTS
@@ -74,7 +81,7 @@ class Sink:
         """Bring the sink into line with all assessments of one patient by one criteria set."""
         why = FASTER
         for _ in range(self.attempts):
-            prospect = prospect or self.look(assessments)
+            prospect = self._with_subject(prospect or self.look(assessments))
             if prospect is None:
                 return Outcome()
             if self.keeping.loses_identity:
@@ -98,71 +105,28 @@ class Sink:
 
     def look(self, assessments: Sequence[Assessment], *, thorough: bool = False) -> Prospect | None:
         """Read what stands and plan; None where the state says that nothing is to be done."""
-        memory = Memory(self.place, assessments[0].patient, assessments[0].criteria_id)
-        rows = memory.rows(self._state)
-        looked = bool(rows) or memory.has_looked(self._state)
-        if not thorough and looked and self._is_up_to_date(rows, assessments):
-            return None
-        left = memory.left(self._state, rows)
-        standing = self._standing(memory.patient, rows, assessments, thorough=thorough)
-        held = Held(standing.by_id(self.place.by), known(rows, left), standing.deleted)
-        planned = plan_writes(
-            assessments,
-            self.place.by,
-            held,
-            which=self.place.which,
-            resources=self.place.resources,
-            own_ids=self.client.profile.write_mode == "put",
-        )
-        doubled = standing.doubled(self.place.by)
-        return Prospect(memory, tuple(assessments), rows, left, held, planned, doubled, standing)
+        seen = Outlook(self.place, self.client, self._state, self.subjects)
+        return seen.look(assessments, thorough=thorough)
 
-    def _is_up_to_date(
-        self, rows: dict[str, AssessmentRow], assessments: Sequence[Assessment]
-    ) -> bool:
-        """Whether our state says that the sink has exactly this, and nothing that must go."""
-        hashes: dict[str, str] = {}
-        wanted: set[str] = set()
-        for assessment in assessments:
-            if assessment.anchor.kind == "none":
-                continue
-            for name in self._references(assessment):
-                hashes[name] = self.place.by.evidence_hash(assessment)
-                if assessment.current or self.place.which == "history":
-                    wanted.add(name)
-        standing = {name: row for name, row in rows.items() if row.status != "entered-in-error"}
-        return wanted <= standing.keys() and all(
-            row.status != "pending" and hashes.get(name) == row.evidence_hash
-            for name, row in standing.items()
-        )
-
-    def _references(self, assessment: Assessment) -> list[str]:
-        return [
-            f"{name}/{resource_id(self.place.by.identity, kind, assessment)}"
-            for name, kind in KINDS.items()
-            if name in self.place.resources
-        ]
-
-    def _standing(
-        self,
-        patient: str,
-        rows: dict[str, AssessmentRow],
-        assessments: Sequence[Assessment],
-        *,
-        thorough: bool,
-    ) -> Standing:
-        if rows and self.client.profile.write_mode == "put" and not thorough:
-            wanted = {name for item in assessments for name in self._references(item)}
-            return read_by_name(self.client, sorted(rows.keys() | wanted))
-        subject = self.place.by.subject or patient
-        return search_ours(self.client, subject, self.place.by, self.place.resources)
+    def _with_subject(self, prospect: Prospect | None) -> Prospect | None:
+        """Look again where a stub had to be written: its id may be the server's."""
+        if prospect is None or prospect.subject.missing is None or not self.place.write:
+            return prospect
+        if not prospect.planned.writes:
+            return prospect
+        self.subjects.write(prospect.subject)
+        return self.look(prospect.assessments, thorough=True)
 
     # What is sent -----------------------------------------------------------------------------
 
     def _carry_out(self, prospect: Prospect, told: Told) -> Outcome | Delivery:
         """Send one patient's writes; a Delivery asks to look again and decide anew."""
         writes = settle_provenances(
-            self.client, self.place.by, prospect.planned.writes, prospect.left, prospect.held
+            self.client,
+            prospect.memory.place.by,
+            prospect.planned.writes,
+            prospect.left,
+            prospect.held,
         )
         wrong = [text for write in writes for text in check_resource(write.resource)]
         if wrong:
@@ -251,6 +215,13 @@ class Sink:
             and criteria_id_of(resource, by) == memory.criteria_id
         ]
         rows = [*written, *(row for row in found if row.key not in new)]
+        seen = {row.key for row in rows}
+        # Sent by a run that died, never arrived, and by now its evidence is gone as well.
+        rows += [
+            structs.replace(row, status="entered-in-error", etag="")
+            for name, row in prospect.rows.items()
+            if row.status == "pending" and row.key not in seen and name not in parked
+        ]
         if not rows and not prospect.held.resources:
             rows = [memory.nothing]
         if rows:
@@ -265,7 +236,7 @@ class Sink:
     def _evidence(
         self, memory: Memory, rows: Sequence[AssessmentRow], assessments: Sequence[Assessment]
     ) -> list[EvidenceRow]:
-        by_name = {name: item for item in assessments for name in self._references(item)}
+        by_name = {name: item for item in assessments for name in references_of(item, self.place)}
         return memory.evidence(rows, by_name)
 
 

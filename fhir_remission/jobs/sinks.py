@@ -30,6 +30,8 @@ class Taken(Struct, frozen=True):
 
 def taken_by(profile: Profile, wanted: SinkSettings) -> Taken:
     """Choose by the kind of sink and by what its server takes."""
+    if wanted.kind in REMOTE and wanted.patients == "stub":
+        _demand(profile, ("Patient",), wanted)
     if wanted.kind == "ehr-observation":
         _demand(profile, ("Observation",), wanted)
         return Taken(("Observation",), profile.observation_elements or PLAIN)

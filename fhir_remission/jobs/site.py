@@ -39,6 +39,7 @@ from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
+from fhir_remission.jobs.subjects import OtherServer, Rule
 from fhir_remission.settings import Settings, load_settings, read_assignments
 from fhir_remission.settings.model import Sink as SinkSettings
 from fhir_remission.version import VERSION
@@ -156,24 +157,32 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         state=state,
         lease=lease,
         audit=audit,
-        sinks=tuple(
-            Sink(
-                _place(frame, judge, name, settings.sink[name], to.profile),
-                _client(to, frame),
-                state,
-                lease,
-            )
-            for name, to in servers.items()
-        ),
+        sinks=tuple(_sinks(servers, server, frame, judge, (state, lease))),
         results=_results(frame, judge, server.profile, stack),
         connections=tuple({id(to): to.connection for to in (server, *servers.values())}.values()),
     )
 
 
+def _sinks(
+    servers: Mapping[str, Server],
+    source: Server,
+    frame: Frame,
+    judge: Judge,
+    memory: tuple[State, Lease | None],
+) -> Iterator[Sink]:
+    for name, to in servers.items():
+        wanted = frame.settings.sink[name]
+        place, client = _place(frame, judge, name, wanted, to.profile), _client(to, frame)
+        if to is source:
+            yield Sink(place, client, *memory)
+            continue
+        rule = Rule(wanted.patients, wanted.patient_system, frame.clock.now(), place.by.identity)
+        asking = source.connection.client(source.profile)
+        yield Sink(place, client, *memory, OtherServer(asking, client, rule))
+
+
 def _sink_server(wanted: SinkSettings, frame: Frame) -> Server:
-    return open_sink(
-        wanted, frame.settings, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run
-    )
+    return open_sink(wanted, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run)
 
 
 def _client(to: Server, frame: Frame) -> FhirClient:

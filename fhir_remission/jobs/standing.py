@@ -13,7 +13,7 @@ from fhir_remission.errors import RequestRefused
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.datatypes import Resource
 from fhir_remission.fhir.identity import is_ours
-from fhir_remission.fhir.queries import Query
+from fhir_remission.fhir.queries import Query, token
 from fhir_remission.fhir.withdrawal import KINDS
 from fhir_remission.jobs.memory import own_name, status_of
 
@@ -59,12 +59,24 @@ def read_by_name(client: FhirClient, names: Iterable[str]) -> Standing:
 def search_ours(
     client: FhirClient, patient: str, by: Authorship, resources: Sequence[str]
 ) -> Standing:
-    """All of ours about a patient of the sink, whatever the state remembers."""
-    own_id = patient.removeprefix("Patient/")
+    """All of ours about a patient of the source, whatever the state remembers."""
+    records = (by.subject or patient, *by.former_subjects)
     found: list[Resource] = []
-    for name in KINDS:
-        if name in resources and client.profile.can_search(name):
-            by_code = (("code", OUR_CODE),) if name == "Observation" else ()
-            query = Query(name, (("patient", own_id), *by_code), patients=frozenset({own_id}))
-            found += client.search_whole(query)
+    for own_id in sorted({record.removeprefix("Patient/") for record in records}):
+        for name in KINDS:
+            if name in resources and client.profile.can_search(name):
+                by_code = (("code", OUR_CODE),) if name == "Observation" else ()
+                query = Query(name, (("patient", own_id), *by_code), patients=frozenset({own_id}))
+                found += client.search_whole(query)
     return Standing(tuple(item for item in found if is_ours(by.identity, item)))
+
+
+def search_by_name(client: FhirClient, names: Iterable[str], by: Authorship) -> list[Resource]:
+    """What we wrote under these names, in whoever's record it stands."""
+    system = by.identity.identifier_system("assessment")
+    found: list[Resource] = []
+    for name in sorted(names):
+        kind, _, own = name.partition("/")
+        held = client.search_whole(Query(kind, (("identifier", token((system, own))),)))
+        found += (item for item in held if own_name(item, by) == name)
+    return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from fhir_remission.settings.values import (
     Arguments,
@@ -133,8 +133,28 @@ class Sink(Server):
     kind: Literal["repository", "ehr-observation", "ndjson", "dry-run"] = "dry-run"
     resources: Words = ("ClinicalImpression", "Observation", "Provenance")
     references: Literal["local", "logical"] = "local"
+    # How a patient of the source is found at a server of its own.
+    patients: Literal["same-id", "match", "stub"] = "same-id"
+    patient_system: str = ""
     signer: str = ""
     file: NoFile = None
+
+    @model_validator(mode="after")
+    def _patients_can_be_found(self) -> Self:
+        if self.patients == "same-id":
+            return self
+        chosen = f"patients = {self.patients}"
+        if not self.base_url:
+            raise ValueError(f"{chosen} is for a server of its own: set base_url, or leave it out")
+        if not self.patient_system:
+            raise ValueError(
+                f"{chosen} needs patient_system: the identifier system that both servers know"
+            )
+        if self.references != "logical":
+            raise ValueError(
+                f"{chosen} needs references = logical: the evidence is not on that server"
+            )
+        return self
 
 
 class Write(Section):

@@ -33,7 +33,7 @@ def first(world: World) -> None:
 def change(world: World) -> None:
     """One result was corrected since the first run."""
     assert world.sync().code == 0
-    world.server.store.load([amendment()])
+    world.source.store.load([amendment()])
 
 
 def retract(world: World) -> None:

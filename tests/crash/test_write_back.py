@@ -11,7 +11,7 @@ from fhir_remission.effects.transport import Request
 from fhir_remission.rehearsal.cohort import amendment
 from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS
-from tests.crash.world import RESULTS, World
+from tests.crash.world import RESULTS, Killed, World
 
 Make = Callable[..., World]
 CR, AMENDED = "demo-01-cr", "demo-18-amended"
@@ -237,6 +237,27 @@ def test_waiting_for_a_person_sends_nothing(make_world: Make) -> None:
         ran = world.sync()
         assert (ran.code, ran.line(AMENDED)["write"]) == (3, "parked")
     assert ran.summary["unsafe_requests"] == 0
+
+
+def test_what_never_arrived_and_lost_its_evidence_is_not_waited_for(make_world: Make) -> None:
+    """The run died before it sent; by the next one there is nothing to say."""
+    world = make_world(patients=(CR,))
+
+    def dies(request: Request) -> None:
+        if request.label == "transaction":
+            world.effects.dead = True
+            raise Killed
+
+    world.between = dies
+    with pytest.raises(Killed):
+        world.sync()
+    world.between = lambda _: None
+    world.effects.arm()
+    assert world.unfinished() != []
+    world.retract_marrow(CR)
+
+    assert world.sync().code == 0
+    assert world.unfinished() == []
 
 
 def test_always_in_conflict_is_left_for_later(world: World) -> None:

@@ -32,7 +32,7 @@ from fhir_remission.jobs import site as site_module
 from fhir_remission.jobs import sync as job
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import demo_cohort
-from fhir_remission.rehearsal.personas import load_persona
+from fhir_remission.rehearsal.personas import Persona, load_persona
 from fhir_remission.rehearsal.service import Service
 from tests.crash.settings import AS_OF, SETTINGS
 
@@ -136,15 +136,18 @@ class World:
         persona: str = "generic",
         settings: str = SETTINGS,
         patients: Sequence[str] = PATIENTS,
+        repository: str = "",
     ) -> None:
         self.folder, self.patients = folder, tuple(patients)
-        self.server = EmbeddedServer(now=lambda: WorldClock.time)
         played = msgspec.structs.replace(load_persona(persona), **(habits or {}))
-        self.server.service = Service(
-            self.server.store, played, base_url=self.server.base_url, now=lambda: WorldClock.time
-        )
+        self.server = _playing(played)
+        self.source = self.server
+        """Where the evidence is; `server` is where results go."""
+        if repository:
+            self.source = _playing(load_persona("generic"))
+            settings = settings.replace("[write]", f'base_url = "{{sink}}"\n{repository}\n[write]')
         for name in patients:
-            self.server.store.load(cohort()[name])
+            self.source.store.load(cohort()[name])
         self.effects = Effects()
         self.refuse_at = self.refused = 0
         """Which unsafe request is answered 500 without being carried out; whether one was."""
@@ -155,7 +158,8 @@ class World:
         """Called before each unsafe request: what a person or another program does meanwhile."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "site.toml"
-        self.config.write_text(settings.format(base_url=self.server.base_url, name="crash"))
+        addresses = {"base_url": self.source.base_url, "sink": self.server.base_url}
+        self.config.write_text(settings.format(name="crash", **addresses))
         (folder / "cohort.csv").write_text("patient\n" + "\n".join(patients) + "\n")
         if not (folder / "site.key").exists():
             new_site_key(folder / "site.key")
@@ -163,7 +167,8 @@ class World:
 
     def close(self) -> None:
         """Give the port back."""
-        self.server._listener.server_close()
+        for server in {id(one): one for one in (self.server, self.source)}.values():
+            server._listener.server_close()
 
     def _make_droppy(self) -> None:
         put = self.server.store.put
@@ -212,7 +217,9 @@ class World:
         parts = urlsplit(request.url)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         headers = {name.lower(): text for name, text in request.headers.items()}
-        reply = self.server._answer(request.method, target, headers, request.body or b"")
+        is_source = request.url.startswith(self.source.base_url)
+        server = self.source if is_source else self.server
+        reply = server._answer(request.method, target, headers, request.body or b"")
         if reply.lost:
             return NoAnswer("lost", "no answer")
         sent = {name.lower(): text for name, text in reply.headers.items()}
@@ -308,10 +315,10 @@ class World:
 
     def retract_marrow(self, patient: str) -> None:
         """The laboratory withdraws everything about the marrow of a patient's last evaluation."""
-        for resource in self.server.store.resources("Observation"):
+        for resource in self.source.store.resources("Observation"):
             about = resource["subject"]["reference"].endswith(patient)
             if about and not _identifier(resource):
-                self.edit(resource, status="entered-in-error")
+                self.source.store.put({**resource, "status": "entered-in-error"})
 
     # All of it --------------------------------------------------------------------------------
 
@@ -319,17 +326,25 @@ class World:
         """Keep this moment."""
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(self.folder, place)
-        return list(self.server.store.log)
+        return [list(one.store.log) for one in (self.server, self.source)]
 
     def restore(self, place: Path, log: Sequence[Any]) -> None:
         """Go back to a moment."""
         shutil.rmtree(self.folder)
         shutil.copytree(place, self.folder)
-        store = self.server.store
-        store.rollback(0)
-        store._serial = 0
-        for version in log:
-            store._append(version)
+        for server, kept in zip((self.server, self.source), log, strict=True):
+            server.store.rollback(0)
+            server.store._serial = 0
+            for version in kept:
+                server.store._append(version)
+
+
+def _playing(persona: Persona) -> EmbeddedServer:
+    server = EmbeddedServer(now=lambda: WorldClock.time)
+    server.service = Service(
+        server.store, persona, base_url=server.base_url, now=lambda: WorldClock.time
+    )
+    return server
 
 
 def _identifier(resource: Mapping[str, Any]) -> str:

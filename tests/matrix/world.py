@@ -149,7 +149,10 @@ class World:
         _with_small_pages(self.source, rows or (3 if persona in ONE_AT_A_TIME else 5))
         self.sink = self.source
         if persona not in TAKES_OURS:
-            self.sink = stack.enter_context(EmbeddedServer())
+            people = [r for r in held or patients() if r["resourceType"] == "Patient"]
+            # A repository knows whoever may come out of a merge at the source, too.
+            people += [{**r, "id": f"{r['id']}-merged"} for r in people]
+            self.sink = stack.enter_context(EmbeddedServer(resources=people))
         self._loaded = {v.key: v.number for v in self.source.store.log}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "site.key").write_bytes(_site_key(folder))
