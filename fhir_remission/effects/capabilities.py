@@ -17,6 +17,7 @@ from fhir_remission.fhir.capability import (
     read_capability,
 )
 from fhir_remission.fhir.datatypes import Json
+from fhir_remission.fhir.rules_r4 import OBSERVATION_ELEMENTS
 
 
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,6 +34,14 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class Element(Struct, frozen=True, forbid_unknown_fields=True):
+    """One element of an Observation that an EHR takes, and where that is written."""
+
+    source: str
+    takes: tuple[str, ...] = ()
+    """Its codes, the one to use first; empty: any."""
+
+
 class Family(Struct, frozen=True, forbid_unknown_fields=True):
     """A file of `mappings/servers`: a family of servers and what is known of it."""
 
@@ -40,10 +49,16 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     verified: bool
     match: Match = Match()
     facts: dict[str, Fact] = {}
+    observation: dict[str, Element] = {}
 
     def values(self) -> dict[str, object]:
         """Return the facts without their sources."""
-        return {name: fact.value for name, fact in self.facts.items()}
+        found = {name: fact.value for name, fact in self.facts.items()}
+        if self.observation:
+            found["observation_elements"] = tuple(self.observation)
+            listed = {name: one.takes for name, one in self.observation.items()}
+            found["observation_takes"] = {n: takes for n, takes in listed.items() if takes}
+        return found
 
 
 def load_families(folder: Path) -> dict[str, Family]:
@@ -57,8 +72,13 @@ def _read_family(path: Path) -> Family:
         msgspec.convert({"name": family.id} | family.values(), _StrictProfile)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise TableError(str(error), file=str(path)) from None
-    for name, fact in family.facts.items():
-        if not fact.source.strip():
+    sources = [(name, fact.source) for name, fact in family.facts.items()]
+    sources += [(name, element.source) for name, element in family.observation.items()]
+    unknown = family.observation.keys() - OBSERVATION_ELEMENTS
+    if unknown:
+        raise TableError(f"Observation has no element {min(unknown)}", file=str(path))
+    for name, source in sources:
+        if not source.strip():
             raise TableError(f"{name} has no source: say who found it and where", file=str(path))
     if family.id != path.stem:
         raise TableError(f"id is {family.id}, the file is named {path.stem}", file=str(path))
@@ -80,7 +100,9 @@ def choose_profile(
         said = found.fhir_version or "none"
         raise CapabilityMissing(f"the server speaks FHIR version {said}; 4.0 or 4.3 is needed")
     family = _family(found, families, setting)
-    profile = profile_of(found, family.values(), name=family.id)
+    # What any EHR's plain result has, where a family's own list is not known.
+    plain = Family("", verified=True, observation=families["generic"].observation).values()
+    profile = profile_of(found, plain | family.values(), name=family.id)
     if delta == "auto":
         return profile
     return msgspec.convert(msgspec.structs.asdict(profile) | {"delta": delta}, Profile)

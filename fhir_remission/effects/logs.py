@@ -31,6 +31,8 @@ FIELDS = frozenset(
         *("parameters", "error", "file", "patients", "watermark", "host", "mode", "flags"),
         *("classified", "indeterminate", "incomplete", "failed", "skipped", "unmapped", "lines"),
         *("created", "updated", "retracted", "parked", "unchanged", "not_due", "foreign", "unread"),
+        # Paths of elements that a server dropped, never values.
+        *("not_kept", "changed", "cohort"),
     }
 )
 _URL = re.compile(r"(?i)\b(https?://)(?:[^/\s@]*@)?([^/?#\s]+)[^\s]*")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from msgspec import Struct
 
@@ -23,7 +23,8 @@ from fhir_remission.fhir.identity import Identity, device_id, evidence_hash, res
 
 SOFTWARE = "fhir-remission"
 # Without these it is no Observation, or not ours.
-_NEEDED = ("resourceType", "id", "meta", "identifier", "status", "code", "subject")
+_NEEDED = ("resourceType", "id", "status", "code", "subject")
+_OURS = ("meta", "identifier")
 ChangeKind = Literal[
     "evidence-changed",
     "category-changed",
@@ -54,6 +55,12 @@ class Authorship(Struct, frozen=True):
     """Where this software stands at the sink as a Device, if not under the id that we chose."""
     fields: tuple[str, ...] = ()
     """The elements of an Observation that the sink takes; empty: all."""
+    in_note: bool = False
+    """The sink keeps no identifiers: a note carries them."""
+    category: Literal["exam", "laboratory"] = "exam"
+    """Which kind of Observation ours is, there."""
+    statuses: tuple[str, ...] = ()
+    """Those that the sink takes; empty: all."""
     subject: str = ""
     """The patient at the sink, where it is another server than the source."""
     former_subjects: tuple[str, ...] = ()
@@ -145,14 +152,28 @@ def identified(resource: Resource, assessment: Assessment, by: Authorship) -> Re
             identifier(identity.identifier_system("evidence-hash"), by.evidence_hash(assessment)),
         ],
     }
-    return seal(taken_elements({**head, **resource}, by), namespace=identity.namespace)
+    if by.in_note:
+        # What the method would say of the criteria; an EHR that keeps no identifier has none.
+        named = identifier(f"{identity.namespace}/id/criteria", assessment.criteria_id)
+        head["identifier"] = [*cast(list[Json], head["identifier"]), named]
+    return sealed(taken_elements({**head, **resource}, by), by)
+
+
+def sealed(resource: Resource, by: Authorship) -> Resource:
+    """The resource with its content digest, where the sink keeps it."""
+    in_note = by.in_note and resource["resourceType"] == "Observation"
+    if not in_note:
+        return seal(resource, namespace=by.identity.namespace)
+    carried = seal(resource, namespace=by.identity.namespace, in_note=True)
+    return {name: value for name, value in carried.items() if name not in _OURS}
 
 
 def taken_elements(resource: Resource, by: Authorship) -> Resource:
     """What of the resource the sink takes: some EHRs fail on an element they do not know."""
     if not by.fields or resource["resourceType"] != "Observation":
         return resource
-    return {name: value for name, value in resource.items() if name in (*_NEEDED, *by.fields)}
+    taken = {*_NEEDED, *_OURS, *by.fields}
+    return {name: value for name, value in resource.items() if name in taken}
 
 
 def evidence_of(assessment: Assessment) -> tuple[Result | Event, ...]:

@@ -74,7 +74,9 @@ class Profile(Struct, frozen=True):
     searchable: tuple[str, ...] | None = None
     """None: the server does not say."""
     observation_elements: tuple[str, ...] = ()
-    """What an Observation of the EHR may hold besides what it must; empty: not known."""
+    """What an Observation written to an EHR may hold; empty: not known."""
+    observation_takes: dict[str, tuple[str, ...]] = {}
+    """Which codes of an element it takes, the one to use first; all where none are listed."""
     external_references: bool = False
     normalises_content: bool = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from fhir_remission.fhir.carried import is_carried
 from fhir_remission.fhir.datatypes import (
     DATE_TIME,
     FHIR_ID,
@@ -42,7 +43,11 @@ def check_resource(resource: Resource) -> list[str]:
         return _bundle_problems(resource)
     return [
         *_model_problems(resource, kind),
-        *(f"{kind}.{name}: missing" for name in REQUIRED[kind] if not resource.get(name)),
+        *(
+            f"{kind}.{name}: missing"
+            for name in REQUIRED[kind]
+            if not resource.get(name) and not (name == "identifier" and is_carried(resource))
+        ),
         *_choices(resource, kind),
         *(text for path, value in walk(resource, kind) for text in _place_problems(path, value)),
         *_observation_rules(resource, kind),

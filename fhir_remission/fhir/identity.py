@@ -21,6 +21,7 @@ from msgspec import Struct
 from fhir_remission.domain.assessment import Assessment, CriterionResult
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result, When
 from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.fhir.carried import carried_value, into_note, without_mark
 from fhir_remission.fhir.datatypes import (
     DATE_TIME,
     RELATIVE_REFERENCE,
@@ -134,12 +135,26 @@ def content_digest(resource: Resource, *, namespace: str = NAMESPACE) -> str:
     dropped = {*SERVER_OWNED, _COMPUTED_AT.get(text_of(resource.get("resourceType")), "")}
     own = {name: value for name, value in resource.items() if name not in dropped}
     own["identifier"] = _without_digest(own.get("identifier"), f"{namespace}/id/content-digest")
+    if carried_value(resource, f"{namespace}/id/assessment"):
+        own["identifier"] = []
+        own["note"] = without_mark(own.get("note"), namespace)
     return hashlib.sha256(_canonical(own).encode()).hexdigest()
 
 
-def seal(resource: Resource, *, namespace: str = NAMESPACE) -> Resource:
-    """The resource with its own content digest as its last identifier."""
+def seal(resource: Resource, *, namespace: str = NAMESPACE, in_note: bool = False) -> Resource:
+    """The resource with its own content digest as its last identifier, or all in a note."""
     system = f"{namespace}/id/content-digest"
+    if in_note:
+        names = ("assessment", "criteria", "evidence-hash")
+        known = [f"{namespace}/id/{name}" for name in names]
+        named: list[Json] = [
+            {"system": one, "value": identifier_value(resource, one)} for one in known
+        ]
+        bare = into_note({**resource, "identifier": named}, namespace)
+        digest = content_digest(bare, namespace=namespace)
+        return into_note(
+            {**bare, "identifier": [*named, {"system": system, "value": digest}]}, namespace
+        )
     kept = _without_digest(resource.get("identifier"), system)
     digest = content_digest(resource, namespace=namespace)
     return {**resource, "identifier": [*kept, {"system": system, "value": digest}]}
@@ -164,7 +179,8 @@ def identifier_value(resource: Resource, system: str) -> str:
     """The value of the resource's identifier of that system, or empty."""
     held = resource.get("identifier")
     listed: Json = held if isinstance(held, list) else [held]
-    return next((text_of(i.get("value")) for i in objects(listed) if i.get("system") == system), "")
+    found = (text_of(i.get("value")) for i in objects(listed) if i.get("system") == system)
+    return next(found, "") or carried_value(resource, system)
 
 
 def canonical_text(value: Json) -> str:

@@ -33,10 +33,11 @@ def build_observation(
     assessment: Assessment, by: Authorship, *, change: Change | None = None, before: str = ""
 ) -> Resource:
     """The Observation of one assessment; `before` is the status that stands on the server."""
+    kind = by.category.title()
     resource: Resource = {
         "resourceType": "Observation",
         "status": status(by, change, before),
-        "category": [concept([coding(_CATEGORY, "exam", "Exam")], "Exam")],
+        "category": [concept([coding(_CATEGORY, by.category, kind)], kind)],
         "code": by.concept("question", "category", "AML response category"),
         "subject": by.to_patient(assessment),
         "focus": _focus(assessment, by),

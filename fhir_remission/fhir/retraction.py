@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from fhir_remission.fhir.authorship import Authorship, Change, taken_elements
-from fhir_remission.fhir.datatypes import Json, Resource
+from collections.abc import Collection, Iterator
+
+from msgspec import structs
+
+from fhir_remission.fhir.authorship import Authorship, Change, sealed, taken_elements
+from fhir_remission.fhir.datatypes import Json, Resource, bare, text_of
 from fhir_remission.fhir.explanation import note
-from fhir_remission.fhir.identity import seal
 
 FROM_SERVER = ("versionId", "lastUpdated", "source")
+# The elements in which we cite evidence.
+CITING = ("investigation", "derivedFrom", "problem", "supportingInfo", "focus", "entity")
 
 
 def retracted(existing: Resource, by: Authorship, change: Change) -> Resource:
@@ -24,4 +29,39 @@ def retracted(existing: Resource, by: Authorship, change: Change) -> Resource:
     }
     if existing.get("resourceType") == "ClinicalImpression":
         resource["statusReason"] = by.concept("change", change.kind)
-    return seal(taken_elements(resource, by), namespace=by.identity.namespace)
+    return sealed(taken_elements(resource, by), by)
+
+
+def citations(resource: Resource) -> set[str]:
+    """The evidence that a resource of ours links to, as `Observation/o1`."""
+    return {bare(text) for name in CITING for text in _links(resource.get(name))}
+
+
+def unlinked(resource: Resource, gone: Collection[str], by: Authorship) -> Resource:
+    """The resource with evidence that is gone named by its address: a link would be refused."""
+    if not citations(resource) & set(gone):
+        return resource
+    named = structs.replace(by, references="logical")
+    changed: Resource = {
+        name: _renamed(item, gone, named) if name in CITING else item
+        for name, item in resource.items()
+    }
+    return sealed(changed, by) if "identifier" in resource else changed
+
+
+def _links(value: Json) -> Iterator[str]:
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            yield from (text for text in (text_of(item.get("reference")),) if text)
+            yield from (text for held in item.values() for text in _links(held))
+
+
+def _renamed(value: Json, gone: Collection[str], by: Authorship) -> Json:
+    if isinstance(value, list):
+        return [_renamed(item, gone, by) for item in value]
+    if not isinstance(value, dict):
+        return value
+    literal = text_of(value.get("reference"))
+    if literal and bare(literal) in gone:
+        return by.to_evidence(literal)
+    return {name: _renamed(item, gone, by) for name, item in value.items()}

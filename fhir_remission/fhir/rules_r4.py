@@ -15,6 +15,17 @@ REQUIRED = {
     "Provenance": ("target", "recorded", "agent"),
 }
 
+# https://hl7.org/fhir/R4/observation.html, those besides what every resource has.
+OBSERVATION_ELEMENTS = frozenset(
+    {
+        *("identifier", "basedOn", "partOf", "status", "category", "code", "subject", "focus"),
+        *("encounter", "effectiveDateTime", "effectivePeriod", "issued", "performer", "note"),
+        *("valueQuantity", "valueCodeableConcept", "valueString", "dataAbsentReason", "method"),
+        *("interpretation", "bodySite", "specimen", "device", "referenceRange", "hasMember"),
+        *("derivedFrom", "component"),
+    }
+)
+
 CHOICES = {
     "ClinicalImpression": ("effective",),
     "Observation": ("effective", "value"),

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE, Json, Resource, objects, text_of
 from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.fhir.outcome import Issue, is_failure, read_issues
@@ -91,6 +92,16 @@ def build_transaction_for_all(patients: Iterable[Sequence[Write]], device: Resou
     for writes in patients:
         entries += _entries(build_transaction(writes))
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def not_taken(writes: Iterable[Write], by: Authorship) -> str:
+    """Why a sink that takes only some statuses will not take these; empty where it will."""
+    for write in writes if by.statuses else ():
+        kind, status = write.resource["resourceType"], text_of(write.resource.get("status"))
+        if kind == "Observation" and status not in by.statuses:
+            name = f"{kind}/{write.server_id or write.resource['id']}"
+            return f"the EHR takes no status {status}: {name} has to be withdrawn there by hand"
+    return ""
 
 
 def read_receipt(sent: Resource, answer: Json) -> Receipt:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship
+from fhir_remission.fhir.carried import carried_value
 from fhir_remission.fhir.datatypes import (
     RELATIVE_REFERENCE,
     Json,
@@ -67,6 +68,9 @@ def withdrawals(
 
 def criteria_id_of(resource: Resource, by: Authorship) -> str:
     """By which set of criteria a resource of ours was made; empty if it does not say."""
+    carried = carried_value(resource, f"{by.identity.namespace}/id/criteria")
+    if carried:
+        return carried
     base = f"{by.identity.namespace}/criteria/"
     protocols = resource.get("protocol")
     if isinstance(protocols, list):

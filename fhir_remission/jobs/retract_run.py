@@ -21,6 +21,7 @@ from fhir_remission.fhir.datatypes import Resource, objects, text_of
 from fhir_remission.fhir.decide import category_of, version_of
 from fhir_remission.fhir.identity import content_digest, identifier_value, is_unedited
 from fhir_remission.fhir.retraction import FROM_SERVER, retracted
+from fhir_remission.jobs.gone import without_gone
 from fhir_remission.jobs.memory import name_of, own_name, status_of
 from fhir_remission.jobs.prospect import here
 from fhir_remission.jobs.sink import NOBODY, Sink
@@ -72,6 +73,7 @@ def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
     former = _former(client.read(text_of(current["resourceType"]), f"{current['id']}/_history"))
     change = Change("run-withdrawn", before=category_of(current, by))
     new = retracted(current, by, change) if former is None else former
+    new = without_gone(client, by, new)
     done = cast(WritingClient, client).update(new, if_match=version_of(current))
     if isinstance(done, OutcomeUnknown):
         return TakenBack(name, "left", "the server never said what became of it")

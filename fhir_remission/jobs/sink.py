@@ -20,10 +20,11 @@ from fhir_remission.effects.state import State
 from fhir_remission.errors import Conflict
 from fhir_remission.fhir.checks import check_resource
 from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.transaction import Write
+from fhir_remission.fhir.transaction import Write, not_taken
 from fhir_remission.fhir.withdrawal import criteria_id_of
 from fhir_remission.jobs.delivery import FASTER, Delivery, deliver
 from fhir_remission.jobs.doubles import undouble
+from fhir_remission.jobs.gone import writes_without_gone
 from fhir_remission.jobs.keeping import Keeping
 from fhir_remission.jobs.memory import Memory, Place, is_result, own_name, status_of
 from fhir_remission.jobs.outcome import Outcome, Told
@@ -128,9 +129,15 @@ class Sink:
             prospect.left,
             prospect.held,
         )
+        writes = writes_without_gone(
+            self.client, prospect.memory.place.by, writes, resuming=prospect.left is not None
+        )
         wrong = [text for write in writes for text in check_resource(write.resource)]
         if wrong:
             return Outcome(problem=f"what we would write is not valid FHIR: {wrong[0]}")
+        refused = not_taken(writes, self.place.by)
+        if refused:
+            return Outcome(problem=refused)
         outcome = outcome_of(prospect, {})
         if prospect.left is not None:
             outcome = with_resumed(outcome, prospect.left, prospect)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.errors import CapabilityMissing
+from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.settings import Settings
 from fhir_remission.settings.model import Sink as SinkSettings
 
 REMOTE = ("repository", "ehr-observation")
 ALWAYS = "results"
-# What an EHR's laboratory or vital-signs result has; a modifier element or a reference that it
-# does not know makes the whole create fail.
-PLAIN = (
-    *("category", "effectiveDateTime", "issued", "valueCodeableConcept", "note"),
-    *("performer", "method", "component"),
-)
 
 
 class Taken(Struct, frozen=True):
@@ -26,6 +22,19 @@ class Taken(Struct, frozen=True):
 
     resources: tuple[str, ...]
     fields: tuple[str, ...] = ()
+    in_note: bool = False
+    category: Literal["exam", "laboratory"] = "exam"
+    statuses: tuple[str, ...] = ()
+
+    def told(self, by: Authorship) -> Authorship:
+        """The authorship for this sink."""
+        return structs.replace(
+            by,
+            fields=self.fields,
+            in_note=self.in_note,
+            category=self.category,
+            statuses=self.statuses,
+        )
 
 
 def taken_by(profile: Profile, wanted: SinkSettings) -> Taken:
@@ -34,13 +43,32 @@ def taken_by(profile: Profile, wanted: SinkSettings) -> Taken:
         _demand(profile, ("Patient",), wanted)
     if wanted.kind == "ehr-observation":
         _demand(profile, ("Observation",), wanted)
-        return Taken(("Observation",), profile.observation_elements or PLAIN)
+        return _plain(profile, wanted)
     if wanted.kind == "repository":
         results = tuple(name for name in wanted.resources if name != "Provenance")
         _demand(profile, results, wanted)
         provenance = ("Provenance",) if "Provenance" in wanted.resources else ()
         return Taken((*results, *(name for name in provenance if profile.can_write(name))))
     return Taken(wanted.resources)
+
+
+def _plain(profile: Profile, wanted: SinkSettings) -> Taken:
+    """An Observation as the EHR takes it: its elements, its statuses, its categories."""
+    fields, takes = profile.observation_elements, profile.observation_takes
+    statuses = takes.get("status", ())
+    if statuses and not wanted.signer and "preliminary" not in statuses:
+        raise CapabilityMissing(
+            f"the EHR of a sink of kind ehr-observation takes only {', '.join(statuses)}: "
+            "set the sink's signer to the Practitioner who answers for the results"
+        )
+    kinds = takes.get("category", ("exam",))
+    return Taken(
+        ("Observation",),
+        fields,
+        in_note="identifier" not in fields,
+        category="exam" if "exam" in kinds else "laboratory",
+        statuses=statuses,
+    )
 
 
 def results_files(settings: Settings) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import Struct
 from structlog.stdlib import BoundLogger
 
 from fhir_remission.domain.assess import Options
@@ -225,13 +225,11 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
 def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile: Profile) -> Place:
     settings = frame.settings
     taken = taken_by(profile, wanted)
+    by = _authorship(settings, judge, frame.clock.now(), identity_of(settings), wanted)
     return Place(
         name=name,
         source=settings.source.base_url,
-        by=structs.replace(
-            _authorship(settings, judge, frame.clock.now(), identity_of(settings), wanted),
-            fields=taken.fields,
-        ),
+        by=taken.told(by),
         resources=taken.resources,
         which=settings.write.which,
         run_id=frame.run_id,

@@ -184,8 +184,15 @@ class Interactions:
         if resource.get("resourceType") != kind:
             raise Refused(400, "invalid", f"the body is not a {kind}")
         self._check_type_writable(kind)
+        status, known = resource.get("status"), self.persona.statuses.get(kind, ())
+        if known and status not in known:
+            raise Refused(422, "business-rule", f"status {status} is not supported")
 
     def _kept(self, resource: dict[str, Any]) -> dict[str, Any]:
+        named = self.persona.keeps.get(resource["resourceType"], ())
+        if named:
+            stays = {"resourceType", "id", *named}
+            resource = {field: value for field, value in resource.items() if field in stays}
         if leaves_as_sent(self.persona):
             return resource
         change = policy(self.persona, base_url=self.base_url, exists=self._exists)

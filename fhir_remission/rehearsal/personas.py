@@ -72,6 +72,10 @@ class Persona(Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     same_content_same_version: bool = False
     missing_target_status: int = 0
     """What a reference to a resource that is not there is answered with; 0: accepted."""
+    keeps: dict[str, tuple[str, ...]] = {}
+    """The elements it stores of what is sent, by type; others are ignored."""
+    statuses: dict[str, tuple[str, ...]] = {}
+    """By type: the only ones that it takes."""
     external_references: bool = True
     versioned_references: bool = True
     """False: the version is cut off references on write."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,84 @@ def test_an_ehr_gets_plain_observations_once(
     world.server.store.load([amendment()])
     assert world.sync().line(AMENDED)["write"] == "updated"
     assert world.doubles() == []
+
+
+SIGNED = EHR.replace("[write]", 'signer = "Practitioner/p1"\n[write]')
+
+
+def ours_at_oracle(world: World) -> list[dict[str, Any]]:
+    """Ours, known there by nothing but the code."""
+    return [
+        resource
+        for resource in world.server.store.resources("Observation")
+        if resource["code"]["coding"][0]["code"] == "88040-1"
+    ]
+
+
+def test_oracle_health_keeps_no_identifier_and_is_written_once_all_the_same(
+    make_world: Callable[..., World],
+) -> None:
+    """A note carries the identity: found again, changed, also after the state was lost."""
+    world = make_world(persona="oracle", settings=SIGNED, patients=(CR, AMENDED))
+
+    first = world.sync()
+
+    assert first.code == 0, first
+    written = ours_at_oracle(world)
+    assert {r["subject"]["reference"] for r in written} == {f"Patient/{CR}", f"Patient/{AMENDED}"}
+    assert all("/id assessment=" in r["note"][-1]["text"] for r in written)
+    assert not {"identifier", "method", "component"} & {name for r in written for name in r}
+    assert {r["category"][0]["coding"][0]["code"] for r in written} == {"laboratory"}
+    assert {r["status"] for r in written} == {"final"}
+    assert world.sync().summary["unsafe_requests"] == 0
+    for name in ("state.db", "state.db-wal", "state.db-shm"):
+        (world.folder / name).unlink(missing_ok=True)
+    assert world.sync().summary["unsafe_requests"] == 0
+    world.server.store.load([amendment()])
+    assert world.sync().line(AMENDED)["write"] == "updated"
+    assert len(ours_at_oracle(world)) == len(written) == 2
+    assert world.sync().summary["unsafe_requests"] == 0
+
+
+def test_a_person_at_oracle_health_is_seen(make_world: Callable[..., World]) -> None:
+    """The digest in the note covers what stands there."""
+    world = make_world(persona="oracle", settings=SIGNED, patients=(AMENDED,))
+    assert world.sync().code == 0
+    (ours,) = ours_at_oracle(world)
+    edited = world.edit(ours, valueCodeableConcept={"text": "I disagree"})
+    world.server.store.load([amendment()])
+
+    ran = world.sync()
+
+    assert (ran.code, ran.line(AMENDED)["write"]) == (3, "parked")
+    assert world.server.store.resource("Observation", ours["id"]) == edited
+
+
+def test_what_oracle_health_cannot_take_back_is_told(make_world: Callable[..., World]) -> None:
+    """It takes no entered-in-error: nothing is sent, a person has to, and the run says so."""
+    world = make_world(persona="oracle", settings=SIGNED, patients=(CR,))
+    assert world.sync().code == 0
+    for resource in world.server.store.resources("Observation"):
+        if resource not in ours_at_oracle(world):
+            world.edit(resource, status="entered-in-error")
+
+    ran = world.sync()
+
+    assert (ran.code, ran.summary["unsafe_requests"]) == (3, 0)
+    assert "withdrawn there by hand" in ran.line(CR)["reason"]
+
+
+def test_an_ehr_that_takes_final_results_only_needs_a_signer(
+    make_world: Callable[..., World],
+) -> None:
+    """Exit 7 with what to set; an unsigned result is never called final."""
+    world = make_world(persona="oracle", settings=EHR, patients=(CR,))
+
+    ran = world.sync()
+
+    assert ran.code == 7
+    assert "set the sink's signer" in ran.error
+    assert not world.server.requests.unsafe
 
 
 def test_a_repository_that_takes_no_impressions_is_refused(

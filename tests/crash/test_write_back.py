@@ -110,6 +110,29 @@ def test_evidence_gone_is_entered_in_error_and_back_again(world: World) -> None:
     assert world.sync().summary["unsafe_requests"] == 0
 
 
+@pytest.mark.parametrize("persona", ["generic", "hapi", "blaze"])
+def test_deleted_evidence_is_as_good_as_withdrawn(make_world: Make, persona: str) -> None:
+    """Also where every link must lead somewhere: what is gone is named, what stands is linked."""
+    world = make_world(patients=(CR, AMENDED), persona=persona)
+    assert world.sync().code == 0
+    cited = two(world, CR)[1]["derivedFrom"]
+    deleted = {item["reference"].partition("/")[2] for item in cited}
+    for name in deleted:
+        world.server.store.delete("Observation", name)
+
+    ran = world.sync()
+
+    assert (ran.code, ran.line(CR)["write"]) == (0, "retracted")
+    impression, observation = two(world, CR)
+    assert {impression["status"], observation["status"]} == {"entered-in-error"}
+    assert impression["problem"][0]["reference"].startswith("Condition/")
+    assert {item["display"] for item in observation["derivedFrom"]} == {
+        f"Observation/{name}" for name in deleted
+    }
+    assert world.sync().summary["unsafe_requests"] == 0
+    assert world.unfinished() == []
+
+
 def test_a_new_evaluation_points_at_the_last_one_in_force(world: World) -> None:
     """Another marrow, another key, another resource; the old one stays."""
     first = two(world, CR)[0]

@@ -142,6 +142,11 @@ def test_an_unknown_profile_in_the_settings_is_named() -> None:
     ("text", "complaint"),
     [
         ('id = "x"\nverified = true\n[facts.page_size]\nvalue = 5\nsource = " "', "has no source"),
+        ('id = "x"\nverified = true\n[observation.note]\nsource = ""', "note has no source"),
+        (
+            'id = "x"\nverified = true\n[observation.notes]\nsource = "s"',
+            "Observation has no element notes",
+        ),
         ('id = "x"\nverified = true\n[facts.page_size]\nvalue = 5', "source"),
         ('id = "x"\nverified = true\n[facts.page_sise]\nvalue = 5\nsource = "y"', "page_sise"),
         ('id = "x"\nverified = true\n[facts.page_size]\nvalue = "5"\nsource = "y"', "page_size"),
@@ -166,6 +171,17 @@ def test_every_family_of_the_design_has_its_file() -> None:
     named = {"generic", "hapi", "epic", "oracle", "azure", "blaze", "sekmet"}
     assert verified == named | {"rehearsal"}
     assert FAMILIES.keys() - verified == {"athena", "meditech", "google", "healthlake", "medplum"}
+
+
+def test_what_an_ehr_takes_is_its_own_list_or_the_plain_one() -> None:
+    """Oracle Health's documented body fields; for others, what a laboratory result has."""
+    oracle = choose_profile(statement(), FAMILIES, setting="oracle")
+    epic = choose_profile(statement(), FAMILIES, setting="epic")
+
+    assert oracle.observation_takes["status"] == ("final", "amended", "corrected")
+    assert not {"identifier", "method", "component"} & {*oracle.observation_elements}
+    assert epic.observation_elements == tuple(FAMILIES["generic"].observation)
+    assert "identifier" in epic.observation_elements
 
 
 def test_no_vendor_stands_in_the_code() -> None:

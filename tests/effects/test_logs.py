@@ -20,6 +20,7 @@ from fhir_remission.effects.logs import (
     get_logger,
     without_addresses,
 )
+from fhir_remission.jobs.summary import Summary
 
 CANARY = "CANARY"
 
@@ -177,5 +178,6 @@ def test_a_closed_stderr_does_no_harm(stream: io.StringIO) -> None:
 
 def test_the_known_fields_name_nothing_of_a_person() -> None:
     """The list is the promise."""
+    assert Summary(run_id="r", profile="p").told(0).keys() <= FIELDS
     assert not FIELDS & {"name", "url", "id", "mrn", "birth_date", "body", "text", "value", "token"}
     assert logging.getLogger(OURS).name == OURS

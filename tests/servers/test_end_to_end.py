@@ -95,6 +95,38 @@ def test_retracted_evidence_retracts_the_result(site: Site) -> None:
     assert site.rest.ask("GET", name).json()["status"] == "entered-in-error"
 
 
+def test_deleted_evidence_retracts_the_result(site: Site) -> None:
+    """Evidence deleted, not withdrawn: ours is taken back though its links lead nowhere now."""
+    first = site.sync()
+    (name,) = (n for n in first.line("01-cr")["locations"] if n.startswith("Observation"))
+    for reference in site.rest.ask("GET", name).json()["derivedFrom"]:
+        assert site.rest.ask("DELETE", reference["reference"]).status_code in (200, 204)
+
+    second = site.sync()
+
+    assert second.line("01-cr")["write"] == "retracted"
+    taken_back = site.rest.ask("GET", name).json()
+    assert taken_back["status"] == "entered-in-error"
+    assert all("display" in item for item in taken_back["derivedFrom"])
+    assert site.sync().summary["unsafe_requests"] == 0
+
+
+def test_changed_twice_there_is_one_hash(site: Site) -> None:
+    """Servers carry tags from version to version; identifiers they do not."""
+    first = site.sync()
+    for value in (62, 61):
+        changed = amendment()
+        changed["valueQuantity"] = {**changed["valueQuantity"], "value": value}
+        site.load([changed])
+        assert site.sync().line("18-amended")["write"] == "updated"
+    for name in first.line("18-amended")["locations"]:
+        resource = site.rest.ask("GET", name).json()
+        hashes = [i for i in resource["identifier"] if i["system"].endswith("evidence-hash")]
+        assert len(hashes) == 1
+        assert len(resource["identifier"]) == 3
+        assert [tag["code"] for tag in resource["meta"]["tag"]] == ["algorithmic"]
+
+
 def test_a_dry_run_sends_no_write(site: Site) -> None:
     """A dry run tells what it would do and leaves server and state as they were."""
     dry = site.sync("--dry-run")

@@ -119,6 +119,8 @@ public final class HapiLane {
             settings.setResourceServerIdStrategy(IdStrategyEnum.UUID);
             settings.setReuseCachedSearchResultsForMillis(null);
             settings.setHibernateSearchIndexSearchParams(false);
+            // Sites whose laboratory deletes have this off: cited evidence may disappear.
+            settings.setEnforceReferentialIntegrityOnDelete(false);
             return settings;
         }
 
