@@ -109,13 +109,19 @@ def total(one: Interval, two: Interval) -> Interval:
 
 def product(one: Interval, two: Interval) -> Interval:
     """The product of two values that are not negative."""
-    high = None if one.high is None or two.high is None else EXACT.multiply(one.high, two.high)
-    return Interval(
-        low=EXACT.multiply(one.low, two.low),
-        high=high,
-        low_open=one.low_open or two.low_open,
-        high_open=one.high_open or two.high_open,
-    )
+    low = EXACT.multiply(one.low, two.low)
+    low_open = _unreached((one.low, one.low_open), (two.low, two.low_open))
+    if one.high is None or two.high is None:
+        return Interval(low, None, low_open)
+    high_open = _unreached((one.high, one.high_open), (two.high, two.high_open))
+    return Interval(low, EXACT.multiply(one.high, two.high), low_open, high_open)
+
+
+def _unreached(*ends: tuple[Decimal, bool]) -> bool:
+    """Whether no product is that of these ends; nothing times whatever is nothing."""
+    if any(end == ZERO and not is_open for end, is_open in ends):
+        return False
+    return any(is_open for _, is_open in ends)
 
 
 def scaled(value: Interval, factor: Decimal) -> Interval:
