@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types long server-hapi bench bench-all bench-smoke clean
+.PHONY: demo test lint types long server-hapi bench bench-all bench-core bench-smoke clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -79,6 +79,9 @@ bench-all: $(VENV)/.installed  ## also 5 M, Spark (JDK 17), polars, cql-executio
 
 bench-smoke: $(VENV)/.installed  ## wrong answers fail, time never does
 	$(BIN)/python -m tests.bench.run --smoke
+
+bench-core: $(VENV)/.installed  ## judging one patient with 20, 200 and 2 000 results
+	$(BIN)/python -m tests.bench.core
 
 long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
 	$(BIN)/python -m pytest -m long -s

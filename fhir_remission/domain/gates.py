@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assumption
 from fhir_remission.domain.facts import Facts
-from fhir_remission.domain.inputs import Event, Finding
+from fhir_remission.domain.inputs import Event, Finding, Result
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.rules import Assumed
 from fhir_remission.domain.verdicts import Proof, day_of
@@ -38,6 +38,8 @@ class Signs(Struct, frozen=True):
     proof: Proof
     possible_day: date
     """The first day on which a sign is not excluded."""
+    tested: tuple[Result, ...] = ()
+    """What was reported of the markers that put a leukaemia out of scope."""
 
 
 def read_signs(facts: Facts) -> Signs:
@@ -58,7 +60,14 @@ def read_signs(facts: Facts) -> Signs:
             found.append((day, lesion.proof))
             break
     first = min(found, key=lambda one: one[0], default=(date.max, ()))
-    return Signs(full, first[0], first[1], min(_possible_days(facts), default=date.max))
+    markers = facts.criteria.about.out_of_scope_markers
+    return Signs(
+        full,
+        first[0],
+        first[1],
+        min(_possible_days(facts), default=date.max),
+        tuple(one.result for one in facts.mrd if one.result.marker in markers),
+    )
 
 
 def _possible_days(facts: Facts) -> Iterator[date]:
@@ -83,7 +92,7 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
     if facts.record.failed:
         return Gate("doubt", "read-failed")
-    scope = _out_of_scope(facts)
+    scope = _out_of_scope(facts, signs.tested)
     if scope is not None:
         return scope
     aml = facts.events.get("aml-diagnosis", ())
@@ -117,13 +126,11 @@ def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(one for one in events if one.certainty == "confirmed")
 
 
-def _out_of_scope(facts: Facts) -> Gate | None:
+def _out_of_scope(facts: Facts, tested: Sequence[Result]) -> Gate | None:
     """Any APL code, or a positive marker of APL; a marker that cannot be read leaves a doubt."""
     coded = facts.events.get("apl-diagnosis", ())
     if coded:
         return Gate("closed", "apl-out-of-scope", coded)
-    markers = facts.criteria.about.out_of_scope_markers
-    tested = [one.result for one in facts.mrd if one.result.marker in markers]
     found = [one for one in tested if _says(one.value) == "positive" and one.standing == "usable"]
     if found:
         return Gate("closed", "apl-out-of-scope", tuple(found))

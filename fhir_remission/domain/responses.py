@@ -180,7 +180,7 @@ def landmark_of(case: Case, progress: Progress) -> tuple[Rule, Proof] | None:
     first = case.facts.therapy.first_from(opened)
     if first is None:
         return None
-    cycles = [one for one in case.facts.therapy.cycles if opened <= one.day < case.marrow.day]
+    cycles = case.facts.therapy.from_until(opened, case.marrow.day)
     if rules.cycles is not None:
         hard = [one for one in cycles if one.intensity == rules.cycles.intensity]
         if len(hard) >= rules.cycles.cycles:

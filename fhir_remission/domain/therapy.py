@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -27,15 +27,8 @@ class Cycle(Struct, frozen=True):
 
     day: date
     events: tuple[Event, ...]
-
-    @property
-    def intensity(self) -> str:
-        """The strongest thing said of it; empty where nothing was said."""
-        said = {one.detail for one in self.events}
-        for one in ("intensive", "less-intensive"):
-            if one in said:
-                return one
-        return ""
+    intensity: str
+    """The strongest thing said of it; empty where nothing was said."""
 
 
 class Therapy(Struct, frozen=True):
@@ -59,6 +52,10 @@ class Therapy(Struct, frozen=True):
         place = bisect_left(self.days, day)
         return self.cycles[place] if place < len(self.cycles) else None
 
+    def from_until(self, first: date, end: date) -> tuple[Cycle, ...]:
+        """The cycles that begin on `first` or later, and before `end`."""
+        return self.cycles[bisect_left(self.days, first) : bisect_left(self.days, end)]
+
     def between(self, first: date, last: date) -> tuple[Cycle, ...]:
         """The cycles that begin after `first`, up to and including `last`."""
         return self.cycles[bisect_right(self.days, first) : bisect_right(self.days, last)]
@@ -74,8 +71,15 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
             groups[-1].append(one)
         else:
             groups.append([one])
-    cycles = tuple(Cycle(day_of(group[0]), tuple(group)) for group in groups)
+    cycles = tuple(
+        Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
+        for group in groups
+    )
     return Therapy(cycles, tuple(one.day for one in cycles))
+
+
+def _strongest(said: Collection[str]) -> str:
+    return next((one for one in ("intensive", "less-intensive") if one in said), "")
 
 
 class Support(Struct, frozen=True):
