@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types long server-hapi bench bench-all bench-core bench-smoke clean
+.PHONY: demo test lint types long server-hapi bench bench-all bench-core bench-smoke mutants clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -82,6 +82,10 @@ bench-smoke: $(VENV)/.installed  ## wrong answers fail, time never does
 
 bench-core: $(VENV)/.installed  ## judging one patient with 20, 200 and 2 000 results
 	$(BIN)/python -m tests.bench.core
+
+mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices; hours
+	$(BIN)/python -m pip install --quiet --group mutants
+	nice $(BIN)/python -m tests.mutants.run $(MODULES)
 
 long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
 	$(BIN)/python -m pytest -m long -s

@@ -70,8 +70,14 @@ def _in_band(band: Band, now: Interval, base: Interval) -> bool | None:
     ends = True if band.baseline_below is None else holds(base, "<", band.baseline_below)
     low = above(now, band.low) if band.low_open else at_least(now, band.low)
     high = True if band.high is None else holds(now, "<=", band.high)
-    fallen = True if not band.fraction else _fallen(now, base, band.fraction)
+    fallen = True if not band.fraction else _fallen(now, _within(base, band), band.fraction)
     return both(starts, ends, low, high, fallen)
+
+
+def _within(base: Interval, band: Band) -> Interval:
+    """What the baseline may be if it lies in the band; elsewhere the band asks nothing."""
+    known = [one for one in (base.high, band.baseline_below) if one is not None]
+    return Interval(max(base.low, band.baseline_from), min(known, default=None))
 
 
 def increase(one: PercentIncrease, view: View) -> Judgement:
