@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.derived import counted
-from fhir_remission.domain.inputs import Event, Interval, Result, Unreadable
+from fhir_remission.domain.inputs import Event, Interval, Result
 from fhir_remission.domain.intervals import at_most_reported
 from fhir_remission.domain.rules import Numbers
 from fhir_remission.domain.therapy import Support
@@ -115,7 +115,7 @@ def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support
         else quantity
         for name, quantity in own.items()
     }
-    return Draw(ordered[0].when.first_day, start, end, ordered[0].when.text, results, own, own)
+    return Draw(ordered[0].when.first_day, start, end, ordered[0].when.text, results, own)
 
 
 def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
@@ -158,16 +158,6 @@ def _gap(one: Draw, two: Draw) -> timedelta:
     return max(two.start - one.end, one.start - two.end, timedelta())
 
 
-def count_of(draw: Draw | None, name: str) -> Quantity:
-    """A count of the draw; without a draw, nothing."""
-    return NOTHING if draw is None else draw.counts.get(name, NOTHING)
-
-
-def is_read(quantity: Quantity) -> bool:
-    """Whether the quantity has a value that can be compared."""
-    return isinstance(quantity.reading, Interval)
-
-
-def is_unreadable(quantity: Quantity) -> bool:
-    """Whether something was reported that cannot be used."""
-    return isinstance(quantity.reading, Unreadable)
+def count_of(draw: Draw, name: str) -> Quantity:
+    """A count of the draw, its own or lent; nothing for what is no count of blood."""
+    return draw.counts.get(name, NOTHING)

@@ -42,11 +42,6 @@ class Therapy(Struct, frozen=True):
         place = bisect_right(self.days, day)
         return self.cycles[place - 1] if place else None
 
-    def next(self, day: date) -> Cycle | None:
-        """The first cycle that begins after the day."""
-        place = bisect_right(self.days, day)
-        return self.cycles[place] if place < len(self.cycles) else None
-
     def first_from(self, day: date) -> Cycle | None:
         """The first cycle that begins on the day or later."""
         place = bisect_left(self.days, day)
@@ -55,10 +50,6 @@ class Therapy(Struct, frozen=True):
     def from_until(self, first: date, end: date) -> tuple[Cycle, ...]:
         """The cycles that begin on `first` or later, and before `end`."""
         return self.cycles[bisect_left(self.days, first) : bisect_left(self.days, end)]
-
-    def between(self, first: date, last: date) -> tuple[Cycle, ...]:
-        """The cycles that begin after `first`, up to and including `last`."""
-        return self.cycles[bisect_right(self.days, first) : bisect_right(self.days, last)]
 
 
 def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:

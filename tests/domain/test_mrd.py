@@ -1,0 +1,335 @@
+"""Measurable residual disease: what one sample says, what goes with a marrow, and its return."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from fhir_remission.domain.mrd import (
+    MrdHistory,
+    MrdSample,
+    combined,
+    is_confirmed,
+    read_mrd,
+    suffix_status,
+)
+from fhir_remission.domain.rules import Mrd
+from tests.domain.builder import Course, criteria, on
+
+ELN = criteria("eln-2022").mrd
+OLD = criteria("eln-2017").mrd
+ASSAY = ("NPM1", "qpcr")
+KEY = ("marrow", *ASSAY)
+
+
+def sample(answer: Any, day: float = 30, name: str = "eln-2022", **more: Any) -> MrdSample:
+    """One sample: NPM1 by qPCR in the marrow unless said otherwise."""
+    given = {"method": "qpcr", "marker": "NPM1", **more}
+    course = Course(diagnosed=None).mrd(day, answer, **given)
+    (found,) = read_mrd(course.results, criteria(name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("answer", "method", "eln_2022", "eln_2017"),
+    [
+        ("negative", "flow", "negative", "negative"),
+        ("positive", "flow", "positive", "positive"),
+        ("low-level", "qpcr", "low-level", "positive"),
+        ("indeterminate", "flow", "unknown", "unknown"),
+        ("?", "flow", "unknown", "unknown"),
+        (0, "flow", "negative", "negative"),
+        (0, "qpcr", "negative", "negative"),
+        (0, "dpcr", "negative", "negative"),
+        ("0.1", "flow", "positive", "positive"),
+        ("0.09", "flow", "negative", "negative"),
+        ("<0.1", "flow", "negative", "negative"),
+        ("<=0.1", "flow", "unknown", "unknown"),
+        ("0.05-0.2", "flow", "unknown", "unknown"),
+        (">0.1", "flow", "positive", "positive"),
+        ("0.1", "ngs", "positive", "positive"),
+        ("0.05", "ngs", "negative", "negative"),
+        (2, "qpcr", "positive", "positive"),
+        ("1.99", "qpcr", "low-level", "positive"),
+        ("<2", "qpcr", "unknown", "unknown"),
+        ("0.01-1", "qpcr", "low-level", "positive"),
+        ("1-3", "qpcr", "unknown", "positive"),
+        ("0.001", "dpcr", "positive", "positive"),
+        ("<0.001", "dpcr", "unknown", "unknown"),
+    ],
+)
+def test_what_a_sample_says(answer: Any, method: str, eln_2022: str, eln_2017: str) -> None:
+    """By the cut-off of its assay; without one whatever is detectable is positive."""
+    given = {"method": method, "unit": "%"}
+    assert sample(answer, **given).status == eln_2022
+    assert sample(answer, name="eln-2017", **given).status == eln_2017
+
+
+def test_a_cutoff_belongs_to_a_unit() -> None:
+    """A ratio is not a percent of leukocytes: the cut-off of 0.1 % does not apply to it."""
+    assert sample("0.05", method="flow", unit="%").status == "negative"
+    assert sample("0.05", method="flow", unit="{ratio}").status == "positive"
+
+
+def test_a_cutoff_of_nothing_leaves_nothing_that_may_be_nothing() -> None:
+    """Where detectable is positive, a value that may be 0 is not known to be."""
+    assert sample("0-5", name="eln-2017", unit="%").status == "unknown"
+    assert sample("rare", name="eln-2017", unit="%").status == "positive"
+
+
+def test_what_is_preliminary_says_nothing() -> None:
+    """Neither negative nor positive: it waits for the final report."""
+    for answer in ("negative", "positive", "0.5"):
+        assert sample(answer, standing="preliminary", unit="%").status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("missing", "status", "flags"),
+    [
+        ({"method": ""}, "unknown", ("mrd-assay-or-tissue-unknown",)),
+        ({"specimen": ""}, "unknown", ("mrd-assay-or-tissue-unknown",)),
+        ({"sensitivity": ""}, "negative", ("mrd-sensitivity-unknown",)),
+        ({}, "negative", ()),
+    ],
+)
+def test_a_negative_needs_assay_and_tissue(
+    missing: dict[str, str], status: str, flags: tuple[str, ...]
+) -> None:
+    """Model 5.2: a missing sensitivity is only a flag; a positive needs none of them."""
+    found = sample("negative", **missing)
+    assert (found.status, found.flags) == (status, flags)
+    assert (sample("positive", **missing).status, sample("positive", **missing).flags) == (
+        "positive",
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("adequacy", "day", "specimen", "status"),
+    [
+        ("negative", 30, "marrow", "unknown"),
+        ("?", 30, "marrow", "unknown"),
+        ("positive", 30, "marrow", "negative"),
+        ("negative", 31, "marrow", "negative"),
+        ("negative", 30, "blood", "negative"),
+    ],
+)
+def test_an_inadequate_marrow_voids_its_sample(
+    adequacy: str, day: int, specimen: str, status: str
+) -> None:
+    """Of the same day, and only what was taken from the marrow."""
+    course = Course(diagnosed=None).mrd(30, "negative", specimen=specimen)
+    course.result("marrow-adequacy", day, adequacy)
+    (found,) = read_mrd(course.results, criteria())
+    assert (found.status, found.day) == (status, on(30))
+
+
+def test_samples_stand_in_order_of_time() -> None:
+    """Whatever the order in which they were sent, and nothing else is a sample."""
+    course = Course(diagnosed=None).mrd(60, "positive").blood(40, 1500).mrd(30, "negative")
+    found = read_mrd(course.results, criteria())
+    assert [(one.day, one.status) for one in found] == [(on(30), "negative"), (on(60), "positive")]
+
+
+@pytest.mark.parametrize(
+    ("answers", "together"),
+    [
+        ([], "unknown"),
+        (["negative", "negative"], "negative"),
+        (["negative", "low-level"], "low-level"),
+        (["negative", "?"], "unknown"),
+        (["low-level", "?"], "unknown"),
+        (["?", "positive", "negative"], "positive"),
+    ],
+)
+def test_several_samples_together(answers: list[str], together: str) -> None:
+    """Any positive makes positive; a negative needs all of them."""
+    assert combined([sample(one) for one in answers]) == together
+
+
+def suffix(*samples: MrdSample, since: int = 1, rules: Mrd = ELN) -> tuple[str, list[int]]:
+    """What goes with the marrow of day 30 after the cycle of day 1, and the days it rests on."""
+    days = [one.day for one in samples]
+    status, used = suffix_status(samples, days, on(30), on(since), rules)
+    return status, [(one.day - on(0)).days for one in used]
+
+
+def test_samples_within_fourteen_days_go_with_the_marrow() -> None:
+    """Both ends included, and none from before the latest cycle."""
+    days = (15, 16, 30, 44, 45)
+    samples = [sample("negative", day) for day in days]
+    assert suffix(*samples) == ("negative", [16, 30, 44])
+    assert suffix(*samples, since=20) == ("negative", [30, 44])
+    assert suffix(*samples, since=16) == ("negative", [16, 30, 44])
+    assert suffix() == ("unknown", [])
+
+
+def test_blood_counts_for_the_suffix_only_where_the_set_says_so() -> None:
+    """A sample of unsaid tissue is kept: it may be of the marrow, and only doubts."""
+    blood, unsaid = sample("positive", specimen="blood"), sample("negative", specimen="")
+    assert suffix(blood) == ("unknown", [])
+    assert suffix(blood, rules=replace(ELN, tissues=("marrow", "blood"))) == ("positive", [30])
+    assert suffix(unsaid) == ("unknown", [30])
+
+
+@pytest.mark.parametrize(
+    ("second", "day", "specimen", "confirmed"),
+    [
+        ("negative", 58, "marrow", True),
+        ("negative", 57, "marrow", False),
+        ("negative", 58, "blood", False),
+        ("positive", 58, "marrow", False),
+        ("negative", 200, "marrow", True),
+    ],
+)
+def test_a_negative_is_confirmed_by_a_second_four_weeks_later(
+    second: str, day: int, specimen: str, confirmed: bool
+) -> None:
+    """28 days after the first, in the same tissue."""
+    samples = [
+        sample("negative", 30),
+        sample("negative", 35),
+        sample(second, day, specimen=specimen),
+    ]
+    days = [one.day for one in samples]
+    assert is_confirmed(samples, days, samples[1::-1], ELN) is confirmed
+
+
+def history(*samples: MrdSample, rules: Mrd = ELN, low_level: bool = False) -> MrdHistory:
+    """What the samples come to, one after the other."""
+    found = MrdHistory()
+    for one in samples:
+        found = found.after(one, rules, low_level=low_level)
+    return found
+
+
+def test_negative_then_positive_is_suspected_and_a_second_one_confirms_it() -> None:
+    """Of one marker by one assay; the day is that of the sample that completes it."""
+    first = history(sample("negative", 30), sample("positive", 60))
+    assert (first.event, first.event_day, first.suspects) == ("relapse-suspected", on(60), (KEY,))
+    second = first.after(sample("positive", 88), ELN, low_level=False)
+    assert (second.event, second.event_day) == ("relapse", on(88))
+    third = second.after(sample("positive", 99), ELN, low_level=False)
+    assert (third.event, third.event_day) == ("relapse", on(88))
+    after = third.after(sample("negative", 120), ELN, low_level=False)
+    assert (after.event, after.event_day) == ("relapse", on(88))
+
+
+def test_a_negative_in_the_same_tissue_clears_the_suspicion() -> None:
+    """And leaves the others waiting: blood does not clear the marrow."""
+    suspected = history(sample("negative", 30), sample("positive", 60))
+    cleared = suspected.after(sample("negative", 90), ELN, low_level=False)
+    assert (cleared.event, cleared.event_day, cleared.suspects) == ("none", None, ())
+    blood = suspected.after(sample("negative", 90, specimen="blood"), ELN, low_level=False)
+    assert (blood.event, blood.event_day, blood.suspects) == ("relapse-suspected", on(60), (KEY,))
+    again = cleared.after(sample("positive", 120), ELN, low_level=False)
+    assert (again.event, again.event_day) == ("relapse-suspected", on(120))
+
+
+def test_two_tissues_do_not_confirm_each_other() -> None:
+    """Blood, then marrow: two suspicions; the second of either confirms."""
+    both = history(
+        sample("negative", 30), sample("positive", 60, specimen="blood"), sample("positive", 70)
+    )
+    assert (both.event, both.event_day) == ("relapse-suspected", on(70))
+    assert both.suspects == (("blood", *ASSAY), KEY)
+    third = both.after(sample("positive", 80, specimen="blood"), ELN, low_level=False)
+    assert (third.event, third.event_day) == ("relapse", on(80))
+
+
+def test_another_marker_or_assay_is_no_return() -> None:
+    """Positive, flagged; without any negative before it there is nothing to be other than."""
+    other = history(sample("negative", 30), sample("positive", 60, marker="FLT3-ITD"))
+    assert (other.event, other.flags) == ("none", ("mrd-other-assay",))
+    flow = history(sample("negative", 30), sample("positive", 60, method="flow"))
+    assert (flow.event, flow.flags) == ("none", ("mrd-other-assay",))
+    assert history(sample("positive", 60)).flags == ()
+    same = history(sample("negative", 30), sample("positive", 60))
+    assert same.flags == ()
+
+
+def test_low_level_after_negative_is_no_return() -> None:
+    """It is detectable and below the threshold; ELN 2022 asks negative to positive."""
+    found = history(sample("negative", 30), sample("low-level", 60))
+    assert (found.event, found.flags) == ("none", ())
+
+
+def test_a_set_may_know_no_return_from_negative() -> None:
+    """The rule is the file's."""
+    rules = replace(ELN, negative_to_positive=False)
+    assert history(sample("negative", 30), sample("positive", 60), rules=rules).event == "none"
+
+
+def test_what_cannot_be_read_changes_nothing_but_the_flags() -> None:
+    """An unreadable sample neither clears nor confirms."""
+    suspected = history(sample("negative", 30), sample("positive", 60))
+    found = suspected.after(sample("?", 70), ELN, low_level=False)
+    assert found == suspected
+    other = history(sample("negative", 30), sample("positive", 60, method="flow"))
+    assert other.after(sample("?", 70), ELN, low_level=False) == replace(other, flags=())
+
+
+@pytest.mark.parametrize(
+    ("levels", "event"),
+    [
+        (["0.1", "1"], "relapse-suspected"),
+        (["0.1", "0.99"], "none"),
+        (["0.1", "1", "1"], "relapse"),
+        (["1", "0.1", "0.5", "1"], "relapse-suspected"),
+        (["1", "5"], "none"),
+        (["0.01-0.1", "1"], "relapse-suspected"),
+        (["0.01-0.1", "0.9"], "none"),
+        ([">0.01", "1.5"], "none"),
+        (["0.1", "0.5-3"], "none"),
+        (["0.1", "positive"], "none"),
+        (["positive", "1.5"], "none"),
+        (["0.1", "negative", "1"], "relapse-suspected"),
+    ],
+)
+def test_a_rise_by_one_log10(levels: list[str], event: str) -> None:
+    """Ten-fold above the lowest, by qPCR, in a remission with low-level MRD."""
+    samples = [sample(one, 30 + 10 * place, unit="%") for place, one in enumerate(levels)]
+    assert history(*samples, low_level=True).event == event
+    if "negative" not in levels:
+        assert history(*samples, low_level=False).event == "none"
+
+
+def test_a_rise_is_compared_within_one_tissue_marker_and_assay() -> None:
+    """A percent of one is not a percent of another."""
+    low = sample("0.1", 30, unit="%")
+    for other in ({"specimen": "blood"}, {"marker": "RUNX1::RUNX1T1"}):
+        high = sample("1.5", 60, unit="%", **other)
+        found = history(low, high, low_level=True)
+        assert found.event == "none"
+        assert len(found.lowest) == 2
+    flow = [sample("0.2", 30, method="flow"), sample(3, 60, method="flow")]
+    assert history(*flow, low_level=True).event == "none"
+    rules = replace(ELN, rise_factor=None)
+    assert history(low, sample("1.5", 60, unit="%"), rules=rules, low_level=True).event == "none"
+
+
+def test_the_lowest_level_is_remembered() -> None:
+    """Whatever came between, and by its lower end."""
+    found = history(
+        *(sample(one, day, unit="%") for one, day in (("1", 30), ("0.2", 40), ("0.9", 50)))
+    )
+    assert [(key, value.low) for key, value in found.lowest] == [(KEY, Decimal("0.2"))]
+    assert found.negatives == ()
+    negative = history(sample("negative", 30), sample("negative", 40, method="flow"))
+    assert negative.negatives == (("NPM1", "flow"), ("NPM1", "qpcr"))
+    assert negative.lowest == ()
+    later = found.after(sample("negative", 60), ELN, low_level=False)
+    assert later.lowest == found.lowest
+
+
+def test_the_window_of_a_set_is_its_own() -> None:
+    """Seven days where the file says seven."""
+    rules = replace(ELN, window_days=7)
+    near, far = sample("negative", 37), sample("positive", 38)
+    assert suffix(near, far, rules=rules) == ("negative", [37])
+    assert near.day - on(30) == timedelta(days=7)
+    assert OLD.window_days == ELN.window_days
