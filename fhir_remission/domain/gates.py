@@ -14,6 +14,7 @@ from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Finding, Result
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.rules import Assumed
+from fhir_remission.domain.signs import Said, answer_of
 from fhir_remission.domain.verdicts import Proof, day_of
 
 
@@ -109,7 +110,7 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     # Somebody looked: the lineage is no longer something never reported.
     if aml:
         return Gate("doubt", "diagnosis-unconfirmed", aml)
-    refuted = facts.events.get("aml-refuted", ())
+    refuted = facts.events.get("aml-refuted")
     if refuted:
         return Gate("doubt", "diagnosis-refuted", refuted)
     if signs.full is not None and signs.full.day <= day:
@@ -128,23 +129,19 @@ def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
 
 def _out_of_scope(facts: Facts, tested: Sequence[Result]) -> Gate | None:
     """Any APL code, or a positive marker of APL; a marker that cannot be read leaves a doubt."""
-    coded = facts.events.get("apl-diagnosis", ())
+    coded = facts.events.get("apl-diagnosis")
     if coded:
         return Gate("closed", "apl-out-of-scope", coded)
-    found = [one for one in tested if _says(one.value) == "positive" and one.standing == "usable"]
+    found = [one for one in tested if _says(one) == "positive" and one.standing == "usable"]
     if found:
         return Gate("closed", "apl-out-of-scope", tuple(found))
-    doubtful = tuple(one for one in tested if _says(one.value) != "negative")
+    doubtful = tuple(one for one in tested if _says(one) != "negative")
     return Gate("doubt", "apl-not-excluded", doubtful) if doubtful else None
 
 
-def _says(value: object) -> str:
-    if isinstance(value, Finding):
-        return "positive" if value.answer == "low-level" else value.answer
-    high, low = getattr(value, "high", None), getattr(value, "low", None)
-    if low is not None and (low > 0 or getattr(value, "low_open", False)):
-        return "positive"
-    return "negative" if high is not None and high == 0 else "indeterminate"
+def _says(result: Result) -> Said:
+    """What a marker says; of APL any amount is found."""
+    return "positive" if result.value == Finding("low-level") else answer_of(result)
 
 
 def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:

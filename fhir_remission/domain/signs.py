@@ -20,13 +20,14 @@ SMEAR = ("blasts-blood", "blasts-blood-count", "blasts-blood-presence")
 
 def said(result: Result) -> Said | None:
     """What one result says of the sign; a preliminary denial says nothing."""
-    answer = _answer(result)
+    answer = answer_of(result)
     if result.standing == "preliminary":
         return None if answer == "negative" else "unclear"
     return answer
 
 
-def _answer(result: Result) -> Said:
+def answer_of(result: Result) -> Said:
+    """What the value says, final or not."""
     value = result.value
     if isinstance(value, Finding):
         return value.answer if value.answer in ("positive", "negative") else "unclear"
