@@ -91,8 +91,9 @@ def classify(
 ) -> int:
     """Read resources, print one assessment per patient and criteria set. No network."""
     from fhir_remission.jobs import classify as job
+    from fhir_remission.jobs.request import Request
 
-    request = job.Request(
+    request = Request(
         criteria=words(criteria),
         as_of=as_of,
         history=history,

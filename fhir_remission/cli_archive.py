@@ -56,7 +56,7 @@ def archive(
     """Judge everybody in files of any size: plain, gzip or zstd, in any order. No network."""
     from fhir_remission.jobs import archive as job
     from fhir_remission.jobs.archive_output import complaints
-    from fhir_remission.jobs.classify import Request
+    from fhir_remission.jobs.request import Request
 
     order = job.Order(
         paths=tuple(paths),
@@ -109,7 +109,7 @@ def bulk(
     from fhir_remission.jobs import bulk as bulk_job
     from fhir_remission.jobs.archive_output import complaints
     from fhir_remission.jobs.bulk_order import TYPES, Asked
-    from fhir_remission.jobs.classify import Request
+    from fhir_remission.jobs.request import Request
 
     asked = Asked(
         path=f"Group/{group}/$export" if group else "Patient/$export",

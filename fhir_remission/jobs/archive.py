@@ -48,7 +48,8 @@ from fhir_remission.jobs.archive_parts import (
 )
 from fhir_remission.jobs.archive_people import moves_of
 from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
-from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
+from fhir_remission.jobs.classify import UNATTRIBUTED
+from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.table import needs_parquet
 
 _WORKER = "fhir_remission.jobs.archive_worker"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.request import Request
 
 # Rows of these kinds lie in the partition files.
 RESOURCE, FLAW, OUTLINE = range(3)

@@ -25,8 +25,8 @@ from fhir_remission.jobs.archive_parts import (
 )
 from fhir_remission.jobs.archive_sort import files_of
 from fhir_remission.jobs.archive_split import split_part
-from fhir_remission.jobs.classify import judge_for
 from fhir_remission.jobs.judging import Judge
+from fhir_remission.jobs.request import judge_for
 
 
 class Station:

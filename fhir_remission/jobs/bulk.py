@@ -32,7 +32,7 @@ from fhir_remission.jobs.bulk_kept import (
     type_of_file,
 )
 from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
-from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.request import Request
 from fhir_remission.jobs.site import TYPES_READ, settings_of
 from fhir_remission.settings import Settings
 from fhir_remission.version import VERSION

@@ -13,8 +13,9 @@ from fhir_remission.domain.layout import WIDTH, wrapped
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.effects.tables import load_categories, load_vocabularies
 from fhir_remission.errors import InputError
-from fhir_remission.jobs.classify import Judged, Request, judge_for, judged_patients
+from fhir_remission.jobs.classify import Judged, judged_patients
 from fhir_remission.jobs.judging import Judge
+from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.version import VERSION
 
 __all__ = ["Report", "Request", "run"]

@@ -208,13 +208,11 @@ def _results(
 def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | None]:
     """The state under lock and lease; a dry run forgets everything and locks nobody out."""
     if frame.dry_run:
-        state = open_state("sqlite://", frame.clock)
-        stack.callback(state.close)
+        state = stack.enter_context(closing(open_state("sqlite://", frame.clock)))
         return state, None
     settings = frame.settings
     stack.enter_context(only_run(lock_file(settings)))
-    state = open_state(settings.state.url, frame.clock)
-    stack.callback(state.close)
+    state = stack.enter_context(closing(open_state(settings.state.url, frame.clock)))
     if key:
         state.claim_site_key(key_check(key))
     lease = take_lease(state.database, frame.clock, settings.site.id or "site", platform.node())

@@ -36,7 +36,8 @@ from fhir_remission.jobs.archive_parts import (
 from fhir_remission.jobs.archive_people import moves_of
 from fhir_remission.jobs.archive_plan import cut, find_sources
 from fhir_remission.jobs.archive_split import split_part
-from fhir_remission.jobs.classify import UNATTRIBUTED, Request, judge_for
+from fhir_remission.jobs.classify import UNATTRIBUTED
+from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.spark_rows import Collected, Known, arrow_of, row_of
 from fhir_remission.jobs.table import ASSESSMENTS, Column, ddl, row_of_line
 

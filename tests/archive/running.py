@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fhir_remission.jobs.archive import Order, Report, run
-from fhir_remission.jobs.classify import Request
 from fhir_remission.jobs.classify import run as classify
+from fhir_remission.jobs.request import Request
 
 AS_OF = "2027-01-01T00:00:00Z"
 Resource = Mapping[str, Any]

@@ -20,7 +20,7 @@ from fhir_remission.jobs.archive_parts import Part, Setup
 from fhir_remission.jobs.archive_plan import find_sources
 from fhir_remission.jobs.archive_sort import files_of
 from fhir_remission.jobs.archive_split import split_part
-from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.request import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort
 from tests.archive.running import (
     AS_OF,

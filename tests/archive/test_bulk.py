@@ -12,7 +12,7 @@ from fhir_remission.errors import ReadIncomplete, UsageError
 from fhir_remission.jobs.archive import Order, Report
 from fhir_remission.jobs.bulk import run
 from fhir_remission.jobs.bulk_order import Asked
-from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.request import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort
 from fhir_remission.settings.model import Auth, Source
 from tests.archive.export_server import TOKEN, Export, serving

@@ -129,7 +129,7 @@ def test_a_group_as_sync_judges_it(site: Path) -> None:
 def test_all_patients_as_classify_judges_the_files(site: Path) -> None:
     """Patient level, kept, and read again as one file; on the server nothing is left."""
     from fhir_remission.jobs.bulk import request_of
-    from fhir_remission.jobs.classify import Request
+    from fhir_remission.jobs.request import Request
 
     lines = bulk(site, "--keep")
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from fhir_remission.errors import UsageError
 from fhir_remission.jobs import archive_plan, table
 from fhir_remission.jobs.archive import Order, run
-from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.request import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import AS_OF, archive, blasts, classified, lines, write
 

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from fhir_remission.jobs import archive_plan
-from fhir_remission.jobs.classify import Request
+from fhir_remission.jobs.request import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import AS_OF, archive, blasts, classified, potassium, write
 from tests.archive.test_same_answers import people

@@ -165,7 +165,7 @@ def first_pass(file: str, workers: str) -> None:
     from fhir_remission.effects.workers import Workers
     from fhir_remission.jobs.archive_parts import Setup, SplitPart, decode_result, encode
     from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
-    from fhir_remission.jobs.classify import Request
+    from fhir_remission.jobs.request import Request
 
     sources = find_sources([Path(file)])
     with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:

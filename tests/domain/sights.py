@@ -5,7 +5,8 @@ Every value carries its own result, so that a test can ask which of them a verdi
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -15,10 +16,11 @@ from fhir_remission.domain.derived import reading_of
 from fhir_remission.domain.inputs import Event, Result
 from fhir_remission.domain.judges import judge_all
 from fhir_remission.domain.marrows import Marrow
-from fhir_remission.domain.verdicts import Judgement, Proof, Quantity, SignReading
+from fhir_remission.domain.verdicts import Judgement, Proof, Quantity, SignReading, order_of
 from fhir_remission.domain.views import Background, View
 from tests.domain.builder import Course, criteria, on
 
+Found = TypeVar("Found", Result, Event)
 Told = tuple[str, list[str]]
 """A verdict, and what it rests on."""
 SIGN = {
@@ -26,6 +28,11 @@ SIGN = {
     "extramedullary-disease": "extramedullary-disease",
     "auer-rods": "auer-rods",
 }
+
+
+def in_order(things: Iterable[Found]) -> list[Found]:
+    """Results or events in the one order in which a record is read."""
+    return sorted(things, key=order_of)
 
 
 def result(analyte: str, raw: Any, day: float = 30, **more: Any) -> Result:

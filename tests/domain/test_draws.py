@@ -14,14 +14,16 @@ from fhir_remission.domain.inputs import Interval, Unreadable
 from fhir_remission.domain.therapy import read_support
 from fhir_remission.domain.verdicts import NOTHING
 from tests.domain.builder import Course, all_day, at, criteria, value
-from tests.domain.sights import cited
+from tests.domain.sights import cited, in_order
 
 NUMBERS = criteria().numbers
 
 
 def draws(course: Course) -> tuple[Draw, ...]:
     """The draws of a course."""
-    return read_draws(course.results, NUMBERS, read_support(course.events, NUMBERS))
+    return read_draws(
+        in_order(course.results), NUMBERS, read_support(in_order(course.events), NUMBERS)
+    )
 
 
 def one(course: Course) -> Draw:

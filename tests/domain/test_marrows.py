@@ -12,7 +12,7 @@ from fhir_remission.domain.inputs import Interval, Unreadable
 from fhir_remission.domain.intervals import point
 from fhir_remission.domain.marrows import Marrow, read_marrows
 from tests.domain.builder import Course, all_day, at, criteria, on, value
-from tests.domain.sights import cited
+from tests.domain.sights import cited, in_order
 
 FIVE = Decimal(5)
 
@@ -25,7 +25,7 @@ def bare() -> Course:
 def marrows(course: Course, name: str = "eln-2022", *, start: int | None = 1) -> tuple[Marrow, ...]:
     """The marrows of a course whose therapy began on day 1."""
     first = None if start is None else on(start)
-    return read_marrows(course.results, criteria(name), first)
+    return read_marrows(in_order(course.results), criteria(name), first)
 
 
 def one(course: Course, name: str = "eln-2022", *, start: int | None = 1) -> Marrow:

@@ -19,6 +19,7 @@ from fhir_remission.domain.mrd import (
 )
 from fhir_remission.domain.rules import Mrd
 from tests.domain.builder import Course, criteria, on
+from tests.domain.sights import in_order
 
 ELN = criteria("eln-2022").mrd
 OLD = criteria("eln-2017").mrd
@@ -30,7 +31,7 @@ def sample(answer: Any, day: float = 30, name: str = "eln-2022", **more: Any) ->
     """One sample: NPM1 by qPCR in the marrow unless said otherwise."""
     given = {"method": "qpcr", "marker": "NPM1", **more}
     course = Course(diagnosed=None).mrd(day, answer, **given)
-    (found,) = read_mrd(course.results, criteria(name))
+    (found,) = read_mrd(in_order(course.results), criteria(name))
     return found
 
 
@@ -124,14 +125,14 @@ def test_an_inadequate_marrow_voids_its_sample(
     """Of the same day, and only what was taken from the marrow."""
     course = Course(diagnosed=None).mrd(30, "negative", specimen=specimen)
     course.result("marrow-adequacy", day, adequacy)
-    (found,) = read_mrd(course.results, criteria())
+    (found,) = read_mrd(in_order(course.results), criteria())
     assert (found.status, found.day) == (status, on(30))
 
 
 def test_samples_stand_in_order_of_time() -> None:
     """Whatever the order in which they were sent, and nothing else is a sample."""
     course = Course(diagnosed=None).mrd(60, "positive").blood(40, 1500).mrd(30, "negative")
-    found = read_mrd(course.results, criteria())
+    found = read_mrd(in_order(course.results), criteria())
     assert [(one.day, one.status) for one in found] == [(on(30), "negative"), (on(60), "positive")]
 
 

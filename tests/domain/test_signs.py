@@ -20,7 +20,7 @@ from fhir_remission.domain.signs import (
 from fhir_remission.domain.therapy import read_support
 from fhir_remission.domain.verdicts import SILENT, SignReading
 from tests.domain.builder import Course, all_day, criteria, on
-from tests.domain.sights import cited, result
+from tests.domain.sights import cited, in_order, result
 
 NUMBERS = criteria().numbers
 SITES = ("extramedullary-disease", "blasts-csf")
@@ -108,7 +108,7 @@ def smear(*reports: tuple[str, Any, str], standing: str = "usable") -> SignReadi
     course = Course(diagnosed=None).result("hemoglobin", 30, 9)
     for analyte, raw, method in reports:
         course.result(analyte, 30, raw, method=method, standing=standing)
-    (draw,) = read_draws(course.results, NUMBERS, read_support((), NUMBERS))
+    (draw,) = read_draws(in_order(course.results), NUMBERS, read_support((), NUMBERS))
     return smear_of(draw)
 
 
@@ -165,7 +165,7 @@ def test_a_preliminary_differential_proves_nothing() -> None:
 
 def lesions(course: Course) -> Extramedullary:
     """What a course says of its sites; the first is the general one."""
-    return read_extramedullary(course.results, course.events, SITES)
+    return read_extramedullary(in_order(course.results), in_order(course.events), SITES)
 
 
 def bare() -> Course:

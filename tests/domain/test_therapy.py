@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.inputs import Event
 from fhir_remission.domain.therapy import Therapy, read_support, read_therapy
 from tests.domain.builder import Course, all_day, criteria, on
-from tests.domain.sights import event
+from tests.domain.sights import event, in_order
 
 NUMBERS = criteria().numbers
 
@@ -26,7 +26,7 @@ def starts(*days: float | None, detail: str = "") -> list[Event]:
 
 def therapy(*days: float | None) -> Therapy:
     """The cycles of these starts."""
-    return read_therapy(starts(*days), NUMBERS)
+    return read_therapy(in_order(starts(*days)), NUMBERS)
 
 
 def days_of(found: Any) -> list[int]:
@@ -45,7 +45,7 @@ def test_starts_less_than_fourteen_days_apart_are_one_cycle() -> None:
 def test_cycles_stand_in_order_whatever_the_order_of_the_record() -> None:
     """A start without a day makes no cycle, and other events are none."""
     mixed = [*starts(30, None, 1), event("gcsf", 60), event("rbc-transfusion", 90)]
-    found = read_therapy(mixed, NUMBERS)
+    found = read_therapy(in_order(mixed), NUMBERS)
     assert found.days == (on(1), on(30))
     assert read_therapy([], NUMBERS) == Therapy((), ())
 
@@ -66,7 +66,7 @@ def test_a_cycle_is_as_intensive_as_the_strongest_thing_said_of_it(
     course = Course(diagnosed=None)
     for day, detail in enumerate(details, 1):
         course.event("therapy-start", day, detail)
-    (cycle,) = read_therapy(course.events, NUMBERS).cycles
+    (cycle,) = read_therapy(in_order(course.events), NUMBERS).cycles
     assert cycle.intensity == intensity
 
 
@@ -87,7 +87,8 @@ def raised(
     events = given if isinstance(given, list) else [given]
     end = datetime.combine(on(last or first), datetime.min.time(), UTC) + timedelta(hours=hour)
     return (
-        read_support(events, NUMBERS)[count].raises(on(first), on(last or first), end) is not None
+        read_support(in_order(events), NUMBERS)[count].raises(on(first), on(last or first), end)
+        is not None
     )
 
 
@@ -163,5 +164,5 @@ def test_the_event_that_is_cited_is_one_that_was_given_before() -> None:
     """Of a dose of the morning and one of the evening the evening's raises nothing at noon."""
     early, late = event("gcsf", 10), event("gcsf", 10.4)
     noon = datetime.combine(on(10), datetime.min.time(), UTC) + timedelta(hours=12)
-    found = read_support([late, early], NUMBERS)["anc"].raises(on(10), on(10), noon)
+    found = read_support(in_order([late, early]), NUMBERS)["anc"].raises(on(10), on(10), noon)
     assert found == early
