@@ -73,7 +73,7 @@ class Plan(Struct, frozen=True):
 
 def judge_archive(
     spark: SparkSession,
-    paths: Iterable[Path],
+    paths: Iterable[Path] | DataFrame,
     request: Request,
     *,
     accept_damage: bool = False,
@@ -81,10 +81,11 @@ def judge_archive(
 ) -> tuple[DataFrame, list[Flaw]]:
     """One row per patient and set, with the line that `classify` prints, and what was damaged.
 
-    The paths must be the same files on the driver and on every executor.
+    `paths`, or the first column of a DataFrame, are files and folders that must be the same on the
+    driver and on every executor.
     """
     judge = judge_for(request)
-    sources = find_sources(list(paths))
+    sources = find_sources(_paths(paths))
     setup = Setup(
         request=structs.replace(request, as_of=judge.as_of.isoformat()),
         folder="",
@@ -98,6 +99,12 @@ def judge_archive(
     flaws = [flaw for split in splits for flaw in split.flaws]
     plan = _plan(rows, setup, parts, splits, _job(flaws, accept_damage=accept_damage))
     return _judge(rows.where(f"which = {EVIDENCE}"), plan), flaws
+
+
+def _paths(given: Iterable[Path] | DataFrame) -> list[Path]:
+    from pyspark.sql import DataFrame
+
+    return [Path(row[0]) for row in given.collect()] if isinstance(given, DataFrame) else [*given]
 
 
 def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fhir_remission.jobs.archive import Order, Report, run
 from fhir_remission.jobs.classify import run as classify
 from fhir_remission.jobs.request import Request
@@ -64,3 +66,11 @@ def potassium(number: int, patient: str, **more: Any) -> dict[str, Any]:
     """A result that no criterion reads."""
     code = {"coding": [{"system": "http://loinc.org", "code": "2823-3"}]}
     return {**blasts(number, patient), "id": f"k{number}", "code": code, **more}
+
+
+def without_writing(line: bytes) -> bytes:
+    """A line of `sync` as the other jobs print it."""
+    said = json.loads(line)
+    for name in ("disposition", "write", "locations"):
+        said.pop(name)
+    return msgspec.json.encode(said)

@@ -4,6 +4,9 @@ import gzip
 import json
 import random
 import re
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import zstandard
 
 from fhir_remission.jobs import archive_plan
 from fhir_remission.jobs.request import Request
+from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import (
     AS_OF,
@@ -21,8 +25,10 @@ from tests.archive.running import (
     lines,
     potassium,
     summary,
+    without_writing,
     write,
 )
+from tests.servers.rest import Rest
 
 CASES = Path(__file__).parents[2] / "fixtures/cases"
 
@@ -190,13 +196,69 @@ def test_the_answers_alone(cohort: Path, tmp_path: Path) -> None:
 
 
 def test_the_cohort_in_counts(cohort: Path, tmp_path: Path) -> None:
-    """States, categories, months, gaps and codes nobody knows."""
-    archive([cohort], tmp_path)
+    """States, categories, months, gaps, codes nobody knows and units nobody may convert."""
+    odd = blasts(1, "odd", valueQuantity={"value": 4, "unit": "furlong", "code": "furlong"})
+    file = write(tmp_path / "odd.ndjson", [odd])
 
-    counts = summary(tmp_path)["cohort"]
-    assert counts["patients"] == len(lines(tmp_path))
-    assert sum(counts["categories"].values()) == counts["patients"]
+    archive([cohort, file], tmp_path / "out")
+
+    counts, said = summary(tmp_path / "out")["cohort"], lines(tmp_path / "out")
+    assert counts["patients"] == len(said)
+    for key, name in (("categories", "category"), ("states", "state")):
+        assert counts[key] == Counter(f"eln-2022 {line[name]}" for line in said)
+    days = [line["response_date"] for line in said if line["response_date"]]
+    assert counts["response_months"] == Counter(f"eln-2022 {day[:7]}" for day in days)
+    gaps = [name for line in said for name in line["missing"]]
+    assert counts["missing"] == Counter(f"eln-2022 {name}" for name in gaps)
+    assert len(days) > 3
+    assert gaps
     assert counts["unmapped"]["http://loinc.org|2823-3"] == 3000
+    assert [name for name in counts["refused_units"] if "furlong" in name]
+
+
+SETTINGS = """\
+[site]
+id = "same"
+timezone = "Europe/Berlin"
+[source]
+base_url = "{url}"
+rate = "9999/s"
+[cohort]
+kind = "group"
+group = "{group}"
+[evidence]
+absence_proves = ["rbc-transfusion", "platelet-transfusion"]
+[criteria]
+sets = ["eln-2022", "iwg-2003", "healthtree-2024"]
+"""
+
+
+def test_sync_says_the_same(tmp_path: Path) -> None:
+    """The same data from a server and from files, as of the same moment: the same bytes."""
+    resources = demo_cohort()
+    group = next(one["id"] for one in resources if one["resourceType"] == "Group")
+    with EmbeddedServer(resources=resources) as server, Rest(server.base_url, mark="m") as rest:
+        kinds = sorted({one["resourceType"] for one in resources} - {"Group"})
+        firsts = [rest.ask("GET", kind, params={"_count": "500"}).json() for kind in kinds]
+        pages = [page for first in firsts for page in rest.pages(first)]
+        found = [entry["resource"] for page in pages for entry in page["entry"]]
+        (tmp_path / "site.toml").write_text(SETTINGS.format(url=server.base_url, group=group))
+        command = [sys.executable, "-m", "fhir_remission", "sync", "--dry-run", "--as-of", AS_OF]
+        synced = subprocess.run(
+            [*command, "--config", "site.toml"], cwd=tmp_path, capture_output=True, check=True
+        ).stdout.splitlines(keepends=True)
+    request = Request(
+        as_of=AS_OF,
+        criteria=("eln-2022", "iwg-2003", "healthtree-2024"),
+        complete=frozenset({"Procedure"}),
+        timezone="Europe/Berlin",
+    )
+
+    archive([write(tmp_path / "in.ndjson", found)], tmp_path / "out", request=request)
+
+    said = (tmp_path / "out/assessments.ndjson").read_bytes().splitlines()
+    assert len(synced) > 30
+    assert {without_writing(line) for line in synced} <= set(said)
 
 
 def test_the_results_are_private(cohort: Path, tmp_path: Path) -> None:

@@ -78,14 +78,15 @@ def test_damage(spark: Any, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_the_table_and_the_exit_code(spark: Any, tmp_path: Path) -> None:
-    """The table of `archive --format parquet`; a result broken in its middle ends with 3."""
+    """From a DataFrame of paths to the table of one machine; a broken result ends with 3."""
     from fhir_remission.jobs.spark import judge_archive, write_answers
 
     resources = [blasts(1, "p"), blasts(2, "q"), blasts(3, "q", status=7)]
     file = write(tmp_path / "in.ndjson", resources)
     alone = archive([file], tmp_path / "alone", form="parquet")
 
-    answers, flaws = judge_archive(spark, [file], Request(as_of=AS_OF))
+    paths = spark.createDataFrame([(str(file),)], "path string")
+    answers, flaws = judge_archive(spark, paths, Request(as_of=AS_OF))
     code = write_answers(spark, answers, flaws, str(tmp_path / "out"))
 
     assert code == alone.exit_code == 3
