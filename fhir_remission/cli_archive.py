@@ -135,14 +135,21 @@ def bulk(
 
 
 def show_progress() -> Callable[[str, int, int], None]:
-    """A line on the terminal that is written over: how far, how fast, how long still."""
+    """A line on the terminal that is written over: how far, how fast, how long still.
+
+    A total of 0 is a stage of which nobody knows how long it takes.
+    """
     began: dict[str, tuple[float, int]] = {}
 
     def show(stage: str, done: int, total: int) -> None:
+        if not total:
+            sys.stderr.write(f"\r{stage:<60}")
+            sys.stderr.flush()
+            return
         at, before = began.setdefault(stage, (time.monotonic(), done))
         seconds, made = time.monotonic() - at, done - before
         left = (total - done) * seconds / made if made else 0.0
-        share = 100 * done // total if total else 100
+        share = 100 * done // total
         rate = f"{made / seconds / 1e6:.0f} MB/s, " if stage == "reading" and seconds else ""
         text = f"{stage} {share:3d} %, {rate}{left:.0f} s left"
         sys.stderr.write(f"\r{text:<60}" + ("\n" if done >= total else ""))

@@ -129,7 +129,9 @@ class Exporter:
         if answer.status == 202:
             asked = asked_to_wait(answer.headers, self._how.clock.now())
             wait = asked or min(LONGEST_WAIT, FIRST_WAIT * 2**turn)
-            return Pending(wait, answer.headers.get("x-progress", "")[:80])
+            said = answer.headers.get("x-progress", "")[:80]
+            # It goes to a terminal, which obeys control characters.
+            return Pending(wait, "".join(one for one in said if one.isprintable()))
         if answer.status in (404, 410):
             return Gone("the export has expired or was deleted")
         if answer.status != 200:

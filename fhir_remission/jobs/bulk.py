@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 from fhir_remission.effects.bulk import Exporter, ExportFile, Gone, Manifest, Pending
 from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
 from fhir_remission.effects.connect import READ_TYPES, connect
+from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import configure_logs, get_logger
 from fhir_remission.effects.spool import private_folder, remove_folder
 from fhir_remission.errors import ReadIncomplete, Unreachable
@@ -63,7 +64,38 @@ def run(
     progress: Progress,
 ) -> Report:
     """Export, fetch, judge. `order.paths` are not read; the files lie under `order.out`."""
-    private_folder(order.out)
+
+    def going_on(stage: str, done: int, total: int) -> None:
+        stop.check()
+        progress(stage, done, total)
+
+    with only_run(private_folder(order.out) / ".bulk.lock"):
+        fetched = _fetched(asked, order, exporter, clock=clock, stop=stop, progress=going_on)
+        report = run_archive(fetched.order, going_on)
+        if not fetched.again:  # else the next run fetches what is missing
+            _close(fetched, order.out, exporter, keep=keep)
+    return report
+
+
+class _Fetched(Struct, frozen=True):
+    """An export on disk, as the archive job is to read it."""
+
+    order: Order
+    begun: Begun
+    folder: Path
+    again: bool
+    """Whether the server may still give what is missing."""
+
+
+def _fetched(
+    asked: Asked,
+    order: Order,
+    exporter: Exporter,
+    *,
+    clock: Clock,
+    stop: Stop,
+    progress: Progress,
+) -> _Fetched:
     folder = order.out / "export"
     kept = kept_folders(order.out) if asked.since else []
     if asked.since:
@@ -77,17 +109,19 @@ def run(
     judged = structs.replace(
         order, paths=(*kept, folder), known_damage=tuple(flaws), request=request
     )
-    report = run_archive(judged, progress)
-    missing = [target for _, target in _targets(manifest, folder) if not target.exists()]
-    if missing and not any(_EXPIRED in flaw.reason for flaw in flaws):
-        return report  # the next run fetches what is missing
-    if not exporter.cancel(begun.status_url):
+    missing = any(not target.exists() for _, target in _targets(manifest, folder))
+    expired = any(_EXPIRED in flaw.reason for flaw in flaws)
+    return _Fetched(judged, begun, folder, again=missing and not expired)
+
+
+def _close(fetched: _Fetched, out: Path, exporter: Exporter, *, keep: bool) -> None:
+    """Delete the export on the server, and here too unless it is whole and to be kept."""
+    if not exporter.cancel(fetched.begun.status_url):
         get_logger().warning("export_not_deleted", reason="the server keeps its files")
-    if keep and not flaws:
-        keep_folder(folder, order.out, begun)
+    if keep and not fetched.order.known_damage:
+        keep_folder(fetched.folder, out, fetched.begun)
     else:
-        remove_folder(folder)
-    return report
+        remove_folder(fetched.folder)
 
 
 def export(
@@ -194,7 +228,7 @@ def _await(
         assert isinstance(found, Pending)  # noqa: S101 - the only kind left
         if found.seconds > stop.remaining():
             raise Unreachable("no time left to wait for the export; run again to go on")
-        progress("exporting", turn, turn + 1)
+        progress(f"exporting: {found.progress}" if found.progress else "exporting", 0, 0)
         clock.sleep(found.seconds)
         turn += 1
 

@@ -1,19 +1,26 @@
 """The Bulk Data client: asks, waits, fetches, judges; nothing that did not come reads as absent."""
 
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from fhir_remission.effects.clock import Stop
 from fhir_remission.effects.connect import connect
-from fhir_remission.errors import ReadIncomplete, UsageError
+from fhir_remission.effects.lock import only_run
+from fhir_remission.errors import AlreadyRunning, Interrupted, ReadIncomplete, UsageError
 from fhir_remission.jobs.archive import Order, Report
-from fhir_remission.jobs.bulk import run
+from fhir_remission.jobs.archive_parts import Setup, decode_job, encode
+from fhir_remission.jobs.bulk import request_of, run
 from fhir_remission.jobs.bulk_order import Asked
 from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.request import Request, judge_for
+from fhir_remission.jobs.site import TYPES_READ, judge_of
 from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.settings import load_settings
 from fhir_remission.settings.model import Auth, Source
 from tests.archive.export_server import TOKEN, Export, serving
 from tests.archive.running import AS_OF, blasts, classified, lines, summary, write
@@ -349,3 +356,68 @@ def test_a_new_member_of_a_group(tmp_path: Path) -> None:
     assert bulk(known, tmp_path / "out", later)[0].exit_code == 0
     with pytest.raises(ReadIncomplete, match="1 patients are new in the group"):
         bulk(Export({"Observation": [blasts(1, "newcomer")]}), tmp_path / "out", later)
+
+
+def test_a_signal_while_judging(tmp_path: Path) -> None:
+    """It is heard between two parts; the same command goes on with the same export."""
+    export = Export(cohort())
+    stages: list[str] = []
+
+    def stopped(stage: str, done: int, total: int) -> None:
+        stages.append(stage)
+        if stage == "judging":
+            raise KeyboardInterrupt
+
+    with serving(export) as base:
+        clock = FastClock()
+        stop = Stop(clock)
+        exporter = connect(Source(base_url=base), clock=clock, stop=stop).exporter()
+        order = Order((), tmp_path / "out", Request(as_of=AS_OF))
+        with pytest.raises(KeyboardInterrupt):
+            run(Asked(), order, exporter, clock=clock, stop=stop, keep=False, progress=stopped)
+        stop.signal = signal.SIGTERM
+        stop.asked.set()
+        with pytest.raises(Interrupted, match="SIGTERM"):
+            run(Asked(), order, exporter, clock=clock, stop=stop, keep=False, progress=stopped)
+        stop.asked.clear()
+
+        report = run(
+            Asked(), order, exporter, clock=clock, stop=stop, keep=False, progress=lambda *_: None
+        )
+
+    assert report.exit_code == 0
+    assert export.count("GET", "$export") == 1
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    """The second leaves the files of the first alone."""
+    (tmp_path / "out").mkdir()
+
+    with only_run(tmp_path / "out/.bulk.lock"), pytest.raises(AlreadyRunning):
+        bulk(Export(cohort()), tmp_path / "out")
+
+
+def test_judged_as_the_site_judges(tmp_path: Path) -> None:
+    """Everything that `sync` takes from the settings reaches the workers of `bulk`."""
+    overlay = tmp_path / "rows"
+    overlay.mkdir()
+    head = "system code analyte specimen method marker condition flag display source"
+    row = "https://lab.example|NEUT|anc||||||ANC|our lab"
+    (overlay / "codes.tsv").write_text(
+        "\t".join(head.split()) + "\n" + "\t".join(row.split("|")) + "\n"
+    )
+    (tmp_path / "site.toml").write_text(
+        "[site]\nid = 'x'\ntimezone = 'Europe/Berlin'\ndecimal_comma = true\n"
+        "namespace = 'https://x.example/ns'\n"
+        "[criteria]\nsets = ['iwg-2003', 'eln-2017']\naccept_routine = ['no-emd']\nstrict = true\n"
+        "[evidence]\nabsence_proves = ['rbc-transfusion']\n[mappings]\ndir = 'rows'\n"
+    )
+    settings = load_settings(tmp_path / "site.toml", {}, {})
+    asked = Request(as_of=AS_OF, read=TYPES_READ)
+
+    through_json = decode_job(encode(Setup(request_of(settings, asked), "", 1, ())))
+
+    ours = judge_for(through_json.request)
+    theirs = judge_of(settings, ours.as_of)
+    assert ours.options == structs.replace(theirs.options, current_only=True)
+    assert structs.replace(ours, options=theirs.options) == theirs
