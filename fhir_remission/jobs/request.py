@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
 from fhir_remission.domain.assess import Options
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.effects.clock import SystemClock
-from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.record import Reading
-from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.jobs.judging import Judge, load_judge
+from fhir_remission.jobs.moments import moment_of, zone_of
 
 # What stands in the input is all there is of Observations; silence of other types says nothing
 # unless the caller vouches for it (`--complete`).
@@ -46,7 +43,7 @@ class Request(Struct, frozen=True):
 
 def judge_for(request: Request) -> Judge:
     """Load the tables and read the moment of a request."""
-    zone = _zone(request.timezone)
+    zone = zone_of(request.timezone)
     attested = request.attested.union(*(VOUCHED.get(kind, ()) for kind in request.complete))
     reading = Reading(
         zone=zone if request.timezone else None,
@@ -59,7 +56,7 @@ def judge_for(request: Request) -> Judge:
         request.criteria,
         reading=reading,
         zone=zone,
-        as_of=_moment(request.as_of, zone),
+        as_of=moment_of(request.as_of, zone, SystemClock()),
         options=Options(
             accept_routine=request.accept_routine,
             strict=request.strict,
@@ -67,19 +64,3 @@ def judge_for(request: Request) -> Judge:
         ),
         overlay=request.overlay,
     )
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        raise SettingsError(f"unknown time zone {name}; use a name like Europe/Berlin") from None
-
-
-def _moment(text: str, zone: ZoneInfo) -> datetime:
-    if not text:
-        return SystemClock().now()
-    read = read_time(text, zone)
-    if isinstance(read, Unplaced):
-        raise SettingsError(f"--as-of {text}: give a time like 2026-06-30T00:00:00Z")
-    return read.when.end

@@ -31,10 +31,10 @@ from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.identity import Identity, key_check
 from fhir_remission.fhir.record import Reading
-from fhir_remission.fhir.times import Unplaced, read_time
 from fhir_remission.jobs.judging import Judge, load_judge
 from fhir_remission.jobs.members import Wanted
 from fhir_remission.jobs.memory import Place
+from fhir_remission.jobs.moments import moment_of
 from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.sink import Sink
@@ -90,16 +90,6 @@ def settings_of(
     return load_settings(config, {**read_assignments(assignments), **flags}, environment())
 
 
-def moment(text: str, clock: SystemClock, settings: Settings) -> datetime:
-    """`--as-of`, or now."""
-    if not text:
-        return clock.now()
-    read = read_time(text, settings.site.zone)
-    if isinstance(read, Unplaced):
-        raise SettingsError(f"--as-of {text}: give a time like 2026-06-30T00:00:00Z")
-    return read.when.end
-
-
 class Frame(Struct, frozen=True):
     """What a run is before anything is opened."""
 
@@ -124,7 +114,7 @@ def open_site(
     stop = Stop(clock, settings.run.max_runtime)
     clock.wake_on(stop)
     frame = Frame(settings, clock, stop, run_id, dry_run, looking)
-    judge = judge_of(settings, moment(as_of, clock, settings))
+    judge = judge_of(settings, moment_of(as_of, settings.site.zone, clock))
     with ExitStack() as stack:
         stack.enter_context(listening(stop))
         yield _wired(frame, judge, stack)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # A row group is held in memory until it is written; a line with its evidence is 5 to 50 kB.
-_GROUP_BYTES, _GROUP_ROWS = 16 << 20, 20_000
+_GROUP_BYTES, _GROUP_ROWS = 8 << 20, 20_000
 _ASSUMPTIONS = "array<struct<id:string,class:string>>"
 
 
