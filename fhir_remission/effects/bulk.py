@@ -6,6 +6,7 @@ addresses of a store): the token goes only to our own origin, and only where the
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
 # Without a Retry-After: often at first, a small export takes seconds; then rarely.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -251,12 +253,20 @@ class Exporter:
 
 
 def _store(pieces: Iterator[bytes], partial: Path) -> None:
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
-        for piece in pieces:
-            file.write(piece)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise ReadIncomplete(
+            f"{partial.parent}: cannot be written: {error.strerror}; make room and run the same"
+            " command again, fetched files are kept"
+        ) from None
 
 
 def _manifest(answer: Answer) -> Manifest:

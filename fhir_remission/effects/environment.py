@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -27,3 +28,11 @@ def read_chunks(source: str | Path | BinaryIO) -> Iterator[bytes]:
             yield from iter(lambda: stream.read(CHUNK), b"")
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+
+
+def allow_open_files(count: int) -> None:
+    """Let this process have that many files open, as far as the system lets us say so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

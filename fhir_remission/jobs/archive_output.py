@@ -13,12 +13,15 @@ from typing import BinaryIO, Literal
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.effects.environment import allow_open_files
 from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Split, Tally
 from fhir_remission.jobs.table import write_parquet
 from fhir_remission.version import VERSION
 
 _PATIENT = re.compile(rb'"patient":("(?:[^"\\]|\\.)*")')
 _TOLD = 10
+# Besides the parts: streams, the output, what libraries hold.
+_OTHER_FILES = 64
 Format = Literal["ndjson", "parquet"]
 FORMATS: tuple[Format, ...] = ("ndjson", "parquet")
 
@@ -46,6 +49,7 @@ def merge(parts: Sequence[Path], out: Path, form: Format) -> None:
 
     The other format of an earlier run goes: it would stand beside a summary that is not its own.
     """
+    allow_open_files(len(parts) + _OTHER_FILES)
     with ExitStack() as files, _sealed(out / f"assessments.{form}") as file:
         streams = [_keyed(files.enter_context(part.open("rb"))) for part in parts]
         lines = (line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))

@@ -31,6 +31,7 @@ from fhir_remission.fhir.routing import (
 )
 from fhir_remission.fhir.wire import READ_TYPES, UNREADABLE
 from fhir_remission.jobs.archive_parts import OUTLINE, Part, Setup, Source, Split
+from fhir_remission.jobs.archive_plan import LARGEST_DOCUMENT
 from fhir_remission.jobs.archive_sort import Sorter, type_of_long_line
 
 # Codes and subjects come again and again; their texts must not be held without end.
@@ -67,7 +68,15 @@ def _unmarked(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _body(source: Source, sorter: Sorter) -> bytes:
-    return b"".join(_until_torn(source, sorter))
+    """A document whole; a small file may unpack to more than memory holds."""
+    pieces, size = list[bytes](), 0
+    for piece in _until_torn(source, sorter):
+        size += len(piece)
+        if size > LARGEST_DOCUMENT:
+            sorter.flaw(0, f"a document larger than {LARGEST_DOCUMENT >> 20} MiB")
+            return b""
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _until_torn(source: Source, sorter: Sorter) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ import pytest
 from fhir_remission.effects.spool import Spool
 from fhir_remission.effects.tables import load_mappings
 from fhir_remission.errors import InputError
-from fhir_remission.jobs import archive_plan
+from fhir_remission.jobs import archive_plan, archive_split
 from fhir_remission.jobs.archive_parts import Part, Setup
 from fhir_remission.jobs.archive_plan import find_sources
 from fhir_remission.jobs.archive_sort import files_of
@@ -302,6 +302,43 @@ SMALL_PARTS = (
     "import sys; from fhir_remission.jobs import archive_plan; archive_plan.SMALLEST_PART = 20_000;"
     "from fhir_remission.cli import main; sys.exit(main(sys.argv[1:]))"
 )
+
+
+def test_more_partitions_than_open_files(tmp_path: Path) -> None:
+    """Some systems give a process 64 files; a large archive has more partitions."""
+    file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
+    code = SMALL_PARTS.replace("archive_plan;", "archive_plan; archive_plan.PARTITION = 5_000;", 1)
+    command = [sys.executable, "-c", code, "archive", str(file), "--as-of", AS_OF]
+
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -Sn 64; exec "$@"', "-", *command, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
+def test_a_document_larger_than_memory(
+    tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small packed file may unpack to anything: it is given up, and named."""
+    monkeypatch.setattr(archive_split, "LARGEST_DOCUMENT", 5 << 20)
+    file = tmp_path / "in.json.gz"
+    file.write_bytes(gzip.compress(b'{"resourceType":"Bundle","x":"' + b"x" * (9 << 20) + b'"}'))
+    (source,) = find_sources([file])
+    spool = Spool(tmp_path, "w", files_of(4))
+
+    part = Part(0, 0, 0, source.size)
+    split = split_part(
+        part, Setup(Request(), str(tmp_path), 4, (source,)), spool, load_mappings().codes, "w"
+    )
+
+    assert source.form == "document"
+    (flaw,) = split.flaws
+    assert "larger than 5 MiB" in flaw.reason
+    assert not flaw.harmless
 
 
 def test_a_killed_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """The Bulk Data client: asks, waits, fetches, judges; nothing that did not come reads as absent."""
 
+import errno
+import os
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -384,6 +386,29 @@ def test_a_signal_while_judging(tmp_path: Path) -> None:
         report = run(
             Asked(), order, exporter, clock=clock, stop=stop, keep=False, progress=lambda *_: None
         )
+
+    assert report.exit_code == 0
+    assert export.count("GET", "$export") == 1
+
+
+def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched files stay, and the same command goes on with the same export."""
+    from fhir_remission.effects import bulk as client
+
+    class Full:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def fsync(self, descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    export = Export(cohort())
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "os", Full())
+        with pytest.raises(ReadIncomplete, match="No space left on device; make room"):
+            bulk(export, tmp_path / "out")
+
+    report, _ = bulk(export, tmp_path / "out", port=int(export.base.split(":")[2].split("/")[0]))
 
     assert report.exit_code == 0
     assert export.count("GET", "$export") == 1
