@@ -306,7 +306,7 @@ SMALL_PARTS = (
 
 def test_more_partitions_than_open_files(tmp_path: Path) -> None:
     """Some systems give a process 64 files; a large archive has more partitions."""
-    file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
+    file = write(tmp_path / "in.ndjson", bulk_cohort(150, 10))
     code = SMALL_PARTS.replace("archive_plan;", "archive_plan; archive_plan.PARTITION = 5_000;", 1)
     command = [sys.executable, "-c", code, "archive", str(file), "--as-of", AS_OF]
 
