@@ -10,15 +10,15 @@ import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
-import msgspec
 import requests
 import urllib3
 from msgspec import Struct
 
 from fhir_remission.effects.access import FHIR_JSON
 from fhir_remission.effects.auth import Headers
+from fhir_remission.effects.bulk_manifest import ExportFile, Manifest, read_manifest
 from fhir_remission.effects.clock import Clock
 from fhir_remission.effects.origin import Base, Refused, origin_of
 from fhir_remission.effects.retry import Persistence, asked_to_wait, persist
@@ -38,30 +38,6 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class ExportFile(Struct, frozen=True, rename="camel"):
-    """One file of an export, as the manifest names it."""
-
-    type: str = ""
-    url: str = ""
-    count: int | None = None
-
-
-class _Link(Struct, frozen=True):
-    relation: str = ""
-    url: str = ""
-
-
-class Manifest(Struct, frozen=True, rename="camel"):
-    """What an export consists of."""
-
-    transaction_time: str = ""
-    requires_access_token: bool = False
-    output: tuple[ExportFile, ...] = ()
-    error: tuple[ExportFile, ...] = ()
-    deleted: tuple[ExportFile, ...] = ()
-    link: tuple[_Link, ...] = ()
 
 
 class Pending(Struct, frozen=True):
@@ -119,10 +95,22 @@ class Exporter:
         where = answer.headers.get("content-location", "")
         if answer.status != 202 or not where:
             raise _refused(self._base, "kick-off of the export", answer)
-        target = self._base.resolve(where, against=answer.url)
+        target = self._placed(where, against=answer.url)
         if isinstance(target, Refused):
             raise RequestRefused(f"status of the export: {target.reason}")
         return target
+
+    def _placed(self, link: str, *, against: str) -> str | Refused:
+        """Where a link leads on our server; Epic exports beside its base path.
+
+        `.../api/FHIR/R4` is its base, `.../api/FHIR/BulkRequest/1` the status of an export.
+        """
+        target = self._base.resolve(link, against=against)
+        try:
+            beside = urljoin(against, link)
+            return beside if origin_of(beside) == self._base.origin else target
+        except ValueError:
+            return target
 
     def look(self, status_url: str, turn: int) -> Pending | Manifest | Gone:
         """How far the export is."""
@@ -170,17 +158,17 @@ class Exporter:
 
     def _whole(self, answer: Answer) -> Manifest:
         """A manifest with all its pages."""
-        manifest = _manifest(answer)
-        following, seen = _next(manifest), {answer.url}
+        manifest = read_manifest(answer.body)
+        following, seen = manifest.following, {answer.url}
         while following:
-            target = self._base.resolve(following, against=answer.url)
+            target = self._placed(following, against=answer.url)
             if isinstance(target, Refused) or target in seen:
                 raise ReadIncomplete("the manifest of the export goes on where we do not follow")
             seen.add(target)
             answer = self._send(Request("GET", target, "page of the manifest"))
             if answer.status != 200:
                 raise ReadIncomplete(f"a page of the manifest has status {answer.status}")
-            page = _manifest(answer)
+            page = read_manifest(answer.body)
             manifest = Manifest(
                 transaction_time=manifest.transaction_time,
                 requires_access_token=manifest.requires_access_token,
@@ -188,7 +176,7 @@ class Exporter:
                 error=(*manifest.error, *page.error),
                 deleted=(*manifest.deleted, *page.deleted),
             )
-            following = _next(page)
+            following = page.following
         return manifest
 
     def _send(self, request: Request) -> Answer:
@@ -204,16 +192,17 @@ class Exporter:
 
     def _download(self, url: str, target: Path, *, with_token: bool) -> _Failure | None:
         """One attempt."""
-        try:
-            ours = origin_of(url) == self._base.origin
-        except ValueError as error:
-            return _Failure(f"its address {error}")
-        if with_token and not ours:
-            return _Failure("it wants our token and lies on another server")
+        place = self._placed(url, against=self._base.url)
+        if isinstance(place, Refused):
+            if with_token:
+                return _Failure("it wants our token and lies on another server")
+            place = url
+            if not self._is_private(url):
+                return _Failure("its address is not https")
         headers = self._headers(with_token=with_token)
         partial = target.with_name(f"{target.name}.partial")
         try:
-            with self._open(url, headers) as response:
+            with self._open(place, headers) as response:
                 if response.status_code == 401 and with_token:
                     return _Failure("status 401", self._trust.headers.renew(headers))
                 if response.status_code != 200:
@@ -223,6 +212,15 @@ class Exporter:
             return _Failure(f"broken off ({type(error).__name__})", passing=True)
         partial.replace(target)
         return None
+
+    def _is_private(self, url: str) -> bool:
+        """Nobody on the way reads along, or the settings allow it for the server itself."""
+        try:
+            origin = origin_of(url)
+        except ValueError:
+            return False
+        insecure = self._base.origin.scheme == "http"
+        return origin.scheme == "https" or origin.is_loopback or insecure
 
     def _refusal(self, response: requests.Response) -> _Failure:
         given = {name.lower(): text for name, text in response.headers.items()}
@@ -267,17 +265,6 @@ def _store(pieces: Iterator[bytes], partial: Path) -> None:
             f"{partial.parent}: cannot be written: {error.strerror}; make room and run the same"
             " command again, fetched files are kept"
         ) from None
-
-
-def _manifest(answer: Answer) -> Manifest:
-    try:
-        return msgspec.json.decode(answer.body, type=Manifest)
-    except msgspec.MsgspecError as error:
-        raise ReadIncomplete(f"the manifest of the export cannot be read: {error}") from None
-
-
-def _next(manifest: Manifest) -> str:
-    return next((link.url for link in manifest.link if link.relation == "next"), "")
 
 
 def _refused(base: Base, label: str, answer: Answer) -> RequestRefused:

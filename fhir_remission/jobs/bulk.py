@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from fhir_remission.effects.bulk import Exporter, ExportFile, Gone, Manifest, Pending
+from fhir_remission.effects.bulk import Exporter, Gone, Pending
+from fhir_remission.effects.bulk_manifest import ExportFile, Manifest
 from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
 from fhir_remission.effects.connect import READ_TYPES, connect
 from fhir_remission.effects.lock import only_run

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.effects.bulk import Manifest
+from fhir_remission.effects.bulk_manifest import Manifest
 from fhir_remission.effects.spool import seal
 
 TYPES = (

@@ -32,27 +32,33 @@ class Export:
         """How often something was asked."""
         return sum(1 for one, url, _ in self.seen if one == method and part in url)
 
-    def manifest(self) -> dict[str, Any]:
-        """What it exports."""
-        wrong = self.faults.get("wrong_count", "")
-        output = [
-            {
-                "type": name,
-                "url": f"{self.faults.get('elsewhere', self.base)}/files/{name}",
-                "count": len(lines) + (name == wrong),
-            }
+    def manifest(self, page: int = 1) -> dict[str, Any]:
+        """What it exports; one page of it."""
+        wrong, epic = self.faults.get("wrong_count", ""), "epic" in self.faults
+        place = self.beside() if epic else self.faults.get("elsewhere", self.base)
+        output: list[dict[str, Any]] = [
+            {"type": name, "url": f"{place}/files/{name}"}
+            | ({} if epic else {"count": len(lines) + (name == wrong)})
             for name, lines in self.files.items()
         ]
         error = [{"type": "OperationOutcome", "url": f"{self.base}/files/errors"}]
         deleted = [{"type": "Bundle", "url": f"{self.base}/files/deleted"}]
+        pages = self.faults.get("pages", 1)
         return {
             "transactionTime": "2026-06-30T00:00:00Z",
             "request": f"{self.base}/Patient/$export",
-            "requiresAccessToken": bool(self.faults.get("token")),
-            "output": output,
-            "error": error if "errors" in self.faults else [],
-            "deleted": deleted if "deleted" in self.faults else [],
+            "requiresAccessToken": "true" if epic else bool(self.faults.get("token")),
+            "output": output[page - 1 :: pages],
+            "error": error if "errors" in self.faults and page == 1 else [],
+            "deleted": deleted if "deleted" in self.faults and page == 1 else [],
+            "link": [{"relation": "next", "url": f"{self.base}/pages/{page + 1}"}]
+            if page < pages
+            else [],
         }
+
+    def beside(self) -> str:
+        """An address of the same server that does not lie below its base."""
+        return f"{self.base}/../BulkRequest".replace("/fhir/..", "")
 
 
 @contextmanager
@@ -84,8 +90,14 @@ def serving(export: Export, port: int = 0) -> Iterator[str]:
 
 def _get(handler: BaseHTTPRequestHandler, export: Export) -> None:
     export.seen.append(("GET", handler.path, dict(handler.headers)))
-    if "$export" in handler.path:
-        _say(handler, 202, headers={"Content-Location": f"{export.base}/status/1"})
+    if "$export" in handler.path and export.faults.get("unable"):
+        _say(handler, export.faults["unable"])
+    elif "$export" in handler.path:
+        place = export.beside() if "epic" in export.faults else export.base
+        _say(handler, 202, headers={"Content-Location": f"{place}/status/1"})
+    elif "/pages/" in handler.path:
+        page = int(handler.path.rpartition("/")[2])
+        _say(handler, 200, json.dumps(export.manifest(page)).encode())
     elif handler.path.endswith("/status/1"):
         _status(handler, export)
     else:

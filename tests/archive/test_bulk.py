@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from fhir_remission.effects.bulk_manifest import ExportFile
 from fhir_remission.effects.clock import Stop
 from fhir_remission.effects.connect import connect
 from fhir_remission.effects.lock import only_run
-from fhir_remission.errors import AlreadyRunning, Interrupted, ReadIncomplete, UsageError
+from fhir_remission.errors import (
+    AlreadyRunning,
+    CapabilityMissing,
+    Interrupted,
+    ReadIncomplete,
+    UsageError,
+)
 from fhir_remission.jobs.archive import Order, Report
 from fhir_remission.jobs.archive_parts import Setup, decode_job, encode
 from fhir_remission.jobs.bulk import request_of, run
@@ -203,6 +210,47 @@ def test_a_token_is_not_sent_elsewhere(tmp_path: Path) -> None:
     assert report.exit_code == 3
     assert other.seen == []
     assert "another server" in summary(tmp_path / "out")["damage"][0]["reason"]
+
+
+def test_an_export_beside_the_base(tmp_path: Path) -> None:
+    """As Epic does it: another path, `"requiresAccessToken": "true"` in quotes, and no counts."""
+    export = Export(cohort(), epic=True)
+
+    report, _ = bulk(export, tmp_path / "out")
+
+    assert report.exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, export.files)
+    asked = {url: headers for _, url, headers in export.seen if "/files/" in url}
+    assert {headers["Authorization"] for headers in asked.values()} == {TOKEN}
+    assert all(url.startswith("/BulkRequest/") for url in asked)
+
+
+def test_a_manifest_in_pages(tmp_path: Path) -> None:
+    """All of them are read."""
+    export = Export(cohort(), pages=3)
+
+    assert bulk(export, tmp_path / "out")[0].exit_code == 0
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, export.files)
+
+
+@pytest.mark.parametrize("status", [404, 501])
+def test_a_server_without_exports(status: int, tmp_path: Path) -> None:
+    """It is told with the code of a missing capability."""
+    with pytest.raises(CapabilityMissing, match=r"has no Patient/\$export"):
+        bulk(Export({}, unable=status), tmp_path / "out")
+
+
+def test_a_store_without_encryption(tmp_path: Path) -> None:
+    """Patient data are not fetched over plain http because a manifest says so."""
+    clock = FastClock()
+    source = Source(base_url="https://fhir.example.org/fhir", auth=Auth(mode="header", secret="x"))
+    exporter = connect(source, clock=clock, stop=Stop(clock)).exporter()
+
+    for url in ("http://store.example.org/a", "ftp://store.example.org/a", "http://[", "//x/y z"):
+        reason = exporter.fetch(ExportFile("Patient", url), tmp_path / "a", with_token=False)
+        assert reason == "its address is not https", url
+    exporter.close()
+    assert clock.slept == []
 
 
 def test_files_of_a_store(tmp_path: Path) -> None:
