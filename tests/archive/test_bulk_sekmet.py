@@ -144,9 +144,10 @@ def test_all_patients_as_classify_judges_the_files(site: Path) -> None:
 
 
 def test_types_and_filters(site: Path) -> None:
-    """`_type` and `_typeFilter` reach the server, which then sends no more."""
-    bulk(
+    """`_type` and `_typeFilter` reach the server, which then sends no more; as Parquet."""
+    command(
         site,
+        *("bulk", "--out", str(site / "out"), "--format", "parquet"),
         *("--keep", "--type", "Patient,Observation"),
         *("--type-filter", "Observation?code=http://loinc.org|11150-0"),
     )
@@ -156,6 +157,7 @@ def test_types_and_filters(site: Path) -> None:
     results = [one for one in found if one["resourceType"] == "Observation"]
     assert {one["resourceType"] for one in found} == {"Patient", "Observation"}
     assert results
+    assert (site / "out/assessments.parquet").read_bytes().startswith(b"PAR1")
     assert all(one["code"]["coding"][0]["code"] == "11150-0" for one in results)
 
 
