@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.effects.bulk import Exporter, Gone, Pending
 from fhir_remission.effects.bulk_manifest import ExportFile, Manifest
 from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
@@ -34,6 +35,7 @@ from fhir_remission.jobs.bulk_kept import (
     type_of_file,
 )
 from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
+from fhir_remission.jobs.cohort import listed_members
 from fhir_remission.jobs.request import Request
 from fhir_remission.jobs.site import TYPES_READ, settings_of
 from fhir_remission.settings import Settings
@@ -166,7 +168,18 @@ def request_of(settings: Settings, asked: Request) -> Request:
         attested=frozenset(settings.evidence.absence_proves),
         decimal_comma=settings.site.decimal_comma,
         namespace=settings.site.base,
+        rows=_stated(settings),
     )
+
+
+def _stated(settings: Settings) -> Mapping[str, tuple[CohortRow, ...]]:
+    """What the site's list says of its patients, where it has one."""
+    origins = {name: origin for name, _, origin in settings.shown()}
+    by_default = origins["cohort.file"] == "default"
+    absent = by_default and not settings.cohort.file.is_file()
+    if settings.cohort.kind != "list" or absent:
+        return {}
+    return listed_members(settings.cohort.file).rows
 
 
 def _read_types(asked: Asked, whole: Path) -> frozenset[str]:

@@ -40,7 +40,7 @@ def find_cohort(
 ) -> Members:
     """Read the cohort's definition; anything less than all of it stops the run."""
     if cohort.kind == "list":
-        return _listed(cohort.file)
+        return listed_members(cohort.file)
     if cohort.kind == "group":
         return Members(_group(cohort.group, client, as_of))
     if client.profile.needs_patient:
@@ -55,7 +55,8 @@ def find_cohort(
     return Members(_searched(observation_cohort(wanted, client.profile), client))
 
 
-def _listed(path: Path) -> Members:
+def listed_members(path: Path) -> Members:
+    """The patients of a list, and what it says of each."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

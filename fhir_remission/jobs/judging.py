@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Judge(Struct, frozen=True):
     zone: tzinfo
     as_of: datetime
     options: Options
+    rows: Mapping[str, tuple[CohortRow, ...]] = {}
+    """What the site states of patients, where it is not given with each of them."""
 
     def record(
         self,
@@ -40,7 +42,7 @@ class Judge(Struct, frozen=True):
         """The patient's record, as far as it was read."""
         reading = structs.replace(
             self.reading,
-            cohort_rows=tuple(rows),
+            cohort_rows=tuple(rows) or self.rows.get(patient, ()),
             complete=self.reading.complete - failed,
             failed=failed,
         )
@@ -66,6 +68,7 @@ def load_judge(
     as_of: datetime,
     options: Options,
     overlay: Path | None = None,
+    rows: Mapping[str, tuple[CohortRow, ...]] | None = None,
 ) -> Judge:
     """Load the tables a judge needs; the first bad row stops with its file and line."""
     return Judge(
@@ -75,4 +78,5 @@ def load_judge(
         zone=zone,
         as_of=as_of,
         options=options,
+        rows=rows or {},
     )

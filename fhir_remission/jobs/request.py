@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from fhir_remission.domain.assess import Options
+from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.effects.clock import SystemClock
 from fhir_remission.fhir.record import Reading
@@ -39,6 +41,8 @@ class Request(Struct, frozen=True):
     accept_routine: frozenset[str] = frozenset()
     decimal_comma: bool = False
     namespace: str = NAMESPACE
+    rows: Mapping[str, tuple[CohortRow, ...]] = {}
+    """What the site's cohort list states of its patients."""
 
 
 def judge_for(request: Request) -> Judge:
@@ -63,4 +67,5 @@ def judge_for(request: Request) -> Judge:
             current_only=not request.history,
         ),
         overlay=request.overlay,
+        rows=request.rows,
     )

@@ -19,13 +19,14 @@ from fhir_remission.errors import (
     CapabilityMissing,
     Interrupted,
     ReadIncomplete,
+    SettingsError,
     UsageError,
 )
 from fhir_remission.jobs.archive import Order, Report
 from fhir_remission.jobs.archive_parts import Setup, decode_job, encode
 from fhir_remission.jobs.bulk import request_of, run
 from fhir_remission.jobs.bulk_order import Asked
-from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.cohort import listed_members
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.site import TYPES_READ, judge_of
 from fhir_remission.rehearsal.cohort import bulk_cohort
@@ -485,7 +486,11 @@ def test_judged_as_the_site_judges(tmp_path: Path) -> None:
         "[criteria]\nsets = ['iwg-2003', 'eln-2017']\naccept_routine = ['no-emd']\nstrict = true\n"
         "[evidence]\nabsence_proves = ['rbc-transfusion']\n[mappings]\ndir = 'rows'\n"
     )
+    (tmp_path / "cohort.csv").write_text(
+        "patient,diagnosed_on,therapy_started_on,intensity\np,2026-01-01,2026-01-05,intensive\n"
+    )
     settings = load_settings(tmp_path / "site.toml", {}, {})
+    rows = listed_members(tmp_path / "cohort.csv").rows
     asked = Request(as_of=AS_OF, read=TYPES_READ)
 
     through_json = decode_job(encode(Setup(request_of(settings, asked), "", 1, ())))
@@ -493,4 +498,20 @@ def test_judged_as_the_site_judges(tmp_path: Path) -> None:
     ours = judge_for(through_json.request)
     theirs = judge_of(settings, ours.as_of)
     assert ours.options == structs.replace(theirs.options, current_only=True)
-    assert structs.replace(ours, options=theirs.options) == theirs
+    assert structs.replace(ours, options=theirs.options, rows={}) == theirs
+    stated = theirs.record("Patient/p", [], rows=rows["Patient/p"])
+    assert stated.events
+    assert ours.record("Patient/p", []) == stated
+
+
+@pytest.mark.parametrize("told", ["", "[cohort]\nfile = 'nowhere.csv'\n"])
+def test_a_cohort_list_that_is_not_there(told: str, tmp_path: Path) -> None:
+    """Nobody must have one; whoever names one and has none is told."""
+    (tmp_path / "site.toml").write_text(told)
+    settings = load_settings(tmp_path / "site.toml", {}, {})
+
+    if not told:
+        assert request_of(settings, Request()).rows == {}
+        return
+    with pytest.raises(SettingsError, match=r"nowhere\.csv"):
+        request_of(settings, Request())
