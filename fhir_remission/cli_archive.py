@@ -90,7 +90,7 @@ def bulk(
         list[str] | None, typer.Option(help="a search that limits a type; repeats")
     ] = None,
     since: Annotated[
-        str, typer.Option(help="changes since the kept export, judged together with it")
+        str, typer.Option(help="`last`: what changed since the kept export, judged with it")
     ] = "",
     keep: Annotated[bool, typer.Option("--keep", help="keep the files for --since")] = False,
     workers: Processes = 2,

@@ -25,7 +25,7 @@ from fhir_remission.jobs.archive import Order, Progress, Report
 from fhir_remission.jobs.archive import run as run_archive
 from fhir_remission.jobs.archive_parts import Flaw
 from fhir_remission.jobs.bulk_kept import (
-    check_addable,
+    addable,
     check_no_newcomers,
     deleted_in,
     forget,
@@ -101,8 +101,7 @@ def _fetched(
 ) -> _Fetched:
     folder = order.out / "export"
     kept = kept_folders(order.out) if asked.since else []
-    if asked.since:
-        check_addable(asked, kept)
+    asked = addable(asked, kept) if asked.since else asked
     begun = _begin(asked, folder, exporter)
     manifest = begun.manifest or _await(begun, folder, exporter, clock, stop, progress)
     flaws = list(_fetch(manifest, folder, exporter, progress))

@@ -19,6 +19,9 @@ from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.times import read_instant
 from fhir_remission.jobs.bulk_order import Asked, Begun, read_begun
 
+# The moment of the export that was kept last.
+LAST = "last"
+
 
 class _Request(Struct):
     method: str = ""
@@ -48,8 +51,8 @@ def kept_folders(out: Path) -> list[Path]:
     return sorted(out.glob("kept-*"))
 
 
-def check_addable(asked: Asked, kept: Sequence[Path]) -> None:
-    """UsageError where changes since then cannot be added to what is kept."""
+def addable(asked: Asked, kept: Sequence[Path]) -> Asked:
+    """The export to ask for; UsageError where its changes cannot be added to what is kept."""
     last = read_begun(kept[-1]) if kept else None
     if last is None or last.manifest is None:
         raise UsageError(
@@ -60,12 +63,16 @@ def check_addable(asked: Asked, kept: Sequence[Path]) -> None:
         raise UsageError(
             f"--since: the kept files are of {last.asked.path} with other types or filters"
         )
-    begin, end = (read_instant(text, UTC) for text in (asked.since, last.manifest.transaction_time))
+    known = last.manifest.transaction_time
+    if asked.since == LAST:
+        return structs.replace(asked, since=known)
+    begin, end = read_instant(asked.since, UTC), read_instant(known, UTC)
     if begin is None or end is None or begin > end:
         raise UsageError(
-            f"--since: the kept files end at {last.manifest.transaction_time}, so give that"
-            " moment: changes in between would be lost"
+            f"--since: the kept files end at {known}, so give that moment, or `{LAST}`: changes"
+            " in between would be lost"
         )
+    return asked
 
 
 def keep_folder(folder: Path, out: Path, begun: Begun) -> None:

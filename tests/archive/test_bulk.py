@@ -338,7 +338,8 @@ def test_changes_alone_are_not_all_evidence(tmp_path: Path) -> None:
         bulk(Export(cohort()), tmp_path / "out", Asked(since="2026-06-01T00:00:00Z"))
 
 
-def test_changes_added_to_what_was_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("since", ["2026-06-01T00:00:00Z", "last"])
+def test_changes_added_to_what_was_kept(since: str, tmp_path: Path) -> None:
     """New results count beside the old ones, and what the server deleted is gone."""
     files = cohort()
     files["Observation"].append(blasts(1, "bulk-00001", day="2026-12-01"))
@@ -349,9 +350,10 @@ def test_changes_added_to_what_was_kept(tmp_path: Path) -> None:
     change = blasts(2, "bulk-00002", day="2026-12-02")
     later = Export({"Observation": [change]}, deleted=[deletion])
 
-    report, _ = bulk(later, tmp_path / "out", Asked(since="2026-06-01T00:00:00Z"), keep=True)
+    report, _ = bulk(later, tmp_path / "out", Asked(since=since), keep=True)
 
     assert report.exit_code == 0
+    assert later.kick_off()["_since"] == [since.replace("last", "2026-06-30T00:00:00Z")]
     files["Observation"][-1] = change
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, files)
 
