@@ -39,8 +39,8 @@ lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Mave
 lane-matrix: $(VENV)/.installed  ## every persona with every fault at every kind of moment
 	$(BIN)/python -m tests.matrix.run
 
-lane-fuzz: $(VENV)/.installed  ## readers of pages, Observations and settings, 20 s each
-	$(BIN)/python -m tests.fuzz.run --seconds 20
+lane-fuzz: $(VENV)/.installed  ## readers of pages, Observations and settings, 60 s each
+	$(BIN)/python -m tests.fuzz.run --seconds 60
 
 lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everything a run writes
 	rm -rf build/produced
@@ -69,6 +69,10 @@ lane-wheel: $(VENV)/.installed  ## the built wheel, away from the checkout
 
 bench: $(VENV)/.installed  ## the table of ratios; g++ and libsimdjson-dev for the floor
 	$(BIN)/python -m tests.bench.run 100k 1m --naive
+	$(BIN)/python -m tests.bench.reading
+
+bench-reading: $(VENV)/.installed  ## idle requests, a first read, a page: beside the least possible
+	$(BIN)/python -m tests.bench.reading
 
 # polars and cql-execution are peers of the bench and nothing else: no test or command needs them.
 bench-all: $(VENV)/.installed  ## also 5 M, Spark (JDK 17), polars, cql-execution (Node 20)

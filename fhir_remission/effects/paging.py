@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 
 from msgspec import Struct
 
@@ -11,7 +15,7 @@ from fhir_remission.effects.origin import Refused
 from fhir_remission.effects.refusal import refusal, vendor_codes
 from fhir_remission.effects.transport import Answer
 from fhir_remission.errors import BrokeOff, InputError, ReadIncomplete, RequestRefused
-from fhir_remission.fhir.bundle import Page, read_page
+from fhir_remission.fhir.bundle import Page, next_link, read_page
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.queries import Query, encoded, narrower, with_smaller_pages
 
@@ -54,6 +58,7 @@ class Pages:
         self._transport, self._profile, self._max_pages = transport, profile, max_pages
         self._host = str(transport.base.origin)
         self._get_only: set[str] = set()
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="page")
 
     def follow(self, query: Query, take: Take) -> Gaps:
         """Hand every page to `take`, over restarts; return why some may be missing.
@@ -103,15 +108,31 @@ class Pages:
         while True:
             if answer.status != 200:
                 return self._is_final(answer, label, gaps, later=bool(seen))
-            page = _read(answer, f"{label} page {len(seen) + 1}")
-            if page is None:
-                return False
-            take(page, answer)
-            gaps.reasons += self._hidden(page)
-            url = self._next(page.next_url, answer.url, seen, gaps.reasons)
-            if url is None:
+            place = f"{label} page {len(seen) + 1}"
+            url = self._next(next_link(answer.body), answer.url, seen, gaps.reasons)
+            with self._asked_ahead(url, label) as following:
+                page = _read(answer, place)
+                if page is None:
+                    return False
+                take(page, answer)
+                gaps.reasons += self._hidden(page)
+            if following is None:
                 return True
-            answer = self._transport.get(url, label, self._profile.read_headers)
+            answer = following.result()
+
+    @contextmanager
+    def _asked_ahead(self, url: str | None, label: str) -> Iterator[Future[Answer] | None]:
+        """Ask for the next page while this one is read: a server's pause is our time to work."""
+        if url is None:
+            yield None
+            return
+        ask = partial(self._transport.get, url, label, self._profile.read_headers)
+        following = self._ahead.submit(copy_context().run, ask)
+        try:
+            yield following
+        finally:
+            # One request at a time, whatever became of this page.
+            wait([following])
 
     def _first(self, query: Query, label: str) -> Answer:
         headers = {**FIRST_PAGE, **self._profile.read_headers}

@@ -90,6 +90,10 @@ class _Bundle(Struct, rename="camel"):
     entry: list[Raw] | None = None
 
 
+class _Links(Struct):
+    link: list[_Link] | None = None
+
+
 class _Issue(Struct):
     severity: str | None = None
     code: str | None = None
@@ -107,6 +111,7 @@ class _Salvage(Struct, rename="camel"):
 
 
 _BUNDLE = msgspec.json.Decoder(_Bundle)
+_LINKS = msgspec.json.Decoder(_Links)
 _ENTRY = msgspec.json.Decoder(_BundleEntry)
 _OUTCOME = msgspec.json.Decoder(_Outcome)
 _SALVAGE = msgspec.json.Decoder(_Salvage)
@@ -121,6 +126,14 @@ def read_page(body: bytes, *, name: str = "the answer") -> Page:
     if bundle.resource_type != "Bundle":
         raise InputError(f"{name} is a {bundle.resource_type or 'JSON object'}, not a Bundle")
     return read_bundle(bundle, name=name)
+
+
+def next_link(body: bytes) -> str:
+    """Where a page goes on, found without reading its entries; empty where nothing says so."""
+    try:
+        return _next(_LINKS.decode(body).link or [])
+    except UNREADABLE:
+        return ""
 
 
 def read_bundle(bundle: _Bundle, *, name: str) -> Page:

@@ -118,8 +118,8 @@ def _survivor(entry: Entry, keys: _Keys) -> str:
 def _twins(entries: Sequence[Entry]) -> frozenset[str]:
     addresses: dict[str, set[str]] = {}
     for entry in entries:
-        literal = parse_literal(entry.full_url)
-        if isinstance(entry.resource, Patient) and literal is not None:
+        literal = parse_literal(entry.full_url) if isinstance(entry.resource, Patient) else None
+        if literal is not None:
             addresses.setdefault(entry.ref, set()).add(literal.base)
     return frozenset(ref for ref, bases in addresses.items() if len(bases) > 1)
 

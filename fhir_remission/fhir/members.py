@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
@@ -34,7 +34,9 @@ def missing_members(
     """
     named: dict[tuple[str, str], Member] = {}
     for entry in entries:
-        literals = list(_named(entry, reports=reports))
+        literals = _named(entry, reports=reports)
+        if not literals:
+            continue
         held = any(one.relative in seen for one in literals)
         matters = held or isinstance(entry.resource, Observation)
         patient = patient_of(entry.resource) or ""
@@ -46,14 +48,14 @@ def missing_members(
     return list(named.values())
 
 
-def _named(entry: Entry, *, reports: bool) -> Iterator[Literal]:
+def _named(entry: Entry, *, reports: bool) -> list[Literal]:
     resource = entry.resource
+    named = None
     if isinstance(resource, Observation):
-        references = resource.has_member or []
+        named = resource.has_member
     elif reports and isinstance(resource, DiagnosticReport):
-        references = resource.result or []
-    else:
-        return
-    if resource.status not in _DEAD:
-        found = (parse_literal(reference.reference or "") for reference in references)
-        yield from (literal for literal in found if literal is not None)
+        named = resource.result
+    if not named or getattr(resource, "status", None) in _DEAD:
+        return []
+    found = (parse_literal(reference.reference or "") for reference in named)
+    return [literal for literal in found if literal is not None]

@@ -93,7 +93,7 @@ class _Following:
             self.members.miss(member)
 
     def _missing(self, new: Sequence[Entry]) -> list[Member]:
-        self._seen |= {entry.ref for entry in new}
+        self._seen.update(entry.ref for entry in new)
         return missing_members(new, self._seen, reports=self._wanted.reports)
 
     def _is_within_reach(self, member: Member) -> bool:

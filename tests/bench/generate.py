@@ -74,8 +74,8 @@ def _lines(rng: random.Random, observations: int, seed: int) -> Iterator[tuple[s
         results = 0
         for resource in resources:
             if resource["resourceType"] == "Observation":
-                padding = _padding(rng, resource["code"]["coding"][0]["code"], 0, 100, "10*9/L")
-                resource.update(padding)
+                code = resource["code"]["coding"][0]["code"]
+                resource.update(padding(rng, code, 0, 100, "10*9/L"))
                 results += 1
             yield f"{line(resource)}\n", resource["resourceType"] == "Observation"
         for place in range(3 * results):
@@ -96,11 +96,11 @@ def _other(rng: random.Random, patient: str, place: int) -> str:
         "effectiveDateTime": f"2025-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}",
         "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit},
     }
-    resource |= _padding(rng, code, low, high, unit)
+    resource |= padding(rng, code, low, high, unit)
     return json.dumps(resource, separators=(",", ":")) + "\n"
 
 
-def _padding(rng: random.Random, code: str, low: float, high: float, unit: str) -> dict[str, Any]:
+def padding(rng: random.Random, code: str, low: float, high: float, unit: str) -> dict[str, Any]:
     """What comes with every result and is never read."""
     number = f"{rng.getrandbits(64):016x}"
 

@@ -19,8 +19,9 @@ from fhir_remission.effects.capabilities import choose_profile, load_families
 from fhir_remission.effects.client import decode_json
 from fhir_remission.effects.tables import default_dir, load_mappings
 from fhir_remission.errors import RemissionError
-from fhir_remission.fhir.bundle import read_page
+from fhir_remission.fhir.bundle import next_link, read_page
 from fhir_remission.fhir.grouping import group_by_patient
+from fhir_remission.fhir.members import missing_members
 from fhir_remission.fhir.outcome import read_answer
 from fhir_remission.fhir.queries import Query
 from fhir_remission.fhir.record import Reading, read_record
@@ -40,8 +41,11 @@ def _mappings() -> Mappings:
 def page(data: bytes) -> None:
     """A page of a search: read, screened, sorted to patients; and the same bytes as an error."""
     read_answer(data)
+    link = next_link(data)
     with contextlib.suppress(RemissionError):
         found = read_page(data)
+        assert link == found.next_url
+        missing_members(found.entries, set(), reports=True)
         screen(found.entries, ASKED, frozenset())
         group_by_patient(found.entries)
     with contextlib.suppress(RemissionError, *UNREADABLE):
