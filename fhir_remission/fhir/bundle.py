@@ -90,7 +90,8 @@ class _Bundle(Struct, rename="camel"):
     entry: list[Raw] | None = None
 
 
-class _Links(Struct):
+class _Links(Struct, rename="camel"):
+    resource_type: str | None = None
     link: list[_Link] | None = None
 
 
@@ -131,9 +132,10 @@ def read_page(body: bytes, *, name: str = "the answer") -> Page:
 def next_link(body: bytes) -> str:
     """Where a page goes on, found without reading its entries; empty where nothing says so."""
     try:
-        return _next(_LINKS.decode(body).link or [])
+        page = _LINKS.decode(body)
     except UNREADABLE:
         return ""
+    return _next(page.link or []) if page.resource_type == "Bundle" else ""
 
 
 def read_bundle(bundle: _Bundle, *, name: str) -> Page:
