@@ -262,6 +262,7 @@ class State:
         with self.database.writing() as connection:
             for statement in PURGE:
                 connection.execute(text(statement), {"source": source, "patient": patient})
+        self.database.compact()
 
     def _rows(self, kind: type[Row], query: str, **values: str | int) -> list[Row]:
         with self.database.reading() as connection:

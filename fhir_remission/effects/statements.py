@@ -38,4 +38,5 @@ PURGE = (
     "DELETE FROM assessment WHERE source = :source AND patient = :patient",
     "DELETE FROM dirty WHERE source = :source AND patient = :patient",
     "DELETE FROM backlog WHERE source = :source AND patient = :patient",
+    "DELETE FROM watermark WHERE source = :source AND query_group = 'read|' || :patient",
 )

@@ -65,16 +65,24 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
     client = site.connection.client(site.profile)
     members = find_cohort(site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of)
     chunks = chunked(members.patients, max(1, site.profile.max_patients))
+    done: set[str] = set()
     with closing(read_patients(site, chunks)) as reading:
         for patient, evidence in reading:
             site.stop.check()
-            name = f"Patient/{patient}"
+            name = f"Patient/{evidence.person.survivor or patient}"
+            if name in done:
+                continue
+            done.add(name)
             if evidence.incomplete or evidence.unknown:
                 yield name, None
                 continue
-            rows = members.rows.get(name, ())
+            # As a run has it: what stands under a merged record is taken back first.
+            former = [f"Patient/{one}" for one in evidence.person.former]
+            nothing = [site.judge.record(one, ()) for one in former]
+            rows = [row for one in (name, *former) for row in members.rows.get(one, ())]
             record = site.judge.record(name, evidence.entries, rows=rows, failed=evidence.failed)
-            yield name, [judged for _, judged in site.judge.assess(record)]
+            all_of_it = (*nothing, record)
+            yield name, [judged for one in all_of_it for _, judged in site.judge.assess(one)]
 
 
 def plan_table(planned: Planned) -> Iterator[str]:

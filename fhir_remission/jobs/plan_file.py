@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from fhir_remission.errors import InputError, SafetyStop
 from fhir_remission.fhir.datatypes import text_of
 from fhir_remission.fhir.identity import identifier_value
-from fhir_remission.jobs.memory import own_name
+from fhir_remission.jobs.memory import own_name, status_of
 from fhir_remission.jobs.prospect import Prospect, here
 
 _LABEL = b"fhir-remission plan v1"
@@ -117,16 +117,36 @@ def check_plan(
         if entry.operation != "none"
     }
     moved = [name for name, entry in found.items() if wanted.get(name) != entry]
+    there = {name: how for prospect in prospects for name, how in _standing(prospect).items()}
     gone = [
         name
         for name, entry in wanted.items()
-        if name not in found and entry.operation != "park" and not is_done(entry)
+        if name not in found
+        and entry.operation != "park"
+        and there.get(name) != _wanted(entry)
+        and not is_done(entry)
     ]
     if moved or gone:
         raise SafetyStop(
             f"the world has moved: {len({*moved, *gone})} of {len(wanted)} entries of the plan "
             "are not as they were; make a new plan"
         )
+
+
+def _standing(prospect: Prospect) -> dict[tuple[str, str], tuple[str, str]]:
+    """Status and hash of what was read back: a run that died may have sent it unrecorded."""
+    place = prospect.memory.place
+    system = place.by.identity.identifier_system("evidence-hash")
+    return {
+        (place.name, name): (status_of(held), identifier_value(held, system))
+        for held in prospect.held.resources.values()
+        for name in (own_name(held, place.by), here(held))
+    }
+
+
+def _wanted(entry: Entry) -> tuple[str, str]:
+    withdrawn = entry.operation == "retract"
+    return "entered-in-error" if withdrawn else "standing", entry.evidence_hash
 
 
 def _name(entry: Entry) -> tuple[str, str]:

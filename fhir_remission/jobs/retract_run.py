@@ -70,7 +70,8 @@ def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
     same = content_digest(current, namespace=namespace) == row.content_digest
     if not (same or is_unedited(current, namespace=namespace)):
         return TakenBack(name, "left", "edited by somebody")
-    former = _former(client.read(text_of(current["resourceType"]), f"{current['id']}/_history"))
+    history = client.read(text_of(current["resourceType"]), f"{current['id']}/_history")
+    former = _former(history, content_digest(current, namespace=namespace), namespace)
     change = Change("run-withdrawn", before=category_of(current, by))
     new = retracted(current, by, change) if former is None else former
     new = without_gone(client, by, new)
@@ -105,16 +106,21 @@ def _current(sink: Sink, row: AssessmentRow) -> Resource | None:
     return next(found, None)
 
 
-def _former(history: object) -> Resource | None:
-    """The version before the last, without what servers own; None for a first version."""
+def _former(history: object, digest: str, namespace: str) -> Resource | None:
+    """The last version of other content, without what servers own; None where there is none.
+
+    A server that reindexes makes versions of the same content.
+    """
     entries = objects(cast(Resource, history).get("entry")) if isinstance(history, dict) else ()
     held = [cast(Resource, e["resource"]) for e in entries if isinstance(e.get("resource"), dict)]
     ordered = sorted(held, key=_age, reverse=True)
-    if len(ordered) < 2:
+    others = (one for one in ordered if content_digest(one, namespace=namespace) != digest)
+    former = next(others, None)
+    if former is None:
         return None
-    meta = cast(Resource, ordered[1].get("meta") or {})
+    meta = cast(Resource, former.get("meta") or {})
     kept = {name: item for name, item in meta.items() if name not in FROM_SERVER}
-    return {**ordered[1], "meta": kept}
+    return {**former, "meta": kept}
 
 
 def _age(item: Resource) -> tuple[int, str]:

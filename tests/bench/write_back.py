@@ -1,7 +1,7 @@
 """What write-back costs: first run, idle run, one percent changed, beside posting everything.
 
-`python -m tests.bench.write_back --patients 1000` prints one line per run and way, counted at the
-embedded server; the naive way posts every result in every run, on the same server, afterwards.
+`python -m tests.bench.write_back --patients 1000` prints one line per run and way: requests and
+bytes counted at the embedded server; the naive way posts every result in every run, afterwards.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> int:
     count: int = parser.parse_args().patients
     logging.disable(logging.CRITICAL)
     cohort = bulk_cohort(count, 10)
-    print("way      run       requests  unsafe  read back  standing  seconds")
+    print("way      run       requests  unsafe  read back    KiB up  KiB down  standing  seconds")
     with tempfile.TemporaryDirectory() as place, EmbeddedServer(resources=cohort) as server:
         config = _site(Path(place), server.base_url, count)
         _measured("ours", "first", server, lambda: _run(config))
@@ -66,11 +66,12 @@ def _measured(way: str, run: str, server: EmbeddedServer, job: Callable[[], None
     job()
     took = time.perf_counter() - began
     asked = server.requests[before:]
+    up, down = sum(len(a.body) for a in asked), sum(a.sent for a in asked)
     kinds = Counter("unsafe" if a.unsafe else _kind(a.target, a.body) for a in asked)
     standing = len(_results(server)) - (standing if way == "naive" else 0)
     print(
         f"{way:8} {run:8} {len(asked):9} {kinds['unsafe']:7} {kinds['back']:10} "
-        f"{standing:9} {took:8.1f}",
+        f"{up // 1024:9} {down // 1024:9} {standing:9} {took:8.1f}",
         flush=True,
     )
 

@@ -11,11 +11,15 @@ import msgspec
 import pytest
 
 from fhir_remission import cli
+from fhir_remission.effects.site_key import read_site_key
+from fhir_remission.jobs.placing import How
+from fhir_remission.jobs.plan_file import read_plan
 from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.rehearsal.merge import merge_patient
 from tests.crash.settings import AS_OF, SETTINGS
-from tests.crash.test_crash import SERVERS
+from tests.crash.test_crash import SERVERS, points
 from tests.crash.test_write_back import AMENDED, CR, recount, two
-from tests.crash.world import World
+from tests.crash.world import Killed, Ran, World
 
 Make = Callable[..., World]
 GUARDED = SETTINGS.replace('share = "1"', 'share = "0.2"')
@@ -66,6 +70,47 @@ def test_plan_writes_nothing_and_apply_does_exactly_that(world: World) -> None:
     assert run(world, "apply", "--plan", str(file)) == 0
     assert world.sync().code == 0
     assert unsafe(world) == after
+
+
+def test_a_plan_about_merged_records_can_be_applied(world: World) -> None:
+    """What stands under the former record is taken back, the survivor's written; then silence."""
+    merge_patient(world.server.store, CR)
+
+    file = planned(world)
+
+    plan = json.loads(file.read_text())
+    assert f"Patient/{CR}-merged" in {e["patient"] for e in plan["entries"]}
+    assert run(world, "apply", "--plan", str(file)) == 0
+    living = [r for r in world.results(f"{CR}-merged") if r["status"] != "entered-in-error"]
+    assert [r["resourceType"] for r in living] == ["ClinicalImpression", "Observation"]
+    assert world.doubles() == []
+    assert world.sync().summary["unsafe_requests"] == 0
+
+
+def test_apply_killed_anywhere_is_applied_again(world: World, quick_path: Path) -> None:
+    """The plan still holds for what is left, and its end is that of one undisturbed apply."""
+    recount(world, "platelets", 62)
+    world.server.store.load([amendment()])
+    plan = read_plan(planned(world), read_site_key(world.folder / "site.key"))
+    log = world.snapshot(quick_path / "kept")
+
+    def applied() -> Ran:
+        return world.sync(how=How(plan=plan))
+
+    world.effects.arm()
+    assert applied().code == 0
+    names = list(world.effects.names)
+    expected = world.by_identifier(), world.counted(), world.file()
+    for at, when in points(len(names)):
+        place = f"{when} effect {at} ({names[at - 1]})"
+        world.restore(quick_path / "kept", log)
+        world.effects.arm(at, when)
+        with pytest.raises(Killed):
+            applied()
+        world.effects.arm()
+        assert applied().code == 0, place
+        assert (world.by_identifier(), world.counted(), world.file()) == expected, place
+        assert world.unfinished() == [], place
 
 
 def test_a_plan_that_was_touched_is_refused(world: World) -> None:
@@ -145,8 +190,27 @@ def test_a_run_taken_back(world: World) -> None:
 
     assert [_content(r) for r in two(world, CR)] == first
     assert [r["meta"]["versionId"] for r in two(world, CR)] == ["3", "3"]
+    sent = unsafe(world)
+    assert run(world, "retract", "--run", second.summary["run_id"]) == 0
+    assert unsafe(world) == sent
     assert world.sync().line(CR)["write"] == "updated"
     assert run(world, "retract", "--run", "nonsense") == 2
+
+
+def test_a_run_taken_back_after_the_server_reindexed(make_world: Make) -> None:
+    """More versions, the same content: what was created is entered in error all the same."""
+    world = make_world(patients=(CR, AMENDED))
+    first = world.sync()
+    world.server.store.load([amendment()])
+    second = world.sync()
+    for resource in (*two(world, CR), *two(world, AMENDED)):
+        world.edit(resource)
+
+    assert run(world, "retract", "--run", second.summary["run_id"]) == 0
+    assert {r["status"] for r in two(world, AMENDED)} == {"in-progress", "preliminary"}
+    assert two(world, AMENDED)[1]["valueCodeableConcept"]["coding"][0]["code"] == "CR"
+    assert run(world, "retract", "--run", first.summary["run_id"]) == 0
+    assert {r["status"] for r in two(world, CR)} == {"entered-in-error"}
 
 
 def test_a_first_run_taken_back(make_world: Make) -> None:

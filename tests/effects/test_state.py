@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -213,11 +215,48 @@ def test_a_purged_patient_leaves_nothing(state: State, clock: FakeClock) -> None
     state.advance("src", {}, {"Patient/p1": "x"}, "r1")
     state.postpone("src", "Patient/p1", "x", "")
 
+    state.advance("src", {"read|Patient/p1": "x", "read|Patient/p10": "x"}, {}, "r1")
+
     state.purge("src", "Patient/p1")
 
+    assert state.watermark("src", "read|Patient/p10") == "x"
+    assert state.watermark("src", "read|Patient/p1") is None
     with state.database.reading() as connection:
         for table in ("assessment", "evidence", "outbox", "dirty", "backlog"):
             assert connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one() == 0
+
+
+def test_not_a_byte_of_a_purged_patient_stays_in_the_file(tmp_path: Path, clock: FakeClock) -> None:
+    """Deleted rows lie in free pages and in the write-ahead log until somebody clears them."""
+    opened = open_state(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    for number in range(50):
+        opened.advance("src", {}, {f"{CANARY}-{number}": "changed"}, "r1")
+    for number in range(50):
+        opened.purge("src", f"{CANARY}-{number}")
+    opened.close()
+
+    assert b"CANARY" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_of_many_at_once_one_gets_the_lease(url: str, state: State, clock: FakeClock) -> None:
+    """From different machines in the same moment, on either database."""
+    states = [open_state(url, clock) for _ in range(6)]
+    barrier = threading.Barrier(len(states))
+
+    def take(number: int) -> bool:
+        barrier.wait()
+        try:
+            take_lease(states[number].database, clock, "src", f"host-{number}")
+        except AlreadyRunning:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(states)) as pool:
+        taken = list(pool.map(take, range(len(states))))
+    for one in states:
+        one.close()
+
+    assert taken.count(True) == 1
 
 
 def test_a_constraint_error_quotes_no_patient(state: State) -> None:

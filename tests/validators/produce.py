@@ -1,25 +1,39 @@
-"""Write every resource the demo's runs put on a server into a folder, for the validators.
+"""Write every resource that we write about anybody into a folder, for the validators.
 
-`python -m tests.validators.produce DIR`: first run, amendment, retraction, signed and unsigned;
-and our code lists, as `mappings export` writes them.
+`python -m tests.validators.produce DIR`: what the demo's runs put on a server (first run,
+amendment, retraction, signed and unsigned); for every case of fixtures/cases all resources of its
+whole history by every criteria set, and its last ones taken back; and our code lists.
 """
 
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from fhir_remission.fhir.authorship import Authorship, Change
+from fhir_remission.fhir.datatypes import Resource
+from fhir_remission.fhir.patient_writes import Held, plan_writes
+from fhir_remission.fhir.provenance import build_provenance
+from fhir_remission.fhir.retraction import retracted
 from fhir_remission.jobs import mappings_export
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import amendment
+from tests.fhir.samples import authorship
 from tests.servers.rest import Rest
 from tests.servers.site import Site
+from tests.test_cases import FOLDERS, judge, read_case
+
+SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 
 
 def main(target: Path) -> int:
     """Run, collect every version that was written, and say how many."""
     target.mkdir(parents=True, exist_ok=True)
     mappings_export.run(target / "terminology")
+    listed = {json.dumps(resource): None for folder in FOLDERS for resource in of_case(folder)}
+    (target / "cases.ndjson").write_text("".join(f"{line}\n" for line in listed), encoding="utf-8")
+    print(f"{len(listed)} resources of {len(FOLDERS)} cases in {target / 'cases.ndjson'}")
     with EmbeddedServer() as server, tempfile.TemporaryDirectory() as folder:
         with Rest(server.base_url, mark="v") as rest:
             site = Site(rest, Path(folder))
@@ -37,6 +51,27 @@ def main(target: Path) -> int:
         file.writelines(json.dumps(resource) + "\n" for resource in ours)
     print(f"{len(ours)} resources in {target / 'produced.ndjson'}")
     return 0 if ours else 1
+
+
+def of_case(folder: Path) -> Iterator[Resource]:
+    """Everything that one case would put on a server, by every criteria set."""
+    case, by = read_case(folder), authorship()
+    for criteria in SETS:
+        history = judge(folder, case, criteria, case["as_of"])
+        if history:
+            written = [w.resource for w in plan_writes(history, by, Held(), which="history").writes]
+            yield from written
+            yield from _taken_back(written, by)
+
+
+def _taken_back(written: list[Resource], by: Authorship) -> Iterator[Resource]:
+    """The last result as its retraction leaves it, and why."""
+    results = {w["resourceType"]: w for w in written if w["resourceType"] != "Provenance"}
+    change = Change("evidence-withdrawn", before="CR")
+    gone = [retracted(resource, by, change) for resource in results.values()]
+    if gone:
+        yield from gone
+        yield build_provenance(gone, by, change=change)
 
 
 def _retract(site: Site) -> None:
