@@ -160,7 +160,7 @@ class Sink:
         """Record what is about to be sent, so that nothing sent is ever unknown to us."""
         memory = prospect.memory
         rows = [
-            memory.pending(write, prospect.rows.get(own_name(write.resource, self.place.by)))
+            memory.pending(write, self._what_stands(prospect, write.resource))
             for write in writes
             if is_result(write.resource)
         ]
@@ -170,6 +170,16 @@ class Sink:
         self._state.plan_send(
             cast(Lease, self._lease), rows, evidence, {row.key: bundle for row in rows}
         )
+
+    def _what_stands(self, prospect: Prospect, resource: Resource) -> AssessmentRow | None:
+        """The row of what is about to be replaced, as it was read back and found to be ours."""
+        name = own_name(resource, self.place.by)
+        before = prospect.rows.get(name)
+        stands = prospect.held.resources.get(name.rpartition("/")[2])
+        if stands is None:
+            return before
+        read = prospect.memory.row(stands, status_of(stands))
+        return structs.replace(read, run=before.run if before else read.run)
 
     def _settle(
         self,

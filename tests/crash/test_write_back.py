@@ -262,6 +262,27 @@ def test_waiting_for_a_person_sends_nothing(make_world: Make) -> None:
     assert ran.summary["unsafe_requests"] == 0
 
 
+def test_a_lost_first_answer_and_then_a_conflict_is_nobodys_edit(make_world: Make) -> None:
+    """The server drops elements, so our first version is known by what was read back of it."""
+    asked: dict[str, Any] = {"habits": SERVERS["put-one-by-one"], "patients": (AMENDED,)}
+    dropped = {"ClinicalImpression": ("description",)}
+    undisturbed = make_world(**asked)
+    undisturbed.drops = dropped
+    undisturbed.effects.arm()
+    assert undisturbed.sync().code == 0
+    sent = undisturbed.effects.names.index("send update ClinicalImpression") + 1
+    world = make_world(**asked)
+    world.drops = dropped
+    world.killed_sync(sent, "after")
+    world.server.store.load([amendment()])
+    world.server.faults.set(["409"])
+
+    ran = world.sync()
+
+    assert sum(world.server.faults.fired.values()) == 1
+    assert (ran.code, ran.line(AMENDED)["write"]) == (0, "updated")
+
+
 def test_what_never_arrived_and_lost_its_evidence_is_not_waited_for(make_world: Make) -> None:
     """The run died before it sent; by the next one there is nothing to say."""
     world = make_world(patients=(CR,))

@@ -389,6 +389,9 @@ _LOAD = (
     else site_module.load_judge
 )
 _JUDGES: dict[Any, Any] = {}
+_FAMILIES = cache(connect.load_families)
+_CATEGORIES = cache(site_module.load_categories)
+_PANELS = cache(site_module.load_panels)
 
 
 def _judge(*sets: Any, **asked: Any) -> Any:
@@ -421,6 +424,9 @@ def _patch(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     monkeypatch.setattr(results_file.ResultsFile, "append", append)
     monkeypatch.setattr(site_module, "SystemClock", WorldClock)
     monkeypatch.setattr(site_module, "load_judge", _judge)
+    monkeypatch.setattr(connect, "load_families", _FAMILIES)
+    monkeypatch.setattr(site_module, "load_categories", _CATEGORIES)
+    monkeypatch.setattr(site_module, "load_panels", _PANELS)
     monkeypatch.setattr(site_module, "listening", _deaf)
     monkeypatch.setattr(site_module, "configure_logs", lambda **_: None)
     monkeypatch.setattr("os.fsync", lambda _: None)

@@ -26,7 +26,7 @@ class Verdict(NamedTuple):
 def hl7_verdicts(path: Path) -> list[Verdict]:
     """What the HL7 validator says of every resource under a path; the exit code must agree."""
     command = java_command("validate", str(ALLOWED), str(path))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode in (0, 1), done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert any(line["refused"] for line in lines) == (done.returncode == 1)

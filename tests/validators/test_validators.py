@@ -18,7 +18,7 @@ from pyrofile_validator import Validator
 
 from tests.validators import judges
 
-pytestmark = [pytest.mark.validators, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.validators, pytest.mark.timeout(1800)]
 
 HERE = Path(__file__).parent
 GOOD = sorted((HERE / "good").glob("*.json"))
