@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import AssessmentRow
 from fhir_remission.effects.state import State
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient, Written
-from fhir_remission.errors import Conflict, RequestRefused, SafetyStop, Unreachable
+from fhir_remission.errors import (
+    Conflict,
+    RequestRefused,
+    SafetyStop,
+    SettingsError,
+    Unreachable,
+)
 from fhir_remission.fhir.datatypes import Resource, text_of
 from fhir_remission.fhir.device import build_device, site_key_check
 from fhir_remission.fhir.identity import identifier_value
@@ -25,6 +34,7 @@ def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
     name = f"Device/{device['id']}"
     rows = {row.key: row for row in state.assessments(place.source, NOBODY, place.name)}
     sink.keeping.loses_identity = lost_identity_key(place) in rows
+    _refuse_another_server(sink, rows, state, lease)
     key = f"{place.name}|{NOBODY}|{name}"
     if not isinstance(client, WritingClient) or not client.profile.can_write("Device"):
         return
@@ -81,6 +91,25 @@ def _write(client: WritingClient, device: Resource, namespace: str) -> Written |
     return client.create(
         without_id, unless="" if mode == "search" else search_for(device, namespace)
     )
+
+
+def _refuse_another_server(
+    sink: Sink, rows: Mapping[str, AssessmentRow], state: State, lease: Lease
+) -> None:
+    """What we remember of a sink is of one server: another one would never get the old results."""
+    place = sink.place
+    key = f"{place.name}|{NOBODY}|server"
+    here = hashlib.sha256(sink.client.transport.base.url.encode()).hexdigest()
+    if key not in rows:
+        row = AssessmentRow(
+            key, place.source, NOBODY, place.name, here, "", "", "standing", place.run_id
+        )
+        state.settle(lease, [row])
+    elif rows[key].evidence_hash != here:
+        raise SettingsError(
+            f"sink.{place.name}: its results were written to another server; give the new server "
+            "a sink of another name, or put the old base_url back"
+        )
 
 
 def _refuse_another_key(client: WritingClient, sink: Sink) -> None:

@@ -312,6 +312,28 @@ def test_killed_anywhere(make_world: Make, quick_path: Path, server: str, scene:
         assert world.unfinished() == [], place
 
 
+def test_another_server_under_the_same_name_is_refused(make_world: Make) -> None:
+    """It would never get what the old one has; under a name of its own it gets everything."""
+    world = make_world(repository=SAME, patients=(AMENDED,))
+    world.server.store.load([cohort()[AMENDED][0]])
+    assert world.sync().code == 0
+    stood = impressions(world)
+    text = world.config.read_text()
+    there = f'base_url = "{world.server.base_url}"'
+    for same in (f'base_url = "{world.server.base_url}/"', there):
+        world.config.write_text(text.replace(there, same))
+        assert world.sync().code == 0
+    world.config.write_text(text.replace(f'{there}\nreferences = "logical"', ""))
+
+    ran = world.sync()
+
+    assert (ran.code, world.source.requests.unsafe) == (2, [])
+    assert "give the new server a sink of another name" in ran.error
+    world.config.write_text(text.replace("[sink.main]", "[sink.other]"))
+    assert world.sync().summary["unsafe_requests"] == 0
+    assert impressions(world) == stood
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

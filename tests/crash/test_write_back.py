@@ -90,6 +90,48 @@ def test_other_category_says_old_and_new(world: World) -> None:
     assert sorted(activities) == ["CREATE", "UPDATE"]
 
 
+@pytest.mark.parametrize(("platelets", "becomes"), [(140, "amended"), (62, "corrected")])
+def test_what_had_been_final_is_amended_or_corrected(
+    make_world: Make, platelets: int, becomes: str
+) -> None:
+    """By whether the category stays; a third version stays what the second became, or worse."""
+    signed = SETTINGS.replace("[write]", 'signer = "Practitioner/p1"\n[write]')
+    world = make_world(patients=(CR, AMENDED), settings=signed)
+    assert world.sync().code == 0
+    assert [r["status"] for r in two(world, CR)] == ["completed", "final"]
+
+    recount(world, "platelets", platelets)
+
+    assert world.sync().line(CR)["write"] == "updated"
+    assert [r["status"] for r in two(world, CR)] == ["completed", becomes]
+
+
+def test_a_new_evaluation_skips_what_was_withdrawn(make_world: Make) -> None:
+    """`previous` is the last one in force, not the last one."""
+    world = make_world(patients=(CR,))
+    assert world.sync().code == 0
+    world.retract_marrow(CR)
+    assert world.sync().line(CR)["write"] == "retracted"
+    _second_marrow(world, "2026-08-03", 40)
+
+    assert world.sync().line(CR)["write"] == "created"
+
+    stands = [r for r in world.results(CR) if r["status"] != "entered-in-error"]
+    assert len(stands) == 2
+    assert all("previous" not in r for r in stands)
+    assert world.doubles() == []
+
+
+def _second_marrow(world: World, day: str, blasts: float) -> None:
+    marrow = next(
+        r for r in world.server.store.resources("Observation") if r["id"] == f"{CR}-3-marrow"
+    )
+    kept = {k: v for k, v in marrow.items() if k not in ("meta", "id", "effectiveDateTime")}
+    value = {**marrow["valueQuantity"], "value": blasts}
+    new = {**kept, "id": f"{CR}-9-marrow", "effectiveDateTime": day, "status": "final"}
+    world.server.store.load([{**new, "valueQuantity": value}])
+
+
 def test_evidence_gone_is_entered_in_error_and_back_again(world: World) -> None:
     """Summary kept, Provenance says so; the evidence returns, and so does the result."""
     summary = two(world, CR)[0]["summary"]
@@ -136,16 +178,7 @@ def test_deleted_evidence_is_as_good_as_withdrawn(make_world: Make, persona: str
 def test_a_new_evaluation_points_at_the_last_one_in_force(world: World) -> None:
     """Another marrow, another key, another resource; the old one stays."""
     first = two(world, CR)[0]
-    marrow = next(
-        r for r in world.server.store.resources("Observation") if r["id"] == f"{CR}-3-marrow"
-    )
-    relapse = {
-        **{k: v for k, v in marrow.items() if k not in ("meta", "id", "effectiveDateTime")},
-        "id": f"{CR}-9-marrow",
-        "effectiveDateTime": "2026-08-03",
-        "valueQuantity": {**marrow["valueQuantity"], "value": 40},
-    }
-    world.server.store.load([relapse])
+    _second_marrow(world, "2026-08-03", 40)
 
     ran = world.sync()
 
