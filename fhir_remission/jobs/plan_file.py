@@ -64,7 +64,7 @@ def entries_of(prospect: Prospect) -> list[Entry]:
     system = by.identity.identifier_system("evidence-hash")
     writes = {own_name(w.resource, by): w for w in prospect.planned.writes}
     writes |= {here(w.resource): w for w in prospect.planned.writes}
-    found: list[Entry] = []
+    found = _stub_of(prospect)
     for step in prospect.planned.steps:
         write = writes.get(step.reference)
         found.append(
@@ -82,6 +82,15 @@ def entries_of(prospect: Prospect) -> list[Entry]:
             )
         )
     return found
+
+
+def _stub_of(prospect: Prospect) -> list[Entry]:
+    """The Patient that a repository lacks and that would be written first."""
+    if prospect.subject.missing is None or not prospect.planned.writes:
+        return []
+    memory, where = prospect.memory, prospect.subject.reference
+    why = "nobody has the identifier"
+    return [Entry(memory.place.name, memory.patient, "", where, "create", "", "", "", "", why)]
 
 
 def seal_plan(plan: PlanFile, key: bytes) -> PlanFile:
@@ -123,6 +132,8 @@ def check_plan(
         for name, entry in wanted.items()
         if name not in found
         and entry.operation != "park"
+        # A stub that is not missing any more.
+        and not entry.reference.startswith("Patient/")
         and there.get(name) != _wanted(entry)
         and not is_done(entry)
     ]

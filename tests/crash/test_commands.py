@@ -156,6 +156,15 @@ def test_retry_takes_the_backlog(world: World) -> None:
     assert world.unfinished() == []
 
 
+@pytest.mark.parametrize("command", ["sync", "retry", "reconcile", "plan"])
+def test_a_second_run_of_any_kind_sends_nothing(world: World, command: str) -> None:
+    """Counted at the server."""
+    sent = unsafe(world)
+    for _ in range(2):
+        assert run(world, command) == 0
+    assert unsafe(world) == sent
+
+
 def test_reconcile_finds_an_edit_that_no_change_uncovered(world: World) -> None:
     """A daily run asks nothing about it; a full re-check reports it."""
     world.edit(two(world, CR)[0], summary="I disagree")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fhir_remission import cli
 from fhir_remission.rehearsal.cohort import amendment
+from tests.crash.settings import AS_OF
 from tests.crash.test_crash import SCENES, SERVERS, points
 from tests.crash.world import World, cohort
 
@@ -252,6 +255,27 @@ def test_a_stub_carries_the_number_and_nothing_else(
     assert world.sync().line(AMENDED)["write"] == "updated"
     assert len(world.server.store.resources("Patient")) == 2
     assert stub["meta"]["versionId"] == "1"
+
+
+def test_a_plan_names_the_stub(make_world: Make, habits: dict[str, Any]) -> None:
+    """It is a resource that would be created; apply creates it, once, and then all is there."""
+    world = make_world(repository=STUB, patients=(AMENDED,), habits=habits)
+    file = world.folder / "plan.json"
+    planning = ["plan", "--as-of", AS_OF, "--out", str(file), "--config", str(world.config)]
+    assert cli.main(planning) == 0
+
+    entries = json.loads(file.read_text())["entries"]
+
+    assert world.server.requests.unsafe == []
+    named = [(e["reference"].partition("/")[0], e["operation"]) for e in entries]
+    assert sorted(named) == [
+        *(("ClinicalImpression", "create"), ("Observation", "create"), ("Patient", "create")),
+    ]
+    applying = ["apply", "--plan", str(file), "--config", str(world.config)]
+    for _ in range(2):
+        assert cli.main(applying) == 0
+        assert len(world.server.store.resources("Patient")) == 1
+        assert len(impressions(world)) == 1
 
 
 def test_a_stub_that_somebody_deleted_stays_deleted(make_world: Make) -> None:
