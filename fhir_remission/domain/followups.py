@@ -89,6 +89,10 @@ def _at_most(quantity: Quantity, ceiling: Decimal) -> bool:
     return isinstance(reading, Interval) and reading.high is not None and reading.high <= ceiling
 
 
+def _is_clear(case: Case) -> bool:
+    return case.diseased is False and not case.marrow.inadequate
+
+
 def _lesion(case: Case, progress: Progress, proof: Proof) -> Step:
     outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.extramedullary
     day, line = case.marrow.day, remission_line(progress)
@@ -110,5 +114,5 @@ def _lesion(case: Case, progress: Progress, proof: Proof) -> Step:
         response_date=day,
         first_sign=first_sign_of(progress, day),
         guards=(line, rule_line("no-relapse-outside-marrow", rule, proof)),
-        flags=("concurrent-marrow-clear",),
+        flags=("concurrent-marrow-clear",) if _is_clear(case) else (),
     )
