@@ -73,6 +73,11 @@ class CodeMap(Struct, frozen=True, eq=False):
     rows: dict[tuple[str, str], CodeRow]
     lookalikes: dict[tuple[str, str], LookAlike]
 
+    @property
+    def analytes(self) -> frozenset[str]:
+        """Every analyte that some code maps to."""
+        return frozenset(row.analyte for row in self.rows.values())
+
     def analyte_codes(self, *analytes: str) -> tuple[tuple[str, str], ...]:
         """All codes of these analytes, or of all where none is named; sorted, for searches."""
         wanted = frozenset(analytes)

@@ -58,15 +58,18 @@ def read_overlay(place: Path, *, namespace: str) -> Overlay:
 
 
 def _files(place: Path) -> list[Path]:
+    """The tables and ConceptMaps of an overlay; one that only brings criteria has none."""
     if place.is_dir():
         found = [*place.glob("*.tsv"), *place.glob("*.json")]
         known = sorted(path for path in found if path.suffix == ".json" or path.stem in TABLES)
     else:
         known = [place]
+    if not known and any((place / "criteria").glob("*.toml")):
+        return []
     if not known or any(path.suffix != ".json" and path.stem not in TABLES for path in known):
         raise SettingsError(
             f"{place} holds no overlay; give {', '.join(f'{name}.tsv' for name in TABLES)}, "
-            "a ConceptMap as .json, or a directory of these"
+            "a ConceptMap as .json, a directory of these, or criteria/*.toml in it"
         )
     return known
 

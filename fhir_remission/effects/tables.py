@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,15 +50,20 @@ def criteria_names(overlay: Path | None = None) -> list[str]:
     return sorted({path.stem for place in _criteria_dirs(overlay) for path in place.glob("*.toml")})
 
 
-def load_criteria(name: str, *, overlay: Path | None = None) -> CriteriaSet:
-    """One criteria set by name; the site's own file comes before the shipped one."""
+def load_criteria(
+    name: str, *, overlay: Path | None = None, analytes: Collection[str] | None = None
+) -> CriteriaSet:
+    """One criteria set by name; the site's own file comes before the shipped one.
+
+    `analytes`, where given, are those some code maps to: a set that asks for another is refused.
+    """
     from fhir_remission.domain.criteria import read_criteria
 
     for place in _criteria_dirs(overlay):
         path = place / f"{name}.toml"
         if path.parent == place and path.is_file():
             table = _text(path)
-            return read_criteria(table.text, file=table.file)
+            return read_criteria(table.text, file=table.file, analytes=analytes)
     raise SettingsError(
         f"unknown criteria set {name}; there are: {', '.join(criteria_names(overlay))}"
     )

@@ -71,9 +71,11 @@ def load_judge(
     rows: Mapping[str, tuple[CohortRow, ...]] | None = None,
 ) -> Judge:
     """Load the tables a judge needs; the first bad row stops with its file and line."""
+    mappings = load_mappings(overlay, namespace=reading.namespace)
+    mapped = mappings.codes.analytes
     return Judge(
-        mappings=load_mappings(overlay, namespace=reading.namespace),
-        sets=tuple(load_criteria(name, overlay=overlay) for name in sets),
+        mappings=mappings,
+        sets=tuple(load_criteria(name, overlay=overlay, analytes=mapped) for name in sets),
         reading=reading,
         zone=zone,
         as_of=as_of,

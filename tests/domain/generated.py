@@ -248,6 +248,7 @@ def count(course: Course, answers: Any) -> None:
     SEEN.update(f"mrd event {name}" for name in {one.mrd_event for one in answers})
     flags = {flag for one in answers for flag in one.flags}
     SEEN.update(f"flag {name}" for name in flags if ":" not in name)
+    SEEN["nadir marrows"] += "early-marrow" in flags
     SEEN["second courses"] += any(one.category == "RELAPSE" for one in answers[:-1])
     kinds = {one.kind for one in course.events}
     SEEN["transfused"] += bool(kinds & {"platelet-transfusion", "rbc-transfusion"})

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from fhir_remission import classify
 from fhir_remission.domain.criteria import read_criteria
-from fhir_remission.errors import TableError
+from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.effects.tables import load_mappings
+from fhir_remission.errors import SettingsError, TableError
+from fhir_remission.rehearsal.evidence import chemotherapy, diagnosis, extramedullary, result
 from tests.domain.builder import CRITERIA, criteria, induction, now
 
 NAMES = sorted(path.stem for path in CRITERIA.glob("*.toml"))
@@ -126,18 +132,77 @@ def test_order_of_rows_follows_precedence() -> None:
     assert [row.id for row in found.category] == ["CR", "CRh", "CRi", "MLFS", "PR"]
 
 
-def test_a_fifth_set_is_a_file_alone() -> None:
-    """The pediatric consensus asks for platelets above 80: one file, no code."""
-    text = TEXT.replace('id = "eln-2022"', 'id = "pediatric-2012"', 1)
-    text = text.replace(
-        'op = ">="\nvalue = 100\nunit = "10*9/L"', 'op = ">"\nvalue = 80\nunit = "10*9/L"', 1
+PEDIATRIC = Path(__file__).parents[2] / "fixtures" / "pediatric"
+PLATELETS_81 = [
+    {"resourceType": "Patient", "id": "p1"},
+    diagnosis("d", "p1", "2026-01-01", "snomed"),
+    result("m0", "p1", "2026-01-02", "marrow", "60 %"),
+    chemotherapy("t", "p1", "2026-01-03"),
+    result("m1", "p1", "2026-02-10", "marrow", "2 %"),
+    result("c1", "p1", "2026-02-10", "cells", "300 {#}"),
+    result("a1", "p1", "2026-02-10", "anc", "1.5 10*9/L"),
+    result("s1", "p1", "2026-02-10", "smear", "0 %"),
+    extramedullary("e1", "p1", "2026-02-10", "absent"),
+]
+
+
+@pytest.mark.parametrize(
+    ("platelets", "adults", "children"),
+    [("81", "CRh", "CR"), ("80", "CRh", "CRi"), ("100", "CR", "CR"), ("40", "CRi", "CRi")],
+)
+def test_a_fifth_set_is_a_file_alone(platelets: str, adults: str, children: str) -> None:
+    """The pediatric consensus asks for platelets above 80: a folder with one file, and no code."""
+    assert [path.name for path in PEDIATRIC.rglob("*.*")] == ["pediatric-2012.toml"]
+    counted = result("p1", "p1", "2026-02-10", "platelets", f"{platelets} 10*9/L")
+    found = classify(
+        [*PLATELETS_81, counted],
+        criteria=["eln-2022", "pediatric-2012"],
+        complete=["Procedure"],
+        mappings=PEDIATRIC,
+        as_of="2026-06-01T00:00:00Z",
     )
-    pediatric = read_criteria(text, file="pediatric-2012.toml")
-    course = induction().marrow(30, 2).blood(30, 1500, 81_000)
-    assert (now(course).category, now(course, pediatric).category) == ("CRh", "CR")
-    assert now(course, pediatric).criteria_id == "pediatric-2012"
-    exact = induction().marrow(30, 2).blood(30, 1500, 80_000)
-    assert now(exact, pediatric).category == "CRh"
+    assert [one.criteria_id for one in found] == ["eln-2022", "pediatric-2012"]
+    assert [one.category for one in found] == [adults, children]
+    (rule,) = [one for one in found[1].criteria_results if one.criterion == "platelets-recovered"]
+    assert rule.rule == "> 80 10*9/L"
+    assert "Creutzig" in rule.source
+
+
+def test_a_folder_without_tables_and_without_criteria_is_no_overlay(tmp_path: Path) -> None:
+    """An empty folder of criteria is a wrong path, not an overlay of nothing."""
+    (tmp_path / "criteria").mkdir()
+    with pytest.raises(SettingsError, match="holds no overlay"):
+        load_mappings(tmp_path)
+
+
+def test_a_broken_file_stops_the_command_before_anything_is_read(tmp_path: Path) -> None:
+    """Exit code 2, the file and its line: nothing is judged by the sets that are good."""
+    (tmp_path / "criteria").mkdir()
+    file = tmp_path / "criteria" / "eln-2022.toml"
+    file.write_text(TEXT.replace('kind = "percent-decrease"', 'kind = "ratio"'))
+    line = line_of(file.read_text(), 'kind = "ratio"')
+    with pytest.raises(TableError, match=f"{file.name}:{line}: invalid value 'ratio'") as caught:
+        classify(PLATELETS_81, criteria=["iwg-2003", "eln-2022"], mappings=tmp_path)
+    assert caught.value.exit_code == 2
+
+
+def test_a_set_that_asks_for_what_no_code_of_the_site_maps_is_refused(tmp_path: Path) -> None:
+    """A site that takes all platelet codes back cannot judge platelets: file, line and reason."""
+    rows = [key for key, row in load_mappings().codes.rows.items() if row.analyte == "platelets"]
+    groups = [
+        {
+            "source": system,
+            "target": f"{NAMESPACE}/CodeSystem/analyte",
+            "element": [{"code": code, "target": [{"equivalence": "disjoint"}]}],
+        }
+        for system, code in rows
+    ]
+    gone = {"resourceType": "ConceptMap", "status": "active", "group": groups}
+    (tmp_path / "gone.json").write_text(json.dumps(gone))
+    line = line_of(TEXT, 'analyte = "platelets"')
+    told = f"eln-2022.toml:{line}: criterion platelets-recovered asks for analyte platelets, which"
+    with pytest.raises(TableError, match=told):
+        classify(PLATELETS_81, mappings=tmp_path)
 
 
 def test_policies_switch_rules() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from fhir_remission import classify
 from fhir_remission.domain.assessment import Assessment, Verdict
 from fhir_remission.domain.inputs import (
     Event,
@@ -21,7 +23,8 @@ from fhir_remission.domain.inputs import (
     Unreadable,
 )
 from tests.domain.builder import Course, judge
-from tests.domain.generated import SEEN, count, courses
+from tests.domain.encoded import corrected, encoded
+from tests.domain.generated import SEEN, count, course_of, courses
 
 SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 CLAIMS = {"CR": 5, "CRh": 4, "CRi": 3, "MLFS": 2, "PR": 1}
@@ -244,6 +247,21 @@ PLATELET_CRITERIA = {
 AFTER_REMISSION = {"no-prior-remission"}
 
 
+@quick
+@given(seed=st.integers(0, 2**63))
+def test_a_version_that_was_replaced_never_counts(seed: int) -> None:
+    """Amended, corrected and retracted results: as if the versions before had never been sent."""
+    dice = Random(seed)
+    course = course_of(dice)
+    now, every, amended = corrected(encoded(course), dice)
+    SEEN["amended results"] += amended
+    before, after = (
+        classify(resources, as_of="2030-01-01T00:00:00Z", history=True)
+        for resources in (now, every)
+    )
+    assert before == after
+
+
 def test_what_the_courses_contained(capsys: pytest.CaptureFixture[str]) -> None:
     """The generated courses held relapses, second courses, nadirs, transfusions and bad values."""
     with capsys.disabled():
@@ -253,7 +271,7 @@ def test_what_the_courses_contained(capsys: pytest.CaptureFixture[str]) -> None:
     if SEEN["courses"] < 100:
         pytest.skip("the properties did not run")
     for name in (
-        "category RELAPSE", "second courses", "flag early-marrow", "transfused",
+        "category RELAPSE", "second courses", "nadir marrows", "transfused", "amended results",
         "unreadable results", "preliminary results", "category CR", "category PR",
         "category RELAPSE_SUSPECTED", "category REFRACTORY", "category MLFS", "state in-remission",
     ):  # fmt: skip
