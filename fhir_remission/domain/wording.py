@@ -65,7 +65,7 @@ ADVICE = {
     "diagnosis-unknown": "An answer needs a confirmed diagnosis of AML.",
     "apl-not-excluded": "An answer needs a readable result of the APL marker.",
     "read-failed": "An answer needs the record read to its end: run again.",
-    "marrow-undecided": "An answer needs a marrow blast count clearly below or above the line of disease.",
+    "marrow-undecided": "An answer needs a marrow clearly below or above the line of disease.",
     "contradicted-by-next-marrow": "The next marrow decides.",
     "blood-blasts-undecided": "An answer needs a microscopic differential or a marrow.",
     "extramedullary-undecided": "An answer needs a statement on extramedullary disease.",
