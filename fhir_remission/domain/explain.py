@@ -97,6 +97,10 @@ def _answer(page: Page) -> list[tuple[str, str]]:
     why = f"; {words.sentence('reasons', now.reason)}" if now.reason else ""
     code = f", coded {now.code}" if now.code != now.category else ""
     rows = [("Category", f"{now.category}: {category}{code}{why}")]
+    if now.response_date is not None:
+        first = "" if now.first_sign in (None, now.response_date) else now.first_sign
+        sign = f", first sign {first}" if first else ""
+        rows.append(("Proved on", f"{now.response_date}{sign}"))
     if now.best_response not in (None, now.category):
         rows.append(("Best response", str(now.best_response)))
     rows.append(("MRD", words.categories.display("mrd", now.mrd)))

@@ -82,6 +82,24 @@ def test_the_page_says_what_is_missing_for_the_next_better_category() -> None:
     assert "CR needs >= 100" in text
 
 
+def test_the_day_of_the_response_stands_beside_the_day_of_the_remission() -> None:
+    """In remission since the first category; this one was proved by the later draw."""
+    lines = explained(partly_recovered()).lines
+
+    assert any(line.startswith("In remission since 2026-03-03 (CRh") for line in lines)
+    assert "Proved on   2026-03-12" in lines
+
+
+def test_a_relapse_by_blood_names_its_first_sign() -> None:
+    """The sample that completes the rule, and the first."""
+    blood = [result(f"b{day}", "p1", day, "smear", "2 %") for day in ("2026-05-01", "2026-05-10")]
+    lines = explained(course(*draw("2026-03-01", "1.4 10*9/L", "150 10*9/L"), *blood)).lines
+
+    assert any("2026-05-10, first sign 2026-05-01" in line for line in lines)
+    one = explained(course(*draw("2026-03-01", "1.4 10*9/L", "150 10*9/L"))).lines
+    assert not any("first sign" in line for line in one)
+
+
 def test_the_course_stands_against_the_thresholds_of_the_set() -> None:
     """Each value carries one mark per threshold of the set, in the order of the header."""
     lines = explained(partly_recovered()).lines
