@@ -7,6 +7,7 @@ keyed hash, the same as in the logs, so that both can be read side by side and n
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -27,17 +28,25 @@ class Audit:
 
     def record(self, action: Action, patient_hash: str, *, server: str, outcome: str) -> None:
         """Append one line and make sure it is on the disk."""
+        self.record_all(action, (patient_hash,), server=server, outcome=outcome)
+
+    def record_all(
+        self, action: Action, patient_hashes: Iterable[str], *, server: str, outcome: str
+    ) -> None:
+        """Append a line for each patient, and make sure that all are on the disk."""
         line = {
             "recorded": timestamp(self._clock.now()),
             "action": action,
             "agent": "fhir-remission",
             "run_id": self._run_id,
             "server": server,
-            "entity": patient_hash,
+            "entity": "",
             "outcome": outcome,
         }
         try:
-            os.write(self._file, msgspec.json.encode(line) + b"\n")
+            for name in patient_hashes:
+                line["entity"] = name
+                os.write(self._file, msgspec.json.encode(line) + b"\n")
             os.fsync(self._file)
         except OSError as error:
             raise SafetyStop(self._complaint(error)) from None

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from fhir_remission.effects.environment import allow_open_files
 from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Split, Tally
-from fhir_remission.jobs.table import write_parquet
+from fhir_remission.jobs.table import read_patients, write_parquet
 from fhir_remission.version import VERSION
 
 _PATIENT = re.compile(rb'"patient":("(?:[^"\\]|\\.)*")')
@@ -74,6 +75,16 @@ def _sealed(path: Path) -> Iterator[BinaryIO]:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def patients_in(out: Path, form: Format) -> Iterator[str]:
+    """Everybody a finished run has a line for, each once, sorted."""
+    path = out / f"assessments.{form}"
+    if form == "parquet":
+        yield from dict.fromkeys(read_patients(path))
+        return
+    with path.open("rb") as file:
+        yield from (name for name, _ in groupby(name for name, _ in _keyed(file)))
 
 
 def _keyed(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:

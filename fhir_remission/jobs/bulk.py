@@ -7,22 +7,25 @@ anybody's evidence, and is handed to the archive job as damage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.domain.inputs import CohortRow
+from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.bulk import Exporter, Gone, Pending
 from fhir_remission.effects.bulk_manifest import ExportFile, Manifest
 from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
 from fhir_remission.effects.connect import READ_TYPES, connect
 from fhir_remission.effects.lock import only_run
-from fhir_remission.effects.logs import configure_logs, get_logger
+from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.spool import private_folder, remove_folder
 from fhir_remission.errors import ReadIncomplete, Unreachable
 from fhir_remission.jobs.archive import Order, Progress, Report
 from fhir_remission.jobs.archive import run as run_archive
+from fhir_remission.jobs.archive_output import patients_in
 from fhir_remission.jobs.archive_parts import Flaw
 from fhir_remission.jobs.bulk_kept import (
     addable,
@@ -37,7 +40,7 @@ from fhir_remission.jobs.bulk_kept import (
 from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
 from fhir_remission.jobs.cohort import listed_members
 from fhir_remission.jobs.request import Request
-from fhir_remission.jobs.site import TYPES_READ, settings_of
+from fhir_remission.jobs.site import TYPES_READ, key_of, settings_of
 from fhir_remission.settings import Settings
 from fhir_remission.version import VERSION
 
@@ -144,15 +147,14 @@ def export(
     clock.wake_on(stop)
     read = (*READ_TYPES, "Medication", "Group")
     connection = connect(settings.source, clock=clock, stop=stop, read=read, version=VERSION)
-    exporter = connection.exporter()
     judged = structs.replace(order, request=request_of(settings, order.request))
-    try:
-        with listening(stop):
-            return run(
-                asked, judged, exporter, clock=clock, stop=stop, keep=keep, progress=progress
-            )
-    finally:
-        exporter.close()
+    # Opened before anything is asked for: what cannot be noted is not read.
+    audit = Audit(settings.audit.file, clock=clock, run_id="bulk")
+    with closing(audit), closing(connection.exporter()) as exporter, listening(stop):
+        report = run(asked, judged, exporter, clock=clock, stop=stop, keep=keep, progress=progress)
+        names = map(PatientHash(key_of(settings) or None), patients_in(order.out, order.form))
+        audit.record_all("read", names, server=str(connection.base.origin), outcome="done")
+    return report
 
 
 def request_of(settings: Settings, asked: Request) -> Request:

@@ -122,7 +122,7 @@ def open_site(
 
 def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
     settings = frame.settings
-    key = _key(settings)
+    key = key_of(settings)
     state, lease = _memory(frame, key, stack)
     audit = Audit(settings.audit.file, clock=frame.clock, run_id=frame.run_id)
     stack.callback(audit.close)
@@ -277,7 +277,7 @@ def _authorship(
     )
 
 
-def _key(settings: Settings) -> bytes:
+def key_of(settings: Settings) -> bytes:
     """The site key: needed for writing, otherwise only for names in logs that last."""
     if any(sink.kind in (*REMOTE, "ndjson") for sink in settings.sink.values()):
         return identity_of(settings).key

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
@@ -141,6 +142,14 @@ def write_parquet(lines: Iterable[bytes], file: BinaryIO) -> None:
     with parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=repeated) as writer:
         for rows in _groups(lines):
             writer.write_batch(batch_of(rows, schema))
+
+
+def read_patients(path: Path) -> Iterator[str]:
+    """The patient of each row."""
+    from pyarrow import parquet
+
+    for batch in parquet.ParquetFile(path).iter_batches(columns=["patient"]):
+        yield from batch.column(0).to_pylist()
 
 
 def _groups(lines: Iterable[bytes]) -> Iterator[list[tuple[Any, ...]]]:

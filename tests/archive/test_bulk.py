@@ -1,6 +1,7 @@
 """The Bulk Data client: asks, waits, fetches, judges; nothing that did not come reads as absent."""
 
 import errno
+import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,8 @@ from fhir_remission.effects.bulk_manifest import ExportFile
 from fhir_remission.effects.clock import Stop
 from fhir_remission.effects.connect import connect
 from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.logs import PatientHash
+from fhir_remission.effects.site_key import new_site_key
 from fhir_remission.errors import (
     AlreadyRunning,
     CapabilityMissing,
@@ -23,8 +26,9 @@ from fhir_remission.errors import (
     UsageError,
 )
 from fhir_remission.jobs.archive import Order, Report
+from fhir_remission.jobs.archive_output import FORMATS, Format
 from fhir_remission.jobs.archive_parts import Setup, decode_job, encode
-from fhir_remission.jobs.bulk import request_of, run
+from fhir_remission.jobs.bulk import export, request_of, run
 from fhir_remission.jobs.bulk_order import Asked
 from fhir_remission.jobs.cohort import listed_members
 from fhir_remission.jobs.request import Request, judge_for
@@ -500,10 +504,37 @@ def test_judged_as_the_site_judges(tmp_path: Path) -> None:
     ours = judge_for(through_json.request)
     theirs = judge_of(settings, ours.as_of)
     assert ours.options == structs.replace(theirs.options, current_only=True)
-    assert structs.replace(ours, options=theirs.options, rows={}) == theirs
+    assert ours.mappings.version == theirs.mappings.version
+    assert [one.about for one in ours.sets] == [one.about for one in theirs.sets]
+    tables = {"mappings": theirs.mappings, "sets": theirs.sets}
+    assert structs.replace(ours, options=theirs.options, rows={}, **tables) == theirs
     stated = theirs.record("Patient/p", [], rows=rows["Patient/p"])
     assert stated.events
     assert ours.record("Patient/p", []) == stated
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_whoever_was_read_stands_in_the_audit(
+    form: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line for each patient, by the hash that the logs use and no other name."""
+    monkeypatch.setenv("FHIR_REMISSION__SOURCE__AUTH__SECRET", TOKEN)
+    key = new_site_key(tmp_path / "site.key")
+    with serving(Export(cohort())) as base:
+        (tmp_path / "site.toml").write_text(
+            f"[site]\nid = 'x'\nkey_file = '{tmp_path / 'site.key'}'\n"
+            f"[source]\nbase_url = '{base}'\n"
+            f"[source.auth]\nmode = 'header'\n"
+            f"[audit]\nfile = '{tmp_path / 'audit.jsonl'}'\n"
+        )
+        order = Order((), tmp_path / "out", Request(as_of=AS_OF), form=form)
+        site = tmp_path / "site.toml"
+        export(Asked(), order, site, (), keep=False, flags={}, progress=lambda *_: None)
+
+    noted = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    patients = sorted(f"Patient/{one['id']}" for one in cohort()["Patient"])
+    assert [line["entity"] for line in noted] == [PatientHash(key)(name) for name in patients]
+    assert {line["action"] for line in noted} == {"read"}
 
 
 @pytest.mark.parametrize("told", ["", "[cohort]\nfile = 'nowhere.csv'\n"])
