@@ -7,11 +7,11 @@ import threading
 import time as _time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from types import FrameType
 from typing import Protocol
 
-from fhir_remission.errors import Interrupted, RemissionError
+from fhir_remission.errors import Interrupted, RemissionError, Unreachable
 
 
 def timestamp(moment: datetime) -> str:
@@ -41,10 +41,12 @@ class Stop:
     Looked at between two patients, and by chains that only read before each request.
     """
 
-    def __init__(self, clock: Clock, max_runtime: timedelta | None = None) -> None:
+    def __init__(
+        self, clock: Clock, max_runtime: timedelta | None = None, *, why: str = ""
+    ) -> None:
         self._clock = clock
+        self._why = why or f"its max_runtime of {max_runtime}"
         self._ends = None if max_runtime is None else clock.monotonic() + max_runtime / _SECOND
-        self._limit = max_runtime
         self.asked = threading.Event()
         self.signal = 0
         self._alarm: RemissionError | None = None
@@ -72,7 +74,7 @@ class Stop:
         if self.remaining() <= 0:
             # sysexits EX_TEMPFAIL: what is left over is the next run's.
             raise Interrupted(
-                f"the run reached its max_runtime of {self._limit}; the next run goes on from here",
+                f"the run reached {self._why}; the next run goes on from here",
                 exit_code=75,
             )
 
@@ -119,6 +121,19 @@ def listening(stop: Stop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def time_left(hours: tuple[time, time] | None, now: datetime) -> timedelta | None:
+    """How long the allowed hours last from `now`, in the site's zone; None where without end.
+
+    A clock change in between makes it an hour more or less.
+    """
+    if hours is None or hours[0] == hours[1]:
+        return None
+    end = now.replace(
+        hour=hours[1].hour, minute=hours[1].minute, second=hours[1].second, microsecond=0
+    )
+    return end - now if end > now else end + timedelta(days=1) - now
+
+
 def is_within(hours: tuple[time, time] | None, now: datetime) -> bool:
     """Say whether `now`, already in the site's zone, lies in the allowed hours."""
     if hours is None:
@@ -126,3 +141,16 @@ def is_within(hours: tuple[time, time] | None, now: datetime) -> bool:
     start, end = hours
     here = now.timetz().replace(tzinfo=None)
     return start <= here < end if start <= end else here >= start or here < end
+
+
+def stop_of_run(
+    clock: Clock, zone: tzinfo, hours: tuple[time, time] | None, max_runtime: timedelta
+) -> Stop:
+    """The end of a run: its longest time, or the end of the hours in which it may ask."""
+    here = clock.now().astimezone(zone)
+    if not is_within(hours, here):
+        raise Unreachable("outside run.allowed_hours: nothing was asked of the server")
+    left = time_left(hours, here)
+    if left is None or left >= max_runtime:
+        return Stop(clock, max_runtime)
+    return Stop(clock, left, why="the end of run.allowed_hours")

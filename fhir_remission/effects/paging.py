@@ -14,7 +14,13 @@ from fhir_remission.effects.access import ReadTransport
 from fhir_remission.effects.origin import Refused
 from fhir_remission.effects.refusal import refusal, vendor_codes
 from fhir_remission.effects.transport import Answer
-from fhir_remission.errors import BrokeOff, InputError, ReadIncomplete, RequestRefused
+from fhir_remission.errors import (
+    BrokeOff,
+    InputError,
+    ReadIncomplete,
+    RequestRefused,
+    Unreachable,
+)
 from fhir_remission.fhir.bundle import Page, next_link, read_page
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.queries import Query, encoded, narrower, with_smaller_pages
@@ -154,7 +160,10 @@ class Pages:
         error = refusal(self._host, label, answer)
         if not isinstance(error, RequestRefused):
             raise error
-        expired = vendor_codes(answer) & set(self._profile.expired_codes)
+        codes = vendor_codes(answer)
+        if codes & set(self._profile.tomorrow_codes):
+            raise Unreachable(f"{error}: the server takes no more questions today")
+        expired = codes & set(self._profile.expired_codes)
         if later and answer.status in TOO_LONG and not expired:
             gaps.cut = narrower
         if (later and answer.status in EXPIRED | TOO_LONG) or expired:
@@ -167,7 +176,7 @@ class Pages:
 
     def _hidden(self, page: Page) -> list[str]:
         """Say what a page of status 200 admits to have left out."""
-        known = set(self._profile.incomplete_codes)
+        known = {*self._profile.incomplete_codes, *self._profile.forbidden_codes}
         hidden = [
             f"the server reports {issue.code or 'an issue'} among the matches"
             for issue in page.outcomes

@@ -25,6 +25,9 @@ MAX_REDIRECTS = 3
 # A FHIR searchset of like Observations compresses 20 to 60 times; a bomb, 1000 times.
 MAX_RATIO = 200
 RATIO_FROM = 4 * 1024 * 1024
+# A page of 10 000 entries, the most that any server sends, with 200 objects in each. Bytes alone
+# do not bound memory: 32 MiB hold ten million empty entries.
+MAX_OBJECTS = 2_000_000
 
 
 class Request(Struct, frozen=True):
@@ -185,6 +188,7 @@ class RequestsExchange:
 
     def _read(self, response: requests.Response, url: str) -> Answer | NoAnswer:
         limits, body, raw = self._limits, bytearray(), response.raw
+        objects = 0
         give_up_at = self._clock.monotonic() + 5 * limits.read_seconds
         for chunk in raw.stream(CHUNK, decode_content=True):
             body += chunk
@@ -192,6 +196,9 @@ class RequestsExchange:
                 return NoAnswer("too-large", f"answer over {limits.max_bytes >> 20} MiB")
             if len(body) > max(RATIO_FROM, MAX_RATIO * raw.tell()):
                 return NoAnswer("too-large", f"answer compressed over {MAX_RATIO} times")
+            objects += chunk.count(b"{")
+            if objects > MAX_OBJECTS:
+                return NoAnswer("too-large", f"answer of over {MAX_OBJECTS} objects")
             if self._clock.monotonic() > give_up_at:
                 return NoAnswer("lost", "answer trickles in")
         self.traffic.read(len(body))

@@ -5,6 +5,7 @@ Some servers answer a search by code without them (CDCgov/dibbs-query-connector#
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -22,6 +23,10 @@ from fhir_remission.fhir.wire import Entry
 MAX_DEPTH = 3
 # Of one patient; so many are a mistake, too, or years of daily profiles.
 MAX_MEMBERS = 5000
+
+
+# Anything else could be two ids in a list, or two places in an address.
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class Wanted(Struct, frozen=True):
@@ -101,9 +106,10 @@ class _Following:
         base = self._client.transport.base
         url = base.resolve(member.literal.base + member.literal.relative, against=f"{base.url}/")
         self._counts[member.patient] += 1
-        if url == f"{base.url}/{member.literal.relative}" and (
-            self._counts[member.patient] <= MAX_MEMBERS
-        ):
+        plain = url == f"{base.url}/{member.literal.relative}" and _NAME.fullmatch(
+            member.literal.id
+        )
+        if plain and self._counts[member.patient] <= MAX_MEMBERS:
             return True
         self.members.miss(member)
         return False

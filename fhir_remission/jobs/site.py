@@ -15,7 +15,7 @@ from structlog.stdlib import BoundLogger
 from fhir_remission.domain.assess import Options
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.client import FhirClient
-from fhir_remission.effects.clock import Stop, SystemClock, is_within, listening
+from fhir_remission.effects.clock import Stop, SystemClock, listening, stop_of_run
 from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.environment import environment
 from fhir_remission.effects.lease import Lease, take_lease
@@ -26,7 +26,7 @@ from fhir_remission.effects.results_file import ResultsFile
 from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.tables import load_categories
-from fhir_remission.errors import SettingsError, Unreachable
+from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.identity import Identity, key_check
@@ -109,9 +109,8 @@ def open_site(
     clock = SystemClock()
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     configure_logs(style=settings.log.format, level=settings.log.level, run_id=run_id)
-    if not is_within(settings.run.allowed_hours, clock.now().astimezone(settings.site.zone)):
-        raise Unreachable("outside run.allowed_hours: nothing was asked of the server")
-    stop = Stop(clock, settings.run.max_runtime)
+    run = settings.run
+    stop = stop_of_run(clock, settings.site.zone, run.allowed_hours, run.max_runtime)
     clock.wake_on(stop)
     frame = Frame(settings, clock, stop, run_id, dry_run, looking)
     judge = judge_of(settings, moment_of(as_of, settings.site.zone, clock))

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from fhir_remission.effects.audit import Audit
-from fhir_remission.effects.clock import Stop, SystemClock, is_within, listening, timestamp
+from fhir_remission.effects.clock import (
+    Stop,
+    SystemClock,
+    is_within,
+    listening,
+    time_left,
+    timestamp,
+)
 from fhir_remission.effects.lock import only_run
 from fhir_remission.errors import AlreadyRunning, Interrupted, SafetyStop, SettingsError
 from tests.effects.conftest import FakeClock
@@ -147,6 +154,18 @@ def test_allowed_hours_may_span_midnight(
 ) -> None:
     """The end is not included."""
     assert is_within(hours, datetime.combine(date(2026, 3, 1), now, UTC)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [(time(21), timedelta(hours=9)), (time(5, 30), timedelta(minutes=30)), (time(0), "6:00:00")],
+)
+def test_allowed_hours_have_an_end(now: time, left: timedelta | str) -> None:
+    """On this side of midnight and on the other."""
+    at = datetime.combine(date(2026, 3, 1), now, UTC)
+
+    assert str(time_left((time(20), time(6)), at)) == str(left)
+    assert time_left(None, at) is None
 
 
 def test_timestamps_sort_as_text() -> None:

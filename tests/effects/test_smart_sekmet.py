@@ -30,7 +30,8 @@ def sekmet() -> Iterator[str]:
     """A server that knows a client for each algorithm, and one that may read Patients only."""
     known = {alg: {"jwks": public_jwks([read_signing_key(KEYS[alg])])} for alg in KEYS}
     clients = [{"client_id": alg, "scopes": "system/*.*", **jwks} for alg, jwks in known.items()]
-    clients.append({"client_id": "narrow", "scopes": "system/Patient.rs", **known["ES384"]})
+    narrow = {"scopes": "system/Patient.rs"}
+    clients += [{"client_id": f"narrow-{alg}", **narrow, **jwks} for alg, jwks in known.items()]
     with sekmet_server.running(smart_clients=clients) as url:
         yield url
 
@@ -43,7 +44,7 @@ def logged_in(
     auth = {
         "mode": "smart",
         "client_id": client_id,
-        "secret": KEYS.get(client_id, KEYS["ES384"]),
+        "secret": KEYS[client_id.removeprefix("narrow-")],
         "token_url": token_url,
     }
     settings = Server.model_validate({"base_url": url, "rate": "9999/s", "auth": auth})
@@ -63,31 +64,34 @@ def test_both_algorithms_are_accepted(sekmet: str, alg: str) -> None:
     assert searched(logged_in(sekmet, alg)) == 200
 
 
-def test_a_token_for_another_audience_is_refused(sekmet: str) -> None:
+@pytest.mark.parametrize("alg", KEYS)
+def test_a_token_for_another_audience_is_refused(sekmet: str, alg: str) -> None:
     """The same endpoint under another name is another audience."""
     root = sekmet.removesuffix("/fhir").replace("127.0.0.1", "localhost")
 
     with pytest.raises(LoginRefused, match="no token: status 401 invalid_client"):
-        searched(logged_in(sekmet, "ES384", token_url=f"{root}/auth/token"))
+        searched(logged_in(sekmet, alg, token_url=f"{root}/auth/token"))
 
 
-def test_an_expired_assertion_is_refused_and_the_skew_is_told(sekmet: str) -> None:
+@pytest.mark.parametrize("alg", KEYS)
+def test_an_expired_assertion_is_refused_and_the_skew_is_told(sekmet: str, alg: str) -> None:
     """Our clock is an hour behind."""
     clock = FakeClock()
     clock.time = SystemClock().now() - timedelta(hours=1)
 
     with pytest.raises(LoginRefused, match="its clock differs from ours by 3"):
-        searched(logged_in(sekmet, "RS384", clock=clock))
+        searched(logged_in(sekmet, alg, clock=clock))
 
 
-def test_a_replayed_assertion_is_refused(sekmet: str) -> None:
+@pytest.mark.parametrize("alg", KEYS)
+def test_a_replayed_assertion_is_refused(sekmet: str, alg: str) -> None:
     """Which is why each attempt signs a new one."""
-    connection = logged_in(sekmet, "ES384")
+    connection = logged_in(sekmet, alg)
     assert isinstance(connection.headers, TokenHeaders)
     url = connection.headers._url
-    key, clock = read_signing_key(KEYS["ES384"]), SystemClock()
+    key, clock = read_signing_key(KEYS[alg]), SystemClock()
     form = assertion_form(
-        "ES384", key, url, ("system/Patient.rs",), clock=clock, jti=lambda: "same"
+        alg, key, url, ("system/Patient.rs",), clock=clock, jti=lambda: f"same-{alg}"
     )
     first, second = (
         TokenHeaders(url, connection.headers._exchange, lambda: form, clock=clock, wanted=())
@@ -99,10 +103,11 @@ def test_a_replayed_assertion_is_refused(sekmet: str) -> None:
         second.current()
 
 
-def test_scopes_that_are_not_granted_are_found_at_the_login(sekmet: str) -> None:
+@pytest.mark.parametrize("alg", KEYS)
+def test_scopes_that_are_not_granted_are_found_at_the_login(sekmet: str, alg: str) -> None:
     """A client that may read Patients only."""
     with pytest.raises(LoginRefused, match=r"the token lacks .*system/Observation"):
-        searched(logged_in(sekmet, "narrow"))
+        searched(logged_in(sekmet, f"narrow-{alg}"))
 
 
 def test_without_a_login_the_door_is_shut(sekmet: str) -> None:

@@ -25,6 +25,8 @@ from fhir_remission.effects.transport import (
     RequestsExchange,
     Tls,
 )
+from fhir_remission.errors import InputError
+from fhir_remission.fhir.bundle import next_link, read_page
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 CANARY = "CANARY-MRN-4711"
@@ -220,6 +222,26 @@ def test_a_gzip_bomb_is_dropped_long_before_the_cap() -> None:
         answer = sent(server.url)
 
     assert answer == NoAnswer("too-large", "answer compressed over 200 times")
+
+
+def test_more_objects_than_any_page_holds_are_dropped_while_they_stream() -> None:
+    """Few bytes each, and a list of ten million in memory."""
+    body = b'{"entry":[' + b"{}," * 2_100_000 + b"{}]}"
+    with serving(reply(body)) as server:
+        answer = sent(server.url)
+
+    assert isinstance(answer, NoAnswer)
+    assert (answer.kind, answer.reason) == ("too-large", "answer of over 2000000 objects")
+
+
+def test_a_body_of_brackets_is_no_page_and_no_crash() -> None:
+    """Depth has an end of its own: the decoder's."""
+    deep = b'{"resourceType":"Bundle","entry":[{"resource":'
+    whole = deep + b"[" * 200_000 + b"]" * 200_000 + b"}]}"
+    for body in (b"[" * 3_000_000, deep + b'{"a":' * 200_000, whole):
+        with pytest.raises(InputError, match="not a FHIR Bundle"):
+            read_page(body)
+        assert next_link(body) == ""
 
 
 def _cut_short(handler: BaseHTTPRequestHandler) -> None:

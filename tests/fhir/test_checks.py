@@ -10,6 +10,7 @@ from typing import Any
 import fhirkit
 import pytest
 
+import fhir_remission
 from fhir_remission.fhir.checks import check_resource
 from fhir_remission.fhir.device import build_device
 from fhir_remission.fhir.impression import build_impression
@@ -17,6 +18,20 @@ from fhir_remission.fhir.provenance import build_provenance
 from fhir_remission.fhir.result_observation import build_observation
 from fhir_remission.fhir.transaction import Write, build_transaction
 from tests.fhir.samples import authorship, complete_remission, relapse
+
+
+def test_the_models_are_those_of_r4b() -> None:
+    """The library's default is R5, whose ClinicalImpression is another one."""
+    package = Path(fhir_remission.__file__).parent
+    imports = [
+        line.strip()
+        for file in package.rglob("*.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith(("import fhir.", "from fhir."))
+    ]
+
+    assert imports
+    assert [one for one in imports if not one.startswith("from fhir.resources.R4B ")] == []
 
 
 def impression() -> dict[str, Any]:

@@ -260,6 +260,16 @@ def test_a_patient_is_about_itself() -> None:
     assert screened({"resource": {"resourceType": "Patient", "id": "p2"}}, query) == "foreign"
 
 
+@pytest.mark.parametrize("name", ["e" * 90, "a_b.c-d", "eXAMPLE3", "007"])
+def test_ids_are_taken_as_they_come(name: str) -> None:
+    """Longer than FHIR allows, or with an underscore: Epic sends such."""
+    row = entry(subject={"reference": f"Patient/{name}"}, id=name)
+    asked = Query("Observation", (), frozenset({name}), frozenset({(LOINC, "751-8")}))
+
+    assert screened(row, asked) == "kept"
+    assert screened(row) == "foreign"
+
+
 def test_the_subject_of_any_resource_is_found() -> None:
     """For the dirty set of a delta that names no patient."""
     body = msgspec.json.encode({"resourceType": "Bundle", "entry": [entry()]})

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhir_remission.effects.capabilities import choose_profile, load_families
 from fhir_remission.effects.clock import Stop, SystemClock
@@ -162,6 +164,14 @@ def test_the_list(tmp_path: Path) -> None:
     assert first.diagnosed_on == date(2026, 1, 4)
     assert second.therapy_started_on == date(2026, 2, 20)
     assert second.place == "c.csv:3"
+
+
+@given(ids=st.lists(st.from_regex(r"[0-9]{1,12}(e[0-9])?|0x[0-9]", fullmatch=True), unique=True))
+def test_an_id_stays_the_text_it_is(ids: list[str]) -> None:
+    """Leading zeros, 1e5, a dozen digits: never a number."""
+    text = "patient\n" + "".join(f"{one}\n" for one in ids)
+
+    assert list(read_cohort(text, file="c.csv")) == [f"Patient/{one}" for one in ids]
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,7 @@ def test_a_server_that_ignores_ids_is_stopped_at(tmp_path: Path) -> None:
 def test_other_addresses_are_never_followed(tmp_path: Path) -> None:
     """Another origin, another base, contained, by identifier: counted where it could matter."""
     elsewhere = (
+        *("Observation/..", "Observation/a,b", "Observation/a b", "Observation/é"),
         "https://other.example/fhir/Observation/x",
         "http://127.0.0.1:9/fhir/Observation/x",
     )
@@ -196,7 +197,7 @@ def test_other_addresses_are_never_followed(tmp_path: Path) -> None:
         ran = with_holders(hospital, holder).run(dry=True)
 
     assert of_patient(ran)["disposition"] == "incomplete"
-    assert ran.summary["unread"] == 2
+    assert ran.summary["unread"] == len(elsewhere)
     assert not asked_by_id(ran.requests)
 
 
