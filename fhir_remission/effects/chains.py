@@ -39,6 +39,11 @@ class Chains(Struct, frozen=True):
         """The one for what is asked one after the other."""
         return self.clients[0]
 
+    def close(self) -> None:
+        """Close the connections of all of them."""
+        for client in self.clients:
+            client.close()
+
     def in_order(
         self, read: Callable[[FhirClient, Item], Result], items: Iterable[Item]
     ) -> Generator[Result]:

@@ -63,7 +63,8 @@ class _Reading(Struct):
         self.unattributed += rows.unattributed
         kept = {entry.ref: entry for entry in rows.kept}
         self.entries.update(kept)
-        self.beside |= {entry.ref for entry in page.entries} - kept.keys()
+        if len(rows.kept) < len(page.entries):
+            self.beside |= {entry.ref for entry in page.entries} - kept.keys()
         self.damage.update((damage.place, damage) for damage in page.damage)
 
     def found(self, gaps: Gaps, *, total_is_exact: bool) -> Found:
@@ -102,6 +103,7 @@ class FhirClient:
 
     def close(self) -> None:
         """Close the chain's connections."""
+        self._pages.close()
         self.transport.close()
 
     def read(self, resource_type: str, logical_id: str) -> Json:

@@ -66,6 +66,10 @@ class Pages:
         self._get_only: set[str] = set()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="page")
 
+    def close(self) -> None:
+        """End the thread that asks ahead."""
+        self._ahead.shutdown(wait=False)
+
     def follow(self, query: Query, take: Take) -> Gaps:
         """Hand every page to `take`, over restarts; return why some may be missing.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.marks import citations, read_marks
@@ -36,9 +37,9 @@ def due_now(site: Site, patients: Sequence[str], *, everybody: bool) -> Due:
         whole_server=whole_server and not site.profile.needs_patient,
     )
     database = site.state.database
-    chains = site.connection.chains(site.profile)
     marks = read_marks(database, source)
-    return find_due(chains, patients, marks, citations(database, source), looking)
+    with closing(site.connection.chains(site.profile)) as chains:
+        return find_due(chains, patients, marks, citations(database, source), looking)
 
 
 def in_chunks(site: Site, patients: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -21,8 +21,10 @@ def read_patients(site: Site, chunks: Iterable[Sequence[str]]) -> Generator[tupl
             yield chunk
 
     try:
-        chains = site.connection.chains(site.profile)
-        with closing(read_all(chains, noted(), site.wanted)) as reading:
+        with (
+            closing(site.connection.chains(site.profile)) as chains,
+            closing(read_all(chains, noted(), site.wanted)) as reading,
+        ):
             for found in reading:
                 begun.popleft()
                 for patient, evidence in found.items():

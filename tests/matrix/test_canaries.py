@@ -47,11 +47,14 @@ def planted() -> list[dict[str, Any]]:
     return [*found, {**odd, "id": "demo-01-cr-odd", "valueString": VALUE}]
 
 
-def told_by_a_sync(folder: Path, monkeypatch: pytest.MonkeyPatch, **how: Any) -> tuple[str, str]:
+def told_by_a_sync(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, connections: int
+) -> tuple[str, str]:
     """Everything on stderr of a first run at debug level, and the audit."""
     captured = io.StringIO()
-    with world("generic", folder, login=True, held=planted(), level="debug") as hospital:
-        hospital.faults("429:1@40", "duplicate-rows", **how)
+    how: dict[str, Any] = {"login": True, "level": "debug", "connections": connections}
+    with world("generic", folder, held=planted(), **how) as hospital:
+        hospital.faults("429:1@40", "duplicate-rows")
         with monkeypatch.context() as patch:
             patch.setattr("sys.stderr", captured)
             ran = hospital.run(assign=BY_GET)
@@ -69,7 +72,10 @@ def _leaks(text: str, words: list[str]) -> str:
     return "".join(SECRET for word in words if word in text)
 
 
-def test_a_whole_run_at_debug_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_whole_run_at_debug_level(
+    connections: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names, numbers, values, ids, tokens and keys; logs and audit."""
 
     def plainly(*, run_id: str, **_: object) -> None:
@@ -84,10 +90,10 @@ def test_a_whole_run_at_debug_level(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with monkeypatch.context() as patch:
         patch.setattr(site_job, "configure_logs", plainly)
-        unprotected, _ = told_by_a_sync(tmp_path / "off", monkeypatch)
+        unprotected, _ = told_by_a_sync(tmp_path / "off", monkeypatch, connections)
     assert "demo-01-cr" in unprotected, "the canary is not where it could be seen"
 
-    told, audit = told_by_a_sync(tmp_path / "on", monkeypatch)
+    told, audit = told_by_a_sync(tmp_path / "on", monkeypatch, connections)
 
     assert [word for word in WORDS if word in told] == []
     assert [word for word in WORDS if word in audit] == []
