@@ -26,6 +26,6 @@ def test_seeds_with_bytes_changed_end_well(name: str) -> None:
         for _ in range(25):
             changed = bytearray(whole)
             for _ in range(dice.randrange(1, 4)):
-                at = dice.randrange(len(changed))
+                at = dice.randrange(len(changed) + 1)
                 changed[at : at + dice.randrange(3)] = dice.randbytes(dice.randrange(3))
             READERS[name](bytes(changed))
