@@ -25,9 +25,9 @@ class Member(Struct, frozen=True):
 
 
 def missing_members(
-    entries: Iterable[Entry], seen: Collection[str], *, reports: bool
+    entries: Iterable[Entry], seen: Collection[str], *, reports: bool, base: str = ""
 ) -> list[Member]:
-    """List the results that are named and not `seen` (`Observation/o1`), each once.
+    """List the results that are named and not `seen` (`Observation/o1` under `base`), each once.
 
     A panel comes from a search for our codes, so its members may be ours. A report may be of
     anything: its results count like that where one of them is at hand.
@@ -37,12 +37,12 @@ def missing_members(
         literals = _named(entry, reports=reports)
         if not literals:
             continue
-        held = any(one.relative in seen for one in literals)
-        matters = held or isinstance(entry.resource, Observation)
+        at_hand = [one.relative in seen and one.base in ("", f"{base}/") for one in literals]
+        matters = any(at_hand) or isinstance(entry.resource, Observation)
         patient = patient_of(entry.resource) or ""
-        for literal in literals:
+        for literal, here in zip(literals, at_hand, strict=True):
             key = (patient, literal.base + literal.relative)
-            known = literal.relative in seen or (key in named and named[key].matters)
+            known = here or (key in named and named[key].matters)
             if literal.type == "Observation" and not known:
                 named[key] = Member(literal, patient, matters)
     return list(named.values())

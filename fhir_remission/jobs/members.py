@@ -99,7 +99,8 @@ class _Following:
 
     def _missing(self, new: Sequence[Entry]) -> list[Member]:
         self._seen.update(entry.ref for entry in new)
-        return missing_members(new, self._seen, reports=self._wanted.reports)
+        base = self._client.transport.base.url
+        return missing_members(new, self._seen, reports=self._wanted.reports, base=base)
 
     def _is_within_reach(self, member: Member) -> bool:
         """Whether it is on our server by what its address says, and not one too many."""

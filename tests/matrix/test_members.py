@@ -201,6 +201,25 @@ def test_other_addresses_are_never_followed(tmp_path: Path) -> None:
     assert not asked_by_id(ran.requests)
 
 
+def test_results_of_other_codes_are_looked_at_and_left(tmp_path: Path) -> None:
+    """The same filter as for a search: sodium is no evidence, and not missing either."""
+    sodium = {
+        **next(r for r in patients() if r["id"] == HIDDEN[1]),
+        "id": "demo-01-cr-sodium",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2951-2"}]},
+    }
+    holder = container(
+        "DiagnosticReport", f"Observation/{HIDDEN[0]}", "Observation/demo-01-cr-sodium"
+    )
+    with world("hapi", tmp_path) as hospital:
+        quiet = of_patient(hospital.run(dry=True))
+        ran = with_holders(hospital, sodium, holder).run(dry=True)
+
+    assert len(asked_by_id(ran.requests)) == 1
+    assert (ran.code, ran.summary["unread"], ran.summary["unmapped"]) == (0, 0, 0)
+    assert of_patient(ran) == quiet
+
+
 def test_there_is_a_cap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Beyond it, results are missed aloud."""
     monkeypatch.setattr(members_job, "MAX_MEMBERS", 2)
@@ -233,5 +252,11 @@ def test_what_is_at_hand_is_not_missing() -> None:
     entries = read_page(json.dumps(bundle).encode()).entries
 
     assert missing_members(entries, {"Observation/here"}, reports=True) == []
+    assert missing_members(entries, {"Observation/here"}, reports=True, base="https://a/fhir") == []
+    elsewhere = container("Observation", "https://b/fhir/Observation/here")
+    bundle["entry"] = [{"resource": elsewhere}]
+    others = read_page(json.dumps(bundle).encode()).entries
+    (far,) = missing_members(others, {"Observation/here"}, reports=True, base="https://a/fhir")
+    assert far.literal.base == "https://b/fhir/"
     (one,) = missing_members(entries, set(), reports=True)
     assert (one.literal.relative, one.patient, one.matters) == ("Observation/here", PATIENT, True)
