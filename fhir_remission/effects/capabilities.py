@@ -39,7 +39,7 @@ class Element(Struct, frozen=True, forbid_unknown_fields=True):
 
     source: str
     takes: tuple[str, ...] = ()
-    """Its codes, the one to use first; empty: any."""
+    """Its codes, the one to use first, or the types it may refer to; empty: any."""
 
 
 class Family(Struct, frozen=True, forbid_unknown_fields=True):

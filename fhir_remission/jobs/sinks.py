@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from fhir_remission.errors import CapabilityMissing
+from fhir_remission.errors import CapabilityMissing, SettingsError
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.settings import Settings
@@ -60,6 +60,11 @@ def _plain(profile: Profile, wanted: SinkSettings) -> Taken:
         raise CapabilityMissing(
             f"the EHR of a sink of kind ehr-observation takes only {', '.join(statuses)}: "
             "set the sink's signer to the Practitioner who answers for the results"
+        )
+    signers = takes.get("performer", ())
+    if wanted.signer and signers and wanted.signer.partition("/")[0] not in signers:
+        raise SettingsError(
+            f"signer = {wanted.signer}: the EHR takes {' or '.join(signers)} as performer only"
         )
     kinds = takes.get("category", ("exam",))
     return Taken(

@@ -201,8 +201,11 @@ def play(scene: str, points: int, start: Start) -> int:
 
 
 def _spread(effects: int, points: int) -> list[Point]:
-    every = [(at, when) for at in range(1, effects + 1) for when in ("before", "after")]
-    return [every[number * len(every) // points] for number in range(points)]
+    """Over all effects, in turn before and after."""
+    return [
+        (1 + number * effects // points, ("before", "after")[number % 2])
+        for number in range(points)
+    ]
 
 
 def _survives(scene: str, site: Killed, point: Point, expected: Sequence[str]) -> bool:

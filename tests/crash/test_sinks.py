@@ -101,6 +101,17 @@ def test_what_oracle_health_cannot_take_back_is_told(make_world: Callable[..., W
     assert "withdrawn there by hand" in ran.line(CR)["reason"]
 
 
+def test_an_ehr_may_take_practitioners_only_as_signers(make_world: Callable[..., World]) -> None:
+    """Said before anything is sent."""
+    role = SIGNED.replace("Practitioner/p1", "PractitionerRole/p1")
+    world = make_world(persona="oracle", settings=role, patients=(CR,))
+
+    ran = world.sync()
+
+    assert (ran.code, world.server.requests.unsafe) == (2, [])
+    assert "takes Practitioner as performer only" in ran.error
+
+
 def test_an_ehr_that_takes_final_results_only_needs_a_signer(
     make_world: Callable[..., World],
 ) -> None:
