@@ -67,8 +67,17 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
             response_date=day, first_sign=first, guards=lines, flags=flags,
         )  # fmt: skip
     doubt = progress.doubt or bool(today and completes(rule, progress.samples, day, sure=False))
-    kept = replace(progress, samples=today, doubt=doubt, suspected_on=None)
-    return suspect(case, kept, lines, flags)
+    # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
+    before = () if _is_adequate(case, found) else progress.samples
+    kept = replace(progress, samples=(*before, *today), doubt=doubt, suspected_on=None)
+    return suspect(case, kept, _first_blasts(case), lines, flags)
+
+
+def _first_blasts(case: Case) -> date:
+    """The first day of the window on which the blood held blasts."""
+    facts = case.facts
+    seen = (one for one in case.window.looked if facts.smears[one].state == "present")
+    return facts.draws[next(seen)].day
 
 
 def completes(rule: RelapseBlood, samples: tuple[Sample, ...], day: date, *, sure: bool) -> bool:

@@ -56,7 +56,8 @@ def _diseased(case: Case, progress: Progress) -> Step:
         return doubt_at(case, progress, "contradicted-by-next-marrow")
     lines = (line, rule_line("no-relapse-in-marrow", rules.marrow, case.marrow.blasts.proof))
     if _asks_repeat(case, progress):
-        return suspect(case, replace(progress, suspected_on=progress.suspected_on or day), lines)
+        kept = replace(progress, suspected_on=progress.suspected_on or day)
+        return suspect(case, kept, day, lines)
     after = relapse(case.facts, progress, day, case.marrow.blasts)
     return after, draft_of(
         case,

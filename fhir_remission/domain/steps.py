@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from fhir_remission.domain.assessment import CriterionResult
 from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.evaluation import Evaluation
@@ -74,14 +76,17 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
 
 
 def suspect(
-    case: Case, progress: Progress, lines: tuple[CriterionResult, ...], flags: tuple[str, ...] = ()
+    case: Case,
+    progress: Progress,
+    day: date,
+    lines: tuple[CriterionResult, ...],
+    flags: tuple[str, ...] = (),
 ) -> Step:
-    """A sign of relapse that falls short of the rule."""
+    """A sign of relapse on this day that falls short of the rule."""
     suspected = case.facts.criteria.outcomes.relapse_suspected
-    day = case.marrow.day
     after = moved(
-        progress, "relapse-suspected", day, category=suspected, row=None, carried=None,
-        response_date=None,
+        progress, "relapse-suspected", max(day, case.marrow.day), category=suspected, row=None,
+        carried=None, response_date=None,
     )  # fmt: skip
     return after, draft_of(
         case,

@@ -16,6 +16,12 @@ from tests.domain.stories import guards, proof, story
 
 BASELINE = "marrow -4: NE, awaiting-response since 1, therapy-after-marrow"
 CR = "marrow 30: CR, in-remission since 30, responded 30"
+UNREAD = (
+    "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, ask marrow-blasts"
+)
+BLASTS_100 = (
+    "blood 100: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 100, ask repeat-blood"
+)
 RELAPSED = "marrow 90: RELAPSE, awaiting-response since "
 BEFORE = [
     "anc 30", "blasts-blood 30", "blasts-marrow 30", "blasts-marrow 30",
@@ -397,6 +403,165 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         lambda: remission().chemo(85).marrow(90, 3), "eln-2022",
         [BASELINE, CR, "marrow 90: MLFS, in-remission since 30, responded 90"],
     ),
+    "after a doubt an inadequate marrow says nothing": (
+        lambda: bad_sample(remission().marrow(100, "?").marrow(120, 2), 120), "eln-2022",
+        [BASELINE, CR, UNREAD, "marrow 120: NE, unknown since 100, inadequate-marrow"],
+    ),
+    "nor does one of too few cells": (
+        lambda: remission().marrow(100, "?").marrow(120, 2, cells=80).blood(120, 100, 10_000),
+        "eln-2022", [BASELINE, CR, UNREAD, "marrow 120: NE, unknown since 100, too-few-cells"],
+    ),
+    "a relapse after a doubt leaves its own baseline in doubt": (
+        lambda: good(remission().marrow(100, "?").marrow(130, 40).chemo(140), 170, 12), "eln-2022",
+        [BASELINE, CR, UNREAD,
+         "marrow 130: RELAPSE, awaiting-response since 140, responded 130, first sign 130",
+         "marrow 170: IND, unknown since 170, undecided, may be PR/NR, perhaps PR,"
+         " ask baseline-marrow earlier-response"],
+    ),
+    "a lesion of an earlier relapse that is not excluded is of the new course": (
+        lambda: remission().marrow(100, "?").event("extramedullary", 110).chemo(120).marrow(
+            150, 2, emd=None
+        ).blood(150, 1500, 150_000), "eln-2022",
+        [BASELINE, CR, UNREAD,
+         "extramedullary 110: RELAPSE, awaiting-response since 120, responded 110, first sign 110",
+         "marrow 150: IND, unknown since 150, undecided, may be CR/NR, perhaps CR,"
+         " ask extramedullary-disease"],
+    ),
+    "a doubt of the marrow is ended by a marrow": (
+        lambda: good(remission().marrow(100, "?"), 130), "eln-2022",
+        [BASELINE, CR, UNREAD, "marrow 130: CR, in-remission since 130, responded 130"],
+    ),
+    "not by a smear": (
+        lambda: remission().marrow(100, "?").blood(110, smear=0), "eln-2022",
+        [BASELINE, CR, UNREAD],
+    ),
+    "nor by MRD": (
+        lambda: remission().marrow(100, "?").mrd(110, "negative"), "eln-2022",
+        [BASELINE, CR, UNREAD],
+    ),
+    "a clear marrow ends a suspicion": (
+        lambda: remission().blood(100, smear=2).marrow(105, 2), "eln-2022",
+        [BASELINE, CR, BLASTS_100,
+         "marrow 105: MLFS, in-remission since 30, responded 105, perhaps CR/CRh/CRi,"
+         " ask anc counts platelets"],
+    ),
+    "one of too few cells does not": (
+        lambda: remission().blood(100, smear=2).marrow(105, 2, cells=80), "eln-2022",
+        [BASELINE, CR, BLASTS_100,
+         "marrow 105: IND, relapse-suspected since 100, undecided, may be CR/NE, perhaps CR,"
+         " ask anc platelets"],
+    ),
+    "nor does it interrupt the two samples": (
+        lambda: remission().blood(100, smear=2).marrow(105, 2, cells=80).blood(112, smear=3),
+        "eln-2022",
+        [BASELINE, CR, BLASTS_100,
+         "marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 100,"
+         " ask repeat-marrow",
+         "blood 112: RELAPSE, relapsed since 112, responded 112, first sign 100"],
+    ),
+    "a good one does": (
+        lambda: remission().blood(100, smear=2).marrow(105, 2).blood(112, smear=3), "eln-2022",
+        [BASELINE, CR, BLASTS_100,
+         "marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 112,"
+         " ask repeat-marrow",
+         "blood 112: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 112,"
+         " ask repeat-blood"],
+    ),
+    "blasts that follow a clear marrow are the first sign": (
+        lambda: remission().marrow(90, 2).blood(95, smear=2).blood(102, smear=2), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 95, first sign 95,"
+         " ask repeat-marrow",
+         "blood 95: RELAPSE_SUSPECTED, relapse-suspected since 95, first sign 95,"
+         " ask repeat-blood",
+         "blood 102: RELAPSE, relapsed since 102, responded 102, first sign 95"],
+    ),
+    "a smear after a clear marrow that cannot be read": (
+        lambda: remission().marrow(90, 2).blood(95, smear="?"), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, undecided, may be CR/CRh/CRi/NR,"
+         " perhaps CR/CRh/CRi, ask anc blood-blasts counts platelets",
+         "blood 95: IND, unknown since 90, blood-blasts-undecided, may be RELAPSE,"
+         " ask blood-blasts"],
+    ),
+    "where one sample is enough it may be the relapse": (
+        lambda: remission().marrow(90, 2).blood(90, 1500, 150_000, smear="?"), "eln-2017",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts"],
+    ),
+    "Auer rods that cannot be told": (
+        lambda: good(remission(), 90).result("auer-rods", 90, "?"), "eln-2017",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, signs-undecided, may be CR/RELAPSE, ask auer-rods"],
+    ),
+    "Auer rods beside a clear marrow": (
+        lambda: good(remission(), 90).result("auer-rods", 90, "positive"), "eln-2017",
+        [BASELINE, CR, "marrow 90: IND, unknown since 90, signs-of-disease, may be CR/RELAPSE"],
+    ),
+    "a low marrow repeated within two weeks is contradicted first": (
+        lambda: good(good(remission().chemo(60), 90, 8), 96), "iwg-2003",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, contradicted-by-next-marrow, may be CR/RELAPSE",
+         "marrow 96: CR, in-remission since 96, responded 96"],
+    ),
+    "a clear smear does not answer the marrow that asks for a repeat": (
+        lambda: good(remission().chemo(60), 90, 8).blood(95, smear=0), "iwg-2003",
+        [BASELINE, CR,
+         "marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90,"
+         " ask repeat-marrow"],
+    ),
+    "an undecided answer is carried over an inadequate marrow": (
+        lambda: bad_sample(good(induction(), 30, "<=5").marrow(40, 2), 40), "eln-2022",
+        [BASELINE,
+         "marrow 30: IND, unknown since 30, undecided, may be CR/PR, perhaps CR/PR,"
+         " ask marrow-blasts",
+         "marrow 40: IND, unknown since 30, undecided, may be CR/PR, perhaps CR/PR,"
+         " ask marrow-blasts"],
+    ),
+    "unless therapy began since, which leaves the earlier remission open": (
+        lambda: bad_sample(good(induction(), 25, "<=5").chemo(30).marrow(60, 2), 60), "eln-2022",
+        [BASELINE,
+         "marrow 25: IND, unknown since 25, undecided, may be CR/PR, perhaps CR/PR,"
+         " ask marrow-blasts",
+         "marrow 60: IND, unknown since 25, earlier-remission-unknown, ask marrow"],
+    ),
+    "no response is carried over too few cells": (
+        lambda: induction().marrow(28, 30).marrow(45, 2, cells=80).blood(45, 100, 10_000),
+        "eln-2022",
+        [BASELINE, "marrow 28: NR, active-disease since 28",
+         "marrow 45: NR, active-disease since 28"],
+    ),
+    "a remission is carried over too few cells": (
+        lambda: remission().marrow(100, 2, cells=80).blood(100, 100, 10_000), "eln-2022",
+        [BASELINE, CR, "marrow 100: CR, in-remission since 30, responded 30"],
+    ),
+    "an unread smear before blasts may have been the relapse": (
+        lambda: good(
+            remission().blood(80, smear="?").blood(87, smear=2).marrow(95, 40).chemo(97), 125, 12
+        ), "eln-2022",
+        [BASELINE, CR,
+         "blood 80: IND, unknown since 80, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts",
+         "blood 87: RELAPSE_SUSPECTED, relapse-suspected since 87, first sign 87, ask repeat-blood",
+         "marrow 95: RELAPSE, awaiting-response since 97, responded 95, first sign 87",
+         "marrow 125: IND, unknown since 125, undecided, may be PR/NR, perhaps PR,"
+         " ask baseline-marrow earlier-response"],
+    ),
+    "MRD of the blood moves MRD alone": (
+        lambda: remission().mrd(60, "positive", specimen="blood"), "eln-2022",
+        [BASELINE, CR, "mrd 60: CR, in-remission since 30, responded 30"],
+    ),
+    "a second remission and a second relapse": (
+        lambda: good(
+            remission().blood(80, smear=2).blood(87, smear=2).chemo(90), 120
+        ).marrow(200, 20), "eln-2022",
+        [BASELINE, CR,
+         "blood 80: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 80, ask repeat-blood",
+         "blood 87: RELAPSE, awaiting-response since 90, responded 87, first sign 80",
+         "marrow 120: CR, in-remission since 120, responded 120",
+         "marrow 200: RELAPSE, relapsed since 200, responded 200, first sign 200"],
+    ),
 }  # fmt: skip
 
 
@@ -554,6 +719,98 @@ def test_what_takes_a_remission_back(course: Course, proof: str) -> None:
     assert proof in cited
     assert set(guards(found, "healthtree-2024")["no-prior-remission"][1]) == set(BEFORE)
     assert "remission-withdrawn" in found.flags
+
+
+def test_a_marrow_of_too_few_cells_says_so_where_it_leaves_the_last_answer() -> None:
+    """Its cells are cited as not enough; flagged, provisional, and the assumptions stay."""
+    course = induction().marrow(28, 30).marrow(45, 2, cells=80).blood(45, 100, 10_000)
+    found = now(course)
+    assert guards(found)["marrow-usable"] == ("not-met", ["marrow-cells-counted 45"])
+    assert ("inadequate-marrow" in found.flags, found.provisional) == (True, True)
+    early = now(
+        induction().marrow(25, 30).chemo(30).marrow(40, 30),
+        policies={"answer_after_new_start": "last-marrow"},
+    )
+    assert (early.category, early.provisional) == ("NR", True)
+    assert early.flags == ("early-marrow",)
+
+
+RULES = {
+    "aml-diagnosis": (
+        "remission is said only of acute myeloid leukaemia; APL is out of scope",
+        "title and scope of the criteria",
+    ),
+    "response-evaluation": (
+        "leukaemia or a start of therapy is documented before the marrow",
+        "a response needs something to respond",
+    ),
+    "marrow-usable": (
+        "the sample can be judged: cells counted, cellularity, or a word on its quality",
+        "non-evaluable: technically suboptimal sample",
+    ),
+    "window-whole": ("counts up to 14 d after the marrow; cut by the next cycle", "Zeidan"),
+    "marrow-not-early": ("at least 21 d after the start of a cycle", "NCCN"),
+    "marrow-not-contradicted": ("no other marrow within 14 d that disagrees", "[ours]"),
+    "no-prior-remission": (
+        "after a remission of this course, partial remission and progression are not tested",
+        "order of evaluation",
+    ),
+    "no-relapse-in-marrow": ("marrow blasts >= 5 % after CR, CRh or CRi", "[V2]"),
+    "mrd-negative": ("MRD below the threshold of its assay", "[V2]"),
+}
+
+
+@pytest.mark.parametrize(
+    ("course", "name", "rule"),
+    [
+        *((remission(), name, RULES[name]) for name in (
+            "aml-diagnosis", "response-evaluation", "marrow-usable")),
+        (remission().chemo(30), "window-whole", RULES["window-whole"]),
+        (induction().marrow(30, 2).marrow(40, 3), "window-whole",
+         ("counts up to 14 d after the marrow; cut by the next marrow", "Zeidan")),
+        (induction().marrow(30, 2).event("extramedullary", 40), "window-whole",
+         ("counts up to 14 d after the marrow; cut by new extramedullary disease", "Zeidan")),
+        (good(induction(), 15), "marrow-not-early", RULES["marrow-not-early"]),
+        (good(induction(), 30).marrow(40, 9), "marrow-not-contradicted",
+         RULES["marrow-not-contradicted"]),
+        (bad_sample(remission().marrow(90, 2), 90), "marrow-usable",
+         ("nobody states that the sample cannot be judged", RULES["marrow-usable"][1])),
+        (induction().marrow(28, 30).marrow(45, 2, cells=80).blood(45, 100, 10_000),
+         "marrow-usable",
+         ("enough cells were counted, or cellularity makes up for it", RULES["marrow-usable"][1])),
+        (remission().marrow(90, 40), "no-prior-remission", RULES["no-prior-remission"]),
+        (remission().marrow(90, 40), "no-relapse-in-marrow", RULES["no-relapse-in-marrow"]),
+        (remission().marrow(90, "?"), "no-relapse-in-marrow",
+         ("marrow undecided", "what cannot be read proves nothing")),
+        (remission().blood(90, smear="?"), "no-relapse-in-blood",
+         ("blood blasts cannot be told present from absent", "what cannot be read proves nothing")),
+        (remission().event("extramedullary", 90, certainty="unconfirmed"),
+         "no-relapse-outside-marrow",
+         ("extramedullary disease cannot be told present from absent",
+          "what cannot be read proves nothing")),
+        (remission().mrd(30, "negative"), "mrd-negative", RULES["mrd-negative"]),
+        (good(Course(diagnosed=200).chemo(1), 30), "response-evaluation",
+         ("the course has begun: diagnosis or a marrow full of blasts by 2026-07-19", "[V]")),
+        (good(induction(), 25, "<=5").chemo(30).marrow(40, 30), "no-prior-remission",
+         ("no remission earlier in this course", "order of evaluation")),
+    ],
+)  # fmt: skip
+def test_a_limit_is_told_in_words_with_its_source(
+    course: Course, name: str, rule: tuple[str, str]
+) -> None:
+    """As a clinician reads it in the proof."""
+    lines = [
+        one for found in judge(course) for one in found.criteria_results if one.criterion == name
+    ]
+    assert any(one.rule.startswith(rule[0]) and rule[1] in one.source for one in lines), lines
+
+
+def test_a_remission_taken_back_is_told_in_words() -> None:
+    """In the lay set."""
+    found = now(remission().marrow(90, 40), "healthtree-2024")
+    (line,) = [one for one in found.criteria_results if one.criterion == "remission-kept"]
+    assert line.rule == "disease after a remission takes it back; the set defines no relapse"
+    assert line.source == "order of evaluation"
 
 
 def test_prior_remission_is_cited_where_it_forbids_a_partial_response() -> None:
