@@ -11,8 +11,8 @@ from datetime import date
 
 import pytest
 
-from tests.domain.builder import Course, all_day, induction, judge, now, remission
-from tests.domain.stories import guards, proof, story
+from tests.domain.builder import Course, all_day, criteria, induction, judge, now, remission
+from tests.domain.stories import guards, line, proof, story
 
 BASELINE = "marrow -4: NE, awaiting-response since 1, therapy-after-marrow"
 CR = "marrow 30: CR, in-remission since 30, responded 30"
@@ -570,6 +570,65 @@ def test_history(title: str) -> None:
     """What is said at every anchor of the course."""
     course, name, expected = HISTORIES[title]
     assert story(course(), name) == expected
+
+
+SEEN_WHOLE = {
+    *("undecided", "signs-undecided", "signs-of-disease", "too-few-cells"),
+    "remission-not-excluded-at-landmark",
+}
+"""Reasons that come from judging every criterion."""
+
+
+@pytest.mark.parametrize("title", HISTORIES)
+def test_every_answer_keeps_to_its_proof(title: str) -> None:
+    """What criteria judged shows them all; a flag has its line, and what is open is provisional."""
+    course, name, _ = HISTORIES[title]
+    chosen = criteria(name)
+    rows = {row.id for row in chosen.category}
+    asked = {one for row in chosen.category for one in (*row.requires, *row.doubts)}
+    asked -= {"no-prior-remission"}  # also the name of a limit
+    outcomes = chosen.outcomes
+    for one in judge(course(), name):
+        limits = guards(one, name)
+        answers = {*rows, outcomes.no_response, outcomes.refractory}
+        judged = one.category in answers and "remission-kept" not in limits
+        judged = judged or one.reason in SEEN_WHOLE
+        judged = judged or (one.reason == "blood-blasts-undecided" and one.anchor.kind == "marrow")
+        shown = {row.criterion for row in one.criteria_results} - set(limits)
+        assert (asked <= shown) if judged else not (asked & shown), (line(one), shown)
+        assert ("marrow-not-early" in limits) is ("early-marrow" in one.flags), line(one)
+        limit = "contradicted-by-next-marrow" in one.flags
+        assert ("marrow-not-contradicted" in limits) is limit, line(one)
+        assert ("remission-kept" in limits) is ("remission-withdrawn" in one.flags), line(one)
+        open_points = (
+            bool(one.assumptions or one.possible_higher)
+            or one.category == outcomes.relapse_suspected
+            or "inadequate-marrow" in one.flags
+        )
+        assert one.provisional is open_points, line(one)
+        assert one.confidence == ("material" if one.assumptions else "proved"), line(one)
+        assert (one.anchor.kind == "none") is (not one.anchor.observations), line(one)
+        if "inadequate-marrow" in one.flags:
+            assert one.draws == ()
+
+
+@pytest.mark.parametrize("title", HISTORIES)
+def test_an_answer_that_is_carried_rests_on_the_same_evidence(title: str) -> None:
+    """Of blood, MRD or an inadequate marrow that leaves the answer of the marrow before."""
+    course, name, _ = HISTORIES[title]
+    asked = {one for row in criteria(name).category for one in (*row.requires, *row.doubts)}
+    held: dict[str, object] = {}
+    for one in judge(course(), name):
+        proofs = {
+            row.criterion: (row.verdict, row.evidence)
+            for row in one.criteria_results
+            if row.criterion in asked and not row.rule.startswith("after a remission")
+        }
+        if one.anchor.kind in ("blood", "mrd") or "inadequate-marrow" in one.flags:
+            assert not proofs or proofs == held, line(one)
+            assert one.window_closes is None or one.anchor.kind == "marrow"
+        elif proofs:
+            held = dict(proofs)
 
 
 # ------------------------------------------------------------------ what an answer rests on
