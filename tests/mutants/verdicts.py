@@ -24,7 +24,8 @@ class Verdicts:
         if path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 key, verdict, test, _ = line.split("\t", 3)
-                self.found[key] = (verdict, test)
+                if self.found.get(key, ("", ""))[0] not in KILLED:
+                    self.found[key] = (verdict, test)
 
     def settled(self, mutant: Mutant, *, again: bool) -> bool:
         """Whether the mutant needs no run: killed before, or survived and not asked for again."""

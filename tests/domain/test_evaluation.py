@@ -1,0 +1,360 @@
+"""One marrow with its window: which draw was taken, why not the others, and what is still open."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from fhir_remission.domain.courses import (
+    Baseline,
+    baseline_of,
+    first_course,
+    lesions_since,
+)
+from fhir_remission.domain.courses import (
+    Course as Episode,
+)
+from fhir_remission.domain.evaluation import blast_count
+from fhir_remission.domain.facts import Facts, read_facts
+from fhir_remission.domain.kinds import Threshold
+from tests.domain.builder import LATER, Course, criteria, induction, now, on, remission, value
+from tests.domain.sights import cited
+from tests.domain.stories import day, proof
+
+
+def facts(course: Course) -> Facts:
+    """A course, sorted and indexed."""
+    return read_facts(course.record(), criteria(), LATER)
+
+
+def notes(course: Course) -> list[tuple[int, bool, str]]:
+    """The draws of the last answer: day, taken or not, and why."""
+    from datetime import date
+
+    return [
+        (day(date.fromisoformat(one.effective[:10])) or 0, one.chosen, one.reason)
+        for one in now(course).draws
+    ]
+
+
+# -------------------------------------------------------------------------------- the draws
+
+
+def test_of_the_draws_in_the_window_the_best_is_taken_and_the_others_say_why() -> None:
+    """The earliest that proves the best category; each other says what it gives."""
+    course = induction().marrow(30, 2).blood(28, 400, 30_000).blood(31, 700, 62_000)
+    course.blood(35, 1500, 150_000).blood(38, 1500, 150_000).blood(46, 1500, 150_000)
+    assert notes(course) == [
+        (28, False, "gives CRi"), (31, False, "gives CRh"), (35, True, "proves CR"),
+        (38, False, "gives CR"),
+    ]  # fmt: skip
+    assert day(now(course).response_date) == 35
+
+
+def test_where_nothing_is_proved_the_draw_with_the_fewest_failures_speaks() -> None:
+    """It is read with the marrow; the others say the same answer."""
+    course = induction().marrow(30, 40).blood(29, 400, 30_000).blood(31, 1500, 150_000)
+    assert notes(course) == [(29, False, "gives NR"), (31, True, "read with the marrow")]
+    assert proof(now(course), "anc-recovered") == ("met", ["anc 31"])
+
+
+def test_a_draw_from_before_the_nadir_says_so() -> None:
+    """It is in the window and does not count."""
+    course = induction().marrow(30, 2).blood(28, 1500, 150_000).blood(30, 700, 150_000)
+    assert notes(course) == [
+        (28, False, "a later draw up to the marrow may be lower in anc"), (30, True, "proves CRh"),
+    ]  # fmt: skip
+
+
+def test_a_draw_that_completes_another_is_told() -> None:
+    """With what it gave."""
+    course = induction().marrow(30, 2).blood(30)
+    course.blood(30.5, 1500, 150_000, smear=None)
+    taken, given = notes(course)
+    assert taken == (30, True, "proves CR")
+    assert given[2].startswith("gives CR; completes the draw of 2026-01-30")
+    assert given[2].endswith("with its anc and platelets")
+
+
+def test_a_draw_names_its_own_results_and_what_kept_it_from_more() -> None:
+    """For the reader who asks why this draw was not taken."""
+    course = induction().marrow(30, 2).blood(31, 700, 62_000).blood(35, 1500, 150_000)
+    refused, taken = now(course).draws
+    assert set(refused.sources) >= {"Observation/o7", "Observation/o8", "Observation/o9"}
+    assert set(taken.sources) >= {"Observation/o10", "Observation/o11", "Observation/o12"}
+    assert not set(taken.sources) & {"Observation/o7", "Observation/o8", "Observation/o9"}
+    assert refused.effective < taken.effective
+
+
+# --------------------------------------------------------------------------- what is still open
+
+
+@pytest.mark.parametrize(
+    ("course", "category", "possible", "candidates", "missing"),
+    [
+        (induction().marrow(30, 2).blood(30, 1500, None), "MLFS", ("CR", "CRh", "CRi"), (),
+         ("counts", "platelets")),
+        (induction().marrow(30, 2).blood(30, 700, None), "CRi", ("CRh",), (), ("platelets",)),
+        (induction().marrow(30, "<=5").blood(30, 300, 20_000), "IND", ("CRi",), ("CRi", "NR"),
+         ("marrow-blasts",)),
+        (induction().marrow(30, 2).blood(30, 1500, ">50"), "CRh", ("CR",), (), ("platelets",)),
+        (induction().marrow(30, 2).blood(30, 1500, "60-90"), "CRh", (), (), ()),
+        (induction().marrow(30, 2).blood(30, "0.4-0.6", 60_000), "CRi", ("CRh",), (), ("anc",)),
+        (induction().marrow(30, "20-30").blood(30, 1500, 150_000), "IND", ("PR",), ("PR", "NR"),
+         ("marrow-blasts",)),
+        (induction().marrow(30, "20-25").blood(30, 1500, 150_000), "PR", (), (), ()),
+        (induction(baseline=40).marrow(30, "15-24").blood(30, 1500, 150_000), "IND", ("PR",),
+         ("PR", "NR"), ("baseline-marrow",)),
+        (induction().marrow(30, "3-30").blood(30, 1500, 150_000), "IND", ("CR", "PR"),
+         ("CR", "PR", "NR"), ("marrow-blasts",)),
+        (induction().marrow(30, 2, cells="?").blood(30, 700, 62_000), "IND", ("CRh",),
+         ("CRh", "NE"), ("marrow-adequacy",)),
+    ],
+)  # fmt: skip
+def test_what_the_unknown_leaves_open(
+    course: Course, category: str, possible: Any, candidates: Any, missing: Any
+) -> None:
+    """Every way in which it could turn out, best first, and what to ask for."""
+    found = now(course)
+    assert (found.category, found.possible_higher, found.candidates) == (
+        category, possible, candidates,
+    )  # fmt: skip
+    assert set(missing) <= set(found.missing)
+    assert bool(found.missing) is bool(missing)
+
+
+def test_a_clean_sample_could_still_clear_old_blasts() -> None:
+    """Blasts of day 25, counts of day 31 without a smear: no response, perhaps CR."""
+    course = induction().marrow(30, 2).blood(28, smear=2).blood(31, 1500, 150_000, smear=None)
+    found = now(course)
+    assert (found.category, found.possible_higher) == ("NR", ("CR",))
+    assert found.missing == ("blood-blasts",)
+
+
+# ----------------------------------------------------------------------------- what is looked at
+
+
+def test_a_set_may_lay_thresholds_on_the_cells_of_the_marrow() -> None:
+    """Cells counted and cellularity are quantities as any other."""
+    chosen = criteria()
+    for analyte, unit, low in (
+        ("marrow-cells-counted", "{#}", 500),
+        ("marrow-cellularity", "%", 20),
+    ):
+        rule = Threshold(
+            id="more", source="a site", mark="ours", analyte=analyte, op=">=",
+            value=Decimal(low), unit=unit, missing="marrow-adequacy",
+        )  # fmt: skip
+        first, *rest = chosen.category
+        row = replace(first, requires=(*first.requires, "more"))
+        site = replace(chosen, criterion=(*chosen.criterion, rule), category=(row, *rest))
+        for amount, category in ((low, "CR"), (low - 1, "CRh")):
+            course = induction().marrow(30, 2).blood(30, 1500, 150_000)
+            if analyte == "marrow-cells-counted":
+                course = induction().marrow(30, 2, cells=amount).blood(30, 1500, 150_000)
+            else:
+                course.result(analyte, 30, amount)
+            assert now(course, site).category == category
+
+
+@pytest.mark.parametrize(
+    ("hour", "iwg"), [(30.0, "MLFS"), (30.02, "CR"), (22.5, "CR"), (23.0, "MLFS")]
+)
+def test_red_cells_count_until_the_end_of_the_draw(hour: float, iwg: str) -> None:
+    """Given at nine when the blood was drawn at nine: not after it."""
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000).event("rbc-transfusion", hour)
+    assert now(course, "iwg-2003").category == iwg
+    undated = induction().marrow(30, 2).blood(30, 1500, 150_000).event("rbc-transfusion", None)
+    found = now(undated, "iwg-2003")
+    assert (found.category, found.possible_higher) == ("MLFS", ("CR",))
+    assert proof(found, "rbc-independent") == ("unknown", ["rbc-transfusion"])
+
+
+@pytest.mark.parametrize(
+    ("complete", "attested", "assumed"),
+    [
+        ({"Procedure"}, {"rbc-transfusion"}, False),
+        ({"Procedure"}, {"rbc-transfusion", "platelet-transfusion"}, False),
+        ({"Procedure"}, {"platelet-transfusion"}, True),
+        ({"Condition"}, {"rbc-transfusion"}, True),
+    ],
+)
+def test_silence_proves_independence_only_by_the_sites_word(
+    complete: set[str], attested: set[str], assumed: bool
+) -> None:
+    """That it records red cells, and that the record was read to its end."""
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000)
+    record = course.record(complete=frozenset(complete), attested=frozenset(attested))
+    found = now(record, "iwg-2003")
+    assert found.category == "CR"
+    assert bool(found.assumptions) is assumed
+
+
+def test_a_statement_of_independence_is_of_its_day() -> None:
+    """Said of the day of the answer, not of another."""
+    for when, verdict in ((30, "met"), (29, "assumed")):
+        course = induction(attested=False).marrow(30, 2).blood(30, 1500, 150_000)
+        course.result("rbc-transfusion-independence", when, "positive")
+        assert proof(now(course, "iwg-2003"), "rbc-independent")[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("results", "expected", "derived", "proved"),
+    [
+        ({"blasts-blood-count": 3}, "3", False, ["blasts-blood-count 30"]),
+        ({"blasts-blood-count": 3, "wbc": 50, "blasts-blood": 60}, "3", False,
+         ["blasts-blood-count 30"]),
+        ({"wbc": 50, "blasts-blood": 60}, "30.00", True, ["blasts-blood 30", "wbc 30"]),
+        ({"wbc": 50}, None, False, []),
+        ({"blasts-blood": 60}, None, False, []),
+        ({"wbc": "?", "blasts-blood": 60}, None, False, []),
+    ],
+)  # fmt: skip
+def test_blasts_per_litre_are_measured_or_leukocytes_times_their_share(
+    results: dict[str, Any], expected: str | None, derived: bool, proved: list[str]
+) -> None:
+    """Exactly, of one draw."""
+    course = Course(diagnosed=None).result("hemoglobin", 30, 9)
+    for analyte, raw in results.items():
+        course.result(analyte, 30, raw)
+    known = facts(course)
+    found = blast_count(known.draws[0], known)
+    assert found.reading == (None if expected is None else value(expected))
+    assert (found.derived, cited(found.proof)) == (derived, proved)
+
+
+# ------------------------------------------------------------------------- where a course begins
+
+
+def episode(course: Course) -> tuple[int | None, int | None, bool]:
+    """The opening, the day by which it surely began, and whether its baseline is certain."""
+    found = first_course(facts(course))
+    return day(found.opened), day(found.surely), found.certain
+
+
+def bare(diagnosed: int | None = None) -> Course:
+    """A patient of whom nothing else is known."""
+    return Course(diagnosed=diagnosed)
+
+
+@pytest.mark.parametrize(
+    ("course", "expected"),
+    [
+        (bare(10), (10, 10, True)),
+        (bare(10).event("aml-diagnosis", 5), (5, 5, True)),
+        (bare(10).event("aml-diagnosis", 5, certainty="unconfirmed"), (10, 10, True)),
+        (bare(10).event("aml-diagnosis", None), (10, 10, True)),
+        (bare(10).marrow(20, 60), (10, 10, True)),
+        (bare(10).marrow(4, 60), (4, 4, True)),
+        (bare(10).marrow(4, 5), (4, 4, True)),
+        (bare(10).marrow(4, "4.9"), (10, 10, True)),
+        (bare(100).marrow(10, 5), (10, 10, True)),
+        (bare(100).marrow(9, 5), (100, 100, True)),
+        (bare(100).marrow(9, 20), (9, 9, True)),
+        (bare(10).marrow(10, 5), (10, 10, True)),
+        (bare(10).marrow(4, 60).result("marrow-adequacy", 4, "negative"), (10, 10, True)),
+        (bare(10).marrow(4, "?"), (4, 10, True)),
+        (bare(10).marrow(4, "?").chemo(6), (4, 10, False)),
+        (bare(10).marrow(4, "?").chemo(12), (4, 10, True)),
+        (bare(10).marrow(4, "?").marrow(7, 60), (4, 7, True)),
+        (bare().marrow(20, 20), (20, 20, True)),
+        (bare().marrow(20, 19).marrow(30, 40), (30, 30, True)),
+    ],
+)
+def test_where_a_course_begins(course: Course, expected: tuple[int, int, bool]) -> None:
+    """Model 3.3: the diagnosis, a full marrow, or a diseased one up to 90 days before it."""
+    assert episode(course) == expected
+
+
+def test_without_any_opening_the_record_is_the_course() -> None:
+    """From the first thing known; nothing is before it for certain."""
+    from datetime import date
+
+    found = first_course(facts(bare().blood(7, 1500).chemo(9).marrow(12, 2)))
+    assert found == Episode(1, on(7), date.min, certain=True)
+    assert first_course(facts(bare())).opened == date.min
+    unread = first_course(facts(bare().marrow(20, "?")))
+    assert (unread.opened, unread.surely) == (on(20), date.min)
+
+
+def test_from_when_lesions_belong_to_a_course() -> None:
+    """Ninety days before the first course; from the day of the relapse in a later one."""
+    from datetime import date
+
+    known = facts(bare(100))
+    first = first_course(known)
+    assert lesions_since(known, first) == on(10)
+    second = replace(first, number=2, opened=on(200))
+    assert lesions_since(known, second) == on(200)
+    assert lesions_since(known, replace(second, lesions_from=on(150))) == on(150)
+    early = replace(first, opened=date.min)
+    assert lesions_since(known, early) == date.min
+
+
+def baseline(course: Course) -> Baseline:
+    """The pre-treatment marrow of the first course."""
+    known = facts(course)
+    return baseline_of(known, first_course(known))
+
+
+@pytest.mark.parametrize(
+    ("course", "blasts", "last", "inferred"),
+    [
+        (bare(0).marrow(2, 60).chemo(5), "60", 5, False),
+        (bare(0).marrow(2, 60).marrow(4, 40).chemo(5), "40", 5, False),
+        (bare(0).marrow(2, 60).marrow(5, 50).chemo(5), "50", 5, False),
+        (bare(0).marrow(2, 60).marrow(6, 50).chemo(5), "60", 5, False),
+        (
+            bare(0).marrow(2, 60).marrow(4, 9).result("marrow-adequacy", 4, "negative").chemo(5),
+            "60", 5, False,
+        ),
+        (bare(0).chemo(5).marrow(30, 2), None, 5, False),
+        (bare(0).marrow(2, 60), "60", 2, True),
+        (bare(0).marrow(2, 60).marrow(16, 40), "40", 16, True),
+        (bare(0).marrow(2, 60).marrow(17, 40), "60", 2, True),
+        (bare(0).marrow(2, 60).marrow(10, 3), "60", 2, True),
+        (bare(0).marrow(2, 60).marrow(10, "?"), None, 2, True),
+        (bare(0).marrow(2, 3), None, None, True),
+        (bare(0).marrow(2, "?").marrow(5, 60), None, 5, True),
+    ],
+)  # fmt: skip
+def test_the_marrow_that_therapy_is_measured_against(
+    course: Course, blasts: str | None, last: int | None, inferred: bool
+) -> None:
+    """The latest up to the first start, or the diseased ones of the first two weeks."""
+    found = baseline(course)
+    assert found.blasts.reading == (None if blasts is None else value(blasts))
+    assert (day(found.last_day), found.inferred) == (last, inferred)
+
+
+def test_an_uncertain_beginning_leaves_the_baseline_unread_and_cited() -> None:
+    """A start that may have been of another story."""
+    found = baseline(bare(10).marrow(4, "?").marrow(5, 60).chemo(6).marrow(11, 40))
+    assert found.start is not None
+    unsure = bare(10).marrow(4, "?").chemo(6).marrow(11, 40).chemo(12)
+    assert episode(unsure)[2] is False
+    assert baseline(unsure).blasts.reading is None
+    assert cited(baseline(unsure).blasts.proof) == ["blasts-marrow 4"]
+
+
+def test_counts_of_before_therapy_are_those_before_its_first_day() -> None:
+    """ELN 2017 measures improvement against the last of them, up to fourteen days before."""
+    course = bare(0).blood(-13, 100, 10_000).blood(2, 300, 30_000).marrow(2, 60).chemo(5)
+    found = now(course.marrow(30, 95).blood(30, 650, 40_000), "eln-2017")
+    assert proof(found, "counts-not-improved") == (
+        "not-met", ["anc 2", "anc 30", "platelets 2", "platelets 30"],
+    )  # fmt: skip
+    late = bare(0).marrow(2, 60).chemo(5).blood(7, 300, 30_000)
+    missing = now(late.marrow(30, 95).blood(30, 650, 40_000), "eln-2017")
+    assert proof(missing, "counts-not-improved") == ("unknown", ["anc 30", "platelets 30"])
+
+
+def test_three_months_of_therapy_cite_the_start() -> None:
+    """Stable disease of ELN 2017 from day 91 of therapy begun on day 1."""
+    found = now(induction().marrow(91, 50).blood(91, 300, 20_000), "eln-2017")
+    assert found.category == "SD"
+    assert proof(found, "three-months-of-therapy") == ("met", ["therapy-start 1"])
+    assert now(remission(), "eln-2017").category == "CR"
