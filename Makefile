@@ -83,6 +83,7 @@ bench-all: $(VENV)/.installed  ## also 5 M, Spark (JDK 17), polars, cql-executio
 
 bench-smoke: $(VENV)/.installed  ## wrong answers fail, time never does
 	$(BIN)/python -m tests.bench.run --smoke
+	$(BIN)/python -m tests.bench.reading --patients 100 --pages 10 --rounds 1
 
 bench-core: $(VENV)/.installed  ## judging one patient with 20, 200 and 2 000 results
 	$(BIN)/python -m tests.bench.core

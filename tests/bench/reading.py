@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,9 +144,29 @@ def _first_read(count: int) -> tuple[str, float, str]:
         )
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
         asked = requests.get(f"{base}/requests", timeout=5).json()
+        floor = _bare_ratio(base)
     ideal = asked * SECONDS / CHAINS
-    note = f"{took:.1f} s for {asked} pages, {rows} rows; ideal {ideal:.1f} s; cpu {cpu:.1f} s"
+    note = (
+        f"{took:.1f} s for {asked} pages, {rows} rows, cpu {cpu:.1f} s; "
+        f"bare GETs on as many threads: {floor:.2f}"
+    )
     return f"first read, {CHAINS} chains, 50 ms a page", took / ideal, note
+
+
+def _bare_ratio(base: str, each: int = 50) -> float:
+    """The same for GETs whose bytes nobody reads: what this machine makes of 50 ms just now."""
+
+    def fetch(number: int) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            for page in range(each):
+                url = f"{base}?p={','.join(f'p{n}' for n in range(4))}&c=751-8&n={page % 2}"
+                assert len(session.get(url, timeout=10).content) > number
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CHAINS) as pool:
+        list(pool.map(fetch, range(CHAINS)))
+    return (time.perf_counter() - began) / (each * SECONDS)
 
 
 def _page(pages: int, rounds: int) -> tuple[str, float, str]:
