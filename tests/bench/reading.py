@@ -174,6 +174,7 @@ def _page(pages: int, rounds: int) -> tuple[str, float, str]:
     ratios: list[tuple[float, float, float]] = []
     with _pages(0, results=pages * 200) as base:
         connection, profile = _connected(base)
+        _search_cpu(connection, profile, pages)
         for _ in range(rounds):
             ours = _search_cpu(connection, profile, pages)
             bare = _bare_cpu(base, profile, pages)
