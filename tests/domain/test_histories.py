@@ -42,6 +42,12 @@ def bad_sample(course: Course, day: int) -> Course:
     return course.result("marrow-adequacy", day, "negative")
 
 
+def unasked() -> Course:
+    """A remission in which nobody asked for disease outside the marrow."""
+    before = Course().marrow(-4, 60, emd=None).chemo(1)
+    return before.marrow(30, 2, emd=None).blood(30, 1500, 150_000)
+
+
 HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     "a plain remission": (remission, "eln-2022", [BASELINE, CR]),
     "before therapy nothing is answered": (
@@ -665,7 +671,94 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "mrd 90: CR, in-remission since 30, responded 30",
          "mrd 120: CR, in-remission since 30, responded 30"],
     ),
+    "a smear that could not be read leaves MRD where it was": (
+        lambda: remission().mrd(30, "negative").blood(100, smear="?").blood(105, smear=0).mrd(
+            110, "positive"
+        ), "eln-2022",
+        [BASELINE, MRD_NEG,
+         "blood 100: IND, unknown since 100, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts",
+         "blood 105: CR as CR_MRDneg, in-remission since 30, responded 30",
+         "mrd 110: CR as MRD_RELAPSE_SUSPECTED, in-remission since 30, responded 30"],
+    ),
+    "what the remission assumed is assumed as long as it is carried": (
+        lambda: unasked().mrd(60, "positive").blood(90, smear=2).blood(95, smear=0), "eln-2022",
+        [BASELINE, CR, "mrd 60: CR, in-remission since 30, responded 30",
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "blood 95: CR, in-remission since 30, responded 30"],
+    ),
+    "nothing but a diagnosis": (
+        Course, "eln-2022", ["none: NE, untreated since -6, no-marrow, ask marrow"],
+    ),
+    "nothing but a promyelocytic leukaemia": (
+        lambda: Course().event("apl-diagnosis", -6), "eln-2022",
+        ["none: NE, untreated since -6, apl-out-of-scope"],
+    ),
+    "nothing at all": (
+        lambda: Course(diagnosed=None), "eln-2022", ["none: NE, unknown, no-marrow, ask marrow"],
+    ),
+    "nothing but a start of therapy": (
+        lambda: Course().chemo(1), "eln-2022",
+        ["none: NE, awaiting-response since 1, no-marrow, ask marrow"],
+    ),
+    "two unread smears and a clear one": (
+        lambda: remission().blood(90, smear="?").blood(92, smear="?").blood(95, smear=0).blood(
+            100, smear=0
+        ), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: IND, unknown since 90, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts",
+         "blood 92: IND, unknown since 90, blood-blasts-undecided, may be RELAPSE,"
+         " ask blood-blasts",
+         "blood 95: CR, in-remission since 30, responded 30"],
+    ),
+    "two unread smears a week apart may have been the relapse": (
+        lambda: remission().blood(90, smear="?").blood(98, smear="?").blood(105, smear=0),
+        "eln-2022",
+        [BASELINE, CR,
+         "blood 90: IND, unknown since 90, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts",
+         "blood 98: IND, unknown since 90, blood-blasts-undecided, may be RELAPSE,"
+         " ask blood-blasts"],
+    ),
+    "a clear smear forgets the sample before it": (
+        lambda: remission().blood(90, smear=2).blood(95, smear=0).blood(100, smear=2), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "blood 95: CR, in-remission since 30, responded 30",
+         "blood 100: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 100,"
+         " ask repeat-blood"],
+    ),
+    "an unread smear between blasts and a clear one": (
+        lambda: remission().blood(90, smear=2).blood(95, smear="?").blood(100, smear=0), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "blood 95: IND, unknown since 95, blood-blasts-undecided, may be RELAPSE,"
+         " ask blood-blasts",
+         "blood 100: CR, in-remission since 30, responded 30"],
+    ),
+    "MRD of the day on which the counts proved it": (
+        lambda: induction().marrow(29, 2).blood(30, 1500, 150_000).mrd(30, "negative").mrd(
+            29.3, "negative"
+        ), "eln-2022",
+        [BASELINE, "marrow 29: CR as CR_MRDneg, in-remission since 30, responded 30",
+         "mrd 30: CR as CR_MRDneg, in-remission since 30, responded 30"],
+    ),
+    "a marrow in doubt is not the answer before it": (
+        lambda: remission().marrow(90, 2).blood(90, smear=0).marrow(110, "?"), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: MLFS, in-remission since 30, responded 90, perhaps CR/CRh/CRi,"
+         " ask anc counts platelets",
+         "marrow 110: IND, unknown since 110, marrow-undecided, may be MLFS/RELAPSE,"
+         " ask marrow-blasts"],
+    ),
 }  # fmt: skip
+
+
+def test_an_mrd_sample_carries_its_own_flags() -> None:
+    """A negative whose sensitivity is not said."""
+    found = now(remission().mrd(60, "negative", sensitivity=""))
+    assert (found.flags, found.mrd) == (("mrd-sensitivity-unknown",), "negative")
 
 
 @pytest.mark.parametrize("title", HISTORIES)
@@ -709,7 +802,8 @@ def test_every_answer_keeps_to_its_proof(title: str) -> None:
             or bool({"inadequate-marrow", "few-cells"} & set(one.flags))
         )
         assert one.provisional is open_points, line(one)
-        assert one.confidence == ("material" if one.assumptions else "proved"), line(one)
+        weights = {assumed.cls for assumed in one.assumptions} or {"proved"}
+        assert one.confidence == min(weights), line(one)
         assert (one.anchor.kind == "none") is (not one.anchor.observations), line(one)
         if "inadequate-marrow" in one.flags:
             assert one.draws == ()
