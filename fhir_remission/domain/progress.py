@@ -84,6 +84,12 @@ class Progress(Struct, frozen=True):
     mrd: MrdHistory = MrdHistory()
     mrd_status: Status = "unknown"
 
+    @property
+    def code(self) -> str:
+        """The remission with its MRD, while the latest evaluable marrow says it; empty else."""
+        said = self.row is not None and self.row.remission
+        return self.remission.code if self.remission is not None and said else ""
+
 
 class Draft(Struct, frozen=True):
     """What one anchor says, before it is put into words."""

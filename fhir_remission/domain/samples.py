@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from msgspec.structs import replace
 
 from fhir_remission.domain.clearings import completes
+from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event
 from fhir_remission.domain.progress import Draft, Progress, Sample, moved
@@ -96,7 +98,7 @@ def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
         "blood", draw.day, draw.effective, _refs(facts.smears[place].proof), after,
         standing.category, response_date=standing.response_date, carries=True,
         evaluation=standing.evaluation, assumptions=progress.assumptions, code=standing.code,
-        mrd=progress.mrd_status,
+        mrd=progress.mrd_status, **_open(standing.evaluation),
     )  # fmt: skip
 
 
@@ -167,10 +169,18 @@ def at_mrd(facts: Facts, progress: Progress, place: int, *, on_marrow: bool) -> 
     return after, Draft(
         "mrd", sample.day, sample.result.when.text, (sample.result.source.ref,), after,
         progress.category, response_date=progress.response_date, evaluation=progress.carried,
-        carries=True, assumptions=progress.assumptions, code=remission.code,
+        carries=True, assumptions=progress.assumptions, code=progress.code,
         mrd=sample.status, mrd_flags=(*sample.flags, *after.mrd.flags),
-        mrd_proof=(sample.result,),
+        mrd_proof=(sample.result,), **_open(progress.carried),
+        doubted=progress.category == facts.criteria.outcomes.relapse_suspected,
     )  # fmt: skip
+
+
+def _open(held: Evaluation | None) -> dict[str, Any]:
+    """What the answer that is carried leaves open."""
+    if held is None:
+        return {}
+    return {"possible_higher": held.possible_higher, "missing": held.missing}
 
 
 def with_sample(facts: Facts, progress: Progress, place: int) -> Progress:

@@ -68,7 +68,7 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
         carries=True,
         assumptions=progress.assumptions,
         flags=("inadequate-marrow",),
-        code=progress.remission.code if progress.remission and progress.row else "",
+        code=progress.code,
         mrd=progress.mrd_status,
         doubted=True,
     )

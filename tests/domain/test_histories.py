@@ -755,6 +755,40 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("course", "said"),
+    [
+        (
+            remission().marrow(90, 2).blood(90, smear=0).mrd(120, "positive"),
+            "mrd 120: MLFS, in-remission since 30, responded 90, perhaps CR/CRh/CRi,"
+            " ask anc counts platelets",
+        ),
+        (
+            bad_sample(remission().marrow(90, 2).blood(90, smear=0).marrow(120, 2), 120),
+            "marrow 120: MLFS, in-remission since 30, responded 90",
+        ),
+        (
+            remission().marrow(90, 2).blood(90, smear=0).blood(120, smear=2).blood(125, smear=0),
+            "blood 125: MLFS, in-remission since 30, responded 90, perhaps CR/CRh/CRi,"
+            " ask anc counts platelets",
+        ),
+    ],
+)
+def test_a_marrow_that_says_less_is_not_coded_as_the_remission_before_it(
+    course: Course, said: str
+) -> None:
+    """In remission since day 30, but the latest marrow proves only MLFS: so says the code."""
+    found = now(course)
+    assert line(found) == said
+    assert (found.code, found.provisional) == ("MLFS", True)
+
+
+def test_mrd_under_a_suspicion_stays_provisional() -> None:
+    """It moves MRD and settles nothing."""
+    found = now(good(remission().chemo(60), 90, 8).mrd(92, "positive"), "iwg-2003")
+    assert (found.category, found.provisional) == ("RELAPSE_SUSPECTED", True)
+
+
 def test_an_mrd_sample_carries_its_own_flags() -> None:
     """A negative whose sensitivity is not said."""
     found = now(remission().mrd(60, "negative", sensitivity=""))
