@@ -20,7 +20,6 @@ NO_TRAP = {
     "7 ELN 2024 less-intensive": "a classification of genetic risk: it changes no category",
     "8 sample": "how a sample is drawn and sent",
     "8 CBF": "a schedule of samples",
-    "8 NGS": "a threshold: in the criteria files, by tests/domain/test_mrd.py",
     "9 other trial windows": "a parameter: tests/domain/test_criteria_files.py",
     "12 FHIR: KIP TreatmentResponseEvaluation, NMDP diseasestage, NZ SACT AML response": (
         "code systems only: told as disease-stage code systems"

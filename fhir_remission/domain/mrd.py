@@ -103,8 +103,15 @@ def suffix_status(
     reach = timedelta(days=rules.window_days)
     first = max(marrow - reach, since)
     near = samples[bisect_left(days, first) : bisect_right(days, marrow + reach)]
-    used = tuple(one for one in near if one.result.specimen in ("", *rules.tissues))
+    of_marrow = (one for one in near if one.result.specimen in ("", *rules.tissues))
+    used = tuple(one for one in of_marrow if _counts(one, rules))
     return combined(used), used
+
+
+def _counts(sample: MrdSample, rules: Mrd) -> bool:
+    """Whether a sample has a say beside a remission: a clear one only by an assay of the set."""
+    clear = sample.status in ("negative", "low-level")
+    return not (clear and rules.suffix_by) or sample.result.method in rules.suffix_by
 
 
 def combined(samples: Sequence[MrdSample]) -> Status:
@@ -121,7 +128,10 @@ def is_confirmed(
     first = min(one.day for one in used)
     tissues = {one.result.specimen for one in used}
     later = samples[bisect_left(days, first + timedelta(days=rules.confirm_days)) :]
-    return any(one.status == "negative" and one.result.specimen in tissues for one in later)
+    return any(
+        one.status == "negative" and one.result.specimen in tissues and _counts(one, rules)
+        for one in later
+    )
 
 
 class MrdHistory(Struct, frozen=True):

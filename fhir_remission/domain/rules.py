@@ -177,6 +177,9 @@ class Mrd(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     window_days: int
     confirm_days: int
     tissues: tuple[str, ...]
+    suffix_by: tuple[str, ...] = ()
+    """Assays whose negative or low level shows beside a remission; empty: any. A positive always
+    does."""
     needs_confirmation: bool = False
     low_level: bool = False
     """Whether the set knows low-level MRD; detectable is positive otherwise."""

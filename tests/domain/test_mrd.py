@@ -177,6 +177,20 @@ def test_blood_counts_for_the_suffix_only_where_the_set_says_so() -> None:
     assert suffix(unsaid) == ("unknown", [30])
 
 
+def test_sequencing_alone_is_no_mrd_negative() -> None:
+    """ELN names flow cytometry and qPCR; what sequencing finds still counts."""
+    negative, flow = sample("negative", method="ngs"), sample("negative", method="flow")
+    assert negative.status == "negative"
+    assert suffix(negative) == ("unknown", [])
+    assert suffix(negative, flow) == ("negative", [30])
+    assert suffix(sample("positive", method="ngs"), flow) == ("positive", [30, 30])
+    assert suffix(sample("?", method="ngs"), flow) == ("unknown", [30, 30])
+    assert suffix(negative, rules=replace(ELN, suffix_by=())) == ("negative", [30])
+    assert suffix(negative, rules=OLD) == ("unknown", [])
+    back = history(negative, sample("positive", 60, method="ngs"))
+    assert back.event == "relapse-suspected"
+
+
 @pytest.mark.parametrize(
     ("second", "day", "specimen", "confirmed"),
     [
@@ -198,6 +212,13 @@ def test_a_negative_is_confirmed_by_a_second_four_weeks_later(
     ]
     days = [one.day for one in samples]
     assert is_confirmed(samples, days, samples[1::-1], ELN) is confirmed
+
+
+def test_sequencing_confirms_no_negative() -> None:
+    """The second one is asked of an assay of the set too."""
+    for method, confirmed in (("flow", True), ("qpcr", True), ("ngs", False)):
+        samples = [sample("negative", 30), sample("negative", 60, method=method)]
+        assert is_confirmed(samples, [on(30), on(60)], samples[:1], ELN) is confirmed
 
 
 def history(*samples: MrdSample, rules: Mrd = ELN, low_level: bool = False) -> MrdHistory:
