@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fhir_remission.domain.kinds import AnyBelow, AnyCriterion, AnyMet, Independence, Threshold
-from fhir_remission.domain.rules import Category, CriteriaSet, Policy
+from fhir_remission.domain.rules import Category, CriteriaSet, Policy, Sourced
 from fhir_remission.errors import TableError
 
 __all__ = ["CriteriaSet", "read_criteria", "with_policies"]
@@ -151,16 +151,28 @@ def _check(criteria: CriteriaSet, complain: _Complaints, analytes: Collection[st
 
 
 def _check_sources(criteria: CriteriaSet, complain: _Complaints) -> None:
-    for name in ("criterion", "category", "policy"):
-        for index, row in enumerate(getattr(criteria, name)):
-            if not row.source.strip():
-                complain.refuse(f"{name} {row.id} has no source", name, index, "source")
+    for (table, index, key), (name, row) in _sourced(criteria):
+        if not row.source.strip():
+            complain.refuse(f"{name} has no source", table, index, key)
+
+
+def _sourced(
+    criteria: CriteriaSet,
+) -> Iterator[tuple[tuple[str, int, str], tuple[str, AnyCriterion | Sourced]]]:
+    """Everything that must say where it comes from: its place in the file, its name and itself."""
+    for table in ("criterion", "category", "policy"):
+        for index, row in enumerate(getattr(criteria, table)):
+            yield (table, index, "source"), (f"{table} {row.id}", row)
+    yield ("outcomes", 0, "source"), ("outcomes", criteria.outcomes)
+    yield ("mrd", 0, "source"), ("mrd", criteria.mrd)
+    for index, cutoff in enumerate(criteria.mrd.cutoffs):
+        yield ("mrd.cutoffs", index, "source"), (f"mrd.cutoffs {cutoff.method}", cutoff)
     for table in ("numbers", "assume", "relapse", "landmark"):
         section = getattr(criteria, table)
         for field in section.__struct_fields__:
             row = getattr(section, field)
-            if row is not None and not row.source.strip():
-                complain.refuse(f"{table}.{field} has no source", table, 0, field)
+            if row is not None:
+                yield (table, 0, field), (f"{table}.{field}", row)
 
 
 def _check_analyte(
@@ -187,7 +199,9 @@ def _check_references(
             continue
         for name in one.of:
             if name not in known:
-                complain.refuse(f"{one.id} names unknown criterion {name}", "criterion", index)
+                complain.refuse(
+                    f"{one.id} names unknown criterion {name}", "criterion", index, "of"
+                )
             if isinstance(known[name], AnyBelow | AnyMet):
                 complain.refuse(
                     f"{one.id} names {name}, itself made of others; criteria do not nest",

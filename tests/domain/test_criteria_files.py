@@ -74,6 +74,82 @@ def test_missing_source() -> None:
     assert "has no source" in refused(TEXT[:place] + 'source = " "' + TEXT[end:])
 
 
+def edited(after: str, old: str, new: str) -> tuple[str, int]:
+    """The file with the first line `old` after the line `after` changed, and the line's number."""
+    lines = TEXT.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith(after))
+    place = next(at for at, line in enumerate(lines) if at >= start and line.startswith(old))
+    lines[place] = new
+    return "\n".join(lines) + "\n", place + 1
+
+
+@pytest.mark.parametrize(
+    ("after", "old", "new", "said"),
+    [
+        ('id = "platelets-recovered"', "id", 'id = "anc-recovered"',
+         "criterion anc-recovered is defined twice"),
+        ('id = "platelets-recovered"', "source", 'source = " "',
+         "criterion platelets-recovered has no source"),
+        ('id = "MLFS"', "source", 'source = ""', "category MLFS has no source"),
+        ('id = "D3"', "source", 'source = ""', "policy D3 has no source"),
+        ("[outcomes]", "source", 'source = " "', "outcomes has no source"),
+        ("[mrd]", "source", 'source = ""', "mrd has no source"),
+        ('method = "ngs"', "source", 'source = ""', "mrd.cutoffs ngs has no source"),
+        ("[relapse.blood]", "source", 'source = ""', "relapse.blood has no source"),
+        ("[landmark.days]", "source", 'source = ""', "landmark.days has no source"),
+        ('id = "platelets-recovered"', "analyte", 'analyte = "plates"',
+         "criterion platelets-recovered asks for analyte plates, which no criterion can judge"),
+        ('id = "counts-below-cr"', "of", 'of = ["anc-recovered", "nothing"]',
+         "counts-below-cr names unknown criterion nothing"),
+        ('id = "one-lineage-recovered"', "of", 'of = ["anc-recovered", "counts-below-cr"]',
+         "one-lineage-recovered names counts-below-cr, itself made of others"),
+        ('id = "CRh"', "requires", 'requires = ["marrow-blasts-below-5", "x"]',
+         "CRh requires unknown criterion x"),
+        ('id = "CR"', "doubts", 'doubts = ["y"]', "CR requires unknown criterion y"),
+        ('id = "CRh"', "after", 'after = "CRx"', "CRh comes after unknown CRx"),
+        ('id = "CRh"', "after", 'after = "CRh"', "precedence loop: CRh comes after CRh"),
+        ("[about]", "lineages", 'lineages = ["anc-recovered", "blasts-halved"]',
+         "lineage blasts-halved is no threshold criterion"),
+        ('id = "D1"', "when_yes", 'when_yes = [{ category = "CRx", adds = [] }]',
+         "policy cri_requires_one_recovered_lineage names unknown category CRx"),
+        ('id = "D1"', "when_yes", 'when_yes = [{ category = "CRi", adds = ["z"] }]',
+         "cri_requires_one_recovered_lineage requires unknown criterion z"),
+        ('id = "platelets-recovered"', "op", 'op = "=>"', "invalid enum value '=>'"),
+        ('id = "platelets-recovered"', "value", 'value = "hundred"', "invalid decimal string"),
+        ('id = "platelets-recovered"', "unit", 'units = "10*9/L"', "unknown field `units`"),
+        ("[numbers]", "window_after",
+         'window_after = { value = 14, unit = "d", mark = "V", source = " " }',
+         "numbers.window_after has no source"),
+        ("[assume]", "aml_lineage",
+         'aml_lineage = { level = "material", mark = "ours", source = "" }',
+         "assume.aml_lineage has no source"),
+        ("[numbers]", "window_after", 'window_after = { value = 14 }', "missing required field"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_refused_with_its_line_and_the_reason(
+    after: str, old: str, new: str, said: str
+) -> None:
+    """Where the reader has to look, or the row in which it is."""
+    text, line = edited(after, old, new)
+    message = refused(text)
+    assert said in message, message
+    place = int(message.split(":")[1])
+    table = max(at for at, row in enumerate(text.splitlines(), 1) if at <= line and row[:1] == "[")
+    row_only = new.startswith(("when_yes", "units", "doubts"))
+    exact = not (row_only or after.startswith(("[relapse", "[landmark")))
+    assert place == line if exact else table <= place <= line, message
+
+
+def test_a_file_without_categories_says_nothing() -> None:
+    """It would answer everything with not evaluable."""
+    start = TEXT.index("[[category]]")
+    end = TEXT.index("[outcomes]")
+    policies = TEXT.index("[[policy]]")
+    bare = TEXT[:start].replace('id = "eln-2022"', 'category = []\nid = "eln-2022"')
+    text = "category = []\n" + bare.replace("category = []\n", "") + TEXT[end:policies]
+    assert "needs at least one category" in refused(text)
+
+
 def test_unknown_criterion_in_a_category() -> None:
     """A category that requires what no criterion defines."""
     text = TEXT.replace('"marrow-blasts-below-5", "no-blood-blasts"', '"marrow-blast", "x"', 1)
