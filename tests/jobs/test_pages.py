@@ -1,0 +1,50 @@
+"""Whole pages of `explain`, kept as a haematologist read and approved them.
+
+A change of wording or layout is read again here before it is kept; nothing writes these files.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.jobs.explain import Request, run
+from fhir_remission.rehearsal.evidence import extramedullary, mrd, result, transfusion
+from tests.jobs.test_explain import course, draw, lines_of
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "fixtures" / "pages"
+T06 = ROOT / "fixtures" / "cases" / "t06-aza-ven-counts-before-the-nadir" / "bundle.json"
+RELAPSE = course(
+    *draw("2026-03-01", "0.3 10*9/L", "18 10*9/L"),
+    transfusion("x", "p1", "2026-03-09", "platelets"),
+    *draw("2026-03-10", "0.8 10*9/L", "120 10*9/L"),
+    *draw("2026-03-12", "1200 /uL", "62 10*9/L"),
+    mrd("r1", "p1", "2026-03-01", "negative"),
+    mrd("r2", "p1", "2026-04-20", "positive"),
+    result("b1", "p1", "2026-05-01", "smear", "<1 %"),
+    extramedullary("e1", "p1", "2026-05-20", "absent"),
+    result("m2", "p1", "2026-06-01", "marrow", "40 %"),
+    {**result("bad", "p1", "2026-03-13", "anc", "3 10*9/L"), "status": "entered-in-error"},
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "request_"),
+    [
+        ("crh-not-cr", T06.read_bytes(), Request(as_of="2027-06-01T00:00:00Z")),
+        ("relapse", lines_of(RELAPSE), Request(as_of="2026-06-30T00:00:00Z")),
+        ("relapse-by-the-lay-set", lines_of(RELAPSE), Request(
+            as_of="2026-04-25T00:00:00Z", criteria=("healthtree-2024",))),
+    ],
+)  # fmt: skip
+def test_a_page_is_as_it_was_approved(name: str, source: bytes, request_: Any) -> None:
+    """Every line: the answer, the course, the criteria, the evidence, the claims."""
+    page = "\n".join(run(io.BytesIO(source), request_).lines)
+    approved = (PAGES / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
+    versions = re.compile(r"fhir-remission \S+, tables [0-9a-f]+\.")
+    assert versions.sub("fhir-remission V, tables T.", page) == approved
