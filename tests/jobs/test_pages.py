@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from fhir_remission.jobs.explain import Request, run
-from fhir_remission.rehearsal.evidence import extramedullary, mrd, result, transfusion
+from fhir_remission.rehearsal.evidence import (
+    diagnosis,
+    extramedullary,
+    mrd,
+    result,
+    transfusion,
+)
 from tests.jobs.test_explain import course, draw, lines_of
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +38,34 @@ RELAPSE = course(
     {**result("bad", "p1", "2026-03-13", "anc", "3 10*9/L"), "status": "entered-in-error"},
 )
 
+UNDATED = {k: v for k, v in transfusion("u", "p1", "2026-01-01", "red cells").items()
+           if k != "performedDateTime"}  # fmt: skip
+OPEN = course(
+    result("w1", "p1", "2026-03-01", "smear", "0 %"),
+    {**result("k1", "p1", "2026-03-01", "anc", "3 10*9/L"),
+     "code": {"coding": [{"system": "http://loinc.org", "code": "6690-2"}]}},
+    {**result("k2", "p1", "2026-03-01", "anc", "30 %"),
+     "code": {"coding": [{"system": "http://loinc.org", "code": "770-8"}]}},
+    {**result("q1", "p1", "2026-03-02", "platelets", "150 10*9/L"),
+     "effectiveDateTime": "2026-03-02T06:00:00Z"},
+    {**result("pre", "p1", "2026-03-04", "platelets", "210 10*9/L"), "status": "preliminary"},
+    {k: v for k, v in {**result("word", "p1", "2026-03-04", "anc", "1 10*9/L"),
+                       "valueString": "see comment"}.items() if k != "valueQuantity"},
+    {**diagnosis("c7", "p1", "2026-01-20", "snomed"), "id": "c7",
+     "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C92.30"}],
+              "text": "Myeloid sarcoma"},
+     "verificationStatus": {"coding": [{
+         "system": "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+         "code": "provisional"}]}},
+    UNDATED,
+)  # fmt: skip
+RETURNED = course(
+    *draw("2026-03-01", "1.4 10*9/L", "150 10*9/L"),
+    mrd("r1", "p1", "2026-03-01", "negative"),
+    mrd("r2", "p1", "2026-04-20", "positive"),
+    mrd("r3", "p1", "2026-05-20", "positive"),
+)
+
 
 @pytest.mark.parametrize(
     ("name", "source", "request_"),
@@ -40,6 +74,8 @@ RELAPSE = course(
         ("relapse", lines_of(RELAPSE), Request(as_of="2026-06-30T00:00:00Z")),
         ("relapse-by-the-lay-set", lines_of(RELAPSE), Request(
             as_of="2026-04-25T00:00:00Z", criteria=("healthtree-2024",))),
+        ("undecided", lines_of(OPEN), Request(as_of="2026-03-05T00:00:00Z")),
+        ("mrd-relapse", lines_of(RETURNED), Request(as_of="2026-06-30T00:00:00Z")),
     ],
 )  # fmt: skip
 def test_a_page_is_as_it_was_approved(name: str, source: bytes, request_: Any) -> None:
