@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -135,7 +136,7 @@ def claims(course: Course, **options: Any) -> list[tuple[str, bool | None]]:
 )
 def test_whether_a_claim_agrees(course: Course, says: str, agrees: bool | None) -> None:
     """Somebody's word of day 120 beside the state of that day; flagged only where it denies it."""
-    course.claim(says, 120, "a word")
+    course = deepcopy(course).claim(says, 120, "a word")
     assert claims(course) == [("a word", agrees)]
     assert ("claim-disagrees" in now(course).flags) is (agrees is False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def test_what_cuts_a_window(course: Course, last: int, cause: str, proof: list[s
 )  # fmt: skip
 def test_what_may_have_cut_a_window_hides_no_blasts(course: Course, looked: list[int]) -> None:
     """Blasts are looked for up to what ended the window for certain."""
+    course = deepcopy(course)
     for day in (26, 28, 35, 39, 40, 44, 45):
         course.blood(day, smear=0)
     known = facts(course)

@@ -155,15 +155,20 @@ class Walker:
         reads = bool(mutant.lines & self.tables.get(mutant.module, set()))
         if not places:
             return NOBODY
-        with mutant.applied() as defined:
-            if not defined:
-                return places[0]
+        while places:
+            with mutant.applied() as defined:
+                if not defined:
+                    return places[0]
+                if reads:
+                    clear_caches()
+                found = next((one for one in places if not passes(self.items[one])), NOBODY)
             if reads:
                 clear_caches()
-            found = next((one for one in places if not passes(self.items[one])), NOBODY)
-        if reads:
-            clear_caches()
-        return found
+            # A test that fails without the change too has noticed nothing: it ran once before.
+            if found == NOBODY or passes(self.items[found]):
+                return found
+            places = places[places.index(found) + 1 :]
+        return NOBODY
 
     def _tests_for(self, mutant: Mutant) -> list[int]:
         """What walks the line: first what noticed its neighbours, then what notices most."""
