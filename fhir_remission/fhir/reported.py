@@ -162,7 +162,7 @@ def _understood(name: str, body: bytes, understanding: Understanding) -> Reporte
 
 
 # Counts come in few spellings: a value that was read is not read again, wherever it comes from.
-_remembered = lru_cache(maxsize=1 << 14)(_understood)
+_remembered = lru_cache(maxsize=1 << 12)(_understood)
 _SHORT = 200
 
 

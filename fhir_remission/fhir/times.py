@@ -57,7 +57,7 @@ def _read(text: str, zone: tzinfo | None) -> Placed | Unplaced:
 
 
 # All results of one draw carry the same time.
-_remembered = lru_cache(maxsize=1 << 14)(_read)
+_remembered = lru_cache(maxsize=1 << 12)(_read)
 
 
 def read_instant(text: str, zone: tzinfo | None) -> datetime | None:

@@ -41,7 +41,7 @@ _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Subjects repeat; forgetting them all now and then keeps memory flat.
-_REMEMBERED = 30_000
+_REMEMBERED = 15_000
 
 
 class Sorter:
