@@ -62,9 +62,9 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
     yield from _of_counts(found)
     asked = {name for row in facts.criteria.category for name in row.requires}
     judged = any(isinstance(o, Independence) and o.id in asked for o in facts.criteria.criterion)
-    if not judged and _red_cells(facts, draft):
+    if not judged and _red_cells(facts, found):
         yield "rbc-transfused"
-    if _recovered_later(facts, draft, until):
+    if _recovered_later(facts, found, until):
         yield "recovered-after-window"
     place = bisect_left(facts.equivalents, found.window.first)
     if place < len(facts.equivalents) and facts.equivalents[place] <= found.window.last:
@@ -83,10 +83,7 @@ def _of_counts(found: Evaluation) -> Iterator[str]:
         yield "anc-derived"
 
 
-def _red_cells(facts: Facts, draft: Draft) -> bool:
-    found = draft.evaluation
-    if found is None:
-        return False
+def _red_cells(facts: Facts, found: Evaluation) -> bool:
     week = timedelta(days=facts.numbers.after_platelets.days)
     day = found.day
     return bool(
@@ -94,10 +91,9 @@ def _red_cells(facts: Facts, draft: Draft) -> bool:
     )
 
 
-def _recovered_later(facts: Facts, draft: Draft, until: date | None) -> bool:
+def _recovered_later(facts: Facts, found: Evaluation, until: date | None) -> bool:
     """Counts that would have proved more, had they come inside the window."""
-    found = draft.evaluation
-    if found is None or found.row is None:
+    if found.row is None:
         return False
     lineages = [one for one in _thresholds(facts) if one.id in facts.criteria.about.lineages]
     if all(found.judgements[one.id].verdict is Verdict.MET for one in lineages):

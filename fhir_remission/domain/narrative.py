@@ -108,7 +108,7 @@ def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
     judgement = evaluation.judgements[one.id]
     if isinstance(one, Threshold):
         quantity = evaluation.view.quantity(one.analyte)
-        name = ANALYTES.get(one.analyte, one.analyte)
+        name = ANALYTES[one.analyte]
         return f"{name} {_value(quantity, one.unit)}, {target} needs {rule_of(one)}"
     if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
         return ""

@@ -30,7 +30,6 @@ _ONE_DAY = timedelta(days=1)
 class Column(Struct, frozen=True):
     """One measured thing, and the thresholds some remission asks of it."""
 
-    name: str
     unit: str
     tests: tuple[tuple[Op, Decimal], ...] = ()
 
@@ -84,7 +83,7 @@ def columns_of(criteria: CriteriaSet) -> Columns:
     def column(analyte: str) -> Column:
         own = [one for one in limits if one.analyte == analyte]
         tests = tuple(dict.fromkeys((one.op, one.value) for one in own))
-        return Column(analyte, own[0].unit if own else "", tests)
+        return Column(own[0].unit if own else "", tests)
 
     absent = any(isinstance(one, Absent) and one.sign == "blood-blasts" for one in asked)
     return Columns(column("blasts-marrow"), column("anc"), column("platelets"), absent)
@@ -209,7 +208,7 @@ def _lesions(facts: Facts) -> Iterator[Row]:
     for track in facts.extramedullary.tracks:
         for day, reading in zip(track.days, track.readings, strict=True):
             found = [one for one in reading.proof if not isinstance(one, Event)]
-            if found and day > date.min:
+            if found:
                 first = found[0]
                 words = first.analyte.replace("-", " ")
                 same = first.original.casefold() in ("", reading.state)
@@ -237,5 +236,5 @@ def anchor_days(facts: Facts) -> dict[str, date]:
     days.update((one.result.source.ref, one.day) for one in facts.mrd)
     for track in facts.extramedullary.tracks:
         for day, reading in zip(track.days, track.readings, strict=True):
-            days.update((one.source.ref, day) for one in reading.proof if day > date.min)
+            days.update((one.source.ref, day) for one in reading.proof)
     return days

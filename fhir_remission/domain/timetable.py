@@ -21,8 +21,8 @@ def drawn(rows: Sequence[Row], criteria: CriteriaSet) -> list[str]:
     """The course as a table."""
     shown = columns_of(criteria)
     lines = list(_header(shown))
-    for row, count in _summed(rows):
-        lines += _line(row, count)
+    for row in _summed(rows):
+        lines += _line(row)
     lines += _legend(lines)
     return lines
 
@@ -36,14 +36,14 @@ def _header(shown: Columns) -> Iterator[str]:
     yield from columns(("", *(one.rule for one in three), blasts, ""), WIDTHS)
 
 
-def _summed(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
-    """The rows with how many each stands for."""
+def _summed(rows: Sequence[Row]) -> Iterator[Row]:
+    """The rows of a course that fits a page; of a longer one calm stretches are one row each."""
     for calm, run in groupby(rows, key=lambda row: len(rows) > ROOM and _is_calm(row)):
         held = list(run)
         if calm and len(held) > CALM:
-            yield Row(held[0].day, notes=(f"to {held[-1].day}: {len(held)} draws",)), len(held)
+            yield Row(held[0].day, notes=(f"to {held[-1].day}: {len(held)} draws",))
         else:
-            yield from ((row, 1) for row in held)
+            yield from held
 
 
 def _is_calm(row: Row) -> bool:
@@ -51,7 +51,7 @@ def _is_calm(row: Row) -> bool:
     return bool(row.cells) and not row.notes and not row.cells[0] and not row.cells[4]
 
 
-def _line(row: Row, count: int) -> list[str]:
+def _line(row: Row) -> list[str]:
     day = row.day.isoformat() if row.day is not None else ""
     if not row.cells:
         first, *rest = row.notes

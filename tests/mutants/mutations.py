@@ -103,11 +103,15 @@ def _names(module: libcst.Module) -> dict[libcst.FunctionDef, str]:
 
 
 def _statements(source: str) -> list[tuple[int, int]]:
-    """First and last line of every statement, of a compound one only its head."""
+    """First and last line of every statement, of a compound one only its head.
+
+    A function is all its lines: a changed default is read when the module is, and walked by none.
+    """
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.stmt, ast.match_case)):
-            body = getattr(node, "body", None)
+            whole = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            body = None if whole else getattr(node, "body", None)
             first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
             end = cast(
                 int,

@@ -1,0 +1,96 @@
+"""The sentences of an answer, whole, as a haematologist reads them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria import JUDGED_ANALYTES, CriteriaSet
+from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.narrative import interval_text
+from fhir_remission.domain.wording import ANALYTES
+from tests.domain.builder import Course, criteria, induction, now, remission, value
+
+
+def only(*names: str) -> CriteriaSet:
+    """The ELN set with these categories alone."""
+    whole = criteria()
+    return replace(whole, category=tuple(row for row in whole.category if row.id in names))
+
+
+def test_a_state_without_a_beginning_has_no_since() -> None:
+    """What is not known to be leukaemia has no course to date it by."""
+    found = now(Course(diagnosed=None).marrow(-4, 10).chemo(1))
+
+    assert found.summary == (
+        "State unknown (IND, no diagnosis of AML on record); last marrow 2025-12-27."
+    )
+
+
+def test_every_assumption_is_named() -> None:
+    """In words, one after the other."""
+    course = Course().marrow(-4, 60, emd=None).chemo(1).marrow(30, 2, emd=None)
+    found = now(course.blood(30, 1500, 150_000, smear=None))
+
+    assert "assuming blood blasts absent, extramedullary disease absent)" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("course", "advice"),
+    [
+        (Course().marrow(-4, 60), "An answer needs a marrow after the start of therapy."),
+        (remission().blood(100, smear=2),
+         "A second sample with blasts is relapse; a clear smear or marrow ends it."),
+        (remission(), ""),
+        (induction().marrow(15, 2).blood(15, 1500, 150_000), ""),
+    ],
+    ids=["before therapy", "one sample with blasts", "complete", "an early marrow, recovered"],
+)  # fmt: skip
+def test_what_an_answer_needs_next(course: Course, advice: str) -> None:
+    """By its reason, else by what is missing; nothing where nothing better can be had."""
+    assert now(course).next_better == advice
+
+
+def test_counts_nobody_took_are_said_to_be_unknown() -> None:
+    """Whether they are low enough for CRi cannot be told without them."""
+    found = now(induction().marrow(30, 2).blood(30), only("CRi", "MLFS"))
+
+    assert (found.category, found.possible_higher) == ("MLFS", ("CRi",))
+    assert found.next_better == (
+        "MLFS, perhaps CRi: CRi needs ANC or platelets below the CR level (not known)."
+    )
+
+
+def test_a_set_that_claims_no_response_has_nothing_better() -> None:
+    """Its rows are answers without order."""
+    silent = only("PR")
+    silent = replace(silent, category=tuple(replace(row, claim=False) for row in silent.category))
+
+    assert now(induction().marrow(30, 60).blood(30, 1500, 150_000), silent).next_better == ""
+
+
+def test_every_analyte_a_criterion_can_judge_has_its_words() -> None:
+    """A sentence about a threshold never falls back on an id."""
+    assert set(ANALYTES) >= JUDGED_ANALYTES
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("4", "4"), ("4.50", "4.5"), ("<5", "<5"), ("<=5", "<=5"), (">90", ">90"),
+        (">=90", ">=90"), ("4-6", "4-6"), ("0-6", "<=6"),
+    ],
+)  # fmt: skip
+def test_an_interval_is_printed_as_a_laboratory_prints_it(raw: str, text: str) -> None:
+    """A range keeps both ends, a limit its strictness."""
+    found = value(raw)
+
+    assert isinstance(found, Interval)
+    assert interval_text(found) == text
+
+
+def test_a_few_cells_are_not_none() -> None:
+    """Above nothing and up to 6 is no `<=6`, which nothing at all would be too."""
+    assert interval_text(Interval(Decimal(0), Decimal(6), low_open=True)) == "0-6"
