@@ -93,3 +93,12 @@ def test_a_marrow_that_proves_nothing_misses_nothing() -> None:
 
     assert found.category == "NR"
     assert LATER_GOOD not in found.flags
+
+
+def test_a_baseline_taken_from_the_first_marrows_is_said_to_be_inferred() -> None:
+    """No start of therapy is known, so nothing says which marrow came before it."""
+    untold = Course().marrow(-4, 60).marrow(30, 2).blood(30, 1500, 150_000)
+
+    assert "baseline-inferred" in now(untold).flags
+    assert "baseline-inferred" not in now(remission()).flags
+    assert "baseline-inferred" not in now(Course().marrow(30, 2).blood(30, 1500, 150_000)).flags
