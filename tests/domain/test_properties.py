@@ -158,10 +158,17 @@ def references(record: PatientRecord) -> list[str]:
 
 
 def risen(before: tuple[Assessment, ...], after: tuple[Assessment, ...]) -> Iterator[Any]:
-    """Anchors of both runs that claim more, by day: an anchor may lose a resource."""
-    known = {(one.anchor.kind, one.anchor.effective[:10]): one for one in before}
+    """Anchors of both runs that claim more; one that lost a resource is known by its day.
+
+    Two MRD samples of one day are two anchors: each is set beside itself.
+    """
+    same = {one.anchor: one for one in before}
+    of_day = {
+        (one.anchor.kind, one.anchor.effective[:10]): one for one in sorted(before, key=claim)
+    }
     for one in after:
-        old = known.get((one.anchor.kind, one.anchor.effective[:10]))
+        day = (one.anchor.kind, one.anchor.effective[:10])
+        old = same.get(one.anchor) or of_day.get(day)
         if old is not None and claim(one) > claim(old):
             yield old, one
 
