@@ -163,7 +163,7 @@ def state_of(facts: Facts, segment: Segment) -> tuple[str, date | None]:
     cycle = facts.therapy.first_from(first)
     if cycle is not None and segment.holds(cycle.day):
         return "awaiting-response", cycle.day
-    earlier = facts.therapy.latest(segment.draft.day) if segment.draft.day > date.min else None
+    earlier = facts.therapy.latest(segment.draft.day)
     waits = progress.state in ("untreated", "awaiting-response") and earlier is not None
     if waits and earlier is not None and earlier.day >= progress.course.opened:
         return "awaiting-response", earlier.day

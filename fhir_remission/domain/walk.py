@@ -95,7 +95,7 @@ def _points(facts: Facts) -> Iterator[Point]:
         yield Point(marrow.day, 0, place, "marrow")
     lesions = set(facts.extramedullary.days) - set(facts.marrow_days)
     for place, day in enumerate(facts.extramedullary.days):
-        if day in lesions and day > date.min:
+        if day in lesions:
             yield Point(day, 1, place, "extramedullary")
     for place, draw in enumerate(facts.draws):
         reported = facts.smears[place].state in ("present", "unknown", "absent")
@@ -127,8 +127,6 @@ def _at_marrow(
 
 def _with_mrd(facts: Facts, progress: Progress, day: date) -> Progress:
     """MRD of the marrow's own day belongs to the marrow."""
-    if progress.remission is None or progress.doubt or day < progress.remission.marrow_day:
-        return progress
     for place in range(bisect_left(facts.mrd_days, day), bisect_right(facts.mrd_days, day)):
         progress = with_sample(facts, progress, place)
     return progress
@@ -150,7 +148,7 @@ def _still_relapsed(case: Case, progress: Progress) -> CriterionResult | None:
 
     Blood that cannot be read is not clear: losing a value must not turn a relapse into a response.
     """
-    if not progress.course.relapsed or progress.relapse_day is None:
+    if progress.relapse_day is None:
         return None
     start = case.facts.therapy.first_from(progress.relapse_day)
     if start is not None and start.day < case.marrow.day:
@@ -172,7 +170,9 @@ def _relapsed_still(
     case: Case, progress: Progress, line: CriterionResult
 ) -> tuple[Progress, Draft]:
     outcomes = case.facts.criteria.outcomes
-    after = moved(progress, "relapsed", progress.relapse_day, category=outcomes.relapse)
+    after = moved(
+        progress, "relapsed", progress.relapse_day, category=outcomes.relapse, carried=None
+    )
     return after, draft_of(
         case,
         after,

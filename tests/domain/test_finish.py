@@ -10,7 +10,7 @@ import pytest
 
 from fhir_remission.domain.assessment import Assessment
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
-from tests.domain.stories import day
+from tests.domain.stories import day, story
 
 
 def noon(when: int) -> datetime:
@@ -122,6 +122,7 @@ def claims(course: Course, **options: Any) -> list[tuple[str, bool | None]]:
         (remission().marrow(90, 40), "relapse", True),
         (remission().marrow(90, 40), "active", True),
         (remission().marrow(90, 40).chemo(95), "relapse", True),
+        (remission().marrow(90, 40).chemo(95), "active", True),
         (remission().blood(90, smear=2), "relapse", True),
         (remission().blood(90, smear=2), "active", True),
         (remission().marrow(90, "?"), "remission", None),
@@ -157,6 +158,23 @@ def test_a_disease_called_active_before_its_remission_denies_nothing() -> None:
     assert claims(remission().claim("active", 30, "a")) == [("a", None)]
     assert claims(remission().claim("active", 31, "a")) == [("a", False)]
     assert claims(remission().claim("active", None, "a")) == [("a", None)]
+    again = remission().marrow(90, 2).blood(90, 1500, 150_000)
+    assert claims(again.claim("active", 90, "a")) == [("a", None)]
+
+
+def test_a_disease_called_active_after_its_remission_denies_it_though_the_marrow_is_undecided() -> (
+    None
+):
+    """Too few cells to say the category: the remission of day 30 goes on, and is denied."""
+    course = remission().marrow(105, 2, cells=80)
+    assert (now(course).category, now(course).state) == ("IND", "in-remission")
+    assert claims(course.claim("active", 110, "a")) == [("a", False)]
+
+
+def test_a_start_of_therapy_on_the_day_of_the_diagnosis_is_of_its_course() -> None:
+    """The wait began with it."""
+    course = Course(diagnosed=1).chemo(1).marrow(15, 2).blood(15, 1500, 150_000)
+    assert story(course) == ["marrow 15: MLFS, awaiting-response since 1, responded 15"]
 
 
 # ---------------------------------------------------------------------- assumptions and doubts

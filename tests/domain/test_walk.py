@@ -1,0 +1,207 @@
+"""From anchor to anchor: what comes first, what belongs together, and what a relapse stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from fhir_remission.domain.assessment import Anchor
+from tests.domain.builder import Course, criteria, induction, judge, now, remission
+from tests.domain.stories import anchored_on, guards, line, proof, story
+from tests.domain.test_histories import BASELINE, CR, bad_sample, good
+
+RELAPSE_100 = "RELAPSE, relapsed since 100, responded 100, first sign 100"
+
+
+# ------------------------------------------------------------------------- before the first anchor
+
+
+@pytest.mark.parametrize(
+    ("course", "said"),
+    [
+        (Course(diagnosed=None).chemo(1), "none: NE, unknown, no-marrow, ask marrow"),
+        (Course(diagnosed=None).blood(5, 1500), "none: NE, unknown, no-marrow, ask marrow"),
+        (
+            Course(diagnosed=None).event("aml-diagnosis", None),
+            "none: NE, untreated, no-marrow, ask marrow",
+        ),
+    ],
+)
+def test_nobody_knows_since_when_a_course_without_a_day_stands(course: Course, said: str) -> None:
+    """Therapy and counts without a diagnosis open no course; nor does a diagnosis without a day."""
+    assert story(course) == [said]
+
+
+@pytest.mark.parametrize("course", [Course(), good(induction(), 15).chemo(40)])
+def test_an_answer_without_an_anchor_cites_nothing(course: Course) -> None:
+    """No time, no resource."""
+    assert now(course).anchor == Anchor("none", "", ())
+
+
+# ------------------------------------------------------------ without a diagnosis of leukaemia
+
+
+def test_a_start_after_a_leukaemia_that_only_its_marrow_shows() -> None:
+    """It asks for the next marrow as after any diagnosis."""
+    assert story(good(induction(diagnosed=None), 15).chemo(40))[1:] == [
+        "marrow 15: MLFS, awaiting-response since 1, responded 15",
+        "none: NE, awaiting-response since 40, therapy-after-marrow, ask marrow",
+    ]
+
+
+def late(course: Course) -> Course:
+    """A marrow full of blasts on day 60, therapy, and then twelve percent."""
+    return good(course.marrow(60, 30).chemo(70), 100, 12)
+
+
+def test_a_clear_marrow_before_any_sign_of_leukaemia_may_have_been_a_remission() -> None:
+    """Treated for something; once the leukaemia shows, a partial response is no longer certain."""
+    found = now(late(good(Course(diagnosed=None).chemo(1), 30)))
+    assert line(found) == (
+        "marrow 100: IND, unknown, undecided, may be PR/NR, perhaps PR, ask earlier-response"
+    )
+    verdict, cited = proof(found, "no-prior-remission")
+    assert (verdict, set(cited)) == (
+        "unknown", {"blasts-marrow 30", "marrow-cells-counted 30"},
+    )  # fmt: skip
+
+
+def test_a_diseased_marrow_before_it_was_no_remission() -> None:
+    """Ten percent before the first marrow full of blasts leaves nothing open."""
+    found = now(late(Course(diagnosed=None).chemo(1).marrow(30, 10)))
+    assert line(found) == "marrow 100: PR, active-disease since 100, responded 100"
+
+
+def test_a_record_that_was_not_read_whole_asks_for_no_diagnosis() -> None:
+    """The reading failed; nothing is missing in the record that anybody could name."""
+    found = judge(remission().record(failed=frozenset({"Condition"})))
+    assert [line(one) for one in found] == [
+        "marrow -4: IND, unknown, read-failed", "marrow 30: IND, unknown, read-failed",
+    ]  # fmt: skip
+
+
+# --------------------------------------------------------------------------- what belongs together
+
+
+def test_mrd_of_the_only_marrow_is_of_that_marrow() -> None:
+    """Though no marrow came before it."""
+    course = good(Course().chemo(1), 30).mrd(30, "negative")
+    assert story(course) == ["marrow 30: CR as CR_MRDneg, in-remission since 30, responded 30"]
+
+
+def test_one_mrd_sample_counts_once() -> None:
+    """A return seen in the blood is not confirmed by the next marrow, which has no MRD."""
+    course = remission().mrd(30, "negative").mrd(60, "positive", specimen="blood")
+    assert line(now(good(course, 90))) == (
+        "marrow 90: CR as MRD_RELAPSE_SUSPECTED, in-remission since 30, responded 90"
+    )
+
+
+def test_blasts_cleared_by_the_counts_that_proved_the_remission_are_before_it() -> None:
+    """Blood of that morning was looked at with the marrow; it raises no suspicion."""
+    course = induction().marrow(29, 2).blood(30, smear=2).blood(30.3, 1500, 150_000)
+    assert story(course) == [BASELINE, "marrow 29: CR, in-remission since 30, responded 30"]
+
+
+def test_a_remission_claimed_long_before_the_diagnosis_is_a_claim_of_the_first_course() -> None:
+    """Diagnoses are entered late: it leaves a partial response open."""
+    course = good(induction().claim("remission", -100), 30, 12)
+    assert line(now(course)) == (
+        "marrow 30: IND, unknown since 30, undecided, may be PR/NR, perhaps PR,"
+        " ask earlier-response"
+    )
+
+
+# ------------------------------------------------------------------- a relapse until it is treated
+
+STILL: dict[str, tuple[Callable[[], Course], str, str, set[str]]] = {
+    "a marrow full of blasts": (
+        lambda: remission().marrow(100, 40).marrow(115, 30),
+        "no-relapse-in-marrow", "marrow blasts >= 5 % after CR, CRh or CRi",
+        {"blasts-marrow 100"},
+    ),
+    "blasts in the blood beside a clear marrow": (
+        lambda: good(remission().marrow(100, 40), 115).blood(116, smear=2),
+        "no-relapse-in-blood",
+        "blasts in the blood in at least 2 samples, at least 7 days apart",
+        {"blasts-marrow 100", "blasts-blood 116"},
+    ),
+    "blood beside a clear marrow that cannot be read": (
+        lambda: remission().marrow(100, 40).marrow(115, 2).blood(115, 1500, 150_000, smear="?"),
+        "no-relapse-in-blood",
+        "blasts in the blood in at least 2 samples, at least 7 days apart",
+        {"blasts-marrow 100", "blasts-blood 115"},
+    ),
+    "a lesion that nobody says is gone": (
+        lambda: remission().event("extramedullary", 100).marrow(115, 2, emd=None).blood(
+            115, 1500, 150_000
+        ),
+        "no-relapse-outside-marrow", "new extramedullary disease after CR, CRh or CRi",
+        {"extramedullary 100"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", STILL)
+def test_until_therapy_disease_wherever_it_shows_is_that_relapse(title: str) -> None:
+    """With the rule, and with what proved the relapse and shows it still."""
+    course, name, rule, shown = STILL[title]
+    found = now(course())
+    assert line(found) == f"marrow 115: {RELAPSE_100}"
+    verdict, cited = guards(found)[name]
+    assert (verdict, set(cited)) == ("not-met", shown)
+    (told,) = [one for one in found.criteria_results if one.criterion == name]
+    assert told.rule == rule
+    assert {"aml-diagnosis", "response-evaluation"} <= set(guards(found))
+
+
+@pytest.mark.parametrize(
+    "course",
+    [
+        good(remission().marrow(100, 40), 115),
+        good(remission().blood(93, smear=2).blood(100, smear=2), 115),
+        good(remission().event("extramedullary", 100), 115),
+    ],
+)
+def test_without_therapy_a_clear_marrow_and_blood_still_prove_a_remission(course: Course) -> None:
+    """Wherever the relapse was: nothing of it shows."""
+    assert line(now(course)) == "marrow 115: CR, in-remission since 115, responded 115"
+
+
+def test_blood_of_a_set_without_a_rule_for_it_is_no_relapse() -> None:
+    """The marrow is judged as any other; its blasts in the blood forbid a remission."""
+    base = criteria()
+    marrow_only = replace(base, relapse=replace(base.relapse, blood=None, extramedullary=None))
+    course = remission().marrow(100, 40).marrow(115, 2).blood(115, 1500, 150_000, smear=2)
+    assert now(course).category == "RELAPSE"
+    assert now(course, marrow_only).category == "NR"
+    lesion = remission().marrow(100, 40).marrow(115, 2, emd="positive").blood(115, 1500, 150_000)
+    assert now(lesion).category == "RELAPSE"
+    assert now(lesion, marrow_only).category == "NR"
+    again = remission().marrow(100, 40).marrow(115, 40)
+    blood_only = replace(base, relapse=replace(base.relapse, marrow=None, extramedullary=None))
+    assert now(again, marrow_only).category == "RELAPSE"
+    by_blood = remission().blood(93, smear=2).blood(100, smear=2).marrow(115, 40)
+    assert now(by_blood, blood_only).category == "NR"
+
+
+def test_a_bad_sample_after_a_relapse_carries_no_answer_of_before_it() -> None:
+    """What was undecided in between is not the answer of the marrow that showed the relapse."""
+    course = good(remission().marrow(90, 40), 110, "<=5").marrow(130, 40).marrow(150, 2)
+    found = judge(bad_sample(course, 150))
+    assert [line(one) for one in found[-2:]] == [
+        "marrow 130: RELAPSE, relapsed since 90, responded 90, first sign 90",
+        "marrow 150: NE, relapsed since 90, inadequate-marrow",
+    ]
+    assert found[-1].possible_higher == ()
+
+
+def test_every_anchor_is_of_its_own_kind() -> None:
+    """Marrow, blood, MRD and lesion, in order of time."""
+    course = remission().blood(60, smear=2).mrd(65, "positive").event("extramedullary", 70)
+    assert [anchored_on(one) for one in judge(course)] == [
+        "marrow -4", "marrow 30", "blood 60", "mrd 65", "extramedullary 70",
+    ]  # fmt: skip
+    assert story(course)[:2] == [BASELINE, CR]
