@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from msgspec.structs import replace
 
@@ -29,7 +29,6 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
     history = progress.mrd if _goes_on(progress) else _begun(case, used, row, code)
     after = replace(
         moved(progress, "in-remission", remission.since),
-        since=remission.since,
         remission=remission,
         doubt=False,
         unclear=False,
@@ -91,7 +90,8 @@ def suffix_of(case: Case, row: Category) -> tuple[Status, str, list[str], tuple[
     """MRD status, code, flags and samples for a remission at this marrow."""
     facts, day = case.facts, case.marrow.day
     rules = facts.criteria.mrd
-    cycle = facts.therapy.latest(day)
+    # Blood and marrow are drawn before the infusion: a start of the day is not before them.
+    cycle = facts.therapy.latest(day - timedelta(days=1))
     since = cycle.day if cycle is not None else date.min
     status, used = suffix_status(facts.mrd, facts.mrd_days, day, since, rules)
     flags = {flag for one in used for flag in one.flags}

@@ -74,7 +74,7 @@ def _pruned(facts: Facts, progress: Progress, day: date) -> Progress:
     if rule is None or rule.max_days == 0:
         return progress
     near = tuple(one for one in progress.samples if (day - one.day).days <= rule.max_days)
-    return progress if len(near) == len(progress.samples) else replace(progress, samples=near)
+    return replace(progress, samples=near)
 
 
 def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
@@ -92,7 +92,6 @@ def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
         progress, "in-remission", remission.since, category=standing.category, row=standing.row,
         carried=standing.evaluation, response_date=standing.response_date,
     )  # fmt: skip
-    after = replace(after, since=remission.since)
     draw = facts.draws[place]
     return after, Draft(
         "blood", draw.day, draw.effective, _refs(facts.smears[place].proof), after,
@@ -158,9 +157,7 @@ def _blasts(facts: Facts, progress: Progress, place: int, sign: SignReading) -> 
 def at_mrd(facts: Facts, progress: Progress, place: int, *, on_marrow: bool) -> Step:
     """An MRD sample in remission moves the MRD axis, never the category."""
     sample, remission = facts.mrd[place], progress.remission
-    if remission is None or progress.doubt or sample.day < remission.marrow_day:
-        return progress, None
-    if on_marrow:
+    if remission is None or progress.doubt or on_marrow:
         return progress, None
     after = with_sample(facts, progress, place)
     if sample.day < remission.since:

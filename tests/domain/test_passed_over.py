@@ -1,0 +1,86 @@
+"""Marrows that cannot be judged before any remission: what they say, and what still stands."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tests.domain.builder import Course, criteria, induction, now
+from tests.domain.stories import line, proof, story
+from tests.domain.test_histories import BASELINE, bad_sample, good
+
+USABLE = "marrow-usable"
+QUALITY = "non-evaluable: technically suboptimal sample"
+
+
+def few_cells(course: Course, day: int) -> Course:
+    """Eighty cells, and counts that have not recovered."""
+    return course.marrow(day, 2, cells=80).blood(day, 100, 10_000)
+
+
+def test_few_cells_may_still_hide_a_remission() -> None:
+    """By ELN 2017 but for PD: the blasts of that day may be gone with the good counts later on."""
+    base = criteria("eln-2017")
+    without = replace(base, category=tuple(one for one in base.category if one.id != "PD"))
+    course = induction().marrow(30, 2, cells=80).blood(30, 1500, 150_000, smear=2)
+    course.blood(35, 1500, 150_000, smear=None)
+    assert line(now(course, without)) == (
+        "marrow 30: NE, awaiting-response since 1, too-few-cells, perhaps CR, ask blood-blasts"
+    )
+
+
+@pytest.mark.parametrize(
+    ("course", "said"),
+    [
+        (
+            induction().marrow(28, 30).chemo(30),
+            "marrow 60: NE, active-disease since 28, too-few-cells",
+        ),
+        (
+            good(induction(), 25, "<=5").chemo(30),
+            "marrow 60: IND, unknown since 25, earlier-remission-unknown, ask marrow",
+        ),
+    ],
+)
+def test_after_new_therapy_too_few_cells_show_what_was_looked_at(course: Course, said: str) -> None:
+    """The answer before it has gone with the therapy; the cells that were counted are cited."""
+    found = now(few_cells(course, 60))
+    assert line(found) == said
+    assert proof(found, "marrow-adequate") == ("not-met", ["marrow-cells-counted 60"])
+
+
+def test_a_start_on_the_day_of_the_marrow_takes_no_answer_away() -> None:
+    """It is drawn before the infusion; the start asks for the next marrow."""
+    course = bad_sample(induction().marrow(28, 30).marrow(60, 12), 60).chemo(60)
+    assert story(course) == [
+        BASELINE, "marrow 28: NR, active-disease since 28",
+        "marrow 60: NR, active-disease since 28",
+        "none: NE, awaiting-response since 60, therapy-after-marrow, ask marrow",
+    ]  # fmt: skip
+
+
+def test_what_the_standing_answer_assumed_is_still_assumed() -> None:
+    """No therapy is known, and nobody asked for disease outside the marrow."""
+    course = bad_sample(Course().marrow(-4, 60).marrow(60, 30).marrow(80, 12), 80)
+    assert line(now(course)) == "marrow 80: NR, active-disease since 60"
+    assert [one.id for one in now(course).assumptions] == ["therapy-before-marrow"]
+    partial = Course().marrow(-4, 60, emd=None).chemo(1).marrow(30, 12, emd=None)
+    partial.blood(30, 1500, 150_000).marrow(60, 12, emd=None)
+    found = now(bad_sample(partial, 60))
+    assert (found.category, [one.id for one in found.assumptions]) == (
+        "PR", ["extramedullary-disease-absent"],
+    )  # fmt: skip
+
+
+def test_a_marrow_stated_inadequate_is_told_so_once() -> None:
+    """Its number of cells is no second reason."""
+    found = now(bad_sample(induction().marrow(28, 30).marrow(40, 12), 40))
+    told = [(one.rule, one.source) for one in found.criteria_results if one.criterion == USABLE]
+    assert told == [("nobody states that the sample cannot be judged", QUALITY)]
+
+
+def test_too_few_cells_are_told_with_their_source() -> None:
+    """Beside the answer that stands, as a clinician reads it."""
+    found = now(few_cells(induction().marrow(28, 30), 45))
+    told = [(one.rule, one.source) for one in found.criteria_results if one.criterion == USABLE]
+    assert ("enough cells were counted, or cellularity makes up for it", QUALITY) in told

@@ -1,0 +1,190 @@
+"""Blood, lesions and MRD between the marrows of a remission, and what they leave standing.
+
+Written from the model before it was compared with what the program says.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.domain.builder import Course, induction, judge, now, on, remission
+from tests.domain.stories import anchored_on, guards, line, story
+from tests.domain.test_histories import BEFORE, NPM1, bad_sample, unasked
+
+SUSPECTED = "relapse-suspected since 100, first sign 100, ask repeat-blood"
+
+
+# ------------------------------------------------------------------------ two samples of blood
+
+
+@pytest.mark.parametrize(
+    ("second", "first_sign"),
+    [(156, 100), (157, 157)],
+)
+def test_blasts_more_than_fifty_six_days_apart_are_two_beginnings(
+    second: int, first_sign: int
+) -> None:
+    """Within 56 days the second sample completes the relapse; later it is a first one again."""
+    course = remission().blood(100, smear=2).blood(second, smear=2)
+    found = now(course)
+    whole = second == 156
+    assert found.category == ("RELAPSE" if whole else "RELAPSE_SUSPECTED")
+    assert found.first_sign == on(first_sign)
+    told = guards(found)["no-relapse-in-blood"]
+    days = [100, second] if whole else [second]
+    assert told == ("not-met", [f"blasts-blood {day}" for day in days])
+
+
+def test_a_relapse_that_began_anew_forgets_the_sample_of_long_ago() -> None:
+    """It starts with the sample that its second one can be counted from."""
+    course = remission().blood(100, smear=2).blood(160, smear=2).blood(167, smear=2)
+    found = now(course)
+    assert (found.category, found.first_sign) == ("RELAPSE", on(160))
+    assert guards(found)["no-relapse-in-blood"] == (
+        "not-met", ["blasts-blood 160", "blasts-blood 167"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("smear", [2, "?"])
+def test_a_clear_smear_long_after_ends_the_suspicion_too(smear: object) -> None:
+    """Sixty days after the blasts, or after the report that nobody could read."""
+    found = now(remission().blood(100, smear=smear).blood(160, smear=0))
+    assert line(found) == "blood 160: CR, in-remission since 30, responded 30"
+
+
+def test_an_unread_smear_is_shown_with_the_blasts_that_one_sample_proves() -> None:
+    """ELN 2017 needs one: the smear before it may have been that relapse."""
+    found = now(remission().blood(100, smear="?").blood(170, smear=2), "eln-2017")
+    assert (found.category, found.first_sign) == ("RELAPSE", on(170))
+    assert guards(found, "eln-2017")["no-relapse-in-blood"] == (
+        "not-met", ["blasts-blood 100", "blasts-blood 170"],
+    )  # fmt: skip
+
+
+def test_one_sample_with_blasts_is_told_as_the_first_half_of_the_rule() -> None:
+    """With the remission that was there, and the smear itself."""
+    found = now(remission().blood(100, smear=2))
+    assert line(found) == f"blood 100: RELAPSE_SUSPECTED, {SUSPECTED}"
+    assert guards(found) == {
+        "no-prior-remission": ("not-met", BEFORE),
+        "no-relapse-in-blood": ("not-met", ["blasts-blood 100"]),
+    }
+
+
+# ------------------------------------------------------------- what a cleared suspicion restores
+
+
+def test_a_cleared_suspicion_restores_the_answer_and_not_the_marrow() -> None:
+    """CRi again, on the evidence of its marrow: the smear has no counts and no window."""
+    course = induction().marrow(30, 2).blood(30, 400, 20_000)
+    assert now(course).lineages_below == ("anc", "platelets")
+    found = now(course.blood(100, smear=2).blood(105, smear=0))
+    assert line(found) == "blood 105: CRi, in-remission since 30, responded 30"
+    assert (found.draws, found.lineages_below, found.window_closes) == ((), (), None)
+    assert "marrow-blasts-below-5" in {one.criterion for one in found.criteria_results}
+
+
+def test_a_cleared_suspicion_restores_what_was_assumed() -> None:
+    """Nobody had asked for disease outside the marrow; nobody has since."""
+    found = now(unasked().blood(100, smear=2).blood(105, smear=0))
+    assert [one.id for one in found.assumptions] == ["extramedullary-disease-absent"]
+    assert (found.provisional, found.confidence) == (True, "routine")
+
+
+@pytest.mark.parametrize(
+    ("course", "status"),
+    [
+        (remission().mrd(30, "negative"), "negative"),
+        (remission().mrd(30, "negative").mrd(60, "positive"), "positive"),
+        (remission(), "unknown"),
+    ],
+)
+def test_the_last_mrd_stands_when_a_suspicion_is_cleared(course: Course, status: str) -> None:
+    """A smear and a marrow that cannot be judged say nothing of MRD."""
+    course.blood(100, smear=2).blood(105, smear=0)
+    assert now(course).mrd == status
+    assert now(bad_sample(course.marrow(130, 2), 130)).mrd == status
+
+
+# ------------------------------------------------------------------------ MRD under a suspicion
+
+
+@pytest.mark.parametrize(
+    ("smear", "said"),
+    [
+        ("?", "mrd 110: IND, unknown since 100"),
+        (2, "mrd 110: RELAPSE_SUSPECTED, relapse-suspected since 100"),
+    ],
+)
+def test_mrd_never_turns_a_suspicion_into_a_remission(smear: object, said: str) -> None:
+    """What the blood left open stays open: no category, no day of response, no marrow cited."""
+    found = now(remission().mrd(30, "negative").blood(100, smear=smear).mrd(110, "negative"))
+    assert line(found) == said
+    assert {one.criterion for one in found.criteria_results} == {"mrd-negative"}
+    assert (found.mrd, found.mrd_event) == ("negative", "none")
+
+
+def test_blood_is_looked_at_before_mrd_of_its_day() -> None:
+    """The MRD of a day with blasts is said under the suspicion, not before it."""
+    found = judge(remission().blood(100, smear=2).mrd(100, "positive"))
+    assert [anchored_on(one) for one in found[2:]] == ["blood 100", "mrd 100"]
+    assert {one.category for one in found[2:]} == {"RELAPSE_SUSPECTED"}
+
+
+def test_a_lesion_is_looked_at_before_mrd_of_its_day() -> None:
+    """After the relapse MRD is not judged."""
+    course = remission().event("extramedullary", 100).mrd(100, "positive")
+    assert story(course)[2:] == [
+        "extramedullary 100: RELAPSE, relapsed since 100, responded 100, first sign 100"
+    ]
+
+
+# ----------------------------------------------------------------------------------- lesions
+
+
+def test_the_answer_to_a_lesion_is_anchored_on_what_was_observed() -> None:
+    """A Condition and an Observation of one day: the Observation is the anchor, both are proof."""
+    course = remission().event("extramedullary", 100)
+    course.result("extramedullary-disease", 100, "positive", ref="Observation/pet")
+    found = now(course)
+    assert (found.category, found.anchor.observations) == ("RELAPSE", ("Observation/pet",))
+    assert guards(found)["no-relapse-outside-marrow"] == (
+        "not-met", ["extramedullary 100", "extramedullary-disease 100"],
+    )  # fmt: skip
+    alone = now(remission().event("extramedullary", 100, ref="Condition/sarcoma"))
+    assert alone.anchor.observations == ("Condition/sarcoma",)
+
+
+# ------------------------------------------------------- what a relapse leaves for the next marrow
+
+
+@pytest.mark.parametrize(
+    ("course", "proof"),
+    [
+        (remission().event("extramedullary", 100), ["extramedullary 100"]),
+        (
+            remission().blood(93, smear=2).blood(100, smear=3),
+            ["blasts-blood 100", "blasts-blood 93"],
+        ),
+    ],
+)
+def test_a_marrow_before_therapy_cites_what_proved_the_relapse(
+    course: Course, proof: list[str]
+) -> None:
+    """Full of blasts twelve days later, it is that relapse, by the lesion or the blood of it."""
+    found = now(course.marrow(112, 40))
+    assert line(found) == (
+        "marrow 112: RELAPSE, relapsed since 100, responded 100, first sign "
+        + ("100" if len(proof) == 1 else "93")
+    )
+    assert guards(found)["no-relapse-in-marrow"] == ("not-met", proof)
+
+
+def test_only_a_remission_that_carries_a_low_level_knows_a_rise() -> None:
+    """Thirty-fold from the low level of the remission; after one without MRD it is a level."""
+    low = remission().mrd(30, "0.05", **NPM1).mrd(60, "1.5", **NPM1)
+    assert line(now(low)) == (
+        "mrd 60: CR as MRD_RELAPSE_SUSPECTED, in-remission since 30, responded 30"
+    )
+    other = remission().mrd(60, "0.05", **NPM1).mrd(90, "1.5", **NPM1)
+    assert line(now(other)) == "mrd 90: CR, in-remission since 30, responded 30"
