@@ -30,10 +30,10 @@ class Analyte(Struct, frozen=True):
 
     def believes(self, value: Interval) -> bool:
         """Whether the value, as far as it was stated, lies within the bounds of this analyte."""
-        if self.low is None or self.high is None:
-            return True
         highest = value.low if value.high is None else value.high
-        return self.low <= value.low and highest <= self.high
+        return (self.low is None or self.low <= value.low) and (
+            self.high is None or highest <= self.high
+        )
 
 
 def read_analytes(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import product as combinations
+from itertools import takewhile
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,9 +42,8 @@ class Choice(Struct, frozen=True):
     """The row's category, or one of the set's other outcomes."""
     judgements: dict[str, Judgement]
     assumptions: tuple[Assumption, ...] = ()
-    possible: tuple[str, ...] = ()
-    """Better categories that the unknown leaves open; with no row, all that may be the answer."""
-    inadequate: bool = False
+    possible: frozenset[str] = frozenset()
+    """Every answer that the unknown leaves open, its own included."""
 
     @property
     def level(self) -> int:
@@ -60,7 +60,7 @@ class Chooser:
         self.strict = strict
         self.plan = plan_of(criteria)
         self._quality = {one.id for one in self.plan.adequate}
-        self._possible: dict[tuple[object, ...], tuple[str, ...]] = {}
+        self._possible: dict[tuple[object, ...], frozenset[str]] = {}
 
     def choose(self, view: View) -> Choice:
         """The category one view proves, or why none."""
@@ -69,20 +69,20 @@ class Chooser:
         if row is not None:
             better = self._better(view, found, row)
             return Choice(row, row.id, found, assumed(row, found), better)
-        answer, inadequate = self._fallback(found)
+        answer = self._fallback(found)
         possible = self._open(view, found)
         if answer == self.criteria.outcomes.undecided:
             possible = self._worlds(view, found)
-        return Choice(None, answer, found, (), possible, inadequate)
+        return Choice(None, answer, found, (), possible)
 
-    def _fallback(self, found: Judgements) -> tuple[str, bool]:
+    def _fallback(self, found: Judgements) -> str:
         outcomes = self.criteria.outcomes
         if any(_unsettled(row, found) for row in self.rows):
-            return outcomes.undecided, False
+            return outcomes.undecided
         short = [self._but_for_quality(row, found) for row in self.rows]
         if Verdict.MET in short:
-            return outcomes.not_evaluable, True
-        return outcomes.undecided if Verdict.UNKNOWN in short else outcomes.no_response, False
+            return outcomes.not_evaluable
+        return outcomes.undecided if Verdict.UNKNOWN in short else outcomes.no_response
 
     def _but_for_quality(self, row: Category, found: Judgements) -> Verdict:
         """How the row would stand had the marrow been good enough."""
@@ -96,43 +96,34 @@ class Chooser:
             answer = verdict
         return answer
 
-    def _better(self, view: View, found: Judgements, row: Category) -> tuple[str, ...]:
-        ranks = {one.id: place for place, one in reversed(list(enumerate(self.rows)))}
-        above = ranks[row.id]
-        ahead = self.rows[:above]
+    def _better(self, view: View, found: Judgements, row: Category) -> frozenset[str]:
+        ahead = takewhile(lambda one: one.id != row.id, self.rows)
         if not any(_unsettled(one, found) for one in ahead):
-            return ()
-        worlds = self._worlds(view, found)
-        return tuple(one for one in worlds if ranks.get(one, len(ranks)) < above)
+            return frozenset()
+        return self._worlds(view, found)
 
-    def _open(self, view: View, found: Judgements) -> tuple[str, ...]:
+    def _open(self, view: View, found: Judgements) -> frozenset[str]:
         """Categories that a clean sample could still give where only an old one forbids them."""
         if not any(one.open for one in found.values()):
-            return ()
+            return frozenset()
         opened = {
             name: Judgement(Verdict.UNKNOWN, one.proof) if one.open else one
             for name, one in found.items()
         }
         claims = {one.id for one in self.rows if one.claim}
-        return tuple(one for one in self._worlds(view, opened) if one in claims)
+        return self._worlds(view, opened) & claims
 
-    def _worlds(self, view: View, found: Judgements) -> tuple[str, ...]:
-        """Every answer that some way out of the unknown would give, best first."""
+    def _worlds(self, view: View, found: Judgements) -> frozenset[str]:
+        """Every answer that some way out of the unknown would give."""
         key = tuple(one.verdict for one in found.values())
         if key not in self._possible:
-            outcomes = {self._outcome(world) for world in self._resolved(view, found)}
-            order = [row.id for row in self.rows]
-            self._possible[key] = tuple(
-                sorted(
-                    outcomes,
-                    key=lambda one: (order.index(one) if one in order else len(order), one),
-                )
-            )
+            worlds = self._resolved(view, found)
+            self._possible[key] = frozenset(self._outcome(world) for world in worlds)
         return self._possible[key]
 
     def _outcome(self, world: Judgements) -> str:
         row = proved(self.rows, world)
-        return row.id if row is not None else self._fallback(world)[0]
+        return row.id if row is not None else self._fallback(world)
 
     def _resolved(self, view: View, found: Judgements) -> Iterator[Judgements]:
         analytes = _unsure_analytes(self.plan, found)

@@ -12,7 +12,7 @@ from fhir_remission.domain.evaluation import blast_count
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.signs import Memory
 from fhir_remission.domain.therapy import Cycle
-from fhir_remission.domain.verdicts import NOTHING, Quantity, SignReading, day_of
+from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReading, day_of
 from fhir_remission.domain.views import Background
 
 
@@ -151,7 +151,7 @@ def background_of(
     """What the course says before one of its marrows is looked at."""
     start = baseline.start
     counts = _pretreatment_draws(facts, course, start)
-    lesion = SignReading("silent")
+    lesion = SILENT
     if start is not None:
         # A lesion of before the course is no lesion of it, and yet is not new.
         since = _back(course.opened, facts.numbers.before_diagnosis.days)

@@ -52,7 +52,7 @@ class _Lines:
             elif key := _KEY.match(line):
                 self._keys.setdefault((name, index, key[1]), number)
 
-    def at(self, table: str, index: int = 0, key: str = "") -> int | None:
+    def at(self, table: str, index: int, key: str) -> int | None:
         """The line of the key, else of the table, else of the table's first child."""
         return (
             self._keys.get((table, index, key))
@@ -114,11 +114,10 @@ def _shape_error(message: str, file: str, lines: _Lines) -> TableError:
     field = _FIELD.search(message)
     reason = message.partition(" - at ")[0]
     reason = reason[0].lower() + reason[1:]
+    named = field[1] if field else ""
     if path is None:
-        name = field[1] if field else ""
-        return TableError(reason, file=file, line=lines.at(name))
-    table, index = path["table"], int(path["index"] or 0)
-    key = path["key"] or (field[1] if field else "")
+        return TableError(reason, file=file, line=lines.at(named, 0, ""))
+    table, index, key = path["table"], int(path["index"] or 0), path["key"] or named
     place = f"[{table}]" + (f" {key}" if key else "")
     return TableError(f"{reason} in {place}", file=file, line=lines.at(table, index, key))
 
@@ -130,7 +129,7 @@ class _Complaints:
         self._file = file
         self._lines = lines
 
-    def refuse(self, reason: str, table: str, index: int = 0, key: str = "") -> NoReturn:
+    def refuse(self, reason: str, table: str, index: int, key: str) -> NoReturn:
         """Stop, naming file, line and reason."""
         raise TableError(reason, file=self._file, line=self._lines.at(table, index, key))
 
@@ -214,7 +213,7 @@ def _check_categories(
 ) -> None:
     ids = {row.id for row in criteria.category}
     if not ids:
-        complain.refuse("a criteria file needs at least one category", "category")
+        complain.refuse("a criteria file needs at least one category", "category", 0, "")
     for index, row in enumerate(criteria.category):
         _all_known(row.requires + row.doubts, known, row.id, (complain, "category", index))
         if row.after and row.after not in ids:
@@ -225,7 +224,7 @@ def _check_categories(
             if switch.category not in ids:
                 complain.refuse(
                     f"policy {policy.name} names unknown category {switch.category}",
-                    "policy", index,
+                    "policy", index, "when_yes",
                 )  # fmt: skip
 
 
@@ -247,7 +246,7 @@ def _in_precedence(criteria: CriteriaSet, complain: _Complaints) -> tuple[Catego
     placed: list[Category] = []
     while waiting:
         blocked = {row.id for _, row in waiting}
-        free = [(i, row) for i, row in waiting if row.after not in blocked or row.after == ""]
+        free = [(i, row) for i, row in waiting if row.after not in blocked]
         if not free:
             index, row = waiting[0]
             complain.refuse(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -129,26 +130,42 @@ def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
 
 def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
     reach = timedelta(hours=numbers.join.days)
-    holders = {name: [one for one in draws if one.own[name].reading is not None] for name in COUNTS}
-    starts = {name: [one.start for one in holders[name]] for name in COUNTS}
+    lenders = {name: _lenders(draws, name) for name in COUNTS}
     found = []
     for draw in draws:
         counts = dict(draw.own)
         for name in COUNTS:
             if counts[name].reading is None:
-                near = _nearest(draw, holders[name], starts[name], reach)
+                near = _nearest(draw, lenders[name], reach)
                 if near is not None:
                     counts[name] = replace(near.own[name], joined=True)
         found.append(replace(draw, counts=counts))
     return tuple(found)
 
 
-def _nearest(
-    draw: Draw, holders: Sequence[Draw], starts: Sequence[datetime], reach: timedelta
-) -> Draw | None:
+class _Lenders(Struct, frozen=True):
+    """The draws that have a count, by their start."""
+
+    draws: list[Draw]
+    starts: list[datetime]
+    ends: list[datetime]
+    """The latest end of each draw and all before it."""
+
+
+def _lenders(draws: Sequence[Draw], name: str) -> _Lenders:
+    holders = [one for one in draws if one.own[name].reading is not None]
+    ends = list(accumulate((one.end for one in holders), max))
+    return _Lenders(holders, [one.start for one in holders], ends)
+
+
+def _nearest(draw: Draw, lenders: _Lenders, reach: timedelta) -> Draw | None:
     """The nearest draw that has the count, the earlier on a tie, within the reach."""
-    place = bisect_left(starts, draw.start)
-    near = holders[max(place - 1, 0) : place + 1]
+    place = bisect_left(lenders.starts, draw.start)
+    near = lenders.draws[place : place + 1]
+    if place:
+        # A count dated by its day alone lasts longer than one that was drawn after it began.
+        longest = min(draw.start, lenders.ends[place - 1])
+        near.append(lenders.draws[bisect_left(lenders.ends, longest)])
     gaps = [(_gap(draw, one), one.start, one) for one in near]
     best = min(gaps, key=lambda entry: entry[:2], default=None)
     return best[2] if best is not None and best[0] <= reach else None

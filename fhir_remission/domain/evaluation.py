@@ -33,10 +33,8 @@ class Evaluation(Struct, frozen=True):
     choice: Choice
     view: View
     window: Window
-    draw: Draw | None
-    """The draw that proves it, or that speaks for the answer."""
     day: date
-    """The later of the marrow and that draw."""
+    """The later of the marrow and the draw that proves it, or that speaks for the answer."""
     remitted: date
     """The first day on which any draw proves any remission."""
     assumptions: tuple[Assumption, ...]
@@ -46,7 +44,6 @@ class Evaluation(Struct, frozen=True):
     blood: BloodBlasts
     missing: tuple[str, ...]
     """What is not known, and would be needed for a better or a decided answer."""
-    inadequate: bool = False
 
     @property
     def judgements(self) -> dict[str, Judgement]:
@@ -105,7 +102,6 @@ def _evaluation(
         choice=choice,
         view=view,
         window=window,
-        draw=None if place is None else facts.draws[place],
         day=view.day,
         remitted=min(
             (one.day for _, one, what in tried if what.row is not None and what.row.remission),
@@ -117,7 +113,6 @@ def _evaluation(
         notes=_notes(facts, place, tried, window),
         blood=blood,
         missing=_missing(facts.criteria, [one for _, _, one in tried], possible, look.rows),
-        inadequate=choice.inadequate,
     )
 
 
@@ -131,7 +126,7 @@ def _missing(
     unknown = {
         name
         for one in choices
-        if set(one.possible) & set(possible)
+        if one.possible & set(possible)
         for name in asked
         if one.judgements[name].open or one.judgements[name].verdict is Verdict.UNKNOWN
     }
@@ -179,10 +174,9 @@ def _notes(
 
 
 def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:
-    """What a draw gave to the chosen one, if it did."""
-    taker = None if chosen is None else facts.draws[chosen]
-    if taker is None or draw is taker:
-        return ""
+    """What a draw that was tried too gave to the chosen one, if it did."""
+    assert chosen is not None  # noqa: S101 - where a draw was tried, one was chosen
+    taker = facts.draws[chosen]
     joined = [
         name
         for name, count in taker.counts.items()

@@ -90,7 +90,8 @@ def _diagnoses(rows: tuple[EventRow, ...]) -> int:
 
 def _event_row(row: Row) -> EventRow:
     if row["kind"] not in KINDS:
-        raise row.refuse(f"{row['kind']} is no kind of event; use one of {', '.join(KINDS)}")
+        kinds = ", ".join(kind for kind in KINDS if kind)
+        raise row.refuse(f"{row['kind']} is no kind of event; use one of {kinds}")
     if row["detail"] not in DETAILS:
         raise row.refuse(f"{row['detail']} is no intensity; use intensive or less-intensive")
     if row["certainty"] not in ("confirmed", "unconfirmed"):

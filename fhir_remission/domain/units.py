@@ -173,7 +173,7 @@ _SUPERSCRIPT = re.compile("(?<=[0-9])[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
 _SUPERSCRIPT_DIGITS = str.maketrans(
     "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789"
 )
-# UCUM: text in braces carries no meaning. `{ratio}` alone is not stripped: nothing would be left.
+# UCUM: text in braces carries no meaning; of `{ratio}` alone nothing is left, which no row names.
 _ANNOTATION = re.compile(r"\.?\{[^{}]*\}")
 
 
@@ -185,8 +185,7 @@ def normalised(unit: str) -> str:
 
 def _spellings(unit: str) -> tuple[str, ...]:
     plain = normalised(unit)
-    bare = _ANNOTATION.sub("", plain)
-    return (plain, bare) if bare and bare != plain else (plain,)
+    return (plain, _ANNOTATION.sub("", plain))
 
 
 def _contradict(by_code: UnitRow, by_text: UnitRow | Refused | None) -> bool:
@@ -238,6 +237,8 @@ def _broken_condition(row: UnitRow, value: Interval, *, code_system: str) -> str
 
 
 def _unit_row(row: Row) -> UnitRow:
+    if not row["unit"]:
+        raise row.refuse(f"a row without a unit; no unit sent is written {MISSING}")
     if row["dimension"] not in DIMENSIONS:
         raise row.refuse(f"{row['dimension']} is no dimension; use one of {', '.join(DIMENSIONS)}")
     if row["read_as"] not in READ_AS:

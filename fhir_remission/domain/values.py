@@ -87,14 +87,14 @@ def answered(answer: Answer, analyte: Analyte) -> Finding | Interval:
     return Finding(answer=answer)
 
 
-def number(text: str, *, decimal_comma: bool = False) -> Decimal | Unreadable:
+def number(text: str, *, decimal_comma: bool) -> Decimal | Unreadable:
     """The one reader of numbers: not negative, at most 40 characters, exponent within 15."""
     if len(text) > MAX_DIGITS:
         return Unreadable(raw=text[:MAX_DIGITS], reason=f"a number of {len(text)} characters")
     if decimal_comma and _COMMA_NUMBER.fullmatch(text):
         return Decimal(text.replace(",", "."))
     if text.startswith("-"):
-        zero = number(text[1:])
+        zero = number(text[1:], decimal_comma=decimal_comma)
         if isinstance(zero, Decimal) and zero == 0:
             return _ZERO
         return Unreadable(raw=text, reason="a negative number")

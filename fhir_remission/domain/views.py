@@ -39,7 +39,6 @@ class View(Struct, frozen=True):
     """Criteria whose transfusions the site records without exception."""
     day: date = date.min
     """The later of marrow and draw."""
-    effective: str = ""
 
     def quantity(self, analyte: str) -> Quantity:
         """What the analyte says here."""
@@ -47,4 +46,4 @@ class View(Struct, frozen=True):
 
     def sign(self, name: str) -> SignReading:
         """How the sign stands here."""
-        return self.signs.get(name, SILENT)
+        return self.signs[name]

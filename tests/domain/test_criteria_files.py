@@ -10,6 +10,7 @@ import pytest
 
 from fhir_remission import classify
 from fhir_remission.domain.criteria import read_criteria
+from fhir_remission.domain.kinds import Threshold
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.effects.tables import load_mappings
 from fhir_remission.errors import SettingsError, TableError
@@ -147,7 +148,49 @@ def test_a_file_without_categories_says_nothing() -> None:
     policies = TEXT.index("[[policy]]")
     bare = TEXT[:start].replace('id = "eln-2022"', 'category = []\nid = "eln-2022"')
     text = "category = []\n" + bare.replace("category = []\n", "") + TEXT[end:policies]
-    assert "needs at least one category" in refused(text)
+    assert refused(text) == "site.toml:1: a criteria file needs at least one category"
+
+
+def test_a_wrong_shape_is_told_in_a_whole_sentence() -> None:
+    """File, line, what is wrong, and in which table and key."""
+    ratio, line = edited('id = "blasts-halved"', "kind", 'kind = "ratio"')
+    assert refused(ratio) == f"site.toml:{line}: invalid value 'ratio' in [criterion] kind"
+    wrong, line = edited("[about]", "lineages", "lineages = 3")
+    assert refused(wrong) == f"site.toml:{line}: expected `array`, got `int` in [about] lineages"
+    bare = "policy = 1\n" + TEXT[: TEXT.index("[[policy]]")]
+    assert refused(bare) == "site.toml:1: expected `array`, got `int` in [policy]"
+    more = TEXT + "\n[tresholds]\nx = 1\n"
+    line = line_of(more, "[tresholds]")
+    assert refused(more) == f"site.toml:{line}: object contains unknown field `tresholds`"
+    units, line = edited('id = "platelets-recovered"', "unit", 'units = "10*9/L"')
+    assert refused(units) == (
+        f"site.toml:{line}: object contains unknown field `units` in [criterion] units"
+    )
+
+
+def test_a_file_that_breaks_off_has_no_line() -> None:
+    """Its end is where the reader has to look."""
+    with pytest.raises(TableError, match=r"^site\.toml: not TOML: .*\(at end of document\)$"):
+        read_criteria(TEXT + '\nx = "', file="site.toml")
+
+
+def test_a_policy_that_names_an_unknown_category_is_refused_at_its_switch() -> None:
+    """Not at the first policy of the file."""
+    name = 'name = "rbc_dependence_as_cri"'
+    switch = 'when_yes = [{ category = "CRx", adds = [] }]'
+    text = TEXT.replace(name, f"{switch}\n{name}")
+    line = line_of(text, "when_yes", 'id = "D3"')
+    assert refused(text) == (
+        f"site.toml:{line}: policy rbc_dependence_as_cri names unknown category CRx"
+    )
+
+
+def test_a_threshold_is_read_digit_by_digit() -> None:
+    """More digits than a floating point number holds."""
+    text, _ = edited('id = "anc-recovered"', "value", "value = 1.00000000000000000001")
+    (one,) = [row for row in read_criteria(text, file="x").criterion if row.id == "anc-recovered"]
+    assert isinstance(one, Threshold)
+    assert str(one.value) == "1.00000000000000000001"
 
 
 def test_unknown_criterion_in_a_category() -> None:
@@ -289,8 +332,24 @@ def test_policies_switch_rules() -> None:
     need = induction().marrow(30, 2).blood(30, 1500, 150_000).event("rbc-transfusion", 28)
     assert now(need, "iwg-2003").category == "MLFS"
     assert now(need, "iwg-2003", policies={"rbc_dependence_as_cri": "yes"}).category == "CRi"
-    with pytest.raises(TableError, match="is not one of this set"):
+    with pytest.raises(TableError) as caught:
         now(low, policies={"cri_requires_one_recovered_lineage": "maybe"})
+    assert str(caught.value) == (
+        "eln-2022: policy cri_requires_one_recovered_lineage = maybe is not one of this set; "
+        "choose from cri_requires_one_recovered_lineage (no|yes), few_cells (gate), "
+        "rbc_dependence_as_cri (no|yes), answer_after_new_start (not-evaluable|last-marrow), "
+        "strict (no|yes), unknown_counts (never-assumed), undecided (name-the-candidates), "
+        "partial_remission_conditions (as-listed), window (one-sided), derived_anc "
+        "(wbc-times-segs-and-bands), equality (exact-decimals)"
+    )
+
+
+def test_a_policy_that_a_file_sets_to_yes_switches_its_rules() -> None:
+    """Nobody has to choose it again."""
+    site = read_criteria(TEXT.replace('default = "no"', 'default = "yes"', 1), file="site.toml")
+    low = induction().marrow(30, 2).blood(30, 400, 30_000)
+    assert now(low, site).category == "MLFS"
+    assert now(low, site, policies={"cri_requires_one_recovered_lineage": "no"}).category == "CRi"
 
 
 def test_policies_in_force_are_shown() -> None:

@@ -332,3 +332,28 @@ def test_the_gap_is_from_the_end_of_one_to_the_start_of_the_other() -> None:
     course.result("anc", 30.5, 1).result("anc", 31.5, 2).result("anc", 29, 3).result("anc", 28.5, 4)
     lent = [draw.counts["platelets"].joined for draw in draws(course) if "anc" in draw.results]
     assert lent == [False, True, True, True]
+
+
+def test_a_count_of_the_whole_day_is_nearer_than_one_of_the_night() -> None:
+    """It may have been drawn at nine; what was drawn at four was not. It began before both."""
+    course = bare().result("platelets", 30, 1, when=all_day(30))
+    course.result("platelets", 29.8, 2).result("platelets", 29.9, 3).result("anc", 30, 1)
+    found = next(draw for draw in draws(course) if "anc" in draw.results)
+    assert found.counts["platelets"].reading == value(1)
+
+
+def test_of_draws_that_ended_before_the_one_that_ended_last_lends() -> None:
+    """A day's count that ended at midnight is nearer than one drawn in its morning."""
+    course = bare().result("platelets", 30, 1, when=all_day(30)).result("platelets", 30, 2)
+    course.result("platelets", 28, 3).result("anc", 31, 1)
+    found = next(draw for draw in draws(course) if "anc" in draw.results)
+    assert found.counts["platelets"].reading == value(1)
+
+
+def test_an_overlap_is_no_nearer_for_being_longer() -> None:
+    """Both may be of the same moment: the earlier lends."""
+    evening = replace(at(29.55), end=at(29.7).start)
+    course = bare().result("anc", 30, 1, when=all_day(30))
+    course.result("platelets", 29.55, 1, when=evening).result("platelets", 30.1, 2)
+    found = next(draw for draw in draws(course) if "anc" in draw.results)
+    assert found.counts["platelets"].reading == value(1)

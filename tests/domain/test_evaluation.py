@@ -318,6 +318,7 @@ def baseline(course: Course) -> Baseline:
         (bare(0).marrow(2, 60).marrow(10, 3), "60", 2, True),
         (bare(0).marrow(2, 60).marrow(10, "?"), None, 2, True),
         (bare(0).marrow(2, 3), None, None, True),
+        (bare(100).marrow(5, 10).marrow(101, 60), "60", 101, True),
         (bare(0).marrow(2, "?").marrow(5, 60), None, 5, True),
     ],
 )  # fmt: skip

@@ -187,6 +187,8 @@ def test_sequencing_alone_is_no_mrd_negative() -> None:
     assert suffix(sample("?", method="ngs"), flow) == ("unknown", [30, 30])
     assert suffix(negative, rules=replace(ELN, suffix_by=())) == ("negative", [30])
     assert suffix(negative, rules=OLD) == ("unknown", [])
+    assert suffix(sample("low-level", method="ngs")) == ("unknown", [])
+    assert suffix(sample("low-level", method="qpcr")) == ("low-level", [30])
     back = history(negative, sample("positive", 60, method="ngs"))
     assert back.event == "relapse-suspected"
 

@@ -27,8 +27,8 @@ LOINC = "http://loinc.org"
 )  # fmt: skip
 def test_a_number_is_read_exactly(text: str, expected: Any) -> None:
     """Up to forty characters and an exponent of fifteen; minus nothing is nothing."""
-    assert number(text) == Decimal(expected)
-    assert str(number("1.20")) == "1.20"
+    assert number(text, decimal_comma=False) == Decimal(expected)
+    assert str(number("1.20", decimal_comma=False)) == "1.20"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_number_is_read_exactly(text: str, expected: Any) -> None:
 )
 def test_what_is_no_number_says_why_and_what_was_sent(text: str, reason: str) -> None:
     """Never zero, and the sender's own text for a person to read."""
-    assert number(text) == Unreadable(text[:40], reason)
+    assert number(text, decimal_comma=False) == Unreadable(text[:40], reason)
 
 
 def test_a_decimal_comma_is_the_sites_to_allow() -> None:

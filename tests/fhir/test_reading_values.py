@@ -195,13 +195,13 @@ def test_every_plain_number_is_read_exactly(value: Any) -> None:
     """No digit is lost."""
     text = f"{value:f}"
     if len(text) <= 40:
-        assert number(text) == value
+        assert number(text, decimal_comma=False) == value
 
 
 @pytest.mark.parametrize("text", ["", "1e16", "1e-16", "01", "+1", "1.", ".5", "1_0", " 1", "0x1"])
 def test_what_json_would_not_call_a_number_is_none(text: str) -> None:
     """The grammar of JSON, and an exponent within fifteen."""
-    assert isinstance(number(text), Unreadable)
+    assert isinstance(number(text, decimal_comma=False), Unreadable)
 
 
 def test_a_code_of_another_system_is_no_unit_code() -> None:

@@ -65,6 +65,7 @@ class Walker:
             _fewer_examples(item)
         self.items = list(session.items)
         self._walk()
+        _caches()  # found before `gc.freeze`, which hides them
         gc.freeze()
         self._judge_all()
         return True

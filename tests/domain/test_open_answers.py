@@ -1,0 +1,167 @@
+"""What an answer leaves open, what limits it and what came before it, in single sentences."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.facts import Facts, read_facts
+from fhir_remission.domain.therapy import read_therapy
+from fhir_remission.domain.verdicts import order_of
+from tests.domain.builder import (
+    Course,
+    anchored,
+    at,
+    criteria,
+    induction,
+    judge,
+    now,
+    on,
+    remission,
+)
+from tests.domain.sights import in_order
+from tests.domain.stories import proof
+
+CONTRADICTED = "contradicted-by-next-marrow"
+
+
+def contradicted(course: Course) -> Assessment:
+    """The answer of the marrow of day 30, which a later one may contradict."""
+    return anchored(judge(course), 30)
+
+
+# ----------------------------------------------------------------------------- what is still open
+
+
+def test_one_draw_leaves_open_only_what_is_better_than_what_another_proves() -> None:
+    """Platelets missing on day 30; CRi proved on day 33: CR and CRh may still be the answer."""
+    course = induction().marrow(30, 2).blood(30, 1500, None).blood(33, 400, 60_000)
+    found = now(course)
+    assert (found.category, found.possible_higher) == ("CRi", ("CR", "CRh"))
+
+
+def test_stable_disease_may_be_progress() -> None:
+    """50 to 95 % from 60 %: more than half again or not, without counts from before therapy."""
+    course = induction().marrow(110, "50-95").blood(110, 100, 10_000)
+    found = now(course, "eln-2017")
+    assert (found.category, found.possible_higher) == ("SD", ("PD",))
+
+
+def test_a_rule_without_a_word_for_what_it_misses_asks_for_nothing() -> None:
+    """Never for an empty word."""
+    chosen = criteria()
+    silent = tuple(
+        replace(one, missing="") if one.missing == "platelets" else one for one in chosen.criterion
+    )
+    found = now(induction().marrow(30, 2).blood(30, 1500, None), replace(chosen, criterion=silent))
+    assert found.category == "MLFS"
+    assert found.missing == ("counts",)
+
+
+def test_a_draw_names_the_marrow_that_kept_it_from_more_and_nothing_that_did_not() -> None:
+    """40 % of 60 %: both marrows stand against a response, the cells counted do not."""
+    course = induction().marrow(30, 40).blood(30, 1500, 150_000)
+    (draw,) = now(course).draws
+    baseline, blasts, cells, lesions = (f"Observation/o{place}" for place in (1, 4, 5, 6))
+    assert set(draw.sources) >= {baseline, blasts}
+    assert not set(draw.sources) & {cells, lesions}
+
+
+# ------------------------------------------------------------------------------- what limits it
+
+
+def test_a_lineage_that_is_assumed_is_not_called_proved() -> None:
+    """A marrow of 90 % stands in for a diagnosis nobody wrote down."""
+    course = Course(diagnosed=None).marrow(-4, 90).chemo(1).marrow(30, 2).blood(30, 1500, 150_000)
+    assert proof(now(course), "aml-diagnosis")[0] == "assumed"
+    assert proof(now(remission()), "aml-diagnosis")[0] == "met"
+
+
+def test_a_marrow_of_the_day_after_the_start_is_early() -> None:
+    """It shows what was there before the drugs could act."""
+    found = now(induction().marrow(2, 2).blood(2, 1500, 150_000))
+    assert found.category == "MLFS"
+    assert "early-marrow" in found.flags
+
+
+def test_a_repeat_that_cannot_be_judged_does_not_hide_the_next_one() -> None:
+    """Day 34 is inadequate; day 38 shows 20 %: day 30 was no remission."""
+    course = remission().marrow(34, 2).result("marrow-adequacy", 34, "negative").marrow(38, 20)
+    found = contradicted(course)
+    assert CONTRADICTED in found.flags
+    verdict, cited = proof(found, "marrow-not-contradicted")
+    assert verdict == "not-met"
+    assert "blasts-marrow 38" in cited
+    assert not any(one.endswith(" 34") for one in cited)
+
+
+def test_a_repeat_on_the_day_of_a_start_was_taken_before_it() -> None:
+    """As a baseline is; a start the day before explains what the repeat shows."""
+    assert CONTRADICTED in contradicted(remission().chemo(38).marrow(38, 20)).flags
+    assert CONTRADICTED not in contradicted(remission().chemo(37).marrow(38, 20)).flags
+
+
+def test_a_clear_repeat_contradicts_no_marrow_that_cannot_be_read() -> None:
+    """A diseased one would."""
+    unread = induction().marrow(30, "?").blood(30, 1500, 150_000)
+    assert CONTRADICTED not in contradicted(unread.marrow(36, 2)).flags
+    unread = induction().marrow(30, "?").blood(30, 1500, 150_000)
+    assert CONTRADICTED in contradicted(unread.marrow(36, 20)).flags
+
+
+def test_that_a_marrow_can_be_judged_is_said_with_its_source() -> None:
+    """Cells counted speak for it, a word of inadequacy against it."""
+    good = remission()
+    bad = remission().result("marrow-adequacy", 30, "negative")
+    for course, verdict in ((good, "met"), (bad, "not-met")):
+        found = now(course)
+        (row,) = [one for one in found.criteria_results if one.criterion == "marrow-usable"]
+        assert row.verdict.value == verdict
+        assert row.source == "non-evaluable: technically suboptimal sample"
+
+
+# --------------------------------------------------------------------------- what came before it
+
+
+def test_a_remission_after_a_relapse_without_known_therapy_is_measured_by_the_relapse() -> None:
+    """And it is said that nobody named the start; by ELN 2017 too, which asks for new lesions."""
+    course = remission().marrow(90, 40).marrow(130, 2).blood(130, 1500, 150_000)
+    for name in ("eln-2022", "eln-2017"):
+        found = now(course, name)
+        assert (found.category, found.state) == ("CR", "in-remission")
+        assert "baseline-inferred" in found.flags
+
+
+def known(course: Course, as_of: float) -> Facts:
+    """What is known of a course at a moment."""
+    return read_facts(course.record(), criteria(), at(as_of).start)
+
+
+def test_what_begins_at_the_moment_asked_for_is_known() -> None:
+    """And nothing that begins a second later."""
+    course = induction().marrow(30, 2).chemo(30)
+    found = known(course, 30)
+    assert (found.marrow_days[-1], found.therapy.days[-1]) == (on(30), on(30))
+    before = read_facts(course.record(), criteria(), at(30).start - timedelta(seconds=1))
+    assert (before.marrow_days[-1], before.therapy.days[-1]) == (on(-4), on(1))
+
+
+def test_a_lesion_that_ended_later_had_not_ended_yet() -> None:
+    """At nine on day 40 it is over; before that nobody knew."""
+    course = induction().event("extramedullary", 10, ended=at(40))
+    (before,) = known(course, 39).events["extramedullary"]
+    (then,) = known(course, 40).events["extramedullary"]
+    assert (before.ended, before.when) == (None, at(10))
+    assert then == course.events[-1]
+    assert then.ended == at(40)
+
+
+def test_the_order_of_everything_is_that_of_time_however_it_is_told() -> None:
+    """A start of day 40 that was sent first is still the second cycle."""
+    told = Course(diagnosed=None).chemo(40).chemo(1)
+    assert read_therapy(in_order(told.events), criteria().numbers).days == (on(1), on(40))
+    start = told.events[0]
+    drug = replace(start, kind="differentiating-drug")
+    assert sorted([start, drug], key=order_of) == sorted([drug, start], key=order_of)
