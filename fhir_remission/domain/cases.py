@@ -32,11 +32,14 @@ class Case(NamedTuple):
     gate: Gate
     """Whether it is a response evaluation at all."""
     strict: bool
+    withheld: bool = False
+    """Whether blasts after it may have been a relapse, so that it proves no remission."""
 
     @property
     def capped(self) -> bool:
         """Whether it can prove no remission, whatever the counts."""
-        return self.early is not None or (self.repeat is not None and self.diseased is not True)
+        contradicted = self.repeat is not None and self.diseased is not True
+        return self.withheld or self.early is not None or contradicted
 
 
 def read_case(facts: Facts, signs: Signs, place: int, *, strict: bool) -> Case:
@@ -114,10 +117,10 @@ def prior_sign(progress: Progress, *, claimed: bool) -> SignReading:
     return SignReading("absent")
 
 
-def look_at(case: Case, progress: Progress, *, claimed: bool, capped: bool = False) -> Evaluation:
+def look_at(case: Case, progress: Progress, *, claimed: bool) -> Evaluation:
     """Judge the marrow with its window against the rows that it may prove."""
     rows = case.facts.criteria.category
-    if case.capped or capped:
+    if case.capped:
         rows = tuple(row for row in rows if row.early)
     background = background_of(
         case.facts, progress.course, progress.baseline, prior_sign(progress, claimed=claimed)

@@ -26,7 +26,8 @@ from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity
 def follow(case: Case, progress: Progress) -> Step:
     """The answer of a marrow once the course has had a remission."""
     lesion = case.facts.extramedullary.on(case.marrow.day)
-    if case.diseased and not case.marrow.inadequate:
+    diseased = case.diseased and not case.marrow.inadequate
+    if diseased and not (lesion.state == "present" and _waits(case, progress)):
         return _diseased(case, progress)
     if lesion.state == "present":
         return _lesion(case, progress, lesion.proof)
@@ -56,7 +57,9 @@ def _diseased(case: Case, progress: Progress) -> Step:
         return doubt_at(case, progress, "contradicted-by-next-marrow")
     lines = (line, rule_line("no-relapse-in-marrow", rules.marrow, case.marrow.blasts.proof))
     if _asks_repeat(case, progress):
-        kept = replace(progress, suspected_on=progress.suspected_on or day)
+        # A lesion that cannot be told would be the relapse, and is then of the next course.
+        doubt = progress.doubt or case.facts.extramedullary.on(day).state == "unknown"
+        kept = replace(progress, suspected_on=progress.suspected_on or day, doubt=doubt)
         return suspect(case, kept, day, lines)
     after = relapse(case.facts, progress, day, case.marrow.blasts)
     return after, draft_of(
@@ -67,6 +70,11 @@ def _diseased(case: Case, progress: Progress) -> Step:
         first_sign=first_sign_of(progress, day),
         guards=lines,
     )
+
+
+def _waits(case: Case, progress: Progress) -> bool:
+    """Whether these blasts wait for another marrow; a new lesion beside them does not."""
+    return case.repeat is not None or _asks_repeat(case, progress)
 
 
 def _asks_repeat(case: Case, progress: Progress) -> bool:

@@ -81,7 +81,6 @@ def relapse(
         response_date=day,
         # Where the relapse may have been an earlier one, a remission may have come between.
         maybe_remission=progress.doubt,
-        maybe=progress.relapse_proof if progress.doubt else (),
     )
 
 

@@ -70,7 +70,7 @@ def _settle(
         if not _relapse_possible(case, progress, found):
             return remit(case, progress, found)
         progress = _perhaps(case, progress, found)
-        found = look_at(case, progress, claimed=claimed, capped=True)
+        found = look_at(case._replace(withheld=True), progress, claimed=claimed)
         row = found.row
     category, reason, flags = _without_remission(case, progress, found, claimed=claimed)
     if category == case.facts.criteria.outcomes.not_evaluable:

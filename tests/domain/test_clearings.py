@@ -1,0 +1,201 @@
+"""Clear marrows in remission, and what the blood of their windows makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fhir_remission.domain.assessment import Assumption
+from tests.domain.builder import Course, now, remission
+from tests.domain.stories import guards, proof, story
+from tests.domain.test_histories import BASELINE, BEFORE, BLASTS_100, CR, UNREAD, good
+
+UNREAD_80 = (
+    "blood 80: IND, unknown since 80, blood-blasts-undecided, may be CR/RELAPSE, ask blood-blasts"
+)
+SUSPECTED_90 = (
+    "marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-marrow"
+)
+COUNTS = "perhaps CR/CRh/CRi, ask anc counts platelets"
+LOW_MARROW = SUSPECTED_90
+"""By IWG a low marrow soon after therapy asks for a repeat in the same words."""
+
+
+def second_sample() -> Course:
+    """Blasts a week before a clear marrow, and again beside it."""
+    course = remission().blood(83, smear=1)
+    return course.marrow(90, 2).blood(90, 1500, 150_000, smear=3)
+
+
+HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
+    "a marrow that proves the remission again forgets the sample before it": (
+        lambda: good(remission().blood(100, smear=2), 105).blood(120, smear=2), "eln-2022",
+        [BASELINE, CR, BLASTS_100, "marrow 105: CR, in-remission since 30, responded 105",
+         "blood 120: RELAPSE_SUSPECTED, relapse-suspected since 120, first sign 120,"
+         " ask repeat-blood"],
+    ),
+    "a clear marrow without counts answers the one that asked for a repeat": (
+        lambda: good(remission().chemo(60), 90, 8).marrow(105, 2).blood(105, smear=0), "iwg-2003",
+        [BASELINE, CR, LOW_MARROW,
+         "marrow 105: MLFS, in-remission since 30, responded 105, perhaps CR/CRi,"
+         " ask anc counts platelets"],
+    ),
+    "the suspicion that follows it begins with its own blasts": (
+        lambda: good(remission().chemo(60), 90, 8).marrow(105, 2).blood(110, smear=2), "iwg-2003",
+        [BASELINE, CR, LOW_MARROW,
+         "marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 110,"
+         " ask repeat-marrow",
+         "blood 110: RELAPSE, relapsed since 110, responded 110, first sign 110"],
+    ),
+    "blasts beside a clear marrow are cleared by a later smear": (
+        lambda: remission().marrow(90, 2).blood(90, 1500, 150_000, smear=3).blood(105, smear=0),
+        "eln-2022",
+        [BASELINE, CR, SUSPECTED_90, "blood 105: CR, in-remission since 30, responded 30"],
+    ),
+    "unless an unread sample before them may have made them the relapse": (
+        lambda: remission().blood(80, smear="?").marrow(90, 2).blood(
+            90, 1500, 150_000, smear=3
+        ).blood(105, smear=0), "eln-2022",
+        [BASELINE, CR, UNREAD_80, SUSPECTED_90],
+    ),
+    "or the remission was in doubt before": (
+        lambda: remission().marrow(100, "?").marrow(120, 2).blood(
+            120, 1500, 150_000, smear=3
+        ).blood(135, smear=0), "eln-2022",
+        [BASELINE, CR, UNREAD,
+         "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 120, first sign 120,"
+         " ask repeat-marrow"],
+    ),
+    "a clear marrow stands between an unread sample and blasts after both": (
+        lambda: remission().blood(80, smear="?").marrow(90, 2).blood(95, smear=2).blood(
+            105, smear=0
+        ), "eln-2022",
+        [BASELINE, CR, UNREAD_80,
+         "marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 95, first sign 95,"
+         " ask repeat-marrow",
+         "blood 95: RELAPSE_SUSPECTED, relapse-suspected since 95, first sign 95,"
+         " ask repeat-blood",
+         "blood 105: CR, in-remission since 30, responded 30"],
+    ),
+    "after a relapse by blood that no therapy follows a marrow may prove a remission": (
+        lambda: good(second_sample(), 110), "eln-2022",
+        [BASELINE, CR,
+         "blood 83: RELAPSE_SUSPECTED, relapse-suspected since 83, first sign 83, ask repeat-blood",
+         "marrow 90: RELAPSE, relapsed since 90, responded 90, first sign 83",
+         "marrow 110: CR, in-remission since 110, responded 110"],
+    ),
+    "an unread smear beside a clear marrow may have been the first of two samples": (
+        lambda: remission().marrow(90, 2).blood(90, 1500, 150_000, smear="?").blood(
+            105, smear=2
+        ).blood(113, smear=0), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, undecided, may be CR/NR, perhaps CR, ask blood-blasts",
+         "blood 105: RELAPSE_SUSPECTED, relapse-suspected since 105, first sign 105,"
+         " ask repeat-blood"],
+    ),
+    "a clear smear of the same window does not make it less": (
+        lambda: remission().marrow(90, 2).blood(90, smear="?").blood(95, smear=0), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, undecided, perhaps CR/CRh/CRi,"
+         " ask anc blood-blasts counts platelets",
+         "blood 95: IND, in-remission since 30, perhaps CR/CRh/CRi,"
+         " ask anc blood-blasts counts platelets"],
+    ),
+    "an unread smear in the days before a clear marrow stays open until a clear one": (
+        lambda: remission().blood(88, smear="?").marrow(90, 2).blood(105, smear=0), "eln-2022",
+        [BASELINE, CR,
+         "blood 88: IND, unknown since 88, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts",
+         "marrow 90: IND, unknown since 88, undecided, may be CR/CRh/CRi/NR,"
+         " perhaps CR/CRh/CRi, ask anc blood-blasts counts platelets",
+         "blood 105: IND, in-remission since 30, perhaps CR/CRh/CRi,"
+         " ask anc blood-blasts counts platelets"],
+    ),
+    "a clear marrow with its smear ends an unread sample, and nothing is left to clear": (
+        lambda: remission().blood(80, smear="?").marrow(90, 2).blood(90, smear=0).blood(
+            105, smear=0
+        ), "eln-2022",
+        [BASELINE, CR, UNREAD_80,
+         f"marrow 90: MLFS, in-remission since 30, responded 90, {COUNTS}"],
+    ),
+    "a cleared suspicion takes up what the last marrow said": (
+        lambda: remission().marrow(90, 2).blood(90, smear=0).blood(120, smear=2).blood(
+            125, smear=0
+        ).marrow(140, "?"), "eln-2022",
+        [BASELINE, CR, f"marrow 90: MLFS, in-remission since 30, responded 90, {COUNTS}",
+         "blood 120: RELAPSE_SUSPECTED, relapse-suspected since 120, first sign 120,"
+         " ask repeat-blood",
+         f"blood 125: MLFS, in-remission since 30, responded 90, {COUNTS}",
+         "marrow 140: IND, unknown since 140, marrow-undecided, may be MLFS/RELAPSE,"
+         " ask marrow-blasts"],
+    ),
+    "an unread smear beside a marrow that came too soon": (
+        lambda: remission().chemo(85).marrow(90, 3).blood(90, smear="?"), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, early-marrow, may be MLFS/NR, perhaps MLFS,"
+         " ask blood-blasts"],
+    ),
+    "and beside one that the next marrow contradicts": (
+        lambda: good(remission().marrow(90, 2).blood(90, smear="?"), 97, 9), "eln-2022",
+        [BASELINE, CR,
+         "marrow 90: IND, unknown since 90, contradicted-by-next-marrow, may be MLFS/NR,"
+         " perhaps MLFS, ask blood-blasts",
+         "marrow 97: RELAPSE, relapsed since 97, responded 97, first sign 97"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", HISTORIES)
+def test_history(title: str) -> None:
+    """What is said at every anchor of the course."""
+    course, name, expected = HISTORIES[title]
+    assert story(course(), name) == expected
+
+
+def test_a_smear_of_the_window_that_cannot_be_read_counts_beside_too_few_cells() -> None:
+    """The marrow says nothing, its blood may be a sign: not simply the remission before it."""
+    course = remission().marrow(100, 2, cells=80).blood(105, 100, 10_000, smear="?")
+    told = story(course, "eln-2017")
+    assert told[2].startswith("marrow 100: IND, unknown since 100, undecided")
+
+
+def test_a_smear_that_waits_to_be_cleared_is_cleared_by_any_later_one() -> None:
+    """The marrow fears the blood of day 95; that of day 93 is clear and says so until then."""
+    course = remission().marrow(90, 2).blood(93, smear=0).blood(95, smear="?")
+    told = [one.split(",")[:2] for one in story(course)]
+    assert told[2:] == [
+        ["marrow 90: IND", " unknown since 90"],
+        ["blood 93: IND", " in-remission since 30"],
+        ["blood 95: IND", " unknown since 95"],
+    ]
+
+
+def test_a_relapse_by_the_blood_beside_a_clear_marrow_rests_on_both() -> None:
+    """The rule cites blood and marrow, the marrow is told as clear, and disease after it is it."""
+    found = now(second_sample())
+    assert "concurrent-marrow-clear" in found.flags
+    told = guards(found)
+    assert set(told["no-prior-remission"][1]) == set(BEFORE)
+    assert told["no-relapse-in-blood"] == (
+        "not-met", ["blasts-blood 90", "blasts-marrow 90", "marrow-cells-counted 90"],
+    )  # fmt: skip
+    later = guards(now(second_sample().marrow(110, 40)))
+    assert later["no-relapse-in-marrow"] == ("not-met", ["blasts-blood 90"])
+
+
+def test_what_a_clear_marrow_in_remission_assumes_is_its_own() -> None:
+    """Nobody looked at the blood of day 90; that of day 30 was seen clear."""
+    assert now(remission()).assumptions == ()
+    found = now(remission().marrow(90, 2))
+    assert (found.category, found.assumptions) == (
+        "MLFS", (Assumption("blood-blasts-absent", "material"),),
+    )  # fmt: skip
+    carried = now(remission().marrow(90, 2).mrd(120, "positive"))
+    assert carried.assumptions == found.assumptions
+
+
+def test_a_remission_before_forbids_a_partial_response_and_says_why() -> None:
+    """In the proof of a clear marrow: not met, by what proved the remission."""
+    verdict, cited = proof(now(remission().marrow(90, 2)), "no-prior-remission")
+    assert (verdict, set(cited)) == ("not-met", set(BEFORE))

@@ -1,0 +1,215 @@
+"""What may have been a remission, what came too soon, and the landmark: answer by answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fhir_remission.domain.assessment import Assumption
+from tests.domain.builder import Course, induction, now, remission
+from tests.domain.stories import guards, line, proof, story
+from tests.domain.test_histories import BASELINE, CR, RELAPSED, bad_sample, good
+
+MAYBE = (
+    "marrow 30: IND, unknown since 30, undecided, may be CR/PR, perhaps CR/PR, ask marrow-blasts"
+)
+ONE_LINEAGE = {"cri_requires_one_recovered_lineage": "yes"}
+
+
+def perhaps() -> Course:
+    """An induction whose marrow of day 30 may have been a remission: at most 5 %."""
+    return good(induction(), 30, "<=5")
+
+
+def low_intensity() -> Course:
+    """A less-intensive therapy, whose landmark is day 181."""
+    return Course().marrow(-4, 60).chemo(1, "less-intensive")
+
+
+HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
+    "a clear marrow after an unread one may have been a remission that nobody could judge": (
+        lambda: good(good(Course(diagnosed=20).marrow(10, "?"), 30).chemo(40), 70, 12), "eln-2022",
+        ["marrow 10: NE, untreated since 10, no-disease-or-therapy-before-marrow",
+         "marrow 30: NE, awaiting-response since 40, no-disease-or-therapy-before-marrow",
+         "marrow 70: IND, unknown since 70, earlier-remission-unknown, may be NR/RELAPSE"],
+    ),
+    "a marrow of the day of the diagnosis is of its course": (
+        lambda: good(Course(diagnosed=30).chemo(1), 30), "eln-2022", [CR],
+    ),
+    "blasts after a clear marrow may be the relapse of what may have been a remission": (
+        lambda: good(
+            perhaps().marrow(60, 2).blood(62, smear=3).blood(66, 1500, 150_000), 90, 12
+        ), "eln-2022",
+        [BASELINE, MAYBE, "marrow 60: MLFS, awaiting-response since 1, responded 66",
+         "marrow 90: IND, unknown since 90, undecided, may be PR/NR, perhaps PR,"
+         " ask earlier-response"],
+    ),
+    "blasts of the day of the marrow that a smear then clears are not": (
+        lambda: perhaps().marrow(60, 2).blood(60, smear=3).blood(66, 1500, 150_000), "eln-2022",
+        [BASELINE, MAYBE, "marrow 60: CR, in-remission since 66, responded 66"],
+    ),
+    "an unread smear beside a clear marrow may be no response or a relapse": (
+        lambda: perhaps().marrow(60, 2).blood(60, 1500, 150_000, smear="?"), "eln-2022",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown,"
+         " may be CR/NR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts"],
+    ),
+    "so it is after a remission that was only claimed": (
+        lambda: induction().claim("remission", 20).marrow(30, 2).blood(
+            30, 1500, 150_000, smear="?"
+        ), "eln-2022",
+        [BASELINE,
+         "marrow 30: IND, unknown since 30, earlier-remission-unknown,"
+         " may be CR/NR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts"],
+    ),
+    "in the lay set, which knows no relapse, it may be no response": (
+        lambda: perhaps().marrow(60, 2).blood(60, 1500, 150_000, smear="?"), "healthtree-2024",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown, may be CR/NR, perhaps CR,"
+         " ask blood-blasts"],
+    ),
+    "too few cells do not hide blasts that came and went after them": (
+        lambda: perhaps().marrow(60, 2, cells=80).blood(62, 100, 10_000, smear=3).blood(
+            66, 100, 10_000
+        ), "eln-2022",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown,"
+         " may be NE/RELAPSE_SUSPECTED"],
+    ),
+    "a lesion after a claimed remission may be its relapse": (
+        lambda: induction().claim("remission", 20).marrow(30, 2, emd="positive").blood(
+            30, 1500, 150_000
+        ), "eln-2022",
+        [BASELINE,
+         "marrow 30: IND, unknown since 30, earlier-remission-unknown,"
+         " may be NR/RELAPSE_SUSPECTED"],
+    ),
+    "a full marrow after what may have been a remission is no response or a relapse": (
+        lambda: good(perhaps(), 60, 40), "eln-2022",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown, may be NR/RELAPSE"],
+    ),
+    "an unread smear beside a marrow that the next one contradicts": (
+        lambda: good(
+            induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?"), 40, 9
+        ), "eln-2022",
+        [BASELINE,
+         "marrow 30: IND, unknown since 30, contradicted-by-next-marrow, may be MLFS/NR,"
+         " perhaps MLFS, ask blood-blasts",
+         "marrow 40: PR, active-disease since 40, responded 40"],
+    ),
+    "too early on the line is undecided whatever the next marrow says": (
+        lambda: good(induction().marrow(15, "4-6").blood(15, 300, 20_000), 25, 9), "eln-2022",
+        [BASELINE,
+         "marrow 15: IND, unknown since 15, undecided, may be MLFS/NE, perhaps MLFS,"
+         " ask marrow-blasts",
+         "marrow 25: PR, active-disease since 25, responded 25"],
+    ),
+    "too early, on the line and of too few cells is not evaluable": (
+        lambda: induction().marrow(15, "4-6", cells=80).blood(15, 300, 20_000), "eln-2022",
+        [BASELINE, "marrow 15: NE, awaiting-response since 1, early-marrow"],
+    ),
+    "so is one below it beside a lesion that cannot be told, whatever was claimed": (
+        lambda: induction().claim("remission", 10).marrow(
+            15, 2, cells=80, emd="indeterminate"
+        ).blood(15, 100, 10_000), "eln-2022",
+        [BASELINE, "marrow 15: NE, awaiting-response since 1, early-marrow"],
+    ),
+    "a remission that an unread repeat may contradict leaves what follows open": (
+        lambda: good(good(induction(), 30).marrow(37, "?", emd="positive"), 60, 12), "eln-2022",
+        [BASELINE, "marrow 30: MLFS, awaiting-response since 1, responded 30",
+         "marrow 37: IND, unknown since 37, earlier-remission-unknown, may be NR/RELAPSE_SUSPECTED",
+         "marrow 60: IND, unknown since 37, undecided, may be PR/NR, perhaps PR,"
+         " ask earlier-response"],
+    ),
+    "two intensive cycles after a relapse make nobody refractory": (
+        lambda: remission().marrow(90, 40).chemo(95, "intensive").chemo(120, "intensive").marrow(
+            150, 40
+        ), "eln-2022",
+        [BASELINE, CR, RELAPSED + "95, responded 90, first sign 90",
+         "marrow 150: NR, active-disease since 150"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", HISTORIES)
+def test_history(title: str) -> None:
+    """What is said at every anchor of the course."""
+    course, name, expected = HISTORIES[title]
+    assert story(course(), name) == expected
+
+
+def test_after_a_claimed_remission_blasts_on_the_line_may_be_its_relapse() -> None:
+    """However early and however few the cells: not settled as merely not evaluable."""
+    course = induction().claim("remission", 10).marrow(15, "4-6", cells=80)
+    found = now(course.blood(15, 300, 20_000))
+    assert (found.category, found.reason, found.state) == ("IND", "undecided", "unknown")
+
+
+def test_a_free_state_at_the_landmark_is_refractory_unless_a_remission_was_claimed() -> None:
+    """With both lineages low it is no CRi by that policy, and no response counts as the best."""
+    course = low_intensity().marrow(190, 3).blood(190, 100, 10_000)
+    found = now(course, policies=ONE_LINEAGE)
+    assert line(found) == "marrow 190: REFRACTORY, active-disease since 190"
+    assert found.best_response is None
+    claimed = now(course.claim("remission", 50), policies=ONE_LINEAGE)
+    assert line(claimed) == (
+        "marrow 190: IND, unknown since 190, remission-not-excluded-at-landmark, may be MLFS"
+    )
+
+
+def test_the_landmark_is_told_where_it_decides_and_nowhere_else() -> None:
+    """An undecided marrow of that day is undecided by its blasts."""
+    open_end = now(good(low_intensity(), 190, "<=5"))
+    assert (open_end.category, open_end.reason) == ("IND", "undecided")
+    assert "before-landmark" not in guards(open_end)
+    decided = now(low_intensity().marrow(190, 30))
+    (told,) = [one for one in decided.criteria_results if one.criterion == "before-landmark"]
+    assert told.rule == "no CR, CRh or CRi 180 days after the start of less-intensive therapy"
+
+
+def test_an_early_marrow_with_blasts_cites_what_may_have_been_the_remission() -> None:
+    """The marrow on the line, with the counts that would have made it one."""
+    found = now(good(induction(), 25, "<=5").chemo(30).marrow(40, 30))
+    verdict, cited = proof(found, "no-prior-remission")
+    assert verdict == "unknown"
+    assert {"blasts-marrow 25", "anc 25", "platelets 25"} <= set(cited)
+    (told,) = [one for one in found.criteria_results if one.criterion == "no-prior-remission"]
+    assert told.source == "order of evaluation"
+
+
+def test_a_remission_withheld_for_blasts_after_it_is_cited_with_its_counts() -> None:
+    """Blood of day 66 would have made the marrow of day 60 a remission."""
+    course = perhaps().marrow(60, 2).blood(62, smear=3).blood(66, 1500, 150_000)
+    _, cited = proof(now(good(course, 90, 12)), "no-prior-remission")
+    assert {"blasts-marrow 60", "anc 66", "platelets 66"} <= set(cited)
+
+
+def test_no_response_where_no_therapy_is_known_assumes_one() -> None:
+    """And goes on assuming it where a marrow that cannot be judged leaves it standing."""
+    assumed = (Assumption("therapy-before-marrow", "material"),)
+    course = Course().marrow(-4, 60).marrow(40, 55)
+    assert (now(course).category, now(course).assumptions) == ("NR", assumed)
+    carried = now(bad_sample(course.marrow(50, 12), 50))
+    assert (line(carried), carried.assumptions) == (
+        "marrow 50: NR, active-disease since 40", assumed,
+    )  # fmt: skip
+
+
+def test_an_undecided_answer_assumes_nothing() -> None:
+    """Not even that the disease is AML, which its decided neighbours assume."""
+    lineage = (Assumption("aml-lineage", "material"),)
+    assert now(good(induction(diagnosed=None), 30)).assumptions == lineage
+    found = now(good(induction(diagnosed=None), 30, "<=5"))
+    assert (found.category, found.assumptions) == ("IND", ())
+    after = remission(diagnosed=None).marrow(90, 2).blood(90, 1500, 150_000, smear="?")
+    assert (now(after).category, now(after).assumptions) == ("IND", ())
+    carried = now(bad_sample(good(induction(diagnosed=None), 30, "<=5").marrow(40, 2), 40))
+    assert (carried.category, carried.assumptions) == ("IND", ())
+
+
+def test_a_partial_response_of_the_lay_set_says_that_its_thresholds_are_borrowed() -> None:
+    """The lay text gives none."""
+    found = now(good(induction(), 30, 12), "healthtree-2024")
+    assert (found.category, "borrowed-thresholds" in found.flags) == ("PR", True)
