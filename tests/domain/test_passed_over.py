@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 from msgspec.structs import replace
 
@@ -44,7 +46,7 @@ def test_few_cells_may_still_hide_a_remission() -> None:
 )
 def test_after_new_therapy_too_few_cells_show_what_was_looked_at(course: Course, said: str) -> None:
     """The answer before it has gone with the therapy; the cells that were counted are cited."""
-    found = now(few_cells(course, 60))
+    found = now(few_cells(deepcopy(course), 60))
     assert line(found) == said
     assert proof(found, "marrow-adequate") == ("not-met", ["marrow-cells-counted 60"])
 

@@ -46,6 +46,15 @@ def test_a_new_remission_does_not_answer_the_repeat_of_the_last_one() -> None:
     assert (found.category, found.first_sign) == ("RELAPSE_SUSPECTED", on(160))
 
 
+def test_a_remission_after_refractory_disease_says_so() -> None:
+    """Two intensive cycles had failed (model 3.5); the flag is told with the remission alone."""
+    course = induction().chemo(1, "intensive").marrow(25, 30).chemo(27, "intensive").marrow(60, 40)
+    found = judge(good(course, 100))
+    assert [(one.category, one.flags) for one in found[2:]] == [
+        ("REFRACTORY", ()), ("CR", ("after-refractory",)),
+    ]  # fmt: skip
+
+
 def test_counts_are_measured_against_the_latest_category() -> None:
     """CRi asks for no counts; the CR that followed it does."""
     incomplete = induction().marrow(28, 2).blood(28, 400, 20_000)

@@ -5,6 +5,8 @@ Written from the model before it was compared with what the program says.
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from tests.domain.builder import Course, induction, judge, now, on, remission
@@ -101,9 +103,18 @@ def test_a_cleared_suspicion_restores_what_was_assumed() -> None:
 )
 def test_the_last_mrd_stands_when_a_suspicion_is_cleared(course: Course, status: str) -> None:
     """A smear and a marrow that cannot be judged say nothing of MRD."""
-    course.blood(100, smear=2).blood(105, smear=0)
+    course = deepcopy(course).blood(100, smear=2).blood(105, smear=0)
     assert now(course).mrd == status
     assert now(bad_sample(course.marrow(130, 2), 130)).mrd == status
+
+
+def test_mrd_carries_the_answer_and_not_the_marrow() -> None:
+    """What was assumed is assumed still; draws and lineages are told where they were looked at."""
+    course = Course().marrow(-4, 60, emd=None).chemo(1).marrow(30, 2, emd=None)
+    found = now(course.blood(30, 400, 20_000).mrd(60, "positive"))
+    assert line(found) == "mrd 60: CRi, in-remission since 30, responded 30"
+    assert (found.draws, found.lineages_below, found.window_closes) == ((), (), None)
+    assert [one.id for one in found.assumptions] == ["extramedullary-disease-absent"]
 
 
 # ------------------------------------------------------------------------ MRD under a suspicion
@@ -172,7 +183,7 @@ def test_a_marrow_before_therapy_cites_what_proved_the_relapse(
     course: Course, proof: list[str]
 ) -> None:
     """Full of blasts twelve days later, it is that relapse, by the lesion or the blood of it."""
-    found = now(course.marrow(112, 40))
+    found = now(deepcopy(course).marrow(112, 40))
     assert line(found) == (
         "marrow 112: RELAPSE, relapsed since 100, responded 100, first sign "
         + ("100" if len(proof) == 1 else "93")
