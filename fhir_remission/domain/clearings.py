@@ -53,11 +53,7 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
             guards=(line, withdrawn_line((*proof, *proof_of(case)))),
             flags=flags,
         )
-    today = tuple(
-        Sample(day, sure=True, proof=case.facts.smears[one].proof)
-        for one in case.facts.draws_between(day, day)
-        if case.facts.smears[one].state == "present"
-    )
+    today = blasts_on(case)
     lines = (line, rule_line("no-relapse-in-blood", rule, (*proof, *case.marrow.results)))
     if today and completes(rule, progress.samples, day, sure=True):
         after = relapse(case.facts, progress, day, NOTHING, proof)
@@ -71,6 +67,16 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
     before = () if _is_adequate(case, found) else progress.samples
     kept = replace(progress, samples=(*before, *today), doubt=doubt, suspected_on=None)
     return suspect(case, kept, _first_blasts(case), lines, flags)
+
+
+def blasts_on(case: Case) -> tuple[Sample, ...]:
+    """The draws of the marrow's day that held blasts."""
+    facts, day = case.facts, case.marrow.day
+    return tuple(
+        Sample(day, sure=True, proof=facts.smears[one].proof)
+        for one in facts.draws_between(day, day)
+        if facts.smears[one].state == "present"
+    )
 
 
 def _first_blasts(case: Case) -> date:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from fhir_remission.domain.cases import Case, draft_of
-from fhir_remission.domain.clearings import clear
+from fhir_remission.domain.clearings import blasts_on, clear, completes
 from fhir_remission.domain.inputs import Interval
 from fhir_remission.domain.progress import Progress
 from fhir_remission.domain.relapses import (
@@ -27,10 +27,17 @@ def follow(case: Case, progress: Progress) -> Step:
     """The answer of a marrow once the course has had a remission."""
     lesion = case.facts.extramedullary.on(case.marrow.day)
     diseased = case.diseased and not case.marrow.inadequate
-    if diseased and not (lesion.state == "present" and _waits(case, progress)):
+    if diseased and not _waits(case, progress):
         return _diseased(case, progress)
     if lesion.state == "present":
         return _lesion(case, progress, lesion.proof)
+    if case.diseased is not False and not case.marrow.inadequate and blasts_on(case):
+        by_blood = _by_blood(case, progress)
+        if by_blood is not None:
+            return by_blood
+        progress = replace(progress, samples=(*progress.samples, *blasts_on(case)))
+    if diseased:
+        return _diseased(case, progress)
     if lesion.state == "unknown":
         return doubt_at(case, progress, "extramedullary-undecided", ("extramedullary-disease",))
     if case.marrow.inadequate:
@@ -73,8 +80,26 @@ def _diseased(case: Case, progress: Progress) -> Step:
 
 
 def _waits(case: Case, progress: Progress) -> bool:
-    """Whether these blasts wait for another marrow; a new lesion beside them does not."""
+    """Whether these blasts wait for another marrow; a lesion or blood beside them does not."""
     return case.repeat is not None or _asks_repeat(case, progress)
+
+
+def _by_blood(case: Case, progress: Progress) -> Step | None:
+    """Relapse by the blood of the day, where the marrow beside it does not decide."""
+    outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.blood
+    day = case.marrow.day
+    if rule is None or not completes(rule, progress.samples, day, sure=True):
+        return None
+    proof = tuple(p for one in (*progress.samples, *blasts_on(case)) for p in one.proof)
+    after = relapse(case.facts, progress, day, NOTHING, proof)
+    return after, draft_of(
+        case,
+        after,
+        outcomes.relapse,
+        response_date=day,
+        first_sign=first_sign_of(progress, day),
+        guards=(remission_line(progress), rule_line("no-relapse-in-blood", rule, proof)),
+    )
 
 
 def _asks_repeat(case: Case, progress: Progress) -> bool:
