@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.assessment import CriterionResult
 from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.clearings import blasts_on, clear, completes
 from fhir_remission.domain.inputs import Interval
@@ -86,19 +87,32 @@ def _waits(case: Case, progress: Progress) -> bool:
 
 def _by_blood(case: Case, progress: Progress) -> Step | None:
     """Relapse by the blood of the day, where the marrow beside it does not decide."""
-    outcomes, rule = case.facts.criteria.outcomes, case.facts.criteria.relapse.blood
-    day = case.marrow.day
-    if rule is None or not completes(rule, progress.samples, day, sure=True):
+    rule = case.facts.criteria.relapse.blood
+    if rule is None or not completes(rule, progress.samples, case.marrow.day, sure=True):
         return None
     proof = tuple(p for one in (*progress.samples, *blasts_on(case)) for p in one.proof)
+    line = rule_line("no-relapse-in-blood", rule, proof)
+    return _relapse_beside(case, progress, line, proof)
+
+
+def _relapse_beside(
+    case: Case,
+    progress: Progress,
+    line: CriterionResult,
+    proof: Proof,
+    flags: tuple[str, ...] = (),
+) -> Step:
+    """Relapse by a sign beside the marrow, which is no baseline of the next course."""
+    day = case.marrow.day
     after = relapse(case.facts, progress, day, NOTHING, proof)
     return after, draft_of(
         case,
         after,
-        outcomes.relapse,
+        case.facts.criteria.outcomes.relapse,
         response_date=day,
         first_sign=first_sign_of(progress, day),
-        guards=(remission_line(progress), rule_line("no-relapse-in-blood", rule, proof)),
+        guards=(remission_line(progress), line),
+        flags=flags,
     )
 
 
@@ -140,13 +154,6 @@ def _lesion(case: Case, progress: Progress, proof: Proof) -> Step:
             guards=(line, withdrawn_line(proof_of(case))),
             flags=flags,
         )
-    after = relapse(case.facts, progress, day, NOTHING, proof)
-    return after, draft_of(
-        case,
-        after,
-        outcomes.relapse,
-        response_date=day,
-        first_sign=first_sign_of(progress, day),
-        guards=(line, rule_line("no-relapse-outside-marrow", rule, proof)),
-        flags=("concurrent-marrow-clear",) if _is_clear(case) else (),
-    )
+    found = rule_line("no-relapse-outside-marrow", rule, proof)
+    beside = ("concurrent-marrow-clear",) if _is_clear(case) else ()
+    return _relapse_beside(case, progress, found, proof, beside)

@@ -65,6 +65,13 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         [BASELINE, CR, UNREAD_90,
          "blood 97: RELAPSE, relapsed since 97, responded 97, first sign 90"],
     ),
+    "after an unread one it may be, and is no relapse yet": (
+        lambda: remission().blood(83, smear="?").marrow(90, "?").blood(90, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 83: IND, unknown since 83, blood-blasts-undecided, may be CR/RELAPSE,"
+         " ask blood-blasts",
+         "marrow 90: IND, unknown since 83, marrow-undecided, may be RELAPSE, ask marrow-blasts"],
+    ),
     "a sample of its own day is not another one": (
         lambda: remission().marrow(90, "?").blood(90, smear=3).blood(90.3, smear=2), "eln-2022",
         [BASELINE, CR, UNREAD_90],
