@@ -165,3 +165,12 @@ def test_the_order_of_everything_is_that_of_time_however_it_is_told() -> None:
     start = told.events[0]
     drug = replace(start, kind="differentiating-drug")
     assert sorted([start, drug], key=order_of) == sorted([drug, start], key=order_of)
+
+
+def test_blasts_in_the_blood_have_risen_against_what_was_counted_before_therapy() -> None:
+    """From 10 to 30 *10*9/L is progress, from 50 to 30 is none; both leukocytes times a share."""
+    for leukocytes, category in ((20, "PD"), (100, "NR")):
+        course = Course().marrow(-4, 60).result("wbc", -4, leukocytes)
+        course.result("blasts-blood", -4, 50, method="manual").chemo(1).marrow(30, 60)
+        course.result("wbc", 30, 50).result("blasts-blood", 30, 60, method="manual")
+        assert now(course, "eln-2017").category == category
