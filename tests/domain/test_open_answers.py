@@ -69,6 +69,65 @@ def test_a_draw_names_the_marrow_that_kept_it_from_more_and_nothing_that_did_not
     assert not set(draw.sources) & {cells, lesions}
 
 
+<<<<<<< HEAD
+=======
+def test_a_wide_count_is_one_number_in_every_way_it_could_turn_out() -> None:
+    """3 to 20 % is CR or PR and never neither, by a set that puts no ceiling on PR."""
+    chosen = criteria()
+    ceiling = "marrow-blasts-at-most-25"
+    site = replace(
+        chosen,
+        criterion=tuple(one for one in chosen.criterion if one.id != ceiling),
+        category=tuple(
+            replace(row, requires=tuple(one for one in row.requires if one != ceiling))
+            for row in chosen.category
+        ),
+    )
+    found = now(induction().marrow(30, "3-20").blood(30, 1500, 150_000), site)
+    assert (found.category, found.candidates) == ("IND", ("CR", "PR"))
+
+
+def test_the_evidence_of_a_line_is_told_in_order_of_time() -> None:
+    """The baseline before the marrow that is measured against it."""
+    found = now(induction().marrow(30, 40).blood(30, 1500, 150_000))
+    (row,) = [one for one in found.criteria_results if one.criterion == "blasts-halved"]
+    assert [one.source.ref for one in row.evidence] == ["Observation/o1", "Observation/o4"]
+
+
+def test_of_two_low_lineages_none_has_recovered_in_any_way_it_could_turn_out() -> None:
+    """A sarcoma nobody mentions again; a set that asks CRi for one recovered lineage."""
+    course = Course().marrow(-4, 60, emd=None).event("extramedullary", -3).chemo(1)
+    course.marrow(30, 2, emd=None).blood(30, 400, 30_000)
+    found = now(course, policies={"cri_requires_one_recovered_lineage": "yes"})
+    assert (found.category, found.candidates) == ("IND", ("MLFS", "NR"))
+    assert now(course).candidates == ("CRi", "NR")
+
+
+def test_only_the_current_answer_where_no_other_is_asked_for() -> None:
+    """It is the last of the whole history."""
+    course = remission().marrow(90, 40)
+    assert judge(course, current_only=True) == judge(course)[-1:]
+
+
+def test_the_proof_says_whether_mrd_is_negative() -> None:
+    """Met, not met, or not known; and nothing where nobody looked."""
+    for answer, verdict in (("negative", "met"), ("positive", "not-met"), ("?", "unknown")):
+        assert proof(now(remission().mrd(30, answer)), "mrd-negative") == (verdict, ["mrd 30"])
+    assert "mrd-negative" not in {row.criterion for row in now(remission()).criteria_results}
+
+
+def test_what_a_site_accepts_it_does_not_accept_where_nothing_may_be_assumed() -> None:
+    """A lineage assumed of a full marrow, by a set that calls this routine."""
+    chosen = criteria()
+    routine = replace(chosen.assume.aml_lineage, level="routine")
+    site = replace(chosen, assume=replace(chosen.assume, aml_lineage=routine))
+    course = remission(diagnosed=None)
+    accepted = frozenset({"aml-lineage"})
+    assert not now(course, site, accept_routine=accepted).provisional
+    assert now(course, site, accept_routine=accepted, strict=True).provisional
+
+
+>>>>>>> a22b0bb (A wide count is one number in every world; evidence in order of time)
 # ------------------------------------------------------------------------------- what limits it
 
 
