@@ -107,8 +107,7 @@ class Chooser:
         if not any(one.open for one in found.values()):
             return frozenset()
         opened = {
-            name: Judgement(Verdict.UNKNOWN, one.proof) if one.open else one
-            for name, one in found.items()
+            name: Judgement(Verdict.UNKNOWN) if one.open else one for name, one in found.items()
         }
         claims = {one.id for one in self.rows if one.claim}
         return self._worlds(view, opened) & claims

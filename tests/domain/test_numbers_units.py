@@ -54,6 +54,7 @@ def test_a_decimal_comma_is_the_sites_to_allow() -> None:
     """1,5 is one and a half only where the site says so; 1.5 is never thousands."""
     assert number("1,5", decimal_comma=True) == Decimal("1.5")
     assert number("1.5", decimal_comma=True) == Decimal("1.5")
+    assert number("-0,0", decimal_comma=True) == 0
     assert in_words("4,5-6,5 %", decimal_comma=True) == InWords(
         Interval(Decimal("4.5"), Decimal("6.5")), "%"
     )

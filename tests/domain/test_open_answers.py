@@ -7,11 +7,13 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import Assessment
-from fhir_remission.domain.facts import Facts, read_facts
+from fhir_remission.domain.facts import Facts, is_precise, read_facts
+from fhir_remission.domain.inputs import Unreadable
 from fhir_remission.domain.therapy import read_therapy
 from fhir_remission.domain.verdicts import order_of
 from tests.domain.builder import (
     Course,
+    all_day,
     anchored,
     at,
     criteria,
@@ -20,6 +22,7 @@ from tests.domain.builder import (
     now,
     on,
     remission,
+    value,
 )
 from tests.domain.sights import in_order
 from tests.domain.stories import proof
@@ -69,8 +72,6 @@ def test_a_draw_names_the_marrow_that_kept_it_from_more_and_nothing_that_did_not
     assert not set(draw.sources) & {cells, lesions}
 
 
-<<<<<<< HEAD
-=======
 def test_a_wide_count_is_one_number_in_every_way_it_could_turn_out() -> None:
     """3 to 20 % is CR or PR and never neither, by a set that puts no ceiling on PR."""
     chosen = criteria()
@@ -127,7 +128,6 @@ def test_what_a_site_accepts_it_does_not_accept_where_nothing_may_be_assumed() -
     assert now(course, site, accept_routine=accepted, strict=True).provisional
 
 
->>>>>>> a22b0bb (A wide count is one number in every world; evidence in order of time)
 # ------------------------------------------------------------------------------- what limits it
 
 
@@ -215,6 +215,26 @@ def test_a_lesion_that_ended_later_had_not_ended_yet() -> None:
     assert (before.ended, before.when) == (None, at(10))
     assert then == course.events[-1]
     assert then.ended == at(40)
+
+
+def test_a_share_that_may_be_a_fraction_is_doubted_before_therapy_alone() -> None:
+    """0.5 % after therapy is a good marrow; before it, it may be half of all cells."""
+    (after,) = known(Course().chemo(1).marrow(30, "0.5"), 40).marrows
+    assert (after.flags, after.blasts.reading) == ((), value("0.5"))
+    (before,) = known(Course().marrow(-4, "0.5").chemo(1), 40).marrows
+    assert before.flags == ("blasts-scale-doubtful",)
+
+
+def test_a_time_that_names_no_day_proves_nothing_and_says_so() -> None:
+    """What was sent is kept; a sample taken over night is of its day."""
+    month = replace(all_day(1), end=all_day(31).end, last_day=on(31), text="2026-01")
+    (found,) = known(Course().result("blasts-marrow", 1, 2, when=month), 60).marrows
+    assert found.results[0].value == Unreadable("2", "the time 2026-01 is not precise to a day")
+    longest = timedelta(hours=24)
+    for hours, precise in ((10, True), (24, True), (25, False)):
+        end = at(30).start + timedelta(hours=hours)
+        assert is_precise(replace(at(30), end=end, last_day=on(31)), longest) is precise
+    assert is_precise(all_day(30), timedelta(hours=1))
 
 
 def test_the_order_of_everything_is_that_of_time_however_it_is_told() -> None:

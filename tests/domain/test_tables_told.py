@@ -262,7 +262,13 @@ def test_an_event_is_what_its_code_means_in_a_resource_of_its_type() -> None:
         "urn:x,D,aml-diagnosis,,confirmed,,,us", "urn:x,D,aml-diagnosis,,confirmed,,,us too",
         "urn:x,T,therapy-start,intensive,confirmed,,,us",
         "urn:x,T,differentiating-drug,,confirmed,,,us", "{NS}/e,E,transplant,,confirmed,,,us",
+        "urn:x,C,extramedullary,,unconfirmed,relapse,Sarcoma again,us",
     )  # fmt: skip
+    (lesion,) = found.of("urn:x", "C", "Condition")
+    assert (lesion.certainty, lesion.claim, lesion.display) == (
+        "unconfirmed", "relapse", "Sarcoma again",
+    )  # fmt: skip
+    assert found.of("urn:x", "D", "Condition")[0].claim is None
 
     def kinds(system: str, code: str, resource: str) -> list[str]:
         return [row.kind for row in found.of(system, code, resource)]
