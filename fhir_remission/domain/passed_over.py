@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.evaluation import Evaluation
@@ -18,9 +20,11 @@ def pass_over(
 ) -> tuple[Progress, Draft]:
     """Not evaluable, or the answer of the marrow before where no therapy began since."""
     outcomes = case.facts.criteria.outcomes
-    if progress.carried is None or _contradicted(case, progress.carried):
+    held = progress.carried
+    denied = progress.row is not None and held is not None and _signs_since(case, held)
+    if held is None or denied or _contradicted(case, held):
         return progress, _not_evaluable(case, progress, reason, found, flags)
-    if _treated_since(case, progress.carried):
+    if _treated_since(case, held):
         if not progress.maybe_remission:
             return progress, _not_evaluable(case, progress, reason, found, flags)
         # What may have been a remission may still be one.
@@ -28,7 +32,7 @@ def pass_over(
             case, progress, outcomes.undecided, reason="earlier-remission-unknown",
             evaluation=found, flags=flags, missing=("marrow",),
         )  # fmt: skip
-    return progress, _carried(case, progress, progress.carried, found, flags)
+    return progress, _carried(case, progress, held, found, flags)
 
 
 def _not_evaluable(
@@ -50,6 +54,14 @@ def _contradicted(case: Case, held: Evaluation) -> bool:
     """Whether a marrow after the evaluable one took its place."""
     place = case.facts.marrow_days.index(held.view.marrow.day)
     return contradicting(case.facts, place) is not None
+
+
+def _signs_since(case: Case, held: Evaluation) -> bool:
+    """Whether blood or a lesion after the evaluable marrow may have ended the response it said."""
+    facts, first = case.facts, held.view.marrow.day + timedelta(days=1)
+    blood = (facts.smears[one].state for one in facts.draws_between(first, case.marrow.day))
+    lesions = any(first <= day <= case.marrow.day for day in facts.extramedullary.days)
+    return lesions or any(state in ("present", "unknown") for state in blood)
 
 
 def _treated_since(case: Case, held: Evaluation) -> bool:

@@ -7,12 +7,13 @@ from copy import deepcopy
 import pytest
 from msgspec.structs import replace
 
-from tests.domain.builder import Course, criteria, induction, now
+from tests.domain.builder import Course, criteria, induction, judge, now, on
 from tests.domain.stories import line, proof, story
 from tests.domain.test_histories import BASELINE, bad_sample, good
 
 USABLE = "marrow-usable"
 QUALITY = "non-evaluable: technically suboptimal sample"
+DAY_60 = on(60).isoformat()
 
 
 def few_cells(course: Course, day: int) -> Course:
@@ -86,3 +87,25 @@ def test_too_few_cells_are_told_with_their_source() -> None:
     found = now(few_cells(induction().marrow(28, 30), 45))
     told = [(one.rule, one.source) for one in found.criteria_results if one.criterion == USABLE]
     assert ("enough cells were counted, or cellularity makes up for it", QUALITY) in told
+
+
+@pytest.mark.parametrize("sign", ["smear", "unread", "lesion"])
+def test_a_response_that_blood_or_a_lesion_may_have_ended_is_not_carried(sign: str) -> None:
+    """MLFS, a sign of leukaemia, too few cells: nothing is said, where NR would still be."""
+    for blasts, carried in ((2, "MLFS"), (30, "NR")):
+        calm = induction().marrow(30, blasts).blood(30, None, None)
+        assert now(few_cells(deepcopy(calm), 60)).category == carried
+        if sign == "lesion":
+            calm.result("extramedullary-disease", 45, "positive")
+        else:
+            calm.blood(45, None, None, smear=1 if sign == "smear" else "?")
+        told = now(few_cells(calm, 60))
+        assert told.category == ("NE" if carried == "MLFS" else "NR")
+
+
+def test_a_remission_is_not_carried_over_a_marrow_that_the_next_one_may_deny() -> None:
+    """Too few cells, and four days later a marrow that cannot be read, with blasts in the blood."""
+    course = good(induction(), 30, 2).marrow(60, 3, cells=80).blood(60, 1500, 150_000)
+    assert [one.category for one in judge(course)][-1] == "CR"
+    denied = deepcopy(course).marrow(64, "?").blood(64, 500, 12_000, smear=3)
+    assert {one.anchor.effective[:10]: one.category for one in judge(denied)}[DAY_60] == "NE"
