@@ -159,7 +159,10 @@ def _still_relapsed(case: Case, progress: Progress) -> CriterionResult | None:
     blood = read_blood_blasts(case.facts.smears, case.window.looked)
     if blood.last is not None and blood.cleared is None and rules.blood is not None:
         return rule_line("no-relapse-in-blood", rules.blood, (*proof, *blood.worst.proof))
-    lesion = case.facts.extramedullary.at(case.marrow.day, memory_of(case.facts, progress.course))
+    # A lesion denied within the window no longer stands against what a later draw proves.
+    drawn = [case.facts.draws[place].day for place in case.window.places]
+    last = max([case.marrow.day, *drawn])
+    lesion = case.facts.extramedullary.at(last, memory_of(case.facts, progress.course))
     if lesion.state == "present" and rules.extramedullary is not None:
         outside = (*proof, *lesion.proof)
         return rule_line("no-relapse-outside-marrow", rules.extramedullary, outside)
