@@ -253,3 +253,13 @@ def test_blasts_in_the_blood_have_risen_against_what_was_counted_before_therapy(
         course.result("blasts-blood", -4, 50, method="manual").chemo(1).marrow(30, 60)
         course.result("wbc", 30, 50).result("blasts-blood", 30, 60, method="manual")
         assert now(course, "eln-2017").category == category
+
+
+def test_a_lesion_is_a_relapse_also_where_its_marrow_waits_for_a_repeat() -> None:
+    """6 % that the next marrow leaves open, or 6 % soon after therapy, with a sarcoma."""
+    undecided = remission().marrow(100, 6, emd="positive").marrow(106, "?", emd=None)
+    recent = remission().chemo(80).marrow(100, 6, emd="positive")
+    for course, name in ((undecided, "eln-2022"), (undecided, "eln-2017"), (recent, "iwg-2003")):
+        found = anchored(judge(course, name), 100)
+        assert (found.category, found.state_since) == ("RELAPSE", on(100)), name
+        assert proof(found, "no-relapse-outside-marrow")[0] == "not-met"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 from msgspec.structs import replace
@@ -168,6 +169,16 @@ def test_until_therapy_disease_wherever_it_shows_is_that_relapse(title: str) -> 
 def test_without_therapy_a_clear_marrow_and_blood_still_prove_a_remission(course: Course) -> None:
     """Wherever the relapse was: nothing of it shows."""
     assert line(now(course)) == "marrow 115: CR, in-remission since 115, responded 115"
+
+
+def test_a_lesion_denied_within_the_window_keeps_no_relapse_standing() -> None:
+    """What a later draw of the window proves, the relapse does not forbid; before it, it does."""
+    seen = remission().result("extramedullary-disease", 100, "positive")
+    still = deepcopy(seen).marrow(102, 2, emd=None).blood(102, 1500, 150_000)
+    assert now(still).category == "RELAPSE"
+    denied = deepcopy(still).result("extramedullary-disease", 104, "negative")
+    denied.blood(110, 1500, 150_000)
+    assert line(now(denied)) == "marrow 102: CR, in-remission since 110, responded 110"
 
 
 def test_blood_of_a_set_without_a_rule_for_it_is_no_relapse() -> None:
