@@ -56,10 +56,9 @@ def proof_of(case: Case) -> Proof:
 def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) -> Step:
     """A marrow that cannot be judged leaves standing what the last one proved.
 
-    Not where the next marrow or blood beside it may deny that.
+    Not where the next marrow may deny that.
     """
-    uncleared = found is not None and found.blood.last is not None and found.blood.cleared is None
-    if progress.doubt or case.repeat is not None or uncleared:
+    if progress.doubt or case.repeat is not None:
         outcome = case.facts.criteria.outcomes.not_evaluable
         reason = "inadequate-marrow" if found is None else "too-few-cells"
         return progress, draft_of(case, progress, outcome, reason=reason, evaluation=found)

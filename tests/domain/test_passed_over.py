@@ -109,3 +109,13 @@ def test_a_remission_is_not_carried_over_a_marrow_that_the_next_one_may_deny() -
     assert [one.category for one in judge(course)][-1] == "CR"
     denied = deepcopy(course).marrow(64, "?").blood(64, 500, 12_000, smear=3)
     assert {one.anchor.effective[:10]: one.category for one in judge(denied)}[DAY_60] == "NE"
+
+
+def test_signs_count_from_the_day_after_the_response_to_the_bad_sample() -> None:
+    """Blood that was clear again before the marrow is none; a lesion of either end is one."""
+    clear = induction().marrow(30, 2).blood(28, None, None, smear=1).blood(30, None, None)
+    assert now(few_cells(clear, 60)).category == "MLFS"
+    for day in (31, 60):
+        course = induction().marrow(30, 2).blood(30, None, None)
+        course.result("extramedullary-disease", day, "positive").marrow(60, 2, emd=None)
+        assert now(bad_sample(course, 60)).category == "NE"
