@@ -113,7 +113,7 @@ def test_a_remission_is_not_carried_over_a_marrow_that_the_next_one_may_deny() -
 
 def test_signs_count_from_the_day_after_the_response_to_the_bad_sample() -> None:
     """Blood that was clear again before the marrow is none; a lesion of either end is one."""
-    clear = induction().marrow(30, 2).blood(28, None, None, smear=1).blood(30, None, None)
+    clear = induction().marrow(30, 2).blood(29, None, None, smear=1).blood(30, None, None)
     assert now(few_cells(clear, 60)).category == "MLFS"
     for day in (31, 60):
         course = induction().marrow(30, 2).blood(30, None, None)
