@@ -61,7 +61,12 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
     if progress.doubt or case.repeat is not None:
         outcome = case.facts.criteria.outcomes.not_evaluable
         reason = "inadequate-marrow" if found is None else "too-few-cells"
-        return progress, draft_of(case, progress, outcome, reason=reason, evaluation=found)
+        text = "the next marrow does not deny what this one shows"
+        denied = undecided_line("marrow-not-contradicted", text, proof_of(case))
+        return progress, draft_of(
+            case, progress, outcome, reason=reason, evaluation=found,
+            guards=() if case.repeat is None else (denied,),
+        )  # fmt: skip
     draft = draft_of(
         case,
         progress,
