@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import contradicting, guard
 from fhir_remission.domain.progress import Draft, Progress
+from fhir_remission.domain.relapses import undecided_line
+from fhir_remission.domain.verdicts import Proof
 
 
 def pass_over(
@@ -21,8 +25,13 @@ def pass_over(
     """Not evaluable, or the answer of the marrow before where no therapy began since."""
     outcomes = case.facts.criteria.outcomes
     held = progress.carried
-    denied = progress.row is not None and held is not None and _signs_since(case, held)
-    if held is None or denied or _contradicted(case, held):
+    signs = _signs_since(case, held) if progress.row is not None and held is not None else ()
+    if signs:
+        text = "nothing after the response may have ended it"
+        draft = _not_evaluable(case, progress, reason, found, flags)
+        line = undecided_line("no-relapse-in-blood", text, signs)
+        return progress, replace(draft, guards=(*draft.guards, line))
+    if held is None or _contradicted(case, held):
         return progress, _not_evaluable(case, progress, reason, found, flags)
     if _treated_since(case, held):
         if not progress.maybe_remission:
@@ -56,12 +65,13 @@ def _contradicted(case: Case, held: Evaluation) -> bool:
     return contradicting(case.facts, place) is not None
 
 
-def _signs_since(case: Case, held: Evaluation) -> bool:
-    """Whether blood or a lesion after the evaluable marrow may have ended the response it said."""
+def _signs_since(case: Case, held: Evaluation) -> Proof:
+    """Blood and lesions after the evaluable marrow that may have ended the response it said."""
     facts, first = case.facts, held.view.marrow.day + timedelta(days=1)
-    blood = (facts.smears[one].state for one in facts.draws_between(first, case.marrow.day))
-    lesions = any(first <= day <= case.marrow.day for day in facts.extramedullary.days)
-    return lesions or any(state in ("present", "unknown") for state in blood)
+    smears = [facts.smears[one] for one in facts.draws_between(first, case.marrow.day)]
+    days = [day for day in facts.extramedullary.days if first <= day <= case.marrow.day]
+    signs = [*smears, *(facts.extramedullary.on(day) for day in days)]
+    return tuple(p for one in signs if one.state in ("present", "unknown") for p in one.proof)
 
 
 def _treated_since(case: Case, held: Evaluation) -> bool:
