@@ -23,6 +23,8 @@ _HEADER = struct.Struct("<QIIIHHHHB")
 _PACK = _HEADER.pack
 # Written out when a worker holds this much; 4 MiB keeps a write per partition above 16 kB.
 HOLD = 4 << 20
+# What a row takes beside its body, about.
+_BESIDE = 64
 LONGEST = 0xFFFF
 
 
@@ -32,38 +34,25 @@ class Row(Struct, frozen=True, gc=False):
     task: int
     number: int
     """Line or entry, counted in its task."""
-    offset: int
     key: str
-    id: str
-    address: str
-    place: str
-    kind: int
-    body: memoryview
+    body: bytes | memoryview
+    offset: int = 0
+    kind: int = 0
+    id: str = ""
+    address: str = ""
+    place: str = ""
 
 
 class TakesRows(Protocol):
     """Where the first pass sends rows: a spool, or what stands for one where nothing is a file."""
 
-    def add(
-        self,
-        partition: int,
-        key: bytes,
-        body: bytes,
-        *,
-        task: int,
-        number: int,
-        offset: int = 0,
-        kind: int = 0,
-        id: bytes = b"",  # noqa: A002 - the FHIR word
-        address: bytes = b"",
-        place: bytes = b"",
-    ) -> None:
+    def add(self, partition: int, row: Row) -> None:
         """Take one row."""
 
     def put(
         self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
     ) -> None:
-        """Take a plain row, read at (task, number, offset)."""
+        """Take a plain row of that id, read at (task, number, offset)."""
 
     def finish(self) -> list[int]:
         """Take no more of this part; the length of each file."""
@@ -74,42 +63,30 @@ class Spool:
 
     def __init__(self, folder: Path, name: str, partitions: int) -> None:
         self._paths = [str(folder / f"{name}.{number:04d}") for number in range(partitions)]
-        self._held: list[list[bytes]] = [[] for _ in range(partitions)]
+        self._held: list[list[bytes | memoryview]] = [[] for _ in range(partitions)]
         self._lengths = [0] * partitions
         self._finished = [0] * partitions
         self._size = 0
 
-    def add(
-        self,
-        partition: int,
-        key: bytes,
-        body: bytes,
-        *,
-        task: int,
-        number: int,
-        offset: int = 0,
-        kind: int = 0,
-        id: bytes = b"",  # noqa: A002 - the FHIR word
-        address: bytes = b"",
-        place: bytes = b"",
-    ) -> None:
+    def add(self, partition: int, row: Row) -> None:
         """Append one row; OSError where the disk does not take it."""
-        size = len(body)
-        head = _PACK(offset, size, task, number, len(key), len(id), len(address), len(place), kind)
-        self._held[partition] += (head, key, id, address, place, body)
-        self._size += size + 64
+        texts = [short(text) for text in (row.key, row.id, row.address, row.place)]
+        size = len(row.body)
+        head = _PACK(row.offset, size, row.task, row.number, *map(len, texts), row.kind)
+        self._held[partition] += (head, *texts, row.body)
+        self._size += size + _BESIDE
         if self._size > HOLD:
             self._flush()
 
     def put(
         self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
     ) -> None:
-        """Append a plain row, read at (task, number, offset): the same as `add`, and quicker."""
+        """Append a plain row: the same as `add`, and quicker."""
         task, number, offset = at
         size = len(body)
         head = _PACK(offset, size, task, number, len(key), len(name), 0, 0, 0)
         self._held[partition] += (head, key, name, body)
-        self._size += size + 64
+        self._size += size + _BESIDE
         if self._size > HOLD:
             self._flush()
 
@@ -143,6 +120,14 @@ def partition_of(key: bytes, partitions: int) -> int:
     return crc32(key) % partitions
 
 
+def short(text: str) -> bytes:
+    """As much of a text as a row's head can tell the length of."""
+    encoded = text.encode()
+    if len(encoded) <= LONGEST:
+        return encoded
+    return encoded[:LONGEST].decode(errors="ignore").encode()
+
+
 def read_rows(path: Path, length: int) -> Iterator[Row]:
     """The rows of a file up to the length that was recorded."""
     with path.open("rb") as file:
@@ -156,13 +141,13 @@ def read_rows(path: Path, length: int) -> Iterator[Row]:
         yield Row(
             task,
             number,
-            offset,
             str(data[at : ends[0]], "utf-8"),
+            data[last : last + body],
+            offset,
+            kind,
             str(data[ends[0] : ends[1]], "utf-8"),
             str(data[ends[1] : ends[2]], "utf-8"),
             str(data[ends[2] : last], "utf-8"),
-            kind,
-            data[last : last + body],
         )
         at = last + body
 

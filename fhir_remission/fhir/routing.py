@@ -8,6 +8,7 @@ something that had one is kept by its name (`Glance.outline`).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,8 +19,13 @@ from fhir_remission.fhir.elements import NOTHING, CodeableConcept, Reference, is
 from fhir_remission.fhir.references import named, parse_literal
 from fhir_remission.fhir.wire import UNREADABLE
 
-# What most servers send as a subject; any other form is decoded.
-_PLAIN = re.compile(rb'\{"reference":"(Patient/[A-Za-z0-9.\-]{1,64})"(?:,"display":"[^"\\]*")?\}')
+# The key of a patient in what most servers send as a subject; any other form is decoded.
+plain_key = re.compile(
+    rb'\{"reference":"(Patient/[A-Za-z0-9.\-]{1,64})"(?:,"display":"[^"\\]*")?\}'
+).fullmatch
+
+# Subjects repeat.
+_REMEMBERED = 15_000
 
 
 class _Version(Struct, gc=False, omit_defaults=True):
@@ -89,15 +95,13 @@ def component_codes(glance: Glance) -> list[bytes]:
         return [b""]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def subject_key(subject: bytes) -> str:
     """The patient a subject names, as far as it can be told without the other resources.
 
     Empty where nothing is named. `Patient/p1` for a literal reference, else what stands there:
     which patient that is shows only when all patients are known. Errors are msgspec's.
     """
-    plain = _PLAIN.fullmatch(subject)
-    if plain is not None:
-        return plain[1].decode()
     reference = _REFERENCE.decode(subject) if subject else None
     return "" if reference is None else reference_key(reference)
 

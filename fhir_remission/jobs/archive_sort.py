@@ -6,13 +6,19 @@ import re
 
 import msgspec
 
-from fhir_remission.effects.spool import LONGEST, TakesRows, partition_of
+from fhir_remission.effects.spool import Row, TakesRows, partition_of, short
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.bundle import Damaged, Page, as_bundle, damaged, read_bundle
 from fhir_remission.fhir.documents import damage_of_page, read_documents
 from fhir_remission.fhir.queries import EVIDENCE
 from fhir_remission.fhir.references import named, parse_literal
-from fhir_remission.fhir.routing import Glance, address_key, reference_key, subject_key
+from fhir_remission.fhir.routing import (
+    Glance,
+    address_key,
+    plain_key,
+    reference_key,
+    subject_key,
+)
 from fhir_remission.fhir.wire import (
     READ_TYPES,
     UNREADABLE,
@@ -40,7 +46,7 @@ from fhir_remission.jobs.archive_parts import (
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
-# Subjects repeat; forgetting them all now and then keeps memory flat.
+# Names repeat; forgetting them all now and then keeps memory flat.
 _REMEMBERED = 15_000
 
 
@@ -52,7 +58,6 @@ class Sorter:
         self._file = file
         self._spool = spool
         self._partitions = partitions
-        self._places: dict[bytes, tuple[bytes, int]] = {}
         self._named: set[str] = set()
         self._flaws: list[Flaw] = []
         self._more = 0
@@ -75,58 +80,30 @@ class Sorter:
     def keep(
         self, number: int, line: bytes, offset: int, glance: Glance, kind: int = RESOURCE
     ) -> None:
-        """Send one line on: most are an ordinary resource of a patient that was seen before."""
-        subject = bytes(glance.subject)
-        found = self._places.get(subject)
-        if found is None or kind or glance.resource_type in _SHARED:
+        """Send one line on: most are an ordinary resource that names its patient plainly."""
+        key = None if kind or glance.resource_type in _SHARED else plain_key(glance.subject)
+        if key is None:
             self._keep_other(number, line, offset, glance, kind)
             return
         self._kept += 1
         name = (glance.id or "").encode()
-        self._spool.put(found[1], found[0], name, line, (self._part, number, offset))
+        at = self._part, number, offset
+        self._spool.put(partition_of(key[1], self._partitions), key[1], name, line, at)
 
     def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:
-        """A subject seen for the first time, a Patient, or something that patients share."""
-        subject = bytes(glance.subject)
+        """A Patient, something that patients share, or a subject that is written otherwise."""
+        shared = glance.resource_type in _SHARED or glance.resource_type == "Patient"
         try:
-            key = subject_key(subject)
-        except UNREADABLE as error:
-            self.unreadable(number, line, offset, error)
-            return
-        ordinary = glance.resource_type not in _SHARED and glance.resource_type != "Patient"
-        if ordinary and key.startswith("Patient/") and len(key) < LONGEST:
-            at = (self._part, number, offset)
-            self._keep_new(subject, key, (glance.id or "").encode(), line, at, kind)
-            return
-        try:
+            key = "" if shared else subject_key(bytes(glance.subject))
+            if key.startswith("Patient/"):
+                self._add(key, number, line, offset, kind, glance.id or "")
+                return
             resource = decode_resource(line)
         except UNREADABLE as error:
             self.unreadable(number, line, offset, error)
             return
         if not isinstance(resource, str):
             self.entry(Entry(resource=resource), number, line, offset, kind)
-
-    def _keep_new(
-        self,
-        subject: bytes,
-        key: str,
-        name: bytes,
-        line: bytes,
-        at: tuple[int, int, int],
-        kind: int,
-    ) -> None:
-        if len(self._places) > _REMEMBERED:
-            self._places.clear()
-        encoded = key.encode()
-        place = encoded, partition_of(encoded, self._partitions)
-        self._places[subject] = place
-        self._kept += 1
-        if not kind:
-            self._spool.put(place[1], encoded, name, line, at)
-            return
-        self._spool.add(
-            place[1], encoded, line, task=at[0], number=at[1], offset=at[2], kind=kind, id=name
-        )
 
     def entry(
         self, entry: Entry, number: int, body: bytes, offset: int, kind: int = RESOURCE
@@ -145,23 +122,23 @@ class Sorter:
             return
         if not key.startswith("Patient/"):
             self._use(key, number)
-        self._add(key, entry, (number, offset), body, kind)
+        name = entry.resource.id or ""
+        self._add(key, number, body, offset, kind, name, entry.full_url, entry.place)
 
-    def _add(self, key: str, entry: Entry, at: tuple[int, int], body: bytes, kind: int) -> None:
-        encoded = key.encode()[:LONGEST]
+    def _add(
+        self,
+        key: str,
+        number: int,
+        body: bytes,
+        offset: int,
+        kind: int,
+        name: str,
+        address: str = "",
+        place: str = "",
+    ) -> None:
         self._kept += 1
-        self._spool.add(
-            partition_of(encoded, self._partitions),
-            encoded,
-            body,
-            task=self._part,
-            number=at[0],
-            offset=at[1],
-            kind=kind,
-            id=(entry.resource.id or "").encode()[:LONGEST],
-            address=entry.full_url.encode()[:LONGEST],
-            place=entry.place.encode()[:LONGEST],
-        )
+        row = Row(self._part, number, key, body, offset, kind, name, address, place)
+        self._spool.add(partition_of(short(key), self._partitions), row)
 
     def _key(self, entry: Entry, place: str) -> str:
         resource = entry.resource
@@ -179,38 +156,28 @@ class Sorter:
         for link in resource.link or []:
             if link.type == "replaced-by" and link.other is not None:
                 names.append(reference_key(link.other))
-        encoded = key.encode()[:LONGEST]
         for name in names:
             if name and name != key:
-                self._special(PEOPLE, encoded, name, number)
+                self._special(PEOPLE, key, name, number)
         for identifier in resource.identifier or []:
             if named(identifier):
-                self._special(IDENTITIES, encoded, named(identifier), number)
+                self._special(IDENTITIES, key, named(identifier), number)
 
     def _use(self, key: str, number: int) -> None:
         if key not in self._named:
             if len(self._named) > _REMEMBERED:
                 self._named = {""}
             self._named.add(key)
-            self._special(NAMED, key.encode()[:LONGEST], "", number)
+            self._special(NAMED, key, "", number)
 
     def _share(self, entry: Entry, number: int, body: bytes) -> None:
         names = {entry.full_url} | ({entry.ref} if entry.resource.id else set())
         for name in names - {""}:
-            self._spool.add(
-                self._partitions + SHARED,
-                name.encode()[:LONGEST],
-                body,
-                task=self._part,
-                number=number,
-                address=entry.full_url.encode()[:LONGEST],
-                place=entry.place.encode()[:LONGEST],
-            )
+            row = Row(self._part, number, name, body, address=entry.full_url, place=entry.place)
+            self._spool.add(self._partitions + SHARED, row)
 
-    def _special(self, which: int, key: bytes, text: str, number: int) -> None:
-        self._spool.add(
-            self._partitions + which, key, text.encode(), task=self._part, number=number
-        )
+    def _special(self, which: int, key: str, text: str, number: int) -> None:
+        self._spool.add(self._partitions + which, Row(self._part, number, key, text.encode()))
 
     def bundle(self, number: int, line: bytes, offset: int) -> None:
         """Send on what a Bundle in one line holds."""
@@ -263,17 +230,9 @@ class Sorter:
         harmless = item.resource_type not in ("", *EVIDENCE)
         self.flaw(offset, item.reason, patient=patient, harmless=harmless)
         if patient and not harmless:
-            key = patient.encode()[:LONGEST]
-            self._spool.add(
-                partition_of(key, self._partitions),
-                key,
-                msgspec.json.encode(item),
-                task=self._part,
-                number=number,
-                offset=offset,
-                kind=FLAW,
-                place=item.place.encode()[:LONGEST],
-            )
+            body = msgspec.json.encode(item)
+            row = Row(self._part, number, patient, body, offset, FLAW, place=item.place)
+            self._spool.add(partition_of(short(patient), self._partitions), row)
 
     def flaw(self, offset: int, reason: str, *, patient: str = "", harmless: bool = False) -> None:
         """Name damage; the first ones of a part in full, and always one that hides anybody's."""

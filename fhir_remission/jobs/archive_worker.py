@@ -66,20 +66,8 @@ class Station:
         for row in rows_of(job.files, self._setup.folder):
             to = moves.get(row.key)
             target = partition_of((to or row.key).encode(), partitions)
-            if to is None or target == job.partition:
-                continue
-            self._spool.add(
-                target,
-                row.key.encode(),
-                bytes(row.body),
-                task=row.task,
-                number=row.number,
-                offset=row.offset,
-                kind=row.kind,
-                id=row.id.encode(),
-                address=row.address.encode(),
-                place=row.place.encode(),
-            )
+            if to is not None and target != job.partition:
+                self._spool.add(target, row)
         return Moved(self._name, self._spool.finish())
 
 

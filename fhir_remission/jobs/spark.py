@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.effects.spool import Row
 from fhir_remission.jobs.archive_judge import Judging, judge_person, printed
 from fhir_remission.jobs.archive_parts import (
     IDENTITIES,
@@ -118,7 +119,7 @@ def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:
                 part = Part(**values)
                 kept = Collected()
                 split = split_part(part, known, kept, judge.mappings.codes, "")
-                kept.add(ACCOUNT, b"", msgspec.json.encode(split), task=part.index, number=0)
+                kept.add(ACCOUNT, Row(part.index, 0, "", msgspec.json.encode(split)))
                 yield from arrow_of(kept.rows, ROWS)
 
     given = [(part.index, part.source, part.low, part.high) for part in parts]

@@ -23,30 +23,16 @@ class Collected:
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []
 
-    def add(
-        self,
-        partition: int,
-        key: bytes,
-        body: bytes,
-        *,
-        task: int,
-        number: int,
-        offset: int = 0,
-        kind: int = 0,
-        id: bytes = b"",  # noqa: A002 - the FHIR word
-        address: bytes = b"",
-        place: bytes = b"",
-    ) -> None:
+    def add(self, partition: int, row: Row) -> None:
         """Keep one row."""
-        texts = key.decode(), id.decode(), address.decode(), place.decode()
-        row = (partition, texts[0], task, number, offset, *texts[1:], kind, bytes(body))
-        self.rows.append(row)
+        head = partition, row.key, row.task, row.number, row.offset
+        self.rows.append((*head, row.id, row.address, row.place, row.kind, bytes(row.body)))
 
     def put(
         self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
     ) -> None:
         """Keep a plain one."""
-        self.add(partition, key, body, task=at[0], number=at[1], offset=at[2], id=name)
+        self.add(partition, Row(at[0], at[1], key.decode(), body, at[2], id=name.decode()))
 
     def finish(self) -> list[int]:
         """Nothing lies in files."""
@@ -70,13 +56,13 @@ def row_of(values: Any) -> tuple[int, Row]:  # noqa: ANN401 - a Row of Spark or 
     row = Row(
         one["task"],
         one["number"],
-        one["offset"],
         one["person"],
+        memoryview(bytes(one["body"])),
+        one["offset"],
+        one["kind"],
         one["id"],
         one["address"],
         one["place"],
-        one["kind"],
-        memoryview(bytes(one["body"])),
     )
     return one["which"], row
 
