@@ -70,11 +70,15 @@ class Worker:
         *lines, self._rest = (self._rest + data).split(b"\n")
         return lines, not data
 
-    def end(self) -> None:
-        """Let it finish and go, or make it."""
+    def close(self) -> None:
+        """Tell it that no more will come."""
         assert self._process.stdin is not None  # noqa: S101 - piped above
         with suppress(BrokenPipeError):
             self._process.stdin.close()
+
+    def end(self) -> None:
+        """Let it finish and go, or make it."""
+        self.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -98,6 +102,8 @@ class Workers:
         return self
 
     def __exit__(self, *error: object) -> None:
+        for worker in self._workers:  # all of them first: they go side by side
+            worker.close()
         for worker in self._workers:
             worker.end()
 

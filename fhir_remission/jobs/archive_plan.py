@@ -18,7 +18,8 @@ _OTHERWISE_PACKED = (".bz2", ".xz", ".lz4", ".br", ".sz", ".zip", ".7z")
 LARGEST_PART, SMALLEST_PART = 64 << 20, 4 << 20
 # Of a partition about a third is kept and held in memory by one worker.
 PARTITION = 24 << 20
-MOST_PARTITIONS = 480
+# With a few large ones a worker would wait for the last of another.
+FEWEST_PARTITIONS, MOST_PARTITIONS = 16, 480
 # Text packs about ten to one; a packed file is counted as what it will be.
 _SWELLS = 10
 LARGEST_DOCUMENT = 256 << 20
@@ -55,7 +56,7 @@ def cut(sources: Sequence[Source], workers: int) -> list[Part]:
 def partitions_for(sources: Iterable[Source]) -> int:
     """How many partitions keep one of them small."""
     total = sum(one.size * (_SWELLS if one.packing else 1) for one in sources)
-    return max(4, min(MOST_PARTITIONS, -(-total // PARTITION)))
+    return max(FEWEST_PARTITIONS, min(MOST_PARTITIONS, -(-total // PARTITION)))
 
 
 def _files(path: Path, seen: set[Path]) -> Iterator[Path]:

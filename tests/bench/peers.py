@@ -181,10 +181,10 @@ def first_pass(file: str, workers: str) -> None:
             jobs = [(part.index, encode(SplitPart(part))) for part in cut(sources, int(workers))]
             before = _spent(pool.pids)
             began = time.perf_counter()
-            kept = sum(decode_result(one.body).kept for one in pool.run(jobs))  # type: ignore[union-attr]
+            lines = sum(decode_result(one.body).lines for one in pool.run(jobs))  # type: ignore[union-attr]
             seconds = time.perf_counter() - began
             cpu = _spent(pool.pids) - before
-    print(json.dumps({"kept": kept, "seconds": seconds, "cpu": cpu}))
+    print(json.dumps({"lines": lines, "seconds": seconds, "cpu": cpu}))
 
 
 def _spent(pids: list[int]) -> float:
