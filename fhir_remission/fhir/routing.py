@@ -21,7 +21,7 @@ from fhir_remission.fhir.wire import UNREADABLE
 
 # The key of a patient in what most servers send as a subject; any other form is decoded.
 plain_key = re.compile(
-    rb'\{"reference":"(Patient/[A-Za-z0-9.\-]{1,64})"(?:,"display":"[^"\\]*")?\}'
+    rb'\{ ?"reference": ?"(Patient/[A-Za-z0-9.\-]{1,64})"(?:, ?"display": ?"[^"\\]*")? ?\}'
 ).fullmatch
 
 # Subjects repeat.
