@@ -153,6 +153,8 @@ def _in_draws(results: Sequence[Result], context: Context) -> list[Result]:
 
     A cumulative report holds the counts of many days, and must not make one draw of them.
     """
+    if not context.reports:
+        return list(results)
     days: dict[str, set[date]] = {}
     for result in results:
         for report in context.reports.get(result.source.ref, ()):

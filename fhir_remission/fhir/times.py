@@ -103,13 +103,13 @@ def _placed_time(found: re.Match[str], zone: tzinfo | None, text: str) -> Placed
     used = own_zone or zone
     if used is None:
         return Unplaced(f"time {text[:40]} has no zone, and the site's zone is not set")
-    start = _clock(found, used)
+    start = _clock(found, used).astimezone(UTC)
     # Without seconds the minute is meant, with them the instant (a finer fraction says no more).
     end = start if found["second"] else start + _MINUTE - _TICK
     local = zone or UTC
     when = When(
-        start=start.astimezone(UTC),
-        end=end.astimezone(UTC),
+        start=start,
+        end=end,
         first_day=start.astimezone(local).date(),
         last_day=end.astimezone(local).date(),
         text=text,
@@ -134,6 +134,7 @@ def _clock(found: re.Match[str], zone: tzinfo) -> datetime:
     return start + _SECOND if leap else start
 
 
+@lru_cache
 def _zone(text: str | None) -> tzinfo | None:
     if text is None:
         return None
