@@ -42,18 +42,19 @@ from fhir_remission.jobs.archive_parts import (
     Result,
     Setup,
     Split,
-    SplitPart,
+    SplitParts,
     decode_result,
     encode,
 )
 from fhir_remission.jobs.archive_people import moves_of
-from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
+from fhir_remission.jobs.archive_plan import bases_of, batches, cut, find_sources, partitions_for
 from fhir_remission.jobs.classify import UNATTRIBUTED
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.table import needs_parquet
 
 _WORKER = "fhir_remission.jobs.archive_worker"
 Progress = Callable[[str, int, int], None]
+Batch = tuple[Part, ...]
 
 
 class Order(Struct, frozen=True):
@@ -124,6 +125,8 @@ class _Run:
         self._progress = progress
         self._parts = cut(setup.sources, order.workers)
         self._flaws: list[Flaw] = list(order.known_damage)
+        self._total = _size(self._parts)
+        self._done = 0
         self._started = 0
 
     def go(self) -> Report:
@@ -144,28 +147,35 @@ class _Run:
         return f"rows-{self._journal.runs}-{self._started}".encode()
 
     def _split(self, workers: Workers) -> None:
-        todo = [part for part in self._parts if part.index not in self._journal.splits]
-        done = sum(part.high - part.low for part in self._parts) - sum(
-            part.high - part.low for part in todo
-        )
-        total = sum(part.high - part.low for part in self._parts)
-        jobs = [(part.index, encode(SplitPart(part))) for part in todo]
-        by_index = {part.index: part for part in todo}
-        self._progress("reading", done, total)
-        for answer in workers.run(jobs):
-            part = by_index[answer.job]
-            result = self._taken(answer, self._place(part))
-            if isinstance(result, Split):
-                self._journal.note(result)
-            done += part.high - part.low
-            self._progress("reading", done, total)
+        known = self._journal.known()
+        todo = [part for part in self._parts if part.index not in known]
+        self._done = self._total - _size(todo)
+        self._progress("reading", self._done, self._total)
+        failed = self._read(workers, batches(todo, self._setup.sources))
+        # Which of several files it was shows when each is read alone.
+        self._read(workers, [(part,) for batch in failed for part in batch])
         for split in self._journal.splits.values():
             self._flaws.extend(split.flaws)
 
-    def _place(self, part: Part) -> tuple[str, int]:
-        return self._setup.sources[part.source].path, part.low
+    def _read(self, workers: Workers, todo: list[Batch]) -> list[Batch]:
+        """Read these batches; return those of several files that could not be."""
+        jobs = [(batch[0].index, encode(SplitParts(batch))) for batch in todo]
+        by_job = {batch[0].index: batch for batch in todo}
+        failed: list[Batch] = []
+        for answer in workers.run(jobs):
+            batch = by_job[answer.job]
+            if answer.outcome != "done" and len(batch) > 1:
+                failed.append(batch)
+                continue
+            place = self._setup.sources[batch[0].source].path, batch[0].low
+            result = self._taken(answer, place, len(batch))
+            if isinstance(result, Split):
+                self._journal.note(result)
+            self._done += _size(batch)
+            self._progress("reading", self._done, self._total)
+        return failed
 
-    def _taken(self, answer: Answer, place: tuple[str, int]) -> Result | None:
+    def _taken(self, answer: Answer, place: tuple[str, int], files: int = 1) -> Result | None:
         """The result of a job, and what has to be said of it."""
         if answer.outcome == "died":
             self._flaws.append(Flaw(*place, f"{answer.deaths} workers died while reading it"))
@@ -176,7 +186,8 @@ class _Run:
             self._flaws.append(Flaw(*place, words))
             return None
         if answer.deaths:
-            again = "a worker died while reading it; read again by another, nothing is missing"
+            what = "it" if files == 1 else f"it or one of the {files - 1} files after it"
+            again = f"a worker died while reading {what}; read again by another, nothing is missing"
             self._flaws.append(Flaw(*place, again, harmless=True))
         return decode_result(answer.body)
 
@@ -208,7 +219,7 @@ class _Run:
         if moves:
             seal(folder / "moves.json", encode(moves))
         return Prepare(
-            bases=_bases(self._parts, self._journal.splits),
+            bases=bases_of(self._parts, self._journal.splits.values()),
             sources=[part.source for part in self._parts],
             moves=str(folder / "moves.json") if moves else "",
             shared=str(shared) if specials[SHARED] else "",
@@ -268,7 +279,7 @@ class _Run:
 
     def _finish(self) -> Report:
         folder = Path(self._setup.folder)
-        unjudged = self._unjudged()
+        unjudged = any(flaw.file.startswith("partition ") for flaw in self._flaws)
         parts = sorted((folder / "parts").glob("part-*.ndjson"))
         merge(parts, self._order.out, self._order.form)
         summary = summary_of(
@@ -283,17 +294,6 @@ class _Run:
             remove_folder(folder)
         return Report(summary, 3 if self._flaws or unjudged else 0)
 
-    def _unjudged(self) -> bool:
-        return any(flaw.file.startswith("partition ") for flaw in self._flaws)
 
-
-def _bases(parts: Iterable[Part], splits: Mapping[int, Split]) -> list[int]:
-    bases: list[int] = []
-    source, lines = -1, 0
-    for part in parts:
-        if part.source != source:
-            source, lines = part.source, 0
-        bases.append(lines)
-        split = splits.get(part.index)
-        lines += split.lines if split else 0
-    return bases
+def _size(parts: Iterable[Part]) -> int:
+    return sum(part.high - part.low for part in parts)

@@ -77,6 +77,10 @@ class Journal:
         finally:
             os.close(descriptor)
 
+    def known(self) -> set[int]:
+        """The parts that need not be read again."""
+        return {part for split in self.splits.values() for part in split.parts}
+
     def lengths(self) -> dict[str, list[int]]:
         """How far the files of each worker may be read."""
         found: dict[str, list[int]] = {}
@@ -87,7 +91,7 @@ class Journal:
 
     def _take(self, line: Line) -> None:
         if isinstance(line, Split):
-            self.splits[line.index] = line
+            self.splits[line.parts[0]] = line
         elif isinstance(line, Judgement):
             self.judgements[line.partition] = line
         elif isinstance(line, Started):

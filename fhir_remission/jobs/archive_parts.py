@@ -52,12 +52,12 @@ class Flaw(Struct, frozen=True):
 
 
 class Split(Struct, frozen=True, tag="split"):
-    """What came of one part."""
+    """What came of a batch of parts."""
 
-    index: int
+    parts: tuple[int, ...]
     spool: str
     lengths: list[int]
-    """Of each file of the spool, when this part was finished."""
+    """Of each file of the spool, when the batch was finished."""
     lines: int = 0
     resources: int = 0
     kept: int = 0
@@ -79,10 +79,10 @@ class Setup(Struct, frozen=True, tag="setup"):
     evidence: bool = True
 
 
-class SplitPart(Struct, frozen=True, tag="split"):
-    """Read one part and send its resources to the partitions."""
+class SplitParts(Struct, frozen=True, tag="split"):
+    """Read a batch of parts and send their resources to the partitions."""
 
-    part: Part
+    parts: tuple[Part, ...]
 
 
 class MoveRows(Struct, frozen=True, tag="move"):
@@ -172,7 +172,7 @@ class Judgement(Struct, frozen=True, tag="judgement"):
 
 
 Result = Split | Moved | Judgement
-Job = Setup | SplitPart | MoveRows | Prepare | JudgePartition
+Job = Setup | SplitParts | MoveRows | Prepare | JudgePartition
 
 
 def decode_path(kind: type[Any], text: str) -> Any:  # noqa: ANN401 - what msgspec asks for

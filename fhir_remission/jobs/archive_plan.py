@@ -8,7 +8,7 @@ from pathlib import Path
 from fhir_remission.effects.inflate import Torn, packing_of, unpacked
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.documents import is_lines
-from fhir_remission.jobs.archive_parts import Part, Source
+from fhir_remission.jobs.archive_parts import Part, Source, Split
 
 _SUFFIXES = (".ndjson", ".jsonl", ".json")
 # What clients of bulk exports leave beside the data.
@@ -53,9 +53,49 @@ def cut(sources: Sequence[Source], workers: int) -> list[Part]:
     return parts
 
 
+def batches(parts: Iterable[Part], sources: Sequence[Source]) -> list[tuple[Part, ...]]:
+    """What is read by one job: a part, or as many small files as make up one.
+
+    What a job costs beside the reading, and what is remembered of it, must not grow with the
+    number of files: an archive may hold one for every patient.
+    """
+    found: list[tuple[Part, ...]] = []
+    held: list[Part] = []
+    size = 0
+    for part in parts:
+        weight = _weight(sources[part.source])
+        if weight >= SMALLEST_PART:
+            found.append((part,))
+            continue
+        held.append(part)
+        size += weight
+        if size >= SMALLEST_PART:
+            found.append(tuple(held))
+            held, size = [], 0
+    return [*found, tuple(held)] if held else found
+
+
+def bases_of(parts: Iterable[Part], splits: Iterable[Split]) -> list[int]:
+    """How many lines of its file lie before each part; a batch of several holds whole files."""
+    counted = {split.parts[0]: split.lines for split in splits if len(split.parts) == 1}
+    bases: list[int] = []
+    source, lines = -1, 0
+    for part in parts:
+        if part.source != source:
+            source, lines = part.source, 0
+        bases.append(lines)
+        lines += counted.get(part.index, 0)
+    return bases
+
+
+def _weight(source: Source) -> int:
+    """About how many bytes there are to read."""
+    return source.size * (_SWELLS if source.packing else 1)
+
+
 def partitions_for(sources: Iterable[Source]) -> int:
     """How many partitions keep one of them small."""
-    total = sum(one.size * (_SWELLS if one.packing else 1) for one in sources)
+    total = sum(_weight(one) for one in sources)
     return max(FEWEST_PARTITIONS, min(MOST_PARTITIONS, -(-total // PARTITION)))
 
 

@@ -51,11 +51,12 @@ _REMEMBERED = 15_000
 
 
 class Sorter:
-    """Sends the resources of one part on, and keeps account of what could not be read."""
+    """Sends the resources of some parts on, and keeps account of what could not be read."""
 
-    def __init__(self, part: int, file: str, spool: TakesRows, partitions: int) -> None:
-        self._part = part
-        self._file = file
+    def __init__(self, spool: TakesRows, partitions: int) -> None:
+        self._parts: list[int] = []
+        self._part = -1
+        self._file = ""
         self._spool = spool
         self._partitions = partitions
         self._named: set[str] = set()
@@ -64,10 +65,15 @@ class Sorter:
         self._kept = 0
         self._unassigned = 0
 
+    def begin(self, part: int, file: str) -> None:
+        """What comes now is of this part."""
+        self._parts.append(part)
+        self._part, self._file = part, file
+
     def result(self, name: str) -> Split:
         """Write what is held and give account."""
         return Split(
-            index=self._part,
+            parts=tuple(self._parts),
             spool=name,
             lengths=self._spool.finish(),
             kept=self._kept,

@@ -38,27 +38,36 @@ from fhir_remission.jobs.archive_sort import Sorter, type_of_long_line
 _REMEMBERED = 50_000
 
 
-def split_part(part: Part, setup: Setup, spool: TakesRows, codes: CodeMap, name: str) -> Split:
-    """Read one part of one source and spool what can be evidence."""
-    source = setup.sources[part.source]
-    sorter = Sorter(part.index, source.path, spool, setup.partitions)
+def split_parts(
+    parts: Iterable[Part], setup: Setup, spool: TakesRows, codes: CodeMap, name: str
+) -> Split:
+    """Read some parts of the input and spool what can be evidence."""
+    sorter = Sorter(spool, setup.partitions)
     splitter = _Splitter(sorter, codes)
-    if source.form == "document":
-        sorter.document(_body(source, sorter))
-        lines = 0
-    else:
-        with Path(source.path).open("rb", buffering=1 << 20) as file:
-            if source.packing:
-                start, end = 0, sys.maxsize
-                lines_of = split_lines(_until_torn(source, sorter))
-            else:
-                start, end = first_line_from(file, part.low, part.high), part.high
-                lines_of = lines_from(file, start)
-            lines = splitter.run(_unmarked(lines_of) if not part.low else lines_of, start, end)
-    _check_unchanged(source, sorter, part)
+    lines = 0
+    for part in parts:
+        source = setup.sources[part.source]
+        sorter.begin(part.index, source.path)
+        lines += _read(part, source, sorter, splitter)
+        _check_unchanged(source, sorter, part)
     return structs.replace(
         sorter.result(name), lines=lines, resources=splitter.seen, unmapped=splitter.unmapped()
     )
+
+
+def _read(part: Part, source: Source, sorter: Sorter, splitter: _Splitter) -> int:
+    """Read one part; return how many lines it has."""
+    if source.form == "document":
+        sorter.document(_body(source, sorter))
+        return 0
+    with Path(source.path).open("rb", buffering=1 << 20) as file:
+        if source.packing:
+            start, end = 0, sys.maxsize
+            lines = split_lines(_until_torn(source, sorter))
+        else:
+            start, end = first_line_from(file, part.low, part.high), part.high
+            lines = lines_from(file, start)
+        return splitter.run(_unmarked(lines) if not part.low else lines, start, end)
 
 
 def _unmarked(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -19,12 +19,12 @@ from fhir_remission.jobs.archive_parts import (
     Prepare,
     Setup,
     Split,
-    SplitPart,
+    SplitParts,
     decode_job,
     encode,
 )
 from fhir_remission.jobs.archive_sort import files_of
-from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.archive_split import split_parts
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.jobs.request import judge_for
 
@@ -46,9 +46,9 @@ class Station:
     def do(self, job: Job) -> Split | Moved | Judgement:
         """Do one job."""
         match job:
-            case SplitPart():
+            case SplitParts():
                 codes = self._judge.mappings.codes
-                return split_part(job.part, self._setup, self._spool, codes, self._name)
+                return split_parts(job.parts, self._setup, self._spool, codes, self._name)
             case MoveRows():
                 return self._move(job)
             case JudgePartition():

@@ -31,12 +31,13 @@ from fhir_remission.jobs.archive_parts import (
     Prepare,
     Setup,
     Split,
+    SplitParts,
     decode_path,
     encode,
 )
 from fhir_remission.jobs.archive_people import moves_of
-from fhir_remission.jobs.archive_plan import cut, find_sources
-from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.archive_plan import bases_of, batches, cut, find_sources
+from fhir_remission.jobs.archive_split import split_parts
 from fhir_remission.jobs.classify import UNATTRIBUTED
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.spark_rows import Collected, Known, arrow_of, row_of
@@ -115,15 +116,15 @@ def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:
         known = _setup(told)
         judge = judge_for(known.request)
         for batch in batches:
-            for values in batch.to_pylist():
-                part = Part(**values)
+            for told_parts in batch.column(0).to_pylist():
+                asked = msgspec.json.decode(told_parts, type=SplitParts)
                 kept = Collected()
-                split = split_part(part, known, kept, judge.mappings.codes, "")
-                kept.add(ACCOUNT, Row(part.index, 0, "", msgspec.json.encode(split)))
+                split = split_parts(asked.parts, known, kept, judge.mappings.codes, "")
+                kept.add(ACCOUNT, Row(split.parts[0], 0, "", msgspec.json.encode(split)))
                 yield from arrow_of(kept.rows, ROWS)
 
-    given = [(part.index, part.source, part.low, part.high) for part in parts]
-    frame = spark.createDataFrame(given, "index int, source int, low long, high long")
+    given = [(encode(SplitParts(batch)).decode(),) for batch in batches(parts, setup.sources)]
+    frame = spark.createDataFrame(given, "parts string")
     return frame.repartition(max(1, len(given))).mapInArrow(read, ddl(ROWS))
 
 
@@ -154,14 +155,7 @@ def _plan(
     for _, row in sorted(of[SHARED], key=lambda pair: (pair[1].task, pair[1].number)):
         shared.setdefault(row.key, (row.address, row.place, bytes(row.body)))
     moves = moves_of(*([row for _, row in of[which]] for which in (PEOPLE, IDENTITIES, NAMED)))
-    lines = {split.index: split.lines for split in splits}
-    bases, source, before = [], -1, 0
-    for part in parts:
-        if part.source != source:
-            source, before = part.source, 0
-        bases.append(before)
-        before += lines.get(part.index, 0)
-    prepare = Prepare(bases=bases, sources=[part.source for part in parts])
+    prepare = Prepare(bases=bases_of(parts, splits), sources=[part.source for part in parts])
     return Plan(encode(setup), encode(prepare), encode(job), moves, shared)
 
 

@@ -5,16 +5,16 @@ import signal
 
 from fhir_remission.jobs import archive_worker
 from fhir_remission.jobs.archive_parts import Part, Setup, Split
-from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.archive_split import split_parts
 
 
 def serve() -> int:
     """Serve, until that part comes."""
 
-    def deadly(part: Part, setup: Setup, *rest: object) -> Split:
-        if not part.index:
+    def deadly(parts: tuple[Part, ...], setup: Setup, *rest: object) -> Split:
+        if not parts[0].index:
             os.kill(os.getpid(), signal.SIGKILL)
-        return split_part(part, setup, *rest)  # type: ignore[arg-type]
+        return split_parts(parts, setup, *rest)  # type: ignore[arg-type]
 
-    archive_worker.split_part = deadly  # type: ignore[attr-defined]
+    archive_worker.split_parts = deadly  # type: ignore[attr-defined]
     return archive_worker.serve()

@@ -19,7 +19,7 @@ from fhir_remission.jobs import archive_plan, archive_split
 from fhir_remission.jobs.archive_parts import Part, Setup
 from fhir_remission.jobs.archive_plan import find_sources
 from fhir_remission.jobs.archive_sort import files_of
-from fhir_remission.jobs.archive_split import split_part
+from fhir_remission.jobs.archive_split import split_parts
 from fhir_remission.jobs.request import Request
 from fhir_remission.rehearsal.cohort import bulk_cohort
 from tests.archive.running import (
@@ -195,7 +195,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, good: bytes) -> No
     setup = Setup(Request(), str(tmp_path), 4, sources)
     spool = Spool(tmp_path, "w", files_of(4))
 
-    split = split_part(Part(0, 0, 0, len(good)), setup, spool, load_mappings().codes, "w")
+    split = split_parts([Part(0, 0, 0, len(good))], setup, spool, load_mappings().codes, "w")
 
     (flaw,) = split.flaws
     assert "changed" in flaw.reason
@@ -331,8 +331,8 @@ def test_a_document_larger_than_memory(
     spool = Spool(tmp_path, "w", files_of(4))
 
     part = Part(0, 0, 0, source.size)
-    split = split_part(
-        part, Setup(Request(), str(tmp_path), 4, (source,)), spool, load_mappings().codes, "w"
+    split = split_parts(
+        [part], Setup(Request(), str(tmp_path), 4, (source,)), spool, load_mappings().codes, "w"
     )
 
     assert source.form == "document"

@@ -5,6 +5,7 @@ naive FILE                 fhir.resources, every object kept, the usual first sc
 polars FILE                lazy, streaming, with a schema; stand-in rule
 spark FILE OUT             our own job on Spark, local[2], the real criteria
 first-pass FILE WORKERS    our decode and route alone, workers already running
+decode FILE LOW HIGH       of that only the lines and their decoding: what Python can get at best
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def spark(file: str, out: str, as_of: str) -> None:
 def first_pass(file: str, workers: str) -> None:
     """Only the reading: from bytes to partition rows with all evidence."""
     from fhir_remission.effects.workers import Workers
-    from fhir_remission.jobs.archive_parts import Setup, SplitPart, decode_result, encode
+    from fhir_remission.jobs.archive_parts import Setup, SplitParts, decode_result, encode
     from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
     from fhir_remission.jobs.request import Request
 
@@ -176,15 +177,34 @@ def first_pass(file: str, workers: str) -> None:
         ) as pool:
             pool.greet(encode(setup))
             small = cut(sources, int(workers))[: int(workers)]
-            nothing = [SplitPart(_empty(part)) for part in small]
+            nothing = [SplitParts((_empty(part),)) for part in small]
             list(pool.run((n, encode(job)) for n, job in enumerate(nothing)))
-            jobs = [(part.index, encode(SplitPart(part))) for part in cut(sources, int(workers))]
+            jobs = [
+                (part.index, encode(SplitParts((part,)))) for part in cut(sources, int(workers))
+            ]
             before = _spent(pool.pids)
             began = time.perf_counter()
             lines = sum(decode_result(one.body).lines for one in pool.run(jobs))  # type: ignore[union-attr]
             seconds = time.perf_counter() - began
             cpu = _spent(pool.pids) - before
     print(json.dumps({"lines": lines, "seconds": seconds, "cpu": cpu}))
+
+
+def decode(file: str, low: str, high: str) -> None:
+    """Each line of a range decoded as the first pass does, and nothing done with it."""
+    from fhir_remission.effects.inflate import first_line_from, lines_from
+    from fhir_remission.fhir.routing import decode_glance
+
+    with Path(file).open("rb", buffering=1 << 20) as source:
+        at, end = first_line_from(source, int(low), int(high)), int(high)
+        began, before = time.perf_counter(), time.process_time()
+        for line in lines_from(source, at):
+            if at >= end:
+                break
+            decode_glance(line)
+            at += len(line)
+        taken = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - before}
+    print(json.dumps(taken))
 
 
 def _spent(pids: list[int]) -> float:
@@ -205,4 +225,4 @@ def _empty(part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
     peers = {"twin": twin, "naive": naive, "polars": polars, "spark": spark}
-    {**peers, "first-pass": first_pass}[name](*rest)
+    {**peers, "first-pass": first_pass, "decode": decode}[name](*rest)

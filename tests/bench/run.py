@@ -137,7 +137,12 @@ def compare(size: str, rounds: int, peers: Sequence[Peer]) -> list[Ratio]:
         _ratio(size, "(c) full evidence / (b)", "3.0 [2.0]", runs, "full", "brief"),
         _ratio(size, "one worker / two workers", ">= 1.8", runs, "one", "brief"),
         *(_ratio(size, one.name, one.bar, runs, one.key, one.ours) for one in peers),
+        _decoding(size, runs),
     ]
+    if NAIVE in peers:
+        rows.append(
+            _ratio(size, "naive fhir.resources* / (b) of one line", "", runs, "naive", "start")
+        )
     return [row for row in rows if row is not None]
 
 
@@ -182,14 +187,22 @@ def plan(file: Path) -> dict[str, list[list[str]]]:
         "full": [archive(file)],
         "one": [archive(file, "--no-evidence", "--workers", "1")],
         "twin": [[*PEERS, "twin", str(file), "2"]],
+        "start": [archive(_one_line(file), "--no-evidence")],
     }
     built = floor()
     if built is not None:
-        runs["floor"] = [
-            [str(built), str(file), "0", str(half), *CODES],
-            [str(built), str(file), str(half), str(whole), *CODES],
-        ]
+        ranges = [("0", str(half)), (str(half), str(whole))]
+        runs["floor"] = [[str(built), str(file), *ends, *CODES] for ends in ranges]
+        runs["decode"] = [[*PEERS, "decode", str(file), *ends] for ends in ranges]
     return runs
+
+
+def _one_line(file: Path) -> Path:
+    """An archive that takes no time: what is left is starting three interpreters."""
+    short = FOLDER / "one.ndjson"
+    with file.open("rb") as lines:
+        short.write_bytes(lines.readline())
+    return short
 
 
 def archive(file: Path, *more: str) -> list[str]:
@@ -226,12 +239,28 @@ def floor() -> Path | None:
 def _first_pass(size: str, runs: dict[str, list[Taken]]) -> Ratio | None:
     if "floor" not in runs:
         return None
-    said = [json.loads(taken.output) for taken in runs["first"]]
-    pairs = list(zip(said, runs["floor"], strict=True))
-    wall = median(ours["seconds"] / floor.wall for ours, floor in pairs)
-    cpu = median(ours["cpu"] / floor.cpu for ours, floor in pairs)
+    wall, cpu, said = _beside_floor(runs, "first")
     rate = said[0]["lines"] / median(ours["seconds"] for ours in said)
     return Ratio(size, "(a) decode and route / simdjson", "4.0 [3.0]", wall, cpu, f"{rate:,.0f}/s")
+
+
+def _decoding(size: str, runs: dict[str, list[Taken]]) -> Ratio | None:
+    """How much of (a) is the decoder's own, which no work on the rest can take away."""
+    if "floor" not in runs:
+        return None
+    wall, cpu, _ = _beside_floor(runs, "decode")
+    return Ratio(size, "of (a) lines and decoding / simdjson", "", wall, cpu, "nothing routed")
+
+
+def _beside_floor(
+    runs: dict[str, list[Taken]], key: str
+) -> tuple[float, float, list[dict[str, float]]]:
+    said: list[dict[str, float]] = [json.loads(taken.output) for taken in runs[key]]
+    halves = 2 if key == "decode" else 1  # two processes, of which the first tells its own time
+    pairs = list(zip(said, runs["floor"], strict=True))
+    wall = median(ours["seconds"] / floor.wall for ours, floor in pairs)
+    cpu = median(halves * ours["cpu"] / floor.cpu for ours, floor in pairs)
+    return wall, cpu, said
 
 
 def _ratio(
