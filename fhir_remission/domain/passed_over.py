@@ -11,7 +11,7 @@ from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import contradicting, guard
 from fhir_remission.domain.progress import Draft, Progress
-from fhir_remission.domain.relapses import undecided_line
+from fhir_remission.domain.relapses import prior_line, undecided_line
 from fhir_remission.domain.verdicts import Proof
 
 
@@ -33,6 +33,9 @@ def pass_over(
         return progress, replace(draft, guards=(*draft.guards, line))
     if held is None or _contradicted(case, held):
         return progress, _not_evaluable(case, progress, reason, found, flags)
+    if _doubtful(progress, held):
+        draft = _not_evaluable(case, progress, reason, found, flags)
+        return progress, replace(draft, guards=(*draft.guards, prior_line(progress)))
     if _treated_since(case, held):
         if not progress.maybe_remission:
             return progress, _not_evaluable(case, progress, reason, found, flags)
@@ -72,6 +75,15 @@ def _signs_since(case: Case, held: Evaluation) -> Proof:
     days = [day for day in facts.extramedullary.days if first <= day <= case.marrow.day]
     signs = [*smears, *(facts.extramedullary.on(day) for day in days)]
     return tuple(p for one in signs if one.state in ("present", "unknown") for p in one.proof)
+
+
+def _doubtful(progress: Progress, held: Evaluation) -> bool:
+    """Whether a response came after what may have been a remission, and may have ended.
+
+    After a remission in doubt only a newly proved one is carried; what may have been one is none.
+    """
+    since = progress.maybe_since
+    return progress.row is not None and since is not None and since < held.view.marrow.day
 
 
 def _treated_since(case: Case, held: Evaluation) -> bool:

@@ -54,7 +54,8 @@ class Progress(Struct, frozen=True):
     remission: Remission | None = None
     maybe: Proof = ()
     """Evidence that may have been a remission of this course, and is not proved to be one."""
-    maybe_remission: bool = False
+    maybe_since: date | None = None
+    """The first marrow, or relapse, that may have been or ended one; None where none was."""
     doubt: bool = False
     """Something may have ended the remission; only a newly proved one ends the doubt."""
     unclear: bool = False
@@ -83,6 +84,11 @@ class Progress(Struct, frozen=True):
     assumptions: tuple[Assumption, ...] = ()
     mrd: MrdHistory = MrdHistory()
     mrd_status: Status = "unknown"
+
+    @property
+    def maybe_remission(self) -> bool:
+        """Whether this course may have had a remission that is not proved."""
+        return self.maybe_since is not None
 
     @property
     def code(self) -> str:

@@ -30,6 +30,12 @@ def remission_line(progress: Progress) -> CriterionResult:
     return guard("no-prior-remission", Verdict.NOT_MET, rule, "order of evaluation", proof)
 
 
+def prior_line(progress: Progress) -> CriterionResult:
+    """What may have been a remission before, as a line of the proof."""
+    rule = "no remission earlier in this course"
+    return guard("no-prior-remission", Verdict.UNKNOWN, rule, "order of evaluation", progress.maybe)
+
+
 def rule_line(
     name: str, rule: Rule, proof: Proof, verdict: Verdict = Verdict.NOT_MET
 ) -> CriterionResult:
@@ -80,7 +86,7 @@ def relapse(
         category=facts.criteria.outcomes.relapse,
         response_date=day,
         # Where the relapse may have been an earlier one, a remission may have come between.
-        maybe_remission=progress.doubt,
+        maybe_since=day if progress.doubt else None,
     )
 
 

@@ -10,6 +10,7 @@ from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import guard
 from fhir_remission.domain.passed_over import pass_over
 from fhir_remission.domain.progress import Draft, Progress, best_of, moved
+from fhir_remission.domain.relapses import prior_line, undecided_line
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.rules import Rule
 from fhir_remission.domain.verdicts import Proof
@@ -59,19 +60,21 @@ def _perhaps(case: Case, progress: Progress, found: Evaluation | None) -> Progre
     """This marrow may have been a remission; all that was looked at says why."""
     seen = found.judgements.values() if found is not None else ()
     proof = (*progress.maybe, *case.marrow.results, *(p for one in seen for p in one.proof))
-    return replace(progress, maybe_remission=True, maybe=proof)
+    since = progress.maybe_since or case.marrow.day
+    return replace(progress, maybe_since=since, maybe=proof)
 
 
 def _settle(
     case: Case, progress: Progress, found: Evaluation, *, claimed: bool
 ) -> tuple[Progress, Draft]:
-    row = found.row
+    row, beside = found.row, _lesion_after_remission(case, progress)
     if row is not None and row.remission:
-        if not _relapse_possible(case, progress, found):
+        if not beside and not _relapse_possible(case, progress, found):
             return remit(case, progress, found)
         progress = _perhaps(case, progress, found)
-        found = look_at(case._replace(withheld=True), progress, claimed=claimed)
-        row = found.row
+        if not beside:
+            found = look_at(case._replace(withheld=True), progress, claimed=claimed)
+            row = found.row
     category, reason, flags = _without_remission(case, progress, found, claimed=claimed)
     if category == case.facts.criteria.outcomes.not_evaluable:
         return pass_over(case, _stands(case, progress, found, category), reason, found, flags)
@@ -85,13 +88,28 @@ def _settle(
         response_date=found.day if named else None,
         evaluation=found,
         assumptions=assumptions_of(case, progress, found, category),
-        candidates=_candidates(case, found, category, reason),
+        candidates=_candidates(case, progress, found, category, reason),
         possible_higher=found.possible_higher,
         missing=found.missing,
         flags=flags,
-        guards=landmark_lines(case, progress, category, reason),
+        guards=(
+            *landmark_lines(case, progress, category, reason),
+            *((prior_line(progress), _lesion_line(beside)) if beside else ()),
+        ),
     )
     return after, draft
+
+
+def _lesion_after_remission(case: Case, progress: Progress) -> Proof:
+    """The lesion of this day that would be the relapse of an earlier, unproved remission."""
+    lesion = case.facts.extramedullary.on(case.marrow.day)
+    open_end = progress.maybe_remission and lesion.state in ("present", "unknown")
+    return lesion.proof if open_end else ()
+
+
+def _lesion_line(proof: Proof) -> CriterionResult:
+    text = "no lesion after what may have been a remission, whatever is denied later"
+    return undecided_line("no-relapse-outside-marrow", text, proof)
 
 
 def _relapse_possible(case: Case, progress: Progress, found: Evaluation) -> bool:
@@ -104,12 +122,15 @@ def _relapse_possible(case: Case, progress: Progress, found: Evaluation) -> bool
     )
 
 
-def _candidates(case: Case, found: Evaluation, category: str, reason: str) -> tuple[str, ...]:
+def _candidates(
+    case: Case, progress: Progress, found: Evaluation, category: str, reason: str
+) -> tuple[str, ...]:
     outcomes = case.facts.criteria.outcomes
     if category != outcomes.undecided:
         return ()
     if reason == "earlier-remission-unknown" and not case.diseased:
-        ended = outcomes.relapse_suspected or outcomes.relapse
+        lesion = _lesion_after_remission(case, progress)
+        ended = (not lesion and outcomes.relapse_suspected) or outcomes.relapse
         named = (*found.candidates, *found.possible_higher, found.category, ended)
         return tuple(dict.fromkeys(one for one in named if one and one != category))
     if case.early is not None:
@@ -134,6 +155,8 @@ def _without_remission(
     stopped = found.row is None and _relapse_possible(case, progress, found)
     prior_open = bool(outcomes.relapse) and (progress.maybe_remission or claimed)
     nothing = category == outcomes.no_response and case.early is None
+    if not case.diseased and _lesion_after_remission(case, progress):
+        return outcomes.undecided, "earlier-remission-unknown", flags
     if prior_open and not case.diseased and (uncleared or stopped or nothing):
         # After a remission these would be signs of relapse, not of no response.
         return outcomes.undecided, "earlier-remission-unknown", flags
@@ -198,12 +221,6 @@ def course_line(case: Case, progress: Progress) -> CriterionResult:
     rule = f"the course has begun: diagnosis or a marrow full of blasts by {progress.course.surely}"
     lineage = case.facts.numbers.lineage_blasts
     return guard("response-evaluation", Verdict.NOT_MET, rule, lineage, diagnosed)
-
-
-def prior_line(progress: Progress) -> CriterionResult:
-    """What may have been a remission before, as a line of the proof."""
-    rule = "no remission earlier in this course"
-    return guard("no-prior-remission", Verdict.UNKNOWN, rule, "order of evaluation", progress.maybe)
 
 
 def landmark_lines(

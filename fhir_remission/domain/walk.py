@@ -137,7 +137,8 @@ def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     after = replace(progress, state="unknown", since=None)
     if case.diseased is not True:
         proof = (*progress.maybe, *case.marrow.results)
-        after = replace(after, maybe_remission=True, maybe=proof)
+        since = progress.maybe_since or case.marrow.day
+        after = replace(after, maybe_since=since, maybe=proof)
     undecided = case.facts.criteria.outcomes.undecided
     missing = () if case.diagnosis.reason == "read-failed" else ("aml-diagnosis",)
     return after, draft_of(case, after, undecided, reason=case.diagnosis.reason, missing=missing)

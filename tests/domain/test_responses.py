@@ -14,6 +14,10 @@ from tests.domain.test_histories import BASELINE, CR, RELAPSED, bad_sample, good
 MAYBE = (
     "marrow 30: IND, unknown since 30, undecided, may be CR/PR, perhaps CR/PR, ask marrow-blasts"
 )
+MAY_BE_MORE = (
+    "marrow 60: MLFS, awaiting-response since 1, responded 60, perhaps CR/CRh/CRi,"
+    " ask anc counts platelets"
+)
 ONE_LINEAGE = {"cri_requires_one_recovered_lineage": "yes"}
 
 
@@ -85,6 +89,35 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 30: IND, unknown since 30, earlier-remission-unknown,"
          " may be NR/RELAPSE_SUSPECTED"],
     ),
+    "a lesion after what may have been a remission would be its relapse, though denied later": (
+        lambda: perhaps().marrow(60, 2, emd="positive").result(
+            "extramedullary-disease", 64, "negative"
+        ).blood(66, 1500, 150_000), "eln-2022",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown, may be CR/RELAPSE"],
+    ),
+    "so would one that cannot be told": (
+        lambda: perhaps().marrow(60, 2, emd="?").result(
+            "extramedullary-disease", 64, "negative"
+        ).blood(66, 1500, 150_000), "eln-2022",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown, may be CR/RELAPSE"],
+    ),
+    "without a remission before it a lesion that is denied stands against nothing": (
+        lambda: induction().marrow(60, 2, emd="positive").result(
+            "extramedullary-disease", 64, "negative"
+        ).blood(66, 1500, 150_000), "eln-2022",
+        [BASELINE, "marrow 60: CR, in-remission since 66, responded 66"],
+    ),
+    "a response after what may have been a remission is not carried": (
+        lambda: bad_sample(perhaps().marrow(60, 2).blood(60), 67), "eln-2022",
+        [BASELINE, MAYBE, MAY_BE_MORE,
+         "marrow 67: NE, awaiting-response since 1, inadequate-marrow"],
+    ),
+    "one that may itself have been the remission is": (
+        lambda: bad_sample(induction().marrow(60, 2).blood(60), 67), "eln-2022",
+        [BASELINE, MAY_BE_MORE, MAY_BE_MORE.replace("marrow 60", "marrow 67")],
+    ),
     "a full marrow after what may have been a remission is no response or a relapse": (
         lambda: good(perhaps(), 60, 40), "eln-2022",
         [BASELINE, MAYBE,
@@ -119,7 +152,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     "a remission that an unread repeat may contradict leaves what follows open": (
         lambda: good(good(induction(), 30).marrow(37, "?", emd="positive"), 60, 12), "eln-2022",
         [BASELINE, "marrow 30: MLFS, awaiting-response since 1, responded 30",
-         "marrow 37: IND, unknown since 37, earlier-remission-unknown, may be NR/RELAPSE_SUSPECTED",
+         "marrow 37: IND, unknown since 37, earlier-remission-unknown, may be NR/RELAPSE",
          "marrow 60: IND, unknown since 37, undecided, may be PR/NR, perhaps PR,"
          " ask earlier-response"],
     ),
@@ -145,6 +178,18 @@ def test_after_a_claimed_remission_blasts_on_the_line_may_be_its_relapse() -> No
     course = induction().claim("remission", 10).marrow(15, "4-6", cells=80)
     found = now(course.blood(15, 300, 20_000))
     assert (found.category, found.reason, found.state) == ("IND", "undecided", "unknown")
+
+
+def test_what_may_have_been_a_remission_and_its_relapse_is_cited() -> None:
+    """Taken away, either of them would make the answer better."""
+    denied = (
+        perhaps().marrow(60, 2, emd="positive").result("extramedullary-disease", 64, "negative")
+    )
+    found = now(denied.blood(66, 1500, 150_000))
+    assert guards(found)["no-relapse-outside-marrow"] == ("unknown", ["extramedullary-disease 60"])
+    assert "blasts-marrow 30" in proof(found, "no-prior-remission")[1]
+    not_carried = now(bad_sample(perhaps().marrow(60, 2).blood(60), 67))
+    assert "blasts-marrow 30" in proof(not_carried, "no-prior-remission")[1]
 
 
 def test_a_free_state_at_the_landmark_is_refractory_unless_a_remission_was_claimed() -> None:
