@@ -94,7 +94,7 @@ def _settle(
         flags=flags,
         guards=(
             *landmark_lines(case, progress, category, reason),
-            *((prior_line(progress), _lesion_line(beside)) if beside else ()),
+            *((_lesion_line(beside),) if beside else ()),
         ),
     )
     return after, draft
