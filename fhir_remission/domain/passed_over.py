@@ -12,6 +12,7 @@ from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import contradicting, guard
 from fhir_remission.domain.progress import Draft, Progress
 from fhir_remission.domain.relapses import prior_line, undecided_line
+from fhir_remission.domain.steps import denied_lines
 from fhir_remission.domain.verdicts import Proof
 
 
@@ -25,17 +26,12 @@ def pass_over(
     """Not evaluable, or the answer of the marrow before where no therapy began since."""
     outcomes = case.facts.criteria.outcomes
     held = progress.carried
-    signs = _signs_since(case, held) if progress.row is not None and held is not None else ()
-    if signs:
-        text = "nothing after the response may have ended it"
-        draft = _not_evaluable(case, progress, reason, found, flags)
-        line = undecided_line("no-relapse-in-blood", text, signs)
-        return progress, replace(draft, guards=(*draft.guards, line))
     if held is None or _contradicted(case, held):
         return progress, _not_evaluable(case, progress, reason, found, flags)
-    if _doubtful(progress, held):
+    against = _against(case, progress, held) if progress.row is not None else ()
+    if against:
         draft = _not_evaluable(case, progress, reason, found, flags)
-        return progress, replace(draft, guards=(*draft.guards, prior_line(progress)))
+        return progress, replace(draft, guards=(*draft.guards, *against))
     if _treated_since(case, held):
         if not progress.maybe_remission:
             return progress, _not_evaluable(case, progress, reason, found, flags)
@@ -68,6 +64,20 @@ def _contradicted(case: Case, held: Evaluation) -> bool:
     return contradicting(case.facts, place) is not None
 
 
+def _against(case: Case, progress: Progress, held: Evaluation) -> tuple[CriterionResult, ...]:
+    """What may have ended the response that the evaluable marrow said: it is not carried then."""
+    signs, since = _signs_since(case, held), progress.maybe_since
+    text = "nothing after the response may have ended it"
+    line = undecided_line("no-relapse-in-blood", text, signs)
+    # A remission in doubt is not carried; what may have been one may be in doubt.
+    doubtful = since is not None and since < held.view.marrow.day
+    return (
+        *((line,) if signs else ()),
+        *((prior_line(progress),) if doubtful else ()),
+        *denied_lines(case),
+    )
+
+
 def _signs_since(case: Case, held: Evaluation) -> Proof:
     """Blood and lesions after the evaluable marrow that may have ended the response it said."""
     facts, first = case.facts, held.view.marrow.day + timedelta(days=1)
@@ -75,15 +85,6 @@ def _signs_since(case: Case, held: Evaluation) -> Proof:
     days = [day for day in facts.extramedullary.days if first <= day <= case.marrow.day]
     signs = [*smears, *(facts.extramedullary.on(day) for day in days)]
     return tuple(p for one in signs if one.state in ("present", "unknown") for p in one.proof)
-
-
-def _doubtful(progress: Progress, held: Evaluation) -> bool:
-    """Whether a response came after what may have been a remission, and may have ended.
-
-    After a remission in doubt only a newly proved one is carried; what may have been one is none.
-    """
-    since = progress.maybe_since
-    return progress.row is not None and since is not None and since < held.view.marrow.day
 
 
 def _treated_since(case: Case, held: Evaluation) -> bool:

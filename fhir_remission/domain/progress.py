@@ -20,7 +20,8 @@ class Remission(Struct, frozen=True):
 
     since: date
     """The response date of its first category."""
-    marrow_day: date
+    judged: date
+    """Up to this day blood was judged with the marrow that proved it."""
     row: Category
     code: str
     proof: Proof

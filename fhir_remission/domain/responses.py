@@ -20,11 +20,11 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
     """The answer of a marrow before the first remission of the course."""
     outcomes = case.facts.criteria.outcomes
     if _is_baseline(case, progress) and case.marrow.day >= progress.course.surely:
-        after = _perhaps(case, progress, None) if case.diseased is None else progress
+        after = perhaps(case, progress) if case.diseased is None else progress
         return after, draft_of(case, after, outcomes.not_evaluable, reason="before-therapy")
     if case.gate.state == "closed":
         unread = case.gate.perhaps and not case.diseased
-        after = _perhaps(case, progress, None) if unread else progress
+        after = perhaps(case, progress) if unread else progress
         return after, draft_of(case, after, outcomes.not_evaluable, reason=case.gate.reason)
     if case.marrow.day < progress.course.surely:
         return progress, draft_of(
@@ -56,12 +56,16 @@ def _is_baseline(case: Case, progress: Progress) -> bool:
     return last is not None and case.marrow.day <= last and case.diseased is not False
 
 
-def _perhaps(case: Case, progress: Progress, found: Evaluation | None) -> Progress:
+def perhaps(case: Case, progress: Progress, seen: Proof = ()) -> Progress:
     """This marrow may have been a remission; all that was looked at says why."""
-    seen = found.judgements.values() if found is not None else ()
-    proof = (*progress.maybe, *case.marrow.results, *(p for one in seen for p in one.proof))
     since = progress.maybe_since or case.marrow.day
-    return replace(progress, maybe_since=since, maybe=proof)
+    return replace(
+        progress, maybe_since=since, maybe=(*progress.maybe, *case.marrow.results, *seen)
+    )
+
+
+def _looked_at(found: Evaluation) -> Proof:
+    return tuple(p for one in found.judgements.values() for p in one.proof)
 
 
 def _settle(
@@ -71,7 +75,7 @@ def _settle(
     if row is not None and row.remission:
         if not beside and not _relapse_possible(case, progress, found):
             return remit(case, progress, found)
-        progress = _perhaps(case, progress, found)
+        progress = perhaps(case, progress, _looked_at(found))
         if not beside:
             found = look_at(case._replace(withheld=True), progress, claimed=claimed)
             row = found.row
@@ -243,8 +247,8 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case, progress):
-        progress = _perhaps(case, progress, found)
+    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
+        progress = perhaps(case, progress, _looked_at(found))
     if category == outcomes.not_evaluable:
         return progress
     state = "active-disease"
@@ -266,12 +270,8 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     )
 
 
-def _repeat_undecided(case: Case, progress: Progress) -> bool:
-    """Whether only a repeat that cannot be read keeps this marrow from proving a remission."""
+def _repeat_undecided(case: Case) -> bool:
+    """Whether this marrow may have been a remission but for a repeat that cannot be read."""
     if case.repeat is None or case.early is not None or case.diseased:
         return False
-    if case.repeat.reaches(case.facts.numbers.disease_blasts.value) is not None:
-        return False
-    alone = look_at(case._replace(repeat=None), progress, claimed=False)
-    proved = alone.row is not None and alone.row.remission
-    return proved or _remission_open(case, alone)
+    return case.repeat.reaches(case.facts.numbers.disease_blasts.value) is None

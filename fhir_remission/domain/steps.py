@@ -61,12 +61,9 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
     if progress.doubt or case.repeat is not None:
         outcome = case.facts.criteria.outcomes.not_evaluable
         reason = "inadequate-marrow" if found is None else "too-few-cells"
-        text = "the next marrow does not deny what this one shows"
-        denied = undecided_line("marrow-not-contradicted", text, proof_of(case))
         return progress, draft_of(
-            case, progress, outcome, reason=reason, evaluation=found,
-            guards=() if case.repeat is None else (denied,),
-        )  # fmt: skip
+            case, progress, outcome, reason=reason, evaluation=found, guards=denied_lines(case)
+        )
     draft = draft_of(
         case,
         progress,
@@ -81,6 +78,14 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
         doubted=True,
     )
     return progress, draft
+
+
+def denied_lines(case: Case) -> tuple[CriterionResult, ...]:
+    """The next marrow that may deny this one, as a line of the proof."""
+    if case.repeat is None:
+        return ()
+    text = "the next marrow does not deny what this one shows"
+    return (undecided_line("marrow-not-contradicted", text, proof_of(case)),)
 
 
 def suspect(

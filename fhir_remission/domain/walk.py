@@ -17,7 +17,7 @@ from fhir_remission.domain.followups import follow
 from fhir_remission.domain.gates import Signs, diagnosis_gate, read_signs
 from fhir_remission.domain.progress import Draft, Progress, moved
 from fhir_remission.domain.relapses import rule_line
-from fhir_remission.domain.responses import respond
+from fhir_remission.domain.responses import perhaps, respond
 from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, with_sample
 from fhir_remission.domain.windows import read_blood_blasts
 
@@ -136,9 +136,7 @@ def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     """Without a diagnosis nothing is said, and what was here may have been a remission."""
     after = replace(progress, state="unknown", since=None)
     if case.diseased is not True:
-        proof = (*progress.maybe, *case.marrow.results)
-        since = progress.maybe_since or case.marrow.day
-        after = replace(after, maybe_since=since, maybe=proof)
+        after = perhaps(case, after)
     undecided = case.facts.criteria.outcomes.undecided
     missing = () if case.diagnosis.reason == "read-failed" else ("aml-diagnosis",)
     return after, draft_of(case, after, undecided, reason=case.diagnosis.reason, missing=missing)
@@ -174,6 +172,9 @@ def _relapsed_still(
     case: Case, progress: Progress, line: CriterionResult
 ) -> tuple[Progress, Draft]:
     outcomes = case.facts.criteria.outcomes
+    if not case.diseased:
+        # With a sign that was clear, or could be read, it may have been the next remission.
+        progress = perhaps(case, progress, line.evidence)
     after = moved(
         progress, "relapsed", progress.relapse_day, category=outcomes.relapse, carried=None
     )
@@ -206,7 +207,7 @@ def _between(
         return progress, None
     if point.kind == "mrd":
         return at_mrd(facts, progress, point.place, on_marrow=_is_marrow_day(facts, point.day))
-    if point.day <= progress.remission.since:
+    if point.day <= progress.remission.judged:
         return progress, None
     if point.kind == "extramedullary":
         return at_lesion(facts, progress, point.day)
