@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.domain.builder import Course, criteria, induction, judge, now, on
+from tests.domain.sights import cited
 from tests.domain.stories import line, proof, story
 from tests.domain.test_histories import BASELINE, bad_sample, good
 
@@ -109,6 +110,23 @@ def test_a_remission_is_not_carried_over_a_marrow_that_the_next_one_may_deny() -
     assert [one.category for one in judge(course)][-1] == "CR"
     denied = deepcopy(course).marrow(64, "?").blood(64, 500, 12_000, smear=3)
     assert {one.anchor.effective[:10]: one.category for one in judge(denied)}[DAY_60] == "NE"
+
+
+def test_nor_is_a_response_carried_over_such_a_marrow() -> None:
+    """MLFS stands at a bad sample, but not where the next marrow cannot be read."""
+    course = few_cells(induction().marrow(30, 2).blood(30, None, None), 60)
+    assert now(course).category == "MLFS"
+    found = next(
+        one for one in judge(course.marrow(64, "?")) if one.anchor.effective[:10] == DAY_60
+    )
+    assert found.category == "NE"
+    told = {
+        one.verdict.value: cited(one.evidence)
+        for one in found.criteria_results
+        if one.criterion == "marrow-not-contradicted"
+    }
+    assert "blasts-marrow 64" in told["not-met"]
+    assert "blasts-marrow 60" in told["unknown"]
 
 
 def test_signs_count_from_the_day_after_the_response_to_the_bad_sample() -> None:

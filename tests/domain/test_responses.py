@@ -118,6 +118,35 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         lambda: bad_sample(induction().marrow(60, 2).blood(60), 67), "eln-2022",
         [BASELINE, MAY_BE_MORE, MAY_BE_MORE.replace("marrow 60", "marrow 67")],
     ),
+    "a clear marrow that only an unread smear keeps in the relapse may have been a remission": (
+        lambda: remission().blood(90, smear=3).blood(100, smear=3).marrow(120, 2).blood(
+            120, 1500, 150_000, smear="?"
+        ).chemo(130).marrow(160, 2).blood(160, 100, 10_000, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "blood 100: RELAPSE, relapsed since 100, responded 100, first sign 90",
+         "marrow 120: RELAPSE, awaiting-response since 130, responded 100, first sign 90",
+         "marrow 160: IND, unknown since 160, earlier-remission-unknown,"
+         " may be NR/RELAPSE_SUSPECTED"],
+    ),
+    "blood after a remission that was proved anew is a sign, as if it had never been in doubt": (
+        lambda: good(induction(), 30).marrow(56, "?").marrow(60, 4).blood(65, smear=1).blood(
+            71, 1500, 150_000
+        ), "healthtree-2024",
+        [BASELINE, CR, "marrow 56: IND, unknown since 56, marrow-undecided, may be CR,"
+         " ask marrow-blasts",
+         "marrow 60: CR, in-remission since 71, responded 71",
+         "blood 65: NE, active-disease since 65, disease-without-marrow"],
+    ),
+    "a clear marrow whose unread repeat is contradicted itself may have been a remission": (
+        lambda: good(
+            induction().marrow(30, 2).blood(30, 100, 10_000, smear=1).marrow(31, "?"), 44, 12
+        ), "eln-2022",
+        [BASELINE, "marrow 30: IND, unknown since 30, contradicted-by-next-marrow, may be NR",
+         "marrow 31: IND, unknown since 30, earlier-remission-unknown, may be NR/RELAPSE_SUSPECTED",
+         "marrow 44: IND, unknown since 30, undecided, may be PR/NR, perhaps PR,"
+         " ask earlier-response"],
+    ),
     "a full marrow after what may have been a remission is no response or a relapse": (
         lambda: good(perhaps(), 60, 40), "eln-2022",
         [BASELINE, MAYBE,
