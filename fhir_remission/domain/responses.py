@@ -247,7 +247,7 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case):
+    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case, progress):
         progress = perhaps(case, progress, _looked_at(found))
     if category == outcomes.not_evaluable:
         return progress
@@ -270,8 +270,14 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     )
 
 
-def _repeat_undecided(case: Case) -> bool:
-    """Whether this marrow may have been a remission but for a repeat that cannot be read."""
+def _repeat_undecided(case: Case, progress: Progress) -> bool:
+    """Whether only a repeat that cannot be read keeps this marrow from proving a remission."""
     if case.repeat is None or case.early is not None or case.diseased:
         return False
-    return case.repeat.reaches(case.facts.numbers.disease_blasts.value) is None
+    if case.repeat.reaches(case.facts.numbers.disease_blasts.value) is not None:
+        return False
+    if not case.repeat.certain:  # without it the window would be longer
+        return True
+    alone = look_at(case._replace(repeat=None), progress, claimed=False)
+    proved = alone.row is not None and alone.row.remission
+    return proved or _remission_open(case, alone)
