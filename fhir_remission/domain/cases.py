@@ -130,6 +130,12 @@ def look_at(case: Case, progress: Progress, *, claimed: bool) -> Evaluation:
     return evaluate(case.facts, case.place, case.window, look)
 
 
+def blasts_after(case: Case, found: Evaluation) -> bool:
+    """Whether blood of the window held blasts after the marrow, or may have: a relapse, perhaps."""
+    last = found.blood.last
+    return last is not None and case.facts.draws[last].day > case.marrow.day
+
+
 def assumptions_of(
     case: Case, progress: Progress, found: Evaluation, category: str
 ) -> tuple[Assumption, ...]:

@@ -7,7 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import Verdict
-from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
+from fhir_remission.domain.cases import Case, assumptions_of, blasts_after, draft_of, look_at
 from fhir_remission.domain.choice import HOLDS
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.kinds import Absent, AdequateMarrow
@@ -21,7 +21,7 @@ from fhir_remission.domain.relapses import (
     withdrawn_line,
 )
 from fhir_remission.domain.remissions import remit
-from fhir_remission.domain.rules import RelapseBlood
+from fhir_remission.domain.rules import Category, RelapseBlood
 from fhir_remission.domain.steps import Step, carried_by, doubt_at, proof_of, suspect
 from fhir_remission.domain.verdicts import NOTHING
 
@@ -32,7 +32,9 @@ def clear(case: Case, progress: Progress) -> Step:
     if found.blood.worst.state == "present" and found.blood.cleared is None:
         return _blasts_in_window(case, progress, found)
     if found.row is not None and found.row.remission and not case.capped:
-        return remit(case, replace(progress, samples=(), suspected_on=None), found)
+        if not (progress.doubt and blasts_after(case, found)):
+            return remit(case, replace(progress, samples=(), suspected_on=None), found)
+        return _withheld(case, progress, found.row)
     if _is_adequate(case, found):
         progress = replace(progress, samples=(), suspected_on=None)
     return _short_of_remission(case, progress, found)
@@ -126,6 +128,20 @@ def _short_of_remission(case: Case, progress: Progress, found: Evaluation) -> St
         possible_higher=found.possible_higher,
         missing=found.missing,
     )
+
+
+def _withheld(case: Case, progress: Progress, proved: Category) -> Step:
+    """A new remission is not said: blood after the marrow may have been the doubted one's relapse.
+
+    Where it was not, this marrow proves what it is withheld.
+    """
+    outcomes = case.facts.criteria.outcomes
+    case = case._replace(withheld=True)
+    after, draft = _short_of_remission(case, progress, look_at(case, progress, claimed=False))
+    if draft.category != outcomes.undecided:
+        return after, draft
+    ended = outcomes.relapse_suspected or outcomes.relapse or outcomes.no_response
+    return after, replace(draft, candidates=(proved.id, ended))
 
 
 def _is_adequate(case: Case, found: Evaluation) -> bool:

@@ -34,6 +34,8 @@ class Signs(Struct, frozen=True):
 
     full: Marrow | None
     """The first marrow full of blasts."""
+    perhaps_full: tuple[Marrow, ...]
+    """All that may be: of several values, not read exactly, or of a bad sample."""
     first_day: date
     """The first day on which any sign is provable; far in the future where none is."""
     proof: Proof
@@ -46,7 +48,8 @@ class Signs(Struct, frozen=True):
 def read_signs(facts: Facts) -> Signs:
     """Look for the first marrow full of blasts, and for the first sign of any kind."""
     numbers = facts.numbers
-    full = _first_marrow(facts, numbers.lineage_blasts.value)
+    full_at = numbers.lineage_blasts.value
+    full = _first_marrow(facts, full_at)
     found: list[tuple[date, Proof]] = []
     diseased = _first_marrow(facts, numbers.disease_blasts.value)
     if diseased is not None:
@@ -64,6 +67,7 @@ def read_signs(facts: Facts) -> Signs:
     markers = facts.criteria.about.out_of_scope_markers
     return Signs(
         full,
+        tuple(one for one in facts.marrows if one.reaches(full_at) is not False),
         first[0],
         first[1],
         min(_possible_days(facts), default=date.max),
@@ -116,7 +120,8 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     if signs.full is not None and signs.full.day <= day:
         assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
         return Gate("open", proof=signs.full.results, assumptions=(assumed,))
-    return Gate("doubt", "diagnosis-unknown")
+    perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
+    return Gate("doubt", "diagnosis-unknown", perhaps)
 
 
 def _assume(name: str, rule: Assumed) -> Assumption:

@@ -20,8 +20,7 @@ class Remission(Struct, frozen=True):
 
     since: date
     """The response date of its first category."""
-    judged: date
-    """Up to this day blood was judged with the marrow that proved it."""
+    marrow_day: date
     row: Category
     code: str
     proof: Proof

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult, Verdict
-from fhir_remission.domain.cases import Case, assumptions_of, draft_of, look_at
+from fhir_remission.domain.cases import Case, assumptions_of, blasts_after, draft_of, look_at
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import guard
 from fhir_remission.domain.passed_over import pass_over
@@ -118,12 +118,7 @@ def _lesion_line(proof: Proof) -> CriterionResult:
 
 def _relapse_possible(case: Case, progress: Progress, found: Evaluation) -> bool:
     """Whether blood of this window may have been the relapse of an earlier, unproved remission."""
-    last = found.blood.last
-    return (
-        progress.maybe_remission
-        and last is not None
-        and case.facts.draws[last].day > case.marrow.day
-    )
+    return progress.maybe_remission and blasts_after(case, found)
 
 
 def _candidates(

@@ -58,11 +58,12 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
 
     Not where the next marrow may deny that.
     """
-    if progress.doubt or case.repeat is not None:
+    denied = denied_lines(case)
+    if progress.doubt or denied:
         outcome = case.facts.criteria.outcomes.not_evaluable
         reason = "inadequate-marrow" if found is None else "too-few-cells"
         return progress, draft_of(
-            case, progress, outcome, reason=reason, evaluation=found, guards=denied_lines(case)
+            case, progress, outcome, reason=reason, evaluation=found, guards=denied
         )
     draft = draft_of(
         case,
@@ -81,8 +82,9 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
 
 
 def denied_lines(case: Case) -> tuple[CriterionResult, ...]:
-    """The next marrow that may deny this one, as a line of the proof."""
-    if case.repeat is None:
+    """The next marrow that may deny the answer before, as a line; a clear one denies none."""
+    threshold = case.facts.numbers.disease_blasts.value
+    if case.repeat is None or case.repeat.reaches(threshold) is False:
         return ()
     text = "the next marrow does not deny what this one shows"
     return (undecided_line("marrow-not-contradicted", text, proof_of(case)),)

@@ -207,7 +207,7 @@ def _between(
         return progress, None
     if point.kind == "mrd":
         return at_mrd(facts, progress, point.place, on_marrow=_is_marrow_day(facts, point.day))
-    if point.day <= progress.remission.judged:
+    if point.day <= progress.remission.since:
         return progress, None
     if point.kind == "extramedullary":
         return at_lesion(facts, progress, point.day)

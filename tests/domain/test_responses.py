@@ -129,14 +129,23 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 160: IND, unknown since 160, earlier-remission-unknown,"
          " may be NR/RELAPSE_SUSPECTED"],
     ),
-    "blood after a remission that was proved anew is a sign, as if it had never been in doubt": (
+    "blood after a marrow may have been the relapse of a remission in doubt: no new one is said": (
         lambda: good(induction(), 30).marrow(56, "?").marrow(60, 4).blood(65, smear=1).blood(
             71, 1500, 150_000
         ), "healthtree-2024",
         [BASELINE, CR, "marrow 56: IND, unknown since 56, marrow-undecided, may be CR,"
          " ask marrow-blasts",
-         "marrow 60: CR, in-remission since 71, responded 71",
+         "marrow 60: IND, unknown since 56, undecided, may be CR/NR",
          "blood 65: NE, active-disease since 65, disease-without-marrow"],
+    ),
+    "by ELN 2022 too": (
+        lambda: good(induction(), 30).marrow(56, "?").marrow(60, 4).blood(65, smear=1).blood(
+            71, 1500, 150_000
+        ), "eln-2022",
+        [BASELINE, CR, "marrow 56: IND, unknown since 56, marrow-undecided, may be CR/RELAPSE,"
+         " ask marrow-blasts", "marrow 60: MLFS, unknown since 56, responded 71",
+         "blood 65: RELAPSE_SUSPECTED, relapse-suspected since 65, first sign 65,"
+         " ask repeat-blood"],
     ),
     "a clear marrow whose unread repeat may never be confirmed may have been a remission": (
         lambda: good(
