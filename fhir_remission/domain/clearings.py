@@ -102,13 +102,14 @@ def completes(rule: RelapseBlood, samples: tuple[Sample, ...], day: date, *, sur
 def _short_of_remission(case: Case, progress: Progress, found: Evaluation) -> Step:
     """No remission category is proved here; the remission of the course goes on."""
     outcomes = case.facts.criteria.outcomes
-    if found.row is None and found.category == outcomes.no_response and not case.capped:
+    nothing = found.row is None and found.category == outcomes.no_response
+    if nothing and (not case.capped or _other_sign(case, found, Verdict.NOT_MET)):
         return doubt_at(case, progress, "signs-of-disease", (), found)
     rule = case.facts.criteria.relapse.blood
     today = _unread_on(case)
     if today and (rule is None or rule.samples == 1):
         return doubt_at(case, progress, "blood-blasts-undecided", ("blood-blasts",), found)
-    if found.row is None and _other_sign_unknown(case, found):
+    if found.row is None and _other_sign(case, found, Verdict.UNKNOWN):
         return doubt_at(case, progress, "signs-undecided", found.missing, found)
     feared = found.blood.worst.state == "unknown" and found.blood.cleared is None
     if found.category == outcomes.not_evaluable and not (today or feared):
@@ -182,12 +183,12 @@ def _unread_on(case: Case) -> bool:
     return any(facts.smears[one].state == "unknown" for one in facts.draws_between(day, day))
 
 
-def _other_sign_unknown(case: Case, found: Evaluation) -> bool:
-    """Whether a sign of leukaemia besides the blood was reported and cannot be read."""
+def _other_sign(case: Case, found: Evaluation, verdict: Verdict) -> bool:
+    """Whether a sign of leukaemia besides the blood is there, or was reported and is unreadable."""
     return any(
         isinstance(one, Absent)
         and one.sign != "blood-blasts"
-        and found.judgements[one.id].verdict is Verdict.UNKNOWN
+        and found.judgements[one.id].verdict is verdict
         for one in case.facts.criteria.criterion
     )
 
