@@ -64,10 +64,12 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
             case, after, outcomes.relapse,
             response_date=day, first_sign=first, guards=lines, flags=flags,
         )  # fmt: skip
-    doubt = progress.doubt or bool(today and completes(rule, progress.samples, day, sure=False))
+    perhaps = today and completes(rule, progress.samples, day, sure=False)
+    earlier = (p for one in (*progress.samples, *today) for p in one.proof)
+    doubts = (*progress.doubts, *(earlier if perhaps else ()))
     # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
     before = () if _is_adequate(case, found) else progress.samples
-    kept = replace(progress, samples=(*before, *today), doubt=doubt, suspected_on=None)
+    kept = replace(progress, samples=(*before, *today), doubts=doubts, suspected_on=None)
     return suspect(case, kept, _first_blasts(case), lines, flags)
 
 

@@ -66,8 +66,9 @@ def _diseased(case: Case, progress: Progress) -> Step:
     lines = (line, rule_line("no-relapse-in-marrow", rules.marrow, case.marrow.blasts.proof))
     if _asks_repeat(case, progress):
         # A lesion that cannot be told would be the relapse, and is then of the next course.
-        doubt = progress.doubt or case.facts.extramedullary.on(day).state == "unknown"
-        kept = replace(progress, suspected_on=progress.suspected_on or day, doubt=doubt)
+        lesion = case.facts.extramedullary.on(day)
+        doubts = (*progress.doubts, *(lesion.proof if lesion.state == "unknown" else ()))
+        kept = replace(progress, suspected_on=progress.suspected_on or day, doubts=doubts)
         return suspect(case, kept, day, lines)
     after = relapse(case.facts, progress, day, case.marrow.blasts)
     return after, draft_of(

@@ -56,8 +56,8 @@ class Progress(Struct, frozen=True):
     """Evidence that may have been a remission of this course, and is not proved to be one."""
     maybe_since: date | None = None
     """The first marrow, or relapse, that may have been or ended one; None where none was."""
-    doubt: bool = False
-    """Something may have ended the remission; only a newly proved one ends the doubt."""
+    doubts: Proof = ()
+    """What may have ended the remission; only a newly proved one ends the doubt."""
     unclear: bool = False
     """A smear could not be read; a clear one ends this."""
     samples: tuple[Sample, ...] = ()
@@ -84,6 +84,11 @@ class Progress(Struct, frozen=True):
     assumptions: tuple[Assumption, ...] = ()
     mrd: MrdHistory = MrdHistory()
     mrd_status: Status = "unknown"
+
+    @property
+    def doubt(self) -> bool:
+        """Whether the remission may have ended."""
+        return bool(self.doubts)
 
     @property
     def maybe_remission(self) -> bool:

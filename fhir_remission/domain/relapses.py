@@ -16,11 +16,11 @@ from fhir_remission.domain.rules import Rule
 from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity
 
 
-def doubted(progress: Progress, day: date, undecided: str) -> Progress:
+def doubted(progress: Progress, day: date, undecided: str, proof: Proof) -> Progress:
     """Something may have ended the remission: only a newly proved one settles it."""
     return moved(
-        progress, "unknown", day, doubt=True, category=undecided, row=None, carried=None,
-        response_date=None,
+        progress, "unknown", day, doubts=(*progress.doubts, *proof), category=undecided, row=None,
+        carried=None, response_date=None,
     )  # fmt: skip
 
 
@@ -86,6 +86,7 @@ def relapse(
         category=facts.criteria.outcomes.relapse,
         response_date=day,
         # Where the relapse may have been an earlier one, a remission may have come between.
+        maybe=progress.doubts,
         maybe_since=day if progress.doubt else None,
     )
 
@@ -101,6 +102,6 @@ def withdraw(progress: Progress, day: date, category: str) -> Progress:
         row=None,
         carried=None,
         response_date=None,
-        doubt=False,
+        doubts=(),
         unclear=False,
     )

@@ -36,7 +36,7 @@ def at_lesion(facts: Facts, progress: Progress, day: date) -> Step:
     refs, text = _refs(sign.proof), _text(sign.proof)
     line = remission_line(progress)
     if sign.state != "present":
-        after = doubted(progress, day, outcomes.undecided)
+        after = doubted(progress, day, outcomes.undecided, sign.proof)
         return after, Draft(
             "extramedullary", day, text, refs, after, outcomes.undecided,
             reason="extramedullary-undecided", candidates=_either(facts, progress),
@@ -107,7 +107,7 @@ def _unread(facts: Facts, progress: Progress, place: int, sign: SignReading) -> 
     lasting = rule is None or completes(rule, progress.samples, draw.day, sure=False)
     sample = Sample(draw.day, sure=False, proof=sign.proof)
     if lasting:
-        after = doubted(progress, draw.day, outcomes.undecided)
+        after = doubted(progress, draw.day, outcomes.undecided, sign.proof)
     else:
         after = moved(
             progress, "unknown", draw.day, category=outcomes.undecided, row=None, carried=None,
@@ -142,10 +142,11 @@ def _blasts(facts: Facts, progress: Progress, place: int, sign: SignReading) -> 
             "blood", draw.day, draw.effective, refs, after, outcomes.relapse,
             response_date=draw.day, first_sign=first, guards=lines,
         )  # fmt: skip
-    doubt = progress.doubt or completes(rule, progress.samples, draw.day, sure=False)
+    perhaps = completes(rule, progress.samples, draw.day, sure=False)
+    doubts = (*progress.doubts, *((*before, *sign.proof) if perhaps else ()))
     sample = Sample(draw.day, sure=True, proof=sign.proof)
     after = moved(
-        progress, "relapse-suspected", draw.day, doubt=doubt, samples=(*progress.samples, sample),
+        progress, "relapse-suspected", draw.day, doubts=doubts, samples=(*progress.samples, sample),
         category=outcomes.relapse_suspected, row=None, carried=None, response_date=None,
     )  # fmt: skip
     return after, Draft(

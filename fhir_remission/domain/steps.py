@@ -28,7 +28,7 @@ def doubt_at(
 ) -> Step:
     """The remission may have ended here: undecided until a newly proved one."""
     outcomes = case.facts.criteria.outcomes
-    after = doubted(progress, case.marrow.day, outcomes.undecided)
+    after = doubted(progress, case.marrow.day, outcomes.undecided, proof_of(case))
     said = [one for one in (progress.row.id if progress.row else "", outcomes.relapse) if one]
     return after, draft_of(
         case,
