@@ -69,7 +69,11 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
     doubts = (*progress.doubts, *(earlier if perhaps else ()))
     # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
     before = () if _is_adequate(case, found) else progress.samples
-    kept = replace(progress, samples=(*before, *today), doubts=doubts, suspected_on=None)
+    # Once the blood is clear, this marrow is the latest: it proved nothing while it was not.
+    standing = Standing(outcomes.undecided, evaluation=found, reason="signs-of-disease")
+    kept = replace(
+        progress, samples=(*before, *today), doubts=doubts, suspected_on=None, standing=standing
+    )
     return suspect(case, kept, _first_blasts(case), lines, flags)
 
 
@@ -172,7 +176,7 @@ def _goes_on(case: Case, progress: Progress, found: Evaluation, *, unread: bool)
         category=category,
         row=row,
         carried=found,
-        standing=Standing(category, row, found, said_on),
+        standing=Standing(category, row, found, said_on, reason="" if row else _why(case)),
         assumptions=assumptions_of(case, progress, found, category),
         response_date=said_on,
         best=best_of(progress.best, row, case.facts.criteria.category),

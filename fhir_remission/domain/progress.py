@@ -42,6 +42,8 @@ class Standing(Struct, frozen=True):
     evaluation: Evaluation | None = None
     response_date: date | None = None
     code: str = ""
+    reason: str = ""
+    """Why it says nothing, where it does not."""
 
 
 class Progress(Struct, frozen=True):

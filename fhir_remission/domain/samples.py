@@ -96,6 +96,7 @@ def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
     return after, Draft(
         "blood", draw.day, draw.effective, _refs(facts.smears[place].proof), after,
         standing.category, response_date=standing.response_date, carries=True,
+        reason=standing.reason,
         evaluation=standing.evaluation, assumptions=progress.assumptions, code=standing.code,
         mrd=progress.mrd_status, **_open(standing.evaluation),
     )  # fmt: skip

@@ -51,7 +51,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     "blasts beside a clear marrow are cleared by a later smear": (
         lambda: remission().marrow(90, 2).blood(90, 1500, 150_000, smear=3).blood(105, smear=0),
         "eln-2022",
-        [BASELINE, CR, SUSPECTED_90, "blood 105: CR, in-remission since 30, responded 30"],
+        [BASELINE, CR, SUSPECTED_90, "blood 105: IND, in-remission since 30, signs-of-disease"],
     ),
     "unless an unread sample before them may have made them the relapse": (
         lambda: remission().blood(80, smear="?").marrow(90, 2).blood(
@@ -76,7 +76,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " ask repeat-marrow",
          "blood 95: RELAPSE_SUSPECTED, relapse-suspected since 95, first sign 95,"
          " ask repeat-blood",
-         "blood 105: CR, in-remission since 30, responded 30"],
+         "blood 105: IND, in-remission since 30, signs-of-disease"],
     ),
     "after a relapse by blood that no therapy follows a marrow may prove a remission": (
         lambda: good(second_sample(), 110), "eln-2022",
@@ -99,7 +99,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         [BASELINE, CR,
          "marrow 90: IND, unknown since 90, undecided, perhaps CR/CRh/CRi,"
          " ask anc blood-blasts counts platelets",
-         "blood 95: IND, in-remission since 30, perhaps CR/CRh/CRi,"
+         "blood 95: IND, in-remission since 30, undecided, perhaps CR/CRh/CRi,"
          " ask anc blood-blasts counts platelets"],
     ),
     "an unread smear in the days before a clear marrow stays open until a clear one": (
@@ -109,7 +109,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " ask blood-blasts",
          "marrow 90: IND, unknown since 88, undecided, may be CR/CRh/CRi/NR,"
          " perhaps CR/CRh/CRi, ask anc blood-blasts counts platelets",
-         "blood 105: IND, in-remission since 30, perhaps CR/CRh/CRi,"
+         "blood 105: IND, in-remission since 30, undecided, perhaps CR/CRh/CRi,"
          " ask anc blood-blasts counts platelets"],
     ),
     "a clear marrow with its smear ends an unread sample, and nothing is left to clear": (
