@@ -13,7 +13,7 @@ from fhir_remission.domain.guards import guard
 from fhir_remission.domain.mrd import MrdHistory
 from fhir_remission.domain.progress import Progress, moved
 from fhir_remission.domain.rules import Rule
-from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity
+from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity, day_of
 
 
 def doubted(progress: Progress, day: date, undecided: str, proof: Proof) -> Progress:
@@ -64,16 +64,22 @@ def relapse(
     facts: Facts, progress: Progress, day: date, blasts: Quantity = NOTHING, proof: Proof = ()
 ) -> Progress:
     """Haematologic relapse: the course ends, and a new one opens with this baseline."""
+    earliest = _first_doubt(progress, day)
+    start = facts.therapy.first_from(day)
     course = Course(
         number=progress.course.number + 1,
         opened=day,
         surely=day,
-        certain=not progress.doubt,
+        # The baseline lies before the first start; which one that is depends on the day.
+        certain=not progress.doubt
+        or (start is not None and facts.therapy.first_from(earliest) is start),
         relapsed=True,
         # Where an earlier relapse is not excluded, its lesions may be of this course.
         lesions_from=lesions_since(facts, progress.course) if progress.doubt else None,
         relapse_blasts=blasts,
     )
+    # Where the relapse may have been an earlier one, a marrow between may have been a remission.
+    between = any(earliest < one < day for one in facts.marrow_days)
     return Progress(
         course=course,
         baseline=baseline_of(facts, course),
@@ -85,10 +91,14 @@ def relapse(
         ended_best=progress.best,
         category=facts.criteria.outcomes.relapse,
         response_date=day,
-        # Where the relapse may have been an earlier one, a remission may have come between.
         maybe=progress.doubts,
-        maybe_since=day if progress.doubt else None,
+        maybe_since=day if between else None,
     )
+
+
+def _first_doubt(progress: Progress, day: date) -> date:
+    """The first day on which the remission may have ended; the day itself where none is."""
+    return min([day, *(day_of(one) for one in progress.doubts)])
 
 
 def withdraw(progress: Progress, day: date, category: str) -> Progress:

@@ -419,12 +419,30 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         lambda: remission().marrow(100, "?").marrow(120, 2, cells=80).blood(120, 100, 10_000),
         "eln-2022", [BASELINE, CR, UNREAD, "marrow 120: NE, unknown since 100, too-few-cells"],
     ),
-    "a relapse after a doubt leaves its own baseline in doubt": (
+    "a relapse after a doubt has the same baseline, whichever of the two it was": (
         lambda: good(remission().marrow(100, "?").marrow(130, 40).chemo(140), 170, 12), "eln-2022",
         [BASELINE, CR, UNREAD,
          "marrow 130: RELAPSE, awaiting-response since 140, responded 130, first sign 130",
+         "marrow 170: PR, active-disease since 170, responded 170"],
+    ),
+    "unless therapy began between them": (
+        lambda: good(
+            remission().marrow(100, "?").chemo(110).marrow(130, 40).chemo(140), 170, 12
+        ), "eln-2022",
+        [BASELINE, CR, UNREAD,
+         "marrow 130: RELAPSE, awaiting-response since 140, responded 130, first sign 130",
          "marrow 170: IND, unknown since 170, undecided, may be PR/NR, perhaps PR,"
-         " ask baseline-marrow earlier-response"],
+         " ask baseline-marrow"],
+    ),
+    "or a marrow that may have been a remission lies between": (
+        lambda: good(
+            good(remission().marrow(100, "?"), 115, "<=5").marrow(130, 40).chemo(140), 170, 12
+        ), "eln-2022",
+        [BASELINE, CR, UNREAD,
+         "marrow 115: IND, unknown since 100, marrow-undecided, may be RELAPSE, ask marrow-blasts",
+         "marrow 130: RELAPSE, awaiting-response since 140, responded 130, first sign 130",
+         "marrow 170: IND, unknown since 170, undecided, may be PR/NR, perhaps PR,"
+         " ask earlier-response"],
     ),
     "a lesion of an earlier relapse that is not excluded is of the new course": (
         lambda: remission().marrow(100, "?").event("extramedullary", 110).chemo(120).marrow(
@@ -553,8 +571,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " ask blood-blasts",
          "blood 87: RELAPSE_SUSPECTED, relapse-suspected since 87, first sign 87, ask repeat-blood",
          "marrow 95: RELAPSE, awaiting-response since 97, responded 95, first sign 87",
-         "marrow 125: IND, unknown since 125, undecided, may be PR/NR, perhaps PR,"
-         " ask baseline-marrow earlier-response"],
+         "marrow 125: PR, active-disease since 125, responded 125"],
     ),
     "MRD of the blood moves MRD alone": (
         lambda: remission().mrd(60, "positive", specimen="blood"), "eln-2022",
