@@ -16,8 +16,8 @@ from fhir_remission.effects.spool import Spool
 from fhir_remission.effects.tables import load_mappings
 from fhir_remission.errors import InputError
 from fhir_remission.jobs import archive_plan, archive_split
-from fhir_remission.jobs.archive_parts import Part, Setup
-from fhir_remission.jobs.archive_plan import find_sources
+from fhir_remission.jobs.archive_parts import Part, Setup, Source
+from fhir_remission.jobs.archive_plan import batches, cut, find_sources
 from fhir_remission.jobs.archive_sort import files_of
 from fhir_remission.jobs.archive_split import split_parts
 from fhir_remission.jobs.request import Request
@@ -552,6 +552,44 @@ def test_a_part_that_kills_its_workers(tmp_path: Path, monkeypatch: pytest.Monke
     assert "2 workers died" in damage["reason"]
     assert len(lines(tmp_path / "out")) > 30
     assert not any("category" in line for line in lines(tmp_path / "out"))
+
+
+def test_one_of_many_small_files_kills_its_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small files are read in one go; the one that cannot be is found, and the others are read."""
+    from fhir_remission.jobs import archive as job
+
+    monkeypatch.setattr(job, "_WORKER", "tests.archive.dying_worker")
+    monkeypatch.setenv("DEADLY", "3")
+    (tmp_path / "in").mkdir()
+    files = [write(tmp_path / f"in/{n}.ndjson", [blasts(n, f"p{n}")]) for n in range(6)]
+
+    report = archive([tmp_path / "in"], tmp_path / "out")
+
+    assert report.exit_code == 3
+    (damage,) = summary(tmp_path / "out")["damage"]
+    assert (damage["file"], damage["offset"]) == (str(files[3]), 0)
+    assert "2 workers died" in damage["reason"]
+    assert [one["patient"] for one in lines(tmp_path / "out")] == [
+        f"Patient/p{n}" for n in range(6) if n != 3
+    ]
+    monkeypatch.setattr(job, "_WORKER", "fhir_remission.jobs.archive_worker")
+    archive([tmp_path / "in"], tmp_path / "again")
+    assert len(lines(tmp_path / "again")) == 6
+
+
+def test_small_files_are_read_together_and_large_ones_alone(tmp_path: Path) -> None:
+    """Twenty of 1 MiB make five jobs; a stretch of a large file and a packed one are jobs alone."""
+    sources = [Source(f"s{n}", 1 << 20, 0) for n in range(20)]
+    sources += [Source("large", 40 << 20, 0), Source("packed", 1 << 20, 0, packing="gzip")]
+    parts = cut(sources, 2)
+
+    made = batches(parts, sources)
+
+    assert [part.index for batch in made for part in batch if len(batch) > 1] == list(range(20))
+    assert {len(batch) for batch in made} == {1, 4}
+    assert sorted(part.index for batch in made for part in batch) == [one.index for one in parts]
 
 
 def test_workers_load_what_they_need(
