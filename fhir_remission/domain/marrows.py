@@ -20,7 +20,7 @@ from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReadin
 BLASTS = "blasts-marrow"
 QUALITY = ("marrow-adequacy", "marrow-cells-counted", "marrow-cellularity", "auer-rods")
 _OF_MARROW = frozenset((BLASTS, *QUALITY))
-Scales = Mapping[tuple[str, str], bool]
+Scales = Mapping[tuple[str, str], Result | None]
 """Per source of a result, whether it may send fractions as percent."""
 
 
@@ -142,9 +142,12 @@ def _blasts(
     if not chosen:
         return NOTHING, ()
     quantity = measured(chosen)
-    if any(scales.get((one.source.system, one.source.code)) for one in chosen):
+    doubtful = [scales.get((one.source.system, one.source.code)) for one in chosen]
+    baseline = next((one for one in doubtful if one is not None), None)
+    if baseline is not None:
         refused = Unreadable(chosen[0].original, "may be a fraction sent as percent")
-        return replace(quantity, reading=refused), ("blasts-scale-doubtful",)
+        proof = quantity.proof if baseline in chosen else (*quantity.proof, baseline)
+        return replace(quantity, reading=refused, proof=proof), ("blasts-scale-doubtful",)
     if wanted:
         return quantity, ()
     name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
@@ -153,17 +156,17 @@ def _blasts(
 
 
 def _scales(results: Sequence[Result], criteria: CriteriaSet, first_start: date | None) -> Scales:
-    """Sources whose baseline may be a fraction, and none of whose values disproves it."""
+    """The baseline of each source, where it may be a fraction and none of its values denies it."""
     ceiling = criteria.numbers.fraction_ceiling.value
-    doubts: dict[tuple[str, str], bool] = {}
+    doubts: dict[tuple[str, str], Result | None] = {}
     disproved: set[tuple[str, str]] = set()
     for one in results:
         source = (one.source.system, one.source.code)
         baseline = first_start is None or one.when.first_day <= first_start
-        doubts.setdefault(source, baseline and _may_be_fraction(one, ceiling))
+        doubts.setdefault(source, one if baseline and _may_be_fraction(one, ceiling) else None)
         if isinstance(one.value, Interval) and above(one.value, ceiling):
             disproved.add(source)
-    return {source: doubt and source not in disproved for source, doubt in doubts.items()}
+    return {source: None if source in disproved else one for source, one in doubts.items()}
 
 
 def _may_be_fraction(result: Result, ceiling: Decimal) -> bool:

@@ -205,6 +205,13 @@ def doubtful(course: Course, *, start: int | None = 1) -> list[bool]:
     return refused
 
 
+def test_the_baseline_that_raises_the_doubt_is_cited() -> None:
+    """Without it the later number would be read; of its own marrow it is cited once."""
+    first, later = marrows(blasts(-4, "?").result("blasts-marrow", 30, "0.02"), start=1)
+    assert cited(first.blasts.proof) == ["blasts-marrow -4"]
+    assert cited(later.blasts.proof) == ["blasts-marrow -4", "blasts-marrow 30"]
+
+
 @pytest.mark.parametrize(
     ("baseline", "later", "refused"),
     [
