@@ -70,6 +70,7 @@ ADVICE = {
     "blood-blasts-undecided": "An answer needs a microscopic differential or a marrow.",
     "extramedullary-undecided": "An answer needs a statement on extramedullary disease.",
     "disease-without-marrow": "An answer needs a marrow.",
+    "signs-of-disease": "An answer needs a marrow with no sign of disease beside it.",
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
     "repeat-marrow": "A repeat marrow or smear decides.",
 }
