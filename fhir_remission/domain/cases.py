@@ -13,7 +13,7 @@ from fhir_remission.domain.guards import contradicting, early_cycle, gate_line, 
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.progress import Draft, Progress
 from fhir_remission.domain.therapy import Cycle
-from fhir_remission.domain.verdicts import SignReading
+from fhir_remission.domain.verdicts import SignReading, SignState
 from fhir_remission.domain.windows import Window, window_of
 
 
@@ -128,6 +128,13 @@ def look_at(case: Case, progress: Progress, *, claimed: bool) -> Evaluation:
     memory = memory_of(case.facts, progress.course)
     look = Look(rows, memory, background, case.strict)
     return evaluate(case.facts, case.place, case.window, look)
+
+
+def smeared(case: Case) -> set[SignState]:
+    """What microscopy of the blood says on the marrow's own day, where it says anything."""
+    facts, day = case.facts, case.marrow.day
+    said = {facts.smears[one].state for one in facts.draws_between(day, day)}
+    return said - {"silent", "automated"}
 
 
 def blasts_after(case: Case, found: Evaluation) -> bool:

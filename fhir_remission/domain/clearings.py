@@ -7,7 +7,14 @@ from datetime import date
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import Verdict
-from fhir_remission.domain.cases import Case, assumptions_of, blasts_after, draft_of, look_at
+from fhir_remission.domain.cases import (
+    Case,
+    assumptions_of,
+    blasts_after,
+    draft_of,
+    look_at,
+    smeared,
+)
 from fhir_remission.domain.choice import HOLDS
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.kinds import Absent, AdequateMarrow
@@ -22,13 +29,15 @@ from fhir_remission.domain.relapses import (
 )
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.rules import Category, RelapseBlood
-from fhir_remission.domain.steps import Step, carried_by, doubt_at, proof_of, suspect
+from fhir_remission.domain.steps import Step, carried_by, doubt_at, lifted, proof_of, suspect
 from fhir_remission.domain.verdicts import NOTHING
 
 
 def clear(case: Case, progress: Progress) -> Step:
     """Below 5 %: other signs may still end the remission; else the window says what it is now."""
     found = look_at(case, progress, claimed=False)
+    if smeared(case) == {"absent"} and (progress.samples or progress.unclear):
+        progress = lifted(progress)
     if found.blood.worst.state == "present" and found.blood.cleared is None:
         return _blasts_in_window(case, progress, found)
     if found.row is not None and found.row.remission and not case.capped:
@@ -112,7 +121,7 @@ def _short_of_remission(case: Case, progress: Progress, found: Evaluation) -> St
     if nothing and (not case.capped or _other_sign(case, found, Verdict.NOT_MET)):
         return doubt_at(case, progress, "signs-of-disease", (), found)
     rule = case.facts.criteria.relapse.blood
-    today = _unread_on(case)
+    today = "unknown" in smeared(case)
     if today and (rule is None or rule.samples == 1):
         return doubt_at(case, progress, "blood-blasts-undecided", ("blood-blasts",), found)
     if found.row is None and _other_sign(case, found, Verdict.UNKNOWN):
@@ -122,7 +131,8 @@ def _short_of_remission(case: Case, progress: Progress, found: Evaluation) -> St
         return carried_by(case, progress, found)
     after = _goes_on(case, progress, found, unread=today or feared)
     if today:
-        after = replace(after, samples=(Sample(case.marrow.day, sure=False, proof=()),))
+        unsure = Sample(case.marrow.day, sure=False, proof=())
+        after = replace(after, samples=(*after.samples, unsure))
     return after, draft_of(
         case,
         after,
@@ -181,12 +191,6 @@ def _goes_on(case: Case, progress: Progress, found: Evaluation, *, unread: bool)
         response_date=said_on,
         best=best_of(progress.best, row, case.facts.criteria.category),
     )
-
-
-def _unread_on(case: Case) -> bool:
-    """Whether blood of the marrow's day has a report of blasts that cannot be read."""
-    facts, day = case.facts, case.marrow.day
-    return any(facts.smears[one].state == "unknown" for one in facts.draws_between(day, day))
 
 
 def _other_sign(case: Case, found: Evaluation, verdict: Verdict) -> bool:

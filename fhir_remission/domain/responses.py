@@ -5,7 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult, Verdict
-from fhir_remission.domain.cases import Case, assumptions_of, blasts_after, draft_of, look_at
+from fhir_remission.domain.cases import (
+    Case,
+    assumptions_of,
+    blasts_after,
+    draft_of,
+    look_at,
+    smeared,
+)
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import guard
 from fhir_remission.domain.passed_over import pass_over
@@ -159,7 +166,8 @@ def _without_remission(
     if prior_open and not case.diseased and (uncleared or stopped or nothing):
         # After a remission these would be signs of relapse, not of no response.
         return outcomes.undecided, "earlier-remission-unknown", flags
-    if progress.maybe_remission and not case.diseased and (uncleared or stopped):
+    unread = "unknown" in smeared(case)
+    if progress.maybe_remission and not case.diseased and (uncleared or stopped or unread):
         return outcomes.undecided, "earlier-remission-unknown", flags
     if category == outcomes.not_evaluable:
         return category, "too-few-cells", flags

@@ -22,6 +22,7 @@ from fhir_remission.domain.relapses import (
     withdraw,
     withdrawn_line,
 )
+from fhir_remission.domain.steps import lifted
 from fhir_remission.domain.verdicts import NOTHING, Proof, SignReading
 
 Step = tuple[Progress, Draft | None]
@@ -82,16 +83,9 @@ def _cleared(facts: Facts, progress: Progress, place: int) -> Step:
     suspected = progress.state == "relapse-suspected"
     if not (progress.samples or progress.unclear or suspected):
         return progress, None
-    progress = replace(progress, samples=(), unclear=False)
-    if progress.doubt or progress.suspected_on is not None or progress.remission is None:
-        return progress, None
-    remission, standing = progress.remission, progress.standing
-    if standing is None:
-        return progress, None
-    after = moved(
-        progress, "in-remission", remission.since, category=standing.category, row=standing.row,
-        carried=standing.evaluation, response_date=standing.response_date,
-    )  # fmt: skip
+    after, standing = lifted(progress), progress.standing
+    if after.state != "in-remission" or standing is None:
+        return after, None
     draw = facts.draws[place]
     return after, Draft(
         "blood", draw.day, draw.effective, _refs(facts.smears[place].proof), after,

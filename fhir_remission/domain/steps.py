@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from msgspec.structs import replace
+
 from fhir_remission.domain.assessment import CriterionResult
 from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.evaluation import Evaluation
@@ -79,6 +81,18 @@ def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) 
         doubted=True,
     )
     return progress, draft
+
+
+def lifted(progress: Progress) -> Progress:
+    """Blood is clear again: a suspicion raised by it ends, and no other; nor does a doubt."""
+    progress = replace(progress, samples=(), unclear=False)
+    remission, standing = progress.remission, progress.standing
+    if progress.doubt or progress.suspected_on is not None or remission is None or standing is None:
+        return progress
+    return moved(
+        progress, "in-remission", remission.since, category=standing.category, row=standing.row,
+        carried=standing.evaluation, response_date=standing.response_date,
+    )  # fmt: skip
 
 
 def denied_lines(case: Case) -> tuple[CriterionResult, ...]:

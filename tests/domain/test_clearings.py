@@ -53,6 +53,42 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         "eln-2022",
         [BASELINE, CR, SUSPECTED_90, "blood 105: IND, in-remission since 30, signs-of-disease"],
     ),
+    "a clear smear on the day of a marrow of few cells stands between two bad ones": (
+        lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
+            120, 100, 10_000
+        ).blood(121, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
+         " ask repeat-marrow",
+         "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
+         " ask repeat-blood"],
+    ),
+    "one that cannot be read does not": (
+        lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
+            120, 100, 10_000, smear="?"
+        ).blood(121, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90,"
+         " ask repeat-marrow",
+         "blood 121: RELAPSE, relapsed since 121, responded 121, first sign 90"],
+    ),
+    "nor does one of that day beside another with blasts": (
+        lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
+            120, 100, 10_000
+        ).blood(120.2, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "marrow 120: RELAPSE, relapsed since 120, responded 120, first sign 90"],
+    ),
+    "a clear smear on the day of such a marrow ends the suspicion": (
+        lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(120, 100, 10_000),
+        "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "marrow 120: CR, in-remission since 30, responded 30"],
+    ),
     "unless an unread sample before them may have made them the relapse": (
         lambda: remission().blood(80, smear="?").marrow(90, 2).blood(
             90, 1500, 150_000, smear=3

@@ -59,6 +59,13 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 60: IND, unknown since 30, earlier-remission-unknown,"
          " may be CR/NR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts"],
     ),
+    "whatever a smear says after it": (
+        lambda: perhaps().marrow(60, 2).blood(60, smear="?").blood(63), "eln-2022",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown,"
+         " may be CR/CRh/CRi/MLFS/RELAPSE_SUSPECTED, perhaps CR/CRh/CRi,"
+         " ask anc blood-blasts counts platelets"],
+    ),
     "so it is after a remission that was only claimed": (
         lambda: induction().claim("remission", 20).marrow(30, 2).blood(
             30, 1500, 150_000, smear="?"
