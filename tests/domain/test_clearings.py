@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 
 from fhir_remission.domain.assessment import Assumption
-from tests.domain.builder import Course, now, remission
+from tests.domain.builder import Course, judge, now, remission
+from tests.domain.sights import cited
 from tests.domain.stories import guards, proof, story
 from tests.domain.test_histories import BASELINE, BEFORE, BLASTS_100, CR, UNREAD, good
 
@@ -88,6 +90,12 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         [BASELINE, CR,
          "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
          "marrow 120: CR, in-remission since 30, responded 30"],
+    ),
+    "a sign that no rule names is a doubt, also where the next marrow cannot be read": (
+        lambda: remission().marrow(90, 0).result("auer-rods", 90, "positive").marrow(93, "?"),
+        "eln-2017",
+        [BASELINE, CR, "marrow 90: IND, unknown since 90, signs-of-disease, may be CR/RELAPSE",
+         "marrow 93: IND, unknown since 90, marrow-undecided, may be RELAPSE, ask marrow-blasts"],
     ),
     "unless an unread sample before them may have made them the relapse": (
         lambda: remission().blood(80, smear="?").marrow(90, 2).blood(
@@ -180,6 +188,30 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 97: RELAPSE, relapsed since 97, responded 97, first sign 97"],
     ),
 }  # fmt: skip
+
+
+def test_where_blood_is_clear_again_the_marrow_beside_it_is_shown() -> None:
+    """The signs of disease were beside a marrow that met everything else."""
+    course = remission().marrow(90, 2).blood(90, 1500, 150_000, smear=3).blood(105)
+    assert proof(now(course), "marrow-blasts-below-5") == ("met", ["blasts-marrow 90"])
+
+
+def test_a_bad_sample_full_of_blasts_is_denied_by_a_clear_marrow() -> None:
+    """Its own number counts for nothing; one that confirms it takes the answer away."""
+    bad = remission().marrow(60, 70).result("marrow-adequacy", 60, "negative")
+    assert (
+        story(deepcopy(bad).marrow(64, 2))[2]
+        == "marrow 60: CR, in-remission since 30, responded 30"
+    )
+    bad = remission().marrow(60, 3).result("marrow-adequacy", 60, "negative").marrow(64, 9)
+    assert story(bad)[2] == "marrow 60: NE, in-remission since 30, inadequate-marrow"
+    (denied,) = [
+        one
+        for one in judge(bad)[2].criteria_results
+        if (one.criterion, one.verdict.value) == ("marrow-not-contradicted", "unknown")
+    ]
+    assert denied.rule == "the next marrow does not deny what this one shows"
+    assert "blasts-marrow 60" in cited(denied.evidence)
 
 
 @pytest.mark.parametrize("title", HISTORIES)

@@ -109,6 +109,16 @@ def test_a_full_marrow_stands_in_for_a_diagnosis_that_was_never_reported() -> No
     assert diagnosis(bad).state == "doubt"
 
 
+def test_what_may_be_a_full_marrow_is_cited_where_no_diagnosis_is_known() -> None:
+    """Of several values, or of a bad sample, up to the day; one that is not full says nothing."""
+    course = bare().marrow(10, 3).marrow(20, "<=20").marrow(30, 2)
+    assert "blasts-marrow 20" in cited(diagnosis(course, on(20)).proof)
+    assert "blasts-marrow 10" not in cited(diagnosis(course, on(20)).proof)
+    assert cited(diagnosis(course, on(19)).proof) == []
+    bad = bare().marrow(20, 90).result("marrow-adequacy", 20, "negative")
+    assert "blasts-marrow 20" in cited(diagnosis(bad).proof)
+
+
 def test_a_read_that_failed_leaves_everything_in_doubt() -> None:
     """Whatever was read: what was not may be an APL."""
     gate = diagnosis(bare().event("aml-diagnosis", -6), failed=frozenset({"Condition"}))

@@ -104,6 +104,15 @@ def test_a_response_that_blood_or_a_lesion_may_have_ended_is_not_carried(sign: s
         assert told.category == ("NE" if carried == "MLFS" else "NR")
 
 
+def test_the_sign_that_may_have_ended_a_response_is_told() -> None:
+    """In words, and as a line of its own."""
+    calm = induction().marrow(30, 2).blood(30, None, None).blood(45, None, None, smear=1)
+    found = now(few_cells(calm, 60))
+    (line,) = [one for one in found.criteria_results if one.criterion == "no-relapse-in-blood"]
+    assert line.rule == "nothing after the response may have ended it"
+    assert (line.verdict.value, cited(line.evidence)) == ("unknown", ["blasts-blood 45"])
+
+
 def test_a_remission_is_not_carried_over_a_marrow_that_the_next_one_may_deny() -> None:
     """Too few cells, and four days later a marrow that cannot be read, with blasts in the blood."""
     course = good(induction(), 30, 2).marrow(60, 3, cells=80).blood(60, 1500, 150_000)
@@ -126,6 +135,7 @@ def test_nor_is_a_response_carried_over_such_a_marrow() -> None:
         if one.criterion == "marrow-not-contradicted"
     }
     assert "blasts-marrow 64" in told["not-met"]
+    assert proof(found, "marrow-adequate") == ("not-met", ["marrow-cells-counted 60"])
     assert "blasts-marrow 60" in told["unknown"]
 
 

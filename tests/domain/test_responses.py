@@ -235,8 +235,25 @@ def test_what_may_have_been_a_remission_and_its_relapse_is_cited() -> None:
     found = now(denied.blood(66, 1500, 150_000))
     assert guards(found)["no-relapse-outside-marrow"] == ("unknown", ["extramedullary-disease 60"])
     assert "blasts-marrow 30" in proof(found, "no-prior-remission")[1]
+    (lesion,) = [
+        one for one in found.criteria_results if one.criterion == "no-relapse-outside-marrow"
+    ]
+    assert lesion.rule == (
+        "no lesion after what may have been a remission, whatever is denied later"
+    )
     not_carried = now(bad_sample(perhaps().marrow(60, 2).blood(60), 67))
     assert "blasts-marrow 30" in proof(not_carried, "no-prior-remission")[1]
+
+
+def test_a_remission_that_may_have_come_after_a_relapse_is_cited() -> None:
+    """With the doubt that leaves it open, or the smear that was not clear."""
+    doubted = good(remission().marrow(100, "?"), 115, "<=5").marrow(130, 40).chemo(140)
+    cited = proof(now(good(doubted, 170, 12)), "no-prior-remission")[1]
+    assert {"blasts-marrow 100", "blasts-marrow 115"} <= set(cited)
+    unread = remission().blood(90, smear=3).blood(100, smear=3).marrow(120, 2)
+    unread.blood(120, 1500, 150_000, smear="?").chemo(130).marrow(160, 2)
+    cited = proof(now(unread.blood(160, 100, 10_000, smear=3)), "no-prior-remission")[1]
+    assert {"blasts-marrow 120", "blasts-blood 120"} <= set(cited)
 
 
 def test_a_free_state_at_the_landmark_is_refractory_unless_a_remission_was_claimed() -> None:
