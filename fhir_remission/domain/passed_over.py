@@ -121,10 +121,12 @@ def _carried(
 
 
 def _quality(case: Case, found: Evaluation | None) -> tuple[CriterionResult, ...]:
-    """Too few cells, as a line of the proof."""
+    """Too few cells, as a line of the proof; counts as of a remission would make up for them."""
+    counts = (case.facts.draws[one].own.values() for one in case.window.places)
+    counted = (p for own in counts for one in own for p in one.proof)
     proof = (*case.marrow.cells.proof, *case.marrow.cellularity.proof)
     if found is None or not proof:
         return ()
     rule = "enough cells were counted, or cellularity makes up for it"
     source = "non-evaluable: technically suboptimal sample"
-    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, proof),)
+    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, (*proof, *counted)),)

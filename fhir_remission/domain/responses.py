@@ -20,6 +20,7 @@ from fhir_remission.domain.progress import Draft, Progress, best_of, moved
 from fhir_remission.domain.relapses import prior_line, undecided_line
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.rules import Rule
+from fhir_remission.domain.steps import proof_of
 from fhir_remission.domain.verdicts import Proof
 
 
@@ -66,9 +67,8 @@ def _is_baseline(case: Case, progress: Progress) -> bool:
 def perhaps(case: Case, progress: Progress, seen: Proof = ()) -> Progress:
     """This marrow may have been a remission; all that was looked at says why."""
     since = progress.maybe_since or case.marrow.day
-    return replace(
-        progress, maybe_since=since, maybe=(*progress.maybe, *case.marrow.results, *seen)
-    )
+    proof = (*progress.maybe, *proof_of(case), *seen)
+    return replace(progress, maybe_since=since, maybe=proof)
 
 
 def _looked_at(found: Evaluation) -> Proof:
@@ -197,6 +197,11 @@ def _capped(case: Case, found: Evaluation, *, prior_open: bool) -> tuple[str, st
     return outcomes.not_evaluable, "early-marrow", ()
 
 
+def may_remit(case: Case, found: Evaluation) -> bool:
+    """Whether this marrow proves a remission, or may be one."""
+    return (found.row is not None and found.row.remission) or _remission_open(case, found)
+
+
 def _remission_open(case: Case, found: Evaluation) -> bool:
     remissions = {row.id for row in case.facts.criteria.category if row.remission}
     return bool(remissions & {*found.possible_higher, *found.candidates})
@@ -250,7 +255,8 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    if (_remission_open(case, found) and not case.capped) or _repeat_undecided(case, progress):
+    open_end = _remission_open(case, found) or _cut_in_doubt(case)
+    if (open_end and not case.capped) or _repeat_undecided(case, progress):
         progress = perhaps(case, progress, _looked_at(found))
     if category == outcomes.not_evaluable:
         return progress
@@ -273,6 +279,11 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     )
 
 
+def _cut_in_doubt(case: Case) -> bool:
+    """Whether what ended the window of a clear marrow may not be there: draws may be missing."""
+    return not case.diseased and case.window.places != case.window.looked
+
+
 def _repeat_undecided(case: Case, progress: Progress) -> bool:
     """Whether only a repeat that cannot be read keeps this marrow from proving a remission."""
     if case.repeat is None or case.early is not None or case.diseased:
@@ -282,5 +293,4 @@ def _repeat_undecided(case: Case, progress: Progress) -> bool:
     if not case.repeat.certain:  # without it the window would be longer
         return True
     alone = look_at(case._replace(repeat=None), progress, claimed=False)
-    proved = alone.row is not None and alone.row.remission
-    return proved or _remission_open(case, alone)
+    return may_remit(case, alone)

@@ -10,14 +10,14 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult
-from fhir_remission.domain.cases import Case, draft_of, read_case
+from fhir_remission.domain.cases import Case, draft_of, look_at, read_case
 from fhir_remission.domain.courses import baseline_of, first_course, memory_of
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.followups import follow
 from fhir_remission.domain.gates import Signs, diagnosis_gate, read_signs
 from fhir_remission.domain.progress import Draft, Progress, moved
 from fhir_remission.domain.relapses import rule_line
-from fhir_remission.domain.responses import perhaps, respond
+from fhir_remission.domain.responses import may_remit, perhaps, respond
 from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, with_sample
 from fhir_remission.domain.windows import read_blood_blasts
 
@@ -172,8 +172,8 @@ def _relapsed_still(
     case: Case, progress: Progress, line: CriterionResult
 ) -> tuple[Progress, Draft]:
     outcomes = case.facts.criteria.outcomes
-    if not case.diseased:
-        # With a sign that was clear, or could be read, it may have been the next remission.
+    if may_remit(case, look_at(case, progress, claimed=False)):
+        # With a sign that could be read it may have been the next remission.
         progress = perhaps(case, progress, line.evidence)
     after = moved(
         progress, "relapsed", progress.relapse_day, category=outcomes.relapse, carried=None

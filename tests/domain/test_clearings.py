@@ -66,6 +66,29 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
          " ask repeat-blood"],
     ),
+    "and so it does beside counts without a smear, or an automated one": (
+        lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
+            120, 100, 10_000
+        ).blood(120.3, 200, 20_000, smear=None).result(
+            "blasts-blood", 120.4, 0, method="automated"
+        ).blood(121, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
+         " ask repeat-marrow",
+         "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
+         " ask repeat-blood"],
+    ),
+    "a marrow that proves the remission again stands between them without a smear": (
+        lambda: remission().blood(90, smear=3).marrow(105, 2).blood(
+            105, 1500, 150_000, smear=None
+        ).blood(121, smear=3), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "marrow 105: CR, in-remission since 30, responded 105",
+         "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
+         " ask repeat-blood"],
+    ),
     "one that cannot be read does not": (
         lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
             120, 100, 10_000, smear="?"

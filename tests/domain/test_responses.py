@@ -165,6 +165,42 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 44: IND, unknown since 30, undecided, may be PR/NR, perhaps PR,"
          " ask earlier-response"],
     ),
+    "draws after a lesion that cannot be told may have made the marrow before it a remission": (
+        lambda: good(
+            induction().event("extramedullary", 10).marrow(27, 2, emd=None).blood(
+                25, 1500, 150_000, smear=3
+            ).result("extramedullary-disease", 29, "?").blood(30, 1500, 150_000).chemo(60), 110, 12
+        ), "eln-2022",
+        [BASELINE, "marrow 27: NR, awaiting-response since 60",
+         "marrow 110: IND, unknown since 110, undecided, may be PR/NR, perhaps PR,"
+         " ask earlier-response"],
+    ),
+    "draws after a lesion that is there could not": (
+        lambda: good(
+            induction().event("extramedullary", 10).marrow(27, 2, emd=None).blood(
+                25, 1500, 150_000, smear=3
+            ).blood(30, 1500, 150_000).chemo(60), 110, 12
+        ), "eln-2022",
+        [BASELINE, "marrow 27: NR, awaiting-response since 60",
+         "marrow 110: PR, active-disease since 27, responded 110"],
+    ),
+    "nor was a marrow beside a lesion of the relapse the next remission": (
+        lambda: good(
+            remission().blood(90, smear=3).blood(100, smear=3).marrow(120, 2, emd="positive").blood(
+                120, 1500, 150_000
+            ).chemo(130), 170, 12
+        ), "eln-2022",
+        [BASELINE, CR,
+         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         "blood 100: RELAPSE, relapsed since 100, responded 100, first sign 90",
+         "marrow 120: RELAPSE, awaiting-response since 130, responded 100, first sign 90",
+         "marrow 170: NR, active-disease since 170"],
+    ),
+    "blasts beside a marrow, by the lay set after what may have been a remission": (
+        lambda: perhaps().marrow(60, 2).blood(60, 1500, 150_000, smear=3), "healthtree-2024",
+        [BASELINE, MAYBE,
+         "marrow 60: IND, unknown since 30, earlier-remission-unknown, may be NR"],
+    ),
     "a full marrow after what may have been a remission is no response or a relapse": (
         lambda: good(perhaps(), 60, 40), "eln-2022",
         [BASELINE, MAYBE,
