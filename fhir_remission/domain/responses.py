@@ -255,7 +255,7 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    open_end = _remission_open(case, found) or _cut_in_doubt(case)
+    open_end = _remission_open(case, found) or _cut_in_doubt(case, progress)
     if (open_end and not case.capped) or _repeat_undecided(case, progress):
         progress = perhaps(case, progress, _looked_at(found))
     if category == outcomes.not_evaluable:
@@ -279,9 +279,16 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     )
 
 
-def _cut_in_doubt(case: Case) -> bool:
-    """Whether what ended the window of a clear marrow may not be there: draws may be missing."""
-    return not case.diseased and case.window.places != case.window.looked
+def _cut_in_doubt(case: Case, progress: Progress) -> bool:
+    """Whether draws would prove a remission that only what may not be there keeps out."""
+    if case.window.places == case.window.looked:
+        return False
+    return may_remit(case, look_at(_undoubted(case), progress, claimed=False))
+
+
+def _undoubted(case: Case) -> Case:
+    """The same marrow, its window cut only by what is there beyond doubt."""
+    return case._replace(window=replace(case.window, places=case.window.looked))
 
 
 def _repeat_undecided(case: Case, progress: Progress) -> bool:
@@ -292,5 +299,5 @@ def _repeat_undecided(case: Case, progress: Progress) -> bool:
         return False
     if not case.repeat.certain:  # without it the window would be longer
         return True
-    alone = look_at(case._replace(repeat=None), progress, claimed=False)
-    return may_remit(case, alone)
+    alone = _undoubted(case._replace(repeat=None))
+    return may_remit(case, look_at(alone, progress, claimed=False))

@@ -175,6 +175,17 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 110: IND, unknown since 110, undecided, may be PR/NR, perhaps PR,"
          " ask earlier-response"],
     ),
+    "they could not where the marrow itself shows a sign of disease": (
+        lambda: good(
+            induction().event("extramedullary", 10).marrow(27, 2, emd=None).result(
+                "auer-rods", 27, "positive"
+            ).blood(25, 1500, 150_000, smear=3).result("extramedullary-disease", 29, "?").blood(
+                30, 1500, 150_000
+            ).chemo(60), 110, 12
+        ), "eln-2017",
+        [BASELINE, "marrow 27: PD, awaiting-response since 60, responded 27",
+         "marrow 110: PR, active-disease since 27, responded 110"],
+    ),
     "draws after a lesion that is there could not": (
         lambda: good(
             induction().event("extramedullary", 10).marrow(27, 2, emd=None).blood(
