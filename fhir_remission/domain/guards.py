@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from fhir_remission.domain.assessment import CriterionResult, Verdict
@@ -42,20 +43,26 @@ def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
     return cycle
 
 
-def contradicting(facts: Facts, place: int) -> Marrow | None:
-    """The next marrow, where it is so close that it decides, and does not agree across 5 %."""
+def repeats_of(facts: Facts, place: int) -> Iterator[Marrow]:
+    """The marrows so soon after this one, with no start between, that they decide for it."""
     marrow, numbers = facts.marrows[place], facts.numbers
-    threshold = numbers.disease_blasts.value
-    here = marrow.reaches(threshold)
     reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
+    start = facts.therapy.first_from(marrow.day)
     for later in facts.marrows_after(place, numbers.repeat_marrow.days):
         if later.day >= reach:
-            return None
+            return
         if later.inadequate:
             continue
-        between = facts.therapy.first_from(marrow.day)
-        if between is not None and between.day < later.day:
-            return None
+        if start is not None and start.day < later.day:
+            return
+        yield later
+
+
+def contradicting(facts: Facts, place: int) -> Marrow | None:
+    """The next marrow, where it is so close that it decides, and does not agree across 5 %."""
+    threshold = facts.numbers.disease_blasts.value
+    here = facts.marrows[place].reaches(threshold)
+    for later in repeats_of(facts, place):
         there = later.reaches(threshold)
         # An unread marrow that is clear after all would be contradicted; a clear repeat is none.
         if there is not here or here is None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.assessment import CriterionResult
 from fhir_remission.domain.cases import Case, draft_of
 from fhir_remission.domain.evaluation import Evaluation
+from fhir_remission.domain.guards import repeats_of
 from fhir_remission.domain.progress import Draft, Progress, moved
 from fhir_remission.domain.relapses import (
     doubted,
@@ -96,12 +97,15 @@ def lifted(progress: Progress) -> Progress:
 
 
 def denied_lines(case: Case) -> tuple[CriterionResult, ...]:
-    """The next marrow that may deny the answer before, as a line; a clear one denies none."""
+    """A marrow soon after that may deny the answer before, as a line; a clear one denies none."""
     threshold = case.facts.numbers.disease_blasts.value
-    if case.repeat is None or case.repeat.reaches(threshold) is False:
+    repeats = repeats_of(case.facts, case.place)
+    denying = next((one for one in repeats if one.reaches(threshold) is not False), None)
+    if denying is None:
         return ()
     text = "the next marrow does not deny what this one shows"
-    return (undecided_line("marrow-not-contradicted", text, proof_of(case)),)
+    proof = (*proof_of(case), *denying.results)
+    return (undecided_line("marrow-not-contradicted", text, proof),)
 
 
 def suspect(

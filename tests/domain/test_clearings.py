@@ -228,6 +228,9 @@ def test_a_bad_sample_full_of_blasts_is_denied_by_a_clear_marrow() -> None:
     )
     bad = remission().marrow(60, 3).result("marrow-adequacy", 60, "negative").marrow(64, 9)
     assert story(bad)[2] == "marrow 60: NE, in-remission since 30, inadequate-marrow"
+    for blasts in ("?", 3):
+        later = remission().marrow(60, blasts).result("marrow-adequacy", 60, "negative")
+        assert story(later.marrow(64, 2).marrow(70, 9))[2].startswith("marrow 60: NE")
     (denied,) = [
         one
         for one in judge(bad)[2].criteria_results
