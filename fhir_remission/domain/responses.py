@@ -15,11 +15,11 @@ from fhir_remission.domain.cases import (
 )
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import guard
+from fhir_remission.domain.landmarks import landmark_lines, landmark_of
 from fhir_remission.domain.passed_over import pass_over
 from fhir_remission.domain.progress import Draft, Progress, best_of, moved
 from fhir_remission.domain.relapses import prior_line, undecided_line
 from fhir_remission.domain.remissions import remit
-from fhir_remission.domain.rules import Rule
 from fhir_remission.domain.steps import proof_of
 from fhir_remission.domain.verdicts import Proof
 
@@ -207,48 +207,12 @@ def _remission_open(case: Case, found: Evaluation) -> bool:
     return bool(remissions & {*found.possible_higher, *found.candidates})
 
 
-def landmark_of(case: Case, progress: Progress) -> tuple[Rule, Proof] | None:
-    """The rule and the starts that make this the marrow of a landmark; None before one."""
-    rules, opened = case.facts.criteria.landmark, progress.course.opened
-    if progress.course.relapsed or case.early is not None:
-        return None
-    first = case.facts.therapy.first_from(opened)
-    if first is None:
-        return None
-    cycles = case.facts.therapy.from_until(opened, case.marrow.day)
-    if rules.cycles is not None:
-        hard = [one for one in cycles if one.intensity == rules.cycles.intensity]
-        if len(hard) >= rules.cycles.cycles:
-            return rules.cycles, tuple(event for one in hard for event in one.events)
-    if rules.days is not None:
-        mild = [one for one in cycles if one.intensity == rules.days.intensity]
-        if mild and (case.marrow.day - mild[0].day).days >= rules.days.days:
-            return rules.days, mild[0].events
-    return None
-
-
 def course_line(case: Case, progress: Progress) -> CriterionResult:
     """The course that had not begun yet, as a line of the proof."""
     diagnosed = case.facts.events.get("aml-diagnosis", ())
     rule = f"the course has begun: diagnosis or a marrow full of blasts by {progress.course.surely}"
     lineage = case.facts.numbers.lineage_blasts
     return guard("response-evaluation", Verdict.NOT_MET, rule, lineage, diagnosed)
-
-
-def landmark_lines(
-    case: Case, progress: Progress, category: str, reason: str
-) -> tuple[CriterionResult, ...]:
-    """The landmark, where it decides the answer."""
-    found = landmark_of(case, progress)
-    at_landmark = reason == "remission-not-excluded-at-landmark"
-    refractory = category == case.facts.criteria.outcomes.refractory
-    if found is None or not (at_landmark or refractory):
-        return ()
-    rule, proof = found
-    verdict = Verdict.NOT_MET if refractory else Verdict.UNKNOWN
-    # The baseline opens the course, and with it the count of its cycles.
-    proof = (*proof, *progress.baseline.blasts.proof)
-    return (guard("before-landmark", verdict, rule.text, rule, proof),)
 
 
 def _stands(case: Case, progress: Progress, found: Evaluation, category: str) -> Progress:
