@@ -13,7 +13,7 @@ from fhir_remission.domain.guards import contradicting, early_cycle, gate_line, 
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.progress import Draft, Progress
 from fhir_remission.domain.therapy import Cycle
-from fhir_remission.domain.verdicts import SignReading, SignState
+from fhir_remission.domain.verdicts import Proof, SignReading, SignState
 from fhir_remission.domain.windows import Window, window_of
 
 
@@ -128,6 +128,12 @@ def look_at(case: Case, progress: Progress, *, claimed: bool) -> Evaluation:
     memory = memory_of(case.facts, progress.course)
     look = Look(rows, memory, background, case.strict)
     return evaluate(case.facts, case.place, case.window, look)
+
+
+def counted(case: Case) -> Proof:
+    """The counts of every draw that may be read with the marrow."""
+    counts = (case.facts.draws[one].own.values() for one in case.window.looked)
+    return tuple(p for own in counts for one in own for p in one.proof)
 
 
 def smeared(case: Case) -> set[SignState]:

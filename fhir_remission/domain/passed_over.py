@@ -7,12 +7,12 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult, Verdict
-from fhir_remission.domain.cases import Case, draft_of
+from fhir_remission.domain.cases import Case, counted, draft_of
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import contradicting, guard
 from fhir_remission.domain.progress import Draft, Progress
 from fhir_remission.domain.relapses import prior_line, undecided_line
-from fhir_remission.domain.steps import denied_lines
+from fhir_remission.domain.steps import denied_lines, proof_of
 from fhir_remission.domain.verdicts import Proof
 
 
@@ -115,18 +115,22 @@ def _carried(
         possible_higher=held.possible_higher,
         missing=held.missing,
         flags=flags if case.early is not None else (*flags, "inadequate-marrow"),
-        guards=_quality(case, found),
+        guards=(*_quality(case, found), _silent_line(case)),
         doubted=True,
     )
 
 
+def _silent_line(case: Case) -> CriterionResult:
+    """What was looked at on the day of the marrow that leaves the answer to the one before."""
+    rule = "the marrow gives an answer of its own"
+    return guard("marrow-decides", Verdict.NOT_MET, rule, "order of evaluation", proof_of(case))
+
+
 def _quality(case: Case, found: Evaluation | None) -> tuple[CriterionResult, ...]:
     """Too few cells, as a line of the proof; counts as of a remission would make up for them."""
-    counts = (case.facts.draws[one].own.values() for one in case.window.places)
-    counted = (p for own in counts for one in own for p in one.proof)
     proof = (*case.marrow.cells.proof, *case.marrow.cellularity.proof)
     if found is None or not proof:
         return ()
     rule = "enough cells were counted, or cellularity makes up for it"
     source = "non-evaluable: technically suboptimal sample"
-    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, (*proof, *counted)),)
+    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, (*proof, *counted(case))),)

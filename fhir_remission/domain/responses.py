@@ -9,6 +9,7 @@ from fhir_remission.domain.cases import (
     Case,
     assumptions_of,
     blasts_after,
+    counted,
     draft_of,
     look_at,
     smeared,
@@ -219,9 +220,11 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    open_end = _remission_open(case, found) or _cut_in_doubt(case, progress)
+    beyond = _beyond_the_cut(case, progress)
+    open_end = _remission_open(case, found) or beyond is not None
     if (open_end and not case.capped) or _repeat_undecided(case, progress):
-        progress = perhaps(case, progress, _looked_at(found))
+        seen = counted(case) if beyond is not None else ()
+        progress = perhaps(case, progress, (*_looked_at(found), *seen))
     if category == outcomes.not_evaluable:
         return progress
     state = "active-disease"
@@ -243,11 +246,12 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     )
 
 
-def _cut_in_doubt(case: Case, progress: Progress) -> bool:
-    """Whether draws would prove a remission that only what may not be there keeps out."""
+def _beyond_the_cut(case: Case, progress: Progress) -> Evaluation | None:
+    """The draws that only what may not be there keeps out, where they might prove a remission."""
     if case.window.places == case.window.looked:
-        return False
-    return may_remit(case, look_at(_undoubted(case), progress, claimed=False))
+        return None
+    found = look_at(_undoubted(case), progress, claimed=False)
+    return found if may_remit(case, found) else None
 
 
 def _undoubted(case: Case) -> Case:

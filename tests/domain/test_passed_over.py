@@ -104,6 +104,17 @@ def test_a_response_that_blood_or_a_lesion_may_have_ended_is_not_carried(sign: s
         assert told.category == ("NE" if carried == "MLFS" else "NR")
 
 
+def test_a_marrow_that_leaves_the_answer_to_the_one_before_shows_what_was_seen() -> None:
+    """All of its day, as far as it bears on the answer."""
+    carried = now(few_cells(induction().marrow(28, 30).marrow(45, 2), 60))
+    (line,) = [one for one in carried.criteria_results if one.criterion == "marrow-decides"]
+    assert (line.rule, line.source) == (
+        "the marrow gives an answer of its own",
+        "order of evaluation",
+    )
+    assert (line.verdict.value, "blasts-marrow 60" in cited(line.evidence)) == ("not-met", True)
+
+
 def test_the_sign_that_may_have_ended_a_response_is_told() -> None:
     """In words, and as a line of its own."""
     calm = induction().marrow(30, 2).blood(30, None, None).blood(45, None, None, smear=1)

@@ -303,6 +303,15 @@ def test_a_remission_that_may_have_come_after_a_relapse_is_cited() -> None:
     assert {"blasts-marrow 120", "blasts-blood 122"} <= set(cited)
 
 
+def test_draws_beyond_a_cut_in_doubt_are_cited() -> None:
+    """They are why the marrow may have been a remission."""
+    course = induction().event("extramedullary", 10).marrow(27, 2, emd=None)
+    course.blood(25, 1500, 150_000, smear=3).result("extramedullary-disease", 29, "?")
+    course.blood(30, 1500, 150_000).chemo(60)
+    cited = proof(now(good(course, 110, 12)), "no-prior-remission")[1]
+    assert {"anc 30", "platelets 30", "blasts-blood 25"} <= set(cited)
+
+
 def test_a_free_state_at_the_landmark_is_refractory_unless_a_remission_was_claimed() -> None:
     """With both lineages low it is no CRi by that policy, and no response counts as the best."""
     course = low_intensity().marrow(190, 3).blood(190, 100, 10_000)
