@@ -220,11 +220,9 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     """The course after an answer that is no remission."""
     outcomes = case.facts.criteria.outcomes
     claim = found.row if found.row is not None and category == found.row.id else None
-    beyond = _beyond_the_cut(case, progress)
-    open_end = _remission_open(case, found) or beyond is not None
+    open_end = _remission_open(case, found) or _cut_in_doubt(case, progress)
     if (open_end and not case.capped) or _repeat_undecided(case, progress):
-        seen = counted(case) if beyond is not None else ()
-        progress = perhaps(case, progress, (*_looked_at(found), *seen))
+        progress = perhaps(case, progress, (*_looked_at(found), *counted(case)))
     if category == outcomes.not_evaluable:
         return progress
     state = "active-disease"
@@ -246,12 +244,11 @@ def _stands(case: Case, progress: Progress, found: Evaluation, category: str) ->
     )
 
 
-def _beyond_the_cut(case: Case, progress: Progress) -> Evaluation | None:
-    """The draws that only what may not be there keeps out, where they might prove a remission."""
+def _cut_in_doubt(case: Case, progress: Progress) -> bool:
+    """Whether draws that only what may not be there keeps out might prove a remission."""
     if case.window.places == case.window.looked:
-        return None
-    found = look_at(_undoubted(case), progress, claimed=False)
-    return found if may_remit(case, found) else None
+        return False
+    return may_remit(case, look_at(_undoubted(case), progress, claimed=False))
 
 
 def _undoubted(case: Case) -> Case:
