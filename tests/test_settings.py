@@ -65,6 +65,7 @@ def test_values_arrive_typed_and_files_lie_beside_the_settings_file(file: Path) 
         ),
         ("[source]\nrate = 'fast'", "source.rate: expected a rate such as 10/s"),
         ("[run]\nmax_runtime = 45", "run.max_runtime: expected a duration such as 45m"),
+        (f'[run]\nmax_runtime = "{"9" * 20}h"', "run.max_runtime: expected a duration such as 45m"),
         ("[site]\ntimezone = 'Berlin'", "site.timezone: expected a time zone name"),
         ("[source.auth]\nsecret = 'CANARY'", "keep source.auth.secret out of the file"),
         ("[source]\nconnections = 'CANARY'", "source.connections: "),

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
+# Six digits are 114 years: enough, and still a time.
+_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
+_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
