@@ -136,11 +136,15 @@ def counted(case: Case) -> Proof:
     return tuple(p for own in counts for one in own for p in one.proof)
 
 
+def smears_of_day(case: Case) -> list[SignReading]:
+    """What the draws of the marrow's own day say of blasts."""
+    facts, day = case.facts, case.marrow.day
+    return [facts.smears[one] for one in facts.draws_between(day, day)]
+
+
 def smeared(case: Case) -> set[SignState]:
     """What microscopy of the blood says on the marrow's own day, where it says anything."""
-    facts, day = case.facts, case.marrow.day
-    said = {facts.smears[one].state for one in facts.draws_between(day, day)}
-    return said - {"silent", "automated"}
+    return {one.state for one in smears_of_day(case)} - {"silent", "automated"}
 
 
 def blasts_after(case: Case, found: Evaluation) -> bool:

@@ -14,6 +14,7 @@ from fhir_remission.domain.cases import (
     draft_of,
     look_at,
     smeared,
+    smears_of_day,
 )
 from fhir_remission.domain.choice import HOLDS
 from fhir_remission.domain.evaluation import Evaluation
@@ -88,11 +89,10 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
 
 def blasts_on(case: Case) -> tuple[Sample, ...]:
     """The draws of the marrow's day that held blasts."""
-    facts, day = case.facts, case.marrow.day
     return tuple(
-        Sample(day, sure=True, proof=facts.smears[one].proof)
-        for one in facts.draws_between(day, day)
-        if facts.smears[one].state == "present"
+        Sample(case.marrow.day, sure=True, proof=one.proof)
+        for one in smears_of_day(case)
+        if one.state == "present"
     )
 
 

@@ -21,7 +21,7 @@ BLASTS = "blasts-marrow"
 QUALITY = ("marrow-adequacy", "marrow-cells-counted", "marrow-cellularity", "auer-rods")
 _OF_MARROW = frozenset((BLASTS, *QUALITY))
 Scales = Mapping[tuple[str, str], Result | None]
-"""Per source of a result, whether it may send fractions as percent."""
+"""Per source of a result its baseline, where that may be a fraction sent as percent."""
 
 
 class Marrow(Struct, frozen=True):

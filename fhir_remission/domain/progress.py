@@ -20,7 +20,6 @@ class Remission(Struct, frozen=True):
 
     since: date
     """The response date of its first category."""
-    marrow_day: date
     row: Category
     code: str
     proof: Proof

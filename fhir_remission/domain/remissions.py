@@ -83,7 +83,7 @@ def _remission(case: Case, progress: Progress, found: Evaluation, code: str) -> 
     if progress.remission is not None and not progress.doubt:
         return replace(progress.remission, row=row, code=code)
     support = tuple(one for name in row.requires for one in found.judgements[name].proof)
-    return Remission(found.remitted, case.marrow.day, row, code, (*case.marrow.results, *support))
+    return Remission(found.remitted, row, code, (*case.marrow.results, *support))
 
 
 def suffix_of(case: Case, row: Category) -> tuple[Status, str, list[str], tuple[MrdSample, ...]]:

@@ -7,7 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult
-from fhir_remission.domain.cases import Case, draft_of
+from fhir_remission.domain.cases import Case, draft_of, smears_of_day
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import repeats_of
 from fhir_remission.domain.progress import Draft, Progress, moved
@@ -50,10 +50,8 @@ def doubt_at(
 
 def proof_of(case: Case) -> Proof:
     """All that was looked at on the day of the marrow."""
-    facts, day = case.facts, case.marrow.day
-    smears = (facts.smears[one].proof for one in facts.draws_between(day, day))
-    lesion = facts.extramedullary.on(day).proof
-    return (*case.marrow.results, *(one for proof in smears for one in proof), *lesion)
+    smears = (p for one in smears_of_day(case) for p in one.proof)
+    return (*case.marrow.results, *smears, *case.facts.extramedullary.on(case.marrow.day).proof)
 
 
 def carried_by(case: Case, progress: Progress, found: Evaluation | None = None) -> Step:

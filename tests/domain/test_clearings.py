@@ -19,6 +19,13 @@ UNREAD_80 = (
 SUSPECTED_90 = (
     "marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-marrow"
 )
+BLOOD_90 = (
+    "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood"
+)
+AGAIN_121 = [
+    "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121, ask repeat-marrow",
+    "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121, ask repeat-blood",
+]
 COUNTS = "perhaps CR/CRh/CRi, ask anc counts platelets"
 LOW_MARROW = SUSPECTED_90
 """By IWG a low marrow soon after therapy asks for a repeat in the same words."""
@@ -60,11 +67,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             120, 100, 10_000
         ).blood(121, smear=3), "eln-2022",
         [BASELINE, CR,
-         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
-         "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
-         " ask repeat-marrow",
-         "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
-         " ask repeat-blood"],
+         BLOOD_90,
+         *AGAIN_121],
     ),
     "and so it does beside counts without a smear, or an automated one": (
         lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
@@ -73,18 +77,15 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             "blasts-blood", 120.4, 0, method="automated"
         ).blood(121, smear=3), "eln-2022",
         [BASELINE, CR,
-         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
-         "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
-         " ask repeat-marrow",
-         "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
-         " ask repeat-blood"],
+         BLOOD_90,
+         *AGAIN_121],
     ),
     "a marrow that proves the remission again stands between them without a smear": (
         lambda: remission().blood(90, smear=3).marrow(105, 2).blood(
             105, 1500, 150_000, smear=None
         ).blood(121, smear=3), "eln-2022",
         [BASELINE, CR,
-         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         BLOOD_90,
          "marrow 105: CR, in-remission since 30, responded 105",
          "blood 121: RELAPSE_SUSPECTED, relapse-suspected since 121, first sign 121,"
          " ask repeat-blood"],
@@ -94,7 +95,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             120, 100, 10_000, smear="?"
         ).blood(121, smear=3), "eln-2022",
         [BASELINE, CR,
-         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         BLOOD_90,
          "marrow 120: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90,"
          " ask repeat-marrow",
          "blood 121: RELAPSE, relapsed since 121, responded 121, first sign 90"],
@@ -104,14 +105,14 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             120, 100, 10_000
         ).blood(120.2, smear=3), "eln-2022",
         [BASELINE, CR,
-         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         BLOOD_90,
          "marrow 120: RELAPSE, relapsed since 120, responded 120, first sign 90"],
     ),
     "a clear smear on the day of such a marrow ends the suspicion": (
         lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(120, 100, 10_000),
         "eln-2022",
         [BASELINE, CR,
-         "blood 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask repeat-blood",
+         BLOOD_90,
          "marrow 120: CR, in-remission since 30, responded 30"],
     ),
     "a sign that no rule names is a doubt, also where the next marrow cannot be read": (
