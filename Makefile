@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types long server-hapi bench bench-all bench-core bench-smoke mutants clean
+.PHONY: demo test lint types long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -87,6 +87,9 @@ bench-smoke: $(VENV)/.installed  ## wrong answers fail, time never does
 
 bench-core: $(VENV)/.installed  ## judging one patient with 20, 200 and 2 000 results
 	$(BIN)/python -m tests.bench.core
+
+bench-gaps: $(VENV)/.installed  ## 5 to 500 marrows that lack something: time, peak memory, evidence
+	$(BIN)/python -m tests.bench.gaps
 
 mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices; hours
 	$(BIN)/python -m pip install --quiet --group mutants

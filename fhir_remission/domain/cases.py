@@ -113,7 +113,7 @@ def prior_sign(progress: Progress, *, claimed: bool) -> SignReading:
     if progress.withdrawn:
         return SignReading("present", progress.withdrawn)
     if progress.maybe_remission or claimed:
-        return SignReading("unknown", progress.maybe)
+        return SignReading("unknown", trail=progress.maybe)
     return SignReading("absent")
 
 

@@ -31,7 +31,7 @@ from fhir_remission.domain.relapses import (
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.rules import Category, RelapseBlood
 from fhir_remission.domain.steps import Step, carried_by, doubt_at, lifted, proof_of, suspect
-from fhir_remission.domain.verdicts import NOTHING
+from fhir_remission.domain.verdicts import NOTHING, longer
 
 
 def clear(case: Case, progress: Progress) -> Step:
@@ -75,8 +75,8 @@ def _blasts_in_window(case: Case, progress: Progress, found: Evaluation) -> Step
             response_date=day, first_sign=first, guards=lines, flags=flags,
         )  # fmt: skip
     perhaps = today and completes(rule, progress.samples, day, sure=False)
-    earlier = (p for one in (*progress.samples, *today) for p in one.proof)
-    doubts = (*progress.doubts, *(earlier if perhaps else ()))
+    earlier = tuple(p for one in (*progress.samples, *today) for p in one.proof)
+    doubts = longer(progress.doubts, earlier if perhaps else ())
     # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
     before = () if _is_adequate(case, found) else progress.samples
     # Once the blood is clear, this marrow is the latest: it proved nothing while it was not.

@@ -21,7 +21,7 @@ from fhir_remission.domain.relapses import (
     withdrawn_line,
 )
 from fhir_remission.domain.steps import Step, carried_by, doubt_at, proof_of, suspect
-from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity
+from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity, longer
 
 
 def follow(case: Case, progress: Progress) -> Step:
@@ -67,7 +67,7 @@ def _diseased(case: Case, progress: Progress) -> Step:
     if _asks_repeat(case, progress):
         # A lesion that cannot be told would be the relapse, and is then of the next course.
         lesion = case.facts.extramedullary.on(day)
-        doubts = (*progress.doubts, *(lesion.proof if lesion.state == "unknown" else ()))
+        doubts = longer(progress.doubts, lesion.proof if lesion.state == "unknown" else ())
         kept = replace(progress, suspected_on=progress.suspected_on or day, doubts=doubts)
         return suspect(case, kept, day, lines)
     after = relapse(case.facts, progress, day, case.marrow.blasts)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_remission.domain import changes
 from fhir_remission.domain.assessment import Assumption, Verdict
@@ -184,7 +185,7 @@ def _persisted(one: Persisted, view: View) -> Judgement:
 def _no_prior(_one: NoPriorRemission, view: View) -> Judgement:
     sign = view.background.prior_remission
     answers: dict[str, bool | None] = {"present": False, "unknown": None}
-    return judged(answers.get(sign.state, True), sign.proof)
+    return replace(judged(answers.get(sign.state, True), sign.proof), trail=sign.trail)
 
 
 def _any_below(parts: list[Judgement]) -> Judgement:

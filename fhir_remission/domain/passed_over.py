@@ -11,7 +11,7 @@ from fhir_remission.domain.cases import Case, counted, draft_of
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.guards import contradicting, guard
 from fhir_remission.domain.progress import Draft, Progress
-from fhir_remission.domain.relapses import prior_line, undecided_line
+from fhir_remission.domain.relapses import PRIOR_LINE, undecided_line
 from fhir_remission.domain.steps import denied_lines, proof_of
 from fhir_remission.domain.verdicts import Proof
 
@@ -73,7 +73,7 @@ def _against(case: Case, progress: Progress, held: Evaluation) -> tuple[Criterio
     doubtful = since is not None and since < held.view.marrow.day
     return (
         *((line,) if signs else ()),
-        *((prior_line(progress),) if doubtful else ()),
+        *((PRIOR_LINE,) if doubtful else ()),
         *denied_lines(case),
     )
 

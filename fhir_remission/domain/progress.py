@@ -12,7 +12,7 @@ from fhir_remission.domain.courses import Baseline, Course
 from fhir_remission.domain.evaluation import Evaluation
 from fhir_remission.domain.mrd import MrdHistory, Status
 from fhir_remission.domain.rules import Category
-from fhir_remission.domain.verdicts import Proof
+from fhir_remission.domain.verdicts import Proof, Trail
 
 
 class Remission(Struct, frozen=True):
@@ -53,11 +53,11 @@ class Progress(Struct, frozen=True):
     state: str
     since: date | None
     remission: Remission | None = None
-    maybe: Proof = ()
+    maybe: Trail | None = None
     """Evidence that may have been a remission of this course, and is not proved to be one."""
     maybe_since: date | None = None
     """The first marrow, or relapse, that may have been or ended one; None where none was."""
-    doubts: Proof = ()
+    doubts: Trail | None = None
     """What may have ended the remission; only a newly proved one ends the doubt."""
     unclear: bool = False
     """A smear could not be read; a clear one ends this."""
@@ -89,7 +89,7 @@ class Progress(Struct, frozen=True):
     @property
     def doubt(self) -> bool:
         """Whether the remission may have ended."""
-        return bool(self.doubts)
+        return self.doubts is not None
 
     @property
     def maybe_remission(self) -> bool:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.progress import Draft
+from fhir_remission.domain.relapses import PRIOR_LINE
 from fhir_remission.domain.rules import CriteriaSet
-from fhir_remission.domain.verdicts import Judgement, order_of
+from fhir_remission.domain.verdicts import Judgement, gathered, order_of
 
 
 def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     """The criteria that some category asks for, then gates, limits, rules and MRD."""
-    lines = list(draft.guards)
+    lines = [_with_trail(one, draft) for one in draft.guards]
     found = draft.evaluation
     if found is not None:
         asked = _asked(facts.criteria)
@@ -29,6 +32,13 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     return tuple(lines)
 
 
+def _with_trail(line: CriterionResult, draft: Draft) -> CriterionResult:
+    """What earlier anchors gathered of a remission that may have been."""
+    if line is not PRIOR_LINE:
+        return line
+    return replace(line, evidence=gathered(draft.after.maybe))
+
+
 @lru_cache
 def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
     """The criteria that some category asks for."""
@@ -38,7 +48,7 @@ def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
 
 def line_of(one: AnyCriterion, judgement: Judgement) -> CriterionResult:
     """One criterion as a line of the proof."""
-    evidence = judgement.proof
+    evidence = (*gathered(judgement.trail), *judgement.proof)
     if len(evidence) > 1:
         evidence = tuple(sorted(set(evidence), key=order_of))
     source = f"{one.source} [{one.mark}]"

@@ -13,14 +13,14 @@ from fhir_remission.domain.guards import guard
 from fhir_remission.domain.mrd import MrdHistory
 from fhir_remission.domain.progress import Progress, moved
 from fhir_remission.domain.rules import Rule
-from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity, day_of
+from fhir_remission.domain.verdicts import NOTHING, Proof, Quantity, day_of, gathered, longer
 
 
 def doubted(progress: Progress, day: date, undecided: str, proof: Proof) -> Progress:
     """Something may have ended the remission: only a newly proved one settles it."""
     return moved(
-        progress, "unknown", day, doubts=(*progress.doubts, *proof), category=undecided, row=None,
-        carried=None, response_date=None,
+        progress, "unknown", day, doubts=longer(progress.doubts, proof), category=undecided,
+        row=None, carried=None, response_date=None,
     )  # fmt: skip
 
 
@@ -30,10 +30,13 @@ def remission_line(progress: Progress) -> CriterionResult:
     return guard("no-prior-remission", Verdict.NOT_MET, rule, "order of evaluation", proof)
 
 
-def prior_line(progress: Progress) -> CriterionResult:
-    """What may have been a remission before, as a line of the proof."""
-    rule = "no remission earlier in this course"
-    return guard("no-prior-remission", Verdict.UNKNOWN, rule, "order of evaluation", progress.maybe)
+PRIOR_LINE = guard(
+    "no-prior-remission",
+    Verdict.UNKNOWN,
+    "no remission earlier in this course",
+    "order of evaluation",
+)
+"""What may have been a remission before; where it is printed `proof_lines` adds the evidence."""
 
 
 def rule_line(
@@ -98,7 +101,7 @@ def relapse(
 
 def _first_doubt(progress: Progress, day: date) -> date:
     """The first day on which the remission may have ended; the day itself where none is."""
-    return min([day, *(day_of(one) for one in progress.doubts)])
+    return min([day, *(day_of(one) for one in gathered(progress.doubts))])
 
 
 def withdraw(progress: Progress, day: date, category: str) -> Progress:
@@ -112,6 +115,6 @@ def withdraw(progress: Progress, day: date, category: str) -> Progress:
         row=None,
         carried=None,
         response_date=None,
-        doubts=(),
+        doubts=None,
         unclear=False,
     )

@@ -30,7 +30,7 @@ def remit(case: Case, progress: Progress, found: Evaluation) -> tuple[Progress, 
     after = replace(
         moved(progress, "in-remission", remission.since),
         remission=remission,
-        doubts=(),
+        doubts=None,
         unclear=False,
         suspected_on=None,
         category=row.id,

@@ -19,10 +19,10 @@ from fhir_remission.domain.guards import guard
 from fhir_remission.domain.landmarks import landmark_lines, landmark_of
 from fhir_remission.domain.passed_over import pass_over
 from fhir_remission.domain.progress import Draft, Progress, best_of, moved
-from fhir_remission.domain.relapses import prior_line, undecided_line
+from fhir_remission.domain.relapses import PRIOR_LINE, undecided_line
 from fhir_remission.domain.remissions import remit
 from fhir_remission.domain.steps import proof_of
-from fhir_remission.domain.verdicts import Proof
+from fhir_remission.domain.verdicts import Proof, longer
 
 
 def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress, Draft]:
@@ -53,7 +53,7 @@ def respond(case: Case, progress: Progress, *, claimed: bool) -> tuple[Progress,
                 outcomes.undecided,
                 reason="earlier-remission-unknown",
                 candidates=(outcomes.relapse, outcomes.not_evaluable),
-                guards=(prior_line(progress),),
+                guards=(PRIOR_LINE,),
             )
         return pass_over(case, progress, "early-marrow")
     return _settle(case, progress, look_at(case, progress, claimed=claimed), claimed=claimed)
@@ -68,8 +68,8 @@ def _is_baseline(case: Case, progress: Progress) -> bool:
 def perhaps(case: Case, progress: Progress, seen: Proof = ()) -> Progress:
     """This marrow may have been a remission; all that was looked at says why."""
     since = progress.maybe_since or case.marrow.day
-    proof = (*progress.maybe, *proof_of(case), *seen)
-    return replace(progress, maybe_since=since, maybe=proof)
+    proof = (*proof_of(case), *seen)
+    return replace(progress, maybe_since=since, maybe=longer(progress.maybe, proof))
 
 
 def _looked_at(found: Evaluation) -> Proof:

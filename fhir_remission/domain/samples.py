@@ -23,7 +23,7 @@ from fhir_remission.domain.relapses import (
     withdrawn_line,
 )
 from fhir_remission.domain.steps import lifted
-from fhir_remission.domain.verdicts import NOTHING, Proof, SignReading
+from fhir_remission.domain.verdicts import NOTHING, Proof, SignReading, longer
 
 Step = tuple[Progress, Draft | None]
 LESION = "extramedullary disease cannot be told present from absent"
@@ -138,7 +138,7 @@ def _blasts(facts: Facts, progress: Progress, place: int, sign: SignReading) -> 
             response_date=draw.day, first_sign=first, guards=lines,
         )  # fmt: skip
     perhaps = completes(rule, progress.samples, draw.day, sure=False)
-    doubts = (*progress.doubts, *((*before, *sign.proof) if perhaps else ()))
+    doubts = longer(progress.doubts, (*before, *sign.proof) if perhaps else ())
     sample = Sample(draw.day, sure=True, proof=sign.proof)
     after = moved(
         progress, "relapse-suspected", draw.day, doubts=doubts, samples=(*progress.samples, sample),

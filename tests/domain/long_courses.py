@@ -11,6 +11,8 @@ from tests.domain.builder import Course, induction
 AS_OF = datetime(2300, 1, 1, tzinfo=UTC)
 """After the last result of the longest course."""
 
+Build = Callable[[int], PatientRecord]
+
 
 def _treated() -> Course:
     """Leukaemia, induction, remission on day 30."""
@@ -100,12 +102,58 @@ def _lesions(results: int) -> PatientRecord:
     return _cut(course, results)
 
 
+def _gaps(marrow: object, anc: object, platelets: object, smear: object) -> Build:
+    """A marrow every five weeks, each lacking the same thing: any of them may be a remission."""
+
+    def build(results: int) -> PatientRecord:
+        course, day = induction(), 1
+        while len(course.results) < results:
+            day += 35
+            course.marrow(day, marrow).blood(day, anc, platelets, smear=smear)
+        return _cut(course, results)
+
+    return build
+
+
+def _no_baseline(results: int) -> PatientRecord:
+    """Treated elsewhere: nothing before the first of many marrows, each without platelets."""
+    course, day = Course(), 1
+    while len(course.results) < results:
+        day += 35
+        course.marrow(day, 2).blood(day, 1500).chemo(day + 1)
+    return _cut(course, results)
+
+
+def _doubts(results: int) -> PatientRecord:
+    """Remissions that may have ended: smears and marrows that cannot be read, and relapses."""
+    course, day = _treated(), 31
+    while len(course.results) < results:
+        day += 10
+        course.blood(day, 1500, 150_000, smear="?" if day % 20 else 0)
+        if day % 50 < 10:
+            course.marrow(day, "?")
+        if day % 300 < 10:
+            course.marrow(day + 1, 40).chemo(day + 3)
+    return _cut(course, results)
+
+
 def _cut(course: Course, results: int) -> PatientRecord:
     course.results = course.results[:results]
     return course.record()
 
 
-COURSES: dict[str, Callable[[int], PatientRecord]] = {
+GAPS: dict[str, Build] = {
+    "no platelets": _gaps(2, 1500, None, 0),
+    "no ANC": _gaps(2, None, 150_000, 0),
+    "no counts": _gaps(2, None, None, 0),
+    "no smear": _gaps(2, 1500, 150_000, None),
+    "unread marrow": _gaps("?", 1500, 150_000, 0),
+    "unread smear": _gaps(2, 1500, 150_000, "?"),
+    "across 5 %": _gaps("2-8", 1500, 150_000, 0),
+    "no baseline": _no_baseline,
+    "doubts": _doubts,
+}
+COURSES: dict[str, Build] = {
     "followed": _followed,
     "in hospital": _in_hospital,
     "one day": _same_day,
@@ -114,4 +162,5 @@ COURSES: dict[str, Callable[[int], PatientRecord]] = {
     "blasts": _suspected,
     "molecular": _molecular,
     "lesions": _lesions,
+    **GAPS,
 }
