@@ -95,9 +95,7 @@ def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
 
 def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
-    if facts.record.failed:
-        return Gate("doubt", "read-failed")
-    scope = _out_of_scope(facts, signs.tested)
+    scope = _unread(facts) or _out_of_scope(facts, signs.tested)
     if scope is not None:
         return scope
     aml = facts.events.get("aml-diagnosis", ())
@@ -122,6 +120,13 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
         return Gate("open", proof=signs.full.results, assumptions=(assumed,))
     perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
     return Gate("doubt", "diagnosis-unknown", perhaps)
+
+
+def _unread(facts: Facts) -> Gate | None:
+    """What came and was not read may be anything."""
+    if facts.record.failed:
+        return Gate("doubt", "read-failed")
+    return Gate("doubt", "evidence-unplaced") if facts.record.unplaced else None
 
 
 def _assume(name: str, rule: Assumed) -> Assumption:

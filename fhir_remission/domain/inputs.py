@@ -140,6 +140,9 @@ class PatientRecord(Struct, frozen=True):
     events: tuple[Event, ...] = ()
     claims: tuple[Claim, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    unplaced: tuple[Skipped, ...] = ()
+    """What may be disease or a start of therapy and cannot be placed: its patient, status, time,
+    code or specimen cannot be read. It may lie anywhere, so no answer stands against it."""
     complete: frozenset[str] = frozenset()
     """Resource types read to the end. A type neither here nor in `failed` was never asked for."""
     failed: frozenset[str] = frozenset()

@@ -138,7 +138,8 @@ def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     if case.diseased is not True:
         after = perhaps(case, after)
     undecided = case.facts.criteria.outcomes.undecided
-    missing = () if case.diagnosis.reason == "read-failed" else ("aml-diagnosis",)
+    unread = case.diagnosis.reason in ("read-failed", "evidence-unplaced")
+    missing = () if unread else ("aml-diagnosis",)
     return after, draft_of(case, after, undecided, reason=case.diagnosis.reason, missing=missing)
 
 

@@ -25,6 +25,8 @@ class EventsRead(Struct, frozen=True):
     events: tuple[Event, ...] = ()
     claims: tuple[Claim, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    unplaced: tuple[Skipped, ...] = ()
+    """Left out, and it may be disease or a start of therapy at any time."""
     unmapped: tuple[str, ...] = ()
 
 

@@ -49,6 +49,8 @@ class ObservationRead(Struct, frozen=True):
 
     results: tuple[Result, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    unplaced: tuple[Skipped, ...] = ()
+    """Left out, and it may be disease or a start of therapy at any time."""
     unmapped: tuple[str, ...] = ()
     """`system|code` of what no table knows."""
 

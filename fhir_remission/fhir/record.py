@@ -14,6 +14,7 @@ from fhir_remission.domain.inputs import (
     Event,
     PatientRecord,
     Result,
+    Skipped,
     Source,
     When,
 )
@@ -129,6 +130,7 @@ def _record(
         events += _cohort_events(row, reading.zone or UTC)
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
+    unplaced = {skip for one in read for skip in one.unplaced}
     unmapped = Counter(code for one in read for code in one.unmapped)
     born, died, flags = _person(patient, current)
     return PatientRecord(
@@ -136,7 +138,8 @@ def _record(
         results=tuple(sorted(_in_draws(results, context), key=_result_order)),
         events=tuple(sorted(events, key=_event_order)),
         claims=tuple(sorted(claims, key=_claim_order)),
-        skipped=tuple(sorted(skipped, key=lambda skip: (skip.source, skip.reason))),
+        skipped=_sorted(skipped | unplaced),
+        unplaced=_sorted(unplaced),
         complete=reading.complete,
         failed=reading.failed,
         attested=reading.attested,
@@ -146,6 +149,10 @@ def _record(
         unmapped=tuple(sorted(unmapped.items())),
         ours=ours,
     )
+
+
+def _sorted(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    return tuple(sorted(skipped, key=lambda skip: (skip.source, skip.reason)))
 
 
 def _in_draws(results: Sequence[Result], context: Context) -> list[Result]:

@@ -11,6 +11,7 @@ import pytest
 from fhir_remission.domain.assessment import Assumption
 from fhir_remission.domain.facts import Facts, read_facts
 from fhir_remission.domain.gates import Gate, diagnosis_gate, evaluation_gate, read_signs
+from fhir_remission.domain.inputs import Skipped
 from tests.domain.builder import LATER, Course, criteria, on
 from tests.domain.sights import cited
 
@@ -117,6 +118,13 @@ def test_what_may_be_a_full_marrow_is_cited_where_no_diagnosis_is_known() -> Non
     assert cited(diagnosis(course, on(19)).proof) == []
     bad = bare().marrow(20, 90).result("marrow-adequacy", 20, "negative")
     assert "blasts-marrow 20" in cited(diagnosis(bad).proof)
+
+
+def test_what_cannot_be_placed_leaves_everything_in_doubt() -> None:
+    """It may be a marrow full of blasts of yesterday."""
+    lost = (Skipped(source="Observation/lost", reason="it has no time"),)
+    gate = diagnosis(bare().event("aml-diagnosis", -6), unplaced=lost)
+    assert told(gate) == ("doubt", "evidence-unplaced", [])
 
 
 def test_a_read_that_failed_leaves_everything_in_doubt() -> None:
