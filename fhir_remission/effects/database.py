@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.url import URL
@@ -116,8 +117,26 @@ def _keep_private(name: str | None) -> None:
 def _prepare_sqlite(connection: SqliteConnection, _: ConnectionPoolEntry) -> None:
     # The driver must not begin transactions by itself: `_begin_immediate` does.
     connection.isolation_level = None
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA busy_timeout=10000")
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _write_ahead(connection: SqliteConnection) -> None:
+    """Switch the journal; two that switch a new file at once would both be told that it is locked.
+
+    No busy_timeout holds for the switch, but one holds for a transaction: that is how to wait.
+    """
+    for attempt in range(_SWITCHES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except OperationalError:
+            if attempt == _SWITCHES - 1:
+                raise
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -125,8 +144,17 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+_SWITCHES = 20
+# A number of ours among the advisory locks of the database: the ASCII of "fhirremi".
+_MIGRATING = 0x66686972_72656D69
+
+
 def _migrate(engine: Engine, applied_at: datetime) -> None:
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Of two first starts one makes the tables; the other waits, and then sees them.
+            # SQLite has BEGIN IMMEDIATE for that.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
         version = _version(connection)
         newest = max(number for number, _ in _migrations())
         if version > newest:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from fhir_remission.effects.lease import take_lease
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
@@ -71,6 +71,39 @@ def test_the_state_has_the_nine_tables_and_can_be_opened_again(
     again.close()
 
     assert [row.version for row in versions] == [1]
+
+
+def _empty(url: str, tmp_path: Path, number: int) -> str:
+    """A database without tables: a file, or a schema of its own on the server."""
+    if url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path / f'first-{number}.db'}"
+    name = f"first_{os.getpid()}_{number}"
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    engine.dispose()
+    return f"{url}?options=-csearch_path%3D{name}"
+
+
+def test_of_two_first_starts_one_makes_the_tables_and_the_other_waits(
+    url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Two schedulers may begin in the same second on a database that is still empty."""
+    fresh = [_empty(url, tmp_path, number) for number in range(15)]
+    barrier = threading.Barrier(2)
+
+    def start(_: int) -> list[str]:
+        trouble = []
+        for one in fresh:
+            barrier.wait()
+            try:
+                open_state(one, clock).close()
+            except SettingsError as error:
+                trouble.append(str(error))
+        return trouble
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(start, range(2))) == [[], []]
 
 
 def test_a_newer_schema_is_refused(url: str, state: State, clock: FakeClock) -> None:
