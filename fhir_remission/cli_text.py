@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from fhir_remission.effects.private_file import output_file
+
 # What a line is coloured by; a pipe, NO_COLOR and a dumb terminal get the same text without it.
 _STYLES = (
     (r"✓+", "green"),
@@ -29,8 +31,9 @@ def show(lines: Iterable[str]) -> None:
 def write(lines: Iterable[bytes], file: Path | None = None) -> None:
     """Send lines to stdout, or to a file, each as it comes: a killed run loses none."""
     if file is not None:
-        with file.open("wb") as stream:
-            stream.writelines(lines)
+        with output_file(file) as put:
+            for line in lines:
+                put(line)
         return
     for line in lines:
         sys.stdout.buffer.write(line)

@@ -29,8 +29,7 @@ def plan(
     planned = job.make_plan(config, tuple(assign or ()), as_of)
     told = msgspec.json.format(msgspec.json.encode(planned.plan), indent=1) + b"\n"
     if out is not None:
-        out.touch(mode=0o600)
-        out.write_bytes(told)
+        write([told], out)
     if as_json:
         write([told])
     else:

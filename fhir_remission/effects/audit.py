@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from fhir_remission.effects.clock import Clock, timestamp
+from fhir_remission.effects.private_file import open_to_append
 from fhir_remission.errors import SafetyStop
 
 Action = Literal["read", "create", "update", "retract", "purge"]
@@ -58,7 +59,7 @@ class Audit:
     def _opened(self) -> int:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            return open_to_append(self._path)
         except OSError as error:
             raise SafetyStop(self._complaint(error)) from None
 

@@ -6,8 +6,6 @@ addresses of a store): the token goes only to our own origin, and only where the
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, urljoin
@@ -21,6 +19,7 @@ from fhir_remission.effects.auth import Headers
 from fhir_remission.effects.bulk_manifest import ExportFile, Manifest, read_manifest
 from fhir_remission.effects.clock import Clock
 from fhir_remission.effects.origin import Base, Refused, origin_of
+from fhir_remission.effects.private_file import FULL, new_file, not_written
 from fhir_remission.effects.retry import Persistence, asked_to_wait, persist
 from fhir_remission.effects.transport import Answer, Exchange, OutcomeUnknown, Request, Tls
 from fhir_remission.errors import (
@@ -36,7 +35,6 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
 # Without a Retry-After: often at first, a small export takes seconds; then rarely.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -200,17 +198,15 @@ class Exporter:
             if not self._is_private(url):
                 return _Failure("its address is not https")
         headers = self._headers(with_token=with_token)
-        partial = target.with_name(f"{target.name}.partial")
         try:
             with self._open(place, headers) as response:
                 if response.status_code == 401 and with_token:
                     return _Failure("status 401", self._trust.headers.renew(headers))
                 if response.status_code != 200:
                     return self._refusal(response)
-                _store(response.raw.stream(1 << 20, decode_content=True), partial)
+                _store(response.raw.stream(1 << 20, decode_content=True), target)
         except _FAILURES as error:
             return _Failure(f"broken off ({type(error).__name__})", passing=True)
-        partial.replace(target)
         return None
 
     def _is_private(self, url: str) -> bool:
@@ -250,21 +246,15 @@ class Exporter:
         )
 
 
-def _store(pieces: Iterator[bytes], partial: Path) -> None:
+def _store(pieces: Iterator[bytes], target: Path) -> None:
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file:
+        with new_file(target) as file:
             for piece in pieces:
                 file.write(piece)
-            file.flush()
-            os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:  # then it is the connection that failed
             raise
-        raise ReadIncomplete(
-            f"{partial.parent}: cannot be written: {error.strerror}; make room and run the same"
-            " command again, fetched files are kept"
-        ) from None
+        raise not_written(target.parent, error, kept="fetched files are kept") from None
 
 
 def _refused(base: Base, label: str, answer: Answer) -> RequestRefused:

@@ -5,7 +5,6 @@ Messages of a database quote values (`Key (patient)=(...) already exists`), so n
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fhir_remission.effects.clock import timestamp
+from fhir_remission.effects.private_file import FULL, Planted, make_private, not_written
 from fhir_remission.errors import SettingsError, Unreachable
 
 
@@ -109,8 +109,12 @@ def _keep_private(name: str | None) -> None:
         return
     try:
         Path(name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(Path(name))
+    except Planted as error:
+        raise SettingsError(f"state.url: cannot use this database: {error}") from None
     except OSError as error:
+        if error.errno in FULL:
+            raise not_written(Path(name), error) from None
         raise SettingsError(f"state.url: cannot create {name}: {error.strerror}") from None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.effects.private_file import new_file, open_to_append
 from fhir_remission.errors import InputError, SafetyStop
 
 _CHUNK = 1 << 20
@@ -79,13 +80,9 @@ class ResultsFile:
         os.close(self._file)
 
     def _replace(self, lines: list[bytes]) -> None:
-        beside = self.path.with_name(f".{self.path.name}.new")
         try:
-            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with new_file(self.path) as file:
                 file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path)
         except OSError as error:
             raise self._stop(error) from None
         os.close(self._file)
@@ -94,7 +91,7 @@ class ResultsFile:
     def _opened(self) -> int:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            return open_to_append(self.path, read=True)
         except OSError as error:
             raise self._stop(error) from None
 

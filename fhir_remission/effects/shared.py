@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from fhir_remission.effects.private_file import make_private
 from fhir_remission.effects.spool import Row
 
 
@@ -36,7 +37,7 @@ class Shared:
 def write_shared(path: Path, rows: Iterable[Row]) -> int:
     """Write the file anew; return how many rows came."""
     path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
+    make_private(path)
     with sqlite3.connect(path) as connection:
         connection.execute("pragma journal_mode = off")
         connection.execute("pragma synchronous = off")

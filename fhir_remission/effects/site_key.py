@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import secrets
 from pathlib import Path
 
+from fhir_remission.effects.private_file import make_once, not_written
 from fhir_remission.errors import SettingsError, UsageError
 
 BYTES = 32
@@ -18,13 +18,11 @@ def new_site_key(path: Path) -> bytes:
     """Make a key file, readable by its owner only; never over an old one."""
     key = secrets.token_bytes(BYTES)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        make_once(path, f"{_PREFIX}{base64.b64encode(key).decode()}\n".encode())
     except FileExistsError:
         raise UsageError(f"{path} is there already; a new key would change every id") from None
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(f"{_PREFIX}{base64.b64encode(key).decode()}\n")
+        raise not_written(path, error) from None
     return key
 
 

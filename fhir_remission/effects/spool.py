@@ -18,6 +18,8 @@ from zlib import crc32
 
 from msgspec import Struct
 
+from fhir_remission.effects.private_file import open_to_append
+
 # offset, body, task, number, key, id, address, place, kind
 _HEADER = struct.Struct("<QIIIHHHHB")
 _PACK = _HEADER.pack
@@ -152,35 +154,13 @@ def read_rows(path: Path, length: int) -> Iterator[Row]:
         at = last + body
 
 
-def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can enter."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.chmod(0o700)
-    return path
-
-
 def remove_folder(path: Path) -> None:
     """Remove a folder with patient data in it."""
     shutil.rmtree(path, ignore_errors=True)
 
 
-def seal(path: Path, data: bytes) -> None:
-    """Put a file in place whole: a reader sees the old one or the new one, never a part."""
-    partial = path.with_name(f"{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-
-
 def _append(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = open_to_append(Path(path))
     try:
         view = memoryview(data)
         while view:

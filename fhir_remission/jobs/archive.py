@@ -14,17 +14,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.private_file import not_written, private_folder, write_whole
 from fhir_remission.effects.shared import write_shared
-from fhir_remission.effects.spool import (
-    Row,
-    partition_of,
-    private_folder,
-    read_rows,
-    remove_folder,
-    seal,
-)
+from fhir_remission.effects.spool import Row, partition_of, read_rows, remove_folder
 from fhir_remission.effects.workers import Answer, Workers
-from fhir_remission.errors import ReadIncomplete
 from fhir_remission.jobs.archive_journal import Header, Journal, boot_id
 from fhir_remission.jobs.archive_output import Format, Summary, merge, summary_of
 from fhir_remission.jobs.archive_parts import (
@@ -103,16 +96,13 @@ def run(order: Order, progress: Progress) -> Report:
             boot=boot_id(),
             as_of=judge.as_of.isoformat(),
         )
-        journal = Journal(work, header)
-        # A run that goes on keeps its moment: one output, one `as_of`.
-        request = structs.replace(order.request, as_of=journal.as_of)
         try:
+            journal = Journal(work, header)
+            # A run that goes on keeps its moment: one output, one `as_of`.
+            request = structs.replace(order.request, as_of=journal.as_of)
             return _Run(order, structs.replace(setup, request=request), journal, progress).go()
         except OSError as error:
-            raise ReadIncomplete(
-                f"{order.out}: cannot be written: {error.strerror}; make room and run the same"
-                " command again, finished parts are kept"
-            ) from None
+            raise not_written(order.out, error, kept="finished parts are kept") from None
 
 
 class _Run:
@@ -217,7 +207,7 @@ class _Run:
         if specials[SHARED]:
             write_shared(shared, self._rows(specials[SHARED]))
         if moves:
-            seal(folder / "moves.json", encode(moves))
+            write_whole(folder / "moves.json", encode(moves))
         return Prepare(
             bases=bases_of(self._parts, self._journal.splits.values()),
             sources=[part.source for part in self._parts],
@@ -289,7 +279,8 @@ class _Run:
             self._flaws,
             accepted=self._order.accept_damage,
         )
-        seal(self._order.out / "summary.json", msgspec.json.format(encode(summary), indent=2))
+        told = msgspec.json.format(encode(summary), indent=2)
+        write_whole(self._order.out / "summary.json", told)
         if not unjudged:
             remove_folder(folder)
         return Report(summary, 3 if self._flaws or unjudged else 0)

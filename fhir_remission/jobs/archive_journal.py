@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from fhir_remission.effects.spool import private_folder, remove_folder, seal
+from fhir_remission.effects.private_file import open_to_append, private_folder, write_whole
+from fhir_remission.effects.spool import remove_folder
 from fhir_remission.jobs.archive_parts import Flaw, Judgement, Setup, Split, decode_path, encode
 from fhir_remission.version import VERSION
 
@@ -62,7 +63,7 @@ class Journal:
         else:
             remove_folder(folder)
             private_folder(folder / "parts")
-            seal(self._path, encode(header) + b"\n")
+            write_whole(self._path, encode(header) + b"\n")
             lines = []
         for line in lines:
             self._take(line)
@@ -71,7 +72,7 @@ class Journal:
     def note(self, line: Line) -> None:
         """Remember one more finished thing."""
         self._take(line)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        descriptor = open_to_append(self._path)
         try:
             os.write(descriptor, b"\n" + encode(line) + b"\n")
         finally:

@@ -15,8 +15,9 @@ from msgspec import structs
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.inputs import Unreadable
+from fhir_remission.effects.private_file import write_whole
 from fhir_remission.effects.shared import Found, Shared
-from fhir_remission.effects.spool import Row, partition_of, read_rows, seal
+from fhir_remission.effects.spool import Row, partition_of, read_rows
 from fhir_remission.fhir.assessment_json import assessment_brief, write_line
 from fhir_remission.fhir.bundle import Damaged, damaged
 from fhir_remission.fhir.grouping import pointers
@@ -113,7 +114,7 @@ def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
             lines.append((one.patient, text))
     lines.sort(key=lambda line: line[0])
     path = Path(setup.folder) / "parts" / f"part-{job.partition:04d}.ndjson"
-    seal(path, b"".join(text for _, text in lines))
+    write_whole(path, b"".join(text for _, text in lines))
     return Judgement(
         partition=job.partition,
         tally=tally,

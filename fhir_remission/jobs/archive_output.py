@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import heapq
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from fhir_remission.effects.environment import allow_open_files
+from fhir_remission.effects.private_file import new_file
 from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Split, Tally
 from fhir_remission.jobs.table import read_patients, write_parquet
 from fhir_remission.version import VERSION
@@ -51,7 +51,7 @@ def merge(parts: Sequence[Path], out: Path, form: Format) -> None:
     The other format of an earlier run goes: it would stand beside a summary that is not its own.
     """
     allow_open_files(len(parts) + _OTHER_FILES)
-    with ExitStack() as files, _sealed(out / f"assessments.{form}") as file:
+    with ExitStack() as files, new_file(out / f"assessments.{form}") as file:
         streams = [_keyed(files.enter_context(part.open("rb"))) for part in parts]
         lines = (line for _, line in heapq.merge(*streams, key=lambda pair: pair[0]))
         if form == "parquet":
@@ -60,21 +60,6 @@ def merge(parts: Sequence[Path], out: Path, form: Format) -> None:
             file.writelines(lines)
     for other in set(FORMATS) - {form}:
         (out / f"assessments.{other}").unlink(missing_ok=True)
-
-
-@contextmanager
-def _sealed(path: Path) -> Iterator[BinaryIO]:
-    partial = path.with_name(f"{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with open(descriptor, "wb", buffering=1 << 20) as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def patients_in(out: Path, form: Format) -> Iterator[str]:

@@ -21,7 +21,8 @@ from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
 from fhir_remission.effects.connect import READ_TYPES, connect
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
-from fhir_remission.effects.spool import private_folder, remove_folder
+from fhir_remission.effects.private_file import private_folder
+from fhir_remission.effects.spool import remove_folder
 from fhir_remission.errors import ReadIncomplete, Unreachable
 from fhir_remission.jobs.archive import Order, Progress, Report
 from fhir_remission.jobs.archive import run as run_archive

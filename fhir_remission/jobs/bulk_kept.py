@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.effects.private_file import new_file
 from fhir_remission.effects.spool import remove_folder
 from fhir_remission.errors import ReadIncomplete, UsageError
 from fhir_remission.fhir.references import parse_literal
@@ -117,12 +118,10 @@ def forget(folder: Path, refs: frozenset[str]) -> None:
     for path in sorted(folder.glob("*.ndjson")):
         if type_of_file(path) not in kinds:
             continue
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as out:
+        with new_file(path) as out:
             out.writelines(
                 line for _, line in lines_of_file(path) if _ref(_named(line)) not in refs
             )
-        partial.replace(path)
 
 
 def type_of_file(path: Path) -> str:

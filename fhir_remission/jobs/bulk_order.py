@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.effects.bulk_manifest import Manifest
-from fhir_remission.effects.spool import seal
+from fhir_remission.effects.private_file import write_output
 
 TYPES = (
     *("Patient", "Observation", "Condition", "Procedure", "MedicationAdministration"),
@@ -55,4 +55,4 @@ def read_begun(folder: Path) -> Begun | None:
 
 def note_begun(begun: Begun, folder: Path) -> None:
     """Remember it there."""
-    seal(folder / _STATE, msgspec.json.encode(begun))
+    write_output(folder / _STATE, msgspec.json.encode(begun))

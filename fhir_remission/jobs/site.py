@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -17,7 +18,7 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop, SystemClock, listening, stop_of_run
 from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.environment import environment
-from fhir_remission.effects.lease import Lease, renewed, take_lease
+from fhir_remission.effects.lease import Lease, take_lease
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.panels import load_panels
@@ -38,6 +39,7 @@ from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
+from fhir_remission.jobs.site_files import lock_file
 from fhir_remission.jobs.subjects import OtherServer, Rule
 from fhir_remission.settings import Settings, load_settings, read_assignments
 from fhir_remission.settings.model import Sink as SinkSettings
@@ -203,10 +205,8 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
     state = stack.enter_context(closing(open_state(settings.state.url, frame.clock)))
     if key:
         state.claim_site_key(key_check(key))
-    owner = secrets.token_hex(8)
-    lease = take_lease(state.database, frame.clock, settings.site.id or "site", owner)
+    lease = take_lease(state.database, frame.clock, settings.site.id or "site", platform.node())
     stack.callback(lease.release)
-    stack.enter_context(renewed(lease, frame.stop))
     return state, lease
 
 
@@ -282,8 +282,3 @@ def key_of(settings: Settings) -> bytes:
     if any(sink.kind in (*REMOTE, "ndjson") for sink in settings.sink.values()):
         return identity_of(settings).key
     return read_site_key(settings.site.key_file) if settings.site.key_file.is_file() else b""
-
-
-def lock_file(settings: Settings) -> Path:
-    """Beside the audit; a database elsewhere is guarded by its lease as well."""
-    return settings.audit.file.parent / f".{settings.site.id or 'fhir-remission'}.lock"

@@ -13,7 +13,8 @@ from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.state_copy import complaints, export_lines, import_lines
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.identity import key_check
-from fhir_remission.jobs.site import lock_file, settings_of
+from fhir_remission.jobs.site import settings_of
+from fhir_remission.jobs.site_files import lock_file
 from fhir_remission.settings import Settings
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from structlog.stdlib import BoundLogger
 
 from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.effects.private_file import write_output
 from fhir_remission.effects.transport import Traffic
-from fhir_remission.errors import RemissionError, SafetyStop
+from fhir_remission.errors import ReadIncomplete, RemissionError, SafetyStop
 
 # Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
 DISPOSITIONS = ("classified", "indeterminate", "incomplete", "failed")
@@ -93,3 +99,13 @@ class Summary:
             **self._traffic,
             "not_kept": " ".join(f"{path}:{how}" for path, how in sorted(self.kept.items())),
         }
+
+
+def write_summary(file: Path, told: Mapping[str, object], exit_code: int, log: BoundLogger) -> None:
+    """Write the summary of a run that ended with that code, which another failure cannot better."""
+    try:
+        write_output(file, (json.dumps(told, indent=1) + "\n").encode())
+    except RemissionError as error:
+        log.warning("summary_not_written", reason=str(error))
+        if exit_code in (0, ReadIncomplete.exit_code):
+            raise

@@ -6,7 +6,6 @@ patients the run may be stopped, and the next run goes on with those that were l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from msgspec import Struct, structs
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet
 from fhir_remission.effects.clock import timestamp
+from fhir_remission.effects.private_file import check_output
 from fhir_remission.fhir.assessment_json import (
     Disposition,
     Document,
@@ -34,7 +34,8 @@ from fhir_remission.jobs.outcome import Outcome as Placed
 from fhir_remission.jobs.placing import How, Placing, Waiting
 from fhir_remission.jobs.reading import read_patients
 from fhir_remission.jobs.site import Site, open_site, settings_of
-from fhir_remission.jobs.summary import Summary
+from fhir_remission.jobs.site_files import files_of
+from fhir_remission.jobs.summary import Summary, write_summary
 from fhir_remission.version import VERSION
 
 
@@ -251,6 +252,7 @@ class Run:
             site.state.advance(source, marks_read(site, patient, evidence), {}, site.run_id)
         else:
             self._postpone(patient, "not written")
+        site.lease.keep()
 
     def _postpone(self, patient: str, reason: str) -> None:
         site = self._site
@@ -277,12 +279,14 @@ class Run:
             "run_summary", **told
         )
         if self._request.summary is not None:
-            self._request.summary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            write_summary(self._request.summary, told, self.exit_code, site.log)
 
 
 @contextmanager
 def open_run(request: Request) -> Iterator[Run]:
     """Open the site and hand out the run."""
     settings = settings_of(request.config, request.assignments, request.flags)
+    if request.summary is not None:
+        check_output(request.summary, inputs=files_of(settings, request.config))
     with open_site(settings, as_of=request.as_of, dry_run=request.dry_run) as site:
         yield Run(site, request)

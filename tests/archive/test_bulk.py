@@ -2,8 +2,9 @@
 
 import errno
 import json
-import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from fhir_remission.errors import (
     Interrupted,
     ReadIncomplete,
     SettingsError,
+    Unreachable,
     UsageError,
 )
 from fhir_remission.jobs.archive import Order, Report
@@ -450,17 +452,16 @@ def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Fetched files stay, and the same command goes on with the same export."""
     from fhir_remission.effects import bulk as client
 
-    class Full:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(os, name)
-
-        def fsync(self, descriptor: int) -> None:
+    @contextmanager
+    def full(target: Path) -> Iterator[Any]:
+        with target.with_name("room").open("wb") as file:
+            yield file
             raise OSError(errno.ENOSPC, "No space left on device")
 
     export = Export(cohort())
     with monkeypatch.context() as patched:
-        patched.setattr(client, "os", Full())
-        with pytest.raises(ReadIncomplete, match="No space left on device; make room"):
+        patched.setattr(client, "new_file", full)
+        with pytest.raises(Unreachable, match="No space left on device: make room"):
             bulk(export, tmp_path / "out")
 
     report, _ = bulk(export, tmp_path / "out", port=int(export.base.split(":")[2].split("/")[0]))

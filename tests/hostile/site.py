@@ -1,0 +1,86 @@
+"""A site on the embedded server, run through the command line in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.cli import main
+from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.rehearsal.cohort import course_resources, demo_courses
+
+PATIENTS = ("demo-01-cr", "demo-07-relapse")
+SETTINGS = """\
+[site]
+id = "hostile"
+timezone = "Europe/Berlin"
+[source]
+base_url = "{source}"
+rate = "100000/s"
+{more}
+"""
+SINK = """\
+[sink.main]
+kind = "repository"
+"""
+
+
+@dataclass
+class Site:
+    """A folder with settings, key and cohort; what a command said is kept."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    config: Path = field(init=False)
+    out: str = ""
+    err: str = ""
+
+    def __post_init__(self) -> None:
+        self.config = self.folder / "site.toml"
+
+    def set(self, source: str, more: str = SINK) -> None:
+        """Write the settings."""
+        self.config.write_text(SETTINGS.format(source=source, more=more), encoding="utf-8")
+
+    def run(self, *arguments: str | Path) -> int:
+        """Run a command with this site's settings."""
+        self.capture.readouterr()
+        code = main([str(one) for one in arguments] + ["--config", str(self.config)])
+        self.out, self.err = self.capture.readouterr()
+        return code
+
+    @property
+    def said(self) -> str:
+        """What the command itself said last, besides its log."""
+        lines = [line for line in self.err.splitlines() if line.startswith("fhir-remission: ")]
+        return lines[-1] if lines else ""
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines on stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def resources(names: Sequence[str] = PATIENTS) -> list[dict[str, Any]]:
+    """Everything of these patients of the demo."""
+    return [r for c in demo_courses() if c.id in names for r in course_resources(c)]
+
+
+@contextmanager
+def site(
+    folder: Path, capture: pytest.CaptureFixture[str], more: str = SINK
+) -> Iterator[tuple[Site, EmbeddedServer]]:
+    """A site with two patients on its list, and its server."""
+    new_site_key(folder / "site.key")
+    (folder / "cohort.csv").write_text("patient\n" + "\n".join(PATIENTS) + "\n")
+    with EmbeddedServer(resources=resources()) as server:
+        made = Site(folder, capture)
+        made.set(server.base_url, more)
+        yield made, server
