@@ -1,15 +1,27 @@
 """fhir-remission: works out AML remission from FHIR Observations, with proof.
 
-from fhir_remission import classify
+from fhir_remission import Classifier
 
-for assessment in classify("bundle.json", criteria="eln-2022"):
-    print(assessment.patient, assessment.state, assessment.category, assessment.summary)
+judge = Classifier(criteria="eln-2022")
+for found in judge("bundle.json"):
+    print(found.patient, found.state, found.category, found.summary)
 """
 
-from fhir_remission.domain.assessment import Assessment
-from fhir_remission.jobs.classify import classify
+from fhir_remission.errors import InputError, RemissionError, SettingsError, TableError, UsageError
+from fhir_remission.jobs.classifier import Assessment, Classifier, classify, schema
 from fhir_remission.version import VERSION
 
 __version__ = VERSION
 
-__all__ = ["Assessment", "__version__", "classify"]
+__all__ = [
+    "Assessment",
+    "Classifier",
+    "InputError",
+    "RemissionError",
+    "SettingsError",
+    "TableError",
+    "UsageError",
+    "__version__",
+    "classify",
+    "schema",
+]

@@ -41,7 +41,7 @@ THEIRS = {
         *("filelock", "jwt", "cryptography", "msgspec", "requests", "sqlalchemy", "structlog"),
         *("urllib3", "zstandard"),
     },
-    "jobs": {"msgspec", "pyarrow", "pyspark", "structlog"},
+    "jobs": {"msgspec", "pandas", "pyarrow", "pyspark", "structlog"},
     "rehearsal": {"msgspec"},
     "version": set(),
     "cli": {"msgspec", "rich", "typer"},

@@ -12,10 +12,11 @@ from fhir_remission.domain.codes import CodeMap, merge_codes, read_codes, read_l
 from fhir_remission.domain.events import EventMap, merge_events, read_events
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.domain.terms import TermMap, merge_terms, read_terms
+from fhir_remission.domain.unit_grammar import merge_unit_words, read_unit_words
 from fhir_remission.domain.units import UnitMap, merge_units, read_units
 from fhir_remission.domain.values import ValueMap, merge_values, read_values
 
-TABLES = ("analytes", "codes", "lookalikes", "units", "values", "events", "terms")
+TABLES = ("analytes", "codes", "lookalikes", "units", "unit_words", "values", "events", "terms")
 
 
 class TableText(NamedTuple):
@@ -65,7 +66,12 @@ def read_mappings(
         analytes=analytes,
         codes=_codes(tables, analytes, removed, namespace),
         units=merge_units(
-            [row for file, text in tables["units"] for row in read_units(text, file=file)]
+            [row for file, text in tables["units"] for row in read_units(text, file=file)],
+            merge_unit_words(
+                row
+                for file, text in tables["unit_words"]
+                for row in read_unit_words(text, file=file)
+            ),
         ),
         values=merge_values(
             [

@@ -1,20 +1,26 @@
 """Units as laboratories write them, to the one unit of an analyte, by exact decimal factors.
 
-A unit is looked up as it was sent, first as code, then as text. Nothing is guessed: a unit that no
-row names, or that a row refuses, makes the value unreadable, with the reason of the row.
+A unit is read by its row in `units.tsv`, else, as a count, by the grammar of counts; code and text
+alike. Nothing is guessed: what neither reads, or what is refused, makes the value unreadable.
 """
 
 from __future__ import annotations
 
-import re
-from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
-from itertools import product
+from decimal import Decimal
 
 from msgspec import Struct
 
 from fhir_remission.domain.analytes import DIMENSIONS, Analyte, decimal_cell
 from fhir_remission.domain.inputs import Interval
+from fhir_remission.domain.intervals import EXACT
 from fhir_remission.domain.rows import Row, read_rows
+from fhir_remission.domain.unit_grammar import (
+    NotRead,
+    Power,
+    UnitWords,
+    normalised,
+    without_annotations,
+)
 
 COLUMNS = (
     "unit",
@@ -33,8 +39,11 @@ READ_AS = ("code", "text", "both", "none")
 UCUM = "http://unitsofmeasure.org"
 LOINC = "http://loinc.org"
 NPU = "urn:oid:1.2.208.176.2.1"
-# 40 digits sent times a factor of up to 16 digits: nothing is ever rounded; rounding is an error.
-EXACT = Context(prec=80, traps=[Inexact, Overflow, InvalidOperation])
+COUNT = "count"
+FRACTION = "fraction"
+CANONICAL = "10*9/L"
+_GIGA = 9
+MANY = "value>=1000000"
 _ONE = Decimal(1)
 _MILLION = Decimal(1_000_000)
 
@@ -53,10 +62,12 @@ class UnitRow(Struct, frozen=True):
 
 
 class UnitSent(Struct, frozen=True):
-    """A unit as sent: the code where it is UCUM's, the text as it was written."""
+    """A unit as sent: its code and its text."""
 
     code: str = ""
     text: str = ""
+    ucum: bool = True
+    """Whether the code is UCUM's; one of another system counts only where it can be read."""
 
     def __str__(self) -> str:
         return self.text or self.code
@@ -80,6 +91,7 @@ class UnitMap(Struct, frozen=True):
     """Units by (unit, dimension): the same letters mean different things for different analytes."""
 
     rows: dict[tuple[str, str], UnitRow]
+    words: UnitWords
 
     def convert(
         self, value: Interval, sent: UnitSent, analyte: Analyte, *, code_system: str
@@ -103,28 +115,69 @@ class UnitMap(Struct, frozen=True):
         by_text = self._row(sent.text, analyte, as_code=False)
         if isinstance(by_code, UnitRow) and _contradict(by_code, by_text):
             return Refused(f"unit text {sent.text} contradicts unit code {sent.code}")
-        if by_code is not None:
+        if by_code is not None and (sent.ucum or isinstance(by_code, UnitRow)):
             return by_code
-        return by_text or Refused(f"unit {sent} is in no row of units.tsv")
+        return by_text or by_code or Refused(f"unit {sent} is in no row of units.tsv")
 
     def _row(self, unit: str, analyte: Analyte, *, as_code: bool) -> UnitRow | Refused | None:
-        spellings = _spellings(unit)
+        if not unit:
+            return None
+        spellings = self._spellings(unit, analyte)
+        for spelling in spellings:
+            found = self._listed(unit, spelling, analyte, as_code=as_code)
+            if found is not None or self._known(spelling, analyte.dimensions):
+                return found
+        counted = self.words.read(spellings[-1])
+        if COUNT in analyte.dimensions and counted is not None:
+            return _of_grammar(unit, counted)
+        known = any(self._known(spelling, DIMENSIONS) for spelling in spellings)
+        if known or isinstance(counted, Power):
+            return Refused(f"unit {unit} does not belong to {analyte.id}", foreign=True)
+        return None
+
+    def _spellings(self, unit: str, analyte: Analyte) -> tuple[str, ...]:
+        """As sent, and less what only says what was counted; of a share, less known words only."""
+        plain = normalised(unit)
+        if FRACTION in analyte.dimensions and COUNT not in analyte.dimensions:
+            return (plain, self.words.less_cells(plain))
+        return (plain, without_annotations(unit))
+
+    def _listed(
+        self, unit: str, spelling: str, analyte: Analyte, *, as_code: bool
+    ) -> UnitRow | Refused | None:
         refused = None
-        for key in product(spellings, analyte.dimensions):
-            row = self.rows.get(key)
+        for dimension in analyte.dimensions:
+            row = self.rows.get((spelling, dimension))
             if row is not None and (row.as_code if as_code else row.as_text):
                 return row
             if row is not None and row.refused:
                 vague = row.condition == VAGUE
                 refused = Refused(f"unit {unit} is refused: {row.refused}", foreign=not vague)
-        if refused is not None or any(self._known(s, analyte.dimensions) for s in spellings):
-            return refused
-        if any(self._known(spelling, DIMENSIONS) for spelling in spellings):
-            return Refused(f"unit {unit} does not belong to {analyte.id}", foreign=True)
-        return None
+        return refused
 
     def _known(self, spelling: str, dimensions: tuple[str, ...]) -> bool:
         return any((spelling, dimension) in self.rows for dimension in dimensions)
+
+
+def _of_grammar(unit: str, counted: Power | NotRead) -> UnitRow | Refused:
+    """What the grammar says of a unit, as a row of the table would."""
+    if isinstance(counted, NotRead):
+        return Refused(f"unit {unit} is refused: {counted.reason}", foreign=not counted.vague)
+    return UnitRow(
+        unit=unit,
+        dimension=COUNT,
+        canonical=CANONICAL,
+        factor=factor_of(counted),
+        as_code=True,
+        as_text=True,
+        condition="" if counted.exponent else MANY,
+        refused="",
+    )
+
+
+def factor_of(counted: Power) -> Decimal:
+    """The exact factor to 10*9/L."""
+    return Decimal((0, (1,), counted.exponent - _GIGA))
 
 
 def read_units(text: str, *, file: str) -> list[tuple[Row, UnitRow]]:
@@ -132,14 +185,19 @@ def read_units(text: str, *, file: str) -> list[tuple[Row, UnitRow]]:
     return [(row, _unit_row(row)) for row in read_rows(text, file=file, columns=COLUMNS)]
 
 
-def merge_units(units: list[tuple[Row, UnitRow]]) -> UnitMap:
-    """Make one map; a row that contradicts another stops the run and names its line."""
+def merge_units(units: list[tuple[Row, UnitRow]], words: UnitWords) -> UnitMap:
+    """Make one map; a row that contradicts another, or what its own words say, stops the run."""
     merged: dict[tuple[str, str], UnitRow] = {}
     for row, entry in units:
         held = merged.setdefault((entry.unit, entry.dimension), entry)
         if held != entry:
             raise row.refuse(f"unit {entry.unit} is listed twice for {entry.dimension}; keep one")
-    return UnitMap(rows=merged)
+        said = words.read(entry.unit) if entry.dimension == COUNT else None
+        if isinstance(said, Power) and entry.factor not in (None, factor_of(said)):
+            raise row.refuse(
+                f"unit {row['unit']} is {factor_of(said)} {CANONICAL} by its own words"
+            )
+    return UnitMap(rows=merged, words=words)
 
 
 def scaled(value: Interval, factor: Decimal) -> Interval:
@@ -155,37 +213,6 @@ def scaled(value: Interval, factor: Decimal) -> Interval:
 def _plain(number: Decimal) -> Decimal:
     """Without zeros at the end and without an exponent: 1.200 is 1.2, 1E+2 is 100."""
     return Decimal(f"{number.normalize(EXACT):f}")
-
-
-# Characters that stand for another one: both micro signs (U+00B5, U+03BC), full-width forms, and
-# the spaces that word processors put in.
-_LETTERS = str.maketrans(
-    {
-        "\u00b5": "u",
-        "\u03bc": "u",
-        "\u00a0": " ",
-        "\u2009": " ",
-        "\u202f": " ",
-        **{chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)},
-    }
-)
-_SUPERSCRIPT = re.compile("(?<=[0-9])[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
-_SUPERSCRIPT_DIGITS = str.maketrans(
-    "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789"
-)
-# UCUM: text in braces carries no meaning; of `{ratio}` alone nothing is left, which no row names.
-_ANNOTATION = re.compile(r"\.?\{[^{}]*\}")
-
-
-def normalised(unit: str) -> str:
-    """The unit with one spelling for every letter that has several."""
-    plain = unit.translate(_LETTERS).strip()
-    return _SUPERSCRIPT.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPT_DIGITS), plain)
-
-
-def _spellings(unit: str) -> tuple[str, ...]:
-    plain = normalised(unit)
-    return (plain, _ANNOTATION.sub("", plain))
 
 
 def _contradict(by_code: UnitRow, by_text: UnitRow | Refused | None) -> bool:
@@ -225,7 +252,7 @@ def _loinc_percent(value: Interval, code_system: str) -> str:
 
 # The closed list of conditions a row may name; each says what is wrong, or nothing.
 CONDITIONS = {
-    "value>=1000000": _million,
+    MANY: _million,
     "value<=1": _fraction,
     "npu": _npu,
     "loinc;value>1": _loinc_percent,

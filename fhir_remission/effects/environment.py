@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +31,10 @@ def read_chunks(source: str | Path | BinaryIO) -> Iterator[bytes]:
 
 def allow_open_files(count: int) -> None:
     """Let this process have that many files open, as far as the system lets us say so."""
+    try:
+        import resource
+    except ImportError:
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

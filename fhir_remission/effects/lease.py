@@ -1,21 +1,27 @@
 """One writer at a time, on every machine that shares the state: a lease with a fence.
 
 The fence grows with every change of hands. A run that lost its lease while it slept finds a
-higher fence when it wants to record a send, and stops.
+higher fence when it wants to record a send, and stops. Nothing but the end of its time frees a
+lease that was not given back: a host name proves nothing, two machines may have the same.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from msgspec import Struct
 from sqlalchemy import Connection, text
 
-from fhir_remission.effects.clock import Clock, timestamp
+from fhir_remission.effects.clock import Clock, Stop, timestamp
 from fhir_remission.effects.database import Database
-from fhir_remission.errors import AlreadyRunning
+from fhir_remission.errors import AlreadyRunning, Unreachable
 
-LASTING = timedelta(minutes=15)
+# A run that died holds the others up for a minute; one that lives may miss three renewals.
+LASTING = timedelta(seconds=60)
+RENEWED_EVERY = timedelta(seconds=15)
 
 
 class Lease(Struct, frozen=True):
@@ -37,7 +43,7 @@ class Lease(Struct, frozen=True):
             raise AlreadyRunning(f"another run took over {self.name}: this one stops writing")
 
     def keep(self) -> None:
-        """Prolong it, between two patients."""
+        """Prolong it."""
         with self.database.writing() as connection:
             self.hold(connection)
             connection.execute(
@@ -54,13 +60,40 @@ class Lease(Struct, frozen=True):
             )
 
 
+@contextmanager
+def renewed(lease: Lease, stop: Stop, every: timedelta = RENEWED_EVERY) -> Iterator[None]:
+    """Prolong the lease meanwhile, however long one answer of a server takes.
+
+    A run that lost it is asked to stop. A database that is away for a while is asked again: no
+    send is recorded before `hold` has found the fence.
+    """
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(every.total_seconds()):
+            try:
+                lease.keep()
+            except AlreadyRunning as lost:
+                stop.end(lost)
+                return
+            except Unreachable:
+                continue
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def take_lease(
     database: Database, clock: Clock, name: str, owner: str, lasting: timedelta = LASTING
 ) -> Lease:
     """Become the only writer of `name`, or raise AlreadyRunning.
 
-    `owner` is the machine: whoever holds its lock file (`lock.py`) may take over at once from a
-    run that died there; a run on another machine waits until the lease ends.
+    `owner` is a random word of this run, so that a look at the table can tell two runs apart.
     """
     now = clock.now()
     values = {
@@ -84,6 +117,6 @@ ON CONFLICT (name) DO NOTHING
 """
 _TAKE = """
 UPDATE lease SET owner = :owner, fence = fence + 1, expires_at = :expires_at
-WHERE name = :name AND (expires_at < :now OR owner = :owner)
+WHERE name = :name AND expires_at < :now
 """
 _READ = "SELECT fence, expires_at FROM lease WHERE name = :name"

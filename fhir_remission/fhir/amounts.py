@@ -104,8 +104,6 @@ def as_written(raw: Raw) -> tuple[str, bool]:
 
 
 def unit_of(quantity: Quantity) -> UnitSent:
-    """The unit as code and as text; a code of another system than UCUM is only text."""
-    code, text = quantity.code or "", quantity.unit or ""
-    if quantity.system not in (None, "", UCUM):
-        return UnitSent(text=text or code)
-    return UnitSent(code=code, text=text)
+    """The unit as code and as text, and whether the code claims to be UCUM's."""
+    ucum = quantity.system in (None, "", UCUM)
+    return UnitSent(code=quantity.code or "", text=quantity.unit or "", ucum=ucum)

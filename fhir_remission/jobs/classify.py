@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.environment import read_chunks
-from fhir_remission.errors import InputError
 from fhir_remission.fhir.assessment_json import (
     Document,
     Outcome,
@@ -22,7 +18,6 @@ from fhir_remission.fhir.assessment_json import (
     write_line,
 )
 from fhir_remission.fhir.bundle import Damaged
-from fhir_remission.fhir.datatypes import Json
 from fhir_remission.fhir.documents import read_documents
 from fhir_remission.fhir.grouping import group_by_patient
 from fhir_remission.fhir.identity import evidence_hash
@@ -53,44 +48,6 @@ class Judged(Struct, frozen=True):
     incomplete: str = ""
     record: PatientRecord | None = None
     """What was judged; None where it is incomplete."""
-
-
-def classify(
-    source: str | Path | bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]],
-    *,
-    criteria: str | Sequence[str] = "eln-2022",
-    as_of: datetime | str | None = None,
-    history: bool = False,
-    complete: Iterable[str] = (),
-    timezone: str = "",
-    mappings: Path | None = None,
-    strict: bool = False,
-) -> list[Assessment]:
-    """Assess the patients of a Bundle, a resource or a list of resources.
-
-    `source` is a path, JSON as bytes, or decoded JSON. One Assessment per patient and criteria
-    set: the current one, or with `history` all, oldest first. A patient whose evidence is
-    damaged raises InputError: half a record is no record.
-    """
-    request = Request(
-        criteria=(criteria,) if isinstance(criteria, str) else tuple(criteria),
-        as_of=as_of.isoformat() if isinstance(as_of, datetime) else as_of or "",
-        history=history,
-        complete=frozenset(complete),
-        overlay=mappings,
-        timezone=timezone,
-        strict=strict,
-    )
-    chunks = read_chunks(source) if isinstance(source, str | Path) else [_encoded(source)]
-    judged, damage = judged_patients(
-        chunks, str(source)[:80] if _is_path(source) else "input", request
-    )
-    broken = next((one for one in judged if one.incomplete), None)
-    if broken is not None:
-        raise InputError(f"{broken.patient}: {broken.incomplete}")
-    if damage:
-        raise InputError(f"{damage[0].place}: {damage[0].reason}")
-    return [item for one in judged for found in one.assessments for item in _shown(found, request)]
 
 
 def run(source: str | BinaryIO, request: Request) -> Report:
@@ -206,30 +163,17 @@ def lines_of(judged: Iterable[Judged], judge: Judge, request: Request) -> Iterat
                 )
         for assessments in one.assessments:
             for assessment in _shown(assessments, request):
-                yield write_line(document_of(assessment, judge))
+                yield write_line(document_of(assessment, judge.mappings.version))
 
 
-def document_of(assessment: Assessment, judge: Judge) -> Document:
+def document_of(assessment: Assessment, mapping_version: str) -> Document:
     """The JSON object of one assessment."""
     return assessment_document(
         assessment,
-        evidence_hash=evidence_hash(assessment, mapping_version=judge.mappings.version),
+        evidence_hash=evidence_hash(assessment, mapping_version=mapping_version),
         software_version=VERSION,
     )
 
 
 def _shown(assessments: tuple[Assessment, ...], request: Request) -> tuple[Assessment, ...]:
     return assessments if request.history else assessments[-1:]
-
-
-def _encoded(source: bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]]) -> bytes:
-    """The input as JSON; Decimals keep their digits as quoted numbers, which are read as such."""
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, Mapping):
-        return msgspec.json.encode(source)
-    return b"\n".join(msgspec.json.encode(item) for item in source)
-
-
-def _is_path(source: object) -> bool:
-    return isinstance(source, str | Path)

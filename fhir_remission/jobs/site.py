@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -18,7 +17,7 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop, SystemClock, listening, stop_of_run
 from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.environment import environment
-from fhir_remission.effects.lease import Lease, take_lease
+from fhir_remission.effects.lease import Lease, renewed, take_lease
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.panels import load_panels
@@ -205,8 +204,10 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
     state = stack.enter_context(closing(open_state(settings.state.url, frame.clock)))
     if key:
         state.claim_site_key(key_check(key))
-    lease = take_lease(state.database, frame.clock, settings.site.id or "site", platform.node())
+    owner = secrets.token_hex(8)
+    lease = take_lease(state.database, frame.clock, settings.site.id or "site", owner)
     stack.callback(lease.release)
+    stack.enter_context(renewed(lease, frame.stop))
     return state, lease
 
 

@@ -252,7 +252,6 @@ class Run:
             site.state.advance(source, marks_read(site, patient, evidence), {}, site.run_id)
         else:
             self._postpone(patient, "not written")
-        site.lease.keep()
 
     def _postpone(self, patient: str, reason: str) -> None:
         site = self._site

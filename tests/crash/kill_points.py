@@ -22,6 +22,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, create_engine, inspect, make_url, text
+
 from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.rehearsal.cohort import amendment, demo_cohort
 from tests.crash.settings import AS_OF, SETTINGS
@@ -101,6 +103,7 @@ class Killed(Site):
 
     def __init__(self, rest: Rest, folder: Path, state: str) -> None:
         super().__init__(rest, folder)
+        self._state = state.replace("sqlite:///", f"sqlite:///{folder}/")
         settings = SETTINGS.format(base_url=rest.base_url, name=f"crash-{rest.mark}")
         self.config.write_text(f'{settings}[state]\nurl = "{state}"\n')
         (folder / "cohort.csv").write_text("\n".join(["patient", *self.patients()]) + "\n")
@@ -118,6 +121,11 @@ class Killed(Site):
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
+
+    def a_minute_later(self) -> None:
+        """The lease of the run that died has run out."""
+        with opened(self._state) as connection:
+            connection.execute(text("UPDATE lease SET expires_at = ''"))
 
     def until(self, scene: str) -> None:
         """Bring the world to where the run begins that is killed."""
@@ -211,6 +219,7 @@ def _spread(effects: int, points: int) -> list[Point]:
 def _survives(scene: str, site: Killed, point: Point, expected: Sequence[str]) -> bool:
     site.until(scene)
     killed = site.run(*point)
+    site.a_minute_later()
     again = site.run()
     found = site.content()
     good = killed.returncode == -signal.SIGKILL and again.returncode == 0
@@ -224,12 +233,20 @@ def _survives(scene: str, site: Killed, point: Point, expected: Sequence[str]) -
 
 def empty(database: str) -> None:
     """Drop every table of a state that does not lie in the site's folder."""
-    from sqlalchemy import create_engine, inspect, make_url, text
-
-    engine = create_engine(make_url(database).set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
+    with opened(database) as connection:
         for table in inspect(connection).get_table_names():
             connection.execute(text(f"DROP TABLE {table}"))
+
+
+@contextmanager
+def opened(database: str) -> Iterator[Connection]:
+    """One transaction on a state, without the program."""
+    url = make_url(database)
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
     engine.dispose()
 
 

@@ -108,6 +108,7 @@ def test_apply_killed_anywhere_is_applied_again(world: World, quick_path: Path) 
         with pytest.raises(Killed):
             applied()
         world.effects.arm()
+        world.a_minute_later()
         assert applied().code == 0, place
         assert (world.by_identifier(), world.counted(), world.file()) == expected, place
         assert world.unfinished() == [], place

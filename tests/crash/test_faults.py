@@ -102,6 +102,7 @@ class WriteBack(RuleBasedStateMachine):
         except Killed:
             FIRED["killed"] += 1
         self.world.effects.arm()
+        self.world.a_minute_later()
         self._check()
 
     @rule()

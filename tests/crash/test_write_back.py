@@ -330,6 +330,7 @@ def test_what_never_arrived_and_lost_its_evidence_is_not_waited_for(make_world: 
         world.sync()
     world.between = lambda _: None
     world.effects.arm()
+    world.a_minute_later()
     assert world.unfinished() != []
     world.retract_marrow(CR)
 

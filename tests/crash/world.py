@@ -198,6 +198,12 @@ class World:
         with pytest.raises(Killed):
             self.sync()
         self.effects.arm()
+        self.a_minute_later()
+
+    def a_minute_later(self) -> None:
+        """The lease of a run that died has run out."""
+        with sqlite3.connect(self.folder / "state.db") as connection:
+            connection.execute("UPDATE lease SET expires_at = ''")
 
     # The server -------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 
 from fhir_remission.domain.inputs import Interval, Unreadable
 from fhir_remission.domain.intervals import point
-from fhir_remission.domain.units import Converted, Refused, UnitSent, normalised
+from fhir_remission.domain.units import Converted, Refused, UnitSent
 from fhir_remission.domain.values import InWords, between, compared, in_words, number, plain_words
 from fhir_remission.effects.tables import load_mappings
 from tests.domain.builder import value
@@ -194,9 +194,3 @@ def test_a_unit_of_another_thing_denies_the_one_beside_it() -> None:
     assert isinstance(found, Refused)
     assert (found.foreign, found.reason) == (True, "unit g/dL does not belong to platelets")
     assert isinstance(convert("120", "g/dL", "platelets", code="10*9/L"), Refused)
-
-
-def test_one_spelling_for_letters_that_have_several() -> None:
-    """Micro signs, times signs and superscripts."""
-    assert normalised("10⁹/L") == "10^9/L"
-    assert normalised("\N{MICRO SIGN}L") == normalised("\N{GREEK SMALL LETTER MU}L") == "uL"

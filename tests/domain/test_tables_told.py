@@ -12,6 +12,8 @@ from fhir_remission.domain import analytes, categories, codes, events, terms, un
 from fhir_remission.domain.analytes import Analyte
 from fhir_remission.domain.inputs import Interval
 from fhir_remission.domain.rows import read_rows
+from fhir_remission.domain.unit_grammar import COLUMNS as WORD_COLUMNS
+from fhir_remission.domain.unit_grammar import merge_unit_words, read_unit_words
 from fhir_remission.domain.units import Converted, Refused, UnitMap, UnitSent
 from fhir_remission.effects.tables import default_dir, load_mappings
 from fhir_remission.errors import TableError
@@ -48,7 +50,12 @@ def read_lookalikes(*rows: str) -> codes.CodeMap:
 
 def read_units(*rows: str) -> UnitMap:
     """Units of these rows: unit, dimension, canonical, factor, read_as, condition, refused ..."""
-    return units.merge_units(units.read_units(table(units.COLUMNS, *rows), file="site.tsv"))
+    shipped = table(
+        WORD_COLUMNS, "multiplier,k,3,,,en,us", "cells,#,0,,,en,us", "volume,l,0,,,en,us"
+    )
+    words = merge_unit_words(read_unit_words(shipped, file="unit_words.tsv"))
+    read = units.read_units(table(units.COLUMNS, *rows), file="site.tsv")
+    return units.merge_units(read, words)
 
 
 def read_values(*rows: str) -> values.ValueMap:

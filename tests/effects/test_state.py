@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from fhir_remission.effects.lease import take_lease
+from fhir_remission.effects.clock import Stop, timestamp
+from fhir_remission.effects.lease import LASTING, RENEWED_EVERY, Lease, renewed, take_lease
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.errors import AlreadyRunning, SafetyStop, SettingsError, Unreachable
@@ -198,15 +200,83 @@ def test_there_is_one_writer_and_the_next_has_a_higher_fence(
     assert state.assessments("src", "Patient/p1", "main") == []
 
 
-def test_the_same_machine_takes_over_from_its_dead_run_at_once(
+def test_nothing_but_time_frees_the_lease_of_a_run_that_died(
     state: State, clock: FakeClock
 ) -> None:
-    """Its lock file proves that the other one is gone; kill -9 costs no waiting."""
+    """Two machines may have the same name: a lease that lives is nobody else's, whoever asks."""
     dead = take_lease(state.database, clock, "src", "here")
 
-    alive = take_lease(state.database, clock, "src", "here")
+    clock.sleep(59)
+    with pytest.raises(AlreadyRunning):
+        take_lease(state.database, clock, "src", "here")
+    clock.sleep(2)
+    alive = take_lease(state.database, clock, "src", "there")
 
     assert alive.fence == dead.fence + 1
+
+
+def test_a_lease_is_renewed_while_one_answer_takes_long(state: State, clock: FakeClock) -> None:
+    """Every quarter of its time, by a thread of its own; not once after the run has ended."""
+    lease = take_lease(state.database, clock, "src", "me")
+    with renewed(lease, Stop(clock), timedelta(milliseconds=1)):
+        for _ in range(5):
+            clock.sleep(50)
+            _until(lambda: _expires(state) >= timestamp(clock.now() + LASTING))
+        with pytest.raises(AlreadyRunning):
+            take_lease(state.database, clock, "src", "other")
+    last = _expires(state)
+    clock.sleep(50)
+
+    assert (_expires(state), LASTING, RENEWED_EVERY) == (
+        last,
+        timedelta(seconds=60),
+        timedelta(seconds=15),
+    )
+
+
+def test_a_run_that_lost_its_lease_is_asked_to_stop(state: State, clock: FakeClock) -> None:
+    """While it still reads: not only when it wants to write."""
+    stop = Stop(clock)
+    with renewed(take_lease(state.database, clock, "src", "me"), stop, timedelta(milliseconds=1)):
+        with state.database.writing() as connection:
+            connection.execute(text("UPDATE lease SET fence = fence + 1"))
+        _until(stop.asked.is_set)
+
+    with pytest.raises(AlreadyRunning, match="took over src"):
+        stop.check()
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_lease(
+    state: State, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again; what is written meanwhile is guarded by the fence."""
+    stop, calls = Stop(clock), []
+    lease = take_lease(state.database, clock, "src", "me")
+
+    def away(one: Lease) -> None:
+        calls.append(one)
+        if len(calls) < 3:
+            raise Unreachable("away")
+
+    monkeypatch.setattr(Lease, "keep", away)
+    with renewed(lease, stop, timedelta(milliseconds=1)):
+        _until(lambda: len(calls) >= 4)
+
+    assert not stop.asked.is_set()
+
+
+def _expires(state: State) -> str:
+    with state.database.reading() as connection:
+        return str(connection.execute(text("SELECT expires_at FROM lease")).scalar_one())
+
+
+def _until(true: Callable[[], bool]) -> None:
+    """Wait for another thread, five seconds at most."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.005)
+    pytest.fail("it never came to that")
 
 
 def test_a_released_lease_is_free_and_another_source_is_its_own(

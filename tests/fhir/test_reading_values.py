@@ -63,7 +63,7 @@ def test_a_marrow_blast_value_is_read(value: dict[str, Any], expected: str) -> N
         ({"valueString": "<4-6 %"}, "text that states no number"),
         ({"valueString": "6-4 %"}, "a range in which nothing lies"),
         ({"valueString": "5,5 %"}, "not a decimal number"),
-        ({"valueString": "<5 % of nucleated cells"}, "unit % of nucleated cells is in no row"),
+        ({"valueString": "<5 % of CD34+ cells"}, "unit % of CD34+ cells is in no row"),
         ({"valueString": "dry tap"}, "text that states no number"),
         ({"valueString": ""}, "text that states no number"),
         ({"valueString": "-5 %"}, "text that states no number"),
