@@ -48,6 +48,9 @@ lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everythi
 	FHIR_REMISSION_VALIDATORS=1 FHIR_REMISSION_PRODUCED=build/produced \
 		$(BIN)/python -m pytest tests/validators
 
+lane-hostile: $(VENV)/.installed  ## every drip against every command, and attacks that take long
+	$(BIN)/python -m pytest tests/hostile -m long -s
+
 lane-spark: $(VENV)/.installed  ## the archive job on local[2]; needs a JDK 17
 	$(BIN)/python -m pip install --quiet --editable ".[spark]"
 	FHIR_REMISSION_SPARK=1 $(BIN)/python -m pytest tests/archive/test_spark.py -W default

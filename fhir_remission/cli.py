@@ -32,6 +32,7 @@ from fhir_remission.cli_site import register as register_site
 from fhir_remission.cli_text import say as _say
 from fhir_remission.cli_text import show, words, write
 from fhir_remission.cli_writing import register as register_writing
+from fhir_remission.effects.signals import guard
 from fhir_remission.errors import RemissionError, UsageError, place_of
 
 app = typer.Typer(
@@ -71,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def entry_point() -> Never:
     """The console script."""
+    guard()
     sys.exit(main(sys.argv[1:] or ["--help"]))
 
 

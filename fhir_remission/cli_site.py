@@ -71,7 +71,7 @@ def doctor(
 
 def jwks(config: Config = Path("site.toml"), assign: Assign = None) -> int:
     """Print the public keys of the SMART logins, to register with the servers."""
-    from fhir_remission.jobs.doctor import public_keys
+    from fhir_remission.jobs.public_keys import public_keys
 
     write([public_keys(config, tuple(assign or ()))])
     return 0

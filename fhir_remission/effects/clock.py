@@ -1,14 +1,11 @@
-"""The only place that reads the clock, waits, or listens for signals."""
+"""The only place that reads the clock or waits."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time as _time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from types import FrameType
 from typing import Protocol
 
 from fhir_remission.errors import Interrupted, RemissionError, Unreachable
@@ -48,12 +45,21 @@ class Stop:
         self._why = why or f"its max_runtime of {max_runtime}"
         self._ends = None if max_runtime is None else clock.monotonic() + max_runtime / _SECOND
         self.asked = threading.Event()
+        self._asked_at: float | None = None
         self.signal = 0
         self._alarm: RemissionError | None = None
 
     def remaining(self) -> float:
         """Return the seconds left before the deadline; infinity without one."""
         return float("inf") if self._ends is None else self._ends - self._clock.monotonic()
+
+    def overdue(self) -> float:
+        """Return for how many seconds the run should have ended; negative while it goes on."""
+        if self.asked.is_set() and self._asked_at is None:
+            self._asked_at = self._clock.monotonic()
+        if self._asked_at is None:
+            return -self.remaining()
+        return max(self._clock.monotonic() - self._asked_at, -self.remaining())
 
     def end(self, alarm: RemissionError | None = None) -> None:
         """Ask every chain to end; an alarm is what `check` then raises, everywhere."""
@@ -103,22 +109,6 @@ class SystemClock:
     def wake_on(self, stop: Stop) -> None:
         """Let a signal cut a long wait short."""
         self._woken = stop.asked
-
-
-@contextmanager
-def listening(stop: Stop) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into a request that is honoured between two patients."""
-
-    def ask(number: int, _: FrameType | None) -> None:
-        stop.signal = number
-        stop.asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def time_left(hours: tuple[time, time] | None, now: datetime) -> timedelta | None:

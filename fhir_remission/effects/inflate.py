@@ -10,6 +10,8 @@ from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
+from fhir_remission.errors import RemissionError
+
 BLOCK = 1 << 20
 # A resource is kilobytes; beyond this a line is damage, and memory must not follow it.
 LONGEST_LINE = 64 << 20
@@ -64,6 +66,8 @@ def _members(file: BinaryIO, packing: str) -> Iterator[bytes | Torn]:
         while not inflater.eof:
             try:
                 data = inflater.decompress(rest)
+            except RemissionError:  # a signal, in the middle of it
+                raise
             except Exception as error:  # zlib.error and ZstdError have no other parent
                 yield Torn(start, f"{packing} is damaged: {_plain(error)}")
                 return

@@ -15,6 +15,7 @@ from typing import Literal
 from msgspec import Struct
 
 from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.line import GRACE
 from fhir_remission.effects.logs import get_logger
 from fhir_remission.effects.transport import (
     Answer,
@@ -105,7 +106,7 @@ def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | 
     renewed, maybe_done = False, False
     for attempt in range(1, how.policy.attempts + 2):
         how.bucket.take()
-        if how.only_reads:
+        if how.only_reads or how.stop.overdue() > GRACE:
             how.stop.check()
         began = how.clock.monotonic()
         outcome = exchange.send(request)

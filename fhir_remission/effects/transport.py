@@ -16,8 +16,10 @@ import urllib3
 from msgspec import Struct
 from requests.auth import AuthBase
 
-from fhir_remission.effects.clock import Clock
+from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.line import GRACE, Line, LineAdapter
 from fhir_remission.effects.origin import Base, Refused
+from fhir_remission.errors import RemissionError
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 CHUNK = 64 * 1024
@@ -79,7 +81,13 @@ class Limits(Struct, frozen=True):
 
     connect_seconds: float = 5.0
     read_seconds: float = 60.0
+    """From one byte to the next."""
     max_bytes: int = 32 * 1024 * 1024
+
+    @property
+    def whole_seconds(self) -> float:
+        """For all of a request: connection, handshake, headers, body, redirects."""
+        return self.connect_seconds + 5 * self.read_seconds
 
 
 class Tls(Struct, frozen=True):
@@ -121,7 +129,7 @@ class Traffic:
 
 
 class RequestsExchange:
-    """A chain of requests over one Session: environment, netrc and redirects of its own off."""
+    """A chain of requests: environment, netrc, cookies and redirects of a library's own are off."""
 
     def __init__(
         self,
@@ -131,21 +139,33 @@ class RequestsExchange:
         clock: Clock,
         limits: Limits | None = None,
         tls: Tls | None = None,
+        stop: Stop | None = None,
         traffic: Traffic | None = None,
         agent: str = "fhir-remission",
     ) -> None:
         self._base, self._auth, self._clock = base, auth, clock
+        self._stop = stop or Stop(clock)
         self._limits, self._tls = limits or Limits(), tls or Tls()
         self._agent = agent
         self.traffic = traffic or Traffic()
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._line = Line(clock, self._stop)
+        # No Session: it reads the whole body of a redirect, without any limit, even where it does
+        # not follow (requests 2.34, `Session.send`), and looks into netrc and the environment.
+        self._adapter = LineAdapter(self._line)
 
     def send(self, request: Request) -> Answer | NoAnswer:
-        """Send it once, following at most three redirects on our own server."""
-        url = request.url
+        """Send it once, following at most three redirects on our own server.
+
+        Interrupted where the run is to end; a write gets a moment more for its answer.
+        """
+        url, left = request.url, self._limits.whole_seconds
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._once(request, url)
+            prepared = self._prepared(request, url)
+            if isinstance(prepared, NoAnswer):
+                return prepared
+            began = self._clock.monotonic()
+            answer = self._once(request, prepared, left)
+            left -= self._clock.monotonic() - began
             if isinstance(answer, NoAnswer) or not _is_redirect(request, answer):
                 return answer
             target = self._base.resolve(answer.headers["location"], against=url)
@@ -156,25 +176,42 @@ class RequestsExchange:
 
     def close(self) -> None:
         """Close its connections."""
-        self._session.close()
+        self._line.close()
+        self._adapter.close()
 
-    def _once(self, request: Request, url: str) -> Answer | NoAnswer:
-        self.traffic.sent(request)
-        prepared = requests.Request(
-            request.method,
-            url,
-            headers={"User-Agent": self._agent, **request.headers},
-            data=request.body,
-        ).prepare()
+    def _prepared(self, request: Request, url: str) -> requests.PreparedRequest | NoAnswer:
+        try:
+            prepared = requests.Request(
+                request.method,
+                url,
+                headers={"User-Agent": self._agent, **request.headers},
+                data=request.body,
+            ).prepare()
+        except (requests.RequestException, ValueError):
+            return NoAnswer("unsent", "our request could not be built")
         # `prepare` rewrites percent-encodings; a next link is the server's, byte for byte. The
         # login looks at the address that is really sent.
         prepared.url = url
-        prepared = self._auth(prepared)
+        return self._auth(prepared)
+
+    def _once(
+        self, request: Request, prepared: requests.PreparedRequest, seconds: float
+    ) -> Answer | NoAnswer:
+        self.traffic.sent(request)
+        reading = request.repeat == "read"
+        with self._line.within(seconds, grace=0.0 if reading else GRACE):
+            outcome = self._answered(prepared)
+        if not self._line.cut:
+            return outcome
+        if reading:
+            self._stop.check()
+        return NoAnswer("lost", self._line.cut)
+
+    def _answered(self, prepared: requests.PreparedRequest) -> Answer | NoAnswer:
         try:
-            with self._session.send(
+            with self._adapter.send(
                 prepared,
                 stream=True,
-                allow_redirects=False,
                 timeout=(self._limits.connect_seconds, self._limits.read_seconds),
                 verify=str(self._tls.ca_bundle) if self._tls.ca_bundle else True,
                 cert=_certificate(self._tls),
@@ -182,14 +219,15 @@ class RequestsExchange:
                 if self._tls.proxy
                 else {},
             ) as response:
-                return self._read(response, url)
-        except (*_FAILURES, UnicodeError, OSError) as error:
+                return self._read(response, prepared.url or "")
+        except RemissionError:  # a signal, in the middle of it
+            raise
+        except Exception as error:  # whatever a library makes of an answer that nobody thought of
             return _no_answer(error)
 
     def _read(self, response: requests.Response, url: str) -> Answer | NoAnswer:
         limits, body, raw = self._limits, bytearray(), response.raw
         objects = 0
-        give_up_at = self._clock.monotonic() + 5 * limits.read_seconds
         for chunk in raw.stream(CHUNK, decode_content=True):
             body += chunk
             if len(body) > limits.max_bytes:
@@ -199,14 +237,9 @@ class RequestsExchange:
             objects += chunk.count(b"{")
             if objects > MAX_OBJECTS:
                 return NoAnswer("too-large", f"answer of over {MAX_OBJECTS} objects")
-            if self._clock.monotonic() > give_up_at:
-                return NoAnswer("lost", "answer trickles in")
         self.traffic.read(len(body))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, bytes(body), url)
-
-
-_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 def _is_redirect(request: Request, answer: Answer) -> bool:
@@ -236,11 +269,13 @@ def _no_answer(error: Exception) -> NoAnswer:
         return NoAnswer("lost", "no answer in time")
     if isinstance(error, requests.exceptions.ConnectionError):
         return _connection_failure(error)
-    if isinstance(error, requests.exceptions.InvalidHeader | ValueError):
+    if isinstance(error, requests.exceptions.InvalidHeader):
         return NoAnswer("unsent", "our request could not be built")
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return NoAnswer("unsent", "a certificate file could not be read; see ca_bundle, cert_file")
-    return NoAnswer("lost", "the answer broke off")
+    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
+        return NoAnswer("lost", "the answer broke off")
+    return NoAnswer("lost", f"the answer cannot be read ({type(error).__name__})")
 
 
 def _connection_failure(error: requests.exceptions.ConnectionError) -> NoAnswer:

@@ -76,9 +76,11 @@ class Worker:
         with suppress(BrokenPipeError):
             self._process.stdin.close()
 
-    def end(self) -> None:
+    def end(self, *, at_once: bool = False) -> None:
         """Let it finish and go, or make it."""
         self.close()
+        if at_once:
+            self._process.kill()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -101,11 +103,12 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for worker in self._workers:  # all of them first: they go side by side
             worker.close()
         for worker in self._workers:
-            worker.end()
+            # Where the run is ended nobody waits for what a worker is at.
+            worker.end(at_once=kind is not None)
 
     @property
     def pids(self) -> list[int]:

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from fhir_remission.effects.signals import end_with_parent
 from fhir_remission.effects.spool import Spool, partition_of
 from fhir_remission.jobs.archive_judge import Judging, judge_partition, rows_of
 from fhir_remission.jobs.archive_parts import (
@@ -74,6 +75,7 @@ class Station:
 def serve() -> int:
     """Answer every job on standard input until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's; the parent ends us
+    end_with_parent()
     gc.set_threshold(100_000, 50, 50)  # the collector would walk every row again and again
     lines, out = sys.stdin.buffer, sys.stdout.buffer
     name = lines.readline().strip().decode()

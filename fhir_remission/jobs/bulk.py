@@ -17,11 +17,12 @@ from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.bulk import Exporter, Gone, Pending
 from fhir_remission.effects.bulk_manifest import ExportFile, Manifest
-from fhir_remission.effects.clock import Clock, Stop, SystemClock, listening
+from fhir_remission.effects.clock import Clock, Stop, SystemClock
 from fhir_remission.effects.connect import READ_TYPES, connect
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.private_file import private_folder
+from fhir_remission.effects.signals import listening
 from fhir_remission.effects.spool import remove_folder
 from fhir_remission.errors import ReadIncomplete, Unreachable
 from fhir_remission.jobs.archive import Order, Progress, Report

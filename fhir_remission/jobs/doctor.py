@@ -9,15 +9,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.effects.auth import secret_of
 from fhir_remission.effects.clock import Stop, SystemClock
 from fhir_remission.effects.connect import Connection, Introduction, connect, introduce
-from fhir_remission.effects.keys import public_jwks, read_signing_key
 from fhir_remission.effects.logs import configure_logs
+from fhir_remission.effects.signals import listening
 from fhir_remission.effects.smart import TokenHeaders
 from fhir_remission.effects.tables import default_dir
 from fhir_remission.effects.transport import OutcomeUnknown
-from fhir_remission.errors import RemissionError, SettingsError
+from fhir_remission.errors import RemissionError
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.jobs.probes import (
     NEVER,
@@ -36,6 +35,7 @@ from fhir_remission.settings.model import Source as SourceSettings
 from fhir_remission.version import VERSION
 
 SOON = timedelta(days=30)
+LONGEST = timedelta(minutes=10)
 MAX_SKEW = timedelta(seconds=30)
 PROBE_ID = "fhir-remission-write-probe"
 
@@ -80,17 +80,25 @@ def examine(request: Request) -> Iterator[Finding]:
     settings = settings_of(request.config, request.assignments, {})
     configure_logs(style=settings.log.format, level="error", run_id="doctor")
     clock = SystemClock()
-    for name, server, needs in _servers(settings, write_probe=request.write_probe):
-        try:
-            stop = Stop(clock, timedelta(minutes=5))
-            connection = connect(
-                server, clock=clock, stop=stop, read=needs.read, write=needs.write, version=VERSION
-            )
-        except RemissionError as error:
-            yield Finding(name, "settings", "fail", str(error), exit_code=error.exit_code)
-            continue
-        probe = request.write_probe and bool(needs.write)
-        yield from _of_server(Examined(name, server, connection, clock, probe))
+    stop = Stop(clock, min(LONGEST, settings.run.max_runtime))
+    clock.wake_on(stop)
+    with listening(stop):
+        for name, server, needs in _servers(settings, write_probe=request.write_probe):
+            try:
+                connection = connect(
+                    server,
+                    clock=clock,
+                    stop=stop,
+                    read=needs.read,
+                    write=needs.write,
+                    version=VERSION,
+                )
+            except RemissionError as error:
+                stop.check()
+                yield Finding(name, "settings", "fail", str(error), exit_code=error.exit_code)
+                continue
+            probe = request.write_probe and bool(needs.write)
+            yield from _of_server(Examined(name, server, connection, clock, probe))
 
 
 class Report:
@@ -114,17 +122,6 @@ class Report:
                 yield f"{finding}\n".encode()
         if as_json:
             yield msgspec.json.format(msgspec.json.encode(self._findings), indent=1) + b"\n"
-
-
-def public_keys(config: Path | None, assignments: tuple[str, ...]) -> bytes:
-    """The public halves of all configured signing keys, as a JWKS to register."""
-    settings = settings_of(config, assignments, {})
-    servers: list[ServerSettings] = [settings.source, *settings.sink.values()]
-    auths = [server.auth for server in servers if server.auth.mode == "smart"]
-    if not auths:
-        raise SettingsError("no server has auth.mode = smart, so there is no key to publish")
-    keys = {k.kid: k for a in auths for k in [read_signing_key(secret_of(a), kid=a.key_id)]}
-    return msgspec.json.format(msgspec.json.encode(public_jwks(list(keys.values())))) + b"\n"
 
 
 def _servers(
@@ -280,6 +277,8 @@ def _guarded(one: Examined, check: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _failed(one: Examined, check: str, error: RemissionError) -> Finding:
+    # The run is to end: that is no finding about the server.
+    one.connection.stop.check()
     return Finding(one.name, check, "fail", str(error), exit_code=error.exit_code)
 
 

@@ -14,7 +14,7 @@ from structlog.stdlib import BoundLogger
 from fhir_remission.domain.assess import Options
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.client import FhirClient
-from fhir_remission.effects.clock import Stop, SystemClock, listening, stop_of_run
+from fhir_remission.effects.clock import Stop, SystemClock, stop_of_run
 from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.environment import environment
 from fhir_remission.effects.lease import Lease, renewed, take_lease
@@ -22,6 +22,7 @@ from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.panels import load_panels
 from fhir_remission.effects.results_file import ResultsFile
+from fhir_remission.effects.signals import listening
 from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.tables import load_categories

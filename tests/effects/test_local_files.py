@@ -18,11 +18,11 @@ from fhir_remission.effects.clock import (
     Stop,
     SystemClock,
     is_within,
-    listening,
     time_left,
     timestamp,
 )
 from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.signals import listening
 from fhir_remission.errors import AlreadyRunning, Interrupted, SafetyStop, SettingsError
 from tests.effects.conftest import FakeClock
 
