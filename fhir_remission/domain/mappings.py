@@ -14,9 +14,20 @@ from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.domain.terms import TermMap, merge_terms, read_terms
 from fhir_remission.domain.unit_grammar import merge_unit_words, read_unit_words
 from fhir_remission.domain.units import UnitMap, merge_units, read_units
+from fhir_remission.domain.value_grammar import merge_value_words, read_value_words
 from fhir_remission.domain.values import ValueMap, merge_values, read_values
 
-TABLES = ("analytes", "codes", "lookalikes", "units", "unit_words", "values", "events", "terms")
+TABLES = (
+    "analytes",
+    "codes",
+    "lookalikes",
+    "units",
+    "unit_words",
+    "values",
+    "value_words",
+    "events",
+    "terms",
+)
 
 
 class TableText(NamedTuple):
@@ -78,7 +89,12 @@ def read_mappings(
                 row
                 for file, text in tables["values"]
                 for row in read_values(text, file=file, analytes=analytes, namespace=namespace)
-            ]
+            ],
+            merge_value_words(
+                row
+                for file, text in tables["value_words"]
+                for row in read_value_words(text, file=file)
+            ),
         ),
         events=merge_events(
             [

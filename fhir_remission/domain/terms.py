@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from fhir_remission.domain.rows import Row, read_rows
-from fhir_remission.domain.values import plain_words
+from fhir_remission.domain.value_grammar import plain_words
 
 COLUMNS = ("kind", "term", "system", "code", "text", "source")
 TERMS = {

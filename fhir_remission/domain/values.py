@@ -1,54 +1,33 @@
-"""Answers and numbers as laboratories write them in words: closed tables and one strict grammar."""
+"""Answers by code and by words, and what a text reports by them and the grammar of values."""
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Literal, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.analytes import Analyte
 from fhir_remission.domain.inputs import Finding, Interval, Unreadable
 from fhir_remission.domain.namespace import spelled_out
 from fhir_remission.domain.rows import Row, read_rows
+from fhir_remission.domain.value_grammar import InWords, ValueWords, plain, plain_words
 
 COLUMNS = ("system", "code", "text", "analyte", "answer", "display", "source")
 Answer = Literal["negative", "low-level", "positive", "indeterminate", "zero", "some"]
 FINDINGS = ("negative", "low-level", "positive", "indeterminate")
 # `zero` is none at all; `some` is present, amount unknown. Both only for a named analyte.
 AMOUNTS = ("zero", "some")
-MAX_DIGITS = 40
-MAX_EXPONENT = 15
 
 _ZERO = Decimal(0)
-# No sign, no leading zeros, ASCII digits: what a JSON number may be, less the minus.
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
-_COMMA_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:,[0-9]+)?", re.ASCII)
-_TEXT = re.compile(
-    r"(?:(?P<comparator><=|>=|=<|=>|<|>|≤|≥|=)\s*)?(?P<low>[0-9][0-9.,]*)"
-    r"(?:\s*[-–]\s*(?P<high>[0-9][0-9.,]*))?(?:\s*(?P<unit>[^\s0-9<>=~.,–-].*)|\s+(?P<spaced>\S.*))?",
-    re.ASCII,
-)
-COMPARATORS = {
-    "": "=",
-    "=": "=",
-    "<": "<",
-    "<=": "<=",
-    "=<": "<=",
-    "≤": "<=",
-    ">": ">",
-    ">=": ">=",
-    "=>": ">=",
-    "≥": ">=",
-}
+_NOTHING = Interval(low=_ZERO, high=_ZERO)
 
 
-class InWords(Struct, frozen=True):
-    """A number or a range found in text, with the unit that stood behind it."""
+class Said(Struct, frozen=True):
+    """An answer in words, and the limit that stood beside it."""
 
-    value: Interval
-    unit: str
+    answer: Answer
+    limit: str = ""
 
 
 class ValueMap(Struct, frozen=True):
@@ -56,6 +35,7 @@ class ValueMap(Struct, frozen=True):
 
     coded: dict[tuple[str, str, str], Answer]
     texts: dict[tuple[str, str], Answer]
+    words: ValueWords
 
     def coded_answer(self, system: str, code: str, analyte: Analyte) -> Answer | None:
         """What a coded answer says of this analyte; the row made for the analyte comes first."""
@@ -65,81 +45,65 @@ class ValueMap(Struct, frozen=True):
         return self.coded.get((system, code, ""))
 
     def text_answer(self, text: str, analyte: Analyte) -> Answer | None:
-        """What a text says of this analyte: the whole text, never a part of it."""
-        words = plain_words(text)
-        own = self.texts.get((words, analyte.id))
-        if own is not None or analyte.kind == "quantity":
-            return own
-        return self.texts.get((words, ""))
+        """What a text says of this analyte: the whole text, or all but what it is said of."""
+        for reading in self.words.readings(plain(text), analyte.id):
+            words = plain_words(reading)
+            own = self.texts.get((words, analyte.id))
+            if own is None and analyte.kind != "quantity":
+                own = self.texts.get((words, ""))
+            if own is not None:
+                return own
+        return None
+
+    def read(
+        self, text: str, analyte: Analyte, *, decimal_comma: bool
+    ) -> Said | InWords | Unreadable:
+        """What a text reports: an answer, a number with its unit, or why it is neither."""
+        reason = self.words.refusal(text, analyte.id)
+        if reason:
+            return Unreadable(raw=text, reason=reason)
+        answer = self.text_answer(text, analyte)
+        if answer is not None:
+            return Said(answer)
+        if analyte.kind == "finding":
+            return Unreadable(raw=text, reason="an answer that is in no row of values.tsv")
+        *_, bare = self.words.readings(plain(text), analyte.id)
+        parts = self.words.parted(bare)
+        answer = self.text_answer(parts.word, analyte) if parts else None
+        if parts is None or answer is None:
+            return self.words.in_words(bare, decimal_comma=decimal_comma)
+        beside = self.words.in_words(parts.number, decimal_comma=decimal_comma)
+        return _agreed(answer, parts.number, beside, text)
 
 
-def plain_words(text: str) -> str:
-    """Text without the differences of case, spaces and a final full stop."""
-    return " ".join(text.casefold().split()).rstrip(".")
+def _agreed(
+    answer: Answer, written: str, beside: InWords | Unreadable, text: str
+) -> Said | InWords | Unreadable:
+    """An answer and a number of one text: both where they agree, else no answer at all."""
+    if isinstance(beside, Unreadable):
+        return Unreadable(raw=text, reason=beside.reason)
+    amount = beside.value
+    present, denied = amount.low > 0 or amount.low_open, amount == _NOTHING
+    if answer == "zero" and denied:
+        return Said(answer)
+    if answer == "some" and not denied:
+        return InWords(
+            structs.replace(amount, low_open=amount.low_open or not amount.low), beside.unit
+        )
+    if answer in AMOUNTS:
+        return Unreadable(raw=text, reason="its word and its number contradict each other")
+    if answer == "indeterminate" or present == (answer == "negative"):
+        return Said("indeterminate")
+    return Said(answer, limit="" if present else written)
 
 
 def answered(answer: Answer, analyte: Analyte) -> Finding | Interval:
     """The value an answer stands for."""
     if answer == "zero":
-        return Interval(low=_ZERO, high=_ZERO)
+        return _NOTHING
     if answer == "some":
         return Interval(low=_ZERO, high=analyte.high, low_open=True)
     return Finding(answer=answer)
-
-
-def number(text: str, *, decimal_comma: bool) -> Decimal | Unreadable:
-    """The one reader of numbers: not negative, at most 40 characters, exponent within 15."""
-    if len(text) > MAX_DIGITS:
-        return Unreadable(raw=text[:MAX_DIGITS], reason=f"a number of {len(text)} characters")
-    if decimal_comma and _COMMA_NUMBER.fullmatch(text):
-        return Decimal(text.replace(",", "."))
-    if text.startswith("-"):
-        zero = number(text[1:], decimal_comma=decimal_comma)
-        if isinstance(zero, Decimal) and zero == 0:
-            return _ZERO
-        return Unreadable(raw=text, reason="a negative number")
-    if not _NUMBER.fullmatch(text):
-        return Unreadable(raw=text, reason="not a decimal number")
-    exponent = text.lower().partition("e")[2]
-    if exponent and abs(int(exponent)) > MAX_EXPONENT:
-        return Unreadable(raw=text, reason=f"an exponent beyond {MAX_EXPONENT}")
-    return Decimal(text)
-
-
-def compared(comparator: str, value: Decimal) -> Interval | None:
-    """The interval a comparator and a number stand for; none where nothing can be so."""
-    sign = COMPARATORS.get(comparator)
-    if sign == "=":
-        return Interval(low=value, high=value)
-    if sign == "<" and value > 0:
-        return Interval(low=_ZERO, high=value, high_open=True)
-    if sign == "<=":
-        return Interval(low=_ZERO, high=value)
-    if sign in (">", ">="):
-        return Interval(low=value, high=None, low_open=sign == ">")
-    return None
-
-
-def between(low: Decimal, high: Decimal) -> Interval | None:
-    """The closed range of two numbers; none where they are the wrong way round."""
-    return Interval(low=low, high=high) if low <= high else None
-
-
-def in_words(text: str, *, decimal_comma: bool) -> InWords | Unreadable:
-    """Read `<5`, `<5 %`, `4-6`, `>95 %`; anything else is unreadable, never part of it read."""
-    found = _TEXT.fullmatch(text.strip())
-    if found is None or (found["comparator"] and found["high"]):
-        return Unreadable(raw=text, reason="text that states no number")
-    low = number(found["low"], decimal_comma=decimal_comma)
-    high = number(found["high"], decimal_comma=decimal_comma) if found["high"] else low
-    if isinstance(low, Unreadable):
-        return Unreadable(raw=text, reason=low.reason)
-    if isinstance(high, Unreadable):
-        return Unreadable(raw=text, reason=high.reason)
-    value = between(low, high) if found["high"] else compared(found["comparator"] or "", low)
-    if value is None:
-        return Unreadable(raw=text, reason="a range in which nothing lies")
-    return InWords(value=value, unit=(found["unit"] or found["spaced"] or "").strip())
 
 
 def read_values(
@@ -155,7 +119,7 @@ def read_values(
     return read
 
 
-def merge_values(values: list[tuple[Row, str, str, str]]) -> ValueMap:
+def merge_values(values: list[tuple[Row, str, str, str]], words: ValueWords) -> ValueMap:
     """Make one map; a row that contradicts another stops the run and names its line."""
     coded: dict[tuple[str, str, str], Answer] = {}
     texts: dict[tuple[str, str], Answer] = {}
@@ -168,7 +132,7 @@ def merge_values(values: list[tuple[Row, str, str, str]]) -> ValueMap:
                 held = texts.setdefault((text, analyte), answer)
             if held != answer:
                 raise row.refuse(f"{code or text} is {answer} here and {held} elsewhere; keep one")
-    return ValueMap(coded=coded, texts=texts)
+    return ValueMap(coded=coded, texts=texts, words=words)
 
 
 def _check(row: Row, analytes: dict[str, Analyte]) -> None:

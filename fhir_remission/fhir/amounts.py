@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fhir_remission.domain.inputs import Interval, Unreadable
+from fhir_remission.domain.intervals import EXACT
+from fhir_remission.domain.numbers import between, compared, number
 from fhir_remission.domain.units import UCUM, UnitSent
-from fhir_remission.domain.values import between, compared, number
 from fhir_remission.fhir.elements import Quantity, Range, Ratio, is_there
 
 _HUNDRED = Decimal(100)
@@ -88,7 +89,7 @@ def read_ratio(sent: Ratio, *, share: bool, decimal_comma: bool) -> Sent | Unrea
     above, below = upper.value, lower.value
     if above.low != above.high or below.low != below.high or below.low == 0:
         return Unreadable(raw=original, reason="a ratio with a comparator or of nothing")
-    amount = above.low * _HUNDRED if share else above.low
+    amount = EXACT.multiply(above.low, _HUNDRED) if share else above.low
     value = Interval(low=_BELOW.divide(amount, below.low), high=_ABOVE.divide(amount, below.low))
     return Sent(value=value, unit=_PERCENT if share else _RATIO, original=original)
 

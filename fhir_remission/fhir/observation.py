@@ -259,7 +259,7 @@ def _result(row: CodeRow, reported: Reported, whole: _Whole, kind: str) -> Resul
         specimen="blood" if specimen == "blood" else "marrow" if specimen == "marrow" else "",
         draw_keys=whole.specimen.draw_keys,
         marker=row.marker,
-        sensitivity=whole.attributes.sensitivity if mrd else "",
+        sensitivity=(whole.attributes.sensitivity or reported.limit) if mrd else "",
         flags=tuple(dict.fromkeys((*flags, "specimen-type-unread") if unread else flags)),
     )
 

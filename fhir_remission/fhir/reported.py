@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from fhir_remission.domain.analytes import Analyte
 from fhir_remission.domain.codes import CodeRow
 from fhir_remission.domain.inputs import Interval, Unreadable, Value
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.domain.units import Refused, UnitSent
-from fhir_remission.domain.values import Answer, answered, in_words
+from fhir_remission.domain.values import Answer, Said, answered
 from fhir_remission.fhir.amounts import (
     Sent,
     as_written,
@@ -47,6 +47,8 @@ class Reported(Struct, frozen=True):
     original: str = ""
     unit: str = ""
     flags: tuple[str, ...] = ()
+    limit: str = ""
+    """The limit of the assay that stood beside a worded answer, as written."""
 
     @property
     def problem(self) -> str:
@@ -212,16 +214,15 @@ def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
 
 def _text(text: str, understanding: Understanding) -> Reported:
     analyte = understanding.analyte
-    answer = understanding.mappings.values.text_answer(text, analyte)
-    if answer is not None:
-        return _answer(answer, text, analyte)
-    if analyte.kind == "finding":
-        return _nothing(text, "an answer that is in no row of values.tsv")
-    words = in_words(text, decimal_comma=understanding.decimal_comma)
-    if isinstance(words, Unreadable):
-        return Reported(value=words, original=text)
-    unit = UnitSent(text=words.unit)
-    return _number(Sent(value=words.value, unit=unit, original=text), understanding)
+    said = understanding.mappings.values.read(
+        text, analyte, decimal_comma=understanding.decimal_comma
+    )
+    if isinstance(said, Unreadable):
+        return Reported(value=said, original=text)
+    if isinstance(said, Said):
+        return structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
+    sent = Sent(value=said.value, unit=UnitSent(text=said.unit), original=text)
+    return _number(sent, understanding)
 
 
 def _answer(answer: Answer, original: str, analyte: Analyte) -> Reported:

@@ -9,24 +9,28 @@ import pytest
 
 from fhir_remission.domain.inputs import Interval, Unreadable
 from fhir_remission.domain.intervals import point
+from fhir_remission.domain.numbers import approximately, between, compared, number
 from fhir_remission.domain.units import Converted, Refused, UnitSent
-from fhir_remission.domain.values import InWords, between, compared, in_words, number, plain_words
+from fhir_remission.domain.value_grammar import InWords, plain_words
 from fhir_remission.effects.tables import load_mappings
 from tests.domain.builder import value
 
 MAPPINGS = load_mappings()
 LOINC = "http://loinc.org"
+in_words = MAPPINGS.values.words.in_words
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("0", 0), ("1.20", "1.20"), ("-0", 0), ("-0.0", 0), ("1e3", 1000), ("1E+15", 10**15),
-        ("1e-15", "1e-15"), ("9" * 40, "9" * 40),
+        ("1e-15", "1e-15"), ("9" * 1100, "9" * 1100),
+        ("0150", 150), (".5", "0.5"), ("00.50", "0.50"), ("1,5", "1.5"), ("0,001", "0.001"),
+        (str(Decimal.from_float(0.1)), Decimal.from_float(0.1)),
     ],
 )  # fmt: skip
 def test_a_number_is_read_exactly(text: str, expected: Any) -> None:
-    """Up to forty characters and an exponent of fifteen; minus nothing is nothing."""
+    """As long as a double may be, an exponent of fifteen; zeros and points in front are nothing."""
     assert number(text, decimal_comma=False) == Decimal(expected)
     assert str(number("1.20", decimal_comma=False)) == "1.20"
 
@@ -34,12 +38,13 @@ def test_a_number_is_read_exactly(text: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("9" * 41, "a number of 41 characters"),
+        ("9" * 1101, "a number of 1101 characters"),
         ("-1", "a negative number"),
         ("-x", "a negative number"),
-        ("1,5", "not a decimal number"),
-        ("01", "not a decimal number"),
-        (".5", "not a decimal number"),
+        ("1,500", "not a decimal number"),
+        ("1.5.2", "not a decimal number"),
+        ("5.", "not a decimal number"),
+        ("１", "not a decimal number"),
         ("1e16", "an exponent beyond 15"),
         ("1e-16", "an exponent beyond 15"),
         ("", "not a decimal number"),
@@ -51,14 +56,16 @@ def test_what_is_no_number_says_why_and_what_was_sent(text: str, reason: str) ->
 
 
 def test_a_decimal_comma_is_the_sites_to_allow() -> None:
-    """1,5 is one and a half only where the site says so; 1.5 is never thousands."""
+    """1,500 is one and a half only where the site says so; 1,5 can be nothing else."""
+    assert number("1,500", decimal_comma=True) == Decimal("1.5")
     assert number("1,5", decimal_comma=True) == Decimal("1.5")
     assert number("1.5", decimal_comma=True) == Decimal("1.5")
     assert number("-0,0", decimal_comma=True) == 0
     assert in_words("4,5-6,5 %", decimal_comma=True) == InWords(
         Interval(Decimal("4.5"), Decimal("6.5")), "%"
     )
-    assert isinstance(in_words("4,5-6,5 %", decimal_comma=False), Unreadable)
+    assert in_words("4,5-6,5 %", decimal_comma=False).value.high == Decimal("6.5")  # type: ignore[union-attr]
+    assert isinstance(in_words("4,500-6,500 %", decimal_comma=False), Unreadable)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +105,31 @@ def test_a_value_in_words(text: str, expected: str, unit: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("about 5", "text that states no number"),
+        ("about", "text that states no number"),
+        ("about <5", "text that states no number"),
+        ("<5 未満", "text that states no number"),
+        ("about 0", "a range in which nothing lies"),
         ("<4-6", "text that states no number"),
         ("6-4", "a range in which nothing lies"),
         ("<0", "a range in which nothing lies"),
-        (f"{'9' * 41}", "a number of 41 characters"),
-        (f"4-{'9' * 41}", "a number of 41 characters"),
+        (f"{'9' * 1101}", "a number of 1101 characters"),
+        (f"4-{'9' * 1101}", "a number of 1101 characters"),
     ],
 )
 def test_words_that_are_no_value_are_kept_as_sent(text: str, reason: str) -> None:
     """The whole text, with the reason."""
     assert in_words(text, decimal_comma=False) == Unreadable(text, reason)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [("5", "4", "6"), ("50", "40", "60"), ("0.05", "0.04", "0.06"), ("1", "0", "2"),
+     ("2.50", "2.4", "2.6")],
+)  # fmt: skip
+def test_an_approximate_number_decides_nothing_at_itself(value: str, low: str, high: str) -> None:
+    """One step of its last digit to either side, and never nothing."""
+    found = approximately(Decimal(value))
+    assert found == Interval(Decimal(low), Decimal(high), low_open=True, high_open=True)
 
 
 def test_words_without_case_spaces_and_full_stop() -> None:

@@ -15,6 +15,8 @@ from fhir_remission.domain.rows import read_rows
 from fhir_remission.domain.unit_grammar import COLUMNS as WORD_COLUMNS
 from fhir_remission.domain.unit_grammar import merge_unit_words, read_unit_words
 from fhir_remission.domain.units import Converted, Refused, UnitMap, UnitSent
+from fhir_remission.domain.value_grammar import COLUMNS as VALUE_COLUMNS
+from fhir_remission.domain.value_grammar import merge_value_words, read_value_words
 from fhir_remission.effects.tables import default_dir, load_mappings
 from fhir_remission.errors import TableError
 from tests.domain.builder import value
@@ -61,8 +63,9 @@ def read_units(*rows: str) -> UnitMap:
 def read_values(*rows: str) -> values.ValueMap:
     """Answers of these rows: system, code, text, analyte, answer, display, source."""
     text = table(values.COLUMNS, *rows)
+    words = merge_value_words(read_value_words(table(VALUE_COLUMNS), file="value_words.tsv"))
     return values.merge_values(
-        values.read_values(text, file="site.tsv", analytes=ANALYTES, namespace=NAMESPACE)
+        values.read_values(text, file="site.tsv", analytes=ANALYTES, namespace=NAMESPACE), words
     )
 
 
