@@ -5,14 +5,17 @@ A subject that is only an identifier groups by system and value; what has no sub
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from fhir_remission.domain.inputs import Skipped
 from fhir_remission.fhir.elements import Reference
+from fhir_remission.fhir.merges import KINDS as MERGED
+from fhir_remission.fhir.merges import Links, Person, links_of, people_of
 from fhir_remission.fhir.owners import settled
 from fhir_remission.fhir.references import Index, index_of, named, parse_literal
+from fhir_remission.fhir.versions import Rank, rank_of
 from fhir_remission.fhir.wire import (
     Device,
     DiagnosticReport,
@@ -30,18 +33,28 @@ class Groups(Struct, frozen=True):
 
     patients: dict[str, list[Entry]]
     unassigned: tuple[Skipped, ...] = ()
+    one_sided: frozenset[str] = frozenset()
+    """Patients whose record names another one as theirs that does not agree (`merges.py`)."""
 
 
-def group_by_patient(entries: Iterable[Entry], *, beside: Sequence[Entry] = ()) -> Groups:
+def group_by_patient(
+    entries: Iterable[Entry],
+    *,
+    beside: Sequence[Entry] = (),
+    people: Mapping[str, Person] | None = None,
+) -> Groups:
     """Sort resources to their patients; shared ones go with every patient that refers to them.
 
-    `beside` may be referred to and is sorted to nobody.
+    `beside` may be referred to and is sorted to nobody. `people` are the merged records where they
+    are known; else the entries tell.
     """
     listed = list(entries)
+    index, twins = index_of([*listed, *beside]), _twins(listed)
     keys = _Keys(
-        index=index_of([*listed, *beside]),
+        index=index,
         by_identifier=_identifiers(listed),
-        twins=_twins(listed),
+        twins=twins,
+        people=_people(listed, index, twins) if people is None else people,
         seen={},
     )
     groups: dict[str, list[Entry]] = {}
@@ -54,7 +67,10 @@ def group_by_patient(entries: Iterable[Entry], *, beside: Sequence[Entry] = ()) 
             unassigned.append(Skipped(source=entry.ref, reason="no subject that can be resolved"))
     for key, group in groups.items():
         group.extend(_referred(group, key, keys))
-    return Groups(patients=dict(sorted(groups.items())), unassigned=tuple(unassigned))
+    aside = frozenset(
+        name for name in groups if name in keys.people and keys.people[name].one_sided
+    )
+    return Groups(dict(sorted(groups.items())), tuple(unassigned), aside)
 
 
 _NOBODYS = (Medication, Device)
@@ -65,6 +81,8 @@ class _Keys(Struct, frozen=True):
     by_identifier: dict[str, str]
     twins: frozenset[str]
     """References that two servers use for two people."""
+    people: Mapping[str, Person]
+    """Who the records are that were merged."""
     seen: dict[str, str]
     """Subjects that were resolved before, by their text."""
 
@@ -73,7 +91,7 @@ def patient_key(entry: Entry, keys: _Keys) -> str:
     """The patient an entry belongs to, as `Patient/id`, `system|value` or the address it names."""
     resource = entry.resource
     if isinstance(resource, Patient):
-        return _survivor(entry, keys)
+        return _survivor(_name(entry, keys.twins), keys)
     subject = None if isinstance(resource, _NOBODYS) else resource.subject
     text = subject.reference if subject is not None else None
     if not text or text.startswith("#"):
@@ -92,27 +110,53 @@ def _subject_key(subject: Reference | None, keys: _Keys) -> str:
     if literal is not None and literal.relative in keys.twins:
         return subject.reference or "" if literal.base else ""
     if found is not None:
-        return _survivor(found, keys) if isinstance(found.resource, Patient) else ""
+        patient = isinstance(found.resource, Patient)
+        return _survivor(_name(found, keys.twins), keys) if patient else ""
     if literal is not None:
-        return literal.relative if literal.type == "Patient" else ""
+        return _survivor(literal.relative, keys) if literal.type == "Patient" else ""
     if subject.reference and not subject.reference.startswith("#"):
         return subject.reference
     identifier = named(subject.identifier)
     return keys.by_identifier.get(identifier, identifier)
 
 
-def _survivor(entry: Entry, keys: _Keys) -> str:
+def _people(entries: Sequence[Entry], index: Index, twins: frozenset[str]) -> dict[str, Person]:
+    """The persons behind records that were merged; a record that is not here counts as gone."""
+    said: dict[str, tuple[Rank, Links]] = {}
+    for entry in entries:
+        record = entry.resource
+        if isinstance(record, Patient):
+            named = [
+                (link.type or "", _record(link.other, index, twins))
+                for link in record.link or []
+                if link.type in MERGED and link.other is not None
+            ]
+            here = (rank_of(record), links_of(record, named))
+            name = _name(entry, twins)
+            said[name] = max(said.get(name, here), here, key=lambda one: (one[0], repr(one[1])))
+    return people_of({name: links for name, (_, links) in said.items()})
+
+
+def _record(reference: Reference, index: Index, twins: frozenset[str]) -> str:
+    """The name of the record a link leads to."""
+    found, literal = index.find(reference), parse_literal(reference.reference or "")
+    if found is None:
+        return literal.relative if literal is not None else reference.reference or ""
+    there = parse_literal(found.full_url)
+    if literal is not None and literal.base and there is not None and there.base != literal.base:
+        # A patient of the same id on another server is somebody else.
+        return ""
+    return _name(found, twins) if isinstance(found.resource, Patient) else ""
+
+
+def _name(entry: Entry, twins: frozenset[str]) -> str:
+    return entry.full_url if entry.ref in twins else entry.ref
+
+
+def _survivor(name: str, keys: _Keys) -> str:
     """The record that replaced this one, where two records of one person were merged."""
-    seen = {entry.ref}
-    while isinstance(entry.resource, Patient):
-        links = entry.resource.link or []
-        newer = next((link.other for link in links if link.type == "replaced-by"), None)
-        found = keys.index.find(newer)
-        if found is None or found.ref in seen:
-            break
-        entry = found
-        seen.add(entry.ref)
-    return entry.full_url if entry.ref in keys.twins else entry.ref
+    person = keys.people.get(name)
+    return (person.survivor if person is not None else "") or name
 
 
 def _twins(entries: Sequence[Entry]) -> frozenset[str]:

@@ -90,6 +90,7 @@ class Patient(_Known, rename="camel", tag_field="resourceType", tag="Patient"):
     """Who it is about."""
 
     type_name: ClassVar[str] = "Patient"
+    active: Raw = NOTHING
     birth_date: str | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None

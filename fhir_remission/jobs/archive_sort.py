@@ -10,6 +10,7 @@ from fhir_remission.effects.spool import Row, TakesRows, partition_of, short
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.bundle import Damaged, Page, as_bundle, damaged, read_bundle
 from fhir_remission.fhir.documents import damage_of_page, read_documents
+from fhir_remission.fhir.merges import KINDS as MERGED
 from fhir_remission.fhir.queries import EVIDENCE
 from fhir_remission.fhir.references import named, parse_literal
 from fhir_remission.fhir.routing import (
@@ -160,7 +161,7 @@ class Sorter:
         assert isinstance(resource, Patient)  # noqa: S101 - the caller looked
         names = [address_key(entry.full_url)] if entry.full_url else []
         for link in resource.link or []:
-            if link.type == "replaced-by" and link.other is not None:
+            if link.type in MERGED and link.other is not None:
                 names.append(reference_key(link.other))
         for name in names:
             if name and name != key:

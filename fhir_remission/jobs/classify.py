@@ -19,7 +19,7 @@ from fhir_remission.fhir.assessment_json import (
 )
 from fhir_remission.fhir.bundle import Damaged
 from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.grouping import group_by_patient
+from fhir_remission.fhir.grouping import Groups, group_by_patient
 from fhir_remission.fhir.identity import evidence_hash
 from fhir_remission.fhir.queries import EVIDENCE
 from fhir_remission.fhir.references import parse_literal
@@ -99,24 +99,26 @@ def judge_entries(
     return [
         found
         for patient in patients
-        if (found := _patient(patient, groups.patients.get(patient, []), touched, doubts, judge))
+        if (found := _patient(patient, groups, touched, doubts, judge))
     ]
 
 
 def _patient(
     patient: str,
-    entries: Sequence[Entry],
+    groups: Groups,
     touched: Mapping[str, str],
     doubts: tuple[str, ...],
     judge: Judge,
 ) -> Judged | None:
     """One patient judged; None where nothing in the input concerns the criteria."""
+    entries = groups.patients.get(patient, [])
     # A record that was merged into this one counts as this one.
     names = {patient, *(e.ref for e in entries if isinstance(e.resource, Patient))}
     why = next((touched[name] for name in sorted(names) if name in touched), "")
     if why:
         return Judged(patient, incomplete=why)
-    record = judge.record(patient, entries, doubts=doubts)
+    one_sided = patient in groups.one_sided
+    record = judge.record(patient, entries, doubts=doubts, one_sided=one_sided)
     if not _concerns(record) and not any(isinstance(e.resource, Patient) for e in entries):
         return None
     found = tuple(assessments for _, assessments in judge.assess(record))

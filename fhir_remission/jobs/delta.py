@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
@@ -51,16 +52,21 @@ class ReadMark(Struct, frozen=True):
     rules: str = ""
     fresh: frozenset[str] = frozenset()
     """Rows that the next look will find again, because looks overlap."""
+    others: frozenset[str] = frozenset()
+    """Ids of other records whose changes are this patient's too: merged ones, linked ones."""
 
     def __str__(self) -> str:
         """Write it as the value of a watermark."""
-        return " ".join([self.at, self.rules, *sorted(self.fresh)])
+        others = [f"&{quote(name, safe='')}" for name in sorted(self.others)]
+        return " ".join([self.at, self.rules, *sorted(self.fresh), *others])
 
 
 def parse_read_mark(text: str) -> ReadMark:
     """Read the value of a watermark; an empty one says that nobody was there yet."""
-    at, rules, *fresh = text.split(" ") if text.count(" ") else (text, "")
-    return ReadMark(at, rules, frozenset(fresh))
+    at, rules, *rest = text.split(" ") if text.count(" ") else (text, "")
+    fresh = frozenset(word for word in rest if word[:1] != "&")
+    others = frozenset(unquote(word[1:]) for word in rest if word[:1] == "&")
+    return ReadMark(at, rules, fresh, others)
 
 
 def fresh_rows(entries: Iterable[Entry], marks: Mapping[str, str]) -> frozenset[str]:
@@ -112,15 +118,27 @@ def find_due(
     if any(kind not in marks for kind in kinds):
         due |= dict.fromkeys(rest, "never looked for changes")
         rest = []
-    look = _Look(chains, looking, marks, kinds)
-    look.through(_chunks(chains.first.profile, rest, looking), frozenset(rest))
+    owners = _owners(rest, marks)
+    look = _Look(chains, looking, marks, kinds, owners)
+    look.through(_chunks(chains.first.profile, sorted(owners), looking))
     moved = dict(look.moved())
     if _is_older(marks.get(RECHECK, ""), looking.recheck, looking):
-        gone = _changed_citations(chains, [c for c in cited if c.patient[8:] in rest])
+        gone = _changed_citations(chains, [c for c in cited if c.patient[8:] in owners])
         look.dirty |= {patient[8:]: why for patient, why in gone.items()}
         moved[RECHECK] = timestamp(looking.now)
-    dirty = {p: why for p, why in look.dirty.items() if p in rest} | due
+    found = {owner: why for p, why in look.dirty.items() for owner in owners.get(p, ())}
+    dirty = found | due
     return Due({f"Patient/{p}": why for p, why in dirty.items()}, moved, look.foreign)
+
+
+def _owners(patients: Iterable[str], marks: Mapping[str, str]) -> dict[str, list[str]]:
+    """The records to look at, each with the patients of whom a change there would tell."""
+    owners: dict[str, list[str]] = {}
+    for patient in patients:
+        mark = parse_read_mark(marks.get(read_mark(f"Patient/{patient}"), ""))
+        for name in (patient, *sorted(mark.others)):
+            owners.setdefault(name, []).append(patient)
+    return owners
 
 
 def _why_due(patient: str, marks: Mapping[str, str], looking: Looking) -> str:
@@ -158,7 +176,9 @@ class _Look:
         looking: Looking,
         marks: Mapping[str, str],
         kinds: Sequence[str],
+        owners: Mapping[str, Sequence[str]],
     ) -> None:
+        self._owners = owners
         self._chains, self._looking, self._marks = chains, looking, marks
         self._profile = chains.first.profile
         self._newest = dict.fromkeys(kinds, "")
@@ -166,16 +186,16 @@ class _Look:
         self.dirty: dict[str, str] = {}
         self.foreign = 0
 
-    def through(self, chunks: Sequence[Sequence[str]], cohort: frozenset[str]) -> None:
+    def through(self, chunks: Sequence[Sequence[str]]) -> None:
         """Ask what changed of the chunks of patients, or, in an empty one, of the whole server."""
         if self._profile.delta == "history":
-            return self._through_history(cohort) if chunks else None
+            return self._through_history() if chunks else None
         queries = [
             q for chunk in chunks for kind in self._newest for q in self._queries(kind, chunk)
         ]
         found = self._chains.in_order(_asked, queries)
         for query, answer in zip(queries, found, strict=True):
-            self._take(query, answer, cohort)
+            self._take(query, answer)
         return None
 
     def moved(self) -> Iterable[tuple[str, str]]:
@@ -193,35 +213,35 @@ class _Look:
         listed = delta_queries(chunk, self._looking.codes, since, self._profile, until=until)
         return [query for query in listed if query.resource_type == kind]
 
-    def _take(self, query: Query, found: Found, cohort: frozenset[str]) -> None:
+    def _take(self, query: Query, found: Found) -> None:
         kind = query.resource_type
         if not found.complete:
             # Who changed is unknown, so everybody asked about may have.
             self._broken.add(kind)
-            asked = sorted(query.patients or cohort)
+            asked = sorted(query.patients or self._owners)
             self.dirty |= dict.fromkeys(asked, f"changes of {kind} could not be read")
         self._newest[kind] = max(self._newest[kind], _utc(found.newest))
         for entry in found.entries:
             patient = patient_of(entry.resource) or ""
-            if patient not in cohort:
+            if patient not in self._owners:
                 self.foreign += 1
-            elif _row(entry) not in self._known(patient):
+            elif any(_row(entry) not in self._known(owner) for owner in self._owners[patient]):
                 self.dirty.setdefault(patient, f"changed {kind}")
 
     def _known(self, patient: str) -> frozenset[str]:
         """The rows that the last reading of the patient has seen already."""
         return parse_read_mark(self._marks.get(read_mark(f"Patient/{patient}"), "")).fresh
 
-    def _through_history(self, cohort: frozenset[str]) -> None:
+    def _through_history(self) -> None:
         for kind in self._newest:
             changes = self._chains.first.history(kind, _with_overlap(self._marks[kind]))
             if changes.incomplete:
                 self._broken.add(kind)
-                self.dirty |= dict.fromkeys(cohort, f"changes of {kind} could not be read")
+                self.dirty |= dict.fromkeys(self._owners, f"changes of {kind} could not be read")
             self._newest[kind] = timestamp(self._looking.now)
             for name, about in changes.changed.items():
                 patient = (about or name).removeprefix("Patient/")
-                if patient in cohort:
+                if patient in self._owners:
                     self.dirty.setdefault(patient, f"changed {kind}")
                 else:
                     self.foreign += 1

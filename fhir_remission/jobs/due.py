@@ -53,12 +53,17 @@ def in_chunks(site: Site, patients: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def marks_read(site: Site, patient: str, evidence: Evidence) -> dict[str, str]:
     """Say, as of the server's clock when the run began, that a patient was read whole."""
-    # Of merged records, a look for changes by one id would miss those under the others.
-    if site.server_time is None or evidence.person.former:
+    if site.server_time is None:
         return {}
+    person = evidence.person
+    others = frozenset({*person.names, *person.one_sided}) - {patient.partition("/")[2], ""}
+    # No look by `issued` tells that a record was linked or unlinked: these are read each time.
+    if others and site.profile.delta == "issued":
+        return {read_mark(patient): ""}
     marks = read_marks(site.state.database, site.connection.base.url)
     fresh = fresh_rows(evidence.entries, marks)
-    return {read_mark(patient): str(ReadMark(timestamp(site.server_time), rules(site), fresh))}
+    mark = ReadMark(timestamp(site.server_time), rules(site), fresh, others)
+    return {read_mark(patient): str(mark)}
 
 
 def rules(site: Site) -> str:

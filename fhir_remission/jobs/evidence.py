@@ -8,7 +8,7 @@ they are about (`people.py`).
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct, structs
@@ -17,15 +17,17 @@ from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.grouping import group_by_patient
+from fhir_remission.fhir.merges import Person
 from fhir_remission.fhir.queries import Query, evidence_queries, patients_query
 from fhir_remission.fhir.wire import Entry, Patient
 from fhir_remission.jobs.members import Members, Wanted, read_members
-from fhir_remission.jobs.people import Person, find_person, linked_ids
+from fhir_remission.jobs.people import Named, find_person, linked_ids
 
 # Without these, nothing may be said of a patient at all. What another type's refusal hides is
 # unknown and flagged; where such a search was begun and not ended, the patient has to wait.
 NEEDED = frozenset({"Observation", "Patient"})
 Searched = list[tuple[Query, Found]]
+NOBODY: Named = {}
 
 
 class Evidence(Struct, frozen=True):
@@ -43,12 +45,15 @@ class Evidence(Struct, frozen=True):
 
 
 def read_all(
-    chains: Chains, chunks: Iterable[Sequence[str]], wanted: Wanted
+    chains: Chains, chunks: Iterable[Sequence[str]], wanted: Wanted, named: Named = NOBODY
 ) -> Generator[dict[str, Evidence]]:
-    """Read the evidence of each chunk of patients (bare ids), in the order of the chunks."""
+    """Read the evidence of each chunk of patients (bare ids), in the order of the chunks.
+
+    `named` are those of whom it is known that another record names them.
+    """
 
     def read(client: FhirClient, chunk: Sequence[str]) -> dict[str, Evidence]:
-        return read_evidence(client, chunk, wanted)
+        return read_evidence(client, chunk, wanted, named)
 
     with _collecting_less():
         yield from chains.in_order(read, chunks)
@@ -66,24 +71,29 @@ def _collecting_less() -> Iterator[None]:
 
 
 def read_evidence(
-    client: FhirClient, patients: Sequence[str], wanted: Wanted
+    client: FhirClient, patients: Sequence[str], wanted: Wanted, named: Named = NOBODY
 ) -> dict[str, Evidence]:
     """Read all evidence of some patients (bare ids), by the queries their server allows."""
     query = patients_query(patients)
     people = client.search(query)
     if not people.complete and len(patients) > 1:
-        return _one_by_one(client, patients, wanted)
-    merged = linked_ids(_records(people))
-    plain = [patient for patient in patients if patient not in merged]
+        return _one_by_one(client, patients, wanted, named)
+    linked = linked_ids(records_of(people), client.transport.base)
+    near = {p: named.get(p, frozenset()) | linked.get(p, frozenset()) for p in patients}
+    plain = [patient for patient in patients if not near[patient]]
     found = _read_chunk(client, plain, wanted, (query, people)) if plain else {}
     return {
-        patient: _read_person(client, patient, wanted) if patient in merged else found[patient]
+        patient: _read_person(client, patient, wanted, near[patient])
+        if near[patient]
+        else found[patient]
         for patient in patients
     }
 
 
-def _one_by_one(client: FhirClient, patients: Sequence[str], wanted: Wanted) -> dict[str, Evidence]:
-    return {patient: read_evidence(client, [patient], wanted)[patient] for patient in patients}
+def _one_by_one(
+    client: FhirClient, patients: Sequence[str], wanted: Wanted, named: Named
+) -> dict[str, Evidence]:
+    return {p: read_evidence(client, [p], wanted, named)[p] for p in patients}
 
 
 def _read_chunk(
@@ -91,27 +101,29 @@ def _read_chunk(
 ) -> dict[str, Evidence]:
     searched = [people, *_search(client, patients, wanted, frozenset())]
     if _gaps(searched) and len(patients) > 1:
-        return _one_by_one(client, patients, wanted)
+        return _one_by_one(client, patients, wanted, {})
     members = _members(client, searched, wanted, frozenset(patients))
     if _gaps(members.searched) and len(patients) > 1:
-        return _one_by_one(client, patients, wanted)
-    whole = _Whole(searched, members)
+        return _one_by_one(client, patients, wanted, {})
+    whole = _Whole(searched, members, {})
     return {patient: whole.of(patient, (patient,)) for patient in patients}
 
 
-def _read_person(client: FhirClient, patient: str, wanted: Wanted) -> Evidence:
+def _read_person(client: FhirClient, patient: str, wanted: Wanted, near: Iterable[str]) -> Evidence:
     """Read everything under all ids of one person, with the surviving record's id as the name."""
-    person = find_person(client, patient)
+    person = find_person(client, patient, near)
     if person.problem:
-        return Evidence(incomplete=person.problem, person=person)
-    ids = sorted({person.survivor, *person.former})
+        return Evidence(incomplete=person.problem, person=Person(patient))
+    ids = sorted(person.names)
     size = max(1, client.profile.max_patients)
     query = patients_query(ids)
     searched = [(query, client.search(query))]
     for at in range(0, len(ids), size):
         searched += _search(client, ids[at : at + size], wanted, frozenset(ids))
     members = _members(client, searched, wanted, frozenset(ids))
-    return structs.replace(_Whole(searched, members).of(person.survivor, ids), person=person)
+    survivor = Person(f"Patient/{person.survivor}")
+    whole = _Whole(searched, members, {f"Patient/{name}": survivor for name in ids})
+    return structs.replace(whole.of(person.survivor, ids), person=person)
 
 
 def _members(
@@ -137,18 +149,20 @@ def _asked(client: FhirClient, query: Query, linked: frozenset[str]) -> Found:
         return Found(incomplete=(str(error),))
 
 
-def _records(people: Found) -> list[Patient]:
+def records_of(people: Found) -> list[Patient]:
+    """The Patients among what a search brought."""
     return [e.resource for e in people.entries if isinstance(e.resource, Patient)]
 
 
 class _Whole:
     """All that was read of some people, to be taken apart again."""
 
-    def __init__(self, searched: Searched, members: Members) -> None:
+    def __init__(self, searched: Searched, members: Members, people: Mapping[str, Person]) -> None:
         every = [*searched, *members.searched]
         self._members, self._gaps = members, _gaps(every)
         self._failed = frozenset(q.resource_type for q, found in searched if not found.complete)
-        self._groups = group_by_patient(e for _, found in every for e in found.entries).patients
+        entries = (entry for _, found in every for entry in found.entries)
+        self._groups = group_by_patient(entries, people=people).patients
 
     def of(self, patient: str, ids: Sequence[str]) -> Evidence:
         """What is about one of them, under whichever of their ids."""

@@ -17,6 +17,9 @@ from fhir_remission.effects.tables import load_criteria, load_mappings
 from fhir_remission.fhir.record import Reading, read_record
 from fhir_remission.fhir.wire import Entry
 
+# The flag of who is linked to a record that does not agree (`fhir/merges.py`).
+ONE_SIDED = "merge-one-sided"
+
 
 class Judge(Struct, frozen=True):
     """Everything an answer depends on besides the patient's resources."""
@@ -38,6 +41,7 @@ class Judge(Struct, frozen=True):
         rows: Sequence[CohortRow] = (),
         failed: frozenset[str] = frozenset(),
         doubts: tuple[str, ...] = (),
+        one_sided: bool = False,
     ) -> PatientRecord:
         """The patient's record, as far as it was read."""
         reading = structs.replace(
@@ -47,7 +51,8 @@ class Judge(Struct, frozen=True):
             failed=failed,
         )
         record = read_record(patient, entries, self.mappings, reading)
-        return structs.replace(record, doubts=doubts)
+        flags = (*record.flags, ONE_SIDED) if one_sided else record.flags
+        return structs.replace(record, doubts=doubts, flags=flags)
 
     def assess(self, record: PatientRecord) -> list[tuple[CriteriaSet, tuple[Assessment, ...]]]:
         """Every assessment of the record, oldest first, by each set."""

@@ -1,41 +1,46 @@
-"""Records of one person that were merged: followed in both directions of `Patient.link`."""
+"""Records of one person that were merged: followed in both directions of `Patient.link`.
+
+Who is whom is settled before anybody is judged: a record that was merged into another may be the
+only one that says so, and that other one must not be read without it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from msgspec import Struct
+from collections.abc import Iterable, Mapping
 
 from fhir_remission.effects.client import FhirClient
+from fhir_remission.effects.origin import Base
+from fhir_remission.fhir.elements import Reference
+from fhir_remission.fhir.merges import Links, Person, links_of, people_of
 from fhir_remission.fhir.queries import patients_query
 from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.wire import Patient
 
 # A person with more records than this is a mistake in the master index, or in us.
 MAX_RECORDS = 20
-MERGED = ("replaced-by", "replaces")
+Named = Mapping[str, frozenset[str]]
+"""Records, each with the others that it names or that name it."""
 
 
-class Person(Struct, frozen=True):
-    """The record that is in force and those it replaced, as bare ids."""
-
-    survivor: str = ""
-    """Empty where nothing was merged."""
-    former: tuple[str, ...] = ()
-    problem: str = ""
-
-
-def linked_ids(records: Iterable[Patient]) -> dict[str, frozenset[str]]:
-    """The records that were merged, each with the other ids it names."""
-    found = {record.id or "": frozenset(_others(record, MERGED)) for record in records}
-    return {patient: others for patient, others in found.items() if others}
+def linked_ids(records: Iterable[Patient], base: Base) -> dict[str, frozenset[str]]:
+    """The records that are linked, each with the other ids it names or is named by."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for other in said_by(record, base).others:
+            found.setdefault(record.id or "", set()).add(other)
+            found.setdefault(other, set()).add(record.id or "")
+    return {name: frozenset(others) for name, others in found.items()}
 
 
-def find_person(client: FhirClient, patient: str) -> Person:
-    """Read every record of the person that one record belongs to."""
-    records: dict[str, Patient] = {}
+def find_person(client: FhirClient, patient: str, also: Iterable[str] = ()) -> Person:
+    """Read every record of the person that one record belongs to.
+
+    `also` are records known to name it: it may not name them.
+    """
+    said: dict[str, Links] = {}
     asked: set[str] = set()
-    todo = {patient}
+    todo = {patient, *also}
+    person = Person(patient)
     while todo:
         asked |= todo
         if len(asked) > MAX_RECORDS:
@@ -45,27 +50,27 @@ def find_person(client: FhirClient, patient: str) -> Person:
             return Person(problem="the records that were merged could not be read")
         for entry in found.entries:
             if isinstance(entry.resource, Patient) and entry.resource.id:
-                records[entry.resource.id] = entry.resource
-        todo = {other for r in records.values() for other in _others(r, MERGED)} - asked
-    return _in_force(patient, records)
+                said[entry.resource.id] = said_by(entry.resource, client.transport.base)
+        person = people_of(said).get(patient, Person(patient))
+        near = {name for name in person.names if name in said} | {patient}
+        todo = {other for name in near for other in said.get(name, Links()).others} - asked
+    return person
 
 
-def _in_force(patient: str, records: dict[str, Patient]) -> Person:
-    survivor, seen = patient, set[str]()
-    while survivor in records and (newer := _others(records[survivor], ("replaced-by",))):
-        seen.add(survivor)
-        survivor = newer[0]
-        if survivor in seen:
-            return Person(problem="its record is linked as replaced in a circle")
-    if survivor not in records:
-        return Person(problem="the record that replaced it could not be read")
-    return Person(survivor, tuple(sorted(records.keys() - {survivor})))
+def said_by(record: Patient, base: Base) -> Links:
+    """What a record of this server says of others of this server."""
+    links = record.link or []
+    return links_of(record, ((link.type or "", local_id(link.other, base)) for link in links))
 
 
-def _others(record: Patient, kinds: Sequence[str]) -> list[str]:
-    literals = (
-        parse_literal(link.other.reference or "")
-        for link in record.link or []
-        if link.type in kinds and link.other is not None
-    )
-    return [found.id for found in literals if found is not None and found.type == "Patient"]
+def local_id(reference: Reference | None, base: Base, kind: str = "Patient") -> str:
+    """The bare id of what a reference names; empty where it is not of this server and kind."""
+    text = (reference.reference or "") if reference is not None else ""
+    literal = parse_literal(text)
+    if literal is None or literal.type != kind:
+        return ""
+    if not literal.base:
+        return literal.id
+    url = f"{base.url}/{literal.relative}"
+    at = base.resolve(literal.base + literal.relative, against=f"{base.url}/")
+    return literal.id if at == url else ""

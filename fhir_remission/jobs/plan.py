@@ -80,7 +80,13 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
             former = [f"Patient/{one}" for one in evidence.person.former]
             nothing = [site.judge.record(one, ()) for one in former]
             rows = [row for one in (name, *former) for row in members.rows.get(one, ())]
-            record = site.judge.record(name, evidence.entries, rows=rows, failed=evidence.failed)
+            record = site.judge.record(
+                name,
+                evidence.entries,
+                rows=rows,
+                failed=evidence.failed,
+                one_sided=bool(evidence.person.one_sided),
+            )
             all_of_it = (*nothing, record)
             yield name, [judged for one in all_of_it for _, judged in site.judge.assess(one)]
 

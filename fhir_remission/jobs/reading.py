@@ -6,16 +6,25 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
-from fhir_remission.jobs.evidence import Evidence, read_all
+from fhir_remission.effects.chains import Chains
+from fhir_remission.effects.client import FhirClient, Found
+from fhir_remission.errors import BrokeOff
+from fhir_remission.fhir.queries import chunked, patients_query
+from fhir_remission.jobs.evidence import Evidence, read_all, records_of
+from fhir_remission.jobs.people import Named, linked_ids
 from fhir_remission.jobs.site import Site
+
+# Records that one question asks for: an id has 64 characters at most, a body holds as many.
+AT_ONCE = 50
 
 
 def read_patients(site: Site, chunks: Iterable[Sequence[str]]) -> Generator[tuple[str, Evidence]]:
     """Read the evidence of patients (bare ids) in order; close it where not all is taken."""
-    begun: deque[Sequence[str]] = deque()
+    listed = list(chunks)
+    begun: deque[Sequence[str]] = deque(listed)
 
     def noted() -> Iterator[Sequence[str]]:
-        for chunk in chunks:
+        for chunk in listed:
             site.stop.check()
             begun.append(chunk)
             yield chunk
@@ -23,8 +32,9 @@ def read_patients(site: Site, chunks: Iterable[Sequence[str]]) -> Generator[tupl
     try:
         with (
             closing(site.connection.chains(site.profile)) as chains,
-            closing(read_all(chains, noted(), site.wanted)) as reading,
+            closing(read_all(chains, noted(), site.wanted, _named(chains, listed))) as reading,
         ):
+            begun.clear()
             for found in reading:
                 begun.popleft()
                 for patient, evidence in found.items():
@@ -34,6 +44,30 @@ def read_patients(site: Site, chunks: Iterable[Sequence[str]]) -> Generator[tupl
     finally:
         for patient in (name for chunk in begun for name in chunk):
             _audit(site, patient, "broken off")
+
+
+def _named(chains: Chains, chunks: Sequence[Sequence[str]]) -> Named:
+    """Who is linked to whom in the whole cohort: one chunk cannot see what another one says."""
+    if len(chunks) < 2:
+        return {}
+    names = sorted({name for chunk in chunks for name in chunk})
+    size = AT_ONCE if chains.first.profile.id_lists else 1
+    parts = chunked(names, size)
+    found = list(chains.in_order(_records, parts))
+    missed = [
+        name for part, one in zip(parts, found, strict=True) if one.incomplete for name in part
+    ]
+    # Whoever cannot be read alone is left out when the turn comes.
+    found += [_records(chains.first, [name]) for name in missed]
+    records = [record for one in found for record in records_of(one)]
+    return linked_ids(records, chains.first.transport.base)
+
+
+def _records(client: FhirClient, patients: Sequence[str]) -> Found:
+    try:
+        return client.search(patients_query(patients))
+    except BrokeOff as error:
+        return Found(incomplete=(str(error),))
 
 
 def _audit(site: Site, patient: str, outcome: str) -> None:

@@ -19,9 +19,10 @@ from fhir_remission.effects.writer import WritingClient
 from fhir_remission.errors import Conflict, PatientUnmatched, RequestRefused
 from fhir_remission.fhir.datatypes import Resource, identifier, objects, text_of
 from fhir_remission.fhir.identity import Identity, patient_id
+from fhir_remission.fhir.merges import KINDS as MERGED
 from fhir_remission.fhir.queries import Query, encoded, token
 from fhir_remission.fhir.times import Placed, read_time
-from fhir_remission.jobs.people import MERGED, find_person
+from fhir_remission.jobs.people import find_person
 
 ATTEMPTS = 3
 Strategy = Literal["same-id", "match", "stub"]

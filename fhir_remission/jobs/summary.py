@@ -36,6 +36,7 @@ class Summary:
         self._traffic: Counter[str] = Counter()
         self._skipped = 0
         self._stopped = 0
+        self._one_sided = 0
         self.kept: dict[str, str] = {}
         """Elements that a sink dropped, changed or added."""
         self._ended_by = 0
@@ -45,8 +46,9 @@ class Summary:
         self._dispositions[disposition] += 1
         self._writes[write] += 1
 
-    def read(self, record: PatientRecord) -> None:
-        """Count what was left out of one record."""
+    def read(self, record: PatientRecord, *, one_sided: bool = False) -> None:
+        """Count what was left out of one record, and a merge that its other side does not know."""
+        self._one_sided += one_sided
         self._skipped += len(record.skipped)
         for code, times in record.unmapped:
             self._unmapped[str(code)] += times
@@ -94,6 +96,7 @@ class Summary:
             "unchanged": self._writes["none"],
             "skipped": self._skipped,
             "unread": self.unread,
+            "merge_one_sided": self._one_sided,
             "unmapped": sum(self._unmapped.values()),
             "codes": " ".join(f"{code}:{times}" for code, times in self._unmapped.most_common(10)),
             **self._traffic,

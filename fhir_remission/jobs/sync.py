@@ -161,8 +161,13 @@ class Run:
             return
         former = [f"Patient/{name}" for name in evidence.person.former]
         rows = [row for name in (patient, *former) for row in members.rows.get(name, ())]
-        record = site.judge.record(patient, evidence.entries, rows=rows, failed=evidence.failed)
-        self.summary.read(record)
+        one_sided = bool(evidence.person.one_sided)
+        record = site.judge.record(
+            patient, evidence.entries, rows=rows, failed=evidence.failed, one_sided=one_sided
+        )
+        self.summary.read(record, one_sided=one_sided)
+        if one_sided:
+            site.log.warning("merge_one_sided", patient=site.patient_hash(patient))
         judged = site.judge.assess(record)
         nothing = [
             found for name in former for found in site.judge.assess(site.judge.record(name, ()))

@@ -144,6 +144,26 @@ def people(owners: int = 1) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize("active", [True, False])
+def test_a_merge_that_one_side_says(active: bool, tmp_path: Path) -> None:
+    """Both records lie in different partitions; who is whom is decided where both are seen."""
+    other = {"reference": "Patient/q"}
+    made = [
+        {"resourceType": "Patient", "id": "p", "link": [{"type": "replaces", "other": other}]},
+        {"resourceType": "Patient", "id": "q", "active": active},
+        blasts(1, "p"),
+        blasts(2, "q", day="2026-04-01"),
+    ]
+    file = write(tmp_path / "in.ndjson", made)
+
+    archive([file], tmp_path / "out")
+
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+    flags = {line["patient"]: line["flags"] for line in lines(tmp_path / "out")}
+    assert sorted(flags) == (["Patient/p", "Patient/q"] if active else ["Patient/p"])
+    assert ("merge-one-sided" in flags["Patient/p"]) == active
+
+
 @pytest.mark.parametrize("owners", [0, 1, 2, 3])
 def test_people_with_several_names(owners: int, tmp_path: Path) -> None:
     """Rows of one person come together, whatever they are filed under, and only those."""

@@ -119,6 +119,46 @@ def test_a_merged_record_goes_to_the_one_that_replaced_it() -> None:
     assert read.flags == ("merged-patient",)
 
 
+def test_a_record_in_force_is_not_merged_by_what_another_one_says() -> None:
+    """Both are people of their own, and the one that says it is told."""
+    says = person("new", link=[{"other": {"reference": "Patient/old"}, "type": "replaces"}])
+    parts = [
+        says,
+        person("old", active=True),
+        observation(id="a", subject={"reference": "Patient/old"}),
+        observation(id="b", subject={"reference": "Patient/new"}),
+    ]
+    found = groups(*parts)
+
+    assert refs(found) == {
+        "Patient/new": ["Observation/b", "Patient/new"],
+        "Patient/old": ["Observation/a", "Patient/old"],
+    }
+    assert found.one_sided == frozenset({"Patient/new"})
+    out_of_force = groups(*parts[:1], person("old", active=False), *parts[2:])
+    assert list(out_of_force.patients) == ["Patient/new"]
+    # The later version of a record decides, whichever comes first.
+    later = person("new", meta={"versionId": "2", "lastUpdated": "2026-03-02T00:00:00Z"})
+    earlier = {**says, "meta": {"versionId": "1", "lastUpdated": "2026-03-01T00:00:00Z"}}
+    for order in ((earlier, later), (later, earlier)):
+        undone = groups(*order, person("old", active=False), *parts[2:])
+        assert list(undone.patients) == ["Patient/new", "Patient/old"]
+
+
+def test_a_link_to_another_server_merges_nobody_here() -> None:
+    """The same id there is another person."""
+    there = {"reference": "https://b.example/Patient/old"}
+    found = bundle(
+        (
+            "https://a.example/Patient/new",
+            person("new", link=[{"other": there, "type": "replaces"}]),
+        ),
+        ("https://a.example/Patient/old", person("old", active=False)),
+    )
+
+    assert list(found.patients) == ["Patient/new", "Patient/old"]
+
+
 def test_merges_in_a_ring_end() -> None:
     """Two records that replace each other."""
     ring = [
