@@ -1,4 +1,4 @@
-"""Files and standard input: a Bundle, one resource, or one resource per line (NDJSON)."""
+"""Files and standard input: a Bundle, a resource, or several, one after another or per line."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from fhir_remission.fhir.bundle import (
     read_bundle,
     why,
 )
+from fhir_remission.fhir.concatenated import texts_of
+from fhir_remission.fhir.encodings import as_utf8
 from fhir_remission.fhir.wire import UNREADABLE, Entry, decode_resource
 
 Item = Entry | Damaged
@@ -36,7 +38,7 @@ def read_documents(chunks: Iterable[bytes], *, name: str) -> Iterator[Item]:
     An empty text yields nothing. What is not JSON or not FHIR at all is an InputError that names
     the text and the place; one bad line or entry among good ones is a `Damaged`.
     """
-    lines = _lines(chunks)
+    lines = _lines(as_utf8(chunks, name=name))
     first = next(lines, None)
     if first is None:
         return
@@ -99,7 +101,11 @@ def _whole(lines: Iterable[Line], *, name: str) -> Iterator[Item]:
         resource = decode_resource(body)
         bundle = as_bundle(body) if resource == "Bundle" else None
     except UNREADABLE as error:
-        _refuse(body, error, name)
+        texts = list(texts_of(body))
+        if len(texts) < 2:
+            _refuse(body, error, name)
+        yield from _many(texts, name=name)
+        return
     if bundle is not None:
         yield from _of_page(read_bundle(bundle, name=name), name=name)
         return

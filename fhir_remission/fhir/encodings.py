@@ -1,0 +1,97 @@
+"""What bytes are, by how they begin: UTF-8, UTF-16, UTF-32 or gzip are read, others are named."""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from fhir_remission.errors import InputError
+
+# The longest mark first: that of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# JSON begins with an ASCII character, so that where its zero bytes stand tells the encoding.
+_UNMARKED: dict[tuple[int, ...], str] = {(1, 0, 0, 0): "utf-32-le", (0, 0, 0, 1): "utf-32-be",
+             (1, 0, 1, 0): "utf-16-le", (0, 1, 0, 1): "utf-16-be"}  # fmt: skip
+_GZIP = b"\x1f\x8b"
+_NAMED = (
+    (b"\x28\xb5\x2f\xfd", "zstd", "unpack it, or use `archive`"),
+    (b"PK\x03\x04", "zip", "unpack it"),
+    (b"BZh", "bzip2", "unpack it"),
+    (b"\xfd7zXZ", "xz", "unpack it"),
+    (b"<", "XML", "give FHIR in JSON"),
+    (b"\xef\xbb\xbf<", "XML", "give FHIR in JSON"),
+    (b"PAR1", "Parquet", "give FHIR in JSON"),
+)
+_START = 8
+# A small gzip may hold a thousand times its size; what is larger than this is for `archive`.
+LARGEST_UNPACKED = 1 << 30
+_PIECE = 1 << 20
+
+
+def as_utf8(chunks: Iterable[bytes], *, name: str) -> Iterator[bytes]:
+    """The text as UTF-8, whatever it was; what is no text of JSON is an error that names it."""
+    start, chunks = _peeked(chunks)
+    if start.startswith(_GZIP):
+        start, chunks = _peeked(_unpacked(chunks, name))
+    for magic, kind, advice in _NAMED:
+        if start.startswith(magic):
+            raise InputError(f"{name}: {kind}, which is not read here; {advice}")
+    encoding = _encoding_of(start)
+    yield from _decoded(chunks, encoding, name) if encoding else chunks
+
+
+def _peeked(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
+    held: list[bytes] = []
+    source = iter(chunks)
+    for chunk in source:
+        held.append(chunk)
+        if sum(map(len, held)) >= _START:
+            break
+    return b"".join(held)[:_START], chain(held, source)
+
+
+def _encoding_of(start: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    return _UNMARKED.get(tuple(int(byte != 0) for byte in start[:4]), "")
+
+
+def _decoded(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        raise InputError(f"{name}: begins as {encoding} and is not: {error.reason}") from None  # type: ignore[attr-defined]
+
+
+def _unpacked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """All members of a gzip, one after the other."""
+    inflater, size = zlib.decompressobj(wbits=31), 0
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if inflater.eof:
+                if not rest.strip(b"\0"):
+                    break
+                inflater = zlib.decompressobj(wbits=31)
+            try:
+                piece = inflater.decompress(rest, _PIECE)
+            except zlib.error:
+                raise InputError(f"{name}: gzip that is damaged") from None
+            size += len(piece)
+            if size > LARGEST_UNPACKED:
+                raise InputError(f"{name}: gzip of more than 1 GiB; use `archive`")
+            yield piece
+            rest = inflater.unconsumed_tail or inflater.unused_data
+    if not inflater.eof:
+        raise InputError(f"{name}: gzip that ends in the middle")
