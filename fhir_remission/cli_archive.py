@@ -22,6 +22,7 @@ from fhir_remission.cli_flags import (
     Timezone,
 )
 from fhir_remission.cli_text import say, words
+from fhir_remission.domain.plain_text import plain
 
 Out = Annotated[Path, typer.Option("--out", help="folder for the results; only its owner may read")]
 Processes = Annotated[int, typer.Option("--workers", min=1, max=256, help="worker processes")]
@@ -143,7 +144,7 @@ def show_progress() -> Callable[[str, int, int], None]:
 
     def show(stage: str, done: int, total: int) -> None:
         if not total:
-            sys.stderr.write(f"\r{stage:<60}")
+            sys.stderr.write(f"\r{plain(stage):<60}")
             sys.stderr.flush()
             return
         at, before = began.setdefault(stage, (time.monotonic(), done))
@@ -152,7 +153,7 @@ def show_progress() -> Callable[[str, int, int], None]:
         share = 100 * done // total
         rate = f"{made / seconds / 1e6:.0f} MB/s, " if stage == "reading" and seconds else ""
         text = f"{stage} {share:3d} %, {rate}{left:.0f} s left"
-        sys.stderr.write(f"\r{text:<60}" + ("\n" if done >= total else ""))
+        sys.stderr.write(f"\r{plain(text):<60}" + ("\n" if done >= total else ""))
         sys.stderr.flush()
 
     return show

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_remission.cli_text import say, show
+from fhir_remission.cli_text import say, show, write
 
 app = typer.Typer(help="The mapping tables: a site's data against them, and our codes as FHIR.")
 Overlay = Annotated[Path | None, typer.Option("--mappings", help="folder with the site's rows")]
@@ -31,7 +31,7 @@ def check(
     source = sys.stdin.buffer if file == "-" else file
     report = job.run(source, overlay=mappings, namespace=namespace, strict=strict)
     if as_json:
-        show([job.as_json(report.findings).decode().rstrip("\n")])
+        write([job.as_json(report.findings)])
     else:
         show(job.as_text(report.findings))
     for complaint in report.complaints:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from fhir_remission.domain.plain_text import plain, plain_json
 from fhir_remission.effects.private_file import output_file
 
 # What a line is coloured by; a pipe, NO_COLOR and a dumb terminal get the same text without it.
@@ -24,19 +25,19 @@ def show(lines: Iterable[str]) -> None:
     if sys.stdout.isatty():
         _coloured(lines)
         return
-    sys.stdout.buffer.writelines(f"{line}\n".encode() for line in lines)
+    sys.stdout.buffer.writelines(f"{plain(line)}\n".encode() for line in lines)
     sys.stdout.buffer.flush()
 
 
 def write(lines: Iterable[bytes], file: Path | None = None) -> None:
-    """Send lines to stdout, or to a file, each as it comes: a killed run loses none."""
+    """Send JSON to stdout, or to a file, each line as it comes."""
     if file is not None:
         with output_file(file) as put:
             for line in lines:
-                put(line)
+                put(plain_json(line))
         return
     for line in lines:
-        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.write(plain_json(line))
         sys.stdout.buffer.flush()
 
 
@@ -46,7 +47,7 @@ def _coloured(lines: Iterable[str]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        text = Text(line)
+        text = Text(plain(line))
         for pattern, style in _STYLES:
             text.highlight_regex(pattern, style)
         console.print(text)
@@ -56,7 +57,7 @@ def say(message: str) -> None:
     """One line on stderr; a caller that closed or never reads it does not hurt us."""
     if sys.stderr is not None:
         try:
-            sys.stderr.write(f"fhir-remission: {message}\n")
+            sys.stderr.write(f"fhir-remission: {plain(message)}\n")
             sys.stderr.flush()
         except OSError:
             return

@@ -67,6 +67,8 @@ class Trust(Struct):
     tls: Tls
     clock: Clock
     agent: str
+    stores: frozenset[str] = frozenset()
+    """Hosts besides the server, as `host` or `host:port`, on which files may lie."""
 
 
 class Exporter:
@@ -117,9 +119,7 @@ class Exporter:
         if answer.status == 202:
             asked = asked_to_wait(answer.headers, self._how.clock.now())
             wait = asked or min(LONGEST_WAIT, FIRST_WAIT * 2**turn)
-            said = answer.headers.get("x-progress", "")[:80]
-            # It goes to a terminal, which obeys control characters.
-            return Pending(wait, "".join(one for one in said if one.isprintable()))
+            return Pending(wait, answer.headers.get("x-progress", "")[:80])
         if answer.status in (404, 410):
             return Gone("the export has expired or was deleted")
         if answer.status != 200:
@@ -195,8 +195,8 @@ class Exporter:
             if with_token:
                 return _Failure("it wants our token and lies on another server")
             place = url
-            if not self._is_private(url):
-                return _Failure("its address is not https")
+            if reason := self._strange(url):
+                return _Failure(reason)
         headers = self._headers(with_token=with_token)
         try:
             with self._open(place, headers) as response:
@@ -209,14 +209,21 @@ class Exporter:
             return _Failure(f"broken off ({type(error).__name__})", passing=True)
         return None
 
-    def _is_private(self, url: str) -> bool:
-        """Nobody on the way reads along, or the settings allow it for the server itself."""
+    def _strange(self, url: str) -> str:
+        """Why a file is not fetched from there: a manifest could send us anywhere, inside too."""
         try:
             origin = origin_of(url)
-        except ValueError:
-            return False
+        except ValueError as error:
+            return f"its address {error}"
+        if not {origin.host, f"{origin.host}:{origin.port}"} & self._trust.stores:
+            return (
+                f"it lies on {origin}: if that is the server's store, add {origin.host} to"
+                " source.export_hosts"
+            )
+        # Nobody on the way reads along, or the settings allow it for the server itself.
         insecure = self._base.origin.scheme == "http"
-        return origin.scheme == "https" or origin.is_loopback or insecure
+        private = origin.scheme == "https" or origin.is_loopback or insecure
+        return "" if private else "its address is not https"
 
     def _refusal(self, response: requests.Response) -> _Failure:
         given = {name.lower(): text for name, text in response.headers.items()}

@@ -17,6 +17,7 @@ from fhir_remission.effects.capabilities import choose_profile, load_families
 from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, decoded
 from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.environment import ignore_key_log
 from fhir_remission.effects.origin import Base, read_base
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.retry import Draw, Persistence, RetryPolicy, TokenBucket
@@ -81,11 +82,12 @@ class Connection(Struct, frozen=True):
         """Open a writing client."""
         return WritingClient(self.writer(), profile, max_pages=self.settings.max_pages)
 
-    def exporter(self) -> Exporter:
-        """Open a chain for bulk exports, which may also delete them."""
+    def exporter(self, hosts: Iterable[str] = ()) -> Exporter:
+        """Open a chain for bulk exports, which may also delete them; files may lie on `hosts`."""
         login = self._login()
         exchange = self._exchange(login)
-        trust = Trust(self.headers, _tls(self.settings), self.clock, self.agent)
+        stores = frozenset(hosts)
+        trust = Trust(self.headers, _tls(self.settings), self.clock, self.agent, stores)
         return Exporter(self.base, exchange, self._persistence(login), trust)
 
     def _login(self) -> Credentials:
@@ -135,6 +137,7 @@ def connect(
     version: str = "",
 ) -> Connection:
     """Prepare a server of the settings; only a SMART login asks it where tokens come from."""
+    ignore_key_log()
     base = read_base(
         settings.base_url,
         rewrite_origin=settings.rewrite_origin,

@@ -17,6 +17,14 @@ def environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
+def ignore_key_log() -> None:
+    """Never write the keys of our connections to a file, whoever started us with that wish.
+
+    OpenSSL's wrappers (`ssl`, urllib3) open the file that this variable names and append to it.
+    """
+    os.environ.pop("SSLKEYLOGFILE", None)
+
+
 def read_chunks(source: str | Path | BinaryIO) -> Iterator[bytes]:
     """Yield a file or an open stream in pieces."""
     if not isinstance(source, str | Path):

@@ -19,6 +19,8 @@ import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, WrappedLogger
 
+from fhir_remission.domain.plain_text import plain
+
 OURS = "fhir_remission"
 CAPPED = ("urllib3", "requests", "sqlalchemy", "filelock", "charset_normalizer")
 FIELDS = frozenset(
@@ -88,6 +90,7 @@ def configure_logs(
             foreign_pre_chain=[structlog.stdlib.add_log_level, _stamp, _only_the_place],
             processors=[
                 ProcessorFormatter.remove_processors_meta,
+                _made_plain,
                 structlog.processors.JSONRenderer(default=str) if as_json else _as_text,
             ],
         )
@@ -148,6 +151,14 @@ def _only_the_place(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     event["logger"] = record.name
     event["place"] = f"{record.filename}:{record.lineno}"
     event.pop("exc_info", None)
+    return event
+
+
+def _made_plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The last step before a line is written, for our own records and those of libraries."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = plain(value)
     return event
 
 

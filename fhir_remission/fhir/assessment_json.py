@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment, ClaimNote, CriterionResult
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result, When
+from fhir_remission.domain.plain_text import plain_json
 from fhir_remission.fhir.datatypes import Json
 
 SCHEMA = "1"
@@ -110,7 +111,7 @@ def unjudged_document(
 
 def write_line(document: Document) -> bytes:
     """The object as one line of UTF-8, keys in the order they have."""
-    return msgspec.json.encode(document) + b"\n"
+    return plain_json(msgspec.json.encode(document)) + b"\n"
 
 
 def decimal_text(number: Decimal) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from fhir_remission.domain.plain_text import plain_code
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.elements import CodeableConcept, Coding, Reference, is_there
 from fhir_remission.fhir.wire import UNREADABLE, Entry, decode_resource
@@ -230,7 +231,7 @@ def _outcomes(body: bytes | Raw) -> tuple[Issue, ...]:
     return tuple(
         Issue(
             severity=issue.severity or "",
-            code=issue.code or "",
+            code=plain_code(issue.code) if issue.code else "",
             details=_codes(issue.details.coding if issue.details else None),
         )
         for issue in _OUTCOME.decode(body).issue or []
@@ -238,4 +239,4 @@ def _outcomes(body: bytes | Raw) -> tuple[Issue, ...]:
 
 
 def _codes(codings: list[Coding] | None) -> tuple[str, ...]:
-    return tuple(coding.code for coding in codings or [] if coding.code)
+    return tuple(plain_code(coding.code) for coding in codings or [] if coding.code)

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.domain.plain_text import plain_code
 from fhir_remission.fhir.datatypes import Json, objects, text_of
 
 WRITTEN = ("ClinicalImpression", "Observation", "Provenance")
@@ -102,17 +103,17 @@ def read_capability(resource: Json) -> Capability | None:
     """Read a CapabilityStatement, tolerating what servers leave out; None for anything else."""
     if not isinstance(resource, dict) or resource.get("resourceType") != "CapabilityStatement":
         return None
-    software = resource.get("software")
+    software, version = resource.get("software"), text_of(resource.get("fhirVersion"))
     # Client descriptions come as further `rest` entries (mode client).
     rests = [rest for rest in objects(resource.get("rest")) if rest.get("mode") != "client"]
     system = [_codes(rest.get("interaction")) for rest in rests if "interaction" in rest]
     known = frozenset[str]().union(*system) if system else None
     return Capability(
-        fhir_version=text_of(resource.get("fhirVersion")),
+        fhir_version=plain_code(version) if version else "",
         software=text_of(software.get("name")) if isinstance(software, dict) else "",
         publisher=text_of(resource.get("publisher")),
         types={
-            text_of(item.get("type")): _type_support(item)
+            plain_code(text_of(item.get("type"))): _type_support(item)
             for rest in rests
             for item in objects(rest.get("resource"))
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.domain.plain_text import plain_code, plain_path
 from fhir_remission.fhir.datatypes import Json, objects, text_of
 
 _SEVERE = frozenset({"fatal", "error"})
@@ -58,10 +59,13 @@ def _issue(item: dict[str, Json]) -> Issue:
     codes = (text_of(coding.get("code")) for coding in objects(details.get("coding")))
     spoken = (text_of(details.get("text")), text_of(item.get("diagnostics")))
     paths = item.get("expression")
+    severity, code = text_of(item.get("severity")), text_of(item.get("code"))
     return Issue(
-        severity=text_of(item.get("severity")),
-        code=text_of(item.get("code")),
-        details=tuple(code for code in codes if code),
+        severity=plain_code(severity) if severity else "",
+        code=plain_code(code) if code else "",
+        details=tuple(plain_code(code) for code in codes if code),
         text="; ".join(part for part in spoken if part),
-        expression=tuple(p for p in paths if isinstance(p, str)) if isinstance(paths, list) else (),
+        expression=tuple(plain_path(p) for p in paths if isinstance(p, str))
+        if isinstance(paths, list)
+        else (),
     )

@@ -152,7 +152,8 @@ def export(
     judged = structs.replace(order, request=request_of(settings, order.request))
     # Opened before anything is asked for: what cannot be noted is not read.
     audit = Audit(settings.audit.file, clock=clock, run_id="bulk")
-    with closing(audit), closing(connection.exporter()) as exporter, listening(stop):
+    exporter = connection.exporter(settings.source.export_hosts)
+    with closing(audit), closing(exporter), listening(stop):
         report = run(asked, judged, exporter, clock=clock, stop=stop, keep=keep, progress=progress)
         names = map(PatientHash(key_of(settings) or None), patients_in(order.out, order.form))
         audit.record_all("read", names, server=str(connection.base.origin), outcome="done")

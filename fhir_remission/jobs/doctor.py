@@ -18,6 +18,7 @@ from fhir_remission.effects.tables import default_dir
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.errors import RemissionError
 from fhir_remission.fhir.capability import Profile
+from fhir_remission.jobs.finding import Finding, worst
 from fhir_remission.jobs.probes import (
     NEVER,
     Probe,
@@ -38,23 +39,6 @@ SOON = timedelta(days=30)
 LONGEST = timedelta(minutes=10)
 MAX_SKEW = timedelta(seconds=30)
 PROBE_ID = "fhir-remission-write-probe"
-
-
-class Finding(Struct, frozen=True):
-    """One thing that was looked at, and what to do about it."""
-
-    server: str
-    check: str
-    level: str
-    """ok, note, or fail."""
-    says: str
-    do: str = ""
-    exit_code: int = 0
-
-    def __str__(self) -> str:
-        """Write it as a line."""
-        do = f" -> {self.do}" if self.do else ""
-        return f"{self.level:<5} {self.server}: {self.check}: {self.says}{do}"
 
 
 class Request(Struct, frozen=True):
@@ -111,8 +95,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The code of the worst finding, in the order of all commands."""
-        found = {finding.exit_code for finding in self._findings}
-        return next((code for code in (1, 5, 4, 7, 2, 75, 3) if code in found), 0)
+        return worst(self._findings)
 
     def lines(self, *, as_json: bool) -> Iterator[bytes]:
         """A line per finding, or one JSON array for a support bundle."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from structlog.stdlib import BoundLogger
 
 from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.plain_text import plain_code
 from fhir_remission.effects.private_file import write_output
 from fhir_remission.effects.transport import Traffic
 from fhir_remission.errors import ReadIncomplete, RemissionError, SafetyStop
@@ -98,10 +99,17 @@ class Summary:
             "unread": self.unread,
             "merge_one_sided": self._one_sided,
             "unmapped": sum(self._unmapped.values()),
-            "codes": " ".join(f"{code}:{times}" for code, times in self._unmapped.most_common(10)),
+            "codes": " ".join(
+                f"{_code(name)}:{times}" for name, times in self._unmapped.most_common(10)
+            ),
             **self._traffic,
             "not_kept": " ".join(f"{path}:{how}" for path, how in sorted(self.kept.items())),
         }
+
+
+def _code(name: str) -> str:
+    system, _, code = name.rpartition("|")
+    return f"{plain_code(system) if system else ''}|{plain_code(code)}"
 
 
 def write_summary(file: Path, told: Mapping[str, object], exit_code: int, log: BoundLogger) -> None:

@@ -7,6 +7,7 @@ read from the file it names. Every value remembers where it came from (`Settings
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,10 @@ from fhir_remission.settings.values import write_value
 
 PREFIX = "FHIR_REMISSION__"
 SECRETS = frozenset({"secret"})
+MASK = "********"
+# These need no scheme: `user:password@proxy:8080`.
+ADDRESSES = frozenset({"proxy", "base_url", "token_url", "url", "rewrite_origin"})
+_PARAMETER = re.compile(r"(?i)([?&][a-z_]*(?:pass|secret|token|key)[a-z_]*=).*")
 
 
 class Given(NamedTuple):
@@ -58,8 +63,19 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, object]:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise SettingsError(f"--set {key}: write it as key=value, such as source.rate=5/s")
-        read[key.strip()] = value
+        read[key.strip()] = _no_secret(key.strip(), value)
     return read
+
+
+def _no_secret(key: str, value: str) -> str:
+    """Everybody on the machine can read the arguments of a process."""
+    if key.rpartition(".")[2] in SECRETS or _masked(key, value) != value:
+        name = _variable(key)
+        raise SettingsError(
+            f"--set {key}: a secret does not belong on the command line, where every user of"
+            f" this machine can read it; use {name} or {name}_FILE"
+        )
+    return value
 
 
 def _from_file(path: Path | None) -> dict[str, Given]:
@@ -203,6 +219,36 @@ def _default(pattern: str) -> object:
 
 
 def _masked(key: str, value: object) -> str:
-    if key.rpartition(".")[2] in SECRETS:
-        return "********" if str(value) else ""
-    return re.sub(r"(://)[^/@]*@", r"\1********@", write_value(value))
+    """A value as it may be shown: no password, whatever letters it has, and no argument."""
+    name = key.rpartition(".")[2]
+    if name in SECRETS:
+        return MASK if str(value) else ""
+    if name == "key_command":
+        words = _list(value)
+        return write_value([*words[:1], *(MASK for _ in words[1:])]) if words else ""
+    if isinstance(value, (list, tuple)):
+        return write_value([_without_password(name, str(one)) for one in value])
+    return _without_password(name, write_value(value))
+
+
+def _list(value: object) -> list[object]:
+    """The words of a list, which the environment and flags give as JSON."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    try:
+        read = json.loads(str(value)) if value else []
+    except ValueError:
+        return [MASK]
+    return read if isinstance(read, list) else [MASK]
+
+
+def _without_password(name: str, text: str) -> str:
+    """An address without who logs in: all before the last `@`, and all parameters that may."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        bare = name in ADDRESSES and "@" in text
+        return f"{MASK}@{text.rpartition('@')[2]}" if bare else text
+    rest = _PARAMETER.sub(rf"\1{MASK}", rest)
+    if "@" in rest and not scheme.startswith("sqlite"):  # a file has no login
+        rest = f"{MASK}@{rest.rpartition('@')[2]}"
+    return scheme + found + rest

@@ -15,6 +15,7 @@ from fhir_remission.settings.values import (
     DatabaseUrl,
     Duration,
     File,
+    HostNames,
     Hours,
     NoFile,
     Rate,
@@ -97,6 +98,8 @@ class Source(Server):
     recheck: Duration = timedelta(hours=6)
     # Results that the search did not bring: those that panels name, or reports as well.
     members: Literal["all", "panels"] = "all"
+    # Where files of an export may lie besides the server: its object store, as host or host:port.
+    export_hosts: HostNames = ()
 
 
 class Cohort(Section):

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 # Six digits are 114 years: enough, and still a time.
 _DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
 _RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)/(s|m|h)")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -99,6 +100,16 @@ DatabaseUrl = Annotated[
     str, AfterValidator(_sqlite_beside_the_file), Field(validate_default=True, repr=False)
 ]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
+
+
+def _read_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is no host: write it as store.example.org or host:9000")
+    return tuple(host.lower() for host in hosts)
+
+
+HostNames = Annotated[Words, AfterValidator(_read_hosts)]
 
 
 def write_value(value: object) -> str:

@@ -71,14 +71,21 @@ def cohort() -> dict[str, list[dict[str, Any]]]:
 
 
 def bulk(
-    export: Export, out: Path, asked: Asked | None = None, *, keep: bool = False, port: int = 0
+    export: Export,
+    out: Path,
+    asked: Asked | None = None,
+    *,
+    keep: bool = False,
+    port: int = 0,
+    stores: tuple[str, ...] = (),
 ) -> tuple[Report, FastClock]:
     """Run the job against the double."""
     clock = FastClock()
     stop = Stop(clock)
     auth = Auth(mode="header", secret=TOKEN)
     with serving(export, port) as base:
-        exporter = connect(Source(base_url=base, auth=auth), clock=clock, stop=stop).exporter()
+        source = Source(base_url=base, auth=auth)
+        exporter = connect(source, clock=clock, stop=stop).exporter(stores)
         try:
             report = run(
                 asked or Asked(),
@@ -251,21 +258,36 @@ def test_a_store_without_encryption(tmp_path: Path) -> None:
     """Patient data are not fetched over plain http because a manifest says so."""
     clock = FastClock()
     source = Source(base_url="https://fhir.example.org/fhir", auth=Auth(mode="header", secret="x"))
-    exporter = connect(source, clock=clock, stop=Stop(clock)).exporter()
+    exporter = connect(source, clock=clock, stop=Stop(clock)).exporter(["store.example.org"])
 
     for url in ("http://store.example.org/a", "ftp://store.example.org/a", "http://[", "//x/y z"):
         reason = exporter.fetch(ExportFile("Patient", url), tmp_path / "a", with_token=False)
-        assert reason == "its address is not https", url
+        assert reason.startswith("its address "), url
     exporter.close()
     assert clock.slept == []
 
 
+@pytest.mark.parametrize("stores", [(), ("store.example.org",), ("127.0.0.1:1",)])
+def test_files_of_a_host_that_nobody_named(tmp_path: Path, stores: tuple[str, ...]) -> None:
+    """A manifest cannot send us to an address of its choice, inside the hospital say."""
+    other = Export(cohort())
+    with serving(other) as elsewhere:
+        export = Export(cohort(), elsewhere=elsewhere)
+        report, _ = bulk(export, tmp_path / "out", stores=stores)
+
+    assert report.exit_code == 3
+    assert other.seen == []
+    assert list(lines(tmp_path / "out")) == []
+    assert "source.export_hosts" in summary(tmp_path / "out")["damage"][0]["reason"]
+
+
 def test_files_of_a_store(tmp_path: Path) -> None:
-    """Files elsewhere that want no token are fetched without one."""
+    """Files on a host that the settings name and that want no token are fetched without one."""
     files = cohort()
     other = Export(files)
     with serving(other) as elsewhere:
-        report, _ = bulk(Export(files, elsewhere=elsewhere), tmp_path / "out")
+        export = Export(files, elsewhere=elsewhere)
+        report, _ = bulk(export, tmp_path / "out", stores=("127.0.0.1",))
 
     assert report.exit_code == 0
     assert {"Authorization" in headers for _, _, headers in other.seen} == {False}
