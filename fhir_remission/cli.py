@@ -26,6 +26,7 @@ from fhir_remission.cli_flags import (
     Source,
     Strict,
     Timezone,
+    WriteAsOf,
 )
 from fhir_remission.cli_mappings import app as mappings_app
 from fhir_remission.cli_site import register as register_site
@@ -148,7 +149,11 @@ def sync(
     patient: Annotated[list[str] | None, typer.Option(help="only this patient")] = None,
     criteria: Sets = "",
     as_of: AsOf = "",
+    write_as_of: WriteAsOf = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="send no write, by type")] = False,
+    wait: Annotated[
+        str, typer.Option(help="wait 60s for a run that is under way, not end with 6 at once")
+    ] = "0s",
     max_runtime: Annotated[str, typer.Option(help="end between two patients after 45m")] = "",
     output: Annotated[Path | None, typer.Option(help="lines to this file, not stdout")] = None,
     summary: Annotated[Path | None, typer.Option(help="the run summary as JSON")] = None,
@@ -158,6 +163,7 @@ def sync(
 ) -> int:
     """Read the cohort, classify, write the results back; one run, made for a scheduler."""
     from fhir_remission.jobs import sync as job
+    from fhir_remission.jobs.moments import duration_of
 
     flags = {
         "criteria.sets": words(criteria) or None,
@@ -171,7 +177,9 @@ def sync(
         flags={key: value for key, value in flags.items() if value is not None},
         patients=tuple(patient or ()),
         as_of=as_of,
+        write_as_of=write_as_of,
         dry_run=dry_run,
+        wait=duration_of("--wait", wait),
         summary=summary,
     )
     with job.open_run(request) as run:

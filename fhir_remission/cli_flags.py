@@ -12,6 +12,12 @@ Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as
 Source = Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")]
 Sets = Annotated[str, typer.Option("--criteria", help="criteria sets, comma-separated")]
 AsOf = Annotated[str, typer.Option("--as-of", help="judge as of this moment (RFC 3339)")]
+WriteAsOf = Annotated[
+    bool,
+    typer.Option(
+        "--write-as-of", help="write although --as-of lies in the past, which else is a dry run"
+    ),
+]
 History = Annotated[bool, typer.Option("--history", help="every assessment")]
 Complete = Annotated[
     str,

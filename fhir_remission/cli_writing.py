@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_remission.cli_flags import AsOf, Assign, Config
+from fhir_remission.cli_flags import AsOf, Assign, Config, WriteAsOf
 from fhir_remission.cli_text import say, show, write
 
 state_app = typer.Typer(help="The memory of a site: moved, and looked at.")
@@ -40,13 +40,19 @@ def plan(
 def apply(
     file: Annotated[Path, typer.Option("--plan", help="what `plan --out` wrote")],
     config: Config = Path("site.toml"),
+    write_as_of: WriteAsOf = False,
     summary: Summary = None,
     assign: Assign = None,
 ) -> int:
     """Carry out exactly what a plan says, or refuse with 5 because the world has moved."""
     from fhir_remission.jobs import again, sync
 
-    asked = sync.Request(config=config, assignments=tuple(assign or ()), summary=summary)
+    asked = sync.Request(
+        config=config,
+        assignments=tuple(assign or ()),
+        summary=summary,
+        write_as_of=write_as_of,
+    )
     with again.applying(asked, file) as run:
         write(run.lines())
         return run.exit_code
@@ -70,6 +76,7 @@ def retry(
 def reconcile(
     config: Config = Path("site.toml"),
     as_of: AsOf = "",
+    write_as_of: WriteAsOf = False,
     retract_duplicates: Annotated[
         bool, typer.Option("--retract-duplicates", help="keep one of what stands twice")
     ] = False,
@@ -80,7 +87,11 @@ def reconcile(
     from fhir_remission.jobs import again, sync
 
     asked = sync.Request(
-        config=config, assignments=tuple(assign or ()), summary=summary, as_of=as_of
+        config=config,
+        assignments=tuple(assign or ()),
+        summary=summary,
+        as_of=as_of,
+        write_as_of=write_as_of,
     )
     with again.reconciling(asked, retract_duplicates=retract_duplicates) as run:
         write(run.lines())

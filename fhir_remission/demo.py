@@ -106,7 +106,7 @@ def _amended_run(
 def _sync(server: EmbeddedServer, config: Path) -> tuple[list[Line], int, int]:
     """One run over real HTTP; its lines, and the requests and writes the server counted."""
     start, wrote = len(server.requests), len(server.requests.unsafe)
-    with open_run(Request(config=config, as_of=AS_OF)) as job:
+    with open_run(Request(config=config, as_of=AS_OF, write_as_of=True)) as job:
         lines = [msgspec.json.decode(line, type=Line) for line in job.lines()]
     return lines, len(server.requests) - start, len(server.requests.unsafe) - wrote
 

@@ -43,6 +43,15 @@ class OutboxRow(Struct, frozen=True):
     state: Sending
 
 
+class DirtyRow(Struct, frozen=True):
+    """A patient to re-read: who said so last, and why."""
+
+    source: str
+    patient: str
+    since_run: str
+    why: str
+
+
 class BacklogRow(Struct, frozen=True):
     """A patient whose last attempt failed, and when to try again."""
 

@@ -19,12 +19,14 @@ from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import (
     AssessmentRow,
     BacklogRow,
+    DirtyRow,
     EvidenceRow,
     OutboxRow,
     RunRow,
-    Sending,
 )
 from fhir_remission.effects.statements import (
+    CLEAN_BACKLOG,
+    CLEAN_DIRTY,
     MARK_DIRTY,
     MOVE_WATERMARK,
     POSTPONE,
@@ -90,21 +92,24 @@ class State:
 
     def dirty(self, source: str) -> dict[str, str]:
         """Return the patients to re-read, and why."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                text("SELECT patient, why FROM dirty WHERE source = :source ORDER BY patient"),
-                {"source": source},
-            )
-            return {row.patient: row.why for row in rows}
+        return {row.patient: row.why for row in self.marked(source)}
 
-    def clean(self, source: str, patient: str) -> None:
-        """Take a patient off the dirty set and the backlog: it came to a proper end."""
+    def marked(self, source: str) -> list[DirtyRow]:
+        """Return the patients to re-read, with who marked them last."""
+        return self._rows(
+            DirtyRow, "SELECT * FROM dirty WHERE source = :source ORDER BY patient", source=source
+        )
+
+    def clean(self, source: str, patient: str, mark: str | None = None) -> None:
+        """Take a patient off the backlog and, by the mark seen before reading, off the dirty set.
+
+        Who was marked again while being read stays due; `mark` None leaves the dirty set alone.
+        """
+        named = {"source": source, "patient": patient}
         with self.database.writing() as connection:
-            for table in ("dirty", "backlog"):
-                connection.execute(
-                    text(f"DELETE FROM {table} WHERE source = :source AND patient = :patient"),  # noqa: S608
-                    {"source": source, "patient": patient},
-                )
+            connection.execute(text(CLEAN_BACKLOG), named)
+            if mark is not None:
+                connection.execute(text(CLEAN_DIRTY), {**named, "mark": mark})
 
     # What was written -------------------------------------------------------------------------
 
@@ -134,25 +139,6 @@ class State:
                 _enqueue(connection, key, lease.fence, bundle) for key, bundle in bundles.items()
             ]
 
-    def mark(self, lease: Lease, row: OutboxRow, state: Sending) -> None:
-        """Record how far a bundle has come; refuse when another run has taken over."""
-        kept = "" if state == "sent" else row.bundle
-        with self.database.writing() as connection:
-            lease.hold(connection)
-            connection.execute(
-                text(
-                    "UPDATE outbox SET state = :state, bundle = :bundle, fence = :fence "
-                    "WHERE key = :key AND seq = :seq"
-                ),
-                {
-                    "key": row.key,
-                    "seq": row.seq,
-                    "state": state,
-                    "bundle": kept,
-                    "fence": lease.fence,
-                },
-            )
-
     def settle(
         self,
         lease: Lease,
@@ -173,13 +159,6 @@ class State:
                     text("UPDATE outbox SET state = 'sent', bundle = '' WHERE key = :key"),
                     {"key": key},
                 )
-
-    def unsent(self) -> list[OutboxRow]:
-        """Return bundles an earlier run left pending, or sending with unknown outcome."""
-        return self._rows(
-            OutboxRow,
-            "SELECT * FROM outbox WHERE state IN ('pending', 'sending') ORDER BY key, seq",
-        )
 
     def written_by(self, run: str, sink: str) -> list[AssessmentRow]:
         """Return what one run was the last to write into one sink."""

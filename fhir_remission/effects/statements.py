@@ -4,8 +4,13 @@ from __future__ import annotations
 
 MARK_DIRTY = """
 INSERT INTO dirty (source, patient, since_run, why) VALUES (:source, :patient, :run, :why)
-ON CONFLICT (source, patient) DO UPDATE SET why = excluded.why
+ON CONFLICT (source, patient) DO UPDATE SET
+    since_run = excluded.since_run, why = excluded.why
 """
+CLEAN_BACKLOG = "DELETE FROM backlog WHERE source = :source AND patient = :patient"
+CLEAN_DIRTY = (
+    "DELETE FROM dirty WHERE source = :source AND patient = :patient AND since_run = :mark"
+)
 MOVE_WATERMARK = """
 INSERT INTO watermark (source, query_group, value) VALUES (:source, :query_group, :value)
 ON CONFLICT (source, query_group) DO UPDATE SET value = excluded.value

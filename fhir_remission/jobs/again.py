@@ -10,6 +10,7 @@ from msgspec import structs
 
 from fhir_remission.effects.clock import SystemClock
 from fhir_remission.effects.state import open_state
+from fhir_remission.errors import UsageError
 from fhir_remission.jobs.placing import How
 from fhir_remission.jobs.plan_file import read_plan
 from fhir_remission.jobs.site import identity_of, settings_of
@@ -21,8 +22,15 @@ def applying(request: Request, file: Path) -> Iterator[Run]:
     """Carry out exactly what a plan says, at the moment it was made for."""
     settings = settings_of(request.config, request.assignments, request.flags)
     plan = read_plan(file, identity_of(settings).key)
+    if plan.of_the_past and not request.write_as_of:
+        raise UsageError(
+            f"{file}: made with --as-of {plan.as_of}, which had passed: --write-as-of writes it "
+            "all the same; a plan without --as-of is what the daily run would do"
+        )
     names = tuple(name.removeprefix("Patient/") for name in plan.patients)
-    asked = structs.replace(request, patients=names, as_of=plan.as_of, how=How(plan=plan))
+    asked = structs.replace(
+        request, patients=names, as_of=plan.as_of, write_as_of=True, how=How(plan=plan)
+    )
     with open_run(asked) as run:
         yield run
 
@@ -47,8 +55,6 @@ def retrying(request: Request) -> Iterator[Run | None]:
 @contextmanager
 def reconciling(request: Request, *, retract_duplicates: bool) -> Iterator[Run]:
     """Read everything and everything of ours again, whatever the state remembers."""
-    # A moment of its own makes everybody due.
-    as_of = request.as_of or SystemClock().now().isoformat()
     how = How(thorough=True, undouble=retract_duplicates)
-    with open_run(structs.replace(request, as_of=as_of, how=how)) as run:
+    with open_run(structs.replace(request, how=how)) as run:
         yield run

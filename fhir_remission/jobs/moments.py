@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fhir_remission.effects.clock import Clock
 from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.times import Unplaced, read_time
+from fhir_remission.settings.values import read_duration
+
+WHAT_IF = (
+    "--as-of lies in the past: nothing is written, as with --dry-run; --write-as-of writes it all "
+    "the same, and leaves the patients due"
+)
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -26,3 +32,16 @@ def moment_of(text: str, zone: tzinfo, clock: Clock) -> datetime:
     if isinstance(read, Unplaced):
         raise SettingsError(f"--as-of {text}: give a time like 2026-06-30T00:00:00Z")
     return read.when.end
+
+
+def duration_of(flag: str, text: str) -> timedelta:
+    """A duration of the command line, such as 60s."""
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        raise SettingsError(f"{flag} {text}: {error}") from None
+
+
+def is_past(text: str, moment: datetime, clock: Clock) -> bool:
+    """Whether `--as-of` was given and asks what would have been said then."""
+    return bool(text) and moment < clock.now()

@@ -38,9 +38,16 @@ class How(Struct, frozen=True):
 
     plan: PlanFile | None = None
     """Exactly this is written."""
+    everybody: bool = False
+    """Everybody is due, whatever changed."""
     thorough: bool = False
-    """Everything of ours is searched and read, whatever the state says."""
+    """Everybody is due, and all of ours is searched and read, whatever the state says."""
     undouble: bool = False
+
+    @property
+    def about_all(self) -> bool:
+        """Whether everybody is read, due or not."""
+        return self.everybody or self.thorough or self.plan is not None
 
 
 class Waiting(Struct, frozen=True):

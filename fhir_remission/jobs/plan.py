@@ -48,7 +48,8 @@ def make_plan(config: Path | None, assignments: tuple[str, ...], as_of: str) -> 
                 unread.append(patient)
         identity = identity_of(settings)
         moment = site.judge.as_of.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        plan = PlanFile(settings.site.id, moment, cohort, tuple(sorted(set(entries))))
+        told = tuple(sorted(set(entries)))
+        plan = PlanFile(settings.site.id, moment, cohort, told, site.back_dated)
         share = int(settings.write.max_changed_share * cohort)
         return Planned(seal_plan(plan, identity.key), tuple(unread), plan.changed > max(1, share))
 

@@ -40,6 +40,8 @@ class PlanFile(Struct, frozen=True):
     as_of: str
     cohort: int
     entries: tuple[Entry, ...]
+    of_the_past: bool = False
+    """Made with an `--as-of` that had passed: what would have been said then."""
     hmac: str = ""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,8 +17,7 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop, SystemClock, stop_of_run
 from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.environment import environment
-from fhir_remission.effects.lease import Lease, renewed, take_lease
-from fhir_remission.effects.lock import only_run
+from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.panels import load_panels
 from fhir_remission.effects.results_file import ResultsFile
@@ -34,13 +33,13 @@ from fhir_remission.fhir.record import Reading
 from fhir_remission.jobs.judging import Judge, load_judge
 from fhir_remission.jobs.members import Wanted
 from fhir_remission.jobs.memory import Place
-from fhir_remission.jobs.moments import moment_of
+from fhir_remission.jobs.moments import WHAT_IF, is_past, moment_of
 from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
-from fhir_remission.jobs.site_files import lock_file
 from fhir_remission.jobs.subjects import OtherServer, Rule
+from fhir_remission.jobs.turn import Turn
 from fhir_remission.settings import Settings, load_settings, read_assignments
 from fhir_remission.settings.model import Sink as SinkSettings
 from fhir_remission.version import VERSION
@@ -74,6 +73,8 @@ class Site(Struct, frozen=True):
     sinks: tuple[Sink, ...]
     results: tuple[ResultsSink, ...]
     connections: tuple[Connection, ...]
+    back_dated: bool = False
+    """It writes as of the past: nobody is done with."""
 
     @property
     def wanted(self) -> Wanted:
@@ -99,12 +100,21 @@ class Frame(Struct, frozen=True):
     stop: Stop
     run_id: str
     dry_run: bool
+    turn: Turn
     looking: bool = False
+    back_dated: bool = False
 
 
 @contextmanager
 def open_site(
-    settings: Settings, *, as_of: str, dry_run: bool, looking: bool = False
+    settings: Settings,
+    *,
+    as_of: str,
+    dry_run: bool,
+    looking: bool = False,
+    write_as_of: bool = False,
+    patients: Sequence[str] = (),
+    wait: timedelta = timedelta(0),
 ) -> Iterator[Site]:
     """Wire a site for one run; `looking` is with the real state and no way to write."""
     clock = SystemClock()
@@ -113,8 +123,13 @@ def open_site(
     run = settings.run
     stop = stop_of_run(clock, settings.site.zone, run.allowed_hours, run.max_runtime)
     clock.wake_on(stop)
-    frame = Frame(settings, clock, stop, run_id, dry_run, looking)
     judge = judge_of(settings, moment_of(as_of, settings.site.zone, clock))
+    past = is_past(as_of, judge.as_of, clock)
+    if past and not (dry_run or looking or write_as_of):
+        get_logger().warning("dry_run", reason=WHAT_IF)
+        dry_run = True
+    turn = Turn(clock, stop, run_id, patients, wait)
+    frame = Frame(settings, clock, stop, run_id, dry_run, turn, looking, back_dated=past)
     with ExitStack() as stack:
         stack.enter_context(listening(stop))
         yield _wired(frame, judge, stack)
@@ -150,6 +165,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         sinks=tuple(_sinks(servers, server, frame, judge, (state, lease))),
         results=_results(frame, judge, server.profile, stack),
         connections=tuple({id(to): to.connection for to in (server, *servers.values())}.values()),
+        back_dated=frame.back_dated,
     )
 
 
@@ -201,14 +217,10 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
         state = stack.enter_context(closing(open_state("sqlite://", frame.clock)))
         return state, None
     settings = frame.settings
-    stack.enter_context(only_run(lock_file(settings)))
     state = stack.enter_context(closing(open_state(settings.state.url, frame.clock)))
+    lease = frame.turn.take(settings, state, stack)
     if key:
         state.claim_site_key(key_check(key))
-    owner = secrets.token_hex(8)
-    lease = take_lease(state.database, frame.clock, settings.site.id or "site", owner)
-    stack.callback(lease.release)
-    stack.enter_context(renewed(lease, frame.stop))
     return state, lease
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet
-from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.private_file import check_output
 from fhir_remission.fhir.assessment_json import (
     Disposition,
@@ -26,9 +26,9 @@ from fhir_remission.fhir.assessment_json import (
     write_line,
 )
 from fhir_remission.fhir.identity import evidence_hash
-from fhir_remission.jobs.cohort import Members, find_cohort
+from fhir_remission.jobs.cohort import Members
 from fhir_remission.jobs.devices import introduce_ourselves
-from fhir_remission.jobs.due import due_now, in_chunks, marks_read
+from fhir_remission.jobs.due import in_chunks
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
 from fhir_remission.jobs.placing import How, Placing, Waiting
@@ -36,6 +36,7 @@ from fhir_remission.jobs.reading import read_patients
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.site_files import files_of
 from fhir_remission.jobs.summary import Summary, write_summary
+from fhir_remission.jobs.worklist import Worklist
 from fhir_remission.version import VERSION
 
 
@@ -47,7 +48,11 @@ class Request(Struct, frozen=True):
     flags: dict[str, object] = {}
     patients: tuple[str, ...] = ()
     as_of: str = ""
+    write_as_of: bool = False
+    """Write although `as_of` lies in the past."""
     dry_run: bool = False
+    wait: timedelta = timedelta(0)
+    """How long to wait for another run to end."""
     summary: Path | None = None
     how: How = How()
 
@@ -75,6 +80,7 @@ class Run:
         self._site, self._request = site, request
         self._placing = Placing(site, request.how)
         self._ready: list[Ready] = []
+        self._worklist = Worklist(site)
         self.summary = Summary(run_id=site.run_id, profile=site.profile.name)
 
     @property
@@ -98,11 +104,22 @@ class Run:
             self._close()
 
     def _patients(self) -> Iterator[bytes]:
-        site = self._site
-        members = self._members()
+        asked, how = self._request, self._request.how
+        members = self._worklist.members(asked.patients)
         self.summary.cohort = len(members.patients)
-        waiting = self._waiting(members.patients)
+        # Who asks for a moment or for a patient wants the answer, not what changed.
+        everybody = bool(asked.as_of or asked.patients or how.about_all)
+        waiting = self._worklist.waiting(members.patients, everybody=everybody)
+        self.summary.foreign = self._worklist.foreign
         self.summary.not_due = len(members.patients) - len(waiting)
+        yield from self._all_of(waiting, members)
+        while (more := self._worklist.asked_meanwhile()) is not None:
+            self.summary.cohort += len(more.patients)
+            yield from self._all_of(more.patients, more)
+
+    def _all_of(self, waiting: Sequence[str], members: Members) -> Iterator[bytes]:
+        """Read, judge and write some patients, under one limit of what may change."""
+        site = self._site
         for sink in site.sinks:
             if waiting and site.lease is not None:
                 introduce_ourselves(sink, site.state, site.lease)
@@ -123,30 +140,6 @@ class Run:
         while self._ready:
             self._site.stop.check()
             yield from self._written(self._ready.pop(0), hold=hold)
-
-    def _waiting(self, patients: Sequence[str]) -> Sequence[str]:
-        """Those to read: due now, or left by an earlier run; a dry run remembers nobody."""
-        site, asked = self._site, self._request
-        if site.lease is None:
-            return patients
-        source = site.connection.base.url
-        # Who asks for a moment or for a patient wants the answer, not what changed.
-        due = due_now(site, patients, everybody=bool(asked.as_of or asked.patients))
-        site.state.advance(source, due.marks, due.patients, site.run_id)
-        self.summary.foreign = due.foreign
-        left = site.state.dirty(source)
-        return [name for name in patients if f"Patient/{name}" in left]
-
-    def _members(self) -> Members:
-        site, asked = self._site, self._request.patients
-        if asked and site.settings.cohort.kind != "list":
-            return Members(tuple(name.removeprefix("Patient/") for name in asked))
-        client = site.connection.client(site.profile)
-        members = find_cohort(
-            site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of
-        )
-        wanted = {name.removeprefix("Patient/") for name in asked} or set(members.patients)
-        return Members(tuple(p for p in members.patients if p in wanted), members.rows)
 
     # One patient ------------------------------------------------------------------------------
 
@@ -193,7 +186,7 @@ class Run:
             ended_well = ended_well and done
             yield line
         for name in (ready.patient, *(f"Patient/{one}" for one in ready.evidence.person.former)):
-            self._finish(name, ready.evidence, ended_well=ended_well)
+            self._worklist.finish(name, ready.evidence, ended_well=ended_well)
 
     def _one_set(
         self,
@@ -246,23 +239,7 @@ class Run:
             disposition=how,
             reason=reason,
         )
-        self._postpone(patient, reason)
-
-    def _finish(self, patient: str, evidence: Evidence, *, ended_well: bool) -> None:
-        site, source = self._site, self._site.connection.base.url
-        if site.lease is None:
-            return
-        if ended_well:
-            site.state.clean(source, patient)
-            site.state.advance(source, marks_read(site, patient, evidence), {}, site.run_id)
-        else:
-            self._postpone(patient, "not written")
-
-    def _postpone(self, patient: str, reason: str) -> None:
-        site = self._site
-        if site.lease is not None:
-            now = timestamp(site.clock.now())
-            site.state.postpone(site.connection.base.url, patient, reason, now)
+        self._worklist.postpone(patient, reason)
 
     # The end ----------------------------------------------------------------------------------
 
@@ -292,5 +269,12 @@ def open_run(request: Request) -> Iterator[Run]:
     settings = settings_of(request.config, request.assignments, request.flags)
     if request.summary is not None:
         check_output(request.summary, inputs=files_of(settings, request.config))
-    with open_site(settings, as_of=request.as_of, dry_run=request.dry_run) as site:
+    with open_site(
+        settings,
+        as_of=request.as_of,
+        dry_run=request.dry_run,
+        write_as_of=request.write_as_of,
+        patients=request.patients if request.how.plan is None else (),
+        wait=request.wait,
+    ) as site:
         yield Run(site, request)

@@ -93,7 +93,7 @@ def _site(folder: Path, base_url: str, count: int) -> Path:
 
 
 def _run(config: Path) -> None:
-    with open_run(Request(config=config, as_of=AS_OF)) as run:
+    with open_run(Request(config=config, as_of=AS_OF, write_as_of=True)) as run:
         for _ in run.lines():
             pass
         assert run.exit_code == 0, run.exit_code

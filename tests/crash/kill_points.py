@@ -116,7 +116,7 @@ class Killed(Site):
     def run(self, at: int = 0, when: str = "") -> subprocess.CompletedProcess[str]:
         """One run, killed at an effect unless `at` is 0."""
         command = [sys.executable, "-m", "tests.crash.kill_points", "--child", "sync"]
-        command += ["--config", str(self.config), "--as-of", AS_OF]
+        command += ["--config", str(self.config), "--as-of", AS_OF, "--write-as-of"]
         environment = {**os.environ, "KILL_AT": str(at), "KILL_WHEN": when}
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=120

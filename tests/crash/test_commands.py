@@ -16,7 +16,7 @@ from fhir_remission.jobs.placing import How
 from fhir_remission.jobs.plan_file import read_plan
 from fhir_remission.rehearsal.cohort import amendment
 from fhir_remission.rehearsal.merge import merge_patient
-from tests.crash.settings import AS_OF, SETTINGS
+from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS, points
 from tests.crash.test_write_back import AMENDED, CR, recount, two
 from tests.crash.world import Killed, Ran, World
@@ -42,7 +42,7 @@ def run(world: World, *arguments: str) -> int:
 def planned(world: World) -> Path:
     """A plan of what is due now."""
     file = world.folder / "plan.json"
-    assert run(world, "plan", "--as-of", AS_OF, "--out", str(file)) == 0
+    assert run(world, "plan", "--out", str(file)) == 0
     return file
 
 
@@ -171,7 +171,7 @@ def test_reconcile_finds_an_edit_that_no_change_uncovered(world: World) -> None:
     world.edit(two(world, CR)[0], summary="I disagree")
     assert world.sync().code == 0
 
-    assert run(world, "reconcile", "--as-of", AS_OF) == 3
+    assert run(world, "reconcile") == 3
     assert two(world, CR)[0]["summary"] == "I disagree"
 
 
@@ -181,11 +181,11 @@ def test_duplicates_are_reported_and_taken_back_on_request(world: World) -> None
     copy = {k: v for k, v in impression.items() if k not in ("id", "meta")}
     world.server.store.put(copy, method="POST")
 
-    assert run(world, "reconcile", "--as-of", AS_OF) == 5
+    assert run(world, "reconcile") == 5
     assert len(world.doubles()) == 1
-    assert run(world, "reconcile", "--as-of", AS_OF, "--retract-duplicates") == 0
+    assert run(world, "reconcile", "--retract-duplicates") == 0
     assert world.doubles() == []
-    assert run(world, "reconcile", "--as-of", AS_OF) == 0
+    assert run(world, "reconcile") == 0
     assert world.sync().summary["unsafe_requests"] == 0
 
 

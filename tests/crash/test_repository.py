@@ -11,7 +11,6 @@ import pytest
 
 from fhir_remission import cli
 from fhir_remission.rehearsal.cohort import amendment
-from tests.crash.settings import AS_OF
 from tests.crash.test_crash import SCENES, SERVERS, points
 from tests.crash.world import World, cohort
 
@@ -261,7 +260,7 @@ def test_a_plan_names_the_stub(make_world: Make, habits: dict[str, Any]) -> None
     """It is a resource that would be created; apply creates it, once, and then all is there."""
     world = make_world(repository=STUB, patients=(AMENDED,), habits=habits)
     file = world.folder / "plan.json"
-    planning = ["plan", "--as-of", AS_OF, "--out", str(file), "--config", str(world.config)]
+    planning = ["plan", "--out", str(file), "--config", str(world.config)]
     assert cli.main(planning) == 0
 
     entries = json.loads(file.read_text())["entries"]

@@ -30,11 +30,12 @@ from fhir_remission.effects.transport import Answer, NoAnswer, Request, Traffic
 from fhir_remission.errors import RemissionError
 from fhir_remission.jobs import site as site_module
 from fhir_remission.jobs import sync as job
+from fhir_remission.jobs.placing import How
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import demo_cohort
 from fhir_remission.rehearsal.personas import Persona, load_persona
 from fhir_remission.rehearsal.service import Service
-from tests.crash.settings import AS_OF, SETTINGS
+from tests.crash.settings import SETTINGS
 
 PATIENTS = ("demo-01-cr", "demo-03-recovering", "demo-18-amended")
 OURS = "https://w3id.org/fhir-remission/id/assessment"
@@ -156,6 +157,8 @@ class World:
         self._make_droppy()
         self.between: Callable[[Request], None] = lambda _: None
         """Called before each unsafe request: what a person or another program does meanwhile."""
+        self.told: Callable[..., None] = lambda *_, **__: None
+        """Called with what goes to the log: the name of an event and its fields."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "site.toml"
         addresses = {"base_url": self.source.base_url, "sink": self.server.base_url}
@@ -183,7 +186,8 @@ class World:
 
     def sync(self, **asked: Any) -> Ran:
         """One run to its end, or to its death."""
-        request = job.Request(config=self.config, as_of=AS_OF, **asked)
+        asked = {"how": How(everybody=True), **asked}
+        request = job.Request(config=self.config, **asked)
         lines: list[dict[str, Any]] = []
         try:
             with job.open_run(request) as run:
@@ -266,6 +270,8 @@ class World:
         path = self.folder / "results.ndjson"
         lines = path.read_text().splitlines() if path.exists() else []
         found = [json.loads(line) for line in lines]
+        for one in found:
+            (one["assessment"] or {}).pop("as_of", None)
         return [{k: v for k, v in one.items() if k not in ("run", "recorded")} for one in found]
 
     def unfinished(self) -> list[str]:
@@ -402,10 +408,11 @@ _PANELS = cache(site_module.load_panels)
 
 def _judge(*sets: Any, **asked: Any) -> Any:
     # The tables are the same for all runs of a test and take longer to read than a run.
-    key = (sets, repr(sorted(asked.items(), key=lambda item: item[0])))
+    rest = {name: value for name, value in asked.items() if name != "as_of"}
+    key = (sets, repr(sorted(rest.items(), key=lambda item: item[0])))
     if key not in _JUDGES:
         _JUDGES[key] = _LOAD(*sets, **asked)
-    return _JUDGES[key]
+    return msgspec.structs.replace(_JUDGES[key], as_of=asked["as_of"])
 
 
 def _patch(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
@@ -434,8 +441,19 @@ def _patch(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     monkeypatch.setattr(site_module, "load_categories", _CATEGORIES)
     monkeypatch.setattr(site_module, "load_panels", _PANELS)
     monkeypatch.setattr(site_module, "listening", _deaf)
+    monkeypatch.setattr(site_module, "get_logger", lambda: _Log(world))
     monkeypatch.setattr(site_module, "configure_logs", lambda **_: None)
     monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+class _Log:
+    """Hands on what is logged, at whatever level."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return self._world.told
 
 
 @contextmanager

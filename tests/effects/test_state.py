@@ -140,11 +140,27 @@ def test_a_patient_that_came_to_an_end_is_off_the_dirty_set_and_the_backlog(stat
     state.postpone("src", "Patient/p1", "failed", "2026-03-03T00:00:00Z")
     before = state.backlog("src")
 
-    state.clean("src", "Patient/p1")
+    state.clean("src", "Patient/p1", "r1")
 
     assert [(row.attempts, row.reason) for row in before] == [(2, "failed")]
     assert state.backlog("src") == []
     assert set(state.dirty("src")) == {"Patient/p2"}
+
+
+def test_who_was_marked_again_while_being_read_stays_due(state: State) -> None:
+    """An event of an engine during a run is not wiped out by the end of that run."""
+    state.advance("src", {}, {"Patient/p1": "changed"}, "r1")
+    state.postpone("src", "Patient/p1", "failed", "")
+    state.advance("src", {}, {"Patient/p1": "asked for"}, "r2")
+
+    state.clean("src", "Patient/p1", "r1")
+
+    assert state.backlog("src") == []
+    assert state.dirty("src") == {"Patient/p1": "asked for"}
+    state.clean("src", "Patient/p1")
+    assert [(row.patient, row.since_run) for row in state.marked("src")] == [("Patient/p1", "r2")]
+    state.clean("src", "Patient/p1", "r2")
+    assert state.marked("src") == []
 
 
 def test_an_assessment_its_evidence_and_its_bundle_are_recorded_together(
@@ -154,14 +170,12 @@ def test_an_assessment_its_evidence_and_its_bundle_are_recorded_together(
     lease = take_lease(state.database, clock, "src", "me")
 
     rows = state.plan_send(lease, [assessment()], [cites()], {"k1": '{"resourceType":"Bundle"}'})
-    state.mark(lease, rows[0], "sending")
-    half_way = state.unsent()
-    state.mark(lease, half_way[0], "sent")
-    state.settle(lease, [assessment(status="in-force", etag="3")], [cites()])
+    half_way = state.on_its_way("k1")
+    state.settle(lease, [assessment(status="in-force", etag="3")], [cites()], arrived=["k1"])
 
-    assert [(row.key, row.seq, row.state) for row in half_way] == [("k1", 1, "sending")]
-    assert half_way[0].bundle
-    assert state.unsent() == []
+    assert half_way == rows[0]
+    assert half_way.bundle
+    assert state.on_its_way("k1") is None
     with state.database.reading() as connection:
         kept = connection.execute(text("SELECT bundle FROM outbox")).scalar_one()
     assert kept == ""

@@ -197,6 +197,7 @@ class World:
         request = Request(
             config=self.config,
             as_of=as_of,
+            write_as_of=True,
             dry_run=dry,
             summary=summary,
             assignments=tuple(assign),

@@ -75,7 +75,7 @@ class Site:
         """The command line of one run."""
         return [
             *(sys.executable, "-m", "fhir_remission", "sync", "--config", str(self.config)),
-            *("--as-of", AS_OF, "--summary", str(self.folder / "summary.json")),
+            *("--as-of", AS_OF, "--write-as-of", "--summary", str(self.folder / "summary.json")),
             *arguments,
         ]
 

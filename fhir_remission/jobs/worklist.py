@@ -1,0 +1,89 @@
+"""Whom one run has to read, and what becomes of the marks that said so.
+
+A mark that was made while a patient was being read outlives that reading. Whoever a run was asked
+for that could not begin is taken by the run that held it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_remission.effects.clock import timestamp
+from fhir_remission.jobs.cohort import Members, find_cohort
+from fhir_remission.jobs.due import due_now, marks_read
+from fhir_remission.jobs.evidence import Evidence
+from fhir_remission.jobs.site import Site
+from fhir_remission.jobs.turn import ASKED_FOR
+
+
+class Worklist:
+    """The patients of one run; a dry run remembers nobody."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._source = site.connection.base.url
+        self._marks: dict[str, str] = {}
+        """Who had marked a patient last, before reading."""
+        self._taken: set[tuple[str, str]] = set()
+        self.foreign = 0
+        """Rows of patients outside the cohort in a server-wide answer."""
+
+    def members(self, asked: Sequence[str]) -> Members:
+        """The cohort, or those of it who were asked for by name."""
+        site = self._site
+        if asked and site.settings.cohort.kind != "list":
+            return Members(tuple(name.removeprefix("Patient/") for name in asked))
+        client = site.connection.client(site.profile)
+        members = find_cohort(
+            site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of
+        )
+        wanted = {name.removeprefix("Patient/") for name in asked} or set(members.patients)
+        return Members(tuple(p for p in members.patients if p in wanted), members.rows)
+
+    def waiting(self, patients: Sequence[str], *, everybody: bool) -> Sequence[str]:
+        """Those to read: due now, or left by an earlier run."""
+        site = self._site
+        if site.lease is None:
+            return patients
+        due = due_now(site, patients, everybody=everybody)
+        site.state.advance(self._source, due.marks, due.patients, site.run_id)
+        self.foreign = due.foreign
+        self._marks = {row.patient: row.since_run for row in site.state.marked(self._source)}
+        found = [name for name in patients if f"Patient/{name}" in self._marks]
+        self._taken = {(f"Patient/{name}", self._marks[f"Patient/{name}"]) for name in found}
+        return found
+
+    def asked_meanwhile(self) -> Members | None:
+        """Somebody whom a run that could not begin was asked for; each mark once, then None."""
+        site = self._site
+        for row in site.state.marked(self._source) if site.lease is not None else ():
+            mark = (row.patient, row.since_run)
+            if row.why != ASKED_FOR or mark in self._taken:
+                continue
+            self._taken.add(mark)
+            self._marks[row.patient] = row.since_run
+            members = self.members((row.patient,))
+            if members.patients:
+                return members
+            site.log.warning("not_in_cohort", patient=site.patient_hash(row.patient))
+            site.state.clean(self._source, row.patient, row.since_run)
+        return None
+
+    def finish(self, patient: str, evidence: Evidence, *, ended_well: bool) -> None:
+        """Note that a patient came to an end; as of the past, they stay due all the same."""
+        site = self._site
+        if site.lease is None:
+            return
+        if not ended_well:
+            self.postpone(patient, "not written")
+        elif site.back_dated:
+            site.state.clean(self._source, patient)
+        else:
+            site.state.clean(self._source, patient, self._marks.get(patient))
+            site.state.advance(self._source, marks_read(site, patient, evidence), {}, site.run_id)
+
+    def postpone(self, patient: str, reason: str) -> None:
+        """Leave a patient to a later run."""
+        site = self._site
+        if site.lease is not None:
+            site.state.postpone(self._source, patient, reason, timestamp(site.clock.now()))
