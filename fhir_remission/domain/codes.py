@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.analytes import Analyte
+from fhir_remission.domain.hints import NO_HINTS, Hints
 from fhir_remission.domain.namespace import spelled_out
 from fhir_remission.domain.rows import Row, read_rows
+from fhir_remission.domain.systems import NO_NAMES, Systems
 
 COLUMNS = (
     "system",
@@ -72,6 +74,10 @@ class CodeMap(Struct, frozen=True, eq=False):
 
     rows: dict[tuple[str, str], CodeRow]
     lookalikes: dict[tuple[str, str], LookAlike]
+    systems: Systems = NO_NAMES
+    hints: Hints = NO_HINTS
+    bare: dict[str, tuple[CodeRow, ...]] = {}
+    """What a code means in whichever system: nobody can be sure, where its system is not known."""
 
     @property
     def analytes(self) -> frozenset[str]:
@@ -111,11 +117,15 @@ def read_lookalikes(
 
 
 def merge_codes(
-    codes: list[tuple[Row, CodeRow]], lookalikes: list[tuple[Row, tuple[str, str], LookAlike]]
+    codes: list[tuple[Row, CodeRow]],
+    lookalikes: list[tuple[Row, tuple[str, str], LookAlike]],
+    systems: Systems = NO_NAMES,
+    hints: Hints = NO_HINTS,
 ) -> CodeMap:
     """Make one map; a row that contradicts another stops the run and names its line."""
     merged: dict[tuple[str, str], CodeRow] = {}
-    for row, entry in codes:
+    for row, sent in codes:
+        entry = structs.replace(sent, system=systems.canonical(sent.system))
         key = (entry.system, entry.code)
         held = merged.setdefault(key, entry)
         if _meaning(held) != _meaning(entry):
@@ -124,11 +134,15 @@ def merge_codes(
                 "another row; keep one, or remove the shipped row by a ConceptMap first"
             )
     alike: dict[tuple[str, str], LookAlike] = {}
-    for row, key, lookalike in lookalikes:
+    for row, (system, code), lookalike in lookalikes:
+        key = (systems.canonical(system), code)
         if key in merged:
             raise row.refuse(f"{key[1]} is a look-alike here and {merged[key].analyte} elsewhere")
         alike[key] = lookalike
-    return CodeMap(rows=merged, lookalikes=alike)
+    bare: dict[str, tuple[CodeRow, ...]] = {}
+    for entry in merged.values():
+        bare[entry.code] = (*bare.get(entry.code, ()), entry)
+    return CodeMap(rows=merged, lookalikes=alike, systems=systems, hints=hints, bare=bare)
 
 
 def _meaning(row: CodeRow) -> tuple[object, ...]:

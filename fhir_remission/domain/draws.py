@@ -20,6 +20,7 @@ from fhir_remission.domain.intervals import at_most_reported
 from fhir_remission.domain.rules import Numbers
 from fhir_remission.domain.therapy import Support
 from fhir_remission.domain.verdicts import NOTHING, Quantity
+from fhir_remission.domain.wholes import checked
 
 BLOOD_ANALYTES = frozenset(
     {
@@ -102,6 +103,7 @@ def _grouped(results: Sequence[Result]) -> list[list[Result]]:
 
 
 def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
+    ordered = checked(ordered, numbers)
     by_analyte: dict[str, list[Result]] = {}
     for one in ordered:
         by_analyte.setdefault(one.analyte, []).append(one)

@@ -95,18 +95,37 @@ def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
 
 def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
-    scope = _unread(facts) or _out_of_scope(facts, signs.tested)
+    scope = _unread(facts, day) or _out_of_scope(facts, signs.tested)
     if scope is not None:
         return scope
+    coded = _of_diagnoses(facts)
+    if coded is not None:
+        return coded
+    if signs.full is not None and signs.full.day <= day:
+        assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
+        return Gate("open", proof=signs.full.results, assumptions=(assumed,))
+    perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
+    return Gate("doubt", "diagnosis-unknown", perhaps)
+
+
+def _of_diagnoses(facts: Facts) -> Gate | None:
+    """What the diagnoses on record say together; none where there are none."""
     aml = facts.events.get("aml-diagnosis", ())
     others = facts.events.get("other-leukaemia", ())
     confirmed, others_confirmed = _confirmed(aml), _confirmed(others)
     if confirmed and others_confirmed:
         return Gate("doubt", "two-leukaemias", (*confirmed, *others_confirmed))
+    unread = facts.events.get("unread-leukaemia", ())
+    strange = tuple(one for one in unread if one.detail != "aml")
+    if confirmed and strange:
+        return Gate("doubt", "diagnosis-unread", (*confirmed, *strange))
     if confirmed:
         return Gate("open", proof=confirmed)
     if others_confirmed:
         return Gate("closed", "other-leukaemia", others_confirmed)
+    unread = (*unread, *facts.events.get("unspecified-leukaemia", ()))
+    if unread:
+        return Gate("doubt", "diagnosis-unread", unread)
     if others:
         return Gate("doubt", "diagnosis-unconfirmed", others)
     # Somebody looked: the lineage is no longer something never reported.
@@ -115,18 +134,21 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     refuted = facts.events.get("aml-refuted")
     if refuted:
         return Gate("doubt", "diagnosis-refuted", refuted)
-    if signs.full is not None and signs.full.day <= day:
-        assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
-        return Gate("open", proof=signs.full.results, assumptions=(assumed,))
-    perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
-    return Gate("doubt", "diagnosis-unknown", perhaps)
+    return None
 
 
-def _unread(facts: Facts) -> Gate | None:
-    """What came and was not read may be anything."""
+def _unread(facts: Facts, day: date) -> Gate | None:
+    """What came and was not read may be anything; what may be a start matters where it is near."""
     if facts.record.failed:
         return Gate("doubt", "read-failed")
-    return Gate("doubt", "evidence-unplaced") if facts.record.unplaced else None
+    if facts.record.unplaced:
+        return Gate("doubt", "evidence-unplaced")
+    numbers = facts.numbers
+    for one in facts.therapy.possible:
+        past = (day - day_of(one)).days
+        if -numbers.window_after.days <= past < numbers.early_marrow.days:
+            return Gate("doubt", "therapy-possible", (one,))
+    return None
 
 
 def _assume(name: str, rule: Assumed) -> Assumption:

@@ -8,13 +8,23 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from fhir_remission.domain.analytes import Analyte, read_analytes
-from fhir_remission.domain.codes import CodeMap, merge_codes, read_codes, read_lookalikes
-from fhir_remission.domain.events import EventMap, merge_events, read_events
+from fhir_remission.domain.codes import (
+    CodeMap,
+    CodeRow,
+    LookAlike,
+    merge_codes,
+    read_codes,
+    read_lookalikes,
+)
+from fhir_remission.domain.events import CodeRange, EventMap, merge_events, read_events, read_ranges
+from fhir_remission.domain.hints import Hints
 from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.domain.rows import Row
+from fhir_remission.domain.systems import Systems, merge_systems, read_systems
 from fhir_remission.domain.terms import TermMap, merge_terms, read_terms
 from fhir_remission.domain.unit_grammar import merge_unit_words, read_unit_words
-from fhir_remission.domain.units import UnitMap, merge_units, read_units
-from fhir_remission.domain.value_grammar import merge_value_words, read_value_words
+from fhir_remission.domain.units import UCUM, UnitMap, merge_units, read_units
+from fhir_remission.domain.value_grammar import ValueWords, merge_value_words, read_value_words
 from fhir_remission.domain.values import ValueMap, merge_values, read_values
 
 TABLES = (
@@ -27,6 +37,9 @@ TABLES = (
     "value_words",
     "events",
     "terms",
+    "systems",
+    "hints",
+    "ranges",
 )
 
 
@@ -49,6 +62,7 @@ class Mappings(Struct, frozen=True, eq=False):
     values: ValueMap
     events: EventMap
     terms: TermMap
+    systems: Systems
     version: str
 
 
@@ -73,46 +87,67 @@ def read_mappings(
     analytes: dict[str, Analyte] = {}
     for table in tables["analytes"]:
         analytes = read_analytes(table.text, file=table.file, known=analytes)
+    codes, lookalikes = _codes(tables, analytes, removed, namespace)
+    values = [
+        row
+        for file, text in tables["values"]
+        for row in read_values(text, file=file, analytes=analytes, namespace=namespace)
+    ]
+    events = [
+        row
+        for file, text in tables["events"]
+        for row in read_events(text, file=file, namespace=namespace)
+    ]
+    terms = [row for file, text in tables["terms"] for row in read_terms(text, file=file)]
+    used = {
+        *(entry.system for _, entry in codes),
+        *(key[0] for _, key, _ in (*lookalikes, *events)),
+        *(row["system"] for row in terms),
+    }
+    systems = _systems(tables, used, namespace)
     return Mappings(
         analytes=analytes,
-        codes=_codes(tables, analytes, removed, namespace),
-        units=merge_units(
-            [row for file, text in tables["units"] for row in read_units(text, file=file)],
-            merge_unit_words(
-                row
-                for file, text in tables["unit_words"]
-                for row in read_unit_words(text, file=file)
-            ),
-        ),
-        values=merge_values(
-            [
-                row
-                for file, text in tables["values"]
-                for row in read_values(text, file=file, analytes=analytes, namespace=namespace)
-            ],
-            merge_value_words(
-                row
-                for file, text in tables["value_words"]
-                for row in read_value_words(text, file=file)
-            ),
-        ),
-        events=merge_events(
-            [
-                row
-                for file, text in tables["events"]
-                for row in read_events(text, file=file, namespace=namespace)
-            ]
-        ),
-        terms=merge_terms(
-            [row for file, text in tables["terms"] for row in read_terms(text, file=file)]
-        ),
+        codes=merge_codes(codes, lookalikes, systems, Hints(tuple(tables["hints"]))),
+        units=_units(tables),
+        values=merge_values(values, _value_words(tables)),
+        events=merge_events(events, _ranges(tables), systems),
+        terms=merge_terms(terms),
+        systems=systems,
         version=version,
     )
 
 
+def _systems(tables: Tables, used: set[str], namespace: str) -> Systems:
+    """All names of the systems that the tables use."""
+    rows = [
+        row
+        for file, text in tables["systems"]
+        for row in read_systems(text, file=file, namespace=namespace)
+    ]
+    return merge_systems(rows, {*used, UCUM}, namespace=namespace)
+
+
+def _units(tables: Tables) -> UnitMap:
+    words = merge_unit_words(
+        row for file, text in tables["unit_words"] for row in read_unit_words(text, file=file)
+    )
+    rows = [row for file, text in tables["units"] for row in read_units(text, file=file)]
+    return merge_units(rows, words)
+
+
+def _value_words(tables: Tables) -> ValueWords:
+    return merge_value_words(
+        row for file, text in tables["value_words"] for row in read_value_words(text, file=file)
+    )
+
+
+def _ranges(tables: Tables) -> list[CodeRange]:
+    return [row for file, text in tables["ranges"] for row in read_ranges(text, file=file)]
+
+
 def _codes(
     tables: Tables, analytes: dict[str, Analyte], removed: Sequence[Removal], namespace: str
-) -> CodeMap:
+) -> tuple[list[tuple[Row, CodeRow]], list[tuple[Row, tuple[str, str], LookAlike]]]:
     """Shipped codes less what the site takes back, and the site's own."""
     gone = {(removal.system, removal.code) for removal in removed}
     shipped, *own = (
@@ -125,4 +160,4 @@ def _codes(
         for file, text in tables["lookalikes"]
         for entry in read_lookalikes(text, file=file, namespace=namespace)
     ]
-    return merge_codes([*kept, *(pair for rows in own for pair in rows)], lookalikes)
+    return [*kept, *(pair for rows in own for pair in rows)], lookalikes

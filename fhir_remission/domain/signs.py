@@ -183,7 +183,9 @@ def smear_of(draw: Draw) -> SignReading:
     if found.state in ("present", "unknown"):
         return found
     if found.state == "absent":
-        seen = tuple(one for one in reports if one.method != "automated" and said(one))
+        seen = tuple(
+            one for one in reports if one.method not in ("automated", "unread") and said(one)
+        )
         manual = _differential(draw)
         if seen or manual.state == "absent":
             return SignReading("absent", seen or manual.proof)

@@ -11,7 +11,7 @@ COLUMNS = ("kind", "term", "system", "code", "text", "source")
 TERMS = {
     "method": ("manual", "automated", "morphology", "flow", "qpcr", "ngs"),
     "specimen": ("blood", "marrow", "csf", "other"),
-    "specimen-condition": ("unsatisfactory",),
+    "specimen-condition": ("unsatisfactory", "usable"),
     "route": ("intrathecal",),
 }
 

@@ -36,6 +36,8 @@ class Therapy(Struct, frozen=True):
 
     cycles: tuple[Cycle, ...]
     days: tuple[date, ...]
+    possible: tuple[Event, ...] = ()
+    """What may have been a start outside of every cycle that is known."""
 
     def latest(self, day: date) -> Cycle | None:
         """The cycle that began last, up to and including the day."""
@@ -54,7 +56,8 @@ class Therapy(Struct, frozen=True):
 
 def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     """Group starts of therapy into cycles; the events come in the order of `order_of`."""
-    dated = [one for one in events if one.kind == "therapy-start" and one.when is not None]
+    starts = [one for one in events if one.kind == "therapy-start" and one.when is not None]
+    dated = [one for one in starts if one.certainty == "confirmed"]
     groups: list[list[Event]] = []
     for one in dated:
         near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
@@ -66,7 +69,14 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
         Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
         for group in groups
     )
-    return Therapy(cycles, tuple(one.day for one in cycles))
+    gap = timedelta(days=numbers.cycle_gap.days)
+    possible = tuple(
+        one
+        for one in starts
+        if one.certainty != "confirmed"
+        and not any(group.day <= day_of(one) < day_of(group.events[-1]) + gap for group in cycles)
+    )
+    return Therapy(cycles, tuple(one.day for one in cycles), possible)
 
 
 def _strongest(said: Collection[str]) -> str:

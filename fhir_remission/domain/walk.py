@@ -138,7 +138,7 @@ def _undiagnosed(case: Case, progress: Progress) -> tuple[Progress, Draft]:
     if case.diseased is not True:
         after = perhaps(case, after)
     undecided = case.facts.criteria.outcomes.undecided
-    unread = case.diagnosis.reason in ("read-failed", "evidence-unplaced")
+    unread = case.diagnosis.reason in ("read-failed", "evidence-unplaced", "therapy-possible")
     missing = () if unread else ("aml-diagnosis",)
     return after, draft_of(case, after, undecided, reason=case.diagnosis.reason, missing=missing)
 

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 from fhir_remission.domain.inputs import Interval, Unreadable
 from fhir_remission.domain.intervals import EXACT
 from fhir_remission.domain.numbers import between, compared, number
+from fhir_remission.domain.systems import Systems
 from fhir_remission.domain.units import UCUM, UnitSent
 from fhir_remission.fhir.elements import Quantity, Range, Ratio, is_there
 
@@ -92,6 +93,13 @@ def read_ratio(sent: Ratio, *, share: bool, decimal_comma: bool) -> Sent | Unrea
     amount = EXACT.multiply(above.low, _HUNDRED) if share else above.low
     value = Interval(low=_BELOW.divide(amount, below.low), high=_ABOVE.divide(amount, below.low))
     return Sent(value=value, unit=_PERCENT if share else _RATIO, original=original)
+
+
+def name_systems(systems: Systems, *quantities: Quantity | None) -> None:
+    """Give the system of each unit its one name."""
+    for quantity in quantities:
+        if quantity is not None and quantity.system:
+            quantity.system = systems.canonical(quantity.system)
 
 
 def as_written(raw: Raw) -> tuple[str, bool]:

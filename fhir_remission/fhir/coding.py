@@ -7,7 +7,7 @@ from functools import lru_cache
 from msgspec import Struct, structs
 
 from fhir_remission.domain.codes import CodeMap, CodeRow
-from fhir_remission.fhir.context import codings_of
+from fhir_remission.fhir.context import codings_of, words_of
 from fhir_remission.fhir.elements import CodeableConcept
 
 ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
@@ -21,13 +21,15 @@ class Match(Struct, frozen=True):
     lookalike: str = ""
     """Why a code that resembles an input is none."""
     conflict: str = ""
+    unread: str = ""
+    """Why the code cannot be read although it may be an input: of `rows`, or of anything."""
     codes: tuple[str, ...] = ()
     """All codings as `system|code`."""
 
     @property
     def known(self) -> bool:
-        """Whether any table knows the code."""
-        return bool(self.rows or self.lookalike)
+        """Whether any table knows the code, or nobody can say that it is no input."""
+        return bool(self.rows or self.lookalike or self.unread)
 
     @property
     def attribute(self) -> bool:
@@ -46,8 +48,17 @@ class Match(Struct, frozen=True):
 
 
 def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
-    """Look every coding up; all that are known must say the same."""
-    return _match(tuple(codings_of(concept)), codes)
+    """Look every coding up; all that are known must say the same.
+
+    A code that cannot be read is some code: which, may be said by its words, or by nothing.
+    """
+    match = _match(tuple(codings_of(concept, codes.systems)), codes)
+    if not match.unread or match.rows:
+        return match
+    words = words_of(concept)
+    if words and not any(codes.hints.names("input", text) for text in words):
+        return structs.replace(match, unread="")
+    return match
 
 
 # A laboratory sends the same few codes again and again.
@@ -63,12 +74,35 @@ def _match(pairs: tuple[tuple[str, str], ...], codes: CodeMap) -> Match:
         elif lookalike is not None:
             alike.append(f"code {pair[1]} is not read: {lookalike.reason}")
     names = tuple(f"{system}|{code}" for system, code in pairs)
+    strange = _strange(pairs, codes)
+    if not rows and not alike:
+        why = _unread(pairs, strange, codes)
+        return Match(rows=_one_per_analyte(strange), unread=why, codes=names)
     if not rows:
-        return Match(lookalike=alike[0] if alike else "", codes=names)
-    conflict = _conflict(rows, alike)
+        return Match(lookalike=alike[0], codes=names)
+    conflict = _conflict([*rows, *strange], alike)
     if conflict:
-        return Match(rows=_one_per_analyte(rows), conflict=conflict, codes=names)
+        return Match(rows=_one_per_analyte([*rows, *strange]), conflict=conflict, codes=names)
     return Match(rows=(_merged(rows),), codes=names)
+
+
+def _strange(pairs: tuple[tuple[str, str], ...], codes: CodeMap) -> list[CodeRow]:
+    """What codes may mean that come under a system nobody knows."""
+    unknown = (code for system, code in pairs if system not in codes.systems.known)
+    return [row for code in unknown for row in codes.bare.get(code, ())]
+
+
+def _unread(pairs: tuple[tuple[str, str], ...], strange: list[CodeRow], codes: CodeMap) -> str:
+    """Why a code cannot be read that may be an input; empty where it is plainly another code."""
+    if strange:
+        return f"code {strange[0].code} comes under a system that no table names"
+    if not pairs:
+        return "it has no code"
+    for system, code in pairs:
+        why = codes.systems.denies(system, code)
+        if why:
+            return f"code {code} {why}"
+    return ""
 
 
 def _conflict(rows: list[CodeRow], alike: list[str]) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.domain.systems import Systems
 from fhir_remission.fhir.elements import CodeableConcept, Identifier, Period, Reference
 from fhir_remission.fhir.references import Index, named, parse_literal
 from fhir_remission.fhir.times import Placed, Unplaced, read_time, spanning
@@ -26,6 +27,10 @@ class Reading(Struct, frozen=True):
     complete: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     attested: frozenset[str] = frozenset()
+    rejected_are_cancelled: bool = False
+    """The site attests that nobody leaves a result standing whose specimen was rejected."""
+    specimens: bool = False
+    """Whether the input, of whomever, holds Specimens at all."""
     cohort_rows: tuple[CohortRow, ...] = ()
     """What the site's cohort list states of this patient."""
 
@@ -42,6 +47,10 @@ class Context(Struct, frozen=True):
     reports: Mapping[str, tuple[Entry, ...]]
     """The usable reports that hold a result, by the reference of the result."""
     our_devices: frozenset[str] = frozenset()
+    specimens: bool = False
+    """Whether any Specimen came: then one that is named and missing is a gap."""
+    disowned: Mapping[str, str] = {}
+    """Why the only report or panel that holds a result is none, by the reference of the result."""
 
     def is_patient(self, reference: Reference) -> bool:
         """Whether a reference points to this patient."""
@@ -49,6 +58,16 @@ class Context(Struct, frozen=True):
         literal = parse_literal(text)
         names = {text, named(reference.identifier), literal.relative if literal else ""}
         return not names.isdisjoint(self.aliases)
+
+    def is_person(self, reference: Reference) -> bool:
+        """Whether a reference plainly names somebody, be it this patient or another."""
+        found = self.index.find(reference)
+        literal = parse_literal(reference.reference or "")
+        kind = found.resource.type_name if found else literal.type if literal else reference.type
+        return kind in PEOPLE or (kind is None and bool(named(reference.identifier)))
+
+
+PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Person"})
 
 
 def is_ours(resource: Resource, context: Context) -> bool:
@@ -73,11 +92,11 @@ def is_our_device(entry: Entry, namespace: str) -> bool:
     return isinstance(device, Device) and _one_of_ours(device.identifier or [], namespace)
 
 
-def codings_of(concept: CodeableConcept | None) -> list[tuple[str, str]]:
-    """The (system, code) pairs of a concept."""
+def codings_of(concept: CodeableConcept | None, systems: Systems) -> list[tuple[str, str]]:
+    """The (system, code) pairs of a concept, as the tables name them."""
     if concept is None:
         return []
-    return [(c.system or "", c.code) for c in concept.coding or [] if c.code]
+    return [systems.coding(c.system, c.code) for c in concept.coding or [] if c.code]
 
 
 def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> str:
@@ -85,20 +104,29 @@ def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> s
     if concept is None:
         return ""
     terms = mappings.terms
-    for system, code in codings_of(concept):
+    for system, code in codings_of(concept, mappings.systems):
         term = terms.coded_term(kind, system, code)
         if term:
             return term
-    return terms.text_term(kind, concept.text) if concept.text else ""
+    said = (terms.text_term(kind, text) for text in words_of(concept))
+    return next((term for term in said if term), "")
+
+
+def words_of(concept: CodeableConcept | None) -> tuple[str, ...]:
+    """What a concept says in words: its text, then the displays of its codings."""
+    if concept is None:
+        return ()
+    displays = (coding.display for coding in concept.coding or [])
+    return tuple(text for text in (concept.text, *displays) if text and text.strip())
 
 
 def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed | Unplaced:
-    """A period from end to end; an open end reaches as far as `until`, if that is given."""
+    """A period from end to end; an open end reaches as far as `until`, else it is its start."""
     start = read_time(period.start or "", zone) if period.start else Unplaced("period has no start")
     end_text = period.end or until
-    end = read_time(end_text, zone) if end_text else Unplaced("period has no end")
-    if isinstance(start, Unplaced):
+    if isinstance(start, Unplaced) or not end_text:
         return start
+    end = read_time(end_text, zone)
     if isinstance(end, Unplaced):
         return end
     return spanning(start, end)

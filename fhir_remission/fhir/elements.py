@@ -35,6 +35,21 @@ class Reference(Struct, omit_defaults=True):
     reference: str | None = None
     type: str | None = None
     identifier: Identifier | None = None
+    display: str | None = None
+
+
+class CodeableReference(Struct, omit_defaults=True):
+    """R5: a concept or a reference in one element."""
+
+    concept: CodeableConcept | None = None
+    reference: Reference | None = None
+
+
+class Related(Struct, omit_defaults=True):
+    """STU3: another Observation, and how it stands to this one."""
+
+    type: str | None = None
+    target: Reference | None = None
 
 
 class Period(Struct, omit_defaults=True):
@@ -132,6 +147,8 @@ class Ingredient(Struct, rename="camel", omit_defaults=True):
     """One substance of a medication."""
 
     item_codeable_concept: CodeableConcept | None = None
+    item: CodeableReference | None = None
+    """R5."""
 
 
 def is_there(raw: Raw) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from fhir_remission.domain.inputs import Standing
-from fhir_remission.fhir.context import Context, period_of, report_time
+from fhir_remission.fhir.context import PEOPLE, Context, period_of, report_time
 from fhir_remission.fhir.elements import is_there
 from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.specimen import SpecimenSays
 from fhir_remission.fhir.times import Placed, Unplaced, read_time
-from fhir_remission.fhir.wire import DiagnosticReport, Observation, Patient, Resource
+from fhir_remission.fhir.wire import DiagnosticReport, Observation, Resource
 
 STANDING: dict[str, Standing] = {
     "final": "usable",
@@ -21,7 +21,7 @@ STANDING: dict[str, Standing] = {
     "preliminary": "preliminary",
     "registered": "preliminary",
 }
-_PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Person"})
+_NEVER = frozenset({"cancelled", "entered-in-error", "unknown"})
 
 
 def never_counts(
@@ -31,17 +31,30 @@ def never_counts(
     context: Context,
 ) -> str:
     """Why nothing of this Observation counts: its status, or that it is another person's."""
-    if observation.status not in STANDING:
-        return f"status is {observation.status or 'missing'}"
+    if observation.status in _NEVER:
+        return f"status is {observation.status}"
     for focus in observation.focus or []:
         found = context.index.resource(focus, inside)
         literal = parse_literal(focus.reference or "")
         kind = found.type_name if found else literal.type if literal else focus.type
         if kind == "Patient" and context.is_patient(focus):
             continue
-        if kind is None or kind in _PEOPLE or isinstance(found, Patient):
+        if kind in PEOPLE:
             return "its focus is another person"
     return specimen.void
+
+
+def doubt_of(
+    observation: Observation, ref: str, inside: Mapping[str, Resource], context: Context
+) -> str:
+    """Why nobody can say whether it counts: its status, its focus, or what holds it."""
+    if observation.status not in STANDING:
+        return f"status is {observation.status or 'missing'}"
+    for focus in observation.focus or []:
+        known = focus.type or context.index.resource(focus, inside) is not None
+        if not known and parse_literal(focus.reference or "") is None:
+            return "its focus cannot be read"
+    return context.disowned.get(ref, "")
 
 
 def effective_time(

@@ -6,10 +6,21 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
+from fhir_remission.domain.inputs import Skipped
+from fhir_remission.fhir.coding import match_codes
+from fhir_remission.fhir.context import Context
+from fhir_remission.fhir.elements import NOTHING, Reference
 from fhir_remission.fhir.references import Literal, parse_literal
 from fhir_remission.fhir.screening import patient_of
-from fhir_remission.fhir.wire import DiagnosticReport, Entry, Observation
+from fhir_remission.fhir.wire import DiagnosticReport, Entry, Observation, Resource, contained
 
+# A report or panel in one of these states stands for what it holds (`modified` is of R5).
+LIVE = frozenset(
+    {
+        *("registered", "partial", "preliminary", "final"),
+        *("amended", "corrected", "appended", "modified"),
+    }
+)
 # What these hold is held no more, or nobody knows.
 _DEAD = frozenset({"entered-in-error", "cancelled", "unknown"})
 
@@ -50,12 +61,46 @@ def missing_members(
 
 def _named(entry: Entry, *, reports: bool) -> list[Literal]:
     resource = entry.resource
-    named = None
-    if isinstance(resource, Observation):
-        named = resource.has_member
-    elif reports and isinstance(resource, DiagnosticReport):
-        named = resource.result
+    named = members_of(resource) if reports or isinstance(resource, Observation) else []
     if not named or getattr(resource, "status", None) in _DEAD:
         return []
     found = (parse_literal(reference.reference or "") for reference in named)
     return [literal for literal in found if literal is not None]
+
+
+def members_of(resource: Resource) -> list[Reference]:
+    """The results that a report or a panel names, under the element of whichever release."""
+    if isinstance(resource, DiagnosticReport):
+        return resource.result or []
+    if not isinstance(resource, Observation):
+        return []
+    related = (one for one in resource.related or [] if one.type == "has-member")
+    return [*(resource.has_member or []), *(one.target for one in related if one.target)]
+
+
+def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
+    """The results that are named beside evidence and are not at hand: they may be any."""
+    missing = []
+    for entry in entries:
+        named = members_of(entry.resource)
+        if not named or getattr(entry.resource, "status", None) not in LIVE:
+            continue
+        inside = contained(getattr(entry.resource, "contained", None) or NOTHING)
+        found = [(one, context.index.resource(one, inside)) for one in named]
+        if not any(_is_evidence(one, context) for one in (entry.resource, *(r for _, r in found))):
+            continue
+        for reference, resource in found:
+            literal = parse_literal(reference.reference or "")
+            if resource is None and (literal is None or literal.type == "Observation"):
+                name = reference.reference or reference.display or "a result"
+                reason = f"{name}, which it names, is not at hand"
+                missing.append(Skipped(source=entry.ref, reason=reason))
+    return missing
+
+
+def _is_evidence(resource: Resource | None, context: Context) -> bool:
+    """Whether it is a result that some criterion reads."""
+    if not isinstance(resource, Observation):
+        return False
+    match = match_codes(resource.code, context.mappings.codes)
+    return bool(match.rows) or bool(match.lookalike and resource.has_member)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from msgspec import structs
@@ -21,6 +21,7 @@ from fhir_remission.domain.inputs import (
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.fhir.condition import EventsRead, read_condition
 from fhir_remission.fhir.context import Context, Reading, is_our_device, is_ours
+from fhir_remission.fhir.members import LIVE, members_of, missing_in
 from fhir_remission.fhir.observation import ObservationRead, read_observation
 from fhir_remission.fhir.procedure import read_administration, read_procedure
 from fhir_remission.fhir.references import Index, index_of, named
@@ -33,14 +34,13 @@ from fhir_remission.fhir.wire import (
     Observation,
     Patient,
     Procedure,
+    Specimen,
     contained,
 )
 
 __all__ = ["Reading", "read_record"]
 
 Read = ObservationRead | EventsRead
-# A report in one of these states holds results that are judged on their own; it dates nothing.
-_DEAD_REPORTS = frozenset({"entered-in-error", "cancelled", "unknown"})
 _READERS: dict[type, Callable[[Current, Context], Read]] = {
     Observation: read_observation,
     Condition: read_condition,
@@ -94,6 +94,8 @@ def _context(
         our_devices=frozenset(
             entry.ref for entry in entries if is_our_device(entry, reading.namespace)
         ),
+        specimens=reading.specimens or any(isinstance(e.resource, Specimen) for e in entries),
+        disowned=_disowned(entries, index),
     )
 
 
@@ -106,18 +108,38 @@ def _aliases(patient: str, entries: Iterable[Entry]) -> frozenset[str]:
     return frozenset(names - {""})
 
 
+def _held(entry: Entry, index: Index) -> Iterator[str]:
+    """The results that a report or panel holds, by their reference."""
+    for reference in members_of(entry.resource):
+        text = reference.reference or ""
+        found = index.find(reference)
+        yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
+
+
 def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry, ...]]:
     reports: dict[str, tuple[Entry, ...]] = {}
     for entry in entries:
         report = entry.resource
-        if not isinstance(report, DiagnosticReport) or report.status in _DEAD_REPORTS:
+        if not isinstance(report, DiagnosticReport) or report.status not in LIVE:
             continue
-        for reference in report.result or []:
-            text = reference.reference or ""
-            found = index.find(reference)
-            ref = f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
+        for ref in _held(entry, index):
             reports[ref] = (*reports.get(ref, ()), entry)
     return reports
+
+
+def _disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
+    """Results that only a retracted report or panel holds: final by themselves, and doubtful."""
+    kept: set[str] = set()
+    disowned: dict[str, str] = {}
+    for entry in entries:
+        status = getattr(entry.resource, "status", None)
+        for ref in _held(entry, index):
+            if status in LIVE or status == "unknown":
+                kept.add(ref)
+            else:
+                why = f"{entry.ref}, which holds it, has the status {status or 'missing'}"
+                disowned.setdefault(ref, why)
+    return {ref: why for ref, why in disowned.items() if ref not in kept}
 
 
 def _record(
@@ -131,6 +153,7 @@ def _record(
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unplaced = {skip for one in read for skip in one.unplaced}
+    unplaced |= set(missing_in([version.entry for version in current], context))
     unmapped = Counter(code for one in read for code in one.unmapped)
     born, died, flags = _person(patient, current)
     return PatientRecord(
@@ -143,12 +166,19 @@ def _record(
         complete=reading.complete,
         failed=reading.failed,
         attested=reading.attested,
+        doubts=_doubts(read, reading),
         born=born,
         died=died,
         flags=flags,
         unmapped=tuple(sorted(unmapped.items())),
         ours=ours,
     )
+
+
+def _doubts(read: Iterable[Read], reading: Reading) -> tuple[str, ...]:
+    """What is assumed of samples that nobody describes, unless the site attests it."""
+    assumed = any(isinstance(one, ObservationRead) and one.specimen_assumed for one in read)
+    return ("specimen-acceptable",) if assumed and not reading.rejected_are_cancelled else ()
 
 
 def _sorted(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:

@@ -16,6 +16,7 @@ from fhir_remission.domain.values import Answer, Said, answered
 from fhir_remission.fhir.amounts import (
     Sent,
     as_written,
+    name_systems,
     read_quantity,
     read_range,
     read_ratio,
@@ -182,16 +183,23 @@ def _read(name: str, raw: bytes, understanding: Understanding) -> Reported:
 
 def _amount(name: str, raw: bytes, understanding: Understanding) -> Sent | Unreadable:
     comma, dimensions = understanding.decimal_comma, understanding.analyte.dimensions
+    systems = understanding.mappings.systems
     match name:
         case "valueQuantity":
-            return read_quantity(_QUANTITY.decode(raw), decimal_comma=comma)
+            quantity = _QUANTITY.decode(raw)
+            name_systems(systems, quantity)
+            return read_quantity(quantity, decimal_comma=comma)
         case "valueInteger":
             return read_quantity(Quantity(value=Raw(raw)), decimal_comma=comma)
         case "valueRange":
-            return read_range(_RANGE.decode(raw), decimal_comma=comma)
+            sent = _RANGE.decode(raw)
+            name_systems(systems, sent.low, sent.high)
+            return read_range(sent, decimal_comma=comma)
         case "valueRatio" if "fraction" in dimensions:
             share = "ratio" not in dimensions
-            return read_ratio(_RATIO.decode(raw), share=share, decimal_comma=comma)
+            ratio = _RATIO.decode(raw)
+            name_systems(systems, ratio.numerator, ratio.denominator)
+            return read_ratio(ratio, share=share, decimal_comma=comma)
     return Unreadable(raw="", reason=f"{name} cannot be used for {understanding.analyte.id}")
 
 
@@ -199,7 +207,8 @@ def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
     values, analyte = understanding.mappings.values, understanding.analyte
     said: set[Answer] = set()
     for coding in concept.coding or []:
-        answer = values.coded_answer(coding.system or "", coding.code or "", analyte)
+        pair = understanding.mappings.systems.coding(coding.system, coding.code or "")
+        answer = values.coded_answer(*pair, analyte)
         if answer is not None:
             said.add(answer)
     words = _words(concept)

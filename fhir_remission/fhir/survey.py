@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.mappings import Mappings
+from fhir_remission.domain.systems import Systems
 from fhir_remission.fhir.coding import match_codes
 from fhir_remission.fhir.elements import CodeableConcept, Valued
 from fhir_remission.fhir.reported import concept_of
@@ -57,7 +58,7 @@ def _ours(resource: Resource, namespace: str) -> bool:
 def _seen(resource: Resource, mappings: Mappings) -> Iterator[Sighting]:
     if isinstance(resource, Observation):
         yield from _measured(resource, "Observation", mappings)
-        yield from _codings("Observation.method", resource.method)
+        yield from _codings("Observation.method", resource.method, mappings.systems)
         try:
             parts = components(resource)
         except msgspec.DecodeError:
@@ -65,27 +66,31 @@ def _seen(resource: Resource, mappings: Mappings) -> Iterator[Sighting]:
         for part in parts:
             yield from _measured(part, "Observation.component", mappings)
     elif isinstance(resource, Condition | Procedure):
-        yield from _codings(resource.type_name, resource.code)
+        yield from _codings(resource.type_name, resource.code, mappings.systems)
     elif isinstance(resource, MedicationAdministration):
-        yield from _codings("MedicationAdministration", resource.medication_codeable_concept)
+        given = resource.medication_codeable_concept
+        yield from _codings("MedicationAdministration", given, mappings.systems)
     elif isinstance(resource, Medication):
-        yield from _codings("Medication", resource.code)
+        yield from _codings("Medication", resource.code, mappings.systems)
         for one in resource.ingredient or []:
-            yield from _codings("Medication", one.item_codeable_concept)
+            yield from _codings("Medication", one.item_codeable_concept, mappings.systems)
     elif isinstance(resource, Specimen):
-        yield from _codings("Specimen.type", resource.type)
+        yield from _codings("Specimen.type", resource.type, mappings.systems)
 
 
 def _measured(valued: Valued, place: str, mappings: Mappings) -> Iterator[Sighting]:
-    yield from _codings(place, valued.code)
+    yield from _codings(place, valued.code, mappings.systems)
     match = match_codes(valued.code, mappings.codes)
     if match.rows:
         analyte = match.rows[0].analyte
         if mappings.analytes[analyte].kind != "attribute":
-            yield from _codings("Observation.value", concept_of(valued), analyte)
+            answer = concept_of(valued)
+            yield from _codings("Observation.value", answer, mappings.systems, analyte)
 
 
-def _codings(place: str, concept: CodeableConcept | None, analyte: str = "") -> Iterator[Sighting]:
+def _codings(
+    place: str, concept: CodeableConcept | None, systems: Systems, analyte: str = ""
+) -> Iterator[Sighting]:
     for one in (concept.coding if concept else None) or []:
         if one.code:
-            yield Sighting(place, one.system or "", one.code, one.display or "", analyte)
+            yield Sighting(place, *systems.coding(one.system, one.code), one.display or "", analyte)

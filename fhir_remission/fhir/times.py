@@ -14,7 +14,7 @@ from fhir_remission.domain.inputs import When
 _TIME = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})(?:[Tt]"
     r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?P<fraction>\.[0-9]+)?)?"
-    r"(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?)?)?",
+    r"(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?)?)?",
     re.ASCII,
 )
 # Outside of these years a time is a slip of the pen, and arithmetic with zones may overflow.
@@ -30,6 +30,16 @@ class Unplaced(Struct, frozen=True):
     """Why something has no place in time."""
 
     reason: str
+
+
+NOWHERE = When(
+    start=datetime.min.replace(tzinfo=UTC),
+    end=datetime.max.replace(tzinfo=UTC),
+    first_day=date.min,
+    last_day=date.max,
+    text="",
+)
+"""The place of what has none, until it is left out."""
 
 
 class Placed(Struct, frozen=True):
@@ -140,7 +150,7 @@ def _zone(text: str | None) -> tzinfo | None:
         return None
     if text in ("Z", "z"):
         return UTC
-    hours, minutes = int(text[1:3]), int(text[4:6])
+    hours, minutes = int(text[1:3]), int(text[-2:])
     if hours > 14 or minutes > 59:
         raise ValueError(text)
     offset = timedelta(hours=hours, minutes=minutes)

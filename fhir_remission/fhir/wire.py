@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from fhir_remission.fhir.elements import (
     NOTHING,
     CodeableConcept,
+    CodeableReference,
     Collection,
     Component,
     Dosage,
@@ -23,6 +24,7 @@ from fhir_remission.fhir.elements import (
     Meta,
     Period,
     Reference,
+    Related,
     Timing,
     Valued,
     is_there,
@@ -57,6 +59,9 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     specimen: Reference | None = None
     device: Reference | None = None
     has_member: list[Reference] | None = None
+    related: list[Related] | None = None
+    """STU3 and DSTU2: where members stood."""
+    body_site: CodeableConcept | None = None
     component: Raw = NOTHING
     contained: Raw = NOTHING
 
@@ -102,15 +107,23 @@ class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition
 
     type_name: ClassVar[str] = "Condition"
     modifier_extension: Raw = NOTHING
-    clinical_status: CodeableConcept | None = None
-    verification_status: CodeableConcept | None = None
+    clinical_status: CodeableConcept | str | None = None
+    """A code alone before R4; so is the next."""
+    verification_status: CodeableConcept | str | None = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
     onset_date_time: str | None = None
     onset_period: Period | None = None
+    onset_string: Raw = NOTHING
+    onset_age: Raw = NOTHING
+    onset_range: Raw = NOTHING
     abatement_date_time: str | None = None
     abatement_period: Period | None = None
     recorded_date: str | None = None
+    asserted_date: str | None = None
+    """STU3."""
+    date_recorded: str | None = None
+    """DSTU2."""
 
 
 class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure"):
@@ -123,6 +136,13 @@ class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure
     subject: Reference | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
+    occurrence_date_time: str | None = None
+    """R5; so is the next."""
+    occurrence_period: Period | None = None
+    not_done: bool | None = None
+    """STU3."""
+    not_performed: bool | None = None
+    """DSTU2."""
 
 
 class MedicationAdministration(
@@ -135,9 +155,21 @@ class MedicationAdministration(
     status: str | None = None
     medication_codeable_concept: CodeableConcept | None = None
     medication_reference: Reference | None = None
+    medication: CodeableReference | None = None
+    """R5."""
     subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    occurence_date_time: str | None = None
+    """R5, which spells it so; so is the next."""
+    occurence_period: Period | None = None
+    effective_time_date_time: str | None = None
+    """DSTU2; so is the next."""
+    effective_time_period: Period | None = None
+    not_given: bool | None = None
+    """STU3."""
+    was_not_given: bool | None = None
+    """DSTU2."""
     dosage: Dosage | None = None
     contained: Raw = NOTHING
 

@@ -52,7 +52,7 @@ class Judge(Struct, frozen=True):
         )
         record = read_record(patient, entries, self.mappings, reading)
         flags = (*record.flags, ONE_SIDED) if one_sided else record.flags
-        return structs.replace(record, doubts=doubts, flags=flags)
+        return structs.replace(record, doubts=tuple(sorted({*record.doubts, *doubts})), flags=flags)
 
     def assess(self, record: PatientRecord) -> list[tuple[CriteriaSet, tuple[Assessment, ...]]]:
         """Every assessment of the record, oldest first, by each set."""

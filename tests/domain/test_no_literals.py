@@ -15,8 +15,8 @@ DOMAIN = Path(__file__).parents[2] / "fhir_remission" / "domain"
 MODULES = sorted(DOMAIN.glob("*.py"))
 READERS = {
     "analytes", "categories", "check_digits", "codes", "displays", "events", "explain", "layout",
-    "mappings", "numbers", "rows", "terms", "timeline", "timetable", "unit_grammar", "units",
-    "value_grammar", "values",
+    "hints", "mappings", "numbers", "rows", "systems", "terms", "timeline", "timetable",
+    "unit_grammar", "units", "value_grammar", "values",
 }  # fmt: skip
 """Modules that read other tables or lay out text: no clinical threshold passes through them."""
 ALLOWED = {0, 1, 2, -1}

@@ -146,7 +146,8 @@ def test_a_table_that_is_none_says_what_it_must_be(text: str, said: str) -> None
         (read_values, ",,none,,negative", NO_SOURCE),
         (read_events, "urn:x,A,wedding,,confirmed,,,us",
          "wedding is no kind of event; use one of aml-diagnosis, apl-diagnosis, other-leukaemia,"
-         " extramedullary, therapy-start, rbc-transfusion, platelet-transfusion,"
+         " unspecified-leukaemia, unread-leukaemia, antecedent, extramedullary, therapy-start,"
+         " rbc-transfusion, platelet-transfusion,"
          " transfusion-unspecified, gcsf, gcsf-pegylated, differentiating-drug, transplant"),
         (read_events, "urn:x,A,,,confirmed,,,us",
          "a row has a kind of event, a claim (remission, relapse, active) or both"),
