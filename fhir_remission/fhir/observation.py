@@ -166,7 +166,7 @@ def _qualifies(parts: list[Part]) -> bool:
 
 
 # What these say cannot count against a remission, or is asked for and missed where it is gone.
-_HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence", "marrow-cells-counted"})
+_HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence"})
 _REASSURING = {"marrow-adequacy": "positive"}
 _COUNTS = frozenset({"anc", "wbc", "platelets"})
 
