@@ -7,6 +7,7 @@ another thing, another specimen or another answer contradict a code; unknown wor
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ from fhir_remission.domain.rows import read_rows
 COLUMNS = ("axis", "meaning", "word", "source")
 AXES = ("subject", "specimen", "measure", "disease", "pace", "course", "answer")
 SUBJECT = "subject"
+# From here on scripts put no blanks between words: a word of them is found anywhere.
+_NO_BLANKS = "\u2e80"
 _MEASURES: dict[tuple[str, ...], str] = {("fraction",): "share", ("count",): "count"}
 Meanings = Mapping[str, tuple[str, ...]]
 """What a text names on each axis, in the order of the text."""
@@ -33,7 +36,7 @@ class Lexicon(Struct, frozen=True):
     def meanings(self, text: str) -> dict[str, tuple[str, ...]]:
         """What the text names; longer words are taken before shorter ones in them."""
         found: dict[str, tuple[str, ...]] = {}
-        for match in self.pattern.finditer(text.casefold()):
+        for match in self.pattern.finditer(unicodedata.normalize("NFKC", text).casefold()):
             axis, meaning = self.words[(match.lastindex or 1) - 1]
             if meaning not in found.get(axis, ()):
                 found[axis] = (*found.get(axis, ()), meaning)
@@ -59,6 +62,8 @@ def read_lexicon(text: str, *, file: str) -> Lexicon:
 
 def _as_pattern(word: str) -> str:
     stem = word.removesuffix("*")
+    if stem[0] >= _NO_BLANKS:
+        return re.escape(stem)
     before = r"(?<!\w)" if stem[0].isalnum() else ""
     after = r"\w*" if word.endswith("*") else r"(?!\w)" if stem[-1].isalnum() else ""
     return f"{before}{re.escape(stem)}{after}"

@@ -24,6 +24,9 @@ from fhir_remission.fhir.wire import (
     components,
 )
 
+# In the place of a system: what was written without any code.
+UNCODED = "(no code)"
+
 
 class Sighting(Struct, frozen=True):
     """One code where it stood."""
@@ -91,6 +94,10 @@ def _measured(valued: Valued, place: str, mappings: Mappings) -> Iterator[Sighti
 def _codings(
     place: str, concept: CodeableConcept | None, systems: Systems, analyte: str = ""
 ) -> Iterator[Sighting]:
-    for one in (concept.coding if concept else None) or []:
-        if one.code:
-            yield Sighting(place, *systems.coding(one.system, one.code), one.display or "", analyte)
+    text = (concept.text if concept else None) or ""
+    coded = [one for one in (concept.coding if concept else None) or [] if one.code]
+    for one in coded:
+        named = systems.coding(one.system, one.code or "")
+        yield Sighting(place, *named, one.display or text, analyte)
+    if text and not coded and not analyte:
+        yield Sighting(place, UNCODED, text, text)

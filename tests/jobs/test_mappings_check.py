@@ -313,3 +313,80 @@ def test_damage_is_reported_and_the_rest_is_checked() -> None:
     assert report.exit_code == 3
     assert report.complaints
     assert [one.code for one in report.findings.check_digits] == ["777-4"]
+
+
+NAMED = {
+    "de": ("Neutrophile Granulozyten abs.", "Leukozyten", "Thrombozyten", "Blasten im Knochenmark",
+           "Minimale Resterkrankung (MRD)"),
+    "fr": ("Polynucléaires neutrophiles", "Globules blancs", "Plaquettes", "Blastes médullaires",
+           "Maladie résiduelle"),
+    "es": ("Neutrófilos absolutos", "Leucocitos", "Plaquetas", "Blastos en médula ósea",
+           "Enfermedad mínima residual"),
+    "it": ("Neutrofili", "Globuli bianchi", "Piastrine", "Blasti midollari",
+           "Malattia minima residua"),
+    "nl": ("Neutrofielen", "Leukocyten", "Bloedplaatjes", "Blasten in beenmerg", "Restziekte"),
+    "zh": ("中性粒细胞绝对值", "白细胞计数", "血小板计数", "骨髓原始细胞百分比", "微小残留病"),
+    "ja": ("好中球数", "白血球数", "末梢血血小板数", "骨髄芽球", "微小残存病変"),
+}  # fmt: skip
+SUBJECTS = ("neutrophil", "leukocyte", "platelet", "blast", "residual-disease")
+
+
+@pytest.mark.parametrize("language", NAMED)
+def test_a_local_code_that_reads_like_an_input_is_named_in_its_language(language: str) -> None:
+    """By its display, by the text of its concept, or by a text without any code."""
+    codes = [
+        code
+        for at, said in enumerate(NAMED[language])
+        for code in (
+            coded("urn:oid:1.2.3", f"X{at}", said),
+            {**coded("urn:oid:1.2.3", f"Y{at}"), "text": said},
+            {"text": said},
+        )
+    ]
+    found = checked(*(observation(f"o{at}", code) for at, code in enumerate(codes))).resembling
+    reasons = {(one.system, one.code): one.reason for one in found}
+    assert len(reasons) == len(codes)
+    for at, (said, subject) in enumerate(zip(NAMED[language], SUBJECTS, strict=True)):
+        for key in (("urn:oid:1.2.3", f"X{at}"), ("urn:oid:1.2.3", f"Y{at}"), ("(no code)", said)):
+            assert subject in reasons[key], (said, reasons[key])
+
+
+def test_a_leukaemia_under_a_local_code_is_named_in_its_language() -> None:
+    """A diagnosis that no row maps is the first thing a site must see."""
+    said = (
+        *("Akute myeloische Leukämie", "Leucémie aiguë myéloblastique", "Leucemia mieloide aguda"),
+        *(
+            "Leucemia mieloide acuta",
+            "Acute myeloïde leukemie",
+            "急性髓系白血病",
+            "急性骨髄性白血病",
+        ),
+    )
+    subject = {"reference": "Patient/p1"}
+    found = checked(
+        *(
+            {"resourceType": "Condition", "id": f"c{at}", "subject": subject,
+             "code": coded("urn:oid:1.2.3", f"L{at}", one)}
+            for at, one in enumerate(said)
+        )
+    ).resembling  # fmt: skip
+    assert {one.display: one.reason for one in found} == dict.fromkeys(
+        said, "reads like myeloid disease"
+    )
+
+
+def test_what_is_no_input_is_not_named_as_one() -> None:
+    """Lymphocytes and platelet volumes are listed with the other codes that no table knows."""
+    said = (
+        "Natrium",
+        "Sodio sérico",
+        "リンパ球",
+        "Kreatinin",
+        "尿蛋白",
+        "Linfociti",
+        "平均血小板体积",
+    )
+    codes = [coded("urn:oid:1.2.3", f"X{at}", one) for at, one in enumerate(said)]
+    found = checked(*(observation(f"o{at}", code) for at, code in enumerate(codes)))
+    assert found.resembling == ()
+    assert len(found.unmapped) == len(said)
