@@ -11,6 +11,7 @@
     ├── CapabilityMissing          the server cannot do what the job needs              exit 7
     ├── Unreachable                busy or unreachable after retries; state consistent  exit 75
     │   └── BrokeOff               it broke off on this question; a smaller one may do
+    ├── ClockDoubtful              clocks disagree by more than a day: set one          exit 75
     ├── ReadIncomplete             evidence not read to the end: judge nothing from it  exit 3
     ├── RequestRefused             the same request would fail the same way             exit 3
     │   ├── Conflict               somebody else changed it first (409, 412)
@@ -85,6 +86,12 @@ class Unreachable(RemissionError):
 
 class BrokeOff(Unreachable):
     """The server answers, but broke off or timed out on this question each time."""
+
+
+class ClockDoubtful(RemissionError):
+    """Our clock and another one are so far apart that nothing may be judged or written."""
+
+    exit_code = 75
 
 
 class ReadIncomplete(RemissionError):

@@ -7,10 +7,8 @@ of the server's clock and move together with the dirty set, in one transaction.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -21,15 +19,20 @@ from fhir_remission.effects.marks import Citation
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE
-from fhir_remission.fhir.queries import BY_PATIENT, Code, Query, by_ids, chunked, delta_queries
+from fhir_remission.fhir.queries import Code, Query, by_ids, chunked, delta_queries
 from fhir_remission.fhir.screening import patient_of
-from fhir_remission.fhir.wire import Entry, Observation
+from fhir_remission.jobs.watermarks import (
+    KINDS,
+    believed,
+    parse_read_mark,
+    read_mark,
+    row_of,
+    utc,
+    version_of,
+    with_overlap,
+)
 
-# A change gets its time before it can be seen, "up to 120 s or longer", and the clocks of a
-# cluster differ (LinuxForHealth/FHIR#2030).
-OVERLAP = timedelta(minutes=10)
 RECHECK = "recheck"
-KINDS = ("Observation", *BY_PATIENT, "Patient")
 
 
 class Looking(Struct, frozen=True):
@@ -45,51 +48,6 @@ class Looking(Struct, frozen=True):
     whole_server: bool = False
 
 
-class ReadMark(Struct, frozen=True):
-    """When a patient was last read whole, by which rules, and what was fresh then."""
-
-    at: str = ""
-    rules: str = ""
-    fresh: frozenset[str] = frozenset()
-    """Rows that the next look will find again, because looks overlap."""
-    others: frozenset[str] = frozenset()
-    """Ids of other records whose changes are this patient's too: merged ones, linked ones."""
-
-    def __str__(self) -> str:
-        """Write it as the value of a watermark."""
-        others = [f"&{quote(name, safe='')}" for name in sorted(self.others)]
-        return " ".join([self.at, self.rules, *sorted(self.fresh), *others])
-
-
-def parse_read_mark(text: str) -> ReadMark:
-    """Read the value of a watermark; an empty one says that nobody was there yet."""
-    at, rules, *rest = text.split(" ") if text.count(" ") else (text, "")
-    fresh = frozenset(word for word in rest if word[:1] != "&")
-    others = frozenset(unquote(word[1:]) for word in rest if word[:1] == "&")
-    return ReadMark(at, rules, fresh, others)
-
-
-def fresh_rows(entries: Iterable[Entry], marks: Mapping[str, str]) -> frozenset[str]:
-    """Name the rows that a look from these watermarks on would bring again."""
-    since = min((mark for name, mark in marks.items() if name in KINDS), default="")
-    start = timestamp(datetime.fromisoformat(since) - OVERLAP) if since else ""
-    return frozenset(_row(entry) for entry in entries if _latest(entry) >= start)
-
-
-def _row(entry: Entry) -> str:
-    meta = entry.resource.meta
-    said = (entry.ref, meta.version_id, meta.last_updated) if meta else (entry.ref,)
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
-
-
-def _latest(entry: Entry) -> str:
-    meta = entry.resource.meta
-    stamps = [_utc((meta and meta.last_updated) or "")]
-    if isinstance(entry.resource, Observation):
-        stamps.append(_utc(entry.resource.issued or ""))
-    return max(stamps) or "~"
-
-
 class Due(Struct, frozen=True):
     """Who must be read, why, and how far the source has then been read."""
 
@@ -97,11 +55,6 @@ class Due(Struct, frozen=True):
     marks: dict[str, str]
     foreign: int = 0
     """Rows of patients outside the cohort in a server-wide answer: dropped and counted."""
-
-
-def read_mark(patient: str) -> str:
-    """Name the mark that says when a patient (`Patient/p1`) was last read whole."""
-    return f"read|{patient}"
 
 
 def find_due(
@@ -112,6 +65,7 @@ def find_due(
     looking: Looking,
 ) -> Due:
     """Look for changes since the last run, for bare patient ids."""
+    marks = believed(marks, looking.now)
     due = {p: why for p in patients if (why := _why_due(f"Patient/{p}", marks, looking))}
     kinds = _kinds(chains.first.profile)
     rest = [patient for patient in patients if patient not in due]
@@ -123,7 +77,8 @@ def find_due(
     look.through(_chunks(chains.first.profile, sorted(owners), looking))
     moved = dict(look.moved())
     if _is_older(marks.get(RECHECK, ""), looking.recheck, looking):
-        gone = _changed_citations(chains, [c for c in cited if c.patient[8:] in owners])
+        asked = [one for one in cited if one.patient[8:] in owners]
+        gone = _changed_citations(chains, asked, look.known)
         look.dirty |= {patient[8:]: why for patient, why in gone.items()}
         moved[RECHECK] = timestamp(looking.now)
     found = {owner: why for p, why in look.dirty.items() for owner in owners.get(p, ())}
@@ -208,7 +163,7 @@ class _Look:
                 yield kind, max(self._marks[kind], min(now, newest))
 
     def _queries(self, kind: str, chunk: Sequence[str]) -> list[Query]:
-        since = _with_overlap(self._marks[kind])
+        since = with_overlap(self._marks[kind])
         until = timestamp(self._looking.now)
         listed = delta_queries(chunk, self._looking.codes, since, self._profile, until=until)
         return [query for query in listed if query.resource_type == kind]
@@ -220,21 +175,21 @@ class _Look:
             self._broken.add(kind)
             asked = sorted(query.patients or self._owners)
             self.dirty |= dict.fromkeys(asked, f"changes of {kind} could not be read")
-        self._newest[kind] = max(self._newest[kind], _utc(found.newest))
+        self._newest[kind] = max(self._newest[kind], utc(found.newest))
         for entry in found.entries:
             patient = patient_of(entry.resource) or ""
             if patient not in self._owners:
                 self.foreign += 1
-            elif any(_row(entry) not in self._known(owner) for owner in self._owners[patient]):
+            elif any(row_of(entry) not in self.known(owner) for owner in self._owners[patient]):
                 self.dirty.setdefault(patient, f"changed {kind}")
 
-    def _known(self, patient: str) -> frozenset[str]:
+    def known(self, patient: str) -> frozenset[str]:
         """The rows that the last reading of the patient has seen already."""
         return parse_read_mark(self._marks.get(read_mark(f"Patient/{patient}"), "")).fresh
 
     def _through_history(self) -> None:
         for kind in self._newest:
-            changes = self._chains.first.history(kind, _with_overlap(self._marks[kind]))
+            changes = self._chains.first.history(kind, with_overlap(self._marks[kind]))
             if changes.incomplete:
                 self._broken.add(kind)
                 self.dirty |= dict.fromkeys(self._owners, f"changes of {kind} could not be read")
@@ -255,8 +210,13 @@ def _asked(client: FhirClient, query: Query) -> Found:
         return Found(incomplete=(str(error),))
 
 
-def _changed_citations(chains: Chains, cited: Sequence[Citation]) -> dict[str, str]:
-    """Whose results rest on something that is gone, or that stands in another version now."""
+def _changed_citations(
+    chains: Chains, cited: Sequence[Citation], known: Callable[[str], frozenset[str]]
+) -> dict[str, str]:
+    """Whose results rest on something that is gone, or that stands in another version now.
+
+    Where the server counts no versions, the content tells: `known` are the rows that were read.
+    """
     by_kind: dict[str, dict[str, list[Citation]]] = {}
     for citation in cited:
         # What lies inside of a report goes with it; lines of a cohort list are no resources.
@@ -265,27 +225,13 @@ def _changed_citations(chains: Chains, cited: Sequence[Citation]) -> dict[str, s
             by_kind.setdefault(found["type"], {}).setdefault(found["id"], []).append(citation)
     dirty: dict[str, str] = {}
     for kind, ids in by_kind.items():
-        stands: dict[str, str] = {}
         queries = by_ids(kind, list(ids), chains.first.profile)
-        for answer in chains.in_order(FhirClient.search, queries):
-            for entry in answer.entries:
-                meta = entry.resource.meta
-                stands[entry.ref] = (meta.version_id if meta else None) or ""
+        answers = chains.in_order(FhirClient.search, queries)
+        stands = {entry.ref: entry for answer in answers for entry in answer.entries}
         for citation in (one for listed in ids.values() for one in listed):
-            if stands.get(citation.ref.partition("#")[0], "gone") != citation.version:
+            entry = stands.get(citation.ref.partition("#")[0])
+            version = version_of(entry) if entry else ""
+            same = version or (entry and row_of(entry) in known(citation.patient[8:]))
+            if not same or version != citation.version:
                 dirty[citation.patient] = f"cited {kind} changed or gone"
     return dirty
-
-
-def _with_overlap(mark: str) -> str:
-    since = datetime.fromisoformat(mark) - OVERLAP
-    return since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _utc(stamp: str) -> str:
-    """A stamp of the server as text that sorts by time; empty where it is none."""
-    try:
-        read = datetime.fromisoformat(stamp)
-    except ValueError:
-        return ""
-    return timestamp(read) if read.tzinfo else ""

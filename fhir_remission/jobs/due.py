@@ -10,9 +10,10 @@ from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.marks import citations, read_marks
 from fhir_remission.errors import CapabilityMissing
 from fhir_remission.fhir.queries import chunked
-from fhir_remission.jobs.delta import Due, Looking, ReadMark, find_due, fresh_rows, read_mark
+from fhir_remission.jobs.delta import Due, Looking, find_due
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.site import Site
+from fhir_remission.jobs.watermarks import ReadMark, fresh_rows, read_mark
 from fhir_remission.version import VERSION
 
 
@@ -20,7 +21,7 @@ def due_now(site: Site, patients: Sequence[str], *, everybody: bool) -> Due:
     """Find the patients to read; all of them where the server has no way to tell of changes."""
     source = site.connection.base.url
     delta = site.profile.delta
-    if everybody or delta == "none" or site.server_time is None:
+    if everybody or delta == "none" or site.clocks.server_time is None:
         return Due({f"Patient/{name}": "scheduled" for name in patients}, {})
     whole_server = site.settings.source.whole_server
     if delta == "history" and not whole_server:
@@ -29,7 +30,7 @@ def due_now(site: Site, patients: Sequence[str], *, everybody: bool) -> Due:
             "allow it by source.whole_server = true, or choose another delta"
         )
     looking = Looking(
-        now=site.server_time,
+        now=site.clocks.server_time,
         codes=sorted({*site.judge.mappings.codes.analyte_codes(), *site.panels}),
         rules=rules(site),
         reread=site.settings.source.reread,
@@ -53,7 +54,7 @@ def in_chunks(site: Site, patients: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def marks_read(site: Site, patient: str, evidence: Evidence) -> dict[str, str]:
     """Say, as of the server's clock when the run began, that a patient was read whole."""
-    if site.server_time is None:
+    if site.clocks.server_time is None:
         return {}
     person = evidence.person
     others = frozenset({*person.names, *person.one_sided}) - {patient.partition("/")[2], ""}
@@ -62,7 +63,7 @@ def marks_read(site: Site, patient: str, evidence: Evidence) -> dict[str, str]:
         return {read_mark(patient): ""}
     marks = read_marks(site.state.database, site.connection.base.url)
     fresh = fresh_rows(evidence.entries, marks)
-    mark = ReadMark(timestamp(site.server_time), rules(site), fresh, others)
+    mark = ReadMark(timestamp(site.clocks.server_time), rules(site), fresh, others)
     return {read_mark(patient): str(mark)}
 
 

@@ -78,7 +78,7 @@ def read_evidence(
     people = client.search(query)
     if not people.complete and len(patients) > 1:
         return _one_by_one(client, patients, wanted, named)
-    linked = linked_ids(records_of(people), client.transport.base)
+    linked = linked_ids(people_found(people), client.transport.base)
     near = {p: named.get(p, frozenset()) | linked.get(p, frozenset()) for p in patients}
     plain = [patient for patient in patients if not near[patient]]
     found = _read_chunk(client, plain, wanted, (query, people)) if plain else {}
@@ -149,7 +149,7 @@ def _asked(client: FhirClient, query: Query, linked: frozenset[str]) -> Found:
         return Found(incomplete=(str(error),))
 
 
-def records_of(people: Found) -> list[Patient]:
+def people_found(people: Found) -> list[Patient]:
     """The Patients among what a search brought."""
     return [e.resource for e in people.entries if isinstance(e.resource, Patient)]
 

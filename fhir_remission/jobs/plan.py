@@ -14,7 +14,7 @@ from fhir_remission.errors import ReadIncomplete, RequestRefused
 from fhir_remission.fhir.queries import chunked
 from fhir_remission.jobs.cohort import find_cohort
 from fhir_remission.jobs.plan_file import Entry, PlanFile, entries_of, seal_plan
-from fhir_remission.jobs.reading import read_patients
+from fhir_remission.jobs.reading import read_patients, records_of
 from fhir_remission.jobs.site import Site, identity_of, open_site, settings_of
 
 
@@ -78,16 +78,7 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
                 yield name, None
                 continue
             # As a run has it: what stands under a merged record is taken back first.
-            former = [f"Patient/{one}" for one in evidence.person.former]
-            nothing = [site.judge.record(one, ()) for one in former]
-            rows = [row for one in (name, *former) for row in members.rows.get(one, ())]
-            record = site.judge.record(
-                name,
-                evidence.entries,
-                rows=rows,
-                failed=evidence.failed,
-                one_sided=bool(evidence.person.one_sided),
-            )
+            record, nothing = records_of(site.judge, name, evidence, members)
             all_of_it = (*nothing, record)
             yield name, [judged for one in all_of_it for _, judged in site.judge.assess(one)]
 

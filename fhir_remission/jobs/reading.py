@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
+from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.queries import chunked, patients_query
-from fhir_remission.jobs.evidence import Evidence, read_all, records_of
+from fhir_remission.jobs.cohort import Members
+from fhir_remission.jobs.evidence import Evidence, people_found, read_all
+from fhir_remission.jobs.judging import Judge
 from fhir_remission.jobs.people import Named, linked_ids
 from fhir_remission.jobs.site import Site
 
@@ -59,7 +62,7 @@ def _named(chains: Chains, chunks: Sequence[Sequence[str]]) -> Named:
     ]
     # Whoever cannot be read alone is left out when the turn comes.
     found += [_records(chains.first, [name]) for name in missed]
-    records = [record for one in found for record in records_of(one)]
+    records = [record for one in found for record in people_found(one)]
     return linked_ids(records, chains.first.transport.base)
 
 
@@ -68,6 +71,21 @@ def _records(client: FhirClient, patients: Sequence[str]) -> Found:
         return client.search(patients_query(patients))
     except BrokeOff as error:
         return Found(incomplete=(str(error),))
+
+
+def records_of(
+    judge: Judge, patient: str, evidence: Evidence, members: Members
+) -> tuple[PatientRecord, list[PatientRecord]]:
+    """The record of a patient (`Patient/p1`) read whole, and an empty one of each former record."""
+    former = [f"Patient/{name}" for name in evidence.person.former]
+    record = judge.record(
+        patient,
+        evidence.entries,
+        rows=[row for name in (patient, *former) for row in members.rows.get(name, ())],
+        failed=evidence.failed,
+        one_sided=bool(evidence.person.one_sided),
+    )
+    return record, [judge.record(name, ()) for name in former]
 
 
 def _audit(site: Site, patient: str, outcome: str) -> None:

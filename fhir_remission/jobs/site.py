@@ -30,6 +30,7 @@ from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.identity import Identity, key_check
 from fhir_remission.fhir.record import Reading
+from fhir_remission.jobs.clocks import Clocks, weigh
 from fhir_remission.jobs.judging import Judge, load_judge
 from fhir_remission.jobs.members import Wanted
 from fhir_remission.jobs.memory import Place
@@ -63,8 +64,7 @@ class Site(Struct, frozen=True):
     patient_hash: PatientHash
     connection: Connection
     profile: Profile
-    server_time: datetime | None
-    """The source's clock before the first question; watermarks are made of it."""
+    clocks: Clocks
     judge: Judge
     panels: tuple[tuple[str, str], ...]
     state: State
@@ -156,7 +156,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         patient_hash=PatientHash(key or None),
         connection=server.connection,
         profile=server.profile,
-        server_time=server.time,
+        clocks=weigh(frame.clock.now(), server, settings, state, may_write=lease is not None),
         judge=judge,
         panels=load_panels(settings.mappings.dir),
         state=state,

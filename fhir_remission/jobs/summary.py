@@ -38,6 +38,8 @@ class Summary:
         self._skipped = 0
         self._stopped = 0
         self._one_sided = 0
+        self.clock_apart = 0
+        """Seconds between the server's clock and ours, where that is worth telling."""
         self.kept: dict[str, str] = {}
         """Elements that a sink dropped, changed or added."""
         self._ended_by = 0
@@ -47,9 +49,9 @@ class Summary:
         self._dispositions[disposition] += 1
         self._writes[write] += 1
 
-    def read(self, record: PatientRecord, *, one_sided: bool = False) -> None:
+    def read(self, record: PatientRecord) -> None:
         """Count what was left out of one record, and a merge that its other side does not know."""
-        self._one_sided += one_sided
+        self._one_sided += "merge-one-sided" in record.flags
         self._skipped += len(record.skipped)
         for code, times in record.unmapped:
             self._unmapped[str(code)] += times
@@ -98,6 +100,7 @@ class Summary:
             "skipped": self._skipped,
             "unread": self.unread,
             "merge_one_sided": self._one_sided,
+            "clock_apart": self.clock_apart,
             "unmapped": sum(self._unmapped.values()),
             "codes": " ".join(
                 f"{_code(name)}:{times}" for name, times in self._unmapped.most_common(10)

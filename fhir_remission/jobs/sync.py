@@ -26,13 +26,14 @@ from fhir_remission.fhir.assessment_json import (
     write_line,
 )
 from fhir_remission.fhir.identity import evidence_hash
+from fhir_remission.jobs.clocks import refuse_later
 from fhir_remission.jobs.cohort import Members
 from fhir_remission.jobs.devices import introduce_ourselves
 from fhir_remission.jobs.due import in_chunks
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
 from fhir_remission.jobs.placing import How, Placing, Waiting
-from fhir_remission.jobs.reading import read_patients
+from fhir_remission.jobs.reading import read_patients, records_of
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.site_files import files_of
 from fhir_remission.jobs.summary import Summary, write_summary
@@ -91,6 +92,9 @@ class Run:
     def lines(self) -> Iterator[bytes]:
         """One JSON line per patient and criteria set; the summary is logged at the end."""
         site = self._site
+        self.summary.clock_apart = round(site.clocks.apart.total_seconds())
+        if site.clocks.words:
+            site.log.warning("clocks_apart", reason=site.clocks.words)
         if site.lease is not None:
             site.state.begin_run(site.run_id)
         try:
@@ -152,19 +156,13 @@ class Run:
                 patient, "incomplete" if evidence.incomplete else "failed", reason
             )
             return
-        former = [f"Patient/{name}" for name in evidence.person.former]
-        rows = [row for name in (patient, *former) for row in members.rows.get(name, ())]
-        one_sided = bool(evidence.person.one_sided)
-        record = site.judge.record(
-            patient, evidence.entries, rows=rows, failed=evidence.failed, one_sided=one_sided
-        )
-        self.summary.read(record, one_sided=one_sided)
-        if one_sided:
+        refuse_later(evidence.entries, site.clocks)
+        record, former = records_of(site.judge, patient, evidence, members)
+        self.summary.read(record)
+        if evidence.person.one_sided:
             site.log.warning("merge_one_sided", patient=site.patient_hash(patient))
         judged = site.judge.assess(record)
-        nothing = [
-            found for name in former for found in site.judge.assess(site.judge.record(name, ()))
-        ]
+        nothing = [found for one in former for found in site.judge.assess(one)]
         ready = Ready(patient, evidence, tuple(judged), tuple(found for _, found in nothing))
         ready = structs.replace(ready, waiting=self._placing.look(ready.all_assessments))
         if self._placing.waits(ready.waiting):

@@ -96,6 +96,8 @@ class Source(Server):
     whole_server: bool = False
     reread: Duration = timedelta(hours=24)
     recheck: Duration = timedelta(hours=6)
+    # Whether its `Date` is its clock; ignored, everybody is read whole in each run.
+    date: Literal["trust", "ignore"] = "trust"
     # Results that the search did not bring: those that panels name, or reports as well.
     members: Literal["all", "panels"] = "all"
     # Where files of an export may lie besides the server: its object store, as host or host:port.

@@ -71,7 +71,7 @@ def test_whoever_says_it_the_person_is_read_whole(
     if says != "survivor":
         site.link("b", "replaced-by", "a")
     site.change("Patient", "b", active=False)
-    site.list(order)
+    site.listed(order)
 
     ran = site.run()
 
@@ -92,7 +92,7 @@ def test_whoever_says_it_the_person_is_read_whole(
 def test_a_merge_that_is_undone_is_undone(make_site: MakeSite, order: tuple[str, ...]) -> None:
     """Both have again what they had, and nothing more is sent."""
     site = make_site("a", "b")
-    site.list(order)
+    site.listed(order)
     whole(site)
     before = site.answers()
     site.merge("b", "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -41,14 +42,14 @@ class Site(World):
         self.names = tuple(names)
         for number, name in enumerate(self.names):
             self.store.load(as_patient(COURSES[number % len(COURSES)], name))
-        self.list(self.names)
+        self.listed(self.names)
 
     @property
     def store(self) -> Any:
         """What the server holds."""
         return self.source.store
 
-    def list(self, names: Sequence[str]) -> None:
+    def listed(self, names: Sequence[str]) -> None:
         """Write the cohort's list."""
         (self.folder / "cohort.csv").write_text("patient\n" + "\n".join(names) + "\n")
 
@@ -75,6 +76,17 @@ class Site(World):
         """Whether a run has nothing to send."""
         ran = self.run()
         return (ran.code, ran.summary["unsafe_requests"]) == (0, 0)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the state holds."""
+        with sqlite3.connect(self.folder / "state.db") as connection:
+            return connection.execute(query).fetchall()
+
+    def execute(self, *statements: str) -> None:
+        """Damage the state."""
+        with sqlite3.connect(self.folder / "state.db") as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     # What happens at a hospital ---------------------------------------------------------------
 
