@@ -7,9 +7,14 @@ for found in judge("bundle.json"):
     print(found.patient, found.state, found.category, found.summary)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from fhir_remission.errors import InputError, RemissionError, SettingsError, TableError, UsageError
-from fhir_remission.jobs.classifier import Assessment, Classifier, classify, schema
 from fhir_remission.version import VERSION
+
+if TYPE_CHECKING:
+    from fhir_remission.jobs.classifier import Assessment, Classifier, classify, schema
 
 __version__ = VERSION
 
@@ -25,3 +30,10 @@ __all__ = [
     "classify",
     "schema",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the job when it is asked for: every command begins here and most need another."""
+    if name in __all__:
+        return getattr(import_module("fhir_remission.jobs.classifier"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,6 @@ sees the old file or the new one, and what somebody planted under either name is
 from __future__ import annotations
 
 import errno
-import fcntl
 import glob
 import os
 import stat
@@ -205,8 +204,7 @@ def _beside(target: Path) -> tuple[int, str]:
     with _alone_in(folder) as alone:
         descriptor, name = tempfile.mkstemp(suffix, prefix, folder)
         os.fchmod(descriptor, _PRIVATE)
-        with suppress(OSError):  # a file system without locks: nothing is swept there either
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _locked(descriptor)
         if alone:
             _sweep(folder, f"{glob.escape(prefix)}????????{suffix}")
     return descriptor, name
@@ -217,14 +215,23 @@ def _alone_in(folder: Path) -> Iterator[bool]:
     """Whether nobody else makes or sweeps a file in this folder; never waits for who does."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        alone = True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            alone = False
-        yield alone
+        yield _locked(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Lock it as long as it is open; False where another does, or the file system knows no locks.
+
+    Where there are no locks, nothing is swept either.
+    """
+    import fcntl  # POSIX only, as `sync`; `import fhir_remission` is for everybody
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _sweep(folder: Path, pattern: str) -> None:
@@ -233,8 +240,8 @@ def _sweep(folder: Path, pattern: str) -> None:
         with suppress(OSError):
             descriptor = os.open(left, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink()
+                if _locked(descriptor):
+                    left.unlink()
             finally:
                 os.close(descriptor)
 

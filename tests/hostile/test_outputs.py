@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,3 +156,20 @@ def test_archive_out(tmp_path: Path, capsys: pytest.CaptureFixture[str], place: 
     with make(tmp_path / "disk") as there:
         assert main(["archive", str(ROOT / SINGLE), "--out", str(there / name)]) == code
         one_line(capsys.readouterr().err, str(there))
+
+
+def test_ctrl_c_while_everything_is_imported() -> None:
+    """No traceback, and the code of a signal: the last modules of the imports send it."""
+    for module in ("typer", "fhir_remission.cli_site", "fhir_remission.cli_flags"):
+        struck = (
+            "import importlib.abc, os, signal, sys\n"
+            "class Strike(importlib.abc.MetaPathFinder):\n"
+            "    def find_spec(self, name, path, target=None):\n"
+            f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+            "sys.meta_path.insert(0, Strike())\n"
+            "sys.argv = ['fhir-remission', 'version']\n"
+            "from fhir_remission.__main__ import start\n"
+            "start()\n"
+        )
+        done = subprocess.run([sys.executable, "-c", struck], capture_output=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (130, b"", b""), module
