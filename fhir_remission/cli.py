@@ -203,17 +203,31 @@ def rehearse(
     fault: Annotated[list[str] | None, typer.Option(help="a fault, such as expire-page:3")] = None,
     port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
     load: Annotated[Path | None, typer.Option(help="NDJSON instead of the demo cohort")] = None,
+    site: Annotated[Path | None, typer.Option(help="write the settings for it here")] = None,
+    login: Annotated[
+        Path | None,
+        typer.Option(help="demand a login signed with this key (made if missing) or key set"),
+    ] = None,
 ) -> int:
-    """Serve the embedded FHIR server on loopback until stopped."""
+    """Serve an invented cohort on loopback until stopped, as a server family, with faults."""
+    from fhir_remission.effects.private_file import write_output
     from fhir_remission.rehearsal import serve
     from fhir_remission.rehearsal.cohort import demo_cohort, load_ndjson
 
+    signed = None
+    if login is not None:
+        from fhir_remission.effects.assertions import signed_with
+
+        signed = signed_with(login)
     serve(
         persona=persona,
         faults=fault or [],
         resources=demo_cohort() if load is None else load_ndjson(load),
         port=port,
+        key="" if login is None else "client.pem" if login.suffix == ".json" else str(login),
+        signed=signed,
         announce=lambda line: print(line, flush=True),
+        settled=lambda text: write_output(site, text.encode()) if site is not None else None,
     )
     return 0
 

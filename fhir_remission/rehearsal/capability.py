@@ -7,6 +7,8 @@ from typing import Any
 from fhir_remission.rehearsal.parameters import Parameter
 from fhir_remission.rehearsal.personas import Persona
 
+BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+
 
 def capability_statement(
     persona: Persona, parameters: dict[str, dict[str, Parameter]], *, base_url: str, date: str
@@ -39,7 +41,9 @@ def _resource(persona: Persona, kind: str, known: dict[str, Parameter]) -> dict[
     codes += ["vread"] if persona.vread else []
     codes += ["history-instance", "history-type"] if persona.history else []
     codes += ["create", "update", "delete"] if writable else []
-    return {
+    exports = {"Group": "group-export", "Patient": "patient-export"}.get(kind)
+    operation = {"operation": [{"name": "export", "definition": BULK + exports}]} if exports else {}
+    return operation | {
         "type": kind,
         "interaction": [{"code": code} for code in codes],
         "versioning": "versioned-update" if persona.vread else "versioned",

@@ -1,7 +1,7 @@
-"""A SMART Backend Services login, without looking at signatures (the standard library cannot).
+"""A SMART Backend Services login: every claim of an assertion, and its signature where asked.
 
-It checks everything else of the assertion, so that a wrong audience, a long lifetime or a used
-`jti` fails as on a real server; signatures are proved against sekmet-fhir.
+A wrong audience, a long lifetime, a used `jti` or another key fails as on a real server. Who can
+look at signatures is handed in: this server itself needs the standard library only.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # https://hl7.org/fhir/smart-app-launch/client-confidential-asymmetric.html: no more than 5 minutes.
 MAX_SECONDS = 300
 SMART = (".well-known", "smart-configuration")
+Signed = Callable[[str], str]
+"""What is wrong with the signature of an assertion; empty where nothing is."""
 OPEN = (("metadata",), SMART, ("token",))
 
 
 class Login:
     """Gives tokens and asks for them."""
 
-    def __init__(self, base_url: str, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, base_url: str, *, now: Callable[[], datetime], signed: Signed | None = None
+    ) -> None:
         self.token_url = f"{base_url}/token"
+        self._signed = signed
         self._now = now
         self._used: Counter[str] = Counter()
         self._tokens: set[str] = set()
@@ -75,6 +80,8 @@ class Login:
         if asked.get("client_assertion_type") == ASSERTION:
             if problem := self._problem(asked.get("client_assertion", "")):
                 return _refused("invalid_client", problem)
+        elif self._signed is not None:
+            return _refused("invalid_client", "this server wants a signed assertion")
         elif not request.headers.get("authorization", "").startswith("Basic "):
             return _refused("invalid_client", "no assertion and no secret")
         token = secrets.token_urlsafe(24)
@@ -91,6 +98,8 @@ class Login:
         claims = _claims(assertion)
         if claims is None:
             return "the assertion is not a JWT"
+        if self._signed is not None and (problem := self._signed(assertion)):
+            return problem
         seconds = float(claims.get("exp", 0)) - self._now().timestamp()
         if not 0 < seconds <= MAX_SECONDS:
             return "exp is in the past or too far ahead"

@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from msgspec import Struct
 
+from fhir_remission.rehearsal import told
 from fhir_remission.rehearsal.faults import Faults, read_faults
 from fhir_remission.rehearsal.listener import Listener, read_request
-from fhir_remission.rehearsal.login import Login
+from fhir_remission.rehearsal.login import Login, Signed
 from fhir_remission.rehearsal.parameters import index_keys
 from fhir_remission.rehearsal.personas import load_persona
 from fhir_remission.rehearsal.replies import Refused, Reply, refusal
@@ -70,6 +71,7 @@ class EmbeddedServer:
         faults: Sequence[str] = (),
         resources: Iterable[dict[str, Any]] = (),
         auth: bool = False,
+        signed: Signed | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         now: Callable[[], datetime] | None = None,
@@ -82,13 +84,13 @@ class EmbeddedServer:
         self.requests = Requests()
         self.store = Store(now=self._time, index=index_keys)
         self.store.load(resources)
-        asks = auth or self.faults.about_login
+        asks = auth or signed is not None or self.faults.about_login
         self.service = Service(
             self.store,
             load_persona(persona),
             base_url=self.base_url,
             now=self._time,
-            login=Login(self.base_url, now=self._time) if asks else None,
+            login=Login(self.base_url, now=self._time, signed=signed) if asks else None,
         )
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.05,))
         self._count = 0
@@ -141,9 +143,26 @@ def serve(
     faults: Sequence[str] = (),
     resources: Iterable[dict[str, Any]] = (),
     port: int = 0,
+    key: str = "",
+    signed: Signed | None = None,
     announce: Callable[[str], None],
+    settled: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until interrupted; `announce` gets the base URL as soon as it answers."""
-    with EmbeddedServer(persona=persona, faults=faults, resources=resources, port=port) as server:
-        announce(server.base_url)
-        server.wait()
+    """Serve until interrupted: `announce` tells what is served and, in the end, what happened.
+
+    `settled` gets the settings of a site on this server as soon as it answers.
+    """
+    with EmbeddedServer(
+        persona=persona, faults=faults, resources=resources, port=port, signed=signed
+    ) as server:
+        group = told.group_of(server.store.resources("Group"))
+        patients = len(server.store.resources("Patient"))
+        settled(told.settings(server.base_url, group=group, key=key))
+        announce(
+            told.opening(server.base_url, persona=persona, patients=patients, group=group, key=key)
+        )
+        try:
+            server.wait()
+        finally:
+            for line in told.closing(tuple(faults), server.faults.fired, len(server.requests)):
+                announce(line)

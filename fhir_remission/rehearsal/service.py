@@ -14,6 +14,7 @@ import msgspec
 from fhir_remission.rehearsal.capability import capability_statement
 from fhir_remission.rehearsal.codec import decode, encode
 from fhir_remission.rehearsal.dates import span
+from fhir_remission.rehearsal.export import Exports
 from fhir_remission.rehearsal.interactions import Interactions
 from fhir_remission.rehearsal.login import Login
 from fhir_remission.rehearsal.merge import surviving_patient
@@ -50,6 +51,13 @@ class Service:
             expired_status=persona.expired_status,
         )
         self.login = login
+        self._exports = Exports(
+            store,
+            base_url=base_url,
+            now=now,
+            known=self.interactions.parameters,
+            token=login is not None,
+        )
         self._now = now
         self.lock = threading.RLock()
 
@@ -80,6 +88,9 @@ class Service:
             return self._root(request)
         if path == ("metadata",) and request.method == "GET":
             return Reply(200, encode(self._capabilities()))
+        exported = self._exports.answer(request)
+        if exported is not None:
+            return exported
         if "_history" in path and request.method == "GET":
             return self._history_route(request)
         if len(path) == 2 and path[1] == "_search" and request.method == "POST":
