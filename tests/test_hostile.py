@@ -9,11 +9,11 @@ import pytest
 from fhir_remission.domain.inputs import Interval, PatientRecord, Unreadable
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.domain.rows import read_rows
-from fhir_remission.effects.tables import load_mappings
+from fhir_remission.effects.tables import load_issue_codes, load_mappings
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.bundle import Damaged
+from fhir_remission.fhir.damage import Damaged
 from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.grouping import group_by_patient
+from fhir_remission.fhir.grouping import Groups, group_by_patient
 from fhir_remission.fhir.record import Reading, read_record
 from fhir_remission.fhir.wire import Entry
 
@@ -54,13 +54,18 @@ def test_a_hostile_file_ends_as_expected(
         assert said == reason
         return
 
-    items = list(read_documents([body], name=name))
+    items = list(read_documents([body], name=name, hiding=load_issue_codes()))
     entries = [item for item in items if isinstance(item, Entry)]
     damage = [(item.kind, item.reason) for item in items if isinstance(item, Damaged)]
     groups = group_by_patient(entries)
     record = read_record("Patient/p1", groups.patients["Patient/p1"], mappings, Reading())
 
-    assert _endings(ends_as, record, damage, [s.reason for s in groups.unassigned]) == [reason]
+    assert _endings(ends_as, record, damage, _nobodys(groups)) == [reason]
+
+
+def _nobodys(groups: Groups) -> list[str]:
+    others = ["about no patient" for _ in groups.others]
+    return [*(one.reason for one in groups.unassigned), *others]
 
 
 def _endings(

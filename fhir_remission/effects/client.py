@@ -13,8 +13,9 @@ from fhir_remission.effects.paging import MAX_PAGES, Gaps, Pages
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.transport import Answer
 from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused, SafetyStop
-from fhir_remission.fhir.bundle import Damaged, Page, read_page
+from fhir_remission.fhir.bundle import Page, read_page
 from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.damage import Damaged
 from fhir_remission.fhir.datatypes import Json, Resource, objects, text_of
 from fhir_remission.fhir.queries import Query
 from fhir_remission.fhir.screening import Screened, screen

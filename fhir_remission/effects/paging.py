@@ -13,6 +13,7 @@ from msgspec import Struct
 from fhir_remission.effects.access import ReadTransport
 from fhir_remission.effects.origin import Refused
 from fhir_remission.effects.refusal import refusal, vendor_codes
+from fhir_remission.effects.tables import load_issue_codes
 from fhir_remission.effects.transport import Answer
 from fhir_remission.errors import (
     BrokeOff,
@@ -64,6 +65,7 @@ class Pages:
         self._transport, self._profile, self._max_pages = transport, profile, max_pages
         self._host = str(transport.base.origin)
         self._get_only: set[str] = set()
+        self._hiding = load_issue_codes()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="page")
 
     def close(self) -> None:
@@ -183,8 +185,9 @@ class Pages:
         known = {*self._profile.incomplete_codes, *self._profile.forbidden_codes}
         hidden = [
             f"the server reports {issue.code or 'an issue'} among the matches"
-            for issue in page.outcomes
-            if issue.hides or known.intersection(issue.details)
+            for outcome in page.outcomes
+            for issue in outcome
+            if issue.hides(self._hiding) or known.intersection(issue.details)
         ]
         if page.type == "OperationOutcome":
             hidden.append("the server sent an OperationOutcome instead of a page")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fhir_remission.domain.issues import Hiding, read_issue_codes
 from fhir_remission.domain.mappings import TABLES, Mappings, Removal, TableText, read_mappings
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.domain.rows import read_rows
@@ -84,6 +86,13 @@ def load_vocabularies() -> dict[str, dict[str, str]]:
     """Every closed list of ids by its name, each id with its sentence."""
     found = (default_dir() / "vocabulary").glob("*.tsv")
     return {name: load_vocabulary(name) for name in sorted(path.stem for path in found)}
+
+
+@cache
+def load_issue_codes() -> Hiding:
+    """The issue types by which a server says that rows may be missing."""
+    table = _text(default_dir() / "issues.tsv")
+    return read_issue_codes(table.text, file=table.file)
 
 
 def load_lexicon() -> Lexicon:

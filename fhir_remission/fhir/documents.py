@@ -8,22 +8,21 @@ from itertools import chain
 from typing import NoReturn
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, field, structs
 
+from fhir_remission.domain.accounting import Account
+from fhir_remission.domain.issues import Hiding
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.bundle import (
-    Damaged,
-    Page,
-    as_bundle,
-    damaged,
-    read_bundle,
-    why,
-)
+from fhir_remission.fhir.bundle import Page, as_bundle, read_bundle
 from fhir_remission.fhir.concatenated import texts_of
+from fhir_remission.fhir.damage import Damaged, Deleted, damaged, why
 from fhir_remission.fhir.encodings import as_utf8
+from fhir_remission.fhir.entries import NO_TYPE, unfinished
+from fhir_remission.fhir.outcomes import Issue, read_outcome
+from fhir_remission.fhir.type_names import TYPE_NAMES
 from fhir_remission.fhir.wire import UNREADABLE, Entry, decode_resource
 
-Item = Entry | Damaged
+Item = Entry | Damaged | Deleted
 Line = tuple[int, bytes]
 
 _BOM = b"\xef\xbb\xbf"
@@ -32,12 +31,29 @@ _JSON = msgspec.json.Decoder(Raw)
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 
 
-def read_documents(chunks: Iterable[bytes], *, name: str) -> Iterator[Item]:
+class Told(Struct, frozen=True):
+    """What a text is called, which issues hide rows, and the account of what came in."""
+
+    name: str
+    hiding: Hiding = frozenset()
+    account: Account = field(default_factory=Account)
+
+
+def read_documents(
+    chunks: Iterable[bytes],
+    *,
+    name: str,
+    hiding: Hiding = frozenset(),
+    account: Account | None = None,
+) -> Iterator[Item]:
     """Yield what the text holds; whether it is one document or many is seen from its first lines.
+
+    What is read is added to the account, and what is of no interest has its end there.
 
     An empty text yields nothing. What is not JSON or not FHIR at all is an InputError that names
     the text and the place; one bad line or entry among good ones is a `Damaged`.
     """
+    told = Told(name, hiding, Account() if account is None else account)
     lines = _lines(as_utf8(chunks, name=name))
     first = next(lines, None)
     if first is None:
@@ -45,11 +61,11 @@ def read_documents(chunks: Iterable[bytes], *, name: str) -> Iterator[Item]:
     _check_start(first, name)
     second = next(lines, None)
     if second is None:
-        yield from _whole([first], name=name)
+        yield from _whole([first], told)
     elif _stands_alone(first[1], second[1]):
-        yield from _many(chain([first, second], lines), name=name)
+        yield from _many(chain([first, second], lines), told)
     else:
-        yield from _whole(chain([first, second], lines), name=name)
+        yield from _whole(chain([first, second], lines), told)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[Line]:
@@ -95,7 +111,7 @@ def _stands_alone(first: bytes, second: bytes) -> bool:
     return True
 
 
-def _whole(lines: Iterable[Line], *, name: str) -> Iterator[Item]:
+def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
     body = b"".join(_keeping_place(lines))
     try:
         resource = decode_resource(body)
@@ -103,15 +119,25 @@ def _whole(lines: Iterable[Line], *, name: str) -> Iterator[Item]:
     except UNREADABLE as error:
         texts = list(texts_of(body))
         if len(texts) < 2:
-            _refuse(body, error, name)
-        yield from _many(texts, name=name)
+            _refuse(body, error, told.name)
+        yield from _many(texts, told)
         return
     if bundle is not None:
-        yield from _of_page(read_bundle(bundle, name=name), name=name)
+        page = read_bundle(bundle, name=told.name)
+        _refuse_empty(page, told.name)
+        yield from of_page(page, told)
         return
     if isinstance(resource, str):
-        raise InputError(f"{name}: the root is of type {resource}, which is not read; {_GIVE}")
-    yield Entry(resource=resource, place=name)
+        raise InputError(f"{told.name}: the root is of type {resource}, which is not read; {_GIVE}")
+    told.account.read += 1
+    yield Entry(resource=resource, place=told.name)
+
+
+def _refuse_empty(page: Page, name: str) -> None:
+    """Nothing but entries without a resource is another format, not a broken Bundle."""
+    lost = [one for one in page.damage if one.kind == "empty"]
+    if lost and len(lost) == page.read:
+        raise InputError(f"{name}: no entry is read: {lost[0].place}: {lost[0].reason}")
 
 
 def _keeping_place(lines: Iterable[Line]) -> Iterator[bytes]:
@@ -129,27 +155,45 @@ def _refuse(body: bytes, error: Exception, name: str) -> NoReturn:
     raise InputError(f"{place}: not FHIR in JSON: {reason}") from None
 
 
-def _many(lines: Iterable[Line], *, name: str) -> Iterator[Item]:
+def _many(lines: Iterable[Line], told: Told) -> Iterator[Item]:
     first_damage, readable = None, False
     for number, line in lines:
-        place = f"{name}:{number}"
+        place = f"{told.name}:{number}"
         try:
-            resource = decode_resource(line)
-            bundle = as_bundle(line) if resource == "Bundle" else None
+            items = list(one_line(line, structs.replace(told, name=place)))
         except UNREADABLE as error:
+            told.account.read += 1
             damage = damaged(line, place, error)
             first_damage = first_damage or damage
             yield damage
             continue
         readable = True
-        if bundle is not None:
-            yield from _of_page(read_bundle(bundle, name=place), name=place)
-        elif not isinstance(resource, str):
-            yield Entry(resource=resource, place=place)
+        yield from items
     if first_damage is not None and not readable:
         raise InputError(
             f"{first_damage.place}: not FHIR in JSON: {first_damage.reason}; nor is another line"
         )
+
+
+def one_line(line: bytes, told: Told) -> Iterator[Item]:
+    """What one line holds; errors are msgspec's."""
+    resource = decode_resource(line)
+    if resource == "Bundle":
+        bundle = as_bundle(line)
+        if bundle is not None:
+            yield from of_page(read_bundle(bundle, name=told.name), told)
+        return
+    items: list[Item] = []
+    if resource == "OperationOutcome":
+        items += _outcome(read_outcome(line), told)
+    elif not isinstance(resource, str):
+        items.append(Entry(resource=resource, place=told.name))
+    elif resource in TYPE_NAMES:
+        told.account.end("irrelevant")
+    else:
+        items.append(damaged(line, told.name, None, NO_TYPE))
+    told.account.read += 1
+    yield from items
 
 
 def is_lines(chunks: Iterable[bytes]) -> bool:
@@ -159,23 +203,25 @@ def is_lines(chunks: Iterable[bytes]) -> bool:
     return first is not None and second is not None and _stands_alone(first[1], second[1])
 
 
-def _of_page(page: Page, *, name: str) -> Iterator[Item]:
+def of_page(page: Page, told: Told) -> Iterator[Item]:
+    """What a Bundle holds, and what it says of itself that means there may be more."""
+    told.account.read += page.read
+    told.account.end("irrelevant", page.irrelevant)
     yield from page.entries
     yield from page.damage
-    yield from damage_of_page(page, name=name)
+    yield from page.deleted
+    for outcome in page.outcomes:
+        yield from _outcome(outcome, told)
+    for reason in unfinished(page.next_url, page.total, page.matches):
+        yield Damaged(place=told.name, reason=reason, kind="incomplete")
 
 
-def damage_of_page(page: Page, *, name: str) -> Iterator[Damaged]:
-    """What a Bundle says of itself that means there may be more."""
-    if page.next_url:
-        yield Damaged(
-            place=name,
-            reason="one page of several: its next link was not followed",
-            kind="incomplete",
-        )
-    if any(issue.hides for issue in page.outcomes):
-        yield Damaged(
-            place=name,
-            reason="the server says in an OperationOutcome that something may be missing",
-            kind="incomplete",
-        )
+def _outcome(issues: tuple[Issue, ...], told: Told) -> Iterator[Damaged]:
+    """What an OperationOutcome among the resources means for them."""
+    hiding = next((one for one in issues if one.hides(told.hiding)), None)
+    if hiding is None:
+        told.account.end("irrelevant")
+        return
+    said = " ".join((hiding.severity or "no severity", hiding.code or "no code"))
+    reason = f"the server says in an OperationOutcome that something may be missing: {said}"
+    yield Damaged(place=told.name, reason=reason)

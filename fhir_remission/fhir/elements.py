@@ -72,6 +72,7 @@ class Meta(Struct, rename="camel", omit_defaults=True):
     version_id: str | None = None
     last_updated: str | None = None
     tag: list[Coding] | None = None
+    security: list[Coding] | None = None
 
 
 class Quantity(Struct, omit_defaults=True):

@@ -1,6 +1,7 @@
 """Whose resource is it: by full address, then relative, then absolute with the same type and id.
 
-A subject that is only an identifier groups by system and value; what has no subject is left out.
+A subject that is only an identifier groups by system and value. What names nobody belongs to the
+patient of the report or panel that holds it, and a report to the patient of its results.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from msgspec import Struct
 
 from fhir_remission.domain.inputs import Skipped
 from fhir_remission.fhir.elements import Reference
+from fhir_remission.fhir.holders import through_reports
+from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.merges import KINDS as MERGED
 from fhir_remission.fhir.merges import Links, Person, links_of, people_of
 from fhir_remission.fhir.owners import settled
 from fhir_remission.fhir.references import Index, index_of, named, parse_literal
+from fhir_remission.fhir.subjects import NOBODY, UNKNOWN, reference_key, subject_of
 from fhir_remission.fhir.versions import Rank, rank_of
 from fhir_remission.fhir.wire import (
     Device,
@@ -24,7 +28,8 @@ from fhir_remission.fhir.wire import (
     MedicationAdministration,
     Observation,
     Patient,
-    contained,
+    Resource,
+    Specimen,
 )
 
 
@@ -32,9 +37,20 @@ class Groups(Struct, frozen=True):
     """The entries of each patient, sorted by patient, and what belongs to nobody."""
 
     patients: dict[str, list[Entry]]
-    unassigned: tuple[Skipped, ...] = ()
+    lost: tuple[Entry, ...] = ()
+    """What names no patient that can be resolved."""
+    others: tuple[Entry, ...] = ()
+    """What is about no patient, or is kept for whoever refers to it."""
     one_sided: frozenset[str] = frozenset()
     """Patients whose record names another one as theirs that does not agree (`merges.py`)."""
+
+    @property
+    def unassigned(self) -> tuple[Skipped, ...]:
+        """What is lost, as it is told."""
+        return tuple(Skipped(source=entry.ref, reason=NO_PATIENT) for entry in self.lost)
+
+
+NO_PATIENT = "no subject that can be resolved"
 
 
 def group_by_patient(
@@ -55,25 +71,33 @@ def group_by_patient(
         by_identifier=_identifiers(listed),
         twins=twins,
         people=_people(listed, index, twins) if people is None else people,
+        has_people=any(isinstance(one.resource, Patient) for one in listed),
         seen={},
     )
+    owned = [(one, patient_key(one, keys)) for one in listed if not _is_nobodys(one)]
+    if any(key == UNKNOWN for _, key in owned):
+        owned = through_reports(owned, keys.index)
     groups: dict[str, list[Entry]] = {}
-    unassigned: list[Skipped] = []
-    owned = [one for one in listed if not isinstance(one.resource, _NOBODYS)]
-    for entry, key in settled([(one, patient_key(one, keys)) for one in owned]):
-        if key:
-            groups.setdefault(key, []).append(entry)
-        else:
-            unassigned.append(Skipped(source=entry.ref, reason="no subject that can be resolved"))
+    for entry, key in settled(owned):
+        groups.setdefault(key, []).append(entry)
+    unknown, others = groups.pop(UNKNOWN, []), groups.pop(NOBODY, [])
     for key, group in groups.items():
         group.extend(_referred(group, key, keys))
+    # A Specimen need not say whose it is: it counts for the results that name it.
+    lost = [one for one in unknown if not isinstance(one.resource, Specimen)]
+    others += [one for one in unknown if isinstance(one.resource, Specimen)]
+    others += [one for one in listed if _is_nobodys(one)]
     aside = frozenset(
         name for name in groups if name in keys.people and keys.people[name].one_sided
     )
-    return Groups(dict(sorted(groups.items())), tuple(unassigned), aside)
+    return Groups(dict(sorted(groups.items())), tuple(lost), tuple(others), aside)
 
 
 _NOBODYS = (Medication, Device)
+
+
+def _is_nobodys(entry: Entry) -> bool:
+    return isinstance(entry.resource, _NOBODYS)
 
 
 class _Keys(Struct, frozen=True):
@@ -83,6 +107,7 @@ class _Keys(Struct, frozen=True):
     """References that two servers use for two people."""
     people: Mapping[str, Person]
     """Who the records are that were merged."""
+    has_people: bool
     seen: dict[str, str]
     """Subjects that were resolved before, by their text."""
 
@@ -92,32 +117,35 @@ def patient_key(entry: Entry, keys: _Keys) -> str:
     resource = entry.resource
     if isinstance(resource, Patient):
         return _survivor(_name(entry, keys.twins), keys)
-    subject = None if isinstance(resource, _NOBODYS) else resource.subject
+    subject = subject_of(resource)
     text = subject.reference if subject is not None else None
     if not text or text.startswith("#"):
-        return _subject_key(subject, keys)
+        return _subject_key(subject, resource, keys)
     key = keys.seen.get(text)
     if key is None and subject is not None and subject.identifier is None:
-        key = keys.seen[text] = _subject_key(subject, keys)
-    return _subject_key(subject, keys) if key is None else key
+        key = keys.seen[text] = _subject_key(subject, resource, keys)
+    return _subject_key(subject, resource, keys) if key is None else key
 
 
-def _subject_key(subject: Reference | None, keys: _Keys) -> str:
+def _subject_key(subject: Reference | None, resource: Resource, keys: _Keys) -> str:
     if subject is None:
-        return ""
+        return UNKNOWN
     found = keys.index.find(subject)
     literal = parse_literal(subject.reference or "")
     if literal is not None and literal.relative in keys.twins:
-        return subject.reference or "" if literal.base else ""
+        return subject.reference or "" if literal.base else UNKNOWN
     if found is not None:
         patient = isinstance(found.resource, Patient)
-        return _survivor(_name(found, keys.twins), keys) if patient else ""
-    if literal is not None:
-        return _survivor(literal.relative, keys) if literal.type == "Patient" else ""
-    if subject.reference and not subject.reference.startswith("#"):
-        return subject.reference
-    identifier = named(subject.identifier)
-    return keys.by_identifier.get(identifier, identifier)
+        return _survivor(_name(found, keys.twins), keys) if patient else NOBODY
+    key = reference_key(subject, resource)
+    if (subject.reference or "").startswith("urn:") and keys.has_people:
+        # Some NDJSON keeps the addresses of the Bundles it was made from (Synthea), where the
+        # uuid is the id; else it is an address that nothing here has.
+        here = f"Patient/{key.removeprefix('urn:uuid:')}"
+        return _survivor(here, keys) if here in keys.index.by_ref else UNKNOWN
+    if key.startswith("Patient/"):
+        return _survivor(key, keys)
+    return keys.by_identifier.get(key, key)
 
 
 def _people(entries: Sequence[Entry], index: Index, twins: frozenset[str]) -> dict[str, Person]:

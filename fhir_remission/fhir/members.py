@@ -10,9 +10,10 @@ from fhir_remission.domain.inputs import Skipped
 from fhir_remission.fhir.coding import match_codes
 from fhir_remission.fhir.context import Context
 from fhir_remission.fhir.elements import NOTHING, Reference
+from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.references import Literal, parse_literal
 from fhir_remission.fhir.screening import patient_of
-from fhir_remission.fhir.wire import DiagnosticReport, Entry, Observation, Resource, contained
+from fhir_remission.fhir.wire import DiagnosticReport, Entry, Observation, Resource
 
 # A report or panel in one of these states stands for what it holds (`modified` is of R5).
 LIVE = frozenset(

@@ -22,16 +22,12 @@ from fhir_remission.fhir.coding import match_codes
 from fhir_remission.fhir.context import Context, term_of
 from fhir_remission.fhir.elements import Component, is_there
 from fhir_remission.fhir.gates import STANDING, doubt_of, effective_time, never_counts
+from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.part import Part, Whole, read_part
 from fhir_remission.fhir.specimen import read_specimen, report_specimen
 from fhir_remission.fhir.times import Unplaced
 from fhir_remission.fhir.versions import Current
-from fhir_remission.fhir.wire import (
-    UNREADABLE,
-    Observation,
-    components,
-    contained,
-)
+from fhir_remission.fhir.wire import UNREADABLE, Observation, components
 
 
 class ObservationRead(Struct, frozen=True):

@@ -19,7 +19,7 @@ def settled(keyed: Sequence[Keyed]) -> list[Keyed]:
     owners: dict[str, str] = {}
     clashing: dict[str, list[Keyed]] = {}
     for entry, key in keyed:
-        if entry.resource.id and owners.setdefault(entry.ref, key) != key:
+        if (entry.resource.id or entry.full_url) and owners.setdefault(entry.ref, key) != key:
             clashing.setdefault(entry.ref, [])
     if not clashing:
         return list(keyed)
@@ -51,5 +51,13 @@ def _with_the_latest(versions: Sequence[Keyed]) -> list[Keyed]:
     if last == UNKNOWN_RANK:
         # Nothing says that one replaces the other: ids that are unique for each patient only.
         return list(versions)
-    owners = {key for (_, key), rank in zip(versions, ranks, strict=True) if rank == last}
+    latest = [one for one, rank in zip(versions, ranks, strict=True) if rank == last]
+    if all(_is_withdrawn(entry) and not key for entry, key in latest):
+        # Some servers show nothing else of it (US Core, general guidance): it moves nothing.
+        latest = [one for one in versions if one[1]] or latest
+    owners = {key for _, key in latest}
     return [(entry, key) for key in sorted(owners) for entry, _ in versions]
+
+
+def _is_withdrawn(entry: Entry) -> bool:
+    return getattr(entry.resource, "status", None) == "entered-in-error"

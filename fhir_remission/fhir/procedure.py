@@ -17,9 +17,10 @@ from fhir_remission.fhir.condition import (
 )
 from fhir_remission.fhir.context import Context, codings_of, term_of, words_of
 from fhir_remission.fhir.elements import CodeableConcept, Period, Reference, is_there
+from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.times import Placed, read_time
 from fhir_remission.fhir.versions import Current
-from fhir_remission.fhir.wire import Medication, MedicationAdministration, Procedure, contained
+from fhir_remission.fhir.wire import Medication, MedicationAdministration, Procedure
 
 # `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run.
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime
 
 from msgspec import structs
 
+from fhir_remission.domain.accounting import Place
 from fhir_remission.domain.inputs import (
     Claim,
-    CohortRow,
     Event,
     PatientRecord,
     Result,
     Skipped,
-    Source,
-    When,
 )
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.fhir.condition import EventsRead, read_condition
 from fhir_remission.fhir.context import Context, Reading, is_our_device, is_ours
+from fhir_remission.fhir.endings import (
+    End,
+    Ending,
+    Read,
+    ending_of,
+    hidden_part,
+    is_deleted,
+    places_of,
+    told_deleted,
+)
+from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.members import LIVE, members_of, missing_in
 from fhir_remission.fhir.observation import ObservationRead, read_observation
 from fhir_remission.fhir.procedure import read_administration, read_procedure
 from fhir_remission.fhir.references import Index, index_of, named
+from fhir_remission.fhir.stated import cohort_events
 from fhir_remission.fhir.versions import Current, latest
 from fhir_remission.fhir.wire import (
     Condition,
@@ -35,12 +45,10 @@ from fhir_remission.fhir.wire import (
     Patient,
     Procedure,
     Specimen,
-    contained,
 )
 
 __all__ = ["Reading", "read_record"]
 
-Read = ObservationRead | EventsRead
 _READERS: dict[type, Callable[[Current, Context], Read]] = {
     Observation: read_observation,
     Condition: read_condition,
@@ -53,27 +61,56 @@ def read_record(
     patient: str, entries: Sequence[Entry], mappings: Mappings, reading: Reading
 ) -> PatientRecord:
     """Read everything known of one patient; `entries` are this patient's (see `grouping`)."""
-    current = latest([*entries, *_contained_results(entries)])
+    return read_entries(patient, entries, mappings, reading)[0]
+
+
+def read_entries(
+    patient: str,
+    entries: Sequence[Entry],
+    mappings: Mappings,
+    reading: Reading,
+    *,
+    deleted: frozenset[str] = frozenset(),
+) -> tuple[PatientRecord, list[Place]]:
+    """The record, and where each of the entries ended; `deleted` are references and addresses."""
+    gone = [entry for entry in entries if deleted and is_deleted(entry, deleted)]
+    kept = [entry for entry in entries if not (deleted and is_deleted(entry, deleted))]
+    current = latest([*kept, *_contained_results(kept)])
     context = _context(patient, current, mappings, reading)
-    ours = 0
+    ends: dict[str, End] = {}
     read: list[Read] = []
     for version in current:
-        reader = _READERS.get(type(version.entry.resource))
-        if reader is None:
-            continue
-        if is_ours(version.entry.resource, context):
-            ours += 1
-            continue
-        read.append(reader(version, context))
-    return _record(patient, current, read, context, ours=ours)
+        found, place = _read(version, context)
+        ends[version.entry.ref] = End(version, place)
+        if found is not None:
+            read.append(found)
+    read.append(EventsRead(skipped=told_deleted(gone, mappings)))
+    ours = sum(end.place == "ours" for end in ends.values())
+    return _record(patient, current, read, context, ours=ours), places_of(
+        entries, ends, deleted, mappings
+    )
+
+
+def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
+    """What one resource gives, and where it ends."""
+    entry = version.entry
+    reader = _READERS.get(type(entry.resource))
+    if reader is not None and is_ours(entry.resource, context):
+        return None, "ours"
+    read = reader(version, context) if reader is not None else EventsRead()
+    place = ending_of(read, is_evidence=reader is not None)
+    hidden = hidden_part(entry.resource)
+    if hidden and place != "irrelevant":
+        return structs.replace(read, unplaced=(*read.unplaced, Skipped(entry.ref, hidden))), place
+    return read, place
 
 
 def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
-    """Results that lie inside of their report and have no reference of their own."""
+    """Results that lie inside of their report or panel and have no reference of their own."""
     return [
         Entry(resource=inner, place=entry.place, name=f"{entry.ref}{key}")
         for entry in entries
-        if isinstance(entry.resource, DiagnosticReport)
+        if isinstance(entry.resource, DiagnosticReport | Observation)
         for key, inner in contained(entry.resource.contained).items()
         if isinstance(inner, Observation)
     ]
@@ -149,7 +186,7 @@ def _record(
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
     events = [event for one in read if isinstance(one, EventsRead) for event in one.events]
     for row in reading.cohort_rows:
-        events += _cohort_events(row, reading.zone or UTC)
+        events += cohort_events(row, reading.zone or UTC)
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unplaced = {skip for one in read for skip in one.unplaced}
@@ -222,39 +259,6 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text or "")
     except ValueError:
         return None
-
-
-def _cohort_events(row: CohortRow, zone: tzinfo) -> list[Event]:
-    """What the cohort list states itself: the diagnosis, and the start of therapy."""
-    source = Source(ref=row.place, version="", system="", code="")
-    events = []
-    if row.diagnosed_on is not None:
-        when = _whole_day(row.diagnosed_on, zone)
-        events.append(Event(kind="aml-diagnosis", when=when, source=source, original=when.text))
-    if row.therapy_started_on is not None:
-        when = _whole_day(row.therapy_started_on, zone)
-        events.append(
-            Event(
-                kind="therapy-start",
-                when=when,
-                source=source,
-                detail=row.intensity,
-                original=when.text,
-            )
-        )
-    return events
-
-
-def _whole_day(day: date, zone: tzinfo) -> When:
-    start = datetime.combine(day, time.min, zone)
-    end = datetime.combine(day + timedelta(days=1), time.min, zone)
-    return When(
-        start=start.astimezone(UTC),
-        end=end.astimezone(UTC) - timedelta(microseconds=1),
-        first_day=day,
-        last_day=day,
-        text=day.isoformat(),
-    )
 
 
 def _result_order(result: Result) -> tuple[datetime, str, str, str]:

@@ -71,7 +71,7 @@ def index_of(entries: Iterable[Entry]) -> Index:
     for entry in entries:
         if entry.full_url:
             by_url.setdefault(entry.full_url, entry)
-        if entry.resource.id:
+        if entry.resource.id or entry.full_url:
             by_ref.setdefault(entry.ref, entry)
     return Index(by_url=by_url, by_ref=by_ref)
 

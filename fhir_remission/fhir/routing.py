@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from fhir_remission.domain.codes import CodeMap
 from fhir_remission.fhir.coding import match_codes
 from fhir_remission.fhir.elements import NOTHING, CodeableConcept, Reference, is_there
-from fhir_remission.fhir.references import named, parse_literal
+from fhir_remission.fhir.subjects import reference_key
 from fhir_remission.fhir.wire import UNREADABLE
 
 # The key of a patient in what most servers send as a subject; any other form is decoded.
@@ -102,21 +102,4 @@ def subject_key(subject: bytes) -> str:
     Empty where nothing is named. `Patient/p1` for a literal reference, else what stands there:
     which patient that is shows only when all patients are known. Errors are msgspec's.
     """
-    reference = _REFERENCE.decode(subject) if subject else None
-    return "" if reference is None else reference_key(reference)
-
-
-def reference_key(reference: Reference) -> str:
-    """The same of a decoded reference."""
-    text = reference.reference or ""
-    if text and not text.startswith("#"):
-        return address_key(text)
-    return named(reference.identifier)
-
-
-def address_key(text: str) -> str:
-    """The same of an address: every way to write `Patient/p1` is one key."""
-    literal = parse_literal(text)
-    if literal is not None:
-        return literal.relative if literal.type == "Patient" else ""
-    return text.partition("/_history/")[0]
+    return reference_key(_REFERENCE.decode(subject) if subject else None)

@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from fhir_remission.fhir.context import Context, period_of, term_of, words_of
 from fhir_remission.fhir.elements import CodeableConcept, Reference
+from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.references import named, parse_literal
 from fhir_remission.fhir.times import Placed, Unplaced, read_time
-from fhir_remission.fhir.wire import DiagnosticReport, Resource, Specimen, contained
+from fhir_remission.fhir.wire import DiagnosticReport, Resource, Specimen
 
 _VOID = frozenset({"unsatisfactory", "entered-in-error"})
 # http://hl7.org/fhir/R4/valueset-specimen-status.html; the status itself is optional.

@@ -38,6 +38,7 @@ class _Known(Struct, rename="camel", omit_defaults=True):
     id: str | None = None
     meta: Meta | None = None
     identifier: list[Identifier] | None = None
+    contained: Raw = NOTHING
 
 
 class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):
@@ -49,6 +50,7 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     identifier: list[Identifier] | None = None
     status: str | None = None
     subject: Reference | None = None
+    patient: Reference | None = None
     focus: list[Reference] | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
@@ -72,11 +74,11 @@ class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="Di
     type_name: ClassVar[str] = "DiagnosticReport"
     status: str | None = None
     subject: Reference | None = None
+    patient: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
-    contained: Raw = NOTHING
 
 
 class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen"):
@@ -87,6 +89,7 @@ class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen")
     accession_identifier: Identifier | None = None
     type: CodeableConcept | None = None
     subject: Reference | None = None
+    patient: Reference | None = None
     collection: Collection | None = None
     condition: list[CodeableConcept] | None = None
 
@@ -112,6 +115,7 @@ class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition
     verification_status: CodeableConcept | str | None = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
+    patient: Reference | None = None
     onset_date_time: str | None = None
     onset_period: Period | None = None
     onset_string: Raw = NOTHING
@@ -134,6 +138,7 @@ class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure
     status: str | None = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
+    patient: Reference | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
     occurrence_date_time: str | None = None
@@ -158,6 +163,7 @@ class MedicationAdministration(
     medication: CodeableReference | None = None
     """R5."""
     subject: Reference | None = None
+    patient: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
     occurence_date_time: str | None = None
@@ -171,7 +177,6 @@ class MedicationAdministration(
     was_not_given: bool | None = None
     """DSTU2."""
     dosage: Dosage | None = None
-    contained: Raw = NOTHING
 
 
 class Medication(_Known, rename="camel", tag_field="resourceType", tag="Medication"):
@@ -228,6 +233,8 @@ class Entry(Struct, frozen=True):
     resource: Resource
     full_url: str = ""
     place: str = ""
+    included: bool = False
+    """It came beside the matches of a search, which do not count it."""
     name: str = ""
     """Set for contained resources, which have no reference of their own."""
 
@@ -236,9 +243,14 @@ class Entry(Struct, frozen=True):
         """How the resource is named in evidence: `Observation/o1`, else its address or place."""
         if self.name:
             return self.name
+        kind = self.resource.type_name
         if self.resource.id:
-            return f"{self.resource.type_name}/{self.resource.id}"
-        return self.full_url or f"{self.resource.type_name} at {self.place or 'unknown place'}"
+            return f"{kind}/{self.resource.id}"
+        # The address names it just as well.
+        before, _, last = self.full_url.rpartition(f"{kind}/")
+        if last and "/" not in last and (not before or before.endswith("/")):
+            return f"{kind}/{last}"
+        return self.full_url or f"{kind} at {self.place or 'unknown place'}"
 
 
 # What decoding raises: bad JSON, a wrong type, bad UTF-8, brackets without end.
@@ -246,7 +258,6 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RESOURCE: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
 _HEADER = msgspec.json.Decoder(Header)
 _COMPONENTS = msgspec.json.Decoder(list[Component] | None)
-_CONTAINED = msgspec.json.Decoder(list[Raw] | None)
 
 
 def decode_resource(body: bytes | Raw) -> Resource | str:
@@ -265,20 +276,3 @@ def components(observation: Observation) -> list[Component]:
     if not is_there(observation.component):
         return []
     return _COMPONENTS.decode(observation.component) or []
-
-
-def contained(raw: Raw) -> dict[str, Resource]:
-    """The contained resources that can be read, by their `#id`; what cannot is as if not there."""
-    inside: dict[str, Resource] = {}
-    try:
-        bodies = _CONTAINED.decode(raw) or [] if is_there(raw) else []
-    except UNREADABLE:
-        return inside
-    for body in bodies:
-        try:
-            resource = decode_resource(body)
-        except UNREADABLE:
-            continue
-        if not isinstance(resource, str) and resource.id:
-            inside[f"#{resource.id.removeprefix('#')}"] = resource
-    return inside

@@ -7,24 +7,22 @@ Memory does not grow with the input, and what is printed is what `classify` prin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.private_file import not_written, private_folder, write_whole
-from fhir_remission.effects.shared import write_shared
-from fhir_remission.effects.spool import Row, partition_of, read_rows, remove_folder
+from fhir_remission.effects.spool import partition_of, remove_folder
 from fhir_remission.effects.workers import Answer, Workers
+from fhir_remission.jobs.archive_between import prepare_judging
 from fhir_remission.jobs.archive_journal import Header, Journal, boot_id
 from fhir_remission.jobs.archive_output import Format, Summary, merge, summary_of
 from fhir_remission.jobs.archive_parts import (
-    IDENTITIES,
-    NAMED,
-    PEOPLE,
-    SHARED,
+    SPECIAL,
     Flaw,
     Judgement,
     JudgePartition,
@@ -39,9 +37,9 @@ from fhir_remission.jobs.archive_parts import (
     decode_result,
     encode,
 )
-from fhir_remission.jobs.archive_people import moves_of
+from fhir_remission.jobs.archive_people import unassigned
 from fhir_remission.jobs.archive_plan import bases_of, batches, cut, find_sources, partitions_for
-from fhir_remission.jobs.classify import UNATTRIBUTED
+from fhir_remission.jobs.incoming import UNATTRIBUTED
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.table import needs_parquet
 
@@ -125,7 +123,14 @@ class _Run:
             workers.greet(encode(self._setup))
             self._split(workers)
             files, specials = self._files()
-            prepare = self._prepare(specials)
+            splits = list(self._journal.splits.values())
+            found = prepare_judging(Path(self._setup.folder), files, specials)
+            self._flaws.extend(unassigned(name) for name in found.lost)
+            prepare = structs.replace(
+                found.prepare,
+                bases=bases_of(self._parts, splits),
+                sources=[part.source for part in self._parts],
+            )
             workers.greet(encode(prepare))
             if prepare.moves:
                 self._move(workers, files, prepare)
@@ -184,36 +189,12 @@ class _Run:
     def _files(self) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
         """The files of each partition and of what lies beside them, with their lengths."""
         count = self._setup.partitions
-        files: list[dict[str, int]] = [{} for _ in range(count + 4)]
+        files: list[dict[str, int]] = [{} for _ in range(count + SPECIAL)]
         for name, lengths in self._journal.lengths().items():
             for number, length in enumerate(lengths):
                 if length:
                     files[number][f"{name}.{number:04d}"] = length
         return files[:count], files[count:]
-
-    def _rows(self, files: Mapping[str, int]) -> Iterator[Row]:
-        for name, length in files.items():
-            yield from read_rows(Path(self._setup.folder) / name, length)
-
-    def _prepare(self, specials: Sequence[Mapping[str, int]]) -> Prepare:
-        """Who is the same person, and what all may point to."""
-        folder = Path(self._setup.folder)
-        moves = moves_of(
-            self._rows(specials[PEOPLE]),
-            self._rows(specials[IDENTITIES]),
-            self._rows(specials[NAMED]),
-        )
-        shared = folder / "shared.db"
-        if specials[SHARED]:
-            write_shared(shared, self._rows(specials[SHARED]))
-        if moves:
-            write_whole(folder / "moves.json", encode(moves))
-        return Prepare(
-            bases=bases_of(self._parts, self._journal.splits.values()),
-            sources=[part.source for part in self._parts],
-            moves=str(folder / "moves.json") if moves else "",
-            shared=str(shared) if specials[SHARED] else "",
-        )
 
     def _move(self, workers: Workers, files: list[dict[str, int]], prepare: Prepare) -> None:
         moves = msgspec.json.decode(Path(prepare.moves).read_bytes(), type=dict[str, str])
@@ -265,7 +246,7 @@ class _Run:
         if self._order.accept_damage:
             return "", (UNATTRIBUTED,)
         file, offset, reason = hiding[0]
-        return f"evidence may be missing: {file} at byte {offset}: {reason}", ()
+        return f"{file} at byte {offset}: {reason}", ()
 
     def _finish(self) -> Report:
         folder = Path(self._setup.folder)
@@ -283,7 +264,8 @@ class _Run:
         write_whole(self._order.out / "summary.json", told)
         if not unjudged:
             remove_folder(folder)
-        return Report(summary, 3 if self._flaws or unjudged else 0)
+        lost = Account(**summary.entries).lost and not unjudged
+        return Report(summary, 3 if self._flaws or unjudged or lost else 0)
 
 
 def _size(parts: Iterable[Part]) -> int:

@@ -13,13 +13,14 @@ from typing import Protocol
 import msgspec
 from msgspec import structs
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.inputs import Unreadable
 from fhir_remission.effects.private_file import write_whole
 from fhir_remission.effects.shared import Found, Shared
 from fhir_remission.effects.spool import Row, partition_of, read_rows
 from fhir_remission.fhir.assessment_json import assessment_brief, write_line
-from fhir_remission.fhir.bundle import Damaged, damaged
+from fhir_remission.fhir.damage import Damaged, damaged
 from fhir_remission.fhir.grouping import pointers
 from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.wire import UNREADABLE, Entry, decode_resource
@@ -34,7 +35,8 @@ from fhir_remission.jobs.archive_parts import (
     Setup,
     Tally,
 )
-from fhir_remission.jobs.classify import Judged, judge_entries, lines_of
+from fhir_remission.jobs.classify import lines_of
+from fhir_remission.jobs.incoming import Incoming, Judged, judge_incoming
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.version import VERSION
 
@@ -63,6 +65,11 @@ class Judging:
             else {}
         )
         self.shared: LooksUp | None = Shared(Path(prepare.shared)) if prepare.shared else None
+        self.deleted: frozenset[str] = (
+            msgspec.json.decode(Path(prepare.deleted).read_bytes(), type=frozenset[str])
+            if prepare.deleted
+            else frozenset()
+        )
 
     def place_of(self, row: Row) -> str:
         """Where a row was read, as `classify` names it."""
@@ -105,10 +112,10 @@ def _names(text: str) -> list[str]:
 def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
     """Judge one partition and seal its lines."""
     setup = judging.setup
-    tally, flaws = Tally(), list[Flaw]()
+    tally, account, flaws = Tally(), Account(), list[Flaw]()
     lines: list[tuple[str, bytes]] = []
     for key, rows in _people(job, judging).items():
-        for one in judge_person(key, rows, job, judging, flaws):
+        for one in judge_person(key, rows, job, judging, flaws, account):
             _count(one, tally)
             text = b"".join(printed(one, judging))
             lines.append((one.patient, text))
@@ -120,6 +127,7 @@ def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
         tally=tally,
         flaws=tuple(flaws[:LISTED]),
         more_flaws=max(0, len(flaws) - LISTED),
+        account=account,
     )
 
 
@@ -142,43 +150,52 @@ def _people(job: JudgePartition, judging: Judging) -> dict[str, list[Row]]:
 
 
 def judge_person(
-    key: str, rows: list[Row], job: JudgePartition, judging: Judging, flaws: list[Flaw]
+    key: str,
+    rows: list[Row],
+    job: JudgePartition,
+    judging: Judging,
+    flaws: list[Flaw],
+    account: Account,
 ) -> Iterable[Judged]:
     """A bug of ours costs the patient it met, not the archive; its words may hold data."""
     try:
-        return _judged(rows, job, judging, flaws)
+        found, ended = _judged(rows, job, judging, flaws)
     except Exception as error:
         reason = f"bug: {type(error).__name__} while judging; please report it"
         flaws.append(Flaw(judging.file_of(rows[0]), rows[0].offset, reason, key))
+        account.end("damaged", sum(row.kind != FLAW for row in rows))
         return [Judged(key, incomplete=reason)]
+    account.add(ended)
+    return found
 
 
 def _judged(
     rows: list[Row], job: JudgePartition, judging: Judging, flaws: list[Flaw]
-) -> Iterable[Judged]:
+) -> tuple[Iterable[Judged], Account]:
     rows.sort(key=_order)
     whole = {row.id for row in rows if row.kind != OUTLINE}
-    entries: list[Entry] = []
-    damage: list[Damaged] = []
+    given = Incoming(deleted=set(judging.deleted))
     for row in rows:
         if row.kind == OUTLINE and row.id not in whole:
+            given.account.end("irrelevant")
             continue
         item = _read(row, judging)
+        given.take(item)
         if isinstance(item, Entry):
-            entries.append(item)
             continue
-        damage.append(item)
-        if row.kind != FLAW:
+        if row.kind == FLAW:
+            given.account.damaged -= 1  # counted where it was found
+        else:
             patient = row.key if row.key.startswith("Patient/") else ""
             flaws.append(Flaw(judging.file_of(row), row.offset, item.reason, patient))
-    found = judge_entries(
-        entries, damage, judging.judge, beside=judging.beside(entries), doubts=job.doubts
+    answers = judge_incoming(
+        given,
+        judging.judge,
+        beside=judging.beside(given.entries),
+        withheld=job.withheld,
+        doubts=job.doubts,
     )
-    if not job.withheld:
-        return found
-    return [
-        one if one.incomplete else Judged(one.patient, incomplete=job.withheld) for one in found
-    ]
+    return answers.judged, answers.account
 
 
 def _order(row: Row) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.effects.environment import allow_open_files
 from fhir_remission.effects.private_file import new_file
 from fhir_remission.jobs.archive_parts import LISTED, Flaw, Judgement, Setup, Split, Tally
@@ -38,7 +39,8 @@ class Summary(Struct, frozen=True):
     lines: int
     resources: int
     kept: int
-    unassigned: int
+    entries: dict[str, int]
+    """What was read, and where it ended."""
     cohort: Tally
     damage: list[Flaw]
     damage_not_listed: int
@@ -93,6 +95,9 @@ def summary_of(
         tally.add(judgement.tally)
     for split in splits:
         tally.add(Tally(unmapped=split.unmapped))
+    account = Account()
+    for ended in [one.account for one in splits] + [one.account for one in judgements]:
+        account.add(ended)
     more = sum(one.more_flaws for one in splits) + sum(one.more_flaws for one in judgements)
     ordered = sorted(flaws, key=lambda flaw: (flaw.file, flaw.offset, flaw.reason))
     return Summary(
@@ -104,7 +109,7 @@ def summary_of(
         lines=sum(split.lines for split in splits),
         resources=sum(split.resources for split in splits),
         kept=sum(split.kept for split in splits),
-        unassigned=sum(split.unassigned for split in splits),
+        entries=account.told(),
         cohort=tally.ordered(),
         damage=ordered[:LISTED],
         damage_not_listed=more + max(0, len(ordered) - LISTED),
@@ -119,5 +124,8 @@ def complaints(summary: Summary) -> Iterator[str]:
     more = len(summary.damage) - _TOLD + summary.damage_not_listed
     if more > 0:
         yield f"and {more} more; summary.json names them"
+    account = Account(**summary.entries)
+    if summary.damage or account.lost:
+        yield str(account)
     if summary.cohort.incomplete:
         yield f"{summary.cohort.incomplete} patients are incomplete and have no category"

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.jobs.request import Request
 
 # Rows of these kinds lie in the partition files.
 RESOURCE, FLAW, OUTLINE = range(3)
 # Files behind those of the partitions: who is the same person, under which names, which of the
-# names were used, and what belongs to no single patient.
-PEOPLE, IDENTITIES, NAMED, SHARED = range(4)
-SPECIAL = 4
+# names were used, what belongs to no single patient, and what was deleted.
+PEOPLE, IDENTITIES, NAMED, SHARED, DELETED = range(5)
+SPECIAL = 5
 LISTED = 1000
 
 
@@ -66,7 +67,8 @@ class Split(Struct, frozen=True, tag="split"):
     named: bool = False
     """Whether a subject was given by its identifier only."""
     unmapped: dict[str, int] = {}
-    unassigned: int = 0
+    account: Account = field(default_factory=Account)
+    """What was read, and where that ended of which no row was kept."""
 
 
 class Setup(Struct, frozen=True, tag="setup"):
@@ -119,6 +121,7 @@ class Prepare(Struct, frozen=True, tag="prepare"):
     """The source of each part."""
     moves: str = ""
     shared: str = ""
+    deleted: str = ""
 
 
 class Tally(Struct):
@@ -169,6 +172,8 @@ class Judgement(Struct, frozen=True, tag="judgement"):
     tally: Tally
     flaws: tuple[Flaw, ...] = ()
     more_flaws: int = 0
+    account: Account = field(default_factory=Account)
+    """Where the rows of the partition ended."""
 
 
 Result = Split | Moved | Judgement

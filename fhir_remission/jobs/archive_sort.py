@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
+from fhir_remission.domain.accounting import Account
+from fhir_remission.domain.mappings import Mappings
 from fhir_remission.effects.spool import Row, TakesRows, partition_of, short
+from fhir_remission.effects.tables import load_issue_codes
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.bundle import Damaged, Page, as_bundle, damaged, read_bundle
-from fhir_remission.fhir.documents import damage_of_page, read_documents
+from fhir_remission.fhir.bundle import as_bundle, read_bundle
+from fhir_remission.fhir.damage import Damaged, Deleted, damaged
+from fhir_remission.fhir.documents import Item, Told, of_page, one_line, read_documents
 from fhir_remission.fhir.merges import KINDS as MERGED
-from fhir_remission.fhir.queries import EVIDENCE
-from fhir_remission.fhir.references import named, parse_literal
-from fhir_remission.fhir.routing import (
-    Glance,
-    address_key,
-    plain_key,
-    reference_key,
-    subject_key,
-)
+from fhir_remission.fhir.references import named
+from fhir_remission.fhir.relevance import may_matter, no_patient
+from fhir_remission.fhir.routing import Glance, plain_key, subject_key
+from fhir_remission.fhir.subjects import NOBODY, UNKNOWN, address_key, own_key, reference_key
+from fhir_remission.fhir.type_names import TYPE_NAMES
 from fhir_remission.fhir.wire import (
     READ_TYPES,
     UNREADABLE,
     Device,
+    DiagnosticReport,
     Entry,
     Header,
     Medication,
+    Observation,
     Patient,
+    Resource,
     Specimen,
     decode_resource,
 )
 from fhir_remission.jobs.archive_parts import (
+    DELETED,
     FLAW,
     IDENTITIES,
     LISTED,
@@ -39,12 +41,10 @@ from fhir_remission.jobs.archive_parts import (
     PEOPLE,
     RESOURCE,
     SHARED,
-    SPECIAL,
     Flaw,
     Split,
 )
 
-_TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Names repeat; forgetting them all now and then keeps memory flat.
@@ -54,7 +54,7 @@ _REMEMBERED = 15_000
 class Sorter:
     """Sends the resources of some parts on, and keeps account of what could not be read."""
 
-    def __init__(self, spool: TakesRows, partitions: int) -> None:
+    def __init__(self, spool: TakesRows, partitions: int, mappings: Mappings) -> None:
         self._parts: list[int] = []
         self._part = -1
         self._file = ""
@@ -64,7 +64,9 @@ class Sorter:
         self._flaws: list[Flaw] = []
         self._more = 0
         self._kept = 0
-        self._unassigned = 0
+        self._mappings = mappings
+        self.account = Account()
+        self._told = Told("", load_issue_codes(), self.account)
 
     def begin(self, part: int, file: str) -> None:
         """What comes now is of this part."""
@@ -81,7 +83,7 @@ class Sorter:
             flaws=tuple(self._flaws),
             more_flaws=self._more,
             named=bool(self._named),
-            unassigned=self._unassigned,
+            account=self.account,
         )
 
     def keep(
@@ -122,15 +124,28 @@ class Sorter:
             self._person(entry, key, number)
         if isinstance(resource, Medication | Device | Specimen):
             self._share(entry, number, body)
-            if not isinstance(resource, Specimen):
-                return
-        if not key:
-            self._unassigned += 1
+        if isinstance(resource, Medication | Device) or key in (UNKNOWN, NOBODY):
+            self._end_without_patient(entry, key, offset)
             return
         if not key.startswith("Patient/"):
             self._use(key, number)
         name = entry.resource.id or ""
         self._add(key, number, body, offset, kind, name, entry.full_url, entry.place)
+
+    def _end_without_patient(self, entry: Entry, key: str, offset: int) -> None:
+        """Account for what is kept for others, is about no patient, or names none."""
+        resource = entry.resource
+        if isinstance(resource, Medication | Device | Specimen):
+            self.account.end("used")
+        elif _is_withdrawn(resource):
+            # Some servers show nothing but id and status of it (US Core, general guidance).
+            self._special(DELETED, entry.ref, "", 0)
+            self.account.end("irrelevant")
+        elif key == NOBODY or not may_matter(resource, self._mappings):
+            self.account.end("irrelevant")
+        else:
+            self.account.end("unassigned")
+            self.flaw(offset, no_patient(resource))
 
     def _add(
         self,
@@ -151,9 +166,11 @@ class Sorter:
         resource = entry.resource
         if isinstance(resource, Patient):
             return entry.ref if resource.id or entry.full_url else f"Patient at {place}"
-        if isinstance(resource, Medication | Device) or resource.subject is None:
-            return ""
-        return reference_key(resource.subject)
+        key = own_key(resource)
+        if key == UNKNOWN and resource.id and isinstance(resource, Observation | DiagnosticReport):
+            # A report or panel may tell whose it is (`archive_people.holders`).
+            return entry.ref if may_matter(resource, self._mappings) else UNKNOWN
+        return key
 
     def _person(self, entry: Entry, key: str, number: int) -> None:
         """Note which other names the same person may have."""
@@ -191,17 +208,26 @@ class Sorter:
         try:
             bundle = as_bundle(line)
         except UNREADABLE as error:
+            self.account.read += 1
             self.unreadable(number, line, offset, error)
             return
         if bundle is not None:
-            page = read_bundle(bundle, name="")
-            self._page(page, number, offset)
+            for item in of_page(read_bundle(bundle, name=""), self._told):
+                self._take(item, number, offset)
 
-    def _page(self, page: Page, number: int, offset: int) -> None:
-        for item in page.entries:
-            self.entry(item, number, msgspec.json.encode(item.resource), offset)
-        for damage in (*page.damage, *damage_of_page(page, name="")):
-            self._damage(damage, number, offset)
+    def other(self, number: int, line: bytes, offset: int, kind: str) -> None:
+        """A line of a type that is not read: of no interest, an outcome, or damage."""
+        if kind in TYPE_NAMES and kind != "OperationOutcome":
+            self.account.read += 1
+            self.account.end("irrelevant")
+            return
+        try:
+            items = list(one_line(line, self._told))
+        except UNREADABLE as error:
+            self.unreadable(number, line, offset, error)
+            return
+        for item in items:
+            self._take(item, number, offset)
 
     def document(self, body: bytes) -> None:
         """Send on what a file holds that is one document."""
@@ -209,17 +235,30 @@ class Sorter:
             kind = _HEADER.decode(body).resource_type or ""
         except UNREADABLE:
             kind = ""
-        ignored = kind and kind != "Bundle" and kind not in READ_TYPES
-        if ignored or not body.strip():
+        if not body.strip():
+            return
+        if kind in TYPE_NAMES and kind not in READ_TYPES and kind != "Bundle":
+            self.other(0, body, 0, kind)
             return
         try:
-            for number, item in enumerate(read_documents([body], name="")):
-                if isinstance(item, Damaged):
-                    self._damage(item, number, 0)
-                else:
-                    self.entry(item, number, msgspec.json.encode(item.resource), 0)
+            account = self.account
+            items = read_documents([body], name="", hiding=self._told.hiding, account=account)
+            for number, item in enumerate(items):
+                self._take(item, number, 0)
         except InputError as error:
+            self.account.add(Account(read=1, damaged=1))
             self.flaw(0, str(error).removeprefix(": "))
+
+    def _take(self, item: Item, number: int, offset: int) -> None:
+        """One thing of a Bundle or a document, which is counted already."""
+        if isinstance(item, Entry):
+            self.entry(item, number, msgspec.json.encode(item.resource), offset)
+        elif isinstance(item, Deleted):
+            self.account.end("deleted")
+            if not item.undone:
+                self._special(DELETED, item.ref, "", number)
+        else:
+            self._damage(item, number, offset)
 
     def unreadable(self, number: int, line: bytes, offset: int, error: Exception | None) -> None:
         """Account for a line that could not be decoded: to its patient, if it can be told."""
@@ -232,9 +271,8 @@ class Sorter:
         self._damage(damaged(line, "", error), number, offset)
 
     def _damage(self, item: Damaged, number: int, offset: int) -> None:
-        literal = parse_literal(item.subject)
-        patient = literal.relative if literal is not None and literal.type == "Patient" else ""
-        harmless = item.resource_type not in ("", *EVIDENCE)
+        self.account.end("damaged", item.kind != "incomplete")
+        patient, harmless = item.patient, not item.hides_evidence
         self.flaw(offset, item.reason, patient=patient, harmless=harmless)
         if patient and not harmless:
             body = msgspec.json.encode(item)
@@ -250,16 +288,9 @@ class Sorter:
             self._more += 1
 
 
+def _is_withdrawn(resource: Resource) -> bool:
+    return getattr(resource, "status", None) == "entered-in-error"
+
+
 def _hides(flaw: Flaw) -> bool:
     return not flaw.patient and not flaw.harmless
-
-
-def type_of_long_line(line: bytes) -> str:
-    """The type of a resource whose line is too long to read, from how it begins."""
-    found = _TYPE.match(line)
-    return found[1].decode() if found else ""
-
-
-def files_of(partitions: int) -> int:
-    """How many files a spool has."""
-    return partitions + SPECIAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from msgspec import structs
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.domain.codes import CodeMap
+from fhir_remission.domain.mappings import Mappings
 from fhir_remission.effects.inflate import (
     LONGEST_LINE,
     Torn,
@@ -29,29 +32,34 @@ from fhir_remission.fhir.routing import (
     means_something,
     outline,
 )
+from fhir_remission.fhir.type_names import TYPE_NAMES
 from fhir_remission.fhir.wire import READ_TYPES, UNREADABLE
 from fhir_remission.jobs.archive_parts import OUTLINE, Part, Setup, Source, Split
 from fhir_remission.jobs.archive_plan import LARGEST_DOCUMENT
-from fhir_remission.jobs.archive_sort import Sorter, type_of_long_line
+from fhir_remission.jobs.archive_sort import Sorter
 
 # Codes and subjects come again and again; their texts must not be held without end.
 _REMEMBERED = 50_000
+_TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
+_IRRELEVANT = TYPE_NAMES - READ_TYPES - {"Bundle", "OperationOutcome"}
 
 
 def split_parts(
-    parts: Iterable[Part], setup: Setup, spool: TakesRows, codes: CodeMap, name: str
+    parts: Iterable[Part], setup: Setup, spool: TakesRows, mappings: Mappings, name: str
 ) -> Split:
     """Read some parts of the input and spool what can be evidence."""
-    sorter = Sorter(spool, setup.partitions)
-    splitter = _Splitter(sorter, codes)
+    sorter = Sorter(spool, setup.partitions, mappings)
+    splitter = _Splitter(sorter, mappings.codes)
     lines = 0
     for part in parts:
         source = setup.sources[part.source]
         sorter.begin(part.index, source.path)
         lines += _read(part, source, sorter, splitter)
         _check_unchanged(source, sorter, part)
+    unmapped = splitter.unmapped()
+    sorter.account.add(splitter.account())
     return structs.replace(
-        sorter.result(name), lines=lines, resources=splitter.seen, unmapped=splitter.unmapped()
+        sorter.result(name), lines=lines, resources=splitter.seen, unmapped=unmapped
     )
 
 
@@ -115,6 +123,9 @@ class _Splitter:
         # How often each code came that means nothing; an empty list for one that means something.
         self._counts: dict[bytes, list[int]] = {}
         self._unmapped: dict[str, int] = {}
+        self._dropped = 0
+        self._outlined = 0
+        self._elsewhere = 0
         self.seen = 0
 
     def run(self, lines: Iterable[bytes], offset: int, end: int) -> int:
@@ -154,12 +165,18 @@ class _Splitter:
         self.seen += seen
         return number
 
+    def account(self) -> Account:
+        """The lines that were no Bundles, and those of which nothing was kept."""
+        dropped = self._dropped - self._outlined
+        return Account(read=self.seen - self._elsewhere, irrelevant=dropped)
+
     def unmapped(self) -> dict[str, int]:
         """How often each code came that no table knows."""
         for code, counted in self._counts.items():
             name = next(iter(code_names(code)), "(no code)") if counted else ""
             for count in counted:
                 self._unmapped[name] = self._unmapped.get(name, 0) + count
+                self._dropped += count
         self._counts.clear()
         return self._unmapped
 
@@ -176,6 +193,7 @@ class _Splitter:
             return
         self._counts.setdefault(code, [0])[0] += 1
         if not is_first_version(glance):
+            self._outlined += 1
             self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
 
     def _means(self, code: bytes) -> bool:
@@ -187,21 +205,34 @@ class _Splitter:
 
     def _unreadable(self, number: int, line: bytes, offset: int, error: Exception) -> None:
         if line.strip(b" \t\r\n\xef\xbb\xbf"):
+            self._sorter.account.read += 1
             self._sorter.unreadable(number, line, offset, error)
 
     def _line(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
         kind = glance.resource_type
-        if kind == "Bundle":
-            self._sorter.bundle(number, line, offset)
-        elif kind in READ_TYPES:
+        if kind in READ_TYPES:
             self._sorter.keep(number, line, offset, glance)
         elif not kind:
             self._sorter.unreadable(number, line, offset, None)
+        else:
+            # Counted there, with what lies within.
+            self._elsewhere += 1
+            if kind == "Bundle":
+                self._sorter.bundle(number, line, offset)
+            else:
+                self._sorter.other(number, line, offset, kind)
 
     def _too_long(self, piece: bytes, offset: int, *, again: bool) -> bool:
         """Name a line that is too long, by its first piece; return whether another one follows."""
         if not again:
-            kind = type_of_long_line(piece)
+            self._sorter.account.add(Account(read=1, damaged=1))
+            kind = _type_of_long_line(piece)
             reason = f"a line longer than {LONGEST_LINE >> 20} MiB"
-            self._sorter.flaw(offset, reason, harmless=bool(kind) and kind not in READ_TYPES)
+            self._sorter.flaw(offset, reason, harmless=kind in _IRRELEVANT)
         return not piece.endswith(b"\n")
+
+
+def _type_of_long_line(line: bytes) -> str:
+    """The type of a resource whose line is too long to read, from how it begins."""
+    found = _TYPE.match(line)
+    return found[1].decode() if found else ""

@@ -12,6 +12,7 @@ from fhir_remission.effects.signals import end_with_parent
 from fhir_remission.effects.spool import Spool, partition_of
 from fhir_remission.jobs.archive_judge import Judging, judge_partition, rows_of
 from fhir_remission.jobs.archive_parts import (
+    SPECIAL,
     Job,
     Judgement,
     JudgePartition,
@@ -24,7 +25,6 @@ from fhir_remission.jobs.archive_parts import (
     decode_job,
     encode,
 )
-from fhir_remission.jobs.archive_sort import files_of
 from fhir_remission.jobs.archive_split import split_parts
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.jobs.request import judge_for
@@ -38,7 +38,7 @@ class Station:
         self._setup = setup
         self._judge: Judge = judge_for(setup.request)
         self._judging: Judging | None = None
-        self._spool = Spool(Path(setup.folder), name, files_of(setup.partitions))
+        self._spool = Spool(Path(setup.folder), name, setup.partitions + SPECIAL)
 
     def prepare(self, prepare: Prepare) -> None:
         """Learn what is known only after the first pass."""
@@ -48,8 +48,8 @@ class Station:
         """Do one job."""
         match job:
             case SplitParts():
-                codes = self._judge.mappings.codes
-                return split_parts(job.parts, self._setup, self._spool, codes, self._name)
+                mappings = self._judge.mappings
+                return split_parts(job.parts, self._setup, self._spool, mappings, self._name)
             case MoveRows():
                 return self._move(job)
             case JudgePartition():

@@ -22,7 +22,8 @@ from fhir_remission.effects.environment import read_chunks
 from fhir_remission.errors import InputError, UsageError
 from fhir_remission.fhir.assessment_json import write_line
 from fhir_remission.fhir.datatypes import Json
-from fhir_remission.jobs.classify import Judged, document_of, judged_patients
+from fhir_remission.jobs.classify import document_of, judged_patients
+from fhir_remission.jobs.incoming import Judged
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.jobs.moments import moment_of
 from fhir_remission.jobs.request import Request, judge_for
@@ -163,17 +164,17 @@ class Classifier:
         now = moment_of("", self._loaded.zone, SystemClock())
         return structs.replace(self._loaded, as_of=now)
 
-    def _judged(self, resources: Resources, judge: Judge) -> list[Judged]:
+    def _judged(self, resources: Resources, judge: Judge) -> tuple[Judged, ...]:
         is_path = isinstance(resources, str | Path)
         name = str(resources)[:80] if is_path else "input"
         chunks = read_chunks(resources) if isinstance(resources, str | Path) else [_json(resources)]
-        judged, damage = judged_patients(chunks, name, self._request, judge)
-        broken = next((one for one in judged if one.incomplete), None)
+        answers = judged_patients(chunks, name, self._request, judge)
+        broken = next((one for one in answers.judged if one.incomplete), None)
         if broken is not None:
             raise InputError(f"{broken.patient}: {broken.incomplete}")
-        if damage:
-            raise InputError(f"{damage[0].place}: {damage[0].reason}")
-        return judged
+        if answers.exit_code:
+            raise InputError(answers.complaints[0])
+        return answers.judged
 
 
 def classify(

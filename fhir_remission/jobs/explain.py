@@ -13,7 +13,8 @@ from fhir_remission.domain.layout import WIDTH, wrapped
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.effects.tables import load_categories, load_vocabularies
 from fhir_remission.errors import InputError
-from fhir_remission.jobs.classify import Judged, judged_patients
+from fhir_remission.jobs.classify import judged_patients
+from fhir_remission.jobs.incoming import Judged
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.version import VERSION
@@ -36,15 +37,14 @@ def run(source: str | BinaryIO, request: Request, *, patient: str = "") -> Repor
     """Explain the patients of the input, or the one that was asked for."""
     name = source if isinstance(source, str) else "stdin"
     judge = judge_for(structs.replace(request, history=True))
-    judged, damage = judged_patients(read_chunks(source), name, request, judge)
-    chosen = _chosen(judged, patient, name) if patient else judged
+    answers = judged_patients(read_chunks(source), name, request, judge)
+    chosen = _chosen(answers.judged, patient, name) if patient else answers.judged
     words = Words(load_categories(), load_vocabularies())
     lines: list[str] = []
     for one in chosen:
         for page in _pages(one, judge, words):
             lines += ["", "=" * WIDTH, "", *page] if lines else page
-    complaints = tuple(f"{item.place}: {item.reason}" for item in damage)
-    return Report(tuple(lines), complaints, 3 if damage else 0)
+    return Report(tuple(lines), answers.complaints, answers.exit_code)
 
 
 def _chosen(judged: Sequence[Judged], patient: str, name: str) -> list[Judged]:

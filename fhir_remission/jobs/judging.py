@@ -8,13 +8,14 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from fhir_remission.domain.accounting import Place
 from fhir_remission.domain.assess import Options, assess
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet
 from fhir_remission.domain.inputs import CohortRow, PatientRecord
 from fhir_remission.domain.mappings import Mappings
 from fhir_remission.effects.tables import load_criteria, load_mappings
-from fhir_remission.fhir.record import Reading, read_record
+from fhir_remission.fhir.record import Reading, read_entries
 from fhir_remission.fhir.wire import Entry
 
 # The flag of who is linked to a record that does not agree (`fhir/merges.py`).
@@ -44,15 +45,32 @@ class Judge(Struct, frozen=True):
         one_sided: bool = False,
     ) -> PatientRecord:
         """The patient's record, as far as it was read."""
+        return self.read(
+            patient, entries, rows=rows, failed=failed, doubts=doubts, one_sided=one_sided
+        )[0]
+
+    def read(
+        self,
+        patient: str,
+        entries: Sequence[Entry],
+        *,
+        rows: Sequence[CohortRow] = (),
+        failed: frozenset[str] = frozenset(),
+        doubts: tuple[str, ...] = (),
+        deleted: frozenset[str] = frozenset(),
+        one_sided: bool = False,
+    ) -> tuple[PatientRecord, list[Place]]:
+        """The same, and where each entry ended; `deleted` names what the server has no more."""
         reading = structs.replace(
             self.reading,
             cohort_rows=tuple(rows) or self.rows.get(patient, ()),
             complete=self.reading.complete - failed,
             failed=failed,
         )
-        record = read_record(patient, entries, self.mappings, reading)
+        record, places = read_entries(patient, entries, self.mappings, reading, deleted=deleted)
         flags = (*record.flags, ONE_SIDED) if one_sided else record.flags
-        return structs.replace(record, doubts=tuple(sorted({*record.doubts, *doubts})), flags=flags)
+        doubted = tuple(sorted({*record.doubts, *doubts}))
+        return structs.replace(record, doubts=doubted, flags=flags), places
 
     def assess(self, record: PatientRecord) -> list[tuple[CriteriaSet, tuple[Assessment, ...]]]:
         """Every assessment of the record, oldest first, by each set."""

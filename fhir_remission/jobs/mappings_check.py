@@ -16,7 +16,7 @@ from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.effects.panels import load_panels
 from fhir_remission.effects.tables import load_lexicon, load_mappings
-from fhir_remission.fhir.bundle import Damaged
+from fhir_remission.fhir.damage import Damaged
 from fhir_remission.fhir.documents import read_documents
 from fhir_remission.fhir.findings import Finding, Findings, Refusal, findings_of
 from fhir_remission.fhir.grouping import group_by_patient
@@ -73,7 +73,7 @@ def run(
     for item in read_documents(read_chunks(source), name=name):
         if isinstance(item, Damaged):
             damage.append(item)
-        else:
+        elif isinstance(item, Entry):
             entries.append(item)
     findings = _findings(entries, overlay, namespace or NAMESPACE)
     complaints = tuple(f"{item.place}: {item.reason}" for item in damage)

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.effects.spool import Row
 from fhir_remission.jobs.archive_judge import Judging, judge_person, printed
 from fhir_remission.jobs.archive_parts import (
+    DELETED,
     IDENTITIES,
     NAMED,
     PEOPLE,
     SHARED,
+    SPECIAL,
     Flaw,
     JudgePartition,
     Part,
@@ -35,10 +38,10 @@ from fhir_remission.jobs.archive_parts import (
     decode_path,
     encode,
 )
-from fhir_remission.jobs.archive_people import moves_of
+from fhir_remission.jobs.archive_people import holders, moves_of, unassigned
 from fhir_remission.jobs.archive_plan import bases_of, batches, cut, find_sources
 from fhir_remission.jobs.archive_split import split_parts
-from fhir_remission.jobs.classify import UNATTRIBUTED
+from fhir_remission.jobs.incoming import UNATTRIBUTED
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.jobs.spark_rows import Collected, Known, arrow_of, row_of
 from fhir_remission.jobs.table import ASSESSMENTS, Column, ddl, row_of_line
@@ -71,6 +74,7 @@ class Plan(Struct, frozen=True):
     job: bytes = b""
     moves: dict[str, str] = {}
     shared: dict[str, tuple[str, str, bytes]] = {}
+    deleted: list[str] = []
 
 
 def judge_archive(
@@ -99,7 +103,16 @@ def judge_archive(
     rows = _split(spark, setup, parts).persist()
     splits = [_account(row.body) for row in rows.where(f"which = {ACCOUNT}").collect()]
     flaws = [flaw for split in splits for flaw in split.flaws]
-    plan = _plan(rows, setup, parts, splits, _job(flaws, accept_damage=accept_damage))
+    beside = _beside(rows)
+    moves, lost = moves_of(
+        beside[PEOPLE],
+        beside[IDENTITIES],
+        beside[NAMED],
+        holders(_panels(rows, beside[NAMED]), beside[NAMED]),
+    )
+    flaws += [unassigned(name) for name in sorted(lost)]
+    job = _job(flaws, accept_damage=accept_damage)
+    plan = structs.replace(_plan(beside, setup, parts, splits, job), moves=moves)
     return _judge(rows.where(f"which = {EVIDENCE}"), plan), flaws
 
 
@@ -119,7 +132,7 @@ def _split(spark: SparkSession, setup: Setup, parts: list[Part]) -> DataFrame:
             for told_parts in batch.column(0).to_pylist():
                 asked = msgspec.json.decode(told_parts, type=SplitParts)
                 kept = Collected()
-                split = split_parts(asked.parts, known, kept, judge.mappings.codes, "")
+                split = split_parts(asked.parts, known, kept, judge.mappings, "")
                 kept.add(ACCOUNT, Row(split.parts[0], 0, "", msgspec.json.encode(split)))
                 yield from arrow_of(kept.rows, ROWS)
 
@@ -143,20 +156,38 @@ def _job(flaws: Iterable[Flaw], *, accept_damage: bool) -> JudgePartition:
     if not hiding or accept_damage:
         return JudgePartition(0, {}, (UNATTRIBUTED,) if hiding else ())
     file, offset, reason = hiding[0]
-    return JudgePartition(0, {}, (), f"evidence may be missing: {file} at byte {offset}: {reason}")
+    return JudgePartition(0, {}, (), f"{file} at byte {offset}: {reason}")
+
+
+def _beside(rows: DataFrame) -> list[list[Row]]:
+    """The rows that are no evidence themselves, by their kind."""
+    listed = [row_of(one) for one in rows.where(f"which between 1 and {SPECIAL}").collect()]
+    return [[row for which, row in listed if which == BESIDE + kind] for kind in range(SPECIAL)]
+
+
+def _panels(rows: DataFrame, named: list[Row]) -> Iterator[Row]:
+    """The rows that may hold results which name no patient, where there are any."""
+    if not named:
+        return
+    text = "cast(body as string)"
+    holds = f"(instr({text}, '\"result\"') > 0 or instr({text}, '\"hasMember\"') > 0)"
+    for one in rows.where(f"which = {EVIDENCE} and {holds}").toLocalIterator():
+        yield row_of(one)[1]
 
 
 def _plan(
-    rows: DataFrame, setup: Setup, parts: list[Part], splits: list[Split], job: JudgePartition
+    beside: list[list[Row]],
+    setup: Setup,
+    parts: list[Part],
+    splits: list[Split],
+    job: JudgePartition,
 ) -> Plan:
-    beside = [row_of(one) for one in rows.where(f"which between 1 and {BESIDE + SHARED}").collect()]
-    of = {which: [row for row in beside if row[0] == BESIDE + which] for which in range(4)}
     shared: dict[str, tuple[str, str, bytes]] = {}
-    for _, row in sorted(of[SHARED], key=lambda pair: (pair[1].task, pair[1].number)):
+    for row in sorted(beside[SHARED], key=lambda row: (row.task, row.number)):
         shared.setdefault(row.key, (row.address, row.place, bytes(row.body)))
-    moves = moves_of(*([row for _, row in of[which]] for which in (PEOPLE, IDENTITIES, NAMED)))
     prepare = Prepare(bases=bases_of(parts, splits), sources=[part.source for part in parts])
-    return Plan(encode(setup), encode(prepare), encode(job), moves, shared)
+    deleted = sorted({row.key for row in beside[DELETED]})
+    return Plan(encode(setup), encode(prepare), encode(job), {}, shared, deleted)
 
 
 def _judge(rows: DataFrame, plan: Plan) -> DataFrame:
@@ -176,7 +207,7 @@ def _judge(rows: DataFrame, plan: Plan) -> DataFrame:
         judging, job = _judging(msgspec.msgpack.decode(told.value, type=Plan))
         ordered = (row_of(values)[1] for batch in batches for values in batch.to_pylist())
         for key, group in groupby(ordered, key=attrgetter("key")):
-            for one in judge_person(key, list(group), job, judging, []):
+            for one in judge_person(key, list(group), job, judging, [], Account()):
                 made = [row_of_line(line) for line in printed(one, judging)]
                 yield from arrow_of(made, ASSESSMENTS)
 
@@ -194,6 +225,7 @@ def _judging(plan: Plan) -> tuple[Judging, JudgePartition]:
     prepare = msgspec.json.decode(plan.prepare, type=Prepare)
     judging = Judging(setup, prepare, judge_for(setup.request))
     judging.shared = Known(plan.shared) if plan.shared else None
+    judging.deleted = frozenset(plan.deleted)
     return judging, msgspec.json.decode(plan.job, type=JudgePartition)
 
 

@@ -17,6 +17,10 @@ from tests.garble.exempt import exemption_of
 from tests.garble.standing import NOTHING, Standing, raised, standing_of
 
 
+class Lost(Exception):
+    """The sum of the account does not come out."""
+
+
 class Try(Struct, frozen=True):
     """One break of one case, judged by one criteria set."""
 
@@ -87,7 +91,10 @@ def search(every: Iterable[Try]) -> Tally:
         kind = one.broken.kind
         tally.tried[kind] += 1
         before = whole(one.base.name, one.criteria)
-        after = answer(one.base, one.criteria, one.broken.body)
+        try:
+            after = answer(one.base, one.criteria, one.broken.body)
+        except Lost as error:
+            raise Lost(f"seed {one.seed}: {error}") from None
         if not raised(before, after):
             continue
         if exemption_of(one.broken) is None:
@@ -108,11 +115,13 @@ def answer(base: Base, criteria: str, body: bytes) -> Standing:
     """What `classify` says of the case's patient."""
     judge = judge_of_base(base, criteria)
     try:
-        judged, damage = judged_patients([body], "input", base.request, judge)
+        answers = judged_patients([body], "input", base.request, judge)
     except RemissionError:
         return NOTHING
-    code = 3 if damage else 0
-    found = next((one for one in judged if one.patient == base.patient), None)
+    if answers.account.lost:
+        raise Lost(str(answers.account))
+    code = answers.exit_code
+    found = next((one for one in answers.judged if one.patient == base.patient), None)
     if found is None or found.incomplete or not found.assessments[0]:
         return Standing(exit_code=code)
     return standing_of(found.assessments[0][-1], code)

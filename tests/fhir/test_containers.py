@@ -1,0 +1,246 @@
+"""What a Bundle may hold besides resources; nothing of it vanishes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fhir_remission.domain.accounting import Account
+from fhir_remission.effects.tables import load_issue_codes
+from fhir_remission.errors import InputError
+from fhir_remission.fhir.damage import Damaged, Deleted
+from fhir_remission.fhir.documents import Item, read_documents
+from fhir_remission.fhir.entries import MAX_DEPTH
+from fhir_remission.fhir.wire import Entry
+from tests.fhir.reading import observation
+
+Node = dict[str, Any]
+INCLUDED: Node = {
+    "resource": {"resourceType": "Patient", "id": "p"},
+    "search": {"mode": "include"},
+}
+MATCHED: Node = {"resource": {"resourceType": "Encounter"}, "search": {"mode": "match"}}
+
+
+def named(name: str) -> Node:
+    return {**observation(), "id": name}
+
+
+ROW: Node = {"resource": named("o1")}
+
+
+def bundle(*entries: Any, kind: str = "searchset", **more: Any) -> Node:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries), **more}
+
+
+def read(document: Node, *lines: Node) -> tuple[list[Item], Account]:
+    """What a document, or several in lines, holds, and the account of it."""
+    text = "\n".join(json.dumps(one) for one in (document, *lines))
+    account = Account()
+    hiding = load_issue_codes()
+    items = list(read_documents([text.encode()], name="in", hiding=hiding, account=account))
+    return items, account
+
+
+def refs(items: list[Item]) -> list[str]:
+    return [one.ref for one in items if isinstance(one, Entry)]
+
+
+def reasons(items: list[Item]) -> list[str]:
+    return [one.reason for one in items if isinstance(one, Damaged)]
+
+
+@pytest.mark.parametrize(
+    "kind", ["batch-response", "message", "history", "document", "collection", "searchset"]
+)
+def test_bundles_within_bundles_are_read(kind: str) -> None:
+    """To any depth within the limit; what wraps is no entry."""
+    answered: Node = {"response": {"status": "200 OK"}} if kind == "batch-response" else {}
+    inner = bundle({**ROW, **answered}, {"resource": {"resourceType": "Encounter"}, **answered})
+    inner["type"] = kind
+    outer = bundle({"resource": bundle({"resource": inner})}, kind="collection")
+
+    items, account = read(outer)
+
+    assert (refs(items), reasons(items)) == (["Observation/o1"], [])
+    assert (account.read, account.irrelevant) == (2, 1)
+
+
+def test_bundles_deeper_than_the_limit_are_damage() -> None:
+    """Not an endless descent, and not silence."""
+    found = bundle(ROW)
+    for _ in range(MAX_DEPTH + 1):
+        found = bundle({"resource": found})
+
+    items, account = read(found)
+
+    assert refs(items) == []
+    assert reasons(items) == [f"Bundles within Bundles more than {MAX_DEPTH} deep"]
+    assert account.read == 1
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ({"status": "500 Internal Server Error"}, "the server answered 500 to what was asked for"),
+        ({"status": "404"}, "the server answered 404 to what was asked for"),
+        ({}, "an answer without a status: what was asked for is not known"),
+        (None, "an answer without a status: what was asked for is not known"),
+        ({"status": "OK"}, "an answer without a status: what was asked for is not known"),
+    ],
+)
+def test_an_answer_of_a_batch_that_failed(response: Node | None, reason: str) -> None:
+    """What was asked for is not known, whatever stands beside it."""
+    failed: Node = {} if response is None else {"response": response}
+    ok = {**ROW, "response": {"status": "200"}}
+
+    items, _ = read(bundle(ok, failed, kind="batch-response"))
+
+    assert (refs(items), reasons(items)) == (["Observation/o1"], [reason])
+
+
+def test_a_batch_that_wrote_has_nothing_to_show() -> None:
+    """201 and 204 without a resource are no loss; 200 without one is."""
+    written = [{"response": {"status": status}} for status in ("201 Created", "204", "200")]
+
+    items, account = read(
+        bundle(ROW | {"response": {"status": "200"}}, *written, kind="batch-response")
+    )
+
+    assert reasons(items) == ["it holds no resource; each belongs under `resource`"]
+    assert (account.read, account.irrelevant) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {},
+        {"resource": None},
+        {"fullUrl": "urn:uuid:1"},
+        {"Resource": named("o1")},
+        named("o1"),
+        {"resource": named("o1"), "search": {"mode": "outcome"}},
+        {"resource": {"resourceType": "Observatoin", "id": "o1"}},
+        {"resource": {"id": "o1"}},
+        {"resource": []},
+        7,
+        None,
+    ],
+)
+def test_an_entry_that_is_no_resource_is_damage(lost: Any) -> None:
+    """Beside good ones it is named; it is not as if it had never come."""
+    items, account = read(bundle(ROW, lost))
+
+    assert refs(items) == ["Observation/o1"]
+    assert len(reasons(items)) == 1
+    assert account.read == 2
+
+
+def test_nothing_but_entries_without_resources_is_refused() -> None:
+    """It is another format, and says so."""
+    with pytest.raises(InputError, match="no entry is read: in entry 0: it holds no resource"):
+        read(bundle(named("o1"), named("o2")))
+
+
+@pytest.mark.parametrize(
+    ("total", "entries", "short"),
+    [
+        (2, [ROW], True),
+        (1, [ROW], False),
+        (
+            2,
+            [
+                ROW,
+                {"resource": {"resourceType": "Patient", "id": "p"}, "search": {"mode": "include"}},
+            ],
+            True,
+        ),
+        (2, [ROW, {"resource": {"resourceType": "Encounter"}, "search": {"mode": "match"}}], False),
+        (None, [ROW], False),
+    ],
+)
+def test_a_total_larger_than_what_came(total: int | None, entries: list[Node], short: bool) -> None:
+    """Included entries are not counted by a total; nested Bundles are asked as well."""
+    one = bundle(*entries, total=total)
+    for whole in (one, bundle({"resource": one}, kind="collection")):
+        items, _ = read(whole)
+        assert reasons(items) == (["2 announced, 1 received"] if short else [])
+
+
+def test_a_next_link_within_a_nested_bundle() -> None:
+    """It was not followed either."""
+    inner = bundle(ROW, link=[{"relation": "next", "url": "x"}])
+
+    items, _ = read(bundle({"resource": inner}, kind="batch-response") | {"type": "collection"})
+
+    assert reasons(items) == ["one page of several: its next link was not followed"]
+
+
+@pytest.mark.parametrize("code", ["REDACTED", "SUBSETTED", "MASKED", " redacted "])
+@pytest.mark.parametrize("element", ["security", "tag"])
+def test_a_bundle_that_says_that_rows_were_held_back(code: str, element: str) -> None:
+    """Its matches are read, and it is incomplete."""
+    items, _ = read(bundle(ROW, meta={element: [{"code": code}]}))
+
+    assert refs(items) == ["Observation/o1"]
+    assert "rows were held back" in reasons(items)[0]
+    assert read(bundle(ROW, meta={element: [{"code": "TEST"}]}))[0] == read(bundle(ROW))[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "Observation/o1",
+        "https://ehr.example/fhir/Observation/o1",
+        "Observation/o1/_history/3",
+        "/Observation/o1",
+    ],
+)
+@pytest.mark.parametrize("kind", ["history", "transaction"])
+def test_a_deletion_is_told(url: str, kind: str) -> None:
+    """By whichever address; in a line of its own as in a file of a bulk export."""
+    gone = {"request": {"method": "DELETE", "url": url}}
+
+    items, account = read(named("o2"), bundle(gone, kind=kind))
+
+    assert [one for one in items if isinstance(one, Deleted)] == [
+        Deleted("Observation/o1", "in:2 entry 0")
+    ]
+    assert account.read == 2
+
+
+def test_a_deletion_that_does_not_say_of_what() -> None:
+    """A conditional one may have deleted anything."""
+    gone = {"request": {"method": "DELETE", "url": "Observation?code=751-8"}}
+
+    items, _ = read(bundle(ROW, gone, kind="transaction"))
+
+    assert reasons(items) == ["a deletion that does not say of what"]
+
+
+def test_what_was_deleted_and_made_again_is_there() -> None:
+    """A history runs from the newest to the oldest."""
+    made = {**ROW, "request": {"method": "PUT", "url": "Observation/o1"}}
+    gone = {"request": {"method": "DELETE", "url": "Observation/o1"}}
+
+    again, _ = read(bundle(made, gone, kind="history"))
+    dead, _ = read(bundle(gone, made, kind="history"))
+
+    assert [one.undone for one in again if isinstance(one, Deleted)] == [True]
+    assert [one.undone for one in dead if isinstance(one, Deleted)] == [False]
+
+
+def test_an_outcome_in_a_line_of_its_own() -> None:
+    """As hiding as within a Bundle."""
+    outcome = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "value"}],
+    }
+
+    items, account = read(named("o1"), outcome, named("o2"))
+
+    assert refs(items) == ["Observation/o1", "Observation/o2"]
+    assert "error value" in reasons(items)[0]
+    assert account.read == 3
