@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -109,7 +110,7 @@ class FhirClient:
 
     def read(self, resource_type: str, logical_id: str) -> Json:
         """Read one resource; RequestRefused carries 404 (unknown) or 410 (deleted)."""
-        url = f"{self.transport.base.url}/{resource_type}/{logical_id}"
+        url = f"{self.transport.base.url}/{resource_type}/{quote(logical_id, safe='')}"
         label = f"read {resource_type}"
         answer = self.transport.get(url, label, self.profile.read_headers)
         if not is_done(answer):
@@ -130,7 +131,7 @@ class FhirClient:
         """Read the one resource whose id a query names, screened like a row of a search."""
         (name,) = query.ids
         label = f"read {query.resource_type}"
-        url = f"{self.transport.base.url}/{query.resource_type}/{name}"
+        url = f"{self.transport.base.url}/{query.resource_type}/{quote(name, safe='')}"
         answer = self.transport.get(url, label, self.profile.read_headers)
         reading = _Reading()
         if not is_done(answer):

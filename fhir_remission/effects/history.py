@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE, Json, text_of
+from fhir_remission.fhir.datatypes import Json, text_of
+from fhir_remission.fhir.references import parse_literal
 
 
 class Changes(Struct, frozen=True):
@@ -32,5 +33,5 @@ def read_change(entry: dict[str, Json], changed: dict[str, str], deleted: set[st
 
 
 def _named(reference: str) -> str:
-    found = RELATIVE_REFERENCE.fullmatch(reference)
-    return f"{found['type']}/{found['id']}" if found else ""
+    found = parse_literal(reference)
+    return found.relative if found else ""

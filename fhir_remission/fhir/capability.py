@@ -56,6 +56,8 @@ class Profile(Struct, frozen=True):
     needs_patient: bool = True
     patient_form: Literal["bare", "typed"] = "bare"
     id_lists: bool = True
+    opaque_ids: bool = False
+    """Ids hold more than R4 allows: spaces, commas, letters of any alphabet."""
     delta: Literal["_lastUpdated", "issued", "history", "none"] = "none"
     last_updated_excludes_date: bool = False
     sort_by_last_updated: bool = False

@@ -16,8 +16,9 @@ DATE_TIME = re.compile(
     r"(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00)))?)?)?"
 )
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+# Ids of resources that others made are looked at where they come in (`ids.py`).
 RELATIVE_REFERENCE = re.compile(
-    r"(?:.*/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/(?P<version>[A-Za-z0-9\-.]+))?"
+    r"(?:.*/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[^/?#|\\\x00-\x1f\x7f]{1,128})(?:/_history/(?P<version>[A-Za-z0-9\-.]+))?"
 )
 
 

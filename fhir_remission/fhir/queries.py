@@ -63,7 +63,7 @@ def evidence_queries(
 
 def patients_query(patients: Sequence[str]) -> Query:
     """Search for the records of some patients themselves: asked first, for merged ones."""
-    return Query("Patient", (("_id", ",".join(patients)),), patients=frozenset(patients))
+    return Query("Patient", (("_id", listed(patients)),), patients=frozenset(patients))
 
 
 def observation_queries(
@@ -102,7 +102,7 @@ def delta_queries(
     if profile.delta == "_lastUpdated":
         kinds = [kind for kind in BY_PATIENT if profile.can_search(kind)]
         queries += [_of_patients(kind, patients, changed, profile) for kind in kinds]
-        named = (("_id", ",".join(patients)),) if patients else ()
+        named = (("_id", listed(patients)),) if patients else ()
         queries.append(
             Query("Patient", (*named, *changed, *_paging(profile)), patients=frozenset(patients))
         )
@@ -131,7 +131,7 @@ def by_ids(resource_type: str, ids: Sequence[str], profile: Profile) -> list[Que
     """List the searches for named resources: a Specimen or a panel's member."""
     size = 50 if profile.id_lists else 1
     return [
-        Query(resource_type, (("_id", ",".join(chunk)), *_paging(profile)))
+        Query(resource_type, (("_id", listed(chunk)), *_paging(profile)))
         for chunk in chunked(sorted(set(ids)), size)
     ]
 
@@ -202,7 +202,7 @@ def member_queries(
     return [
         Query(
             "Observation",
-            (("_id", ",".join(chunk)), *_paging(profile)),
+            (("_id", listed(chunk)), *_paging(profile)),
             patients=about,
             codes=wanted,
             ids=frozenset(chunk),
@@ -232,6 +232,11 @@ def token(code: Code) -> str:
     return "|".join(_escaped(part) for part in code)
 
 
+def listed(ids: Iterable[str]) -> str:
+    """Write ids as alternatives of a search; one that holds a comma stays one."""
+    return ",".join(_escaped(name) for name in ids)
+
+
 def encoded(parameters: Parameters) -> str:
     """Write parameters as a query string or form body."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters)
@@ -253,7 +258,7 @@ def _of_patients(
     codes: frozenset[Code] = frozenset(),
 ) -> Query:
     prefix = "Patient/" if profile.patient_form == "typed" else ""
-    whose = (("patient", ",".join(prefix + patient for patient in patients)),) if patients else ()
+    whose = (("patient", listed(prefix + patient for patient in patients)),) if patients else ()
     return Query(
         kind, (*whose, *parameters, *_paging(profile)), patients=frozenset(patients), codes=codes
     )

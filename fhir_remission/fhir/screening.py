@@ -21,7 +21,8 @@ from fhir_remission.fhir.wire import (
     components,
 )
 
-_PATIENT = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-._]{1,128})(?:/_history/[^/]+)?$")
+# Whatever is there: that an id is one was looked at where it came in (`ids.py`).
+_PATIENT = re.compile(r"(?:^|/)Patient/([^/?#]+)(?:/_history/[^/]+)?$")
 
 
 class Screened(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,15 +17,27 @@ from fhir_remission.errors import (
     RequestRefused,
     SettingsError,
 )
+from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import Json, objects, text_of
+from fhir_remission.fhir.elements import Reference
+from fhir_remission.fhir.ids import NOT_AN_ID, is_id, patient_named
 from fhir_remission.fhir.queries import Query, condition_cohort, observation_cohort
-from fhir_remission.fhir.screening import patient_of
 from fhir_remission.fhir.times import Placed, read_time
 from fhir_remission.jobs.cohort_file import read_cohort
+from fhir_remission.jobs.people import local_id
 from fhir_remission.settings.model import Cohort
 
 # An Observation of one of these says that somebody looks after a leukaemia.
 MARKERS = ("blasts-marrow", "mrd")
+# So much of what is no id is shown.
+SHOWN = 64
+
+
+class Odd(Struct, frozen=True):
+    """What stands where a patient should, and where it stands: told, and left out."""
+
+    place: str
+    text: str
 
 
 class Members(Struct, frozen=True):
@@ -33,6 +45,9 @@ class Members(Struct, frozen=True):
 
     patients: tuple[str, ...]
     rows: Mapping[str, tuple[CohortRow, ...]] = {}
+    odd: tuple[Odd, ...] = ()
+    elsewhere: int = 0
+    """Patients of other servers: nobody here, whatever their ids."""
 
 
 def find_cohort(
@@ -40,9 +55,9 @@ def find_cohort(
 ) -> Members:
     """Read the cohort's definition; anything less than all of it stops the run."""
     if cohort.kind == "list":
-        return listed_members(cohort.file)
+        return _sifted_list(listed_members(cohort.file), client.profile)
     if cohort.kind == "group":
-        return Members(_group(cohort.group, client, as_of))
+        return _sifted(_group(cohort.group, client, as_of), client)
     if client.profile.needs_patient:
         raise CapabilityMissing(
             f"{client.host} searches one patient at a time, so it cannot find a cohort by "
@@ -50,9 +65,18 @@ def find_cohort(
         )
     if cohort.kind == "condition":
         codes = mappings.events.codes("aml-diagnosis")
-        return Members(_searched(condition_cohort(codes, client.profile), client))
+        return _sifted(_searched(condition_cohort(codes, client.profile), client), client)
     wanted = mappings.codes.analyte_codes(*MARKERS)
-    return Members(_searched(observation_cohort(wanted, client.profile), client))
+    return _sifted(_searched(observation_cohort(wanted, client.profile), client), client)
+
+
+def named_members(names: Iterable[str]) -> Members:
+    """Patients that were asked for by name; SettingsError for what names none."""
+    bare = tuple(name.removeprefix("Patient/") for name in names)
+    for name in bare:
+        if not is_id(name, opaque=True):
+            raise SettingsError(f"--patient {name[:64]!r} {NOT_AN_ID}")
+    return Members(bare)
 
 
 def listed_members(path: Path) -> Members:
@@ -67,26 +91,58 @@ def listed_members(path: Path) -> Members:
     return Members(tuple(ref.removeprefix("Patient/") for ref in rows), rows)
 
 
-def _group(name: str, client: FhirClient, as_of: datetime) -> tuple[str, ...]:
+def _sifted_list(members: Members, profile: Profile) -> Members:
+    odd = tuple(
+        Odd(members.rows[f"Patient/{name}"][0].place, name[:SHOWN])
+        for name in members.patients
+        if not is_id(name, opaque=profile.opaque_ids)
+    )
+    good = tuple(n for n in members.patients if is_id(n, opaque=profile.opaque_ids))
+    return Members(good, members.rows, odd)
+
+
+def _sifted(found: Iterable[tuple[str, Reference]], client: FhirClient) -> Members:
+    """The patients of this server among references, each with where it stands."""
+    patients: set[str] = set()
+    odd: dict[str, Odd] = {}
+    elsewhere: set[str] = set()
+    base = client.transport.base
+    for place, reference in found:
+        address, name = patient_named(reference)
+        if address and name and not local_id(reference, base):
+            elsewhere.add(f"{address}{name}")
+        elif is_id(name, opaque=client.profile.opaque_ids):
+            patients.add(name)
+        else:
+            text = (reference.reference or "").removeprefix("Patient/")[:SHOWN]
+            odd.setdefault(text, Odd(place, text))
+    return Members(tuple(sorted(patients)), {}, tuple(odd.values()), len(elsewhere))
+
+
+def _group(name: str, client: FhirClient, as_of: datetime) -> Iterator[tuple[str, Reference]]:
+    own = name.removeprefix("Group/")
     if not name:
         raise SettingsError("cohort.group is not set: give the id of the Group")
+    if not is_id(own, opaque=client.profile.opaque_ids):
+        raise SettingsError(f"cohort.group: {name[:SHOWN]!r} {NOT_AN_ID}: give the id of the Group")
     try:
-        group = client.read("Group", name.removeprefix("Group/"))
+        group = client.read("Group", own)
     except RequestRefused as error:
-        raise SettingsError(f"cohort.group: Group/{name} cannot be read: {error}") from None
+        raise SettingsError(f"cohort.group: Group/{own} cannot be read: {error}") from None
     if not isinstance(group, dict) or group.get("resourceType") != "Group":
-        raise SettingsError(f"cohort.group: Group/{name} is not a Group")
-    found = [_patient(member) for member in objects(group.get("member")) if _is_in(member, as_of)]
-    return _sorted(found)
+        raise SettingsError(f"cohort.group: Group/{own} is not a Group")
+    for number, member in enumerate(objects(group.get("member"))):
+        if _is_in(member, as_of):
+            yield f"Group/{own} member {number}", _patient(member)
 
 
-def _patient(member: dict[str, Json]) -> str:
+def _patient(member: dict[str, Json]) -> Reference:
     entity = member.get("entity")
-    literal = text_of(entity.get("reference")) if isinstance(entity, dict) else ""
-    kind, _, patient = literal.rpartition("/")
-    if kind.rpartition("/")[2] != "Patient":
+    text = text_of(entity.get("reference")) if isinstance(entity, dict) else ""
+    kind = text.partition("/_history/")[0].rpartition("/")[0].rpartition("/")[2]
+    if kind != "Patient" and "Patient/" not in text:
         raise ReadIncomplete("the Group has a member that is no Patient; list its patients instead")
-    return patient
+    return Reference(reference=text)
 
 
 def _is_in(member: dict[str, Json], as_of: datetime) -> bool:
@@ -101,16 +157,12 @@ def _is_in(member: dict[str, Json], as_of: datetime) -> bool:
     return begun and (not isinstance(end, Placed) or as_of <= end.when.end)
 
 
-def _searched(queries: Iterable[Query], client: FhirClient) -> tuple[str, ...]:
-    found: list[str] = []
+def _searched(queries: Iterable[Query], client: FhirClient) -> Iterator[tuple[str, Reference]]:
     for query in queries:
         answer = client.search(query)
         if not answer.complete:
             reasons = "; ".join(answer.incomplete) or "damaged entries"
             raise ReadIncomplete(f"the cohort could not be read to its end: {reasons}")
-        found += [patient_of(entry.resource) or "" for entry in answer.entries]
-    return _sorted(found)
-
-
-def _sorted(patients: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({patient for patient in patients if patient}))
+        for entry in answer.entries:
+            subject = getattr(entry.resource, "subject", None)
+            yield entry.ref, subject or Reference()

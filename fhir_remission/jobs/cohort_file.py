@@ -18,12 +18,20 @@ INTENSITIES = ("", "intensive", "less-intensive")
 
 
 def read_cohort(text: str, *, file: str) -> dict[str, tuple[CohortRow, ...]]:
-    """Parse the list into rows by patient reference; the first bad line stops with its place."""
+    """Parse the list into rows by patient reference; the first bad line stops with its place.
+
+    What stands as a patient is not looked at: whether it is an id depends on the server.
+    """
+    # A cell is as long as it is: what is in it is judged, not how the reader of the file ends.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.DictReader(text.removeprefix("\ufeff").splitlines())
-    _check_header(reader.fieldnames or [], file)
     rows: dict[str, list[CohortRow]] = {}
-    for row in _rows(reader, file):
-        rows.setdefault(row.patient, []).append(row)
+    try:
+        _check_header(reader.fieldnames or [], file)
+        for row in _rows(reader, file):
+            rows.setdefault(row.patient, []).append(row)
+    except csv.Error as error:
+        raise TableError(f"{error}", file=file, line=reader.line_num) from None
     return {patient: tuple(found) for patient, found in rows.items()}
 
 

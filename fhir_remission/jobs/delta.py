@@ -18,8 +18,8 @@ from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.marks import Citation
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE
 from fhir_remission.fhir.queries import Code, Query, by_ids, chunked, delta_queries
+from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.screening import patient_of
 from fhir_remission.jobs.watermarks import (
     KINDS,
@@ -220,9 +220,9 @@ def _changed_citations(
     by_kind: dict[str, dict[str, list[Citation]]] = {}
     for citation in cited:
         # What lies inside of a report goes with it; lines of a cohort list are no resources.
-        found = RELATIVE_REFERENCE.fullmatch(citation.ref.partition("#")[0])
+        found = parse_literal(citation.ref.partition("#")[0])
         if found is not None:
-            by_kind.setdefault(found["type"], {}).setdefault(found["id"], []).append(citation)
+            by_kind.setdefault(found.type, {}).setdefault(found.id, []).append(citation)
     dirty: dict[str, str] = {}
     for kind, ids in by_kind.items():
         queries = by_ids(kind, list(ids), chains.first.profile)

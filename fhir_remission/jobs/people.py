@@ -69,7 +69,7 @@ def local_id(reference: Reference | None, base: Base, kind: str = "Patient") -> 
     literal = parse_literal(text)
     if literal is None or literal.type != kind:
         return ""
-    if not literal.base:
+    if literal.base in ("", f"{base.url}/"):
         return literal.id
     url = f"{base.url}/{literal.relative}"
     at = base.resolve(literal.base + literal.relative, against=f"{base.url}/")

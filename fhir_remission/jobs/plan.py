@@ -65,6 +65,7 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
     """Each patient with all assessments by each set; None where not read to the end."""
     client = site.connection.client(site.profile)
     members = find_cohort(site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of)
+    yield from ((f"Patient/{odd.text}", None) for odd in members.odd)
     chunks = chunked(members.patients, max(1, site.profile.max_patients))
     done: set[str] = set()
     with closing(read_patients(site, chunks)) as reading:

@@ -29,6 +29,8 @@ class Summary:
         self.cohort = 0
         self.not_due = 0
         self.foreign = 0
+        self.elsewhere = 0
+        """Members of the cohort that are patients of another server."""
         self.unread = 0
         """Results that panels and reports name and that could not be read."""
         self._dispositions: Counter[str] = Counter()
@@ -93,6 +95,7 @@ class Summary:
             "patients": self.cohort,
             "not_due": self.not_due,
             "foreign": self.foreign,
+            "elsewhere": self.elsewhere,
             "lines": sum(self._dispositions.values()),
             **{name: self._dispositions[name] for name in DISPOSITIONS},
             **{name: self._writes[name] for name in WRITES},

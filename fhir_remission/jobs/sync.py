@@ -26,6 +26,7 @@ from fhir_remission.fhir.assessment_json import (
     write_line,
 )
 from fhir_remission.fhir.identity import evidence_hash
+from fhir_remission.fhir.ids import NOT_AN_ID
 from fhir_remission.jobs.clocks import refuse_later
 from fhir_remission.jobs.cohort import Members
 from fhir_remission.jobs.devices import introduce_ourselves
@@ -111,6 +112,9 @@ class Run:
         asked, how = self._request, self._request.how
         members = self._worklist.members(asked.patients)
         self.summary.cohort = len(members.patients)
+        self.summary.elsewhere = members.elsewhere
+        for odd in members.odd:
+            yield from self._told(f"Patient/{odd.text}", "failed", f"{odd.place}: {NOT_AN_ID}")
         # Who asks for a moment or for a patient wants the answer, not what changed.
         everybody = bool(asked.as_of or asked.patients or how.about_all)
         waiting = self._worklist.waiting(members.patients, everybody=everybody)
@@ -220,6 +224,10 @@ class Run:
         )
 
     def _unjudged(self, patient: str, how: Disposition, reason: str) -> Iterator[bytes]:
+        yield from self._told(patient, how, reason)
+        self._worklist.postpone(patient, reason)
+
+    def _told(self, patient: str, how: Disposition, reason: str) -> Iterator[bytes]:
         for chosen in self._site.judge.sets:
             self.summary.count(how, "none")
             yield write_line(
@@ -237,7 +245,6 @@ class Run:
             disposition=how,
             reason=reason,
         )
-        self._worklist.postpone(patient, reason)
 
     # The end ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_remission.effects.clock import timestamp
-from fhir_remission.jobs.cohort import Members, find_cohort
+from fhir_remission.jobs.cohort import Members, find_cohort, named_members
 from fhir_remission.jobs.due import due_now, marks_read
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.site import Site
@@ -32,12 +32,14 @@ class Worklist:
         """The cohort, or those of it who were asked for by name."""
         site = self._site
         if asked and site.settings.cohort.kind != "list":
-            return Members(tuple(name.removeprefix("Patient/") for name in asked))
+            return named_members(asked)
         client = site.connection.client(site.profile)
         members = find_cohort(
             site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of
         )
-        wanted = {name.removeprefix("Patient/") for name in asked} or set(members.patients)
+        if not asked:
+            return members
+        wanted = set(named_members(asked).patients)
         return Members(tuple(p for p in members.patients if p in wanted), members.rows)
 
     def waiting(self, patients: Sequence[str], *, everybody: bool) -> Sequence[str]:
