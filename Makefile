@@ -94,6 +94,9 @@ bench-core: $(VENV)/.installed  ## judging one patient with 20, 200 and 2 000 re
 bench-gaps: $(VENV)/.installed  ## 5 to 500 marrows that lack something: time, peak memory, evidence
 	$(BIN)/python -m tests.bench.gaps
 
+same-output: $(VENV)/.installed  ## every command over fixtures/, byte for byte as at BASE=commit
+	$(BIN)/python -m tests.same_output.compare $(BASE)
+
 mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices; hours
 	$(BIN)/python -m pip install --quiet --group mutants
 	nice $(BIN)/python -m tests.mutants.run $(MODULES)
