@@ -55,6 +55,8 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stale_blood: Number
     adult_age: Number
     precise: Number
+    targeted_within: Number | None = None
+    """How long a targeted drug belongs to the cycle before it; without it each opens one."""
     whole_at_most: Number | None = None
     """What the shares of one differential may add up to; without it nobody adds them up."""
 

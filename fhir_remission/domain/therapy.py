@@ -22,6 +22,9 @@ RAISES = {
 """Which events can raise which count, and the number that says for how long."""
 
 
+TARGETED = "targeted"
+
+
 class Cycle(Struct, frozen=True):
     """Starts of therapy close enough to be one cycle."""
 
@@ -55,16 +58,17 @@ class Therapy(Struct, frozen=True):
 
 
 def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
-    """Group starts of therapy into cycles; the events come in the order of `order_of`."""
+    """Group starts of therapy into cycles; the events come in the order of `order_of`.
+
+    A targeted drug is taken daily: it belongs to the cycle it is given in, and never joins two.
+    """
     starts = [one for one in events if one.kind == "therapy-start" and one.when is not None]
     dated = [one for one in starts if one.certainty == "confirmed"]
-    groups: list[list[Event]] = []
-    for one in dated:
-        near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
-        if near:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
+    backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
+    alone = [
+        one for one in dated if one.detail == TARGETED and not _given_in(one, backbone, numbers)
+    ]
+    groups = sorted((*backbone, *_grouped(alone, numbers)), key=lambda group: order_of(group[0]))
     cycles = tuple(
         Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
         for group in groups
@@ -77,6 +81,30 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
         and not any(group.day <= day_of(one) < day_of(group.events[-1]) + gap for group in cycles)
     )
     return Therapy(cycles, tuple(one.day for one in cycles), possible)
+
+
+def _grouped(starts: Sequence[Event], numbers: Numbers) -> list[list[Event]]:
+    """Starts less than a gap apart are one cycle."""
+    groups: list[list[Event]] = []
+    for one in starts:
+        near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
+        if near:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _given_in(one: Event, backbone: Sequence[Sequence[Event]], numbers: Numbers) -> bool:
+    """Whether a targeted drug was given within a cycle that others began."""
+    if numbers.targeted_within is None:
+        return False
+    within, gap = numbers.targeted_within.days, numbers.cycle_gap.days
+    day = day_of(one)
+    return any(
+        -gap < (day - day_of(group[0])).days and (day - day_of(group[-1])).days <= within
+        for group in backbone
+    )
 
 
 def _strongest(said: Collection[str]) -> str:
