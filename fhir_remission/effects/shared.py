@@ -33,6 +33,13 @@ class Shared:
         ).fetchone()
         return None if row is None else Found(*row)
 
+    def holds(self, kind: str) -> bool:
+        """Whether any resource of this type is among them."""
+        rows = self._connection.execute(
+            "select 1 from shared where name >= ? and name < ? limit 1", (f"{kind}/", f"{kind}0")
+        )
+        return rows.fetchone() is not None
+
 
 def write_shared(path: Path, rows: Iterable[Row]) -> int:
     """Write the file anew; return how many rows came."""

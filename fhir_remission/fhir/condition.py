@@ -154,7 +154,7 @@ def _unread(
     row, why = suspicion(pairs, words, ("Condition", "leukaemia"), context)
     if row is None:
         return [], ""
-    if row.kind not in ("other-leukaemia", "antecedent", "unread-leukaemia"):
+    if not any(context.mappings.events.within(*pair, "Condition") for pair in pairs):
         row = _NAMED["leukaemia"]
     hints = context.mappings.codes.hints
     aml = any(hints.names("aml", text) for text in words)

@@ -47,6 +47,9 @@ class LooksUp(Protocol):
     def find(self, name: str) -> Found | None:
         """The resource of that reference or address."""
 
+    def holds(self, kind: str) -> bool:
+        """Whether any resource of this type is among them."""
+
 
 _DAMAGED = msgspec.json.Decoder(Damaged)
 
@@ -64,12 +67,19 @@ class Judging:
             if prepare.moves
             else {}
         )
-        self.shared: LooksUp | None = Shared(Path(prepare.shared)) if prepare.shared else None
         self.deleted: frozenset[str] = (
             msgspec.json.decode(Path(prepare.deleted).read_bytes(), type=frozenset[str])
             if prepare.deleted
             else frozenset()
         )
+        self.shared: LooksUp | None = None
+        if prepare.shared:
+            self.share(Shared(Path(prepare.shared)))
+
+    def share(self, shared: LooksUp) -> None:
+        """Look up there what belongs to no single patient."""
+        self.shared = shared
+        self.judge = self.judge.where_specimens(come=shared.holds("Specimen"))
 
     def place_of(self, row: Row) -> str:
         """Where a row was read, as `classify` names it."""

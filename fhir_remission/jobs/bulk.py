@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.bulk import Exporter, Gone, Pending
 from fhir_remission.effects.bulk_manifest import ExportFile, Manifest
@@ -40,7 +39,7 @@ from fhir_remission.jobs.bulk_kept import (
     type_of_file,
 )
 from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
-from fhir_remission.jobs.cohort import listed_members
+from fhir_remission.jobs.cohort import stated_rows
 from fhir_remission.jobs.request import Request
 from fhir_remission.jobs.site import TYPES_READ, key_of, settings_of
 from fhir_remission.settings import Settings
@@ -170,20 +169,11 @@ def request_of(settings: Settings, asked: Request) -> Request:
         strict=settings.criteria.strict,
         accept_routine=frozenset(settings.criteria.accept_routine),
         attested=frozenset(settings.evidence.absence_proves),
+        rejected_are_cancelled=settings.evidence.rejected_specimens_are_cancelled,
         decimal_comma=settings.site.decimal_comma,
         namespace=settings.site.base,
-        rows=_stated(settings),
+        rows=stated_rows(settings),
     )
-
-
-def _stated(settings: Settings) -> Mapping[str, tuple[CohortRow, ...]]:
-    """What the site's list says of its patients, where it has one."""
-    origins = {name: origin for name, _, origin in settings.shown()}
-    by_default = origins["cohort.file"] == "default"
-    absent = by_default and not settings.cohort.file.is_file()
-    if settings.cohort.kind != "list" or absent:
-        return {}
-    return listed_members(settings.cohort.file).rows
 
 
 def _read_types(asked: Asked, whole: Path) -> frozenset[str]:

@@ -25,7 +25,7 @@ from fhir_remission.fhir.queries import Query, condition_cohort, observation_coh
 from fhir_remission.fhir.times import Placed, read_time
 from fhir_remission.jobs.cohort_file import read_cohort
 from fhir_remission.jobs.people import local_id
-from fhir_remission.settings.model import Cohort
+from fhir_remission.settings.model import Cohort, Settings
 
 # An Observation of one of these says that somebody looks after a leukaemia.
 MARKERS = ("blasts-marrow", "mrd")
@@ -89,6 +89,16 @@ def listed_members(path: Path) -> Members:
         raise SettingsError(f"cohort.file: {path} is not UTF-8") from None
     rows = read_cohort(text, file=path.name)
     return Members(tuple(ref.removeprefix("Patient/") for ref in rows), rows)
+
+
+def stated_rows(settings: Settings) -> Mapping[str, tuple[CohortRow, ...]]:
+    """What the site's list says of its patients, where it has one."""
+    origins = {name: origin for name, _, origin in settings.shown()}
+    by_default = origins["cohort.file"] == "default"
+    absent = by_default and not settings.cohort.file.is_file()
+    if settings.cohort.kind != "list" or absent:
+        return {}
+    return listed_members(settings.cohort.file).rows
 
 
 def _sifted_list(members: Members, profile: Profile) -> Members:

@@ -8,7 +8,7 @@ they are about (`people.py`).
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct, structs
@@ -18,9 +18,10 @@ from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.grouping import group_by_patient
 from fhir_remission.fhir.merges import Person
-from fhir_remission.fhir.queries import Query, evidence_queries, patients_query
-from fhir_remission.fhir.wire import Entry, Patient
-from fhir_remission.jobs.members import Members, Wanted, read_members
+from fhir_remission.fhir.queries import Query, by_ids, evidence_queries, patients_query
+from fhir_remission.fhir.references import parse_literal
+from fhir_remission.fhir.wire import DiagnosticReport, Entry, Observation, Patient
+from fhir_remission.jobs.members import PLAIN_ID, Members, Wanted, read_members
 from fhir_remission.jobs.people import Named, find_person, linked_ids
 
 # Without these, nothing may be said of a patient at all. What another type's refusal hides is
@@ -130,8 +131,46 @@ def _members(
     client: FhirClient, searched: Searched, wanted: Wanted, people: frozenset[str]
 ) -> Members:
     """What panels and reports name besides; not asked for where the rest is not whole anyway."""
+    if _gaps(searched):
+        return Members()
     entries = [entry for _, found in searched for entry in found.entries]
-    return Members() if _gaps(searched) else read_members(client, entries, wanted, people)
+    members = read_members(client, entries, wanted, people)
+    more = [entry for _, found in members.searched for entry in found.entries]
+    members.searched += _specimens(client, [*entries, *more])
+    return members
+
+
+def _specimens(client: FhirClient, entries: Sequence[Entry]) -> Searched:
+    """Specimens that results name and no search by patient brought: some name nobody.
+
+    One that is not found now was deleted, and what was measured in it is unknown.
+    """
+    if not client.profile.can_search("Specimen"):
+        return []
+    here = {entry.ref for entry in entries}
+    named = (parse_literal(text) for entry in entries for text in _specimen_names(entry))
+    ids = {
+        one.id
+        for one in named
+        if one is not None and one.type == "Specimen" and one.relative not in here
+    }
+    return [(query, _asked(client, query, frozenset())) for query in _by_id(client, ids)]
+
+
+def _by_id(client: FhirClient, ids: Collection[str]) -> list[Query]:
+    plain = [one for one in ids if PLAIN_ID.fullmatch(one)]
+    return by_ids("Specimen", plain, client.profile) if plain else []
+
+
+def _specimen_names(entry: Entry) -> Iterator[str]:
+    resource = entry.resource
+    if isinstance(resource, Observation):
+        named = [resource.specimen]
+    elif isinstance(resource, DiagnosticReport):
+        named = list(resource.specimen or [])
+    else:
+        return
+    yield from (one.reference for one in named if one is not None and one.reference)
 
 
 def _search(

@@ -95,6 +95,9 @@ def judge_incoming(
     Damage that nobody can attribute may be anybody's evidence: nobody is judged (`withheld`),
     unless somebody accepts it as one of the `doubts` of every answer.
     """
+    judge = judge.where_specimens(
+        come=judge.reading.specimens or _specimens_came((*given.entries, *beside), given.deleted)
+    )
     groups = group_by_patient(given.entries, beside=beside)
     damage = [*given.damage, *_end_lost(groups, given.account, judge)]
     touched = _touched(damage)
@@ -108,6 +111,12 @@ def judge_incoming(
     ended = {id(entry) for entry in (*groups.lost, *groups.others)}
     reading.end([one for one in given.entries if id(one) not in ended], given.account)
     return Answers(tuple(found), tuple(damage), given.account)
+
+
+def _specimens_came(entries: Iterable[Entry], deleted: Iterable[str]) -> bool:
+    """Whether Specimens come at all: then one that a result names and that does not is a gap."""
+    gone = any(ref.startswith("Specimen/") for ref in deleted)
+    return gone or any(isinstance(entry.resource, Specimen) for entry in entries)
 
 
 def _end_lost(groups: Groups, account: Account, judge: Judge) -> list[Damaged]:

@@ -34,6 +34,10 @@ class Judge(Struct, frozen=True):
     rows: Mapping[str, tuple[CohortRow, ...]] = {}
     """What the site states of patients, where it is not given with each of them."""
 
+    def where_specimens(self, *, come: bool) -> Judge:
+        """The same judge where Specimens come, so that one which does not is a gap, or do not."""
+        return structs.replace(self, reading=structs.replace(self.reading, specimens=come))
+
     def record(
         self,
         patient: str,

@@ -26,7 +26,7 @@ MAX_MEMBERS = 5000
 
 
 # Anything else could be two ids in a list, or two places in an address.
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class Wanted(Struct, frozen=True):
@@ -107,7 +107,7 @@ class _Following:
         base = self._client.transport.base
         url = base.resolve(member.literal.base + member.literal.relative, against=f"{base.url}/")
         self._counts[member.patient] += 1
-        plain = url == f"{base.url}/{member.literal.relative}" and _NAME.fullmatch(
+        plain = url == f"{base.url}/{member.literal.relative}" and PLAIN_ID.fullmatch(
             member.literal.id
         )
         if plain and self._counts[member.patient] <= MAX_MEMBERS:

@@ -38,6 +38,8 @@ class Request(Struct, frozen=True):
     """Types read to the end, of which nobody vouches that everything is recorded."""
     attested: frozenset[str] = frozenset()
     """What a site attests that it records (`evidence.absence_proves`)."""
+    rejected_are_cancelled: bool = False
+    """What a site attests of samples (`evidence.rejected_specimens_are_cancelled`)."""
     accept_routine: frozenset[str] = frozenset()
     decimal_comma: bool = False
     namespace: str = NAMESPACE
@@ -55,6 +57,7 @@ def judge_for(request: Request) -> Judge:
         namespace=request.namespace,
         complete=ALWAYS_READ | request.complete | request.read,
         attested=attested,
+        rejected_are_cancelled=request.rejected_are_cancelled,
     )
     return load_judge(
         request.criteria,

@@ -142,6 +142,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
     audit = Audit(settings.audit.file, clock=frame.clock, run_id=frame.run_id)
     stack.callback(audit.close)
     server = open_source(settings, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run)
+    judge = judge.where_specimens(come=server.profile.can_search("Specimen"))
     servers = {
         name: server if is_source(wanted, settings) else _sink_server(wanted, frame)
         for name, wanted in settings.sink.items()
@@ -249,6 +250,7 @@ def judge_of(settings: Settings, as_of: datetime) -> Judge:
             namespace=settings.site.base,
             complete=TYPES_READ,
             attested=frozenset(settings.evidence.absence_proves),
+            rejected_are_cancelled=settings.evidence.rejected_specimens_are_cancelled,
         ),
         zone=settings.site.zone,
         as_of=as_of,

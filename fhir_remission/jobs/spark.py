@@ -224,7 +224,8 @@ def _judging(plan: Plan) -> tuple[Judging, JudgePartition]:
     setup = _setup(plan.setup)
     prepare = msgspec.json.decode(plan.prepare, type=Prepare)
     judging = Judging(setup, prepare, judge_for(setup.request))
-    judging.shared = Known(plan.shared) if plan.shared else None
+    if plan.shared:
+        judging.share(Known(plan.shared))
     judging.deleted = frozenset(plan.deleted)
     return judging, msgspec.json.decode(plan.job, type=JudgePartition)
 

@@ -49,6 +49,10 @@ class Known(Struct, frozen=True):
         found = self.by_name.get(name)
         return None if found is None else Found(*found)
 
+    def holds(self, kind: str) -> bool:
+        """Whether any resource of this type is among them."""
+        return any(name.startswith(f"{kind}/") for name in self.by_name)
+
 
 def row_of(values: Any) -> tuple[int, Row]:  # noqa: ANN401 - a Row of Spark or a dict of Arrow
     """Which kind of row, and the row."""

@@ -116,6 +116,8 @@ class Evidence(Section):
     """What silence means at this site."""
 
     absence_proves: Words = ()
+    rejected_specimens_are_cancelled: bool = False
+    """A result never stands whose specimen was rejected: no Specimen needs to say so."""
 
 
 class Criteria(Section):
