@@ -156,6 +156,19 @@ def state_check(config: Config = Path("site.toml"), assign: Assign = None) -> in
     return 3 if found else 0
 
 
+@state_app.command("rename-site")
+def state_rename_site(
+    new: Annotated[str, typer.Argument(help="the new site.id")],
+    config: Config = Path("site.toml"),
+    assign: Assign = None,
+) -> int:
+    """Give the site another id: the next run moves all its results there, on purpose."""
+    from fhir_remission.jobs import state_files as job
+
+    say(job.rename_site(config, tuple(assign or ()), new))
+    return 0
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for command in (plan, apply, retry, reconcile, retract, purge):

@@ -190,6 +190,16 @@ class FhirClient:
             raise ReadIncomplete(f"{self.host}: search {query.resource_type}: {reasons[0]}")
         return [resource for resource in found.values() if _answers(resource, query)]
 
+    def sample(self, resource_type: str) -> list[Resource]:
+        """The first rows of all of a type: whether there are any."""
+        url = f"{self.transport.base.url}/{resource_type}?_count=1"
+        label = f"search {resource_type}"
+        answer = self.transport.get(url, label, self.profile.read_headers)
+        if not is_done(answer):
+            raise refusal(self.host, label, answer)
+        found = _resources(decoded(answer, self.host, label)).values()
+        return [item for item in found if item.get("resourceType") == resource_type]
+
 
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 

@@ -33,7 +33,7 @@ FIELDS = frozenset(
         *("parameters", "error", "file", "patients", "watermark", "host", "mode", "flags"),
         *("classified", "indeterminate", "incomplete", "failed", "skipped", "unmapped", "lines"),
         *("created", "updated", "retracted", "parked", "unchanged", "not_due", "foreign", "unread"),
-        *("merge_one_sided", "clock_apart", "elsewhere"),
+        *("merge_one_sided", "clock_apart", "elsewhere", "foreign_results"),
         # Paths of elements that a server dropped, never values.
         *("not_kept", "changed", "cohort"),
     }

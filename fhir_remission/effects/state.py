@@ -34,7 +34,6 @@ from fhir_remission.effects.statements import (
     STORE_ASSESSMENT,
     STORE_EVIDENCE,
 )
-from fhir_remission.errors import SafetyStop
 
 Row = TypeVar("Row")
 
@@ -49,20 +48,6 @@ class State:
     def close(self) -> None:
         """Close the database."""
         self.database.close()
-
-    def claim_site_key(self, check: str) -> None:
-        """Remember whose identities these are; another key is a safety stop."""
-        with self.database.writing() as connection:
-            known = connection.execute(text("SELECT MAX(key_check) FROM schema_version"))
-            before = known.scalar_one()
-            if before and before != check:
-                raise SafetyStop(
-                    "the site key is not the one this state was written with; with another key "
-                    "every result would be written twice: restore the key or use another state.url"
-                )
-            connection.execute(
-                text("UPDATE schema_version SET key_check = :check"), {"check": check}
-            )
 
     # What to read -----------------------------------------------------------------------------
 
@@ -124,6 +109,11 @@ class State:
             sink=sink,
         )
 
+    def assessment(self, key: str) -> AssessmentRow | None:
+        """Return what we know of one key, whomever it is about."""
+        found = self._rows(AssessmentRow, "SELECT * FROM assessment WHERE key = :key", key=key)
+        return found[0] if found else None
+
     def plan_send(
         self,
         lease: Lease,
@@ -173,6 +163,14 @@ class State:
                 {"source": source},
             )
             return found.first() is not None
+
+    def has_written(self, source: str, sink: str) -> bool:
+        """Whether anything was ever written for a patient into this sink."""
+        query = (
+            "SELECT * FROM assessment WHERE source = :source AND sink = :sink "
+            "AND patient <> 'Device' LIMIT 1"
+        )
+        return bool(self._rows(AssessmentRow, query, source=source, sink=sink))
 
     def on_its_way(self, key: str) -> OutboxRow | None:
         """Return the last bundle that carried this key, unless it is known to have arrived."""

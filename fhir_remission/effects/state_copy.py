@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
 
+from fhir_remission.effects.claim import Claim, read_claim, store_claim
 from fhir_remission.effects.state import State
 from fhir_remission.errors import InputError, SafetyStop
 
@@ -25,8 +27,15 @@ class Line(Struct, frozen=True):
 def export_lines(state: State) -> Iterator[bytes]:
     """Every row of every table, and whose identities they are."""
     with state.database.reading() as connection:
-        check = connection.execute(text("SELECT MAX(key_check) FROM schema_version")).scalar_one()
-        yield _line("key", {"check": str(check or "")})
+        claim = read_claim(state.database)
+        yield _line(
+            "key",
+            {
+                "check": claim.key_check,
+                "site": claim.site_id,
+                "former": json.dumps(claim.former, ensure_ascii=False),
+            },
+        )
         for table in TABLES:
             rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))  # noqa: S608
             for row in rows:
@@ -44,7 +53,7 @@ def import_lines(state: State, lines: Iterable[bytes]) -> int:
         for number, line in enumerate(lines, start=1):
             read = _read(line, number)
             if read.table == "key":
-                connection.execute(text("UPDATE schema_version SET key_check = :check"), read.row)
+                store_claim(connection, _claim(read.row))
                 continue
             columns = ", ".join(sorted(read.row))
             values = ", ".join(f":{name}" for name in sorted(read.row))
@@ -77,6 +86,12 @@ def complaints(state: State) -> list[str]:
             what: int(connection.execute(text(query)).scalar_one()) for what, query in asked.items()
         }
     return [f"{count} {what}" for what, count in counts.items() if count]
+
+
+def _claim(row: Mapping[str, str | int]) -> Claim:
+    """Who the state is of; version 0.1.0 told the key only."""
+    former = json.loads(str(row.get("former", "[]")))
+    return Claim(str(row.get("site", "")), str(row.get("check", "")), tuple(map(str, former)))
 
 
 def _read(line: bytes, number: int) -> Line:

@@ -16,10 +16,19 @@ from fhir_remission.fhir.datatypes import (
     coding,
     concept,
     identifier,
+    objects,
     reference,
     resource_type,
 )
-from fhir_remission.fhir.identity import Identity, device_id, evidence_hash, resource_id, seal
+from fhir_remission.fhir.identity import (
+    Identity,
+    device_id,
+    evidence_hash,
+    identifier_value,
+    resource_id,
+    seal,
+)
+from fhir_remission.fhir.site_marks import site_mark
 
 SOFTWARE = "fhir-remission"
 # Without these it is no Observation, or not ours.
@@ -137,7 +146,7 @@ def tag(by: Authorship) -> Resource:
 
 
 def identified(resource: Resource, assessment: Assessment, by: Authorship) -> Resource:
-    """The resource with its id and its three identifiers."""
+    """The resource with its id and its four identifiers."""
     identity = by.identity
     kind: Literal["impression", "observation"] = (
         "impression" if resource["resourceType"] == "ClinicalImpression" else "observation"
@@ -150,22 +159,33 @@ def identified(resource: Resource, assessment: Assessment, by: Authorship) -> Re
         "identifier": [
             identifier(identity.identifier_system("assessment"), own_id),
             identifier(identity.identifier_system("evidence-hash"), by.evidence_hash(assessment)),
+            identifier(identity.identifier_system("site"), site_mark(identity)),
         ],
     }
     if by.in_note:
         # What the method would say of the criteria; an EHR that keeps no identifier has none.
-        named = identifier(f"{identity.namespace}/id/criteria", assessment.criteria_id)
+        named = identifier(identity.identifier_system("criteria"), assessment.criteria_id)
         head["identifier"] = [*cast(list[Json], head["identifier"]), named]
     return sealed(taken_elements({**head, **resource}, by), by)
 
 
 def sealed(resource: Resource, by: Authorship) -> Resource:
-    """The resource with its content digest, where the sink keeps it."""
+    """The resource with our mark and its content digest, where the sink keeps them."""
+    resource = _marked(resource, by.identity)
     in_note = by.in_note and resource["resourceType"] == "Observation"
     if not in_note:
         return seal(resource, namespace=by.identity.namespace)
     carried = seal(resource, namespace=by.identity.namespace, in_note=True)
     return {name: value for name, value in carried.items() if name not in _OURS}
+
+
+def _marked(resource: Resource, identity: Identity) -> Resource:
+    """What version 0.1.0 wrote had no mark; it gets one when it is written again."""
+    system = identity.identifier_system("site")
+    if identifier_value(resource, system):
+        return resource
+    held = objects(resource.get("identifier"))
+    return {**resource, "identifier": [*held, identifier(system, site_mark(identity))]}
 
 
 def taken_elements(resource: Resource, by: Authorship) -> Resource:

@@ -73,3 +73,31 @@ def objects(value: Json) -> Iterator[Resource]:
 def text_of(value: Json) -> str:
     """The string, or empty for anything else."""
     return value if isinstance(value, str) else ""
+
+
+def version_of(resource: Resource) -> str:
+    """The version on the server, for If-Match; empty where the server keeps none."""
+    meta = resource.get("meta")
+    return text_of(meta.get("versionId")) if isinstance(meta, dict) else ""
+
+
+def target_of(held: Resource) -> str:
+    """`Observation/o1` of a Reference, literal or by its address as an identifier; or empty."""
+    logical = held.get("identifier")
+    text = text_of(held.get("reference"))
+    if not text and isinstance(logical, dict):
+        text = text_of(logical.get("value"))
+    found = RELATIVE_REFERENCE.fullmatch(text)
+    return f"{found['type']}/{found['id']}" if found else ""
+
+
+def references_in(value: Json) -> Iterator[Resource]:
+    """Every Reference inside, at any depth."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references_in(item)
+    elif isinstance(value, dict):
+        if "reference" in value or isinstance(value.get("identifier"), dict):
+            yield value
+        for item in value.values():
+            yield from references_in(item)

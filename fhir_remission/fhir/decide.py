@@ -6,37 +6,33 @@ restored, and states get lost. Whatever else stands there was written by a perso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship, Change
-from fhir_remission.fhir.datatypes import RELATIVE_REFERENCE, Resource, objects, text_of
-from fhir_remission.fhir.fidelity import differences
-from fhir_remission.fhir.identity import (
-    content_digest,
-    identifier_value,
-    is_ours,
-    is_unedited,
+from fhir_remission.fhir.datatypes import (
+    RELATIVE_REFERENCE,
+    Resource,
+    objects,
+    text_of,
+    version_of,
 )
+from fhir_remission.fhir.identity import KINDS, identifier_value, is_unedited, resource_id
+from fhir_remission.fhir.ownership import STOPS, Known, Sight, owner_of, whose
 
 ActionKind = Literal["none", "create", "update", "park", "retract"]
 
-
-class Known(Struct, frozen=True):
-    """What our state remembers of one resource; a cache, so it may be missing or old."""
-
-    evidence_hash: str
-    content_digest: str = ""
-    """Digest of the content as it was read back, where the server rewrites what it is given."""
-    sent: Resource | None = None
-    """What was sent without an answer that we lived to record."""
-    replaced: str = ""
-    """The version that it was sent to replace; empty where nothing stood."""
-    patient: str = ""
-    """Whom it was written about, as `Patient/p1`."""
+# Why what stands must not be touched; a run stops before it decides about the last three.
+_DOUBTS: dict[str, str] = {
+    "ours": "",
+    "edited": "edited by somebody",
+    "disputed": "marked by two sites: somebody copied a mark",
+    "foreign": "of another site",
+    **STOPS,
+}
 
 
 class Action(Struct, frozen=True):
@@ -48,6 +44,13 @@ class Action(Struct, frozen=True):
     if_match: str = ""
     before: str = ""
     """Status that stands on the server: a final Observation becomes amended or corrected."""
+
+
+_MISSING = {
+    "deleted": Action("park", "deleted by somebody"),
+    "gone": Action("create", "gone from the server"),
+    "free": Action("create", "new"),
+}
 
 
 def decide(
@@ -62,8 +65,10 @@ def decide(
     if assessment.anchor.kind == "none":
         return Action("none", "nothing to hang it on")
     if existing is None:
-        return Action("park", "deleted by somebody") if deleted else Action("create", "new")
-    doubt = _doubt(existing, by, known)
+        gone = whose(Sight("deleted" if deleted else "gone", known=known is not None))
+        return _MISSING[gone]
+    own = {resource_id(by.identity, kind, assessment) for kind in KINDS.values()}
+    doubt = _doubt(existing, by, known, patients=(assessment.patient,), names=own)
     if doubt and not _followed(existing, by):
         return Action("park", doubt)
     change = _change(assessment, by, existing)
@@ -79,14 +84,19 @@ def decide(
 
 
 def decide_withdrawal(
-    existing: Resource, by: Authorship, known: Known | None = None, *, successor: str = ""
+    existing: Resource,
+    by: Authorship,
+    known: Known | None = None,
+    *,
+    successor: str = "",
+    patients: Sequence[str] = (),
 ) -> Action:
     """Decide about a resource of ours whose anchor is gone, or has moved to `successor`."""
-    if not is_ours(by.identity, existing):
-        return Action("none", "not ours")
+    if owner_of(existing, by.identity, patients=patients, known=known) == "foreign":
+        return Action("none", "of another site")
     if text_of(existing.get("status")) == "entered-in-error":
         return Action("none", "already withdrawn")
-    doubt = "" if _moved(existing, by, known) else _doubt(existing, by, known)
+    doubt = "" if _moved(existing, by, known) else _doubt(existing, by, known, patients=patients)
     if doubt:
         return Action("park", doubt)
     kind: Literal["anchor-moved", "evidence-withdrawn"] = (
@@ -107,12 +117,6 @@ def settle(actions: Mapping[str, Action]) -> Mapping[str, Action]:
     }
 
 
-def version_of(resource: Resource) -> str:
-    """The version on the server, for If-Match; empty where the server keeps none."""
-    meta = resource.get("meta")
-    return text_of(meta.get("versionId")) if isinstance(meta, dict) else ""
-
-
 def category_of(resource: Resource, by: Authorship) -> str:
     """The category that stands in a resource of ours, or empty."""
     found = next(objects(resource.get("finding")), {})
@@ -122,17 +126,21 @@ def category_of(resource: Resource, by: Authorship) -> str:
     return next((text_of(c.get("code")) for c in codings if c.get("system") == system), "")
 
 
-def _doubt(existing: Resource, by: Authorship, known: Known | None) -> str:
+def _doubt(
+    existing: Resource,
+    by: Authorship,
+    known: Known | None,
+    *,
+    patients: Sequence[str],
+    names: Collection[str] = (),
+) -> str:
     """Why the resource must not be touched, or empty."""
-    namespace = by.identity.namespace
-    if not identifier_value(existing, by.identity.identifier_system("assessment")):
+    owner = owner_of(existing, by.identity, patients=patients, names=names, known=known)
+    if owner == "edited" and not identifier_value(
+        existing, by.identity.identifier_system("assessment")
+    ):
         return "our identifier was taken away"
-    if is_unedited(existing, namespace=namespace):
-        return ""
-    digest = content_digest(existing, namespace=namespace)
-    if known is not None and (known.content_digest == digest or _arrived(existing, known)):
-        return ""
-    return "edited by somebody"
+    return _DOUBTS[owner]
 
 
 def _moved(existing: Resource, by: Authorship, known: Known | None) -> bool:
@@ -151,18 +159,6 @@ def _followed(existing: Resource, by: Authorship) -> bool:
 def _was_about(existing: Resource, by: Authorship, patient: str) -> bool:
     before: Resource = {**existing, "subject": {"reference": patient}}
     return is_unedited(before, namespace=by.identity.namespace)
-
-
-def _arrived(existing: Resource, known: Known) -> bool:
-    """Whether this is what we sent, less what the server drops, and nobody came after us.
-
-    Only servers that count their versions can say the second; elsewhere a person is asked.
-    """
-    version, replaced = version_of(existing), known.replaced or "0"
-    if known.sent is None or not (version.isdecimal() and replaced.isdecimal()):
-        return False
-    found = differences(known.sent, existing)
-    return int(version) == int(replaced) + 1 and not (found.changed or found.added)
 
 
 def _subject(existing: Resource) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fhir_remission.fhir.authorship import SOFTWARE, Authorship, tag
 from fhir_remission.fhir.datatypes import Resource, concept, identifier
-from fhir_remission.fhir.identity import Identity, device_id, key_check
+from fhir_remission.fhir.identity import device_id
+from fhir_remission.fhir.site_marks import site_mark
 
 
 def build_device(by: Authorship) -> Resource:
@@ -17,15 +18,11 @@ def build_device(by: Authorship) -> Resource:
         "meta": {"tag": [tag(by)]},
         "identifier": [
             identifier(identity.identifier_system("assessment"), own_id),
-            identifier(identity.identifier_system("key-check"), site_key_check(identity)),
+            identifier(identity.identifier_system("key-check"), site_mark(identity)),
+            identifier(identity.identifier_system("site"), site_mark(identity)),
         ],
         "status": "active",
         "deviceName": [{"name": SOFTWARE, "type": "manufacturer-name"}],
         "version": [{"value": by.software_version}],
         "type": concept([], "Software: remission assessment"),
     }
-
-
-def site_key_check(identity: Identity) -> str:
-    """Which key this site wrote with; several sites may share a server."""
-    return f"{identity.site_id}:{key_check(identity.key)}"

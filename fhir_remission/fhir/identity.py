@@ -32,6 +32,8 @@ from fhir_remission.fhir.datatypes import (
 )
 
 Kind = Literal["impression", "observation", "provenance", "device", "patient"]
+KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
+"""The results, by type."""
 
 _CHECK_LABEL = b"fhir-remission key check v1"
 _LOG_LABEL = b"fhir-remission log hash v1"
@@ -54,6 +56,8 @@ class Identity(Struct, frozen=True):
     site_id: str
     key: bytes
     namespace: str = NAMESPACE
+    former: tuple[str, ...] = ()
+    """Ids that this site had before it was renamed; what it wrote then is still its own."""
 
     def __repr__(self) -> str:
         return f"Identity(site_id={self.site_id!r}, namespace={self.namespace!r})"
@@ -63,7 +67,10 @@ class Identity(Struct, frozen=True):
         return f"{self.namespace}/CodeSystem/{name}"
 
     def identifier_system(
-        self, name: Literal["assessment", "evidence-hash", "content-digest", "key-check"]
+        self,
+        name: Literal[
+            "assessment", "content-digest", "criteria", "evidence-hash", "key-check", "site"
+        ],
     ) -> str:
         """The URI of one of our identifier systems."""
         return f"{self.namespace}/id/{name}"
@@ -145,7 +152,7 @@ def seal(resource: Resource, *, namespace: str = NAMESPACE, in_note: bool = Fals
     """The resource with its own content digest as its last identifier, or all in a note."""
     system = f"{namespace}/id/content-digest"
     if in_note:
-        names = ("assessment", "criteria", "evidence-hash")
+        names = ("assessment", "criteria", "evidence-hash", "site")
         known = [f"{namespace}/id/{name}" for name in names]
         named: list[Json] = [
             {"system": one, "value": identifier_value(resource, one)} for one in known
@@ -164,15 +171,6 @@ def is_unedited(resource: Resource, *, namespace: str = NAMESPACE) -> bool:
     """Whether the resource still says what we wrote, whatever its version."""
     digest = identifier_value(resource, f"{namespace}/id/content-digest")
     return digest != "" and digest == content_digest(resource, namespace=namespace)
-
-
-def is_ours(identity: Identity, resource: Resource) -> bool:
-    """Whether the resource carries our assessment identifier or our tag."""
-    if identifier_value(resource, identity.identifier_system("assessment")):
-        return True
-    meta = resource.get("meta")
-    tags = objects(meta.get("tag")) if isinstance(meta, dict) else ()
-    return any(tag.get("system") == identity.system("tag") for tag in tags)
 
 
 def identifier_value(resource: Resource, system: str) -> str:
@@ -252,6 +250,11 @@ def _instant(text: str) -> str:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):  # the year 0000, and the first and last hours of time
         return text
+
+
+def opaque_id(identity: Identity, kind: Kind, *parts: str) -> str:
+    """The id that the key gives to these parts."""
+    return _opaque(identity, _key(identity, kind, *parts))
 
 
 def _key(identity: Identity, kind: Kind, *parts: str) -> str:

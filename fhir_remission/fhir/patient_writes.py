@@ -15,14 +15,15 @@ from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.assessment_json import Written
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.datatypes import Resource, identifier, reference, text_of
-from fhir_remission.fhir.decide import Action, Known, category_of, decide, settle
-from fhir_remission.fhir.identity import resource_id
+from fhir_remission.fhir.decide import Action, category_of, decide, settle
+from fhir_remission.fhir.identity import KINDS, resource_id
 from fhir_remission.fhir.impression import build_impression
+from fhir_remission.fhir.ownership import Known
 from fhir_remission.fhir.provenance import build_provenance
 from fhir_remission.fhir.result_observation import build_observation
 from fhir_remission.fhir.retraction import retracted
 from fhir_remission.fhir.transaction import Write
-from fhir_remission.fhir.withdrawal import KINDS, Withdrawal, withdrawals
+from fhir_remission.fhir.withdrawal import Withdrawal, withdrawals
 
 EVERYTHING = ("ClinicalImpression", "Observation", "Provenance")
 _WORDS: dict[str, Written] = {

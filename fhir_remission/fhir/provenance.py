@@ -22,6 +22,7 @@ from fhir_remission.fhir.datatypes import (
     text_of,
 )
 from fhir_remission.fhir.identity import identifier_value, provenance_id
+from fhir_remission.fhir.site_marks import site_mark
 
 _DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
@@ -51,7 +52,13 @@ def build_provenance(
         "resourceType": "Provenance",
         "id": own_id,
         # Provenance has no identifier; the tag is what a conditional create can find.
-        "meta": {"tag": [tag(by), coding(by.identity.identifier_system("assessment"), own_id)]},
+        "meta": {
+            "tag": [
+                tag(by),
+                coding(by.identity.identifier_system("assessment"), own_id),
+                coding(by.identity.identifier_system("site"), site_mark(by.identity)),
+            ]
+        },
         "target": [reference(name) for name in named],
         "occurredDateTime": text_of(targets[0].get("effectiveDateTime")),
         "recorded": by.computed_at,

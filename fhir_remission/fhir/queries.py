@@ -227,7 +227,7 @@ def code_chunks(codes: Sequence[Code], profile: Profile) -> Iterator[tuple[Code,
         yield tuple(chunk)
 
 
-def token(code: Code) -> str:
+def token(code: Sequence[str]) -> str:
     """Write a code as a search token, with FHIR's own escapes."""
     return "|".join(_escaped(part) for part in code)
 

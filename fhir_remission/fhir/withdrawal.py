@@ -8,19 +8,11 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.carried import carried_value
-from fhir_remission.fhir.datatypes import (
-    RELATIVE_REFERENCE,
-    Json,
-    Resource,
-    bare,
-    objects,
-    text_of,
-)
-from fhir_remission.fhir.decide import Action, Known, decide_withdrawal, settle
-from fhir_remission.fhir.identity import Kind, identifier_value, resource_id
-
-KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
+from fhir_remission.fhir.datatypes import Json, Resource, bare, objects, target_of, text_of
+from fhir_remission.fhir.decide import Action, decide_withdrawal, settle
+from fhir_remission.fhir.identity import KINDS, identifier_value, resource_id
+from fhir_remission.fhir.ownership import Known
+from fhir_remission.fhir.site_marks import criteria_id_of
 
 
 class Withdrawal(Struct, frozen=True):
@@ -57,29 +49,14 @@ def withdrawals(
         for resource in resources.values()
         if _in_force(resource, by)
         and own_id(resource, by) not in held
-        and criteria_id_of(resource, by) in criteria_ids
+        and criteria_id_of(resource, by.identity) in criteria_ids
     ]
     system = by.identity.identifier_system("evidence-hash")
     pairs: dict[str, list[Resource]] = {}
     for resource in lost:
         pairs.setdefault(identifier_value(resource, system), []).append(resource)
-    return [_withdrawal(pair, known, created, by) for _, pair in sorted(pairs.items())]
-
-
-def criteria_id_of(resource: Resource, by: Authorship) -> str:
-    """By which set of criteria a resource of ours was made; empty if it does not say."""
-    carried = carried_value(resource, f"{by.identity.namespace}/id/criteria")
-    if carried:
-        return carried
-    base = f"{by.identity.namespace}/criteria/"
-    protocols = resource.get("protocol")
-    if isinstance(protocols, list):
-        texts = [text_of(item) for item in protocols]
-        return next((t[len(base) :].partition("|")[0] for t in texts if t.startswith(base)), "")
-    method = resource.get("method")
-    codings = objects(method.get("coding")) if isinstance(method, dict) else ()
-    system = by.identity.system("criteria")
-    return next((text_of(c.get("code")) for c in codings if c.get("system") == system), "")
+    patients = tuple(sorted({assessment.patient for assessment in assessments}))
+    return [_withdrawal(pair, known, created, by, patients) for _, pair in sorted(pairs.items())]
 
 
 def replacement_for(old: Resource, created: Iterable[Assessment]) -> Assessment | None:
@@ -97,16 +74,7 @@ def evidence_cited(resource: Resource) -> set[str]:
         resource.get("derivedFrom"),
         *(item.get("item") for item in objects(resource.get("investigation"))),
     ]
-    return {_named(r) for refs in held for r in objects(refs)} - {""}
-
-
-def _named(held: Resource) -> str:
-    logical = held.get("identifier")
-    text = text_of(held.get("reference"))
-    if not text and isinstance(logical, dict):
-        text = text_of(logical.get("value"))
-    found = RELATIVE_REFERENCE.fullmatch(text)
-    return f"{found['type']}/{found['id']}" if found else ""
+    return {target_of(r) for refs in held for r in objects(refs)} - {""}
 
 
 def own_id(resource: Resource, by: Authorship) -> str:
@@ -127,12 +95,15 @@ def _withdrawal(
     known: Mapping[str, Known],
     created: Sequence[Assessment],
     by: Authorship,
+    patients: Sequence[str],
 ) -> Withdrawal:
     new = next((found for old in pair if (found := replacement_for(old, created))), None)
     actions: dict[str, Action] = {}
     for old in pair:
         name, own = text_of(old.get("resourceType")), own_id(old, by)
         successor = f"{name}/{resource_id(by.identity, KINDS[name], new)}" if new else ""
-        actions[own] = decide_withdrawal(old, by, known.get(own), successor=successor)
+        actions[own] = decide_withdrawal(
+            old, by, known.get(own), successor=successor, patients=patients
+        )
     settled = settle(actions)
     return Withdrawal(tuple((old, settled[own_id(old, by)]) for old in pair), new)

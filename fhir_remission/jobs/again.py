@@ -13,7 +13,8 @@ from fhir_remission.effects.state import open_state
 from fhir_remission.errors import UsageError
 from fhir_remission.jobs.placing import How
 from fhir_remission.jobs.plan_file import read_plan
-from fhir_remission.jobs.site import identity_of, settings_of
+from fhir_remission.jobs.site import settings_of
+from fhir_remission.jobs.site_claim import identity_of
 from fhir_remission.jobs.sync import Request, Run, open_run
 
 

@@ -1,7 +1,6 @@
 """A bulk export to assessments: ask, wait, fetch, judge; a run that was stopped goes on.
 
-What the server could not give (an error file, a missing file, a count that does not match) may be
-anybody's evidence, and is handed to the archive job as damage.
+What the server did not give may be anybody's evidence: the archive job gets it as damage.
 """
 
 from __future__ import annotations
@@ -41,7 +40,8 @@ from fhir_remission.jobs.bulk_kept import (
 from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
 from fhir_remission.jobs.cohort import stated_rows
 from fhir_remission.jobs.request import Request
-from fhir_remission.jobs.site import TYPES_READ, key_of, settings_of
+from fhir_remission.jobs.site import TYPES_READ, settings_of
+from fhir_remission.jobs.site_claim import key_of
 from fhir_remission.settings import Settings
 from fhir_remission.version import VERSION
 

@@ -1,4 +1,7 @@
-"""This software as a Device at a sink: written once per version, before the first patient."""
+"""This software as a Device at a sink: written once per version, before the first patient.
+
+Before that, the Devices of others tell whether anything may be written at all.
+"""
 
 from __future__ import annotations
 
@@ -13,40 +16,63 @@ from fhir_remission.effects.writer import WritingClient, Written
 from fhir_remission.errors import (
     Conflict,
     RequestRefused,
-    SafetyStop,
     SettingsError,
     Unreachable,
 )
 from fhir_remission.fhir.datatypes import Resource, text_of
-from fhir_remission.fhir.device import build_device, site_key_check
-from fhir_remission.fhir.identity import identifier_value
+from fhir_remission.fhir.device import build_device
 from fhir_remission.fhir.queries import Query
 from fhir_remission.fhir.transaction import search_for
+from fhir_remission.jobs.other_sites import find_devices, refuse_others
 from fhir_remission.jobs.sink import NOBODY, Sink, lost_identity_key
 
 ATTEMPTS = 3
 
 
+def is_new(sink: Sink, state: State) -> bool:
+    """Whether we have written nothing there yet, as far as we remember."""
+    return not state.has_written(sink.place.source, sink.place.name)
+
+
+def look_around(sink: Sink, state: State, *, beside_old_sites: bool) -> None:
+    """See who else writes there; SafetyStop where we must not write beside them."""
+    place, first = sink.place, is_new(sink, state)
+    devices = find_devices(sink.client, place.by.identity, thorough=first)
+    refuse_others(
+        sink.client.host, devices.found, place.by.identity, beside_old_sites=beside_old_sites
+    )
+    sink.untouched = devices.complete and not devices.found
+    sink.unproved = first and not devices.complete and not beside_old_sites
+
+
+def recall(sink: Sink, state: State, lease: Lease) -> None:
+    """What the state says of a sink; SettingsError where it speaks of another server."""
+    rows = _rows(sink, state)
+    sink.keeping.loses_identity = lost_identity_key(sink.place) in rows
+    _refuse_another_server(sink, rows, state, lease)
+
+
 def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
-    """Make sure the Device is there and was made with our key; another key is a safety stop."""
+    """Make sure that our Device is there."""
     place, client = sink.place, sink.client
     device = build_device(place.by)
     name = f"Device/{device['id']}"
-    rows = {row.key: row for row in state.assessments(place.source, NOBODY, place.name)}
-    sink.keeping.loses_identity = lost_identity_key(place) in rows
-    _refuse_another_server(sink, rows, state, lease)
-    key = f"{place.name}|{NOBODY}|{name}"
     if not isinstance(client, WritingClient) or not client.profile.can_write("Device"):
         return
-    if key not in rows:
-        _refuse_another_key(client, sink)
+    row = _rows(sink, state).get(f"{place.name}|{NOBODY}|{name}")
+    if row is None:
         where = _placed(client, device, sink)
+        key = f"{place.name}|{NOBODY}|{name}"
         row = AssessmentRow(
             key, place.source, NOBODY, place.name, "", "", where, "standing", place.run_id
         )
         state.settle(lease, [row])
-        rows[key] = row
-    sink.know_device(rows[key].etag or name)
+    sink.know_device(row.etag or name)
+
+
+def _rows(sink: Sink, state: State) -> dict[str, AssessmentRow]:
+    place = sink.place
+    return {row.key: row for row in state.assessments(place.source, NOBODY, place.name)}
 
 
 def _placed(client: WritingClient, device: Resource, sink: Sink) -> str:
@@ -109,26 +135,4 @@ def _refuse_another_server(
         raise SettingsError(
             f"sink.{place.name}: its results were written to another server; give the new server "
             "a sink of another name, or put the old base_url back"
-        )
-
-
-def _refuse_another_key(client: WritingClient, sink: Sink) -> None:
-    """A Device of this site made with another key means that every id would come out new.
-
-    Ids depend on the key, so it is found by the identifier that carries the check value; a server
-    that cannot search Devices leaves this to the state.
-    """
-    identity = sink.place.by.identity
-    system, own = identity.identifier_system("key-check"), site_key_check(identity)
-    if not client.profile.can_search("Device"):
-        return
-    try:
-        found = client.search_whole(Query("Device", (("identifier", f"{system}|"),)))
-    except RequestRefused:
-        return
-    checks = {identifier_value(item, system) for item in found}
-    ours = {check for check in checks if check.startswith(f"{identity.site_id}:")}
-    if ours and own not in ours:
-        raise SafetyStop(
-            f"{client.host}: our Device there was made with another site key; restore that key"
         )

@@ -9,8 +9,8 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient
 from fhir_remission.fhir.authorship import Authorship, Change
-from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.decide import category_of, version_of
+from fhir_remission.fhir.datatypes import Resource, version_of
+from fhir_remission.fhir.decide import category_of
 from fhir_remission.fhir.identity import is_unedited
 from fhir_remission.fhir.retraction import retracted
 from fhir_remission.jobs.memory import own_name, status_of
@@ -29,6 +29,8 @@ def undouble(client: FhirClient, prospect: Prospect, told: Told) -> str:
             for item in prospect.standing.resources
             if own_name(item, by) == name and status_of(item) == "standing"
         ]
+        if any(here(item) in prospect.standing.disputed for item in copies):
+            return f"{name} stands {len(copies)} times, once with a copied mark; a person must look"
         edited = [item for item in copies if not is_unedited(item, namespace=by.identity.namespace)]
         if len(edited) > 1:
             return f"{name} stands {len(copies)} times and was edited in each; a person must choose"

@@ -12,8 +12,7 @@ from typing import cast
 from fhir_remission.effects.client import FhirClient
 from fhir_remission.errors import RequestRefused
 from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.decide import version_of
+from fhir_remission.fhir.datatypes import Resource, version_of
 from fhir_remission.fhir.fidelity import differences
 from fhir_remission.fhir.identity import identifier_value
 from fhir_remission.fhir.transaction import Write

@@ -13,9 +13,10 @@ from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State
 from fhir_remission.fhir.authorship import Authorship, versions_of
 from fhir_remission.fhir.datatypes import Resource, text_of
-from fhir_remission.fhir.identity import content_digest, identifier_value
+from fhir_remission.fhir.identity import KINDS, content_digest, identifier_value
+from fhir_remission.fhir.ownership import Known
+from fhir_remission.fhir.site_marks import criteria_id_of
 from fhir_remission.fhir.transaction import Write
-from fhir_remission.fhir.withdrawal import KINDS
 
 
 class Place(Struct, frozen=True):
@@ -58,6 +59,15 @@ class Memory(Struct, frozen=True):
             if row.key.startswith(self._key(""))
         }
         return {name: row for name, row in found.items() if name.partition("/")[0] in KINDS}
+
+    def recall(self, state: State, resource: Resource) -> Known | None:
+        """What we know of a resource of another set of criteria, or of another record."""
+        identity = self.place.by.identity
+        name = own_name(resource, self.place.by)
+        row = state.assessment(f"{self.place.name}|{criteria_id_of(resource, identity)}|{name}")
+        if row is None:
+            return None
+        return Known(row.evidence_hash, row.content_digest, patient=row.patient)
 
     def has_looked(self, state: State) -> bool:
         """Whether somebody without results was searched once: the state may have been lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -11,12 +11,22 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.ledger import AssessmentRow
 from fhir_remission.effects.state import State
 from fhir_remission.errors import PatientUnmatched
-from fhir_remission.fhir.identity import resource_id
+from fhir_remission.fhir.authorship import Authorship
+from fhir_remission.fhir.datatypes import Resource
+from fhir_remission.fhir.identity import KINDS, resource_id
+from fhir_remission.fhir.ownership import Known
 from fhir_remission.fhir.patient_writes import Held, plan_writes
-from fhir_remission.fhir.withdrawal import KINDS
 from fhir_remission.jobs.memory import Memory, Place, own_name
 from fhir_remission.jobs.prospect import Prospect, known
-from fhir_remission.jobs.standing import Standing, read_by_name, search_by_name, search_ours
+from fhir_remission.jobs.standing import (
+    Familiar,
+    Read,
+    Standing,
+    read_by_name,
+    search_by_name,
+    search_results,
+    sifted,
+)
 from fhir_remission.jobs.subjects import Subject, Subjects
 
 
@@ -27,6 +37,8 @@ class Outlook(Struct, frozen=True):
     client: FhirClient
     state: State
     subjects: Subjects
+    untouched: bool = False
+    """Nobody has written there."""
 
     def look(self, assessments: Sequence[Assessment], *, thorough: bool = False) -> Prospect | None:
         """Read what stands and plan; None where the state says that nothing is to be done."""
@@ -36,13 +48,15 @@ class Outlook(Struct, frozen=True):
         if not thorough and looked and self._is_up_to_date(rows, assessments):
             return None
         left = memory.left(self.state, rows)
+        remembered = known(rows, left)
         found = self._subject(memory.patient, rows, assessments)
         if found is None:
             return None
         memory = structs.replace(memory, place=self._place_of(found))
         by = memory.place.by
-        standing = self._standing(memory, rows, assessments, thorough=thorough)
-        held = Held(standing.by_id(by), known(rows, left), standing.deleted)
+        found_here = self._read(memory, rows, assessments, thorough=thorough)
+        standing = self._sifted(memory, found_here, remembered, assessments)
+        held = Held(standing.by_id(by), remembered, standing.deleted)
         planned = plan_writes(
             assessments,
             by,
@@ -90,24 +104,65 @@ class Outlook(Struct, frozen=True):
             for name, row in standing.items()
         )
 
-    def _standing(
+    def _read(
         self,
         memory: Memory,
         rows: dict[str, AssessmentRow],
         assessments: Sequence[Assessment],
         *,
         thorough: bool,
+    ) -> Read:
+        """All that stands about the patient, whoever wrote it, or all under our names."""
+        client, by, puts = self.client, memory.place.by, self.client.profile.write_mode == "put"
+        wanted = {name for item in assessments for name in references_of(item, self.place)}
+        if rows and puts and not thorough:
+            return read_by_name(client, sorted(rows.keys() | wanted))
+        found = search_results(client, memory.patient, by, self.place.resources)
+        there = {own_name(item, by) for item in found}
+        if by.subject:
+            # The identifier may have been given to another record since: ours stays found.
+            found += search_by_name(client, rows.keys() - there, by)
+        if not puts or client.profile.if_none_match or self.untouched:
+            return Read(found)
+        # A search may miss what somebody changed: nothing is put over what was not read.
+        hidden = read_by_name(client, sorted(wanted - there))
+        return Read([*found, *hidden.resources], hidden.deleted)
+
+    def _sifted(
+        self,
+        memory: Memory,
+        read: Read,
+        remembered: Mapping[str, Known],
+        assessments: Sequence[Assessment],
     ) -> Standing:
-        if rows and self.client.profile.write_mode == "put" and not thorough:
-            wanted = {name for item in assessments for name in references_of(item, self.place)}
-            return read_by_name(self.client, sorted(rows.keys() | wanted))
+        """What of it is ours; what our state misses was deleted, or its marks taken away."""
         by = memory.place.by
-        found = search_ours(self.client, memory.patient, by, self.place.resources)
-        if not by.subject:
-            return found
-        # The identifier may have been given to another record since: what we wrote stays found.
-        there = {own_name(item, by) for item in found.resources}
-        return Standing((*found.resources, *search_by_name(self.client, rows.keys() - there, by)))
+
+        def recall(resource: Resource) -> Known | None:
+            own = own_name(resource, by).rpartition("/")[2]
+            return remembered.get(own) or memory.recall(self.state, resource)
+
+        familiar = Familiar(
+            (memory.patient, by.subject, *by.former_subjects),
+            {resource_id(by.identity, kind, one) for one in assessments for kind in KINDS.values()},
+            recall,
+        )
+        standing = sifted(self.client, read.resources, by, familiar)
+        return structs.replace(
+            standing, deleted=read.deleted | _unmarked(standing, memory.rows(self.state), by)
+        )
+
+
+def _unmarked(standing: Standing, rows: Mapping[str, AssessmentRow], by: Authorship) -> set[str]:
+    """Our ids of what may be what stands without a name: another one must not be written."""
+    there = {own_name(item, by) for item in standing.resources}
+    return {
+        name.rpartition("/")[2]
+        for name, row in rows.items()
+        if row.status == "standing"
+        and name not in there
+        and name.partition("/")[0] in standing.nameless
+    }
 
 
 def references_of(assessment: Assessment, place: Place) -> list[str]:

@@ -6,15 +6,17 @@ share of the cohort would change category in one run, nothing is written: somebo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Literal, cast
 
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.effects.audit import Action
+from fhir_remission.effects.lease import Lease
 from fhir_remission.errors import PatientUnmatched, ReadIncomplete, RequestRefused
 from fhir_remission.fhir.assessment_json import Written
+from fhir_remission.jobs.devices import introduce_ourselves, is_new, look_around, recall
 from fhir_remission.jobs.outcome import Outcome, together
 from fhir_remission.jobs.plan_file import Entry, PlanFile, check_plan
 from fhir_remission.jobs.prospect import Prospect
@@ -56,6 +58,12 @@ class Waiting(Struct, frozen=True):
     prospects: Mapping[tuple[str, str, str], Prospect] = {}
 
     @property
+    def writes(self) -> set[str]:
+        """To which sinks anything would be written."""
+        found = self.prospects.items()
+        return {sink for (sink, *_), prospect in found if prospect.planned.writes}
+
+    @property
     def changes_category(self) -> bool:
         """Whether another category would stand anywhere, or none any more."""
         return any(
@@ -76,7 +84,23 @@ class Placing:
             sink.undoubles = how.undouble
             # A plan is carried out as it is, or not at all.
             sink.attempts = 1 if how.plan else sink.attempts
+        self._introduced: set[str] = set()
+        self._outdated: set[str] = set()
         self._is_first = not site.state.has_results(site.connection.base.url)
+
+    def begin(self) -> None:
+        """See who else writes to each sink; leave our Device where nobody else does or we did."""
+        site = self._site
+        for sink in site.sinks:
+            new = is_new(sink, site.state)
+            sink.untouched = False
+            if new:
+                self._look_around(sink)
+            if site.lease is not None:
+                recall(sink, site.state, site.lease)
+                if sink.untouched or not new:
+                    introduce_ourselves(sink, site.state, site.lease)
+                    self._introduced.add(sink.place.name)
 
     def look(self, judged: Iterable[Judged]) -> Waiting:
         """What would be done for one patient; asks only where the state cannot tell."""
@@ -92,10 +116,40 @@ class Placing:
         """Whether to look at everybody else first; a first run has nothing to change."""
         if self._site.lease is None or not waiting.prospects:
             return False
-        return not self._is_first or self._how.plan is not None or waiting.changes_category
+        untouched = all(sink.untouched for sink in self._site.sinks)
+        at_once = self._is_first and untouched and self._how.plan is None
+        return not at_once or waiting.changes_category
 
     def hold(self, waiting: Sequence[Waiting], cohort: int) -> str:
-        """Why nothing may be written: too many would change category at once; else empty."""
+        """Why nothing may be written: too many would change category at once; else empty.
+
+        SafetyStop where a site has come to a sink that must not be written beside.
+        """
+        written = {name for one in waiting for name in one.writes}
+        for sink in self._site.sinks:
+            if sink.place.name in written and not is_new(sink, self._site.state):
+                self._look_around(sink)
+        reason = self._reason(waiting, cohort)
+        if not reason:
+            self._introduce_late(written)
+        return reason
+
+    def _look_around(self, sink: Sink) -> None:
+        beside = self._site.settings.write.beside_old_sites
+        look_around(sink, self._site.state, beside_old_sites=beside)
+
+    def _introduce_late(self, written: Set[str]) -> None:
+        """Our Device where others write: only now it is known that nothing speaks against it."""
+        site = self._site
+        for sink in site.sinks if site.lease is not None else ():
+            if sink.place.name in written - self._introduced:
+                introduce_ourselves(sink, site.state, cast(Lease, site.lease))
+                if sink.client.profile.write_mode != "put":
+                    # What was planned names the Device by an id that the server did not give it.
+                    self._outdated.add(sink.place.name)
+
+    def _reason(self, waiting: Sequence[Waiting], cohort: int) -> str:
+        """Too many would change category at once, or the plan does not hold any more."""
         if self._how.plan is not None:
             prospects = [p for one in waiting for p in one.prospects.values()]
             check_plan(self._how.plan, prospects, self._is_done)
@@ -136,6 +190,8 @@ class Placing:
     def _put(self, sink: Sink, assessments: Judged, waiting: Waiting | None) -> Outcome:
         patient = assessments[0].patient
         known = waiting.prospects.get(_place_of(sink, assessments)) if waiting else None
+        if sink.place.name in self._outdated:
+            known = None
         try:
             outcome = sink.put(assessments, self._told(patient, sink.host), prospect=known)
         except (RequestRefused, ReadIncomplete) as error:

@@ -13,9 +13,11 @@ from fhir_remission.domain.assessment import Assessment
 from fhir_remission.errors import ReadIncomplete, RequestRefused
 from fhir_remission.fhir.queries import chunked
 from fhir_remission.jobs.cohort import find_cohort
+from fhir_remission.jobs.devices import look_around
 from fhir_remission.jobs.plan_file import Entry, PlanFile, entries_of, seal_plan
 from fhir_remission.jobs.reading import read_patients, records_of
-from fhir_remission.jobs.site import Site, identity_of, open_site, settings_of
+from fhir_remission.jobs.site import Site, open_site, settings_of
+from fhir_remission.jobs.site_claim import identity_of
 
 
 class Planned(Struct, frozen=True):
@@ -38,6 +40,8 @@ def make_plan(config: Path | None, assignments: tuple[str, ...], as_of: str) -> 
         entries: list[Entry] = []
         unread: list[str] = []
         cohort = 0
+        for sink in site.sinks:
+            look_around(sink, site.state, beside_old_sites=settings.write.beside_old_sites)
         for patient, judged in _judged(site):
             cohort += 1
             try:

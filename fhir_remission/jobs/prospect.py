@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.effects.ledger import AssessmentRow
 from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.decide import Known
+from fhir_remission.fhir.ownership import Known
 from fhir_remission.fhir.patient_writes import Held, PatientWrites
 from fhir_remission.jobs.memory import Left, Memory
 from fhir_remission.jobs.outcome import Outcome

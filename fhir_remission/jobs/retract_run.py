@@ -17,16 +17,17 @@ from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient
 from fhir_remission.errors import RequestRefused, UsageError
 from fhir_remission.fhir.authorship import Change
-from fhir_remission.fhir.datatypes import Resource, objects, text_of
-from fhir_remission.fhir.decide import category_of, version_of
-from fhir_remission.fhir.identity import content_digest, identifier_value, is_unedited
+from fhir_remission.fhir.datatypes import Resource, objects, text_of, version_of
+from fhir_remission.fhir.decide import category_of
+from fhir_remission.fhir.identity import content_digest, identifier_value
+from fhir_remission.fhir.ownership import Known, owner_of
 from fhir_remission.fhir.retraction import FROM_SERVER, retracted
 from fhir_remission.jobs.gone import without_gone
 from fhir_remission.jobs.memory import name_of, own_name, status_of
 from fhir_remission.jobs.prospect import here
 from fhir_remission.jobs.sink import NOBODY, Sink
 from fhir_remission.jobs.site import Site, open_site, settings_of
-from fhir_remission.jobs.standing import read_by_name, search_ours
+from fhir_remission.jobs.standing import Familiar, read_by_name, search_results, sifted
 
 
 class TakenBack(Struct, frozen=True):
@@ -67,8 +68,8 @@ def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
     if current is None:
         return TakenBack(name, "left", "it is not there any more")
     namespace = by.identity.namespace
-    same = content_digest(current, namespace=namespace) == row.content_digest
-    if not (same or is_unedited(current, namespace=namespace)):
+    known = Known(row.evidence_hash, row.content_digest)
+    if owner_of(current, by.identity, known=known) != "ours":
         return TakenBack(name, "left", "edited by somebody")
     history = client.read(text_of(current["resourceType"]), f"{current['id']}/_history")
     former = _former(history, content_digest(current, namespace=namespace), namespace)
@@ -97,13 +98,16 @@ def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
 def _current(sink: Sink, row: AssessmentRow) -> Resource | None:
     place = sink.place
     if sink.client.profile.write_mode == "put":
-        standing = read_by_name(sink.client, [name_of(row)])
+        read = read_by_name(sink.client, [name_of(row)]).resources
     else:
         subject = sink.subjects.find(row.patient)
         by = structs.replace(place.by, subject=subject.reference, former_subjects=subject.former)
-        standing = search_ours(sink.client, row.patient, by, place.resources)
-    found = (item for item in standing.resources if own_name(item, place.by) == name_of(row))
-    return next(found, None)
+        read = search_results(sink.client, row.patient, by, place.resources)
+    known = Known(row.evidence_hash, row.content_digest)
+    familiar = Familiar((row.patient,), {name_of(row).rpartition("/")[2]}, lambda _: known)
+    named = [item for item in read if own_name(item, place.by) == name_of(row)]
+    standing = sifted(sink.client, named, place.by, familiar)
+    return next(iter(standing.resources), None)
 
 
 def _former(history: object, digest: str, namespace: str) -> Resource | None:

@@ -17,11 +17,11 @@ from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State
-from fhir_remission.errors import Conflict
+from fhir_remission.errors import Conflict, SafetyStop
 from fhir_remission.fhir.checks import check_resource
 from fhir_remission.fhir.datatypes import Resource
+from fhir_remission.fhir.site_marks import criteria_id_of
 from fhir_remission.fhir.transaction import Write, not_taken
-from fhir_remission.fhir.withdrawal import criteria_id_of
 from fhir_remission.jobs.delivery import FASTER, Delivery, deliver
 from fhir_remission.jobs.doubles import undouble
 from fhir_remission.jobs.gone import writes_without_gone
@@ -63,6 +63,12 @@ class Sink:
         self.keeping = Keeping(client, place.by)
         self._state, self._lease = state, lease
         self.attempts = ATTEMPTS
+        self.foreign: set[str] = set()
+        """Results of other sites that were met there."""
+        self.untouched = False
+        """Nobody has written there, so nothing of anybody's can be met."""
+        self.unproved = False
+        """No Device can tell who else writes there: results without marks may be an old site's."""
         self.undoubles = False
         """Take back what stands twice, instead of stopping at it."""
 
@@ -106,8 +112,23 @@ class Sink:
 
     def look(self, assessments: Sequence[Assessment], *, thorough: bool = False) -> Prospect | None:
         """Read what stands and plan; None where the state says that nothing is to be done."""
-        seen = Outlook(self.place, self.client, self._state, self.subjects)
-        return seen.look(assessments, thorough=thorough)
+        seen = Outlook(
+            self.place, self.client, self._state, self.subjects, untouched=self.untouched
+        )
+        prospect = seen.look(assessments, thorough=thorough)
+        if prospect is not None:
+            self.foreign |= prospect.standing.foreign
+            self._refuse_old_sites(prospect)
+        return prospect
+
+    def _refuse_old_sites(self, prospect: Prospect) -> None:
+        if self.unproved and prospect.standing.unmarked:
+            place = min(prospect.standing.unmarked)
+            raise SafetyStop(
+                f"{self.client.host}: {place} was written by version 0.1.0, and nothing proves by "
+                "whom: restore the state or the key of this site, or upgrade the other site first "
+                "and set write.beside_old_sites = true"
+            )
 
     def _with_subject(self, prospect: Prospect | None) -> Prospect | None:
         """Look again where a stub had to be written: its id may be the server's."""
@@ -229,7 +250,7 @@ class Sink:
             for resource in prospect.held.resources.values()
             if is_result(resource)
             and not parked & {own_name(resource, by), here(resource)}
-            and criteria_id_of(resource, by) == memory.criteria_id
+            and criteria_id_of(resource, by.identity) == memory.criteria_id
         ]
         rows = [*written, *(row for row in found if row.key not in new)]
         seen = {row.key for row in rows}

@@ -8,11 +8,12 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from structlog.stdlib import BoundLogger
 
 from fhir_remission.domain.assess import Options
 from fhir_remission.effects.audit import Audit
+from fhir_remission.effects.claim import read_claim
 from fhir_remission.effects.client import FhirClient
 from fhir_remission.effects.clock import Stop, SystemClock, stop_of_run
 from fhir_remission.effects.connect import Connection
@@ -22,13 +23,12 @@ from fhir_remission.effects.logs import PatientHash, configure_logs, get_logger
 from fhir_remission.effects.panels import load_panels
 from fhir_remission.effects.results_file import ResultsFile
 from fhir_remission.effects.signals import listening
-from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.tables import load_categories
 from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.identity import Identity, key_check
+from fhir_remission.fhir.identity import Identity
 from fhir_remission.fhir.record import Reading
 from fhir_remission.jobs.clocks import Clocks, weigh
 from fhir_remission.jobs.judging import Judge, load_judge
@@ -39,6 +39,7 @@ from fhir_remission.jobs.results import ResultsSink
 from fhir_remission.jobs.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
+from fhir_remission.jobs.site_claim import claim_for, identity_of, key_of
 from fhir_remission.jobs.subjects import OtherServer, Rule
 from fhir_remission.jobs.turn import Turn
 from fhir_remission.settings import Settings, load_settings, read_assignments
@@ -103,6 +104,8 @@ class Frame(Struct, frozen=True):
     turn: Turn
     looking: bool = False
     back_dated: bool = False
+    former: tuple[str, ...] = ()
+    """Ids of the site from before it was renamed."""
 
 
 @contextmanager
@@ -139,6 +142,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
     settings = frame.settings
     key = key_of(settings)
     state, lease = _memory(frame, key, stack)
+    frame = structs.replace(frame, former=read_claim(state.database).former)
     audit = Audit(settings.audit.file, clock=frame.clock, run_id=frame.run_id)
     stack.callback(audit.close)
     server = open_source(settings, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run)
@@ -219,16 +223,16 @@ def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | 
         return state, None
     settings = frame.settings
     state = stack.enter_context(closing(open_state(settings.state.url, frame.clock)))
+    claim_for(state, settings, key)
     lease = frame.turn.take(settings, state, stack)
-    if key:
-        state.claim_site_key(key_check(key))
     return state, lease
 
 
 def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile: Profile) -> Place:
     settings = frame.settings
     taken = taken_by(profile, wanted)
-    by = _authorship(settings, judge, frame.clock.now(), identity_of(settings), wanted)
+    identity = structs.replace(identity_of(settings), former=frame.former)
+    by = _authorship(settings, judge, frame.clock.now(), identity, wanted)
     return Place(
         name=name,
         source=settings.source.base_url,
@@ -262,13 +266,6 @@ def judge_of(settings: Settings, as_of: datetime) -> Judge:
     )
 
 
-def identity_of(settings: Settings) -> Identity:
-    """Who we are when we write; id and key are mandatory."""
-    if not settings.site.id:
-        raise SettingsError("site.id is not set: it is part of the identity of all we write")
-    return Identity(settings.site.id, read_site_key(settings.site.key_file), settings.site.base)
-
-
 def authorship_of(settings: Settings, judge: Judge, computed_at: datetime) -> Authorship:
     """In whose name we write, for `classify --output bundle`."""
     return _authorship(settings, judge, computed_at, identity_of(settings), SinkSettings())
@@ -291,10 +288,3 @@ def _authorship(
         references=sink.references,
         source_base=settings.source.base_url,
     )
-
-
-def key_of(settings: Settings) -> bytes:
-    """The site key: needed for writing, otherwise only for names in logs that last."""
-    if any(sink.kind in (*REMOTE, "ndjson") for sink in settings.sink.values()):
-        return identity_of(settings).key
-    return read_site_key(settings.site.key_file) if settings.site.key_file.is_file() else b""

@@ -26,6 +26,7 @@ def state_file(settings: Settings) -> Path | None:
     return Path(name) if name != settings.state.url and name else None
 
 
-def lock_file(settings: Settings) -> Path:
+def lock_file(settings: Settings, site_id: str = "") -> Path:
     """Beside the audit; a database elsewhere is guarded by its lease as well."""
-    return settings.audit.file.parent / f".{settings.site.id or 'fhir-remission'}.lock"
+    name = (site_id or settings.site.id or "fhir-remission").replace("/", "%2F")
+    return settings.audit.file.parent / f".{name}.lock"

@@ -1,32 +1,50 @@
-"""What stands at a sink: ours about one patient, read by id where we know it, else searched."""
+"""What stands at a sink about one patient: ours, read by id where we know it, else searched."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import cast
 
 from msgspec import Struct
 
 from fhir_remission.effects.client import FhirClient
-from fhir_remission.errors import RequestRefused
+from fhir_remission.errors import RequestRefused, SafetyStop
 from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.identity import is_ours
+from fhir_remission.fhir.datatypes import Resource, text_of
+from fhir_remission.fhir.decide import category_of
+from fhir_remission.fhir.identity import KINDS, identifier_value
+from fhir_remission.fhir.ownership import STOPS, Known, owner_of
 from fhir_remission.fhir.queries import Query, token
-from fhir_remission.fhir.withdrawal import KINDS
+from fhir_remission.fhir.site_marks import is_marked, site_values
 from fhir_remission.jobs.memory import own_name, status_of
 
 # LOINC 88040-1, Response to cancer treatment: the code of the Observation we write.
 OUR_CODE = "http://loinc.org|88040-1"
 
 
+class Read(Struct, frozen=True):
+    """What a server answered, before it is known whose it is."""
+
+    resources: list[Resource]
+    deleted: frozenset[str] = frozenset()
+    """Our ids of what somebody deleted."""
+
+
 class Standing(Struct, frozen=True):
-    """Ours at one sink."""
+    """Ours at one sink, and what else was met there."""
 
     resources: tuple[Resource, ...] = ()
     deleted: frozenset[str] = frozenset()
     """Our ids of what somebody deleted."""
+    foreign: frozenset[str] = frozenset()
+    """Results of other sites, where they stand: met, and left alone."""
+    disputed: frozenset[str] = frozenset()
+    """Where something stands that two sites seem to have written."""
+    unmarked: frozenset[str] = frozenset()
+    """Those of them that version 0.1.0 wrote, of whatever site."""
+    nameless: frozenset[str] = frozenset()
+    """Types of which something stands that says a category and not who wrote it."""
 
     def doubled(self, by: Authorship) -> tuple[str, ...]:
         """What stands more than once, by the name that we gave."""
@@ -40,7 +58,57 @@ class Standing(Struct, frozen=True):
         return {own_name(item, by).rpartition("/")[2]: item for item in ordered}
 
 
-def read_by_name(client: FhirClient, names: Iterable[str]) -> Standing:
+class Familiar(Struct, frozen=True):
+    """What proves that a result without a mark is ours."""
+
+    patients: tuple[str, ...]
+    """Whom it may be about."""
+    names: Collection[str]
+    """Ids that this run made itself."""
+    known: Callable[[Resource], Known | None]
+    """What the state says of a resource."""
+
+
+def sifted(
+    client: FhirClient, found: Iterable[Resource], by: Authorship, familiar: Familiar
+) -> Standing:
+    """Take ours of what was read; SafetyStop where a person must look before any write."""
+    ours: list[Resource] = []
+    foreign: set[str] = set()
+    disputed: set[str] = set()
+    nameless: set[str] = set()
+    unmarked: set[str] = set()
+    for item in found:
+        place = f"{item.get('resourceType')}/{item.get('id')}"
+        owner = owner_of(
+            item,
+            by.identity,
+            patients=familiar.patients,
+            names=familiar.names,
+            known=familiar.known(item),
+        )
+        if owner in STOPS:
+            raise SafetyStop(f"{client.host}: {place} {STOPS[owner]}")
+        if owner == "foreign":
+            foreign.add(place)
+            if not identifier_value(item, by.identity.identifier_system("assessment")):
+                nameless.add(text_of(item.get("resourceType")))
+            elif not site_values(item, by.identity):
+                unmarked.add(place)
+            continue
+        if owner == "disputed":
+            disputed.add(place)
+        ours.append(item)
+    return Standing(
+        tuple(ours),
+        foreign=frozenset(foreign),
+        disputed=frozenset(disputed),
+        unmarked=frozenset(unmarked),
+        nameless=frozenset(nameless),
+    )
+
+
+def read_by_name(client: FhirClient, names: Iterable[str]) -> Read:
     """Read resources whose ids are ours."""
     found: list[Resource] = []
     deleted: set[str] = set()
@@ -53,13 +121,13 @@ def read_by_name(client: FhirClient, names: Iterable[str]) -> Standing:
                 deleted.add(own)
             elif error.status != 404:
                 raise
-    return Standing(tuple(found), frozenset(deleted))
+    return Read(found, frozenset(deleted))
 
 
-def search_ours(
+def search_results(
     client: FhirClient, patient: str, by: Authorship, resources: Sequence[str]
-) -> Standing:
-    """All of ours about a patient of the source, whatever the state remembers."""
+) -> list[Resource]:
+    """All results of any site about a patient of the source, whatever the state remembers."""
     records = (by.subject or patient, *by.former_subjects)
     found: list[Resource] = []
     for own_id in sorted({record.removeprefix("Patient/") for record in records}):
@@ -68,7 +136,7 @@ def search_ours(
                 by_code = (("code", OUR_CODE),) if name == "Observation" else ()
                 query = Query(name, (("patient", own_id), *by_code), patients=frozenset({own_id}))
                 found += client.search_whole(query)
-    return Standing(tuple(item for item in found if is_ours(by.identity, item)))
+    return [item for item in found if is_marked(by.identity, item) or category_of(item, by)]
 
 
 def search_by_name(client: FhirClient, names: Iterable[str], by: Authorship) -> list[Resource]:

@@ -12,8 +12,8 @@ from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
 from fhir_remission.effects.state_copy import complaints, export_lines, import_lines
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.identity import key_check
 from fhir_remission.jobs.site import settings_of
+from fhir_remission.jobs.site_claim import claim_for, rename
 from fhir_remission.jobs.site_files import lock_file
 from fhir_remission.settings import Settings
 
@@ -38,8 +38,18 @@ def check(config: Path | None, assignments: tuple[str, ...]) -> list[str]:
     """What is wrong or unfinished; another key than the site's is a safety stop."""
     with _state(config, assignments) as (state, settings):
         if settings.site.key_file.is_file():
-            state.claim_site_key(key_check(read_site_key(settings.site.key_file)))
+            claim_for(state, settings, read_site_key(settings.site.key_file))
         return complaints(state)
+
+
+def rename_site(config: Path | None, assignments: tuple[str, ...], new: str) -> str:
+    """Give the site another id; returns what to do next."""
+    settings = settings_of(config, assignments, {})
+    state = open_state(settings.state.url, SystemClock())
+    try:
+        return rename(state, settings, new)
+    finally:
+        state.close()
 
 
 @contextmanager

@@ -31,6 +31,8 @@ class Summary:
         self.foreign = 0
         self.elsewhere = 0
         """Members of the cohort that are patients of another server."""
+        self.foreign_results = 0
+        """Results of other sites that were met at the sinks, and left alone."""
         self.unread = 0
         """Results that panels and reports name and that could not be read."""
         self._dispositions: Counter[str] = Counter()
@@ -96,6 +98,7 @@ class Summary:
             "not_due": self.not_due,
             "foreign": self.foreign,
             "elsewhere": self.elsewhere,
+            "foreign_results": self.foreign_results,
             "lines": sum(self._dispositions.values()),
             **{name: self._dispositions[name] for name in DISPOSITIONS},
             **{name: self._writes[name] for name in WRITES},

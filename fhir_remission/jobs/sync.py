@@ -29,7 +29,6 @@ from fhir_remission.fhir.identity import evidence_hash
 from fhir_remission.fhir.ids import NOT_AN_ID
 from fhir_remission.jobs.clocks import refuse_later
 from fhir_remission.jobs.cohort import Members
-from fhir_remission.jobs.devices import introduce_ourselves
 from fhir_remission.jobs.due import in_chunks
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
@@ -128,9 +127,8 @@ class Run:
     def _all_of(self, waiting: Sequence[str], members: Members) -> Iterator[bytes]:
         """Read, judge and write some patients, under one limit of what may change."""
         site = self._site
-        for sink in site.sinks:
-            if waiting and site.lease is not None:
-                introduce_ourselves(sink, site.state, site.lease)
+        if waiting:
+            self._placing.begin()
         done: set[str] = set()
         with closing(read_patients(site, in_chunks(site, waiting))) as reading:
             for patient, evidence in reading:
@@ -257,6 +255,7 @@ class Run:
             for sink in site.sinks
             for path, how in sink.keeping.told.items()
         }
+        self.summary.foreign_results = sum(len(sink.foreign) for sink in site.sinks)
         told = self.summary.told(self.exit_code)
         if site.lease is not None:
             counts = {key: value for key, value in told.items() if isinstance(value, int)}

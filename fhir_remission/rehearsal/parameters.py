@@ -77,4 +77,7 @@ def index_keys(resource: dict[str, Any]) -> Iterator[Hashable]:
                 yield "patient", name
     if identifier := known.get("identifier"):
         for element in elements(resource, identifier):
-            yield "identifier", element.get("system", ""), element.get("value", "")
+            key = (element.get("system", ""), element.get("value", ""))
+            # A server keeps what it is given; what is no text is found by nothing.
+            if all(isinstance(part, str) for part in key):
+                yield "identifier", *key

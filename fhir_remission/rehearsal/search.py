@@ -143,9 +143,14 @@ def _index_keys(parameter: Parameter, modifier: str, text: str) -> tuple[tuple[s
     values = split_values(text)
     if parameter.name == "patient" and modifier in {"", "Patient"}:
         return tuple(("patient", split_reference(value)[2]) for value in values)
-    if parameter.name == "identifier" and not modifier and all("|" in value for value in values):
+    # `system|` asks for any value of a system: the index has whole identifiers only.
+    if parameter.name == "identifier" and not modifier and all(map(_is_whole, values)):
         return tuple(("identifier", *value.split("|", 1)) for value in values)
     return ()
+
+
+def _is_whole(token: str) -> bool:
+    return "|" in token and not token.endswith("|")
 
 
 def _test(parameter: Parameter, modifier: str, text: str) -> Test:

@@ -20,6 +20,7 @@ from fhir_remission.settings.values import (
     NoFile,
     Rate,
     Share,
+    SiteId,
     Words,
     Zone,
 )
@@ -36,7 +37,7 @@ class Section(BaseModel):
 class Site(Section):
     """Who we are: goes into the identity of everything we write."""
 
-    id: str = ""
+    id: SiteId = ""
     timezone: Zone = "UTC"
     key_file: File = Path("site.key")
     namespace: str = ""
@@ -169,6 +170,8 @@ class Write(Section):
 
     which: Literal["current", "history"] = "current"
     max_changed_share: Share = Decimal("0.2")
+    # Sites of version 0.1.0 on the same server take results of other sites for their own.
+    beside_old_sites: bool = False
 
 
 class State(Section):

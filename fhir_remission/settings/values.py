@@ -48,6 +48,13 @@ def read_hours(text: object) -> tuple[time, time] | None:
     return start, end
 
 
+def site_id(text: str) -> str:
+    """Check a site id: it stands in identifiers, where servers cut spaces at the ends."""
+    if text != text.strip() or not text.isprintable():
+        raise ValueError("expected a name without spaces at its ends and control characters")
+    return text
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -95,6 +102,7 @@ Arguments = Annotated[tuple[str, ...], BeforeValidator(_json_list)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 Rate = Annotated[float, BeforeValidator(read_rate)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
+SiteId = Annotated[str, AfterValidator(site_id)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(read_hours)]
 DatabaseUrl = Annotated[
     str, AfterValidator(_sqlite_beside_the_file), Field(validate_default=True, repr=False)

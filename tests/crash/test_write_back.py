@@ -73,7 +73,7 @@ def test_twice_changed_still_one_hash(world: World) -> None:
         assert world.sync().line(CR)["write"] == "updated"
     for resource in two(world, CR):
         systems = [i["system"] for i in resource["identifier"]]
-        assert len(systems) == len(set(systems)) == 3
+        assert len(systems) == len(set(systems)) == 4
 
 
 def test_other_category_says_old_and_new(world: World) -> None:

@@ -138,17 +138,20 @@ class World:
         settings: str = SETTINGS,
         patients: Sequence[str] = PATIENTS,
         repository: str = "",
+        name: str = "crash",
+        beside: World | None = None,
     ) -> None:
+        """`beside` is another site that works on the same server; `name` the id of this one."""
         self.folder, self.patients = folder, tuple(patients)
         played = msgspec.structs.replace(load_persona(persona), **(habits or {}))
-        self.server = _playing(played)
-        self.source = self.server
+        self.server = beside.server if beside else _playing(played)
+        self.source = beside.source if beside else self.server
         """Where the evidence is; `server` is where results go."""
         if repository:
-            self.source = _playing(load_persona("generic"))
+            self.source = beside.source if beside else _playing(load_persona("generic"))
             settings = settings.replace("[write]", f'base_url = "{{sink}}"\n{repository}\n[write]')
-        for name in patients:
-            self.source.store.load(cohort()[name])
+        for patient in patients if beside is None else ():
+            self.source.store.load(cohort()[patient])
         self.effects = Effects()
         self.refuse_at = self.refused = 0
         """Which unsafe request is answered 500 without being carried out; whether one was."""
@@ -162,7 +165,7 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "site.toml"
         addresses = {"base_url": self.source.base_url, "sink": self.server.base_url}
-        self.config.write_text(settings.format(name="crash", **addresses))
+        self.config.write_text(settings.format(name=name, **addresses))
         (folder / "cohort.csv").write_text("patient\n" + "\n".join(patients) + "\n")
         if not (folder / "site.key").exists():
             new_site_key(folder / "site.key")

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from fhir_remission.effects.claim import Claim, claim_site, read_claim, rename_site
 from fhir_remission.effects.clock import Stop, timestamp
 from fhir_remission.effects.lease import LASTING, RENEWED_EVERY, Lease, renewed, take_lease
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State, open_state
-from fhir_remission.errors import AlreadyRunning, SafetyStop, SettingsError, Unreachable
+from fhir_remission.effects.state_copy import export_lines, import_lines
+from fhir_remission.errors import AlreadyRunning, SafetyStop, SettingsError, Unreachable, UsageError
 from tests.effects.conftest import FakeClock
 
 TABLES = {
@@ -56,7 +60,9 @@ def state(url: str, clock: FakeClock) -> Iterator[State]:
     with opened.database.writing() as connection:
         for table in TABLES - {"schema_version"}:
             connection.execute(text(f"DELETE FROM {table}"))
-        connection.execute(text("UPDATE schema_version SET key_check = ''"))
+        connection.execute(
+            text("UPDATE schema_version SET key_check = '', site_id = '', former_ids = ''")
+        )
     yield opened
     opened.close()
 
@@ -72,7 +78,7 @@ def test_the_state_has_the_nine_tables_and_can_be_opened_again(
         versions = connection.execute(text("SELECT version FROM schema_version")).all()
     again.close()
 
-    assert [row.version for row in versions] == [1]
+    assert [row.version for row in versions] == [1, 2]
 
 
 def _empty(url: str, tmp_path: Path, number: int) -> str:
@@ -111,7 +117,9 @@ def test_of_two_first_starts_one_makes_the_tables_and_the_other_waits(
 def test_a_newer_schema_is_refused(url: str, state: State, clock: FakeClock) -> None:
     """An old program does not write into what it does not understand."""
     with state.database.writing() as connection:
-        connection.execute(text("INSERT INTO schema_version VALUES (99, 'later', '')"))
+        connection.execute(
+            text("INSERT INTO schema_version (version, applied_at) VALUES (99, 'later')")
+        )
     try:
         with pytest.raises(SettingsError, match="newer than this program"):
             open_state(url, clock)
@@ -305,11 +313,82 @@ def test_a_released_lease_is_free_and_another_source_is_its_own(
 
 def test_another_site_key_is_a_safety_stop(state: State) -> None:
     """With another key every result would be written a second time."""
-    state.claim_site_key("check-1")
-    state.claim_site_key("check-1")
+    claim_site(state.database, Claim("st-e", "check-1"))
+    claim_site(state.database, Claim("st-e", "check-1"))
 
     with pytest.raises(SafetyStop, match="site key"):
-        state.claim_site_key("check-2")
+        claim_site(state.database, Claim("st-e", "check-2"))
+
+
+def test_another_site_id_is_a_safety_stop(state: State) -> None:
+    """As another key would be; the way to do it on purpose is named."""
+    claim_site(state.database, Claim("st-e", "check-1"))
+
+    with pytest.raises(SafetyStop, match=r"'st-e'.*'st-m'.*rename-site"):
+        claim_site(state.database, Claim("st-m", "check-1"))
+    assert read_claim(state.database) == Claim("st-e", "check-1")
+
+
+def test_a_state_is_claimed_by_the_first_who_has_an_id(state: State) -> None:
+    """A site that only reads needs none."""
+    claim_site(state.database, Claim("", "check-1"))
+    claim_site(state.database, Claim("st-e", "check-1"))
+    claim_site(state.database, Claim("", "check-1"))
+
+    assert read_claim(state.database) == Claim("st-e", "check-1")
+
+
+def test_a_site_is_renamed_on_purpose(state: State, clock: FakeClock) -> None:
+    """It remembers what it was called, and everybody with a result is due."""
+    claim_site(state.database, Claim("st-e", "check-1"))
+    state.settle(
+        take_lease(state.database, clock, "st-e", "x"), [assessment("k1"), assessment("k2")]
+    )
+
+    rename_site(state.database, "check-1", "st-m")
+    with pytest.raises(UsageError, match="already"):
+        rename_site(state.database, "check-1", "st-m")
+    rename_site(state.database, "check-1", "st-e")
+    rename_site(state.database, "check-1", "st-m")
+
+    assert read_claim(state.database) == Claim("st-m", "check-1", ("st-e",))
+    assert state.dirty("src") == {"Patient/p1": "renamed"}
+    with pytest.raises(SafetyStop, match="site key"):
+        rename_site(state.database, "check-2", "st-x")
+
+
+@pytest.mark.parametrize(
+    ("leases", "site_id"), [(["st-e"], "st-e"), ([], ""), (["st-e", "st-m"], ""), (["site"], "")]
+)
+def test_a_state_of_0_1_0_tells_its_site_by_its_lease(
+    tmp_path: Path, clock: FakeClock, leases: list[str], site_id: str
+) -> None:
+    """One name is an id; `site` was written where there was none."""
+    path = tmp_path / "old.db"
+    script = resources.files("fhir_remission.effects") / "migrations" / "0001_tables.sql"
+    with sqlite3.connect(path) as old:
+        old.executescript(script.read_text(encoding="utf-8"))
+        old.execute("INSERT INTO schema_version VALUES (1, '2026-10-01T00:00:00Z', 'check-1')")
+        old.executemany("INSERT INTO lease VALUES (?, '', 1, '')", [(name,) for name in leases])
+
+    opened = open_state(f"sqlite:///{path}", clock)
+
+    assert read_claim(opened.database) == Claim(site_id, "check-1")
+    opened.close()
+
+
+def test_the_site_of_a_state_travels_with_it(
+    state: State, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Export and import keep who it is of."""
+    claim_site(state.database, Claim("Süd", "check-1"))
+    rename_site(state.database, "check-1", "Nord")
+    other = open_state(f"sqlite:///{tmp_path / 'other.db'}", clock)
+
+    import_lines(other, export_lines(state))
+
+    assert read_claim(other.database) == Claim("Nord", "check-1", ("Süd",))
+    other.close()
 
 
 def test_runs_are_kept_with_exit_and_counts(state: State, clock: FakeClock) -> None:

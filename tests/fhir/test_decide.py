@@ -9,9 +9,10 @@ import pytest
 
 from fhir_remission.fhir.authorship import Change
 from fhir_remission.fhir.checks import check_resource
-from fhir_remission.fhir.decide import Action, Known, category_of, decide, decide_withdrawal, settle
+from fhir_remission.fhir.decide import Action, category_of, decide, decide_withdrawal, settle
 from fhir_remission.fhir.identity import content_digest, is_unedited
 from fhir_remission.fhir.impression import build_impression
+from fhir_remission.fhir.ownership import Known
 from fhir_remission.fhir.result_observation import build_observation
 from fhir_remission.fhir.retraction import retracted
 from tests.fhir.samples import authorship, complete_remission, not_evaluable

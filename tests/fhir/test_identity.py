@@ -20,7 +20,6 @@ from fhir_remission.fhir.identity import (
     content_digest,
     device_id,
     evidence_hash,
-    is_ours,
     is_unedited,
     key_check,
     log_key,
@@ -29,6 +28,7 @@ from fhir_remission.fhir.identity import (
 )
 from fhir_remission.fhir.impression import build_impression
 from fhir_remission.fhir.result_observation import build_observation
+from fhir_remission.fhir.site_marks import is_marked
 from tests.fhir.samples import IDENTITY, authorship, complete_remission, result
 
 replace = msgspec.structs.replace
@@ -184,7 +184,7 @@ def written() -> dict[str, Any]:
 def test_a_resource_as_written_is_ours_and_unedited() -> None:
     """Both resources carry identifier and matching digest."""
     for resource in (written(), build_observation(complete_remission(), authorship())):
-        assert is_ours(IDENTITY, resource)
+        assert is_marked(IDENTITY, resource)
         assert is_unedited(resource)
 
 
@@ -304,7 +304,7 @@ def test_a_digest_of_anything_is_a_digest(hostile: dict[str, Any]) -> None:
     """What stands on a server may be anything."""
     resource = {"resourceType": "Observation", **hostile}
     assert len(content_digest(resource)) == 64
-    assert not is_ours(IDENTITY, resource)
+    assert not is_marked(IDENTITY, resource)
 
 
 json_values = st.recursive(
