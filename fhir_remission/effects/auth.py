@@ -1,4 +1,4 @@
-"""Credentials that go to the configured origins and to no other.
+"""Credentials that go below the configured base address and nowhere else.
 
 They are attached to each request by its own address, never to a session: a session header
 follows every absolute `next` link, wherever it leads.
@@ -7,6 +7,7 @@ follows every absolute `next` link, wherever it leads.
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +16,14 @@ from typing import Protocol
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from fhir_remission.effects.origin import Base, Origin, origin_of
+from fhir_remission.effects.origin import Base
 from fhir_remission.errors import SettingsError
 from fhir_remission.settings import Auth
+
+# Control characters besides the line ends of a key file, and bytes that were no UTF-8.
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# RFC 9110, 5.6.2.
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Headers(Protocol):
@@ -46,15 +52,15 @@ class Fixed:
 
 
 class Credentials(AuthBase):
-    """Attaches headers to one chain's requests, if their origin is allowed."""
+    """Attaches headers to one chain's requests, as far as they go to this server."""
 
-    def __init__(self, headers: Headers, allowed: frozenset[Origin]) -> None:
-        self._headers, self._allowed = headers, allowed
+    def __init__(self, headers: Headers, base: Base | None) -> None:
+        self._headers, self._base = headers, base
         self._used: Mapping[str, str] = {}
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Attach the headers if the request goes where they belong."""
-        if origin_of(request.url or "") in self._allowed:
+        if self._base is not None and self._base.holds(request.url or ""):
             self._used = self._headers.current()
             request.headers.update(self._used)
         return request
@@ -79,12 +85,17 @@ def fixed_headers(auth: Auth, base: Base, *, allow_insecure: bool) -> Fixed:
     if auth.mode == "basic":
         pair = f"{needed(auth.client_id, 'auth.client_id')}:{secret_of(auth)}"
         return Fixed({"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()})
-    return Fixed({auth.header: secret_of(auth)})
+    secret = secret_of(auth)
+    if not (secret.isascii() and secret.isprintable()) or not _HEADER.fullmatch(auth.header):
+        raise SettingsError("auth.mode = header: auth.header or its secret is no HTTP header")
+    return Fixed({auth.header: secret})
 
 
 def secret_of(auth: Auth) -> str:
     """Return the secret from the environment, a file or a command."""
     text = auth.secret.get_secret_value() or _from_file(auth.key_file) or _from_command(auth)
+    if _UNSENDABLE.search(text):
+        raise SettingsError(f"auth.mode = {auth.mode}: the secret has characters that are no text")
     if not text:
         raise SettingsError(
             f"auth.mode = {auth.mode} needs a secret: set ...__AUTH__SECRET, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -18,6 +17,7 @@ from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, decoded
 from fhir_remission.effects.clock import Clock, Stop
 from fhir_remission.effects.environment import ignore_key_log
+from fhir_remission.effects.http_date import read_http_date
 from fhir_remission.effects.origin import Base, read_base
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.retry import Draw, Persistence, RetryPolicy, TokenBucket
@@ -91,7 +91,7 @@ class Connection(Struct, frozen=True):
         return Exporter(self.base, exchange, self._persistence(login), trust)
 
     def _login(self) -> Credentials:
-        return Credentials(self.headers, frozenset({self.base.origin}))
+        return Credentials(self.headers, self.base)
 
     def _exchange(self, login: Credentials) -> RequestsExchange:
         return RequestsExchange(
@@ -148,7 +148,7 @@ def connect(
     # Tokens travel over the same trust and proxy as everything else, without a token themselves.
     tokens = RequestsExchange(
         base,
-        Credentials(Fixed({}), frozenset()),
+        Credentials(Fixed({}), None),
         clock=clock,
         stop=stop,
         limits=_limits(settings),
@@ -182,7 +182,7 @@ def introduce(connection: Connection, servers: Path, *, delta: str = "auto") -> 
         setting=connection.settings.profile,
         delta=delta,
     )
-    return Introduction(profile, _date(answer.headers.get("date", "")))
+    return Introduction(profile, read_http_date(answer.headers.get("date", "")))
 
 
 def _statement(answer: Answer, host: str) -> Json:
@@ -198,13 +198,6 @@ def _statement(answer: Answer, host: str) -> Json:
         return decoded(answer, host, "metadata")
     except ReadIncomplete as error:
         raise CapabilityMissing(f"{error}: is this the base URL of a FHIR server?") from None
-
-
-def _date(header: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(header)
-    except (TypeError, ValueError, IndexError):
-        return None
 
 
 def _limits(settings: Server) -> Limits:

@@ -9,14 +9,15 @@ from fhir_remission.effects.auth import needed, secret_of
 from fhir_remission.effects.clock import Clock
 from fhir_remission.effects.keys import read_signing_key
 from fhir_remission.effects.origin import Base
+from fhir_remission.effects.scopes import wanted_scopes
 from fhir_remission.effects.smart import (
+    Discovery,
     TokenHeaders,
     assertion_form,
     discover,
     secret_form,
     secret_headers,
     token_url,
-    wanted_scopes,
 )
 from fhir_remission.effects.transport import RequestsExchange
 from fhir_remission.settings import Server
@@ -33,7 +34,8 @@ def token_headers(
     """Prepare the tokens of one server; the first is fetched with the first request."""
     auth = settings.auth
     client_id = needed(auth.client_id, "auth.client_id")
-    found = discover(base, exchange)
+    known = bool(auth.token_url and auth.scopes)
+    found = Discovery() if known else discover(base, exchange, clock)
     url = token_url(auth.token_url, base, found)
     scopes = auth.scopes or wanted_scopes(read, write, v2=found.has_v2_scopes)
     if auth.mode == "secret":

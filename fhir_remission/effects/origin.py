@@ -6,8 +6,9 @@ String comparison is not enough: `https://fhir.example@evil/`, `https://fhir.exa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import SplitResult, urljoin, urlsplit
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from msgspec import Struct
 
@@ -15,9 +16,9 @@ from fhir_remission.errors import SettingsError
 
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-# Percent-encoded dots and slashes are decoded by some servers and proxies and not by others, so
-# one and the same path could mean two places.
-_ENCODED = ("%2e", "%2f", "%5c")
+# Servers and proxies decode a path once, twice or not at all, so one path may mean several places.
+_MOST_DECODINGS = 4
+_BETWEEN = re.compile(r"[/\\]")
 
 
 class Origin(Struct, frozen=True):
@@ -53,27 +54,65 @@ def origin_of(url: str) -> Origin:
 
 
 def _refuse_strange(url: str) -> None:
+    # A full-width or otherwise equivalent letter makes another host of it in the next library.
+    if not url.isascii():
+        raise ValueError("has a character that no address has")
     if "\\" in url or any(character <= " " or character == "\x7f" for character in url):
         raise ValueError("has a backslash, space or control character")
 
 
 def _host(parts: SplitResult) -> str:
-    host = (parts.hostname or "").rstrip(".").lower()
-    return host if host.isascii() else host.encode("idna").decode("ascii")
+    return (parts.hostname or "").rstrip(".").lower()
 
 
 def path_of(url: str) -> str:
-    """Return the path after dot-segment removal; ValueError when it could mean two places."""
-    path = urlsplit(url).path or "/"
-    if any(mark in path.lower() for mark in _ENCODED):
-        raise ValueError("has an encoded dot or slash in its path")
+    """Return the path after the removal of dot segments."""
     kept: list[str] = []
-    for segment in path.split("/")[1:]:
+    for segment in (urlsplit(url).path or "/").split("/")[1:]:
         if segment == "..":
             kept[-1:] = []
         elif segment != ".":
             kept.append(segment)
     return "/" + "/".join(kept)
+
+
+def lies_below(path: str, base: str) -> bool:
+    """Say whether a path lies below a base path in every way that a server may read it.
+
+    Dot segments, doubled and backward slashes, `;` parameters (Tomcat drops them) and encodings
+    are resolved; a path that leaves the base on its way is not below it, wherever it ends.
+    """
+    floor = [name for name in base.split("/") if name]
+    try:
+        return all(_stays(one, floor) for one in _readings(path))
+    except ValueError:
+        return False
+
+
+def _readings(path: str) -> Iterator[str]:
+    """The path as it stands, decoded, decoded again; ValueError where there is no end of it."""
+    for _ in range(_MOST_DECODINGS):
+        if any(letter < " " or letter == "\x7f" for letter in path):
+            raise ValueError("hides a control character")
+        yield path
+        decoded = unquote(path, errors="strict")
+        if decoded == path:
+            return
+        path = decoded
+    raise ValueError("is encoded again and again")
+
+
+def _stays(path: str, floor: list[str]) -> bool:
+    kept: list[str] = []
+    for segment in _BETWEEN.split(path):
+        name = segment.partition(";")[0]
+        if name == "..":
+            if len(kept) <= len(floor):
+                return False
+            kept.pop()
+        elif name not in ("", "."):
+            kept.append(name)
+    return kept[: len(floor)] == floor
 
 
 class Refused(Struct, frozen=True):
@@ -89,6 +128,8 @@ class Base(Struct, frozen=True):
     origin: Origin
     path: str
     aliases: tuple[tuple[Origin, str], ...] = ()
+    beside: tuple[str, ...] = ()
+    """Other paths of the same server that the settings name as its own."""
 
     def resolve(self, link: str, *, against: str) -> str | Refused:
         """Return the address a link leads to on our server, or why it is not followed."""
@@ -97,23 +138,31 @@ class Base(Struct, frozen=True):
             _refuse_strange(link)
             target = urljoin(against, link)
             origin = origin_of(target)
-            path = path_of(target)
+            path = urlsplit(target).path or "/"
         except ValueError as error:
             return Refused(f"a link from {self.origin} {error}")
         if origin == self.origin:
             return (
                 target if self._holds(path) else Refused(f"a link leaves the base path of {origin}")
             )
+        plain = path_of(target)
         for alias, prefix in self.aliases:
-            if origin == alias and (path + "/").startswith(prefix + "/"):
-                return self._moved(target, path[len(prefix) :])
+            if origin == alias and lies_below(path, prefix) and plain.startswith(prefix):
+                return self._moved(target, plain[len(prefix) :])
         return Refused(
             f"a link from {self.origin} leads to {origin}; if that is the same server, add it to "
             "rewrite_origin"
         )
 
+    def holds(self, url: str) -> bool:
+        """Say whether an address is on this server below its base path: there our token may go."""
+        try:
+            return origin_of(url) == self.origin and self._holds(urlsplit(url).path or "/")
+        except ValueError:
+            return False
+
     def _holds(self, path: str) -> bool:
-        return (path.rstrip("/") + "/").startswith(self.path + "/")
+        return any(lies_below(path, one) for one in (self.path, *self.beside))
 
     def _moved(self, target: str, rest: str) -> str:
         # The query stays byte for byte as the server wrote it (`==`, `%2B`, `|`).

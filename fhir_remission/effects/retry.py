@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
 from fhir_remission.effects.clock import Clock, Stop
+from fhir_remission.effects.http_date import read_http_date
 from fhir_remission.effects.line import GRACE
 from fhir_remission.effects.logs import get_logger
 from fhir_remission.effects.transport import (
@@ -221,7 +221,7 @@ def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float:
     return max(
         _number(headers.get("x-ms-retry-after-ms", "")) / 1000,
         _number(headers.get("retry-after", "")),
-        _until(headers.get("retry-after", ""), _date(headers.get("date", "")) or now),
+        _until(headers.get("retry-after", ""), read_http_date(headers.get("date", "")) or now),
     )
 
 
@@ -231,13 +231,5 @@ def _number(text: str) -> float:
 
 def _until(text: str, now: datetime) -> float:
     # Its date is meant by its clock, not by ours.
-    later = _date(text)
+    later = read_http_date(text)
     return (later - now).total_seconds() if later else 0.0
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        read = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
-        return None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

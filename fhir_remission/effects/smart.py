@@ -6,8 +6,9 @@ https://hl7.org/fhir/smart-app-launch/backend-services.html
 from __future__ import annotations
 
 import base64
+import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from urllib.parse import quote, urlencode
 
@@ -15,9 +16,12 @@ import jwt
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.domain.layout import printable
 from fhir_remission.effects.clock import Clock
+from fhir_remission.effects.http_date import read_http_date
 from fhir_remission.effects.keys import SigningKey
 from fhir_remission.effects.origin import Base, origin_of
+from fhir_remission.effects.scopes import missing_scopes
 from fhir_remission.effects.transport import Answer, Exchange, NoAnswer, Request
 from fhir_remission.errors import LoginRefused, SettingsError, Unreachable
 from fhir_remission.fhir.wire import UNREADABLE
@@ -28,8 +32,10 @@ LIFETIME = timedelta(minutes=4)
 # A server whose clock is behind by milliseconds refuses an `iat` in its future.
 BACKDATED = timedelta(seconds=5)
 ATTEMPTS = 3
+LONGEST_WORDS = 200
 BUSY = frozenset({429, 500, 502, 503, 504})
 MAX_TOKEN_SECONDS = 24 * 3600.0
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,65536}=*")
 
 
 class Discovery(Struct, frozen=True):
@@ -52,18 +58,42 @@ class _Token(Struct, frozen=True):
 
 class _Refusal(Struct, frozen=True):
     error: str = ""
+    error_description: str = ""
 
 
-def discover(base: Base, exchange: Exchange) -> Discovery:
-    """Read the server's SMART configuration; empty when it has none."""
+def discover(base: Base, exchange: Exchange, clock: Clock) -> Discovery:
+    """Read the server's SMART configuration; empty when it has none.
+
+    A server that is away or busy is Unreachable: that it has none nobody knows.
+    """
     request = Request("GET", f"{base.url}/.well-known/smart-configuration", "SMART configuration")
-    answer = exchange.send(request)
-    if isinstance(answer, NoAnswer) or answer.status != 200:
+    answer, attempt = exchange.send(request), 1
+    while isinstance(answer, NoAnswer) or answer.status in BUSY:
+        if attempt == ATTEMPTS or _is_untrusted(answer):
+            raise _no_answer(str(base.origin), "SMART configuration", answer)
+        clock.sleep(float(attempt))
+        answer, attempt = exchange.send(request), attempt + 1
+    if answer.status != 200:
         return Discovery()
     try:
         return msgspec.json.decode(answer.body, type=Discovery)
     except UNREADABLE:
         return Discovery()
+
+
+def _is_untrusted(outcome: Answer | NoAnswer) -> bool:
+    return isinstance(outcome, NoAnswer) and outcome.kind == "untrusted"
+
+
+def _no_answer(host: str, label: str, outcome: Answer | NoAnswer) -> LoginRefused | Unreachable:
+    """A certificate that is not trusted is the same in an hour; everything else may pass."""
+    if _is_untrusted(outcome):
+        return LoginRefused(f"{host}: {label}: {_reason(outcome)}")
+    return Unreachable(f"{host}: {label}: {_reason(outcome)}; run again later")
+
+
+def _reason(outcome: Answer | NoAnswer) -> str:
+    return outcome.reason if isinstance(outcome, NoAnswer) else f"status {outcome.status}"
 
 
 def token_url(configured: str, base: Base, found: Discovery) -> str:
@@ -82,31 +112,6 @@ def token_url(configured: str, base: Base, found: Discovery) -> str:
             f"{base.origin} sends us to {origin} for tokens: confirm it by setting auth.token_url"
         )
     return url
-
-
-def wanted_scopes(read: Iterable[str], write: Iterable[str], *, v2: bool) -> tuple[str, ...]:
-    """Derive the least scopes that let us read and write these resource types."""
-    reading = "rs" if v2 else "read"
-    # Nothing is ever deleted.
-    writing = "cu" if v2 else "write"
-    scopes = [f"system/{kind}.{reading}" for kind in sorted(set(read))]
-    return (*scopes, *(f"system/{kind}.{writing}" for kind in sorted(set(write))))
-
-
-def missing_scopes(wanted: Iterable[str], granted: str) -> tuple[str, ...]:
-    """Return the scopes that no granted one covers; v1 and v2 spellings count alike."""
-    have = [_scope(word) for word in granted.split() if "/" in word]
-    needed = [(scope, kind, rights - {"d"}) for scope in wanted for kind, rights in [_scope(scope)]]
-    return tuple(
-        scope
-        for scope, kind, rights in needed
-        if not any(named in {kind, "*"} and rights <= held for named, held in have)
-    )
-
-
-def _scope(word: str) -> tuple[str, frozenset[str]]:
-    kind, _, rights = word.partition("/")[2].partition("?")[0].rpartition(".")
-    return kind, frozenset({"read": "rs", "write": "cud", "*": "cruds"}.get(rights, rights))
 
 
 class TokenHeaders:
@@ -161,7 +166,8 @@ class TokenHeaders:
             outcome = self._exchange.send(self._request())
             if isinstance(outcome, Answer) and outcome.status == 200:
                 return self._keep(outcome)
-            if attempt == ATTEMPTS or not (succeeded_before or _may_pass(outcome)):
+            again = succeeded_before or _may_pass(outcome)
+            if attempt == ATTEMPTS or _is_untrusted(outcome) or not again:
                 raise self._refusal(outcome)
             self._clock.sleep(float(attempt))
         return None
@@ -174,7 +180,7 @@ class TokenHeaders:
     def _keep(self, answer: Answer) -> None:
         try:
             read = msgspec.json.decode(answer.body, type=_Token)
-            lasts = min(float(read.expires_in or 300), MAX_TOKEN_SECONDS)
+            lasts = max(0.0, min(float(read.expires_in or 300), MAX_TOKEN_SECONDS))
         except (*UNREADABLE, ValueError):
             raise LoginRefused(f"{self._host}: the token answer is not what OAuth2 says") from None
         self.granted = read.scope if read.scope is not None else " ".join(self._wanted)
@@ -183,6 +189,9 @@ class TokenHeaders:
             raise LoginRefused(
                 f"{self._host}: the token lacks {' '.join(missing)}: have them granted"
             )
+        if not _TOKEN.fullmatch(read.access_token):
+            # RFC 6750, 2.1. Anything else could be a header of its own.
+            raise LoginRefused(f"{self._host}: the token has characters that no token has")
         early = max(min(30.0, lasts / 2), lasts / 10)
         self._token, self._renew_at = read.access_token, self._clock.monotonic() + lasts - early
 
@@ -191,13 +200,12 @@ class TokenHeaders:
         return str(origin_of(self._url))
 
     def _refusal(self, outcome: Answer | NoAnswer) -> LoginRefused | Unreachable:
-        if isinstance(outcome, NoAnswer):
-            return Unreachable(f"{self._host}: token: {outcome.reason}; run again later")
-        if outcome.status in BUSY:
-            return Unreachable(f"{self._host}: token: status {outcome.status}; run again later")
+        if isinstance(outcome, NoAnswer) or outcome.status in BUSY:
+            return _no_answer(self._host, "token", outcome)
+        asked = f"; asked for {' '.join(self._wanted)}" if self._wanted else ""
         return LoginRefused(
-            f"{self._host}: no token: status {outcome.status} {_oauth_error(outcome.body)}"
-            f"{_skew(outcome, self._clock)}: check client_id, key and scopes"
+            f"{self._host}: no token: status {outcome.status} {_words(outcome.body)}"
+            f"{_skew(outcome, self._clock)}: check client_id, key and scopes{asked}"
         )
 
 
@@ -257,11 +265,17 @@ def _oauth_error(body: bytes) -> str:
     return error if error.replace("_", "").isalpha() and len(error) < 60 else ""
 
 
-def _skew(answer: Answer, clock: Clock) -> str:
-    from email.utils import parsedate_to_datetime
-
+def _words(body: bytes) -> str:
+    """What the login says of its refusal; it knows no patient."""
     try:
-        skew = (parsedate_to_datetime(answer.headers.get("date", "")) - clock.now()).total_seconds()
-    except (TypeError, ValueError, IndexError):
-        return ""
+        said = msgspec.json.decode(body, type=_Refusal).error_description
+    except UNREADABLE:
+        said = ""
+    words = printable(said)[:LONGEST_WORDS]
+    return " ".join(part for part in (_oauth_error(body), f"({words})" if words else "") if part)
+
+
+def _skew(answer: Answer, clock: Clock) -> str:
+    theirs = read_http_date(answer.headers.get("date", ""))
+    skew = (theirs - clock.now()).total_seconds() if theirs is not None else 0.0
     return f", its clock differs from ours by {skew:.0f} s" if abs(skew) > 2 else ""

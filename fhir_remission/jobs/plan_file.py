@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from fhir_remission.errors import InputError, SafetyStop
 from fhir_remission.fhir.datatypes import text_of
 from fhir_remission.fhir.identity import identifier_value
+from fhir_remission.fhir.wire import UNREADABLE
 from fhir_remission.jobs.memory import own_name, status_of
 from fhir_remission.jobs.prospect import Prospect, here
 
@@ -106,9 +107,9 @@ def read_plan(path: Path, key: bytes) -> PlanFile:
         plan = msgspec.json.decode(path.read_bytes(), type=PlanFile)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: not a plan: {text_of(str(error))}") from None
-    if not hmac.compare_digest(plan.hmac, _seal(plan, key)):
+    if not hmac.compare_digest(plan.hmac.encode(), _seal(plan, key).encode()):
         raise SafetyStop(f"{path}: changed since it was made, or made with another site key")
     return plan
 

@@ -27,12 +27,11 @@ from fhir_remission.effects.clock import Stop
 from fhir_remission.effects.connect import connect, introduce
 from fhir_remission.effects.keys import public_jwks, read_signing_key
 from fhir_remission.effects.origin import read_base
+from fhir_remission.effects.scopes import missing_scopes, wanted_scopes
 from fhir_remission.effects.smart import (
     Discovery,
     TokenHeaders,
-    missing_scopes,
     token_url,
-    wanted_scopes,
 )
 from fhir_remission.effects.tables import default_dir
 from fhir_remission.effects.transport import Answer, NoAnswer, Request

@@ -91,7 +91,7 @@ def reply(
 def exchange_with(url: str, **options: object) -> RequestsExchange:
     """An exchange with a token for this server."""
     base = read_base(f"{url}/fhir")
-    auth: AuthBase = Credentials(Fixed({"Authorization": "Bearer TOKEN"}), frozenset({base.origin}))
+    auth: AuthBase = Credentials(Fixed({"Authorization": "Bearer TOKEN"}), base)
     return RequestsExchange(base, auth, clock=SystemClock(), **options)  # type: ignore[arg-type]
 
 
@@ -335,7 +335,7 @@ def test_a_proxy_that_does_not_answer_is_named() -> None:
 def test_credentials_go_to_allowed_origins_only() -> None:
     """Whatever address a request has been given."""
     base = read_base("https://fhir.example/r4")
-    auth = Credentials(Fixed({"Authorization": "Bearer TOKEN"}), frozenset({base.origin}))
+    auth = Credentials(Fixed({"Authorization": "Bearer TOKEN"}), base)
 
     def attached(url: str) -> bool:
         request = PreparedRequest()

@@ -25,7 +25,7 @@ assert LIMITS.whole_seconds == 2.5
 def exchange(base_url: str, stop: Stop | None = None) -> RequestsExchange:
     """An exchange with little patience."""
     base = read_base(base_url)
-    login = Credentials(Fixed({}), frozenset())
+    login = Credentials(Fixed({}), None)
     return RequestsExchange(base, login, clock=SystemClock(), stop=stop, limits=LIMITS)
 
 
@@ -62,7 +62,7 @@ def test_a_handshake_that_never_ends_is_cut_like_anything_else() -> None:
     with Evil(lambda _: None, on_connect=no_handshake) as evil:
         url = evil.base_url.replace("http:", "https:")
         one = RequestsExchange(
-            base, Credentials(Fixed({}), frozenset()), clock=SystemClock(), limits=LIMITS
+            base, Credentials(Fixed({}), None), clock=SystemClock(), limits=LIMITS
         )
         seconds, outcome = waited(lambda: one.send(Request("GET", url, "search")))
         one.close()
@@ -81,7 +81,7 @@ def test_a_run_that_is_to_end_cuts_a_read_at_once_and_gives_a_write_a_moment(pha
             threading.Thread(target=lambda: evil.first.wait(5) and stop.asked.set()).start()
             patient = RequestsExchange(
                 read_base(evil.base_url),
-                Credentials(Fixed({}), frozenset()),
+                Credentials(Fixed({}), None),
                 clock=SystemClock(),
                 stop=stop,
             )
