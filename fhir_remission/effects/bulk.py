@@ -6,35 +6,36 @@ addresses of a store): the token goes only to our own origin, and only where the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
-import requests
-import urllib3
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from fhir_remission.domain.layout import printable
 from fhir_remission.effects.access import FHIR_JSON
 from fhir_remission.effects.auth import Headers
-from fhir_remission.effects.bulk_manifest import ExportFile, Manifest, read_manifest
+from fhir_remission.effects.bulk_manifest import ExportFile, Manifest, joined, read_manifest
 from fhir_remission.effects.clock import Clock
+from fhir_remission.effects.download import Delivered, Downloads
 from fhir_remission.effects.origin import Base, Refused, origin_of
-from fhir_remission.effects.private_file import FULL, new_file, not_written
 from fhir_remission.effects.retry import Persistence, asked_to_wait, persist
-from fhir_remission.effects.transport import Answer, Exchange, OutcomeUnknown, Request, Tls
+from fhir_remission.effects.transport import Answer, Exchange, Limits, OutcomeUnknown, Request, Tls
 from fhir_remission.errors import (
     CapabilityMissing,
     LoginRefused,
     ReadIncomplete,
+    RemissionError,
     RequestRefused,
     Unreachable,
 )
+from fhir_remission.fhir.outcome import read_answer
 
 ATTEMPTS = 5
-CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
+MOST_PAGES = 1_000
+LONGEST_WORDS = 300
 # Without a Retry-After: often at first, a small export takes seconds; then rarely.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
-_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -51,15 +52,6 @@ class Gone(Struct, frozen=True):
     reason: str
 
 
-class _Failure(Struct, frozen=True):
-    """Why a file did not come, and whether asking again may help."""
-
-    reason: str
-    passing: bool = False
-    wait: float = 0.0
-    """Seconds the server wants us to stay away."""
-
-
 class Trust(Struct):
     """What downloads need besides their address."""
 
@@ -67,6 +59,7 @@ class Trust(Struct):
     tls: Tls
     clock: Clock
     agent: str
+    limits: Limits
     stores: frozenset[str] = frozenset()
     """Hosts besides the server, as `host` or `host:port`, on which files may lie."""
 
@@ -76,6 +69,7 @@ class Exporter:
 
     def __init__(self, base: Base, exchange: Exchange, how: Persistence, trust: Trust) -> None:
         self._base, self._exchange, self._how, self._trust = base, exchange, how, trust
+        self._downloads = Downloads(trust.clock, how.stop, trust.limits, trust.tls)
 
     def start(self, path: str, parameters: Sequence[tuple[str, str]]) -> str:
         """Ask for an export; return the address to look at it."""
@@ -94,23 +88,18 @@ class Exporter:
             )
         where = answer.headers.get("content-location", "")
         if answer.status != 202 or not where:
-            raise _refused(self._base, "kick-off of the export", answer)
-        target = self._placed(where, against=answer.url)
+            raise _refused(self._base, answer, parameters)
+        target = self._base.resolve(where, against=answer.url)
         if isinstance(target, Refused):
-            raise RequestRefused(f"status of the export: {target.reason}")
+            raise RequestRefused(
+                f"status of the export: {target.reason}; if it is the server's own, name its path"
+                " in source.export_paths"
+            )
         return target
 
-    def _placed(self, link: str, *, against: str) -> str | Refused:
-        """Where a link leads on our server; Epic exports beside its base path.
-
-        `.../api/FHIR/R4` is its base, `.../api/FHIR/BulkRequest/1` the status of an export.
-        """
-        target = self._base.resolve(link, against=against)
-        try:
-            beside = urljoin(against, link)
-            return beside if origin_of(beside) == self._base.origin else target
-        except ValueError:
-            return target
+    def owns(self, url: str) -> bool:
+        """Whether an address, remembered on disk say, is one of this server's."""
+        return self._base.holds(url)
 
     def look(self, status_url: str, turn: int) -> Pending | Manifest | Gone:
         """How far the export is."""
@@ -137,21 +126,22 @@ class Exporter:
 
     def fetch(self, file: ExportFile, target: Path, *, with_token: bool) -> str:
         """Bring one file to disk whole; why not, or nothing."""
-        failed, asked = None, 0.0
+        failed, asked = Delivered(), 0.0
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._how.clock.sleep(max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)))
                 self._how.stop.check()
             failed = self._download(file.url, target, with_token=with_token)
-            if failed is None or not failed.passing:
-                return failed.reason if failed else ""
-            asked = failed.wait
+            if not failed.passing:
+                return failed.reason
+            asked = asked_to_wait(failed.headers, self._how.clock.now())
             if asked > min(self._how.policy.max_wait_seconds, self._how.stop.remaining()):
                 raise Unreachable(f"a file is not given for {asked:.0f} s; run again to go on")
-        return f"{failed.reason}, {ATTEMPTS} times" if failed else ""
+        return f"{failed.reason}, {ATTEMPTS} times"
 
     def close(self) -> None:
         """Close the connections."""
+        self._downloads.close()
         self._exchange.close()
 
     def _whole(self, answer: Answer) -> Manifest:
@@ -159,21 +149,17 @@ class Exporter:
         manifest = read_manifest(answer.body)
         following, seen = manifest.following, {answer.url}
         while following:
-            target = self._placed(following, against=answer.url)
+            target = self._base.resolve(following, against=answer.url)
             if isinstance(target, Refused) or target in seen:
                 raise ReadIncomplete("the manifest of the export goes on where we do not follow")
+            if len(seen) >= MOST_PAGES:
+                raise ReadIncomplete(f"the manifest of the export has over {MOST_PAGES} pages")
             seen.add(target)
             answer = self._send(Request("GET", target, "page of the manifest"))
             if answer.status != 200:
                 raise ReadIncomplete(f"a page of the manifest has status {answer.status}")
             page = read_manifest(answer.body)
-            manifest = Manifest(
-                transaction_time=manifest.transaction_time,
-                requires_access_token=manifest.requires_access_token,
-                output=(*manifest.output, *page.output),
-                error=(*manifest.error, *page.error),
-                deleted=(*manifest.deleted, *page.deleted),
-            )
+            manifest = joined(manifest, page)
             following = page.following
         return manifest
 
@@ -188,26 +174,26 @@ class Exporter:
             )
         return answer
 
-    def _download(self, url: str, target: Path, *, with_token: bool) -> _Failure | None:
+    def _download(self, url: str, target: Path, *, with_token: bool) -> Delivered:
         """One attempt."""
-        place = self._placed(url, against=self._base.url)
+        place = self._base.resolve(url, against=self._base.url)
         if isinstance(place, Refused):
             if with_token:
-                return _Failure("it wants our token and lies on another server")
+                return Delivered(
+                    f"it wants our token and lies on another server or path: {place.reason}"
+                )
             place = url
             if reason := self._strange(url):
-                return _Failure(reason)
+                return Delivered(reason)
         headers = self._headers(with_token=with_token)
-        try:
-            with self._open(place, headers) as response:
-                if response.status_code == 401 and with_token:
-                    return _Failure("status 401", self._trust.headers.renew(headers))
-                if response.status_code != 200:
-                    return self._refusal(response)
-                _store(response.raw.stream(1 << 20, decode_content=True), target)
-        except _FAILURES as error:
-            return _Failure(f"broken off ({type(error).__name__})", passing=True)
-        return None
+        about = {"User-Agent": self._trust.agent, "Accept": "application/fhir+ndjson"}
+        found = self._downloads.fetch(place, {**about, **headers}, target)
+        self._how.stop.check()
+        if found.status == 401 and with_token:
+            return structs.replace(found, passing=self._trust.headers.renew(headers))
+        if found.status not in (0, 200):
+            return structs.replace(found, passing=found.status in _PASSING)
+        return found
 
     def _strange(self, url: str) -> str:
         """Why a file is not fetched from there: a manifest could send us anywhere, inside too."""
@@ -215,6 +201,8 @@ class Exporter:
             origin = origin_of(url)
         except ValueError as error:
             return f"its address {error}"
+        if origin == self._base.origin:
+            return ""
         if not {origin.host, f"{origin.host}:{origin.port}"} & self._trust.stores:
             return (
                 f"it lies on {origin}: if that is the server's store, add {origin.host} to"
@@ -225,45 +213,20 @@ class Exporter:
         private = origin.scheme == "https" or origin.is_loopback or insecure
         return "" if private else "its address is not https"
 
-    def _refusal(self, response: requests.Response) -> _Failure:
-        given = {name.lower(): text for name, text in response.headers.items()}
-        status = response.status_code
-        wait = asked_to_wait(given, self._how.clock.now())
-        return _Failure(f"status {status}", status in _PASSING, wait)
-
     def _headers(self, *, with_token: bool) -> Mapping[str, str]:
         return self._trust.headers.current() if with_token else {}
 
-    def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        tls = self._trust.tls
-        session = requests.Session()
-        session.trust_env = False
-        return session.get(
-            url,
-            headers={
-                "User-Agent": self._trust.agent,
-                "Accept": "application/fhir+ndjson",
-                **headers,
-            },
-            stream=True,
-            allow_redirects=False,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            verify=str(tls.ca_bundle) if tls.ca_bundle else True,
-            proxies={"http": tls.proxy, "https": tls.proxy} if tls.proxy else {},
-        )
 
-
-def _store(pieces: Iterator[bytes], target: Path) -> None:
-    try:
-        with new_file(target) as file:
-            for piece in pieces:
-                file.write(piece)
-    except OSError as error:
-        if error.errno not in FULL:  # then it is the connection that failed
-            raise
-        raise not_written(target.parent, error, kept="fetched files are kept") from None
-
-
-def _refused(base: Base, label: str, answer: Answer) -> RequestRefused:
-    reason = f"{base.origin}: {label}: status {answer.status}"
-    return RequestRefused(reason, status=answer.status)
+def _refused(base: Base, answer: Answer, asked: Sequence[tuple[str, str]]) -> RemissionError:
+    """What became of a kick-off, in the server's words: it knows no patient by then."""
+    issues = read_answer(answer.body)
+    said = printable("; ".join(one.text for one in issues if one.text))[:LONGEST_WORDS]
+    codes = " ".join(dict.fromkeys(one.loggable for one in issues))
+    words = f" ({printable(codes)[:LONGEST_WORDS]})" if codes else ""
+    reason = f"{base.origin}: kick-off of the export: status {answer.status}{words}"
+    if answer.status in _PASSING:
+        return Unreachable(f"{reason}: {said or 'the server is busy'}; run again later")
+    types = dict(asked).get("_type", "")
+    return RequestRefused(
+        f"{reason}: {said or 'no reason given'}; asked for {types}", status=answer.status
+    )

@@ -55,10 +55,11 @@ class Stop:
 
     def overdue(self) -> float:
         """Return for how many seconds the run should have ended; negative while it goes on."""
-        if self.asked.is_set() and self._asked_at is None:
-            self._asked_at = self._clock.monotonic()
-        if self._asked_at is None:
+        if not self.asked.is_set():
+            self._asked_at = None
             return -self.remaining()
+        if self._asked_at is None:
+            self._asked_at = self._clock.monotonic()
         return max(self._clock.monotonic() - self._asked_at, -self.remaining())
 
     def end(self, alarm: RemissionError | None = None) -> None:

@@ -18,7 +18,7 @@ from fhir_remission.effects.client import FhirClient, decoded
 from fhir_remission.effects.clock import Clock, Stop
 from fhir_remission.effects.environment import ignore_key_log
 from fhir_remission.effects.http_date import read_http_date
-from fhir_remission.effects.origin import Base, read_base
+from fhir_remission.effects.origin import Base, path_of, read_base
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.retry import Draw, Persistence, RetryPolicy, TokenBucket
 from fhir_remission.effects.transport import Answer, Limits, RequestsExchange, Tls, Traffic
@@ -31,7 +31,7 @@ from fhir_remission.errors import (
 )
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import Json
-from fhir_remission.settings import Server
+from fhir_remission.settings import Server, Source
 
 READ_TYPES = (
     "Condition",
@@ -84,18 +84,22 @@ class Connection(Struct, frozen=True):
 
     def exporter(self, hosts: Iterable[str] = ()) -> Exporter:
         """Open a chain for bulk exports, which may also delete them; files may lie on `hosts`."""
-        login = self._login()
-        exchange = self._exchange(login)
-        stores = frozenset(hosts)
-        trust = Trust(self.headers, _tls(self.settings), self.clock, self.agent, stores)
-        return Exporter(self.base, exchange, self._persistence(login), trust)
+        settings = self.settings
+        paths = settings.export_paths if isinstance(settings, Source) else ()
+        base = structs.replace(self.base, beside=tuple(path_of(one) for one in paths))
+        login = Credentials(self.headers, base)
+        exchange = self._exchange(login, base)
+        tls, limits = _tls(settings), _limits(settings)
+        trust = Trust(self.headers, tls, self.clock, self.agent, limits, frozenset(hosts))
+        how = structs.replace(self._persistence(login), only_reads=True)
+        return Exporter(base, exchange, how, trust)
 
     def _login(self) -> Credentials:
         return Credentials(self.headers, self.base)
 
-    def _exchange(self, login: Credentials) -> RequestsExchange:
+    def _exchange(self, login: Credentials, base: Base | None = None) -> RequestsExchange:
         return RequestsExchange(
-            self.base,
+            base or self.base,
             login,
             clock=self.clock,
             stop=self.stop,

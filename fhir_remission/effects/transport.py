@@ -214,7 +214,7 @@ class RequestsExchange:
                 stream=True,
                 timeout=(self._limits.connect_seconds, self._limits.read_seconds),
                 verify=str(self._tls.ca_bundle) if self._tls.ca_bundle else True,
-                cert=_certificate(self._tls),
+                cert=certificate_of(self._tls),
                 proxies={"http": self._tls.proxy, "https": self._tls.proxy}
                 if self._tls.proxy
                 else {},
@@ -223,7 +223,7 @@ class RequestsExchange:
         except RemissionError:  # a signal, in the middle of it
             raise
         except Exception as error:  # whatever a library makes of an answer that nobody thought of
-            return _no_answer(error)
+            return no_answer(error)
 
     def _read(self, response: requests.Response, url: str) -> Answer | NoAnswer:
         limits, body, raw = self._limits, bytearray(), response.raw
@@ -248,7 +248,8 @@ def _is_redirect(request: Request, answer: Answer) -> bool:
     return moved and request.method == "GET"
 
 
-def _certificate(tls: Tls) -> str | tuple[str, str] | None:
+def certificate_of(tls: Tls) -> str | tuple[str, str] | None:
+    """Our own certificate, as `requests` takes it."""
     if tls.cert_file is None:
         return None
     return (str(tls.cert_file), str(tls.key_file)) if tls.key_file else str(tls.cert_file)
@@ -257,7 +258,7 @@ def _certificate(tls: Tls) -> str | tuple[str, str] | None:
 _UNTRUSTED = "its certificate or our client certificate was refused; see ca_bundle and cert_file"
 
 
-def _no_answer(error: Exception) -> NoAnswer:
+def no_answer(error: Exception) -> NoAnswer:
     """Sort an exception by whether the request can have reached the server."""
     if isinstance(error, requests.exceptions.SSLError):
         return NoAnswer("untrusted", _UNTRUSTED)

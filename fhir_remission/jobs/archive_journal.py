@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 
 from fhir_remission.effects.private_file import open_to_append, private_folder, write_whole
 from fhir_remission.effects.spool import remove_folder
+from fhir_remission.fhir.wire import UNREADABLE
 from fhir_remission.jobs.archive_parts import Flaw, Judgement, Setup, Split, decode_path, encode
 from fhir_remission.version import VERSION
 
@@ -107,7 +108,7 @@ class Journal:
             try:
                 if line:
                     yield _LINE.decode(line)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 continue
 
 

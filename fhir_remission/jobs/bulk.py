@@ -5,6 +5,7 @@ What the server did not give may be anybody's evidence: the archive job gets it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,7 @@ from fhir_remission.effects.private_file import private_folder
 from fhir_remission.effects.signals import listening
 from fhir_remission.effects.spool import remove_folder
 from fhir_remission.errors import ReadIncomplete, Unreachable
+from fhir_remission.fhir.wire import UNREADABLE
 from fhir_remission.jobs.archive import Order, Progress, Report
 from fhir_remission.jobs.archive import run as run_archive
 from fhir_remission.jobs.archive_output import patients_in
@@ -46,8 +48,7 @@ from fhir_remission.settings import Settings
 from fhir_remission.version import VERSION
 
 _EXPIRED = "status 4"
-# Issues in an error file that hide nothing.
-_HARMLESS = frozenset({"information", "success"})
+_HARMLESS = frozenset({"information", "success"})  # issues that hide nothing
 
 
 class _Issue(Struct):
@@ -186,8 +187,7 @@ def _filtered_away(asked: Asked, folder: Path) -> Iterator[Flaw]:
     """An empty answer to a filter is not `no data`; with changes there may be none."""
     found = {type_of_file(path) for path in folder.glob("*.ndjson") if path.stat().st_size}
     for kind in sorted(asked.filtered_types() - found) if not asked.since else ():
-        words = f"the filtered export of {kind} is empty; that is not `no data`"
-        yield Flaw("export", 0, words)
+        yield Flaw("export", 0, f"the filtered export of {kind} is empty; that is not `no data`")
 
 
 def _forgotten(kept: Sequence[Path], folder: Path) -> Iterator[Flaw]:
@@ -195,7 +195,7 @@ def _forgotten(kept: Sequence[Path], folder: Path) -> Iterator[Flaw]:
     for path in sorted(folder.glob("*.deleted")):
         try:
             gone = deleted_in(path)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             yield Flaw(path.name, 0, "the list of what was deleted cannot be read")
             continue
         for place in kept:
@@ -205,7 +205,7 @@ def _forgotten(kept: Sequence[Path], folder: Path) -> Iterator[Flaw]:
 def _begin(asked: Asked, folder: Path, exporter: Exporter) -> Begun:
     """The export that was begun before, if it is the same, else a new one."""
     begun = read_begun(folder)
-    if begun is not None and begun.asked == asked:
+    if begun is not None and begun.asked == asked and exporter.owns(begun.status_url):
         return begun
     remove_folder(folder)
     private_folder(folder)
@@ -265,7 +265,7 @@ def _targets(manifest: Manifest, folder: Path) -> Iterator[tuple[ExportFile, Pat
     ):
         suffix = "ndjson" if kind == "output" else kind
         for number, file in enumerate(files):
-            name = "".join(letter for letter in file.type if letter.isalnum()) or "File"
+            name = "".join(re.findall("[A-Za-z0-9]", file.type))[:64] or "File"
             yield file, folder / f"{number:05d}-{name}.{suffix}"
 
 
@@ -285,6 +285,6 @@ def _checked(file: ExportFile, target: Path) -> Iterator[Flaw]:
 def _troubles(line: bytes) -> list[str]:
     try:
         issues = msgspec.json.decode(line, type=_Outcome).issue
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return ["an outcome that cannot be read"]
     return [one.code or "no reason" for one in issues if one.severity not in _HARMLESS]

@@ -18,6 +18,7 @@ from fhir_remission.effects.spool import remove_folder
 from fhir_remission.errors import ReadIncomplete, UsageError
 from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.times import read_instant
+from fhir_remission.fhir.wire import UNREADABLE
 from fhir_remission.jobs.bulk_order import Asked, Begun, read_begun
 
 # The moment of the export that was kept last.
@@ -103,7 +104,7 @@ def check_no_newcomers(asked: Asked, kept: Sequence[Path], folder: Path) -> None
 
 
 def deleted_in(path: Path) -> frozenset[str]:
-    """References of what the server deleted; MsgspecError where the list cannot be read."""
+    """References of what the server deleted; UNREADABLE where the list cannot be read."""
     found: set[str] = set()
     for _, line in lines_of_file(path):
         bundle = msgspec.json.decode(line, type=_Deletions)
@@ -148,7 +149,7 @@ def _all_named(folder: Path) -> Iterator[_Named]:
 def _named(line: bytes) -> _Named:
     try:
         return msgspec.json.decode(line, type=_Named)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return _Named()
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from fhir_remission.effects.bulk_manifest import Manifest
 from fhir_remission.effects.private_file import write_output
+from fhir_remission.fhir.wire import UNREADABLE
 
 TYPES = (
     *("Patient", "Observation", "Condition", "Procedure", "MedicationAdministration"),
@@ -49,7 +50,7 @@ def read_begun(folder: Path) -> Begun | None:
     """The export whose files lie in that folder."""
     try:
         return msgspec.json.decode((folder / _STATE).read_bytes(), type=Begun)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return None
 
 

@@ -103,6 +103,9 @@ class Source(Server):
     members: Literal["all", "panels"] = "all"
     # Where files of an export may lie besides the server: its object store, as host or host:port.
     export_hosts: HostNames = ()
+    # Paths of the server beside its base address on which its exports lie, as Epic's BulkRequest:
+    # only there and below the base does a token go, and is anything deleted.
+    export_paths: Words = ()
 
 
 class Cohort(Section):

@@ -23,6 +23,7 @@ from fhir_remission.errors import (
     CapabilityMissing,
     Interrupted,
     ReadIncomplete,
+    RequestRefused,
     SettingsError,
     Unreachable,
     UsageError,
@@ -78,13 +79,14 @@ def bulk(
     keep: bool = False,
     port: int = 0,
     stores: tuple[str, ...] = (),
+    paths: tuple[str, ...] = (),
 ) -> tuple[Report, FastClock]:
     """Run the job against the double."""
     clock = FastClock()
     stop = Stop(clock)
     auth = Auth(mode="header", secret=TOKEN)
     with serving(export, port) as base:
-        source = Source(base_url=base, auth=auth)
+        source = Source(base_url=base, auth=auth, export_paths=paths)
         exporter = connect(source, clock=clock, stop=stop).exporter(stores)
         try:
             report = run(
@@ -230,7 +232,10 @@ def test_an_export_beside_the_base(tmp_path: Path) -> None:
     """As Epic does it: another path, `"requiresAccessToken": "true"` in quotes, and no counts."""
     export = Export(cohort(), epic=True)
 
-    report, _ = bulk(export, tmp_path / "out")
+    with pytest.raises(RequestRefused, match=r"name its path in source.export_paths"):
+        bulk(export, tmp_path / "unset")
+    assert not [url for _, url, _ in export.seen if "/BulkRequest" in url]
+    report, _ = bulk(export, tmp_path / "out", paths=("/BulkRequest/",))
 
     assert report.exit_code == 0
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, export.files)
@@ -472,7 +477,7 @@ def test_a_signal_while_judging(tmp_path: Path) -> None:
 
 def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetched files stay, and the same command goes on with the same export."""
-    from fhir_remission.effects import bulk as client
+    from fhir_remission.effects import download as client
 
     @contextmanager
     def full(target: Path) -> Iterator[Any]:
