@@ -201,7 +201,7 @@ def demo(
 def rehearse(
     persona: Annotated[str, typer.Option(help="behave like this server family")] = "generic",
     fault: Annotated[list[str] | None, typer.Option(help="a fault, such as expire-page:3")] = None,
-    port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one")] = 0,
     load: Annotated[Path | None, typer.Option(help="NDJSON instead of the demo cohort")] = None,
     site: Annotated[Path | None, typer.Option(help="write the settings for it here")] = None,
     login: Annotated[

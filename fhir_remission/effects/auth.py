@@ -116,8 +116,10 @@ def _from_file(path: Path | None) -> str:
         return ""
     try:
         return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"auth.key_file: cannot read {path} as text") from None
+    except OSError as error:
+        raise SettingsError(f"auth.key_file: cannot read {path} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"auth.key_file: {path} is no text: a PEM or JWK is needed") from None
 
 
 def _from_command(auth: Auth) -> str:

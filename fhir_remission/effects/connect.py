@@ -21,6 +21,7 @@ from fhir_remission.effects.http_date import read_http_date
 from fhir_remission.effects.origin import Base, path_of, read_base
 from fhir_remission.effects.refusal import is_done, refusal
 from fhir_remission.effects.retry import Draw, Persistence, RetryPolicy, TokenBucket
+from fhir_remission.effects.tls_files import check_tls_files
 from fhir_remission.effects.transport import Answer, Limits, RequestsExchange, Tls, Traffic
 from fhir_remission.effects.writer import WritingClient
 from fhir_remission.errors import (
@@ -142,6 +143,7 @@ def connect(
 ) -> Connection:
     """Prepare a server of the settings; only a SMART login asks it where tokens come from."""
     ignore_key_log()
+    check_tls_files(settings)
     base = read_base(
         settings.base_url,
         rewrite_origin=settings.rewrite_origin,
@@ -178,8 +180,11 @@ def connect(
 def introduce(connection: Connection, servers: Path, *, delta: str = "auto") -> Introduction:
     """Ask the server what it can do and choose the profile to use it by."""
     reader = connection.reader()
-    answer = reader.get(f"{connection.base.url}/metadata", "metadata", {})
     host = str(connection.base.origin)
+    try:
+        answer = reader.get(f"{connection.base.url}/metadata", "metadata", {})
+    except RequestRefused as error:  # a redirect away from the server that the settings name
+        raise CapabilityMissing(f"{error}; or write it into base_url") from None
     profile = choose_profile(
         _statement(answer, host),
         load_families(servers),

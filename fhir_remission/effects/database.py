@@ -22,6 +22,9 @@ from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.private_file import FULL, Planted, make_private, not_written
 from fhir_remission.errors import SettingsError, Unreachable
 
+# Writing a page, or its log, found no room.
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"})
+
 
 class Database:
     """Transactions over one engine."""
@@ -71,6 +74,8 @@ def open_database(url: str, *, applied_at: datetime) -> Database:
         raise
     except SQLAlchemyError as error:
         engine.dispose()
+        if _is_full(error):
+            raise _no_room() from None
         raise SettingsError(
             f"state.url: cannot use this database ({_cause(error)}); check path, rights and server"
         ) from None
@@ -199,9 +204,21 @@ def _own_words() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
+        if _is_full(error):
+            raise _no_room() from None
         raise Unreachable(
             f"the state database failed ({_cause(error)}); nothing is half done, run again later"
         ) from None
+
+
+def _is_full(error: SQLAlchemyError) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlite_errorname", "") in _FULL
+
+
+def _no_room() -> Unreachable:
+    return Unreachable(
+        "the disk of the state database is full: make room and run again; nothing is half done"
+    )
 
 
 def _cause(error: SQLAlchemyError) -> str:

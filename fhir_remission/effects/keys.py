@@ -54,8 +54,20 @@ def _from_pem(text: str) -> PrivateKey:
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError):
-        raise SettingsError("the private key is neither an unencrypted PEM nor a JWK") from None
+        raise SettingsError(_no_private_key(text)) from None
     return _supported(key)
+
+
+def _no_private_key(text: str) -> str:
+    """What was given in its place, and what to do."""
+    if "ENCRYPTED" in text:
+        return (
+            "the private key is encrypted: write it without a password (openssl pkey -in OLD"
+            " -out NEW) where only we can read it, or have auth.key_command print it"
+        )
+    if "PUBLIC KEY" in text or "CERTIFICATE" in text:
+        return "that is a public key or a certificate: auth.key_file names the private key"
+    return "the private key is neither a PEM nor a JWK: make one, such as openssl genpkey writes"
 
 
 def _from_jwk(text: str) -> tuple[PrivateKey, str]:

@@ -30,6 +30,7 @@ from fhir_remission.errors import (
     ReadIncomplete,
     RemissionError,
     RequestRefused,
+    SettingsError,
     Unreachable,
 )
 
@@ -103,7 +104,7 @@ class _Attempt(Struct, frozen=True):
 
 def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | OutcomeUnknown:
     """Send until there is a final answer, or say that there will be none."""
-    renewed, maybe_done = False, False
+    renewed, maybe_done, left = False, False, how.policy.max_wait_seconds
     for attempt in range(1, how.policy.attempts + 2):
         how.bucket.take()
         if how.only_reads or how.stop.overdue() > GRACE:
@@ -121,7 +122,8 @@ def persist(request: Request, exchange: Exchange, how: Persistence) -> Answer | 
             renewed = True
             continue
         if next_step.do == "wait":
-            next_step = _wait(next_step, attempt, how)
+            next_step, seconds = _wait(next_step, attempt, left, how)
+            left -= seconds
         if next_step.do != "wait":
             return _end(request, next_step, how, maybe_done=maybe_done)
     return _end(request, _Attempt("fail", "too many attempts"), how, maybe_done=maybe_done)
@@ -182,6 +184,8 @@ def _after_no_answer(
         return _Attempt("fail", outcome.reason, error=ReadIncomplete)
     if outcome.kind == "redirected":
         return _Attempt("fail", outcome.reason, error=RequestRefused)
+    if outcome.kind == "settings":
+        return _Attempt("fail", outcome.reason, error=SettingsError)
     if outcome.kind == "untrusted":
         return _Attempt("fail", outcome.reason)
     if outcome.kind == "lost" and request.repeat == "once":
@@ -192,21 +196,30 @@ def _after_no_answer(
     return _Attempt("wait", outcome.reason)
 
 
-def _wait(step: _Attempt, attempt: int, how: Persistence) -> _Attempt:
-    """Wait as long as was asked for or drawn, or turn the step into giving up."""
+def _wait(step: _Attempt, attempt: int, left: float, how: Persistence) -> tuple[_Attempt, float]:
+    """Wait as long as was asked for or drawn, or turn the step into giving up; and how long.
+
+    `left` is what all waits of one request may still take.
+    """
     policy, traffic = how.policy, how.traffic
     jitter = how.draw() * min(policy.cap_seconds, policy.base_seconds * 2 ** (attempt - 1))
-    seconds = max(step.at_least, jitter)
-    if step.at_least > policy.max_wait_seconds:
-        return _Attempt("fail", f"asks to wait {step.at_least:.0f} s, longer than max_wait")
+    seconds = max(step.at_least, min(jitter, left))
+    if step.at_least > left:
+        return _given_up(f"asks to wait {step.at_least:.0f} s, longer than max_wait")
+    if left <= 0:
+        return _given_up(f"{step.reason}, {attempt} times within max_wait")
     if seconds > how.stop.remaining():
-        return _Attempt("fail", f"{step.reason}; no time left in this run to wait {seconds:.0f} s")
+        return _given_up(f"{step.reason}; no time left in this run to wait {seconds:.0f} s")
     if not traffic.retry(seconds, policy.budget, policy.budget_share):
-        return _Attempt("fail", f"{step.reason}; the run has used up its retries")
+        return _given_up(f"{step.reason}; the run has used up its retries")
     _LOG.info("waiting", server=how.host, reason=step.reason, seconds=round(seconds, 1))
     how.clock.sleep(seconds)
     how.stop.check()
-    return step
+    return step, seconds
+
+
+def _given_up(reason: str) -> tuple[_Attempt, float]:
+    return _Attempt("fail", reason), 0.0
 
 
 def _end(request: Request, step: _Attempt, how: Persistence, *, maybe_done: bool) -> OutcomeUnknown:

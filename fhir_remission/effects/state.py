@@ -234,12 +234,13 @@ class State:
             RunRow, "SELECT * FROM run ORDER BY started_at DESC LIMIT :limit", limit=limit
         )
 
-    def purge(self, source: str, patient: str) -> None:
-        """Forget a patient."""
+    def purge(self, source: str, patient: str) -> int:
+        """Forget a patient; how many rows that were."""
+        asked = {"source": source, "patient": patient}
         with self.database.writing() as connection:
-            for statement in PURGE:
-                connection.execute(text(statement), {"source": source, "patient": patient})
+            gone = sum(connection.execute(text(one), asked).rowcount for one in PURGE)
         self.database.compact()
+        return gone
 
     def _rows(self, kind: type[Row], query: str, **values: str | int) -> list[Row]:
         with self.database.reading() as connection:

@@ -56,7 +56,7 @@ class Answer(Struct, frozen=True):
 class NoAnswer(Struct, frozen=True):
     """No usable answer came: never sent, lost on the way back, or refused by our own limits."""
 
-    kind: Literal["unsent", "lost", "too-large", "untrusted", "redirected"]
+    kind: Literal["unsent", "lost", "too-large", "untrusted", "redirected", "settings"]
     reason: str
 
 
@@ -255,12 +255,16 @@ def certificate_of(tls: Tls) -> str | tuple[str, str] | None:
     return (str(tls.cert_file), str(tls.key_file)) if tls.key_file else str(tls.cert_file)
 
 
+# What OpenSSL calls an answer that is no TLS.
+_PLAIN = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "record layer failure")
 _UNTRUSTED = "its certificate or our client certificate was refused; see ca_bundle and cert_file"
 
 
 def no_answer(error: Exception) -> NoAnswer:
     """Sort an exception by whether the request can have reached the server."""
     if isinstance(error, requests.exceptions.SSLError):
+        if any(mark in str(error) for mark in _PLAIN):
+            return NoAnswer("settings", "it answers without TLS: is that the port of https?")
         return NoAnswer("untrusted", _UNTRUSTED)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return NoAnswer("unsent", "no connection in time")
@@ -273,7 +277,7 @@ def no_answer(error: Exception) -> NoAnswer:
     if isinstance(error, requests.exceptions.InvalidHeader):
         return NoAnswer("unsent", "our request could not be built")
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        return NoAnswer("unsent", "a certificate file could not be read; see ca_bundle, cert_file")
+        return NoAnswer("settings", "a certificate file cannot be read; see ca_bundle, cert_file")
     if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
         return NoAnswer("lost", "the answer broke off")
     return NoAnswer("lost", f"the answer cannot be read ({type(error).__name__})")

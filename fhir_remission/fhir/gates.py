@@ -21,6 +21,7 @@ STANDING: dict[str, Standing] = {
     "preliminary": "preliminary",
     "registered": "preliminary",
 }
+NO_STATUS = "status is missing"
 _NEVER = frozenset({"cancelled", "entered-in-error", "unknown"})
 
 
@@ -49,7 +50,7 @@ def doubt_of(
 ) -> str:
     """Why nobody can say whether it counts: its status, its focus, or what holds it."""
     if observation.status not in STANDING:
-        return f"status is {observation.status or 'missing'}"
+        return f"status is {observation.status}" if observation.status else NO_STATUS
     for focus in observation.focus or []:
         known = focus.type or context.index.resource(focus, inside) is not None
         if not known and parse_literal(focus.reference or "") is None:

@@ -21,7 +21,7 @@ from fhir_remission.fhir.attributes import read_attributes
 from fhir_remission.fhir.coding import match_codes
 from fhir_remission.fhir.context import Context, term_of
 from fhir_remission.fhir.elements import Component, is_there
-from fhir_remission.fhir.gates import STANDING, doubt_of, effective_time, never_counts
+from fhir_remission.fhir.gates import NO_STATUS, STANDING, doubt_of, effective_time, never_counts
 from fhir_remission.fhir.inside import contained
 from fhir_remission.fhir.part import Part, Whole, read_part
 from fhir_remission.fhir.specimen import read_specimen, report_specimen
@@ -112,7 +112,7 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
         if isinstance(earlier, Observation):
             match = match_codes(earlier.code, context.mappings.codes)
             if match.known:
-                reason = f"status is {observation.status or 'missing'}"
+                reason = f"status is {observation.status}" if observation.status else NO_STATUS
                 return ObservationRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
     return ObservationRead(unmapped=parts[0].match.codes[:1] or ("(no code)",))
 

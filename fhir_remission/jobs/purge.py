@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fhir_remission.errors import UsageError
 from fhir_remission.jobs.site import open_site, settings_of
 
 
@@ -16,5 +17,8 @@ def purge(config: Path | None, assignments: tuple[str, ...], patient: str) -> in
             "purge", site.patient_hash(name), server="state and results files", outcome="done"
         )
         removed = sum(sink.file.purge(name) for sink in site.results)
-        site.state.purge(site.connection.base.url, name)
+        if not site.state.purge(site.connection.base.url, name) + removed:
+            raise UsageError(
+                "nothing is known here of that patient: give the id of the source's Patient"
+            )
         return removed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fhir_remission.domain.assess import Options
 from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.effects.clock import SystemClock
+from fhir_remission.errors import UsageError
 from fhir_remission.fhir.record import Reading
 from fhir_remission.jobs.judging import Judge, load_judge
 from fhir_remission.jobs.moments import moment_of, zone_of
@@ -18,6 +20,13 @@ from fhir_remission.jobs.moments import moment_of, zone_of
 # What stands in the input is all there is of Observations; silence of other types says nothing
 # unless the caller vouches for it (`--complete`).
 ALWAYS_READ = frozenset({"Observation"})
+# Types of which silence may prove something.
+TYPES = frozenset(
+    {
+        *("Observation", "DiagnosticReport", "Specimen", "Condition", "Procedure"),
+        *("MedicationAdministration", "Medication", "Patient"),
+    }
+)
 # A site that vouches for its Procedures vouches for the transfusions among them.
 VOUCHED = {"Procedure": frozenset({"rbc-transfusion", "platelet-transfusion"})}
 
@@ -49,6 +58,9 @@ class Request(Struct, frozen=True):
 
 def judge_for(request: Request) -> Judge:
     """Load the tables and read the moment of a request."""
+    for kind in sorted(request.complete - TYPES):
+        near = difflib.get_close_matches(kind, TYPES, n=1) or sorted(TYPES)
+        raise UsageError(f"--complete {kind}: no type that is read; choose {', '.join(near)}")
     zone = zone_of(request.timezone)
     attested = request.attested.union(*(VOUCHED.get(kind, ()) for kind in request.complete))
     reading = Reading(

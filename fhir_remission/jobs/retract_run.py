@@ -44,12 +44,17 @@ def retract_run(config: Path | None, assignments: tuple[str, ...], run: str) -> 
     settings = settings_of(config, assignments, {})
     with open_site(settings, as_of="", dry_run=False) as site:
         if run not in {row.id for row in site.state.runs(limit=100_000)}:
-            raise UsageError(f"no run {run} in the state; `doctor` or the logs name the runs")
+            raise UsageError(f"no run {run} in the state; the last were {_last(site)}")
         site.state.begin_run(site.run_id)
         found = [one for sink in site.sinks for one in _at(site, sink, run)]
         left = sum(one.how == "left" for one in found)
         site.state.end_run(site.run_id, 3 if left else 0, {"taken_back": len(found) - left})
         return found
+
+
+def _last(site: Site) -> str:
+    """The last ten runs, the newest first."""
+    return ", ".join(f"{row.id} (exit {row.exit})" for row in site.state.runs(limit=10)) or "none"
 
 
 def _at(site: Site, sink: Sink, run: str) -> Iterator[TakenBack]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from structlog.stdlib import BoundLogger
 
-from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.inputs import PatientRecord, Unreadable
 from fhir_remission.domain.plain_text import plain_code
 from fhir_remission.effects.private_file import write_output
 from fhir_remission.effects.transport import Traffic
 from fhir_remission.errors import ReadIncomplete, RemissionError, SafetyStop
+from fhir_remission.fhir.gates import NO_STATUS
 
 # Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
 DISPOSITIONS = ("classified", "indeterminate", "incomplete", "failed")
@@ -39,7 +40,7 @@ class Summary:
         self._writes: Counter[str] = Counter()
         self._unmapped: Counter[str] = Counter()
         self._traffic: Counter[str] = Counter()
-        self._skipped = 0
+        self._skipped = self._without_status = self._results = 0
         self._stopped = 0
         self._one_sided = 0
         self.clock_apart = 0
@@ -57,8 +58,16 @@ class Summary:
         """Count what was left out of one record, and a merge that its other side does not know."""
         self._one_sided += "merge-one-sided" in record.flags
         self._skipped += len(record.skipped)
+        without = sum(_lacks_status(one.value) for one in record.results)
+        self._without_status += without
+        self._results += len(record.results) - without
         for code, times in record.unmapped:
             self._unmapped[str(code)] += times
+
+    @property
+    def statusless(self) -> int:
+        """Results without a status, where none that was read had one: the server drops it."""
+        return 0 if self._results else self._without_status
 
     def stops(self, stop: bool) -> None:  # noqa: FBT001
         """Count a patient at whom a person must look before anything is written."""
@@ -114,6 +123,10 @@ class Summary:
             **self._traffic,
             "not_kept": " ".join(f"{path}:{how}" for path, how in sorted(self.kept.items())),
         }
+
+
+def _lacks_status(value: object) -> bool:
+    return isinstance(value, Unreadable) and value.reason == NO_STATUS
 
 
 def _code(name: str) -> str:

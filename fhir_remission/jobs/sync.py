@@ -256,6 +256,12 @@ class Run:
             for path, how in sink.keeping.told.items()
         }
         self.summary.foreign_results = sum(len(sink.foreign) for sink in site.sinks)
+        if self.summary.statusless:
+            site.log.warning(
+                "no_status",
+                count=self.summary.statusless,
+                reason="no result of this server has a status, so none counts: it must send it",
+            )
         told = self.summary.told(self.exit_code)
         if site.lease is not None:
             counts = {key: value for key, value in told.items() if isinstance(value, int)}

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.errors import InputError
 from fhir_remission.rehearsal.evidence import (
     TAG,
     chemotherapy,
@@ -82,8 +83,26 @@ def amendment() -> Resource:
 
 def load_ndjson(path: Path) -> list[Resource]:
     """Read one resource per line, to serve instead of the demo."""
-    with path.open("rb") as lines:
-        return [msgspec.json.decode(line) for line in lines if line.strip()]
+    resources: list[Resource] = []
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    resources.append(_resource(line, f"{path}:{number}"))
+    except OSError as error:
+        raise InputError(f"--load {path}: cannot be read: {error.strerror}") from None
+    return resources
+
+
+def _resource(line: bytes, place: str) -> Resource:
+    try:
+        resource = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        resource = None
+    named = isinstance(resource, dict) and {"resourceType", "id"} <= resource.keys()
+    if not named or not all(isinstance(resource[name], str) for name in ("resourceType", "id")):
+        raise InputError(f"--load {place}: expected a resource with its type and id on each line")
+    return cast(Resource, resource)
 
 
 def transactions(resources: Iterable[Resource], *, size: int = 400) -> Iterator[Resource]:

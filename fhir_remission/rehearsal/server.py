@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from msgspec import Struct
 
+from fhir_remission.errors import UsageError
 from fhir_remission.rehearsal import told
 from fhir_remission.rehearsal.faults import Faults, read_faults
 from fhir_remission.rehearsal.listener import Listener, read_request
@@ -152,9 +153,15 @@ def serve(
 
     `settled` gets the settings of a site on this server as soon as it answers.
     """
-    with EmbeddedServer(
-        persona=persona, faults=faults, resources=resources, port=port, signed=signed
-    ) as server:
+    try:
+        made = EmbeddedServer(
+            persona=persona, faults=faults, resources=resources, port=port, signed=signed
+        )
+    except OSError as error:
+        raise UsageError(
+            f"--port {port}: {error.strerror}: choose another, or 0 for a free one"
+        ) from None
+    with made as server:
         group = told.group_of(server.store.resources("Group"))
         patients = len(server.store.resources("Patient"))
         settled(told.settings(server.base_url, group=group, key=key))

@@ -313,13 +313,13 @@ def test_what_was_never_sent_is_known_to_be_unsent() -> None:
     assert refused == NoAnswer("unsent", "connection refused")
 
 
-def test_a_server_without_a_trusted_certificate_is_told_apart(tmp_path: Path) -> None:
+def test_a_server_without_tls_on_that_port_is_told_apart(tmp_path: Path) -> None:
     """No retry helps; the message names the settings that do."""
     with serving(reply()) as server:
         answer = sent(server.url.replace("http:", "https:"))
 
     assert isinstance(answer, NoAnswer)
-    assert answer.kind == "untrusted"
+    assert answer.kind == "settings"
     missing = sent("https://127.0.0.1:1", tls=Tls(ca_bundle=tmp_path / "missing.pem"))
     assert isinstance(missing, NoAnswer)
     assert "ca_bundle" in missing.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from fhir_remission.effects.site_key import new_site_key
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import course_resources, demo_courses
 
+SINGLE = str(Path(__file__).parents[2] / "fixtures/cases/complete-remission/bundle.json")
 PATIENTS = ("demo-01-cr", "demo-07-relapse")
 SETTINGS = """\
 [site]
@@ -75,12 +77,40 @@ def resources(names: Sequence[str] = PATIENTS) -> list[dict[str, Any]]:
 
 @contextmanager
 def site(
-    folder: Path, capture: pytest.CaptureFixture[str], more: str = SINK
+    folder: Path,
+    capture: pytest.CaptureFixture[str],
+    more: str = SINK,
+    held: Sequence[dict[str, Any]] = (),
 ) -> Iterator[tuple[Site, EmbeddedServer]]:
     """A site with two patients on its list, and its server."""
     new_site_key(folder / "site.key")
     (folder / "cohort.csv").write_text("patient\n" + "\n".join(PATIENTS) + "\n")
-    with EmbeddedServer(resources=resources()) as server:
+    with EmbeddedServer(resources=held or resources()) as server:
         made = Site(folder, capture)
         made.set(server.base_url, more)
         yield made, server
+
+
+@contextmanager
+def disk(folder: Path, *options: str) -> Iterator[Path]:
+    """A little file system of its own, where this machine lets us mount one."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("no right to mount a disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def one_line(told: str, *words: str) -> None:
+    """It is one line of ours, no bug, and it says what to do."""
+    said = [line for line in told.splitlines() if line.startswith("fhir-remission: ")]
+    assert len(said) == 1, told
+    assert "bug" not in told
+    assert "Traceback" not in told
+    for word in words:
+        assert word in said[0]

@@ -13,25 +13,7 @@ from pathlib import Path
 import pytest
 
 from fhir_remission.cli import main
-from tests.hostile.site import site
-
-SINGLE = "fixtures/cases/complete-remission/bundle.json"
-ROOT = Path(__file__).parents[2]
-
-
-@contextmanager
-def disk(folder: Path, *options: str) -> Iterator[Path]:
-    """A little file system of its own, where this machine lets us mount one."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("no right to mount a disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+from tests.hostile.site import SINGLE, disk, one_line, site
 
 
 @contextmanager
@@ -74,17 +56,6 @@ FLAGS = {
     "reconcile --summary": ("reconcile", "--summary"),
     "plan --out": ("plan", "--out"),
 }
-
-
-def one_line(told: str, *words: str) -> None:
-    """It is one line of ours, no bug, and it says what to do."""
-    said = [line for line in told.splitlines() if line.startswith("fhir-remission: ")]
-    assert len(said) == 1, told
-    assert "bug" not in told
-    assert "Traceback" not in told
-    assert ":" in said[0].removeprefix("fhir-remission: ")
-    for word in words:
-        assert word in said[0]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -154,7 +125,7 @@ def test_archive_out(tmp_path: Path, capsys: pytest.CaptureFixture[str], place: 
     """A folder that cannot be made or filled."""
     make, name, code = {**PLACES, "a file": (plain, "file", 2)}[place]
     with make(tmp_path / "disk") as there:
-        assert main(["archive", str(ROOT / SINGLE), "--out", str(there / name)]) == code
+        assert main(["archive", SINGLE, "--out", str(there / name)]) == code
         one_line(capsys.readouterr().err, str(there))
 
 
