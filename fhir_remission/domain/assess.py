@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
+from fhir_remission.domain import budget
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.domain.criteria import CriteriaSet, with_policies
 from fhir_remission.domain.facts import read_facts
@@ -30,7 +31,8 @@ def assess(
     facts = read_facts(record, criteria, as_of)
     accepted = frozenset() if strict else options.accept_routine
     today = as_of.astimezone(zone).date()
-    drafts = walk(facts, strict=strict)
+    too_much = bool(facts.marrows) and budget.steps_of(facts) > budget.MOST_STEPS
+    drafts = [budget.unjudged(facts)] if too_much else walk(facts, strict=strict)
     if not drafts:
         return (nothing(facts, beginning(facts), as_of, today),)
     ends = [later.day for later in drafts[1:]]

@@ -50,6 +50,7 @@ WHY = {
     "earlier-remission-unknown": "whether there was a remission before is not known",
     "remission-not-excluded-at-landmark": "a remission is not excluded at the landmark",
     "disease-without-marrow": "disease after remission, and no marrow",
+    "too-many-unknowns": "the record is too large to be judged",
 }
 ADVICE = {
     "therapy-after-marrow": "An answer needs a marrow after the latest start of therapy.",

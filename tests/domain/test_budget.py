@@ -1,0 +1,68 @@
+"""A record that asks for too much work is said to be unknown, and keeps nobody waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+from fhir_remission.domain import budget
+from fhir_remission.domain.facts import read_facts
+from tests.domain.builder import LATER, Course, criteria, induction, judge
+from tests.domain.long_courses import AS_OF, COURSES
+
+MANY = 1800
+
+
+def marrows(count: int) -> Course:
+    """Marrows of 2 to 8 % every 20 hours, which nobody can tell clear from diseased."""
+    course = induction()
+    for number in range(count):
+        course.marrow(30 + number * 20 / 24, "2-8", cells=None, emd=None)
+    return course
+
+
+def test_a_record_beyond_the_budget_is_undecided_and_its_state_unknown() -> None:
+    """Every claim is possible and none is made; the answer is that of the last marrow."""
+    record = marrows(MANY).record()
+
+    (found,) = judge(record, as_of=LATER)
+
+    assert (found.category, found.state, found.reason) == ("IND", "unknown", "too-many-unknowns")
+    assert found.state_since is None
+    assert found.candidates[:3] == ("CR", "CRh", "CRi")
+    assert (found.best_response, found.mrd, found.response_date) == (None, "unknown", None)
+    assert found.anchor.kind == "marrow"
+    assert found.anchor.observations
+    assert "too large" in found.summary
+
+
+def test_draws_without_end_are_beyond_it_too() -> None:
+    """Each is tried with each marrow in whose window it lies."""
+    course = induction()
+    for number in range(12_000):
+        course.blood(30 + number / 12_000, 1500, 150_000)
+    for number in range(9):
+        course.marrow(30 + number, 2)
+
+    assert judge(course.record(), as_of=LATER)[-1].reason == "too-many-unknowns"
+
+
+@pytest.mark.parametrize("kind", COURSES)
+def test_no_course_that_a_hospital_has_comes_near_it(kind: str) -> None:
+    """A thousand results of any kind."""
+    facts = read_facts(COURSES[kind](1000), criteria(), AS_OF)
+
+    assert budget.steps_of(facts) < budget.MOST_STEPS / 2
+
+
+@pytest.mark.parametrize("kind", COURSES)
+def test_beyond_the_budget_no_claim_is_made_whatever_the_record_holds(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never a better answer than the one that more work would find."""
+    monkeypatch.setattr(budget, "MOST_STEPS", 0)
+
+    for found in judge(COURSES[kind](60), as_of=AS_OF):
+        assert found.category in ("IND", "NE")
+        assert found.state in ("unknown", "untreated", "awaiting-response", "active-disease")
+        if found.reason == "too-many-unknowns":
+            assert (found.state, found.provisional) == ("unknown", True)
