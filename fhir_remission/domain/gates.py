@@ -10,8 +10,11 @@ from typing import Literal
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assumption
+from fhir_remission.domain.derived import reading_of
 from fhir_remission.domain.facts import Facts
-from fhir_remission.domain.inputs import Event, Finding, Result
+from fhir_remission.domain.inputs import Event, Finding, Interval, Result
+from fhir_remission.domain.intervals import holds
+from fhir_remission.domain.kinds import Threshold
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.rules import Assumed
 from fhir_remission.domain.signs import Said, answer_of
@@ -141,14 +144,29 @@ def _unread(facts: Facts, day: date) -> Gate | None:
     """What came and was not read may be anything; what may be a start matters where it is near."""
     if facts.record.failed:
         return Gate("doubt", "read-failed")
-    if facts.record.unplaced:
-        return Gate("doubt", "evidence-unplaced")
+    low = tuple(one for one in facts.record.undated if _may_be_low(facts, one))
+    if facts.record.unplaced or low:
+        return Gate("doubt", "evidence-unplaced", low)
     numbers = facts.numbers
     for one in facts.therapy.possible:
         past = (day - day_of(one)).days
         if -numbers.window_after.days <= past < numbers.early_marrow.days:
             return Gate("doubt", "therapy-possible", (one,))
     return None
+
+
+def _may_be_low(facts: Facts, count: Result) -> bool:
+    """Whether a count without a day may be below what some category asks of it."""
+    analyte = "platelets" if count.analyte == "platelets" else "anc"
+    reading = reading_of(count)
+    asked = (
+        one
+        for one in facts.criteria.criterion
+        if isinstance(one, Threshold) and one.analyte == analyte
+    )
+    return not isinstance(reading, Interval) or not all(
+        holds(reading, one.op, one.value) for one in asked
+    )
 
 
 def _assume(name: str, rule: Assumed) -> Assumption:

@@ -143,6 +143,8 @@ class PatientRecord(Struct, frozen=True):
     unplaced: tuple[Skipped, ...] = ()
     """What may be disease or a start of therapy and cannot be placed: its patient, status, time,
     code or specimen cannot be read. It may lie anywhere, so no answer stands against it."""
+    undated: tuple[Result, ...] = ()
+    """Counts without a place in time; one that is not at every threshold may be any day's."""
     complete: frozenset[str] = frozenset()
     """Resource types read to the end. A type neither here nor in `failed` was never asked for."""
     failed: frozenset[str] = frozenset()

@@ -200,13 +200,16 @@ def _doubt(condition: Condition, current: Current, status: set[str]) -> str:
 
 
 def _refuted(status: set[str], current: Current, rows: Rows) -> tuple[Event, ...]:
-    """A refuted AML is no diagnosis; but the lineage is no longer something never reported."""
+    """A refuted AML is no diagnosis; but the lineage is no longer something never reported.
+
+    Nor is it where nobody can read which leukaemia was refuted.
+    """
     if "refuted" not in status:
         return ()
     return tuple(
         Event(kind="aml-refuted", when=None, source=source_of(current, pair))
         for pair, row in rows
-        if row.kind == "aml-diagnosis"
+        if row.kind in ("aml-diagnosis", "unread-leukaemia")
     )
 
 

@@ -39,6 +39,8 @@ class ObservationRead(Struct, frozen=True):
     """Left out, and it may be disease or a start of therapy at any time."""
     unmapped: tuple[str, ...] = ()
     """`system|code` of what no table knows."""
+    undated: tuple[Result, ...] = ()
+    """Counts that have no place in time."""
     specimen_assumed: bool = False
     """What it reports was measured in a Specimen that is named, and nobody sends any."""
 
@@ -145,12 +147,14 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
     if not results and not reasons and not lost and _qualifies(parts):
         reasons.append("it qualifies another result and stands alone")
     ref = whole.current.entry.ref
+    undated: list[Result] = []
     if isinstance(whole.placed, Unplaced):
-        (lost if any(_may_be_adverse(one) for one in results) else reasons).append(
-            whole.placed.reason
-        )
+        adverse = any(_may_be_adverse(one) for one in results)
+        (lost if adverse else reasons).append(whole.placed.reason)
+        undated = [one for one in results if _is_count(one)]
         results = []
     return ObservationRead(
+        undated=tuple(undated),
         results=tuple(results),
         skipped=tuple(Skipped(source=ref, reason=reason) for reason in dict.fromkeys(reasons)),
         unplaced=tuple(Skipped(source=ref, reason=reason) for reason in dict.fromkeys(lost)),
@@ -163,18 +167,22 @@ def _qualifies(parts: list[Part]) -> bool:
 
 # What these say cannot count against a remission, or is asked for and missed where it is gone.
 _HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence"})
+_COUNTS = frozenset({"anc", "wbc", "platelets", "neutrophils-segmented", "neutrophils-band"})
 _REASSURING = {"marrow-adequacy": "positive"}
-_COUNTS = frozenset({"anc", "wbc", "platelets"})
+
+
+def _is_count(result: Result) -> bool:
+    """Whether it is a count with a threshold: the criteria say whether it is low."""
+    return result.analyte in _COUNTS
 
 
 def _may_be_adverse(result: Result) -> bool:
     """Whether a result that has no place in time could stand against a remission."""
     value = result.value
-    if result.analyte in _HARMLESS:
+    if result.analyte in _HARMLESS or _is_count(result):
         return False
     if isinstance(value, Finding):
         return value.answer != _REASSURING.get(result.analyte, "negative")
     if isinstance(value, Interval):
-        count = result.analyte in _COUNTS or result.analyte.startswith("neutrophils")
-        return not count and (value.high is None or value.high > 0)
+        return value.high is None or value.high > 0
     return True

@@ -117,9 +117,10 @@ def _read(
     if reason:
         return EventsRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
     doubt = _doubt(resource, current)
-    if doubt:
-        return _in_doubt(current, rows, doubt)
-    return _events(current, rows, times, (_words(concepts), told))
+    if doubt and any(_starts(row) for _, row in rows):
+        return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
+    # Whether blood was given cannot be told: then it may have been, and a count is a bound.
+    return _events(current, rows, times, (_words(concepts), doubt or told))
 
 
 def _suspected(
@@ -168,13 +169,6 @@ def _events(current: Current, rows: Rows, times: Times, words: tuple[str, str]) 
 
 def _starts(row: EventRow) -> bool:
     return row.kind == "therapy-start"
-
-
-def _in_doubt(current: Current, rows: Rows, reason: str) -> EventsRead:
-    """Whether it was done cannot be told: a start of therapy may have been."""
-    skip = (Skipped(source=current.entry.ref, reason=reason),)
-    starts = any(_starts(row) for _, row in rows)
-    return EventsRead(unplaced=skip) if starts else EventsRead(skipped=skip)
 
 
 def _words(concepts: list[CodeableConcept]) -> str:

@@ -184,6 +184,7 @@ def _record(
 ) -> PatientRecord:
     reading = context.reading
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
+    undated = [one for each in read if isinstance(each, ObservationRead) for one in each.undated]
     events = [event for one in read if isinstance(one, EventsRead) for event in one.events]
     for row in reading.cohort_rows:
         events += cohort_events(row, reading.zone or UTC)
@@ -200,6 +201,7 @@ def _record(
         claims=tuple(sorted(claims, key=_claim_order)),
         skipped=_sorted(skipped | unplaced),
         unplaced=_sorted(unplaced),
+        undated=tuple(sorted(undated, key=_result_order)),
         complete=reading.complete,
         failed=reading.failed,
         attested=reading.attested,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.fhir.times import Placed, read_time
 from fhir_remission.fhir.wire import Entry, Resource
@@ -44,12 +44,30 @@ def _current(held: list[Entry]) -> Current:
         return Current(entry=held[0])
     ranked = sorted(held, key=lambda entry: rank_of(entry.resource))
     last = ranked[-1]
-    rivals = [entry for entry in ranked if rank_of(entry.resource) == rank_of(last.resource)]
+    rank = rank_of(last.resource)
     return Current(
         entry=last,
         earlier=tuple(entry.resource for entry in ranked[:-1]),
-        disputed=any(rival.resource != last.resource for rival in rivals),
+        disputed=any(
+            not _follows(rank, rank_of(one.resource))
+            and _content(one.resource) != _content(last.resource)
+            for one in ranked
+        ),
     )
+
+
+def _follows(later: Rank, earlier: Rank) -> bool:
+    """Whether one version plainly came after another: by time, else by number.
+
+    What says neither may be newer than anything.
+    """
+    if _NEVER not in (later[0], earlier[0]) and later[0] != earlier[0]:
+        return later[0] > earlier[0]
+    return min(later[1], earlier[1]) >= 0 and later[1] > earlier[1]
+
+
+def _content(resource: Resource) -> Resource:
+    return structs.replace(resource, meta=None)
 
 
 def rank_of(resource: Resource) -> Rank:

@@ -127,6 +127,15 @@ def test_what_cannot_be_placed_leaves_everything_in_doubt() -> None:
     assert told(gate) == ("doubt", "evidence-unplaced", [])
 
 
+def test_a_low_count_without_a_day_may_be_of_any_day() -> None:
+    """One that is at every threshold can hide nothing."""
+    for value, state in ((5, "doubt"), (300, "open")):
+        course = bare().event("aml-diagnosis", -6).result("platelets", 3, value)
+        undated = tuple(course.results)
+        course.results = []
+        assert diagnosis(course, undated=undated).state == state
+
+
 def test_a_read_that_failed_leaves_everything_in_doubt() -> None:
     """Whatever was read: what was not may be an APL."""
     gate = diagnosis(bare().event("aml-diagnosis", -6), failed=frozenset({"Condition"}))

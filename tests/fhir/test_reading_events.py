@@ -150,12 +150,20 @@ def test_what_was_done_counts(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", ["not-done", "entered-in-error", "preparation", "on-hold", "unknown", "", None]
+    "status", ["not-done", "entered-in-error", "preparation", "on-hold", "unknown"]
 )
-def test_what_was_not_done_does_not_count(status: str | None) -> None:
+def test_what_was_not_done_does_not_count(status: str) -> None:
     """With its reason."""
     for one in (procedure(status=status), dose(status=status)):
         assert not record(one).events
+        assert reasons(one) == [f"status is {status}"]
+
+
+@pytest.mark.parametrize("status", ["Completed", "", None])
+def test_what_may_have_been_given_counts_and_is_told(status: str | None) -> None:
+    """A transfusion or a growth factor makes a bound of a count, and proves nothing else."""
+    for one in (procedure(status=status), dose(status=status)):
+        assert len(record(one).events) == 1
         assert reasons(one) == [f"status is {status or 'missing'}"]
 
 
@@ -230,13 +238,13 @@ def test_chemotherapy_as_a_diagnosis_is_nothing() -> None:
     assert not read.events
 
 
-def test_unknown_modifiers_make_an_event_unusable() -> None:
-    """They may deny it."""
+def test_unknown_modifiers_leave_an_event_in_doubt() -> None:
+    """They may deny it: a diagnosis proves nothing, and a transfusion may have run."""
     extension = [{"url": "urn:x", "valueBoolean": True}]
     why = ["it carries a modifierExtension that is not understood"]
     done, diagnosed = procedure(modifierExtension=extension), condition(modifierExtension=extension)
 
-    assert not record(done).events
+    assert [event.kind for event in record(done).events] == ["rbc-transfusion"]
     assert [event.certainty for event in record(diagnosed).events] == ["unconfirmed"]
     assert reasons(done) == why
     assert reasons(diagnosed) == why

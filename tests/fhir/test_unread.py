@@ -215,6 +215,7 @@ def test_times_that_can_be_read_are_read(time: Json, day: str) -> None:
     "clear",
     [
         observation("709-6", effectiveDateTime=None, **quantity(0, "%")),
+        observation("718-7", effectiveDateTime=None, **quantity(9, "g/dL")),
         observation("777-3", effectiveDateTime=None),
         observation(
             concept(NCIT, "C204685"),
