@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Strings whole, because brackets in them count for nothing.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+# Strings whole, because brackets in them count for nothing; one that never ends goes to the end,
+# else each quote in it would be tried for another one: hours for a megabyte of `\"`.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
 _SPACE = b" \t\r\n\x1e"
 
 

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct, field, structs
 from fhir_remission.domain.accounting import Account
 from fhir_remission.domain.issues import Hiding
 from fhir_remission.errors import InputError
+from fhir_remission.fhir.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.bundle import Page, as_bundle, read_bundle
 from fhir_remission.fhir.concatenated import texts_of
 from fhir_remission.fhir.damage import Damaged, Deleted, damaged, why
@@ -54,7 +55,7 @@ def read_documents(
     the text and the place; one bad line or entry among good ones is a `Damaged`.
     """
     told = Told(name, hiding, Account() if account is None else account)
-    lines = _lines(as_utf8(chunks, name=name))
+    lines = _lines(bounded(as_utf8(chunks, name=name), name=name))
     first = next(lines, None)
     if first is None:
         return
@@ -93,12 +94,9 @@ def _check_start(first: Line, name: str) -> None:
     number, line = first
     start = line.lstrip(_SPACE)
     if start.startswith(b"["):
-        raise InputError(f"{name}:{number}: the root is a JSON array; {_GIVE}")
+        raise InputError(f"{name}:{number}: the root is a JSON array; {GIVE}")
     if not start.startswith(b"{"):
-        raise InputError(f"{name}:{number}: not a JSON object; {_GIVE}")
-
-
-_GIVE = "give a FHIR Bundle, one resource, or one resource per line"
+        raise InputError(f"{name}:{number}: not a JSON object; {GIVE}")
 
 
 def _stands_alone(first: bytes, second: bytes) -> bool:
@@ -112,7 +110,7 @@ def _stands_alone(first: bytes, second: bytes) -> bool:
 
 
 def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
-    body = b"".join(_keeping_place(lines))
+    body = b"".join(_keeping_place(lines, told.name))
     try:
         resource = decode_resource(body)
         bundle = as_bundle(body) if resource == "Bundle" else None
@@ -128,7 +126,7 @@ def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
         yield from of_page(page, told)
         return
     if isinstance(resource, str):
-        raise InputError(f"{told.name}: the root is of type {resource}, which is not read; {_GIVE}")
+        raise InputError(f"{told.name}: the root is of type {resource}, which is not read; {GIVE}")
     told.account.read += 1
     yield Entry(resource=resource, place=told.name)
 
@@ -140,9 +138,11 @@ def _refuse_empty(page: Page, name: str) -> None:
         raise InputError(f"{name}: no entry is read: {lost[0].place}: {lost[0].reason}")
 
 
-def _keeping_place(lines: Iterable[Line]) -> Iterator[bytes]:
-    last = 1
+def _keeping_place(lines: Iterable[Line], name: str) -> Iterator[bytes]:
+    last, size = 1, 0
     for number, line in lines:
+        size += number - last + len(line)
+        check_document(size, name=name)
         yield b"\n" * (number - last) + line
         last = number
 
