@@ -11,6 +11,10 @@ from fhir_remission.cli_flags import AsOf, Assign, Config, WriteAsOf
 from fhir_remission.cli_text import say, show, write
 
 state_app = typer.Typer(help="The memory of a site: moved, and looked at.")
+parked_app = typer.Typer(help="Results that wait for a person: edited, deleted, retracted.")
+References = Annotated[
+    list[str], typer.Argument(help="Type/id as `parked list` prints it; or the word all")
+]
 Summary = Annotated[Path | None, typer.Option(help="the run summary as JSON")]
 
 
@@ -103,12 +107,47 @@ def retract(
     config: Config = Path("site.toml"),
     assign: Assign = None,
 ) -> int:
-    """Take one run back: created becomes entered-in-error, changed gets its former content."""
+    """Take one run back: created becomes entered-in-error, changed gets its former content.
+
+    It holds: no later run writes it again until its evidence changes, or `parked release` names it
+    (write.retracted = "redo" lets it come back with the next reading of the patient).
+    """
     from fhir_remission.jobs.retract_run import retract_run
 
     found = retract_run(config, tuple(assign or ()), run)
     show(f"{one.how} {one.reference} {one.reason}".strip() for one in found)
     return 3 if any(one.how == "left" for one in found) else 0
+
+
+@parked_app.command("list")
+def parked_list(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Print each result that waits for a person: where, whose, since when, why, what frees it."""
+    from fhir_remission.jobs import parked as job
+
+    show(job.listed(config, tuple(assign or ())) or ["nothing waits for a person"])
+    return 0
+
+
+@parked_app.command("acknowledge")
+def parked_acknowledge(
+    references: References, config: Config = Path("site.toml"), assign: Assign = None
+) -> int:
+    """Say that a person knows: runs end with 0 again until it, or what it should say, changes."""
+    from fhir_remission.jobs import parked as job
+
+    show(job.mark(config, tuple(assign or ()), references, "acknowledged"))
+    return 0
+
+
+@parked_app.command("release")
+def parked_release(
+    references: References, config: Config = Path("site.toml"), assign: Assign = None
+) -> int:
+    """Let the next run write over exactly what was found there, and nothing newer."""
+    from fhir_remission.jobs import parked as job
+
+    show(job.mark(config, tuple(assign or ()), references, "released"))
+    return 0
 
 
 def purge(
@@ -174,3 +213,4 @@ def register(app: typer.Typer) -> None:
     for command in (plan, apply, retry, reconcile, retract, purge):
         app.command()(command)
     app.add_typer(state_app, name="state")
+    app.add_typer(parked_app, name="parked")

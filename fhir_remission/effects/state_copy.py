@@ -14,7 +14,7 @@ from fhir_remission.effects.state import State
 from fhir_remission.errors import InputError, SafetyStop
 
 # A lease is of a machine and a moment; the schema is made by migrations.
-TABLES = ("watermark", "dirty", "evidence", "assessment", "outbox", "backlog", "run")
+TABLES = ("watermark", "dirty", "evidence", "assessment", "outbox", "backlog", "parked", "run")
 
 
 class Line(Struct, frozen=True):

@@ -41,6 +41,7 @@ PURGE = (
     f"DELETE FROM evidence WHERE used_by IN ({_OF_PATIENT})",  # noqa: S608
     f"DELETE FROM outbox WHERE key IN ({_OF_PATIENT})",  # noqa: S608
     "DELETE FROM assessment WHERE source = :source AND patient = :patient",
+    "DELETE FROM parked WHERE source = :source AND patient = :patient",
     "DELETE FROM dirty WHERE source = :source AND patient = :patient",
     "DELETE FROM backlog WHERE source = :source AND patient = :patient",
     "DELETE FROM watermark WHERE source = :source AND query_group = 'read|' || :patient",

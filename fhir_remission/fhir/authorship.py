@@ -43,6 +43,7 @@ ChangeKind = Literal[
     "duplicate",
     "run-withdrawn",
     "subject-moved",
+    "sibling-parked",
 ]
 
 
@@ -126,6 +127,11 @@ class Change(Struct, frozen=True):
     """What replaces it, where the anchor moved."""
 
     @property
+    def opening(self) -> str:
+        """How the note begins that is put beside a resource that waits for a person."""
+        return f"Not up to date: a person has to look at {self.successor} first"
+
+    @property
     def sentence(self) -> str:
         """The change in words, for a note."""
         return {
@@ -136,8 +142,13 @@ class Change(Struct, frozen=True):
             "anchor-moved": f"The evaluation is now recorded in {self.successor}.",
             "duplicate": f"The same result stands as {self.successor}.",
             "subject-moved": f"The patient's record is {self.successor} now; still {self.after}.",
+            "sibling-parked": f"{self.opening}; {_now(self.after)}, which was not written.",
             "run-withdrawn": f"The run that wrote it was withdrawn; was {self.before}.",
         }[self.kind]
+
+
+def _now(after: str) -> str:
+    return f"the evidence now gives {after}" if after else "the evidence was withdrawn"
 
 
 def tag(by: Authorship) -> Resource:

@@ -6,7 +6,7 @@ restored, and states get lost. Whatever else stands there was written by a perso
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -23,7 +23,8 @@ from fhir_remission.fhir.datatypes import (
 from fhir_remission.fhir.identity import KINDS, identifier_value, is_unedited, resource_id
 from fhir_remission.fhir.ownership import STOPS, Known, Sight, owner_of, whose
 
-ActionKind = Literal["none", "create", "update", "park", "retract"]
+ActionKind = Literal["none", "create", "update", "park", "retract", "mark"]
+"""`mark`: a note beside what waits for a person."""
 
 # Why what stands must not be touched; a run stops before it decides about the last three.
 _DOUBTS: dict[str, str] = {
@@ -104,17 +105,6 @@ def decide_withdrawal(
     )
     change = Change(kind, before=category_of(existing, by), successor=successor)
     return Action("retract", kind, change, version_of(existing), text_of(existing.get("status")))
-
-
-def settle(actions: Mapping[str, Action]) -> Mapping[str, Action]:
-    """Keep the resources of one assessment together: if one is parked, none is written."""
-    parked = next((action for action in actions.values() if action.kind == "park"), None)
-    if parked is None:
-        return actions
-    return {
-        name: action if action.kind in ("park", "none") else Action("park", parked.reason)
-        for name, action in actions.items()
-    }
 
 
 def category_of(resource: Resource, by: Authorship) -> str:

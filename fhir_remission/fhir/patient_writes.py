@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.assessment_json import Written
-from fhir_remission.fhir.authorship import Authorship
+from fhir_remission.fhir.authorship import Authorship, Change
 from fhir_remission.fhir.datatypes import Resource, identifier, reference, text_of
-from fhir_remission.fhir.decide import Action, category_of, decide, settle
+from fhir_remission.fhir.decide import Action, category_of
 from fhir_remission.fhir.identity import KINDS, resource_id
 from fhir_remission.fhir.impression import build_impression
 from fhir_remission.fhir.ownership import Known
+from fhir_remission.fhir.parked import Parking, marked, together
 from fhir_remission.fhir.provenance import build_provenance
 from fhir_remission.fhir.result_observation import build_observation
 from fhir_remission.fhir.retraction import retracted
@@ -43,6 +44,7 @@ class Held(Struct, frozen=True):
     resources: Mapping[str, Resource] = {}
     known: Mapping[str, Known] = {}
     deleted: frozenset[str] = frozenset()
+    parking: Parking = Parking()
 
 
 class Step(Struct, frozen=True):
@@ -95,7 +97,11 @@ def plan_writes(
         for assessment in _wanted(assessments, by, held, which)
     ]
     new = [d.assessment for d in decided if any(a.kind == "create" for a in d.actions.values())]
-    lost = withdrawals(held.resources, held.known, assessments, new, by)
+    remembered = held.parking.known(held.resources, held.known, by)
+    lost = [
+        held.parking.guard(one, by)
+        for one in withdrawals(held.resources, remembered, assessments, new, by)
+    ]
     decided = [_unless_parked(one, lost) for one in decided]
     writes: list[Write] = []
     steps: list[Step] = []
@@ -135,11 +141,19 @@ def _actions(
     assessment: Assessment, by: Authorship, held: Held, types: Sequence[str]
 ) -> Mapping[str, Action]:
     found: dict[str, Action] = {}
+    stand: dict[str, Resource] = {}
+    places: dict[str, str] = {}
     for name in types:
         own = resource_id(by.identity, KINDS[name], assessment)
-        existing, known = held.resources.get(own), held.known.get(own)
-        found[name] = decide(assessment, by, existing, known, deleted=own in held.deleted)
-    return settle(found)
+        existing = held.resources.get(own)
+        place = f"{name}/{existing['id'] if existing else own}"
+        places[name] = place
+        if existing:
+            stand[place] = existing
+        known, deleted = held.known.get(own), own in held.deleted
+        found[place] = held.parking.decide(assessment, by, own, existing, known, deleted=deleted)
+    settled = together(found, stand, by, after=assessment.category)
+    return {name: settled[place] for name, place in places.items()}
 
 
 def _unless_parked(one: _Decided, lost: Sequence[Withdrawal]) -> _Decided:
@@ -212,6 +226,9 @@ def _written(one: _Decided, by: Authorship, held: Held, previous: Resource | Non
         targets.append({**built, "id": server_id or built["id"]})
         if action.kind in ("create", "update"):
             writes.append(Write(built, action.if_match, server_id))
+        elif action.kind == "mark" and action.change:
+            targets[-1] = marked(stands, by, action.change)
+            writes.append(Write(targets[-1], action.if_match, server_id))
     if not writes:
         return []
     change = next((action.change for action in one.actions.values() if action.change), None)
@@ -240,7 +257,7 @@ def _withdrawal_steps(withdrawal: Withdrawal, by: Authorship) -> list[Step]:
 
 def _taken_back(withdrawal: Withdrawal, by: Authorship) -> list[Write]:
     writes = [
-        Write(retracted(old, by, action.change), action.if_match, text_of(old.get("id")))
+        Write(_last_form(old, action.kind, action.change, by), action.if_match, text_of(old["id"]))
         for old, action in withdrawal.resources
         if action.change is not None
     ]
@@ -249,3 +266,7 @@ def _taken_back(withdrawal: Withdrawal, by: Authorship) -> list[Write]:
     change = next(action.change for _, action in withdrawal.resources if action.change)
     provenance = build_provenance([write.resource for write in writes], by, change=change)
     return [*writes, Write(provenance)]
+
+
+def _last_form(old: Resource, kind: str, change: Change, by: Authorship) -> Resource:
+    return marked(old, by, change) if kind == "mark" else retracted(old, by, change)

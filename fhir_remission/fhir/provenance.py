@@ -76,12 +76,13 @@ def build_provenance(
 def _operation(change: Change | None) -> str:
     if change is None:
         return "CREATE"
-    kept = ("evidence-changed", "category-changed", "reinstated", "subject-moved")
+    kept = ("evidence-changed", "category-changed", "reinstated", "subject-moved", "sibling-parked")
     return "UPDATE" if change.kind in kept else "NULLIFY"
 
 
 def _detail(change: Change | None) -> str:
     where = f":{change.successor}" if change and change.kind == "subject-moved" else ""
+    where = f":{change.after}" if change and change.kind == "sibling-parked" else where
     return f":{change.kind}{where}" if change else ""
 
 

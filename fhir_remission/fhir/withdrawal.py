@@ -9,7 +9,7 @@ from msgspec import Struct
 from fhir_remission.domain.assessment import Assessment
 from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.datatypes import Json, Resource, bare, objects, target_of, text_of
-from fhir_remission.fhir.decide import Action, decide_withdrawal, settle
+from fhir_remission.fhir.decide import Action, decide_withdrawal
 from fhir_remission.fhir.identity import KINDS, identifier_value, resource_id
 from fhir_remission.fhir.ownership import Known
 from fhir_remission.fhir.site_marks import criteria_id_of
@@ -105,5 +105,4 @@ def _withdrawal(
         actions[own] = decide_withdrawal(
             old, by, known.get(own), successor=successor, patients=patients
         )
-    settled = settle(actions)
-    return Withdrawal(tuple((old, settled[own_id(old, by)]) for old in pair), new)
+    return Withdrawal(tuple((old, actions[own_id(old, by)]) for old in pair), new)

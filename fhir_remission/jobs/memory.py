@@ -29,6 +29,7 @@ class Place(Struct, frozen=True):
     which: Literal["current", "history"]
     run_id: str
     write: bool
+    unversioned: Literal["park", "compare"] = "park"
 
 
 class Left(Struct, frozen=True):
@@ -56,7 +57,7 @@ class Memory(Struct, frozen=True):
         found = {
             name_of(row): row
             for row in state.assessments(self.place.source, self.patient, self.place.name)
-            if row.key.startswith(self._key(""))
+            if row.key.startswith(self.key_of(""))
         }
         return {name: row for name, row in found.items() if name.partition("/")[0] in KINDS}
 
@@ -78,7 +79,7 @@ class Memory(Struct, frozen=True):
     def nothing(self) -> AssessmentRow:
         """The row that says that nothing of ours stands."""
         place = self.place
-        key = self._key(f"nothing/{self.patient.rpartition('/')[2]}")
+        key = self.key_of(f"nothing/{self.patient.rpartition('/')[2]}")
         status = "entered-in-error"
         return AssessmentRow(
             key, place.source, self.patient, place.name, "", "", "", status, place.run_id
@@ -98,7 +99,7 @@ class Memory(Struct, frozen=True):
         identity = self.place.by.identity
         own = own_name(resource, self.place.by)
         return AssessmentRow(
-            key=self._key(own),
+            key=self.key_of(own),
             source=self.place.source,
             patient=self.patient,
             sink=self.place.name,
@@ -130,7 +131,8 @@ class Memory(Struct, frozen=True):
             for ref, version in versions_of(by_name[name_of(row)])
         ]
 
-    def _key(self, name: str) -> str:
+    def key_of(self, name: str) -> str:
+        """The key of the row of a resource, by the name that we gave."""
         return f"{self.place.name}|{self.criteria_id}|{name}"
 
 

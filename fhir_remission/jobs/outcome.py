@@ -21,6 +21,8 @@ class Outcome(Struct, frozen=True):
     problem: str = ""
     stop: bool = False
     """A person must look: the run goes on with the others and ends with 5."""
+    acknowledged: bool = False
+    """A person knows of everything that waits for one."""
 
 
 def together(outcomes: Sequence[Outcome]) -> Outcome:
@@ -30,4 +32,5 @@ def together(outcomes: Sequence[Outcome]) -> Outcome:
         tuple(place for one in outcomes for place in one.locations),
         next((one.problem for one in outcomes if one.problem), ""),
         any(one.stop for one in outcomes),
+        all(one.acknowledged for one in outcomes if one.problem),
     )

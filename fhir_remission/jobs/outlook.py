@@ -15,8 +15,10 @@ from fhir_remission.fhir.authorship import Authorship
 from fhir_remission.fhir.datatypes import Resource
 from fhir_remission.fhir.identity import KINDS, resource_id
 from fhir_remission.fhir.ownership import Known
+from fhir_remission.fhir.parked import Parking
 from fhir_remission.fhir.patient_writes import Held, plan_writes
 from fhir_remission.jobs.memory import Memory, Place, own_name
+from fhir_remission.jobs.parking import waited
 from fhir_remission.jobs.prospect import Prospect, known
 from fhir_remission.jobs.standing import (
     Familiar,
@@ -56,7 +58,8 @@ class Outlook(Struct, frozen=True):
         by = memory.place.by
         found_here = self._read(memory, rows, assessments, thorough=thorough)
         standing = self._sifted(memory, found_here, remembered, assessments)
-        held = Held(standing.by_id(by), remembered, standing.deleted)
+        parking = Parking(waited(self.state, memory), self.place.unversioned)
+        held = Held(standing.by_id(by), remembered, standing.deleted, parking)
         planned = plan_writes(
             assessments,
             by,

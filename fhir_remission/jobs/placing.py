@@ -197,6 +197,14 @@ class Placing:
         except (RequestRefused, ReadIncomplete) as error:
             stop = isinstance(error, PatientUnmatched) and error.stop
             outcome = Outcome(problem=str(error), stop=stop)
+        if outcome.written == "parked" and not outcome.acknowledged:
+            self._site.log.warning(
+                "parked",
+                patient=self._site.patient_hash(patient),
+                reason=outcome.problem,
+                at=" ".join(outcome.locations),
+                next="fhir-remission parked list",
+            )
         if outcome.problem and outcome.written == "none":
             self._record("update", patient, sink.host, "problem")
         return outcome

@@ -13,6 +13,7 @@ from typing import cast
 from msgspec import Struct, structs
 
 from fhir_remission.effects.ledger import AssessmentRow
+from fhir_remission.effects.parked_rows import ParkedRow, evidence_of, settle_parked
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient
 from fhir_remission.errors import RequestRefused, UsageError
@@ -21,6 +22,7 @@ from fhir_remission.fhir.datatypes import Resource, objects, text_of, version_of
 from fhir_remission.fhir.decide import category_of
 from fhir_remission.fhir.identity import content_digest, identifier_value
 from fhir_remission.fhir.ownership import Known, owner_of
+from fhir_remission.fhir.parked import RETRACTED, fingerprint, stands_as
 from fhir_remission.fhir.retraction import FROM_SERVER, retracted
 from fhir_remission.jobs.gone import without_gone
 from fhir_remission.jobs.memory import name_of, own_name, status_of
@@ -96,8 +98,29 @@ def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
     patient = site.patient_hash(row.patient)
     site.audit.record("retract", patient, server=client.host, outcome="done")
     if site.lease is not None:
+        if site.settings.write.retracted == "hold":
+            settle_parked(site.state.database, site.lease, [_hold(site, sink, row, new)])
         site.state.settle(site.lease, [settled])
     return TakenBack(here(new), "withdrawn" if former is None else "restored")
+
+
+def _hold(site: Site, sink: Sink, row: AssessmentRow, new: Resource) -> ParkedRow:
+    """The note that this is not to come back while it would rest on the same evidence."""
+    by, cited = sink.place.by, evidence_of(site.state.database, row.key)
+    return ParkedRow(
+        key=row.key,
+        source=row.source,
+        patient=row.patient,
+        sink=row.sink,
+        reference=here(new),
+        why=RETRACTED,
+        who=site.run_id,
+        since=by.computed_at,
+        stands=stands_as(new, by),
+        says="",
+        evidence=fingerprint(cited) if cited else "",
+        word="acknowledged",
+    )
 
 
 def _current(sink: Sink, row: AssessmentRow) -> Resource | None:

@@ -29,9 +29,11 @@ from fhir_remission.jobs.keeping import Keeping
 from fhir_remission.jobs.memory import Memory, Place, is_result, own_name, status_of
 from fhir_remission.jobs.outcome import Outcome, Told
 from fhir_remission.jobs.outlook import Outlook, references_of
+from fhir_remission.jobs.parking import told_of_parked
 from fhir_remission.jobs.prospect import Prospect, here, outcome_of, with_resumed
 from fhir_remission.jobs.resume import settle_provenances
 from fhir_remission.jobs.subjects import SameServer, Subjects
+from fhir_remission.jobs.unversioned import has_moved, unguarded, was_overwritten
 
 ATTEMPTS = 3
 NOBODY = "Device"
@@ -103,10 +105,11 @@ class Sink:
                 names = ", ".join(prospect.doubled)
                 return Outcome(problem=f"stands more than once: {names}; see reconcile", stop=True)
             if not self.place.write:
-                return outcome_of(prospect, {})
-            done = self._carry_out(prospect, told)
+                done: Outcome | Delivery = outcome_of(prospect, {})
+            else:
+                done = self._carry_out(prospect, told)
             if isinstance(done, Outcome):
-                return done
+                return told_of_parked(self._state, self._lease, prospect, done)
             prospect, why = None, done.again
         return Outcome(problem=f"{why}; left for later")
 
@@ -167,15 +170,25 @@ class Sink:
         if not writes:
             self._remember(prospect, outcome, told)
             return outcome
-        try:
-            sent = deliver(self.client, writes, namespace=self.place.by.identity.namespace)
-        except Conflict:
-            return Delivery(again=FASTER)
+        sent = self._sent(prospect, writes)
         if sent.again:
             return sent
         if sent.problem:
             return Outcome(problem=sent.problem)
         return self._settle(prospect, writes, sent, outcome, told)
+
+    def _sent(self, prospect: Prospect, writes: Sequence[Write]) -> Delivery:
+        """Send them; where no version guards what stands, compared right before and after."""
+        by, stood = prospect.memory.place.by, unguarded(prospect, writes)
+        if has_moved(self.client, by, stood):
+            return Delivery(again=FASTER)
+        try:
+            sent = deliver(self.client, writes, namespace=by.identity.namespace)
+        except Conflict:
+            return Delivery(again=FASTER)
+        if was_overwritten(self.client, by, stood, writes, sent.landed):
+            return Delivery(again=FASTER)
+        return sent
 
     def _announce(self, prospect: Prospect, writes: Sequence[Write]) -> None:
         """Record what is about to be sent, so that nothing sent is ever unknown to us."""

@@ -241,6 +241,7 @@ def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile:
         which=settings.write.which,
         run_id=frame.run_id,
         write=not (frame.dry_run or frame.looking),
+        unversioned=settings.write.unversioned,
     )
 
 

@@ -20,13 +20,13 @@ from fhir_remission.settings import Settings
 
 def export(config: Path | None, assignments: tuple[str, ...]) -> Iterator[bytes]:
     """The state as lines."""
-    with _state(config, assignments) as (state, _):
+    with site_state(config, assignments) as (state, _):
         yield from export_lines(state)
 
 
 def fill(config: Path | None, assignments: tuple[str, ...], file: Path) -> int:
     """Fill an empty state from a file; returns the number of rows."""
-    with _state(config, assignments) as (state, _):
+    with site_state(config, assignments) as (state, _):
         try:
             with file.open("rb") as lines:
                 return import_lines(state, lines)
@@ -36,7 +36,7 @@ def fill(config: Path | None, assignments: tuple[str, ...], file: Path) -> int:
 
 def check(config: Path | None, assignments: tuple[str, ...]) -> list[str]:
     """What is wrong or unfinished; another key than the site's is a safety stop."""
-    with _state(config, assignments) as (state, settings):
+    with site_state(config, assignments) as (state, settings):
         if settings.site.key_file.is_file():
             claim_for(state, settings, read_site_key(settings.site.key_file))
         return complaints(state)
@@ -53,7 +53,10 @@ def rename_site(config: Path | None, assignments: tuple[str, ...], new: str) -> 
 
 
 @contextmanager
-def _state(config: Path | None, assignments: tuple[str, ...]) -> Iterator[tuple[State, Settings]]:
+def site_state(
+    config: Path | None, assignments: tuple[str, ...]
+) -> Iterator[tuple[State, Settings]]:
+    """The state of a site, while no run has it."""
     settings = settings_of(config, assignments, {})
     with only_run(lock_file(settings)):
         state = open_state(settings.state.url, SystemClock())

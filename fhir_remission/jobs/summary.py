@@ -18,7 +18,7 @@ from fhir_remission.fhir.gates import NO_STATUS
 
 # Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
 DISPOSITIONS = ("classified", "indeterminate", "incomplete", "failed")
-WRITES = ("created", "updated", "retracted", "parked")
+WRITES = ("created", "updated", "retracted", "parked", "acknowledged")
 ORDER = (1, 5, 4, 7, 6, 2, 143, 130, 75, 3)
 
 
@@ -49,10 +49,10 @@ class Summary:
         """Elements that a sink dropped, changed or added."""
         self._ended_by = 0
 
-    def count(self, disposition: str, write: str) -> None:
-        """Count one line."""
+    def count(self, disposition: str, write: str, *, acknowledged: bool = False) -> None:
+        """Count one line; what a person has acknowledged is parked and no news."""
         self._dispositions[disposition] += 1
-        self._writes[write] += 1
+        self._writes["acknowledged" if acknowledged and write == "parked" else write] += 1
 
     def read(self, record: PatientRecord) -> None:
         """Count what was left out of one record, and a merge that its other side does not know."""

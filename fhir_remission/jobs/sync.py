@@ -178,7 +178,7 @@ class Run:
         for assessments in ready.withdrawn if not hold else ():
             placed = self._placing.place(assessments, ready.waiting)
             self.summary.stops(placed.stop)
-            ended_well = ended_well and not placed.problem
+            ended_well = ended_well and (not placed.problem or placed.acknowledged)
         # What was looked at before that is no longer what stands: a merge moves results as well.
         waiting = Waiting({}) if ready.withdrawn else ready.waiting
         for chosen, assessments in ready.judged:
@@ -205,12 +205,12 @@ class Run:
         )
         if placed.problem and placed.written != "parked" and not hold:
             disposition = "failed"
-        self.summary.count(disposition, placed.written)
+        self.summary.count(disposition, placed.written, acknowledged=placed.acknowledged)
         document = sync_document(
             self._document(current),
             Outcome(disposition, placed.problem, placed.written, placed.locations),
         )
-        return write_line(document), not placed.problem
+        return write_line(document), not placed.problem or placed.acknowledged
 
     def _document(self, assessment: Assessment) -> Document:
         return assessment_document(

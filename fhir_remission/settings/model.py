@@ -175,6 +175,12 @@ class Write(Section):
     max_changed_share: Share = Decimal("0.2")
     # Sites of version 0.1.0 on the same server take results of other sites for their own.
     beside_old_sites: bool = False
+    # Where a server keeps no versions: write nothing over what stands, or compare and hope.
+    unversioned: Literal["park", "compare"] = "park"
+    # What a retracted run wrote stays away until its evidence changes, or comes back.
+    retracted: Literal["hold", "redo"] = "hold"
+    # How often all that we wrote is looked for; a sample is in every run.
+    recheck: Duration = timedelta(hours=24)
 
 
 class State(Section):

@@ -203,7 +203,8 @@ def test_a_run_taken_back(world: World) -> None:
     sent = unsafe(world)
     assert run(world, "retract", "--run", second.summary["run_id"]) == 0
     assert unsafe(world) == sent
-    assert world.sync().line(CR)["write"] == "updated"
+    assert world.sync().line(CR)["write"] == "parked"
+    assert [_content(r) for r in two(world, CR)] == first
     assert run(world, "retract", "--run", "nonsense") == 2
 
 

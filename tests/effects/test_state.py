@@ -27,7 +27,7 @@ from tests.effects.conftest import FakeClock
 
 TABLES = {
     *("schema_version", "lease", "watermark", "dirty", "evidence"),
-    *("assessment", "outbox", "backlog", "run"),
+    *("assessment", "outbox", "backlog", "run", "parked"),
 }
 POSTGRES = "FHIR_REMISSION_IT_POSTGRES"
 CANARY = "Patient/CANARY-4711"
@@ -78,7 +78,7 @@ def test_the_state_has_the_nine_tables_and_can_be_opened_again(
         versions = connection.execute(text("SELECT version FROM schema_version")).all()
     again.close()
 
-    assert [row.version for row in versions] == [1, 2]
+    assert [row.version for row in versions] == [1, 2, 3]
 
 
 def _empty(url: str, tmp_path: Path, number: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from fhir_remission.fhir.authorship import Change
 from fhir_remission.fhir.checks import check_resource
-from fhir_remission.fhir.decide import Action, category_of, decide, decide_withdrawal, settle
+from fhir_remission.fhir.decide import category_of, decide, decide_withdrawal
 from fhir_remission.fhir.identity import content_digest, is_unedited
 from fhir_remission.fhir.impression import build_impression
 from fhir_remission.fhir.ownership import Known
@@ -181,18 +181,6 @@ def test_a_moved_anchor_names_its_successor(build: Any) -> None:
     assert action.reason == "anchor-moved"
     assert action.change is not None
     assert "ClinicalImpression/new" in action.change.sentence
-
-
-def test_one_parked_resource_parks_the_assessment() -> None:
-    """A ClinicalImpression and an Observation that disagree are worse than old ones."""
-    settled = settle(
-        {
-            "ClinicalImpression": Action("park", "edited by somebody"),
-            "Observation": Action("update", "evidence-changed"),
-            "Provenance": Action("none"),
-        }
-    )
-    assert [action.kind for action in settled.values()] == ["park", "park", "none"]
 
 
 def test_the_category_is_read_from_either_resource(build: Any) -> None:

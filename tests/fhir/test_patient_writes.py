@@ -189,18 +189,23 @@ def test_a_moved_anchor_of_an_edited_result_waits() -> None:
     server.run(before)
     server.impression(before)["summary"] = "Not in remission, says the doctor."
     plan = server.run(after)
-    assert plan.writes == ()
+    assert types(plan) == ["Observation", "Provenance"]
+    assert plan.writes[0].resource["status"] == "preliminary"
     assert plan.written == "parked"
-    assert set(kinds(plan)) == {"park"}
+    assert sorted(kinds(plan)) == ["mark", "park", "park", "park"]
+    assert server.run(after).writes == ()
 
 
 def test_an_edited_result_parks_its_partner_too() -> None:
-    """And is reported, not written."""
+    """It is not written anew; what is ours says that it is not up to date, once."""
     server = Server()
     server.run(complete_remission())
     server.impression(complete_remission())["status"] = "completed"
     plan = server.run(complete_remission(flags=()))
-    assert (plan.writes, plan.written, kinds(plan)) == ((), "parked", ["park", "park"])
+    assert (types(plan), plan.written) == (["Observation", "Provenance"], "parked")
+    assert kinds(plan) == ["park", "mark"]
+    again = server.run(complete_remission(flags=()))
+    assert (again.writes, kinds(again)) == ((), ["park", "none"])
 
 
 def test_an_edit_of_one_result_does_not_stop_the_next() -> None:
