@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_remission.domain.assessment import Anchor, Assessment, Verdict
@@ -296,6 +296,7 @@ WORLDS: tuple[tuple[Assessment, ...], ...] = (
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(WORLDS), min_size=1, max_size=6))
 def test_whatever_happened_before_the_server_ends_right_and_quiet(
     worlds: list[tuple[Assessment, ...]],
