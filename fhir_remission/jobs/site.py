@@ -75,7 +75,6 @@ class Site(Struct, frozen=True):
     results: tuple[ResultsSink, ...]
     connections: tuple[Connection, ...]
     back_dated: bool = False
-    """It writes as of the past: nobody is done with."""
 
     @property
     def wanted(self) -> Wanted:
