@@ -108,9 +108,12 @@ class FhirClient:
         self._pages.close()
         self.transport.close()
 
-    def read(self, resource_type: str, logical_id: str) -> Json:
-        """Read one resource; RequestRefused carries 404 (unknown) or 410 (deleted)."""
-        url = f"{self.transport.base.url}/{resource_type}/{quote(logical_id, safe='')}"
+    def read(self, resource_type: str, logical_id: str, *, below: str = "") -> Json:
+        """Read one resource; RequestRefused carries 404 (unknown) or 410 (deleted).
+
+        `below` is the rest of the address: `/_history` reads its versions.
+        """
+        url = f"{self.transport.base.url}/{resource_type}/{quote(logical_id, safe='')}{below}"
         label = f"read {resource_type}"
         answer = self.transport.get(url, label, self.profile.read_headers)
         if not is_done(answer):

@@ -78,7 +78,8 @@ def _one(site: Site, sink: Sink, row: AssessmentRow) -> TakenBack:
     known = Known(row.evidence_hash, row.content_digest)
     if owner_of(current, by.identity, known=known) != "ours":
         return TakenBack(name, "left", "edited by somebody")
-    history = client.read(text_of(current["resourceType"]), f"{current['id']}/_history")
+    kind, own = text_of(current["resourceType"]), text_of(current["id"])
+    history = client.read(kind, own, below="/_history")
     former = _former(history, content_digest(current, namespace=namespace), namespace)
     change = Change("run-withdrawn", before=category_of(current, by))
     new = retracted(current, by, change) if former is None else former
