@@ -18,7 +18,7 @@ from fhir_remission.domain.judges import plan_of
 from fhir_remission.domain.marrows import Marrow
 from fhir_remission.domain.rules import Category, CriteriaSet
 from fhir_remission.domain.signs import Memory, agreed
-from fhir_remission.domain.verdicts import NOTHING, Judgement, Quantity
+from fhir_remission.domain.verdicts import NOTHING, Judgement, Quantity, SignReading
 from fhir_remission.domain.views import Background, View
 from fhir_remission.domain.windows import BloodBlasts, Window, read_blood_blasts
 
@@ -193,6 +193,13 @@ def _against(choice: Choice | None) -> set[str]:
     return {p.source.ref for one in failed for p in one.proof}
 
 
+def _lesion(facts: Facts, day: date, look: Look) -> SignReading:
+    """Disease outside the marrow; where nobody may read Conditions silence says nothing."""
+    lesion = facts.extramedullary.at(day, look.memory)
+    unread = lesion.state == "silent" and "Condition" in facts.record.without
+    return SignReading("unknown") if unread else lesion
+
+
 def _view(
     facts: Facts,
     place: int,
@@ -211,7 +218,7 @@ def _view(
         quantities["blasts-count"] = blast_count(draw, facts)
     signs = {
         "blood-blasts": seen[1].at(draw_place),
-        "extramedullary-disease": facts.extramedullary.at(day, look.memory),
+        "extramedullary-disease": _lesion(facts, day, look),
         "auer-rods": marrow.auer,
     }
     near = _transfusions(facts, marrow, draw)

@@ -22,6 +22,7 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
     """All flags of an assessment, sorted."""
     found = {*draft.flags, *draft.mrd_flags, *facts.record.flags}
     found.update(f"read-failed:{name}" for name in facts.record.failed)
+    found.update(f"never-read:{name}" for name in facts.record.without)
     found.update(_of_patient(facts, draft))
     if draft.evaluation is not None and not draft.carries:
         found.update(_of_marrow(facts, draft, until))

@@ -104,7 +104,8 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     coded = _of_diagnoses(facts)
     if coded is not None:
         return coded
-    if signs.full is not None and signs.full.day <= day:
+    read = "Condition" not in facts.record.without
+    if read and signs.full is not None and signs.full.day <= day:
         assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
         return Gate("open", proof=signs.full.results, assumptions=(assumed,))
     perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)

@@ -149,6 +149,8 @@ class PatientRecord(Struct, frozen=True):
     """Resource types read to the end. A type neither here nor in `failed` was never asked for."""
     failed: frozenset[str] = frozenset()
     """Resource types whose reading failed: nothing may be assumed from their silence."""
+    without: frozenset[str] = frozenset()
+    """Resource types that the site says are never to be had."""
     attested: frozenset[str] = frozenset()
     """Event kinds the site attests to record always (`[evidence] absence_proves`)."""
     doubts: tuple[str, ...] = ()

@@ -6,12 +6,14 @@ from decimal import Decimal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.effects.access import ReadTransport
 from fhir_remission.effects.history import Changes, read_change
 from fhir_remission.effects.paging import MAX_PAGES, Gaps, Pages
 from fhir_remission.effects.refusal import is_done, refusal
+from fhir_remission.effects.tables import load_issue_codes
 from fhir_remission.effects.transport import Answer
 from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused, SafetyStop
 from fhir_remission.fhir.bundle import Page, read_page
@@ -36,6 +38,10 @@ class Found(Struct, frozen=True):
     """Rows dropped here because they were not asked for."""
     newest: str = ""
     """The latest `meta.lastUpdated` seen."""
+    estimate: str = ""
+    """A total larger than what came, of a server whose totals are estimates."""
+    account: Account = field(default_factory=Account)
+    """How many rows came, and where those ended that are not among the entries."""
 
     @property
     def beside(self) -> int:
@@ -53,30 +59,52 @@ class _Reading(Struct):
 
     entries: dict[str, Entry] = {}
     beside: set[str] = set()
+    included: set[str] = set()
+    """What a total does not count."""
     damage: dict[str, Damaged] = {}
     pages: int = 0
     total: int = 0
-    unattributed: int = 0
+    account: Account = field(default_factory=Account)
 
     def add(self, page: Page, rows: Screened) -> None:
         """Take one page in."""
         self.pages += 1
         self.total = max(self.total, page.total or 0)
-        self.unattributed += rows.unattributed
         kept = {entry.ref: entry for entry in rows.kept}
+        fresh = len(kept.keys() - self.entries.keys())
         self.entries.update(kept)
         if len(rows.kept) < len(page.entries):
             self.beside |= {entry.ref for entry in page.entries} - kept.keys()
+        self.included.update(entry.ref for entry in page.entries if entry.included)
         self.damage.update((damage.place, damage) for damage in page.damage)
+        self._end(page, rows, repeated=len(rows.kept) - fresh)
+
+    def _end(self, page: Page, rows: Screened, *, repeated: int) -> None:
+        """Account for everything on a page but the rows that are kept."""
+        hiding = load_issue_codes()
+        hidden = sum(any(one.hides(hiding) for one in issues) for issues in page.outcomes)
+        self.account.add(
+            Account(
+                read=page.read,
+                duplicate=repeated,
+                irrelevant=page.irrelevant + rows.beside + len(page.outcomes) - hidden,
+                unassigned=rows.unattributed,
+                damaged=sum(one.kind != "incomplete" for one in page.damage) + hidden,
+                deleted=len(page.deleted),
+            )
+        )
 
     def found(self, gaps: Gaps, *, total_is_exact: bool) -> Found:
         """Close the account."""
-        reasons = gaps.reasons
-        received = len(self.entries) + len(self.beside) + len(self.damage)
-        if total_is_exact and self.total > received:
-            reasons.append(f"{self.total} announced, {received} received")
-        if self.unattributed:
-            reasons.append(f"{self.unattributed} rows that name no patient")
+        reasons, estimate = gaps.reasons, ""
+        matched = (self.entries.keys() | self.beside) - self.included
+        received = len(matched) + sum(one.kind != "incomplete" for one in self.damage.values())
+        if self.total > received:
+            short = f"{self.total} announced, {received} received"
+            reasons += [short] if total_is_exact else []
+            estimate = "" if total_is_exact else short
+        if self.account.unassigned:
+            reasons.append(f"{self.account.unassigned} rows that name no patient")
         stamps = (entry.resource.meta for entry in self.entries.values())
         return Found(
             tuple(self.entries.values()),
@@ -86,6 +114,8 @@ class _Reading(Struct):
             gaps.refused,
             frozenset(self.beside),
             max((meta.last_updated or "" for meta in stamps if meta), default=""),
+            estimate,
+            self.account,
         )
 
 

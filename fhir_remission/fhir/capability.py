@@ -76,6 +76,8 @@ class Profile(Struct, frozen=True):
     writable: tuple[str, ...] = ()
     searchable: tuple[str, ...] | None = None
     """None: the server does not say."""
+    without: tuple[str, ...] = ()
+    """What the site says is never to be had here."""
     observation_elements: tuple[str, ...] = ()
     """What an Observation written to an EHR may hold; empty: not known."""
     observation_takes: dict[str, tuple[str, ...]] = {}
@@ -94,6 +96,8 @@ class Profile(Struct, frozen=True):
 
     def can_search(self, resource_type: str) -> bool:
         """Say whether to ask for this type; a server that lists no types is asked."""
+        if resource_type in self.without:
+            return False
         return self.searchable is None or resource_type in self.searchable
 
     def can_write(self, resource_type: str) -> bool:

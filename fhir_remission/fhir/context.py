@@ -26,6 +26,8 @@ class Reading(Struct, frozen=True):
     namespace: str = NAMESPACE
     complete: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    """Types that are never to be had, as the site says."""
     attested: frozenset[str] = frozenset()
     rejected_are_cancelled: bool = False
     """The site attests that nobody leaves a result standing whose specimen was rejected."""

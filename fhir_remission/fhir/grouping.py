@@ -94,6 +94,8 @@ def group_by_patient(
 
 
 _NOBODYS = (Medication, Device)
+KEPT = (Medication, Device, Specimen)
+"""What is of use to whoever refers to it."""
 
 
 def _is_nobodys(entry: Entry) -> bool:

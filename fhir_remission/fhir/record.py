@@ -204,6 +204,7 @@ def _record(
         undated=tuple(sorted(undated, key=_result_order)),
         complete=reading.complete,
         failed=reading.failed,
+        without=reading.without,
         attested=reading.attested,
         doubts=_doubts(read, reading),
         born=born,

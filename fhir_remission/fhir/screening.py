@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from fhir_remission.fhir.elements import CodeableConcept
 from fhir_remission.fhir.queries import Query
+from fhir_remission.fhir.subjects import subject_of
 from fhir_remission.fhir.wire import (
     Condition,
     Entry,
@@ -57,7 +58,7 @@ def patient_of(resource: Resource) -> str | None:
     """Return the bare id of the patient a resource is about; None when it does not say."""
     if isinstance(resource, Patient):
         return resource.id
-    subject = getattr(resource, "subject", None)
+    subject = subject_of(resource)
     found = _PATIENT.search(subject.reference) if subject and subject.reference else None
     return found[1] if found else None
 

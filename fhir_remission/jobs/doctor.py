@@ -18,6 +18,7 @@ from fhir_remission.effects.tables import default_dir
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.errors import RemissionError
 from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.queries import BY_PATIENT
 from fhir_remission.jobs.finding import Finding, worst
 from fhir_remission.jobs.probes import (
     NEVER,
@@ -188,6 +189,13 @@ def _searches(one: Examined, profile: Profile) -> Iterator[Finding]:
             questions[profile.delta] = ("Observation", ((profile.delta, f"ge{NEVER}"),))
     else:
         yield _found(one, "search code", "note", "not tried: this server needs a patient for it")
+    if isinstance(one.settings, SourceSettings):
+        without = frozenset[str](one.settings.without)
+        for left in sorted(without):
+            says = "never read, as source.without says: told in every answer"
+            yield _found(one, f"search {left}", "note", says)
+        kinds = [kind for kind in BY_PATIENT if profile.can_search(kind) and kind not in without]
+        questions |= {kind: (kind, (("patient", nobody()),)) for kind in kinds}
     link = ""
     for name, (kind, parameters) in questions.items():
         try:
@@ -203,11 +211,17 @@ def _searches(one: Examined, profile: Profile) -> Iterator[Finding]:
 def _honoured(one: Examined, name: str, probe: Probe) -> Finding:
     check = f"search {name}"
     if probe.verdict == "ignored":
-        do = "do not run: rows of other patients would come" if name in {"patient", "_id"} else ""
+        do = (
+            "do not run: rows of other patients would come"
+            if name in {"patient", "_id", *BY_PATIENT}
+            else ""
+        )
         return Finding(one.name, check, "fail", "ignored: a search for nothing found rows", do, 7)
     if probe.verdict == "honoured":
         return _found(one, check, "ok", "honoured: a search for nothing found nothing")
     do = "have the login allowed to search this type" if probe.verdict == "refused" else ""
+    if do and name in BY_PATIENT:
+        do += ", or name it in source.without if it is never to be had"
     return Finding(one.name, check, "fail", f"the search was {probe.verdict}", do, 7)
 
 

@@ -11,22 +11,26 @@ import gc
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
+from fhir_remission.domain.accounting import Account, Place
 from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, Found
 from fhir_remission.errors import BrokeOff
-from fhir_remission.fhir.grouping import group_by_patient
+from fhir_remission.fhir.grouping import KEPT, group_by_patient
 from fhir_remission.fhir.merges import Person
-from fhir_remission.fhir.queries import Query, by_ids, evidence_queries, patients_query
+from fhir_remission.fhir.queries import (
+    BY_PATIENT,
+    Query,
+    by_ids,
+    evidence_queries,
+    patients_query,
+)
 from fhir_remission.fhir.references import parse_literal
 from fhir_remission.fhir.wire import DiagnosticReport, Entry, Observation, Patient
 from fhir_remission.jobs.members import PLAIN_ID, Members, Wanted, read_members
 from fhir_remission.jobs.people import Named, find_person, linked_ids
 
-# Without these, nothing may be said of a patient at all. What another type's refusal hides is
-# unknown and flagged; where such a search was begun and not ended, the patient has to wait.
-NEEDED = frozenset({"Observation", "Patient"})
 Searched = list[tuple[Query, Found]]
 NOBODY: Named = {}
 
@@ -35,7 +39,6 @@ class Evidence(Struct, frozen=True):
     """What was read of one patient; `incomplete` says why nothing may be judged from it."""
 
     entries: tuple[Entry, ...] = ()
-    failed: frozenset[str] = frozenset()
     incomplete: str = ""
     unknown: bool = False
     """The server has no such patient."""
@@ -43,6 +46,20 @@ class Evidence(Struct, frozen=True):
     """Who it is about, where several records were merged."""
     unread: int = 0
     """How many results that panels or reports name could not be read."""
+    estimates: tuple[str, ...] = ()
+    """Totals larger than what came, of a server whose totals are estimates."""
+    account: Account = field(default_factory=Account)
+    """Of the whole chunk, with its first patient: what came, and where all but this ended."""
+    own: tuple[bool, ...] = ()
+    """Which of the entries have their end with this patient."""
+
+    def ended(self, places: Sequence[Place]) -> Account:
+        """The account with the ends of this patient's entries."""
+        account = Account()
+        account.add(self.account)
+        for place, mine in zip(places, self.own, strict=True):
+            account.end(place, mine)
+        return account
 
 
 def read_all(
@@ -107,6 +124,7 @@ def _read_chunk(
     if _gaps(members.searched) and len(patients) > 1:
         return _one_by_one(client, patients, wanted, {})
     whole = _Whole(searched, members, {})
+    whole.end_others(patients)
     return {patient: whole.of(patient, (patient,)) for patient in patients}
 
 
@@ -124,6 +142,7 @@ def _read_person(client: FhirClient, patient: str, wanted: Wanted, near: Iterabl
     members = _members(client, searched, wanted, frozenset(ids))
     survivor = Person(f"Patient/{person.survivor}")
     whole = _Whole(searched, members, {f"Patient/{name}": survivor for name in ids})
+    whole.end_others([person.survivor])
     return structs.replace(whole.of(person.survivor, ids), person=person)
 
 
@@ -199,33 +218,58 @@ class _Whole:
     def __init__(self, searched: Searched, members: Members, people: Mapping[str, Person]) -> None:
         every = [*searched, *members.searched]
         self._members, self._gaps = members, _gaps(every)
-        self._failed = frozenset(q.resource_type for q, found in searched if not found.complete)
+        self._estimates = tuple(
+            f"{query.resource_type}: {found.estimate}" for query, found in every if found.estimate
+        )
         entries = (entry for _, found in every for entry in found.entries)
-        self._groups = group_by_patient(entries, people=people).patients
+        self._groups = group_by_patient(entries, people=people)
+        self._account = Account()
+        self._ended: set[int] = set()
+        for _, found in every:
+            self._account.add(found.account)
 
     def of(self, patient: str, ids: Sequence[str]) -> Evidence:
         """What is about one of them, under whichever of their ids."""
-        entries = tuple(self._groups.get(f"Patient/{patient}", ()))
+        entries = tuple(self._groups.patients.get(f"Patient/{patient}", ()))
         needed = sum(self._members.needed.get(name, 0) for name in ids)
         missed = f"Observation: {needed} that a panel or report names could not be read"
         why = "; ".join([*self._gaps, *([missed] if needed else [])])
         known = any(entry.resource.type_name == "Patient" for entry in entries)
+        own = tuple(id(entry) not in self._ended for entry in entries)
+        self._ended.update(id(entry) for entry in entries)
+        account, self._account = self._account, Account()
         return Evidence(
             entries,
-            self._failed - NEEDED,
             why,
             unknown=not known and not why,
             unread=sum(self._members.unread.get(name, 0) for name in ids),
+            estimates=self._estimates,
+            account=account,
+            own=own,
         )
+
+    def end_others(self, patients: Iterable[str]) -> None:
+        """Account for what goes with none of these patients (bare ids)."""
+        asked = {f"Patient/{name}" for name in patients}
+        self._ended.update(id(one) for one in (*self._groups.lost, *self._groups.others))
+        for entry in (*self._groups.lost, *self._groups.others):
+            self._account.end("used" if isinstance(entry.resource, KEPT) else "irrelevant")
+        for name, group in self._groups.patients.items():
+            for entry in group if name not in asked else ():
+                # The records of people who are read again with all their ids.
+                if isinstance(entry.resource, Patient) and id(entry) not in self._ended:
+                    self._account.end("duplicate")
+                    self._ended.add(id(entry))
 
 
 def _gaps(searched: Searched) -> list[str]:
     """Why nothing may be judged from what was read; empty where it is whole."""
     gaps: list[str] = []
     for query, found in searched:
-        needed = query.resource_type in NEEDED
-        if needed or not found.refused:
-            gaps += [f"{query.resource_type}: {reason}" for reason in found.incomplete]
-        if needed:
-            gaps += [f"{damage.place}: {damage.reason}" for damage in found.damage]
+        advice = _ADVICE if found.refused and query.resource_type in BY_PATIENT else ""
+        gaps += [f"{query.resource_type}: {reason}{advice}" for reason in found.incomplete]
+        gaps += [f"{damage.place}: {damage.reason}" for damage in found.damage]
     return gaps
+
+
+_ADVICE = "; if this type is never to be had here, say so in [source] without"

@@ -12,9 +12,9 @@ from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.tables import load_issue_codes
 from fhir_remission.fhir.damage import Damaged, Deleted
 from fhir_remission.fhir.documents import Item, read_documents
-from fhir_remission.fhir.grouping import Groups, group_by_patient
+from fhir_remission.fhir.grouping import KEPT, Groups, group_by_patient
 from fhir_remission.fhir.relevance import may_matter, no_patient
-from fhir_remission.fhir.wire import Device, Entry, Medication, Patient, Specimen
+from fhir_remission.fhir.wire import Entry, Patient, Specimen
 from fhir_remission.jobs.judging import Judge
 
 # An assumption of everybody, where damage that somebody accepts may have hidden evidence.
@@ -131,8 +131,7 @@ def _end_lost(groups: Groups, account: Account, judge: Judge) -> list[Damaged]:
         else:
             account.end("irrelevant")
     for entry in groups.others:
-        kept = isinstance(entry.resource, Medication | Device | Specimen)
-        account.end("used" if kept else "irrelevant")
+        account.end("used" if isinstance(entry.resource, KEPT) else "irrelevant")
     return lost
 
 

@@ -83,7 +83,7 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
                 yield name, None
                 continue
             # As a run has it: what stands under a merged record is taken back first.
-            record, nothing = records_of(site.judge, name, evidence, members)
+            record, nothing, _ = records_of(site.judge, name, evidence, members)
             all_of_it = (*nothing, record)
             yield name, [judged for one in all_of_it for _, judged in site.judge.assess(one)]
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.chains import Chains
 from fhir_remission.effects.client import FhirClient, Found
@@ -75,17 +76,16 @@ def _records(client: FhirClient, patients: Sequence[str]) -> Found:
 
 def records_of(
     judge: Judge, patient: str, evidence: Evidence, members: Members
-) -> tuple[PatientRecord, list[PatientRecord]]:
-    """The record of a patient (`Patient/p1`) read whole, and an empty one of each former record."""
+) -> tuple[PatientRecord, list[PatientRecord], Account]:
+    """The record of a patient (`Patient/p1`), an empty one of each former record, the account."""
     former = [f"Patient/{name}" for name in evidence.person.former]
-    record = judge.record(
+    record, places = judge.read(
         patient,
         evidence.entries,
         rows=[row for name in (patient, *former) for row in members.rows.get(name, ())],
-        failed=evidence.failed,
         one_sided=bool(evidence.person.one_sided),
     )
-    return record, [judge.record(name, ()) for name in former]
+    return record, [judge.record(name, ()) for name in former], evidence.ended(places)
 
 
 def _audit(site: Site, patient: str, outcome: str) -> None:

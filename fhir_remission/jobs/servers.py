@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.effects.clock import Clock, Stop
 from fhir_remission.effects.connect import READ_TYPES, Connection, connect, introduce
@@ -79,6 +79,7 @@ def _open(settings: ServerSettings, needs: Needs, clock: Clock, stop: Stop) -> S
     connection = connect(
         settings, clock=clock, stop=stop, read=needs.read, write=needs.write, version=VERSION
     )
-    delta = settings.delta if isinstance(settings, SourceSettings) else "auto"
-    found = introduce(connection, default_dir() / "servers", delta=delta)
-    return Server(connection, found.profile, found.server_time)
+    source = settings if isinstance(settings, SourceSettings) else SourceSettings()
+    found = introduce(connection, default_dir() / "servers", delta=source.delta)
+    profile = structs.replace(found.profile, without=source.without)
+    return Server(connection, profile, found.server_time)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from structlog.stdlib import BoundLogger
 
+from fhir_remission.domain.accounting import Account
 from fhir_remission.domain.inputs import PatientRecord, Unreadable
 from fhir_remission.domain.plain_text import plain_code
 from fhir_remission.effects.private_file import write_output
@@ -48,6 +49,8 @@ class Summary:
         self.kept: dict[str, str] = {}
         """Elements that a sink dropped, changed or added."""
         self._ended_by = 0
+        self.account = Account()
+        """What was read, and where it ended."""
 
     def count(self, disposition: str, write: str, *, acknowledged: bool = False) -> None:
         """Count one line; what a person has acknowledged is parked and no news."""
@@ -93,6 +96,8 @@ class Summary:
             found.add(SafetyStop.exit_code)
         if self._writes["parked"] or (self._dispositions["failed"] and fail_on != "never"):
             found.add(3)
+        if self.account.lost and not self._ended_by:
+            found.add(3)
         if self._dispositions["incomplete"] and fail_on == "incomplete":
             found.add(3)
         return next((code for code in ORDER if code in found), max(found))
@@ -113,6 +118,7 @@ class Summary:
             **{name: self._writes[name] for name in WRITES},
             "unchanged": self._writes["none"],
             "skipped": self._skipped,
+            "entries": self.account.told(),
             "unread": self.unread,
             "merge_one_sided": self._one_sided,
             "clock_apart": self.clock_apart,

@@ -152,6 +152,10 @@ class Run:
     def _patient(self, patient: str, evidence: Evidence, members: Members) -> Iterator[bytes]:
         site = self._site
         self.summary.unread += evidence.unread
+        for estimate in evidence.estimates:
+            site.log.warning("total_is_an_estimate", reason=estimate)
+        record, former, account = records_of(site.judge, patient, evidence, members)
+        self.summary.account.add(account)
         if evidence.incomplete or evidence.unknown:
             reason = evidence.incomplete or "the server has no such patient"
             yield from self._unjudged(
@@ -159,7 +163,6 @@ class Run:
             )
             return
         refuse_later(evidence.entries, site.clocks)
-        record, former = records_of(site.judge, patient, evidence, members)
         self.summary.read(record)
         if evidence.person.one_sided:
             site.log.warning("merge_one_sided", patient=site.patient_hash(patient))

@@ -21,6 +21,7 @@ from fhir_remission.settings.values import (
     Rate,
     Share,
     SiteId,
+    Types,
     Words,
     Zone,
 )
@@ -106,6 +107,8 @@ class Source(Server):
     # Paths of the server beside its base address on which its exports lie, as Epic's BulkRequest:
     # only there and below the base does a token go, and is anything deleted.
     export_paths: Words = ()
+    # Types that are never to be had here: not asked for, and told in every answer.
+    without: Types = ()
 
 
 class Cohort(Section):

@@ -130,3 +130,17 @@ def write_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return json.dumps(value)
     return "" if value is None else str(value)
+
+
+# Without Observations and Patients there is nothing to judge.
+OPTIONAL = ("Condition", "Procedure", "MedicationAdministration", "DiagnosticReport", "Specimen")
+
+
+def _read_types(types: tuple[str, ...]) -> tuple[str, ...]:
+    for name in types:
+        if name not in OPTIONAL:
+            raise ValueError(f"{name!r} cannot be left out; these can: {', '.join(OPTIONAL)}")
+    return types
+
+
+Types = Annotated[Words, AfterValidator(_read_types)]
