@@ -38,6 +38,8 @@ BLOOD_ANALYTES = frozenset(
         "blasts-blood",
         "blasts-blood-count",
         "blasts-blood-presence",
+        "blasts-blood-equivalent",
+        "blasts-blood-equivalent-count",
     }
 )
 COUNTS = ("anc", "platelets")

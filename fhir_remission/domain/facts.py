@@ -14,11 +14,16 @@ from fhir_remission.domain.inputs import Event, PatientRecord, Result, Unreadabl
 from fhir_remission.domain.marrows import Marrow, read_marrows
 from fhir_remission.domain.mrd import MrdSample, read_mrd
 from fhir_remission.domain.rules import CriteriaSet, Numbers
-from fhir_remission.domain.signs import Extramedullary, read_extramedullary, said, smear_of
+from fhir_remission.domain.signs import (
+    EQUIVALENTS,
+    Extramedullary,
+    counts_equivalents,
+    read_extramedullary,
+    said,
+    smear_with,
+)
 from fhir_remission.domain.therapy import Therapy, read_support, read_therapy
 from fhir_remission.domain.verdicts import SignReading, day_of, order_of
-
-EQUIVALENTS = ("blasts-blood-equivalent", "blasts-blood-equivalent-count")
 
 
 class Facts(Struct, frozen=True):
@@ -76,7 +81,9 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     events = _known_events(record.events, as_of)
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
-    marrows = read_marrows(results, criteria, therapy.days[0] if therapy.days else None)
+    equivalents = counts_equivalents(events)
+    first = therapy.days[0] if therapy.days else None
+    marrows = read_marrows(results, criteria, first, equivalents=equivalents)
     by_kind: dict[str, list[Event]] = {}
     for event in events:
         by_kind.setdefault(event.kind, []).append(event)
@@ -88,7 +95,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         marrow_days=tuple(one.day for one in marrows),
         draws=draws,
         draw_days=tuple(one.day for one in draws),
-        smears=tuple(smear_of(one) for one in draws),
+        smears=tuple(smear_with(one, equivalents=equivalents) for one in draws),
         extramedullary=read_extramedullary(results, events, criteria.about.extramedullary),
         therapy=therapy,
         mrd=mrd,

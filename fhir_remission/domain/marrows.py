@@ -12,14 +12,15 @@ from msgspec.structs import replace
 from fhir_remission.domain.assessment import Assumption
 from fhir_remission.domain.derived import measured
 from fhir_remission.domain.inputs import Interval, Result, Unreadable
-from fhir_remission.domain.intervals import above, at_least, is_zero
+from fhir_remission.domain.intervals import ZERO, above, at_least, hull, is_zero, point, total
 from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.signs import agreed, said, sign_of
 from fhir_remission.domain.verdicts import NOTHING, SILENT, Quantity, SignReading
 
 BLASTS = "blasts-marrow"
 QUALITY = ("marrow-adequacy", "marrow-cells-counted", "marrow-cellularity", "auer-rods")
-_OF_MARROW = frozenset((BLASTS, *QUALITY))
+EQUIVALENT = "blasts-marrow-equivalent"
+_OF_MARROW = frozenset((BLASTS, EQUIVALENT, *QUALITY))
 Scales = Mapping[tuple[str, str], Result | None]
 """Per source of a result its baseline, where that may be a fraction sent as percent."""
 
@@ -68,11 +69,19 @@ class Marrow(Struct, frozen=True):
 
 
 def read_marrows(
-    results: Iterable[Result], criteria: CriteriaSet, first_start: date | None
+    results: Iterable[Result],
+    criteria: CriteriaSet,
+    first_start: date | None,
+    *,
+    equivalents: bool = False,
 ) -> tuple[Marrow, ...]:
-    """All marrows of a patient in order of time; the results come in the order of `order_of`."""
+    """All marrows of a patient in order of time; the results come in the order of `order_of`.
+
+    `equivalents`: whether promonocytes may count as blasts.
+    """
     line = criteria.numbers.disease_blasts.value
-    kept = [one for one in results if one.analyte in _OF_MARROW and not _idle(one, line)]
+    wanted = _OF_MARROW if equivalents else _OF_MARROW - {EQUIVALENT}
+    kept = [one for one in results if one.analyte in wanted and not _idle(one, line)]
     scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
     homes: dict[str, date] = {}
     for one in kept:
@@ -99,6 +108,7 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
     for one in results:
         kinds.setdefault(one.analyte, []).append(one)
     blasts, flags = _blasts(kinds.get(BLASTS, []), scales, criteria)
+    blasts = _with_equivalents(blasts, kinds.get(EQUIVALENT, []), criteria)
     statement = _adequacy(kinds.get("marrow-adequacy", []))
     if statement.state == "unknown" and blasts.reading is not None:
         # Whether the sample was any good is in doubt, so its number proves nothing.
@@ -116,6 +126,25 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
         auer=sign_of(kinds.get("auer-rods", [])),
         flags=flags,
     )
+
+
+def _with_equivalents(blasts: Quantity, found: Sequence[Result], criteria: CriteriaSet) -> Quantity:
+    """Blasts with and without what may count as blasts, where that alone may reach the line."""
+    line = criteria.numbers.disease_blasts.value
+    many = [
+        one
+        for one in found
+        if not isinstance(one.value, Interval) or at_least(one.value, line) is not False
+    ]
+    if not many:
+        return blasts
+    proof = (*blasts.proof, *many)
+    read = measured(tuple(many)).reading
+    own = blasts.reading if blasts.reading is not None else point(ZERO)
+    if not isinstance(read, Interval) or not isinstance(own, Interval):
+        doubt = Unreadable(many[0].original, "what may count as blasts cannot be read")
+        return replace(blasts, reading=doubt, proof=proof)
+    return replace(blasts, reading=hull((own, total(own, read))), proof=proof)
 
 
 def _adequacy(results: Sequence[Result]) -> SignReading:

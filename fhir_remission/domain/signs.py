@@ -15,6 +15,8 @@ from fhir_remission.domain.intervals import ZERO, above, is_zero
 from fhir_remission.domain.verdicts import SILENT, Proof, SignReading, day_of
 
 Said = Literal["positive", "negative", "unclear"]
+MONOCYTIC, NOT_MONOCYTIC = "monocytic", "not-monocytic"
+EQUIVALENTS = ("blasts-blood-equivalent", "blasts-blood-equivalent-count")
 SMEAR = ("blasts-blood", "blasts-blood-count", "blasts-blood-presence")
 
 
@@ -174,6 +176,28 @@ def _track(heard: dict[date, list[tuple[Said, Result | Event]]], *, denies: bool
         while readings and readings[0].state == "absent":
             days, readings = days[1:], readings[1:]
     return Track(tuple(days), tuple(readings))
+
+
+def counts_equivalents(events: Iterable[Event]) -> bool:
+    """Whether promonocytes may count as blasts: in a monocytic leukaemia, and where no type is
+    stated.
+    """
+    types = {one.detail for one in events if one.kind == "aml-diagnosis"}
+    return MONOCYTIC in types or NOT_MONOCYTIC not in types
+
+
+def smear_with(draw: Draw, *, equivalents: bool) -> SignReading:
+    """Blood blasts in one draw; equivalents that may count as blasts are neither those nor none."""
+    found = smear_of(draw)
+    if not equivalents or found.state == "present":
+        return found
+    seen = tuple(
+        one
+        for name in EQUIVALENTS
+        for one in draw.results.get(name, ())
+        if said(one) in ("positive", "unclear")
+    )
+    return SignReading("unknown", (*found.proof, *seen)) if seen else found
 
 
 def smear_of(draw: Draw) -> SignReading:
