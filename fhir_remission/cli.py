@@ -88,11 +88,20 @@ def classify(
         Literal["lines", "bundle"], typer.Option(help="JSON lines, or one transaction Bundle")
     ] = "lines",
     config: Annotated[Path | None, typer.Option(help="the site's settings (for bundle)")] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="what of ours stands on the server, as it answered (bundle)")
+    ] = None,
     mappings: Mappings = None,
     timezone: Timezone = "",
     strict: Strict = False,
 ) -> int:
-    """Read resources, print one assessment per patient and criteria set. No network."""
+    """Read resources, print one assessment per patient and criteria set. No network.
+
+    A bundle can be posted any number of times and overwrites nothing: each result is created
+    unless it is there. To change what stands, give it as --base (a Bundle or NDJSON read from the
+    server): such an entry names the version it replaces, and is refused if that has changed.
+    What a person edited is left and told (3). A later sync finds these results and keeps them.
+    """
     from fhir_remission.jobs import classify as job
     from fhir_remission.jobs.request import Request
 
@@ -103,6 +112,7 @@ def classify(
         complete=frozenset(words(complete)),
         bundle=output == "bundle",
         config=config,
+        base=base,
         overlay=mappings,
         timezone=timezone,
         strict=strict,

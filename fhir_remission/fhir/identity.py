@@ -69,7 +69,13 @@ class Identity(Struct, frozen=True):
     def identifier_system(
         self,
         name: Literal[
-            "assessment", "content-digest", "criteria", "evidence-hash", "key-check", "site"
+            "about",
+            "assessment",
+            "content-digest",
+            "criteria",
+            "evidence-hash",
+            "key-check",
+            "site",
         ],
     ) -> str:
         """The URI of one of our identifier systems."""

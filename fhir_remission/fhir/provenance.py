@@ -57,6 +57,7 @@ def build_provenance(
                 tag(by),
                 coding(by.identity.identifier_system("assessment"), own_id),
                 coding(by.identity.identifier_system("site"), site_mark(by.identity)),
+                coding(by.identity.identifier_system("about"), first),
             ]
         },
         "target": [reference(name) for name in named],

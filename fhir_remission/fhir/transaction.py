@@ -86,12 +86,36 @@ def build_transaction(
     }
 
 
-def build_transaction_for_all(patients: Iterable[Sequence[Write]], device: Resource) -> Resource:
-    """One transaction Bundle for all patients, ready to post: what `--output bundle` prints."""
-    entries: list[Json] = [_entry(Write(device), "put", "")]
-    for writes in patients:
-        entries += _entries(build_transaction(writes))
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+def build_transaction_for_all(
+    writes: Sequence[Write], device: Resource, namespace: str = NAMESPACE
+) -> Resource:
+    """One transaction Bundle of all results, ready to post, whoever posts it and how often.
+
+    What is new is created unless it is there: an update without a version would overwrite.
+    """
+    bundle = build_transaction(
+        [Write(device), *writes], mode="conditional-create", namespace=namespace
+    )
+    for entry in objects(bundle["entry"]):
+        resource, request = entry["resource"], entry["request"]
+        if isinstance(resource, dict) and isinstance(request, dict) and _is_first(resource):
+            # Where the result stands already, this one would speak of a content it did not get.
+            about = _tag_of(resource, f"{namespace}/id/about")
+            request["ifNoneExist"] = _searched("_tag", f"{namespace}/id/about|{about}")
+    return bundle
+
+
+def _is_first(resource: Resource) -> bool:
+    """Whether it is the Provenance of what was created."""
+    activity = resource.get("activity")
+    codings = objects(activity.get("coding")) if isinstance(activity, dict) else ()
+    return any(coding.get("code") == "CREATE" for coding in codings)
+
+
+def _tag_of(resource: Resource, system: str) -> str:
+    meta = resource.get("meta")
+    tags = objects(meta.get("tag")) if isinstance(meta, dict) else ()
+    return next((text_of(tag.get("code")) for tag in tags if tag.get("system") == system), "")
 
 
 def not_taken(writes: Iterable[Write], by: Authorship) -> str:
@@ -140,7 +164,11 @@ def search_for(resource: Resource, namespace: str = NAMESPACE) -> str:
     system = f"{namespace}/id/assessment"
     name = "_tag" if resource["resourceType"] == "Provenance" else "identifier"
     value = identifier_value(resource, system) or text_of(resource.get("id"))
-    return f"{name}={quote(f'{system}|{value}', safe=':/')}"
+    return _searched(name, f"{system}|{value}")
+
+
+def _searched(name: str, token: str) -> str:
+    return f"{name}={quote(token, safe=':/')}"
 
 
 def _entry(write: Write, mode: Mode, namespace: str, *, if_none_match: bool = False) -> Json:

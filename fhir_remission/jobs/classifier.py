@@ -151,8 +151,8 @@ class Classifier:
         judged = self._judged(resources, judge)
         found = [assessments for one in judged for assessments in one.assessments]
         history = self._request.history
-        body = transaction_of(found, judge, Path(site), history=history)
-        decoded: dict[str, Any] = msgspec.json.decode(body)
+        outgoing = transaction_of(found, judge, Path(site), history=history)
+        decoded: dict[str, Any] = msgspec.json.decode(outgoing.body)
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -40,11 +40,12 @@ def run(source: str | BinaryIO, request: Request) -> Report:
         from fhir_remission.jobs.outgoing import transaction_of
 
         found = [assessments for one in answers.judged for assessments in one.assessments]
-        lines: Iterable[bytes] = [
-            transaction_of(found, judge, request.config, history=request.history)
-        ]
-    else:
-        lines = lines_of(answers.judged, judge, request)
+        outgoing = transaction_of(
+            found, judge, request.config, history=request.history, base=request.base
+        )
+        code = max(answers.exit_code, 3 if outgoing.left else 0)
+        return Report((outgoing.body,), (*answers.complaints, *outgoing.left), code)
+    lines = lines_of(answers.judged, judge, request)
     return Report(tuple(lines), answers.complaints, answers.exit_code)
 
 

@@ -48,6 +48,9 @@ def look_around(sink: Sink, state: State, *, beside_old_sites: bool) -> None:
 def recall(sink: Sink, state: State, lease: Lease) -> None:
     """What the state says of a sink; SettingsError where it speaks of another server."""
     rows = _rows(sink, state)
+    here = rows.get(_key(sink))
+    if here is not None:
+        sink.know_device(here.etag or here.key.rpartition("|")[2])
     sink.keeping.loses_identity = lost_identity_key(sink.place) in rows
     _refuse_another_server(sink, rows, state, lease)
 
@@ -55,19 +58,21 @@ def recall(sink: Sink, state: State, lease: Lease) -> None:
 def introduce_ourselves(sink: Sink, state: State, lease: Lease) -> None:
     """Make sure that our Device is there."""
     place, client = sink.place, sink.client
-    device = build_device(place.by)
-    name = f"Device/{device['id']}"
     if not isinstance(client, WritingClient) or not client.profile.can_write("Device"):
         return
-    row = _rows(sink, state).get(f"{place.name}|{NOBODY}|{name}")
-    if row is None:
-        where = _placed(client, device, sink)
-        key = f"{place.name}|{NOBODY}|{name}"
-        row = AssessmentRow(
-            key, place.source, NOBODY, place.name, "", "", where, "standing", place.run_id
-        )
-        state.settle(lease, [row])
-    sink.know_device(row.etag or name)
+    key = _key(sink)
+    if key in _rows(sink, state):
+        return
+    where = _placed(client, build_device(place.by), sink)
+    row = AssessmentRow(
+        key, place.source, NOBODY, place.name, "", "", where, "standing", place.run_id
+    )
+    state.settle(lease, [row])
+    sink.know_device(where)
+
+
+def _key(sink: Sink) -> str:
+    return f"{sink.place.name}|{NOBODY}|Device/{build_device(sink.place.by)['id']}"
 
 
 def _rows(sink: Sink, state: State) -> dict[str, AssessmentRow]:
@@ -92,7 +97,10 @@ def _placed(client: WritingClient, device: Resource, sink: Sink) -> str:
 
 def _find(client: WritingClient, device: Resource, sink: Sink) -> str:
     if client.profile.write_mode == "put":
-        return _read(client, text_of(device["id"]))
+        known = _read(client, text_of(device["id"]))
+        if known or sink.untouched:
+            return known
+    # A posted bundle of `classify` leaves it under an id of the server.
     system = sink.place.by.identity.identifier_system("assessment")
     query = Query("Device", (("identifier", f"{system}|{device['id']}"),))
     found = client.search_whole(query) if client.profile.can_search("Device") else []

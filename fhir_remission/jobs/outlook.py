@@ -28,6 +28,7 @@ from fhir_remission.jobs.standing import (
     search_by_name,
     search_results,
     sifted,
+    unique,
 )
 from fhir_remission.jobs.subjects import Subject, Subjects
 
@@ -119,7 +120,12 @@ class Outlook(Struct, frozen=True):
         client, by, puts = self.client, memory.place.by, self.client.profile.write_mode == "put"
         wanted = {name for item in assessments for name in references_of(item, self.place)}
         if rows and puts and not thorough:
-            return read_by_name(client, sorted(rows.keys() | wanted))
+            named = read_by_name(client, sorted(rows.keys() | wanted))
+            if not self._misses(named, rows, assessments):
+                return named
+            # Under another id: a bundle of `classify` was posted, and the server gave it one.
+            found = search_results(client, memory.patient, by, self.place.resources)
+            return Read(unique([*named.resources, *found]), named.deleted)
         found = search_results(client, memory.patient, by, self.place.resources)
         there = {own_name(item, by) for item in found}
         if by.subject:
@@ -130,6 +136,21 @@ class Outlook(Struct, frozen=True):
         # A search may miss what somebody changed: nothing is put over what was not read.
         hidden = read_by_name(client, sorted(wanted - there))
         return Read([*found, *hidden.resources], hidden.deleted)
+
+    def _misses(
+        self, read: Read, rows: Mapping[str, AssessmentRow], assessments: Sequence[Assessment]
+    ) -> bool:
+        """Whether something that stood, or is to stand, was not found under its own id."""
+        by, history = self.place.by, self.place.which == "history"
+        there = {own_name(item, by) for item in read.resources}
+        asked = {
+            name
+            for item in assessments
+            if (item.current or history) and item.anchor.kind != "none"
+            for name in references_of(item, self.place)
+        }
+        asked |= {name for name, row in rows.items() if row.status != "entered-in-error"}
+        return any(name.partition("/")[2] not in read.deleted for name in asked - there)
 
     def _sifted(
         self,

@@ -84,23 +84,20 @@ class Placing:
             sink.undoubles = how.undouble
             # A plan is carried out as it is, or not at all.
             sink.attempts = 1 if how.plan else sink.attempts
-        self._introduced: set[str] = set()
         self._outdated: set[str] = set()
         self._is_first = not site.state.has_results(site.connection.base.url)
 
     def begin(self) -> None:
-        """See who else writes to each sink; leave our Device where nobody else does or we did."""
+        """See who else writes to each sink; leave our Device where nobody does yet."""
         site = self._site
         for sink in site.sinks:
-            new = is_new(sink, site.state)
             sink.untouched = False
-            if new:
+            if is_new(sink, site.state):
                 self._look_around(sink)
             if site.lease is not None:
                 recall(sink, site.state, site.lease)
-                if sink.untouched or not new:
+                if sink.untouched:
                     introduce_ourselves(sink, site.state, site.lease)
-                    self._introduced.add(sink.place.name)
 
     def look(self, judged: Iterable[Judged]) -> Waiting:
         """What would be done for one patient; asks only where the state cannot tell."""
@@ -142,9 +139,10 @@ class Placing:
         """Our Device where others write: only now it is known that nothing speaks against it."""
         site = self._site
         for sink in site.sinks if site.lease is not None else ():
-            if sink.place.name in written - self._introduced:
+            if sink.place.name in written:
+                before = sink.place.by.to_device()
                 introduce_ourselves(sink, site.state, cast(Lease, site.lease))
-                if sink.client.profile.write_mode != "put":
+                if sink.place.by.to_device() != before:
                     # What was planned names the Device by an id that the server did not give it.
                     self._outdated.add(sink.place.name)
 

@@ -40,6 +40,8 @@ class Request(Struct, frozen=True):
     complete: frozenset[str] = frozenset()
     bundle: bool = False
     config: Path | None = None
+    base: Path | None = None
+    """What of ours stands on the server that the bundle is for."""
     overlay: Path | None = None
     timezone: str = ""
     strict: bool = False
@@ -79,7 +81,7 @@ def judge_for(request: Request) -> Judge:
         options=Options(
             accept_routine=request.accept_routine,
             strict=request.strict,
-            current_only=not request.history,
+            current_only=not request.history and request.base is None,
         ),
         overlay=request.overlay,
         rows=request.rows,

@@ -125,10 +125,10 @@ def _hold(site: Site, sink: Sink, row: AssessmentRow, new: Resource) -> ParkedRo
 
 
 def _current(sink: Sink, row: AssessmentRow) -> Resource | None:
-    place = sink.place
+    place, read = sink.place, list[Resource]()
     if sink.client.profile.write_mode == "put":
         read = read_by_name(sink.client, [name_of(row)]).resources
-    else:
+    if not read:
         subject = sink.subjects.find(row.patient)
         by = structs.replace(place.by, subject=subject.reference, former_subjects=subject.former)
         read = search_results(sink.client, row.patient, by, place.resources)

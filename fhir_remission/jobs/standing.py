@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import cast
 
 from msgspec import Struct
 
 from fhir_remission.effects.client import FhirClient
 from fhir_remission.errors import RequestRefused, SafetyStop
 from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.datatypes import Resource, text_of
+from fhir_remission.fhir.datatypes import Json, Resource, text_of
 from fhir_remission.fhir.decide import category_of
 from fhir_remission.fhir.identity import KINDS, identifier_value
 from fhir_remission.fhir.ownership import STOPS, Known, owner_of
@@ -115,13 +114,24 @@ def read_by_name(client: FhirClient, names: Iterable[str]) -> Read:
     for name in names:
         kind, _, own = name.partition("/")
         try:
-            found.append(cast(Resource, client.read(kind, own)))
+            found.append(_is_it(client, name, client.read(kind, own)))
         except RequestRefused as error:
             if error.status == 410:
                 deleted.add(own)
             elif error.status != 404:
                 raise
     return Read(found, frozenset(deleted))
+
+
+def _is_it(client: FhirClient, name: str, read: Json) -> Resource:
+    """What was asked for; an error under the status of an answer says nothing of what stands."""
+    if isinstance(read, dict) and f"{read.get('resourceType')}/{read.get('id')}" == name:
+        return read
+    kind = text_of(read.get("resourceType")) if isinstance(read, dict) else ""
+    raise SafetyStop(
+        f"{client.host}: {name} was answered with {kind or 'no resource'} in place of what stands: "
+        "have the server looked at; nothing was written"
+    )
 
 
 def search_results(
@@ -137,6 +147,11 @@ def search_results(
                 query = Query(name, (("patient", own_id), *by_code), patients=frozenset({own_id}))
                 found += client.search_whole(query)
     return [item for item in found if is_marked(by.identity, item) or category_of(item, by)]
+
+
+def unique(resources: Iterable[Resource]) -> list[Resource]:
+    """Each resource once, however it was found."""
+    return list({(item.get("resourceType"), item.get("id")): item for item in resources}.values())
 
 
 def search_by_name(client: FhirClient, names: Iterable[str], by: Authorship) -> list[Resource]:

@@ -107,11 +107,23 @@ def test_a_known_server_id_is_used_in_every_mode(mode: Any) -> None:
 def test_all_patients_in_one_bundle_begin_with_the_device() -> None:
     """Ready to post: the Device that Provenance names must be there first."""
     device = build_device(authorship())
-    patients = [[Write(r) for r in resources(a)] for a in (complete_remission(), relapse())]
-    bundle = build_transaction_for_all(patients, device)
-    urls = [request["url"] for request in requests(bundle)]
-    assert urls[0] == f"Device/{device['id']}"
-    assert len(urls) == len(set(urls)) == 7
+    writes = [Write(r) for a in (complete_remission(), relapse()) for r in resources(a)]
+    bundle = build_transaction_for_all(writes, device)
+    asked = requests(bundle)
+    assert asked[0]["url"] == "Device"
+    assert {request["method"] for request in asked} == {"POST"}
+    assert len({request["ifNoneExist"] for request in asked}) == 7
+
+
+def test_nothing_in_a_bundle_to_post_can_overwrite() -> None:
+    """What stands is named with the version that is replaced."""
+    first, *others = (Write(r) for r in resources(complete_remission()))
+    known = Write(first.resource, if_match="2", server_id="4711")
+    for request in requests(
+        build_transaction_for_all([known, *others], build_device(authorship()))
+    ):
+        assert ("ifNoneExist" in request) == (request["method"] == "POST")
+        assert ("ifMatch" in request) == (request["method"] == "PUT")
 
 
 def answered(*entries: dict[str, Any]) -> dict[str, Any]:
