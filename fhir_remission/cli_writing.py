@@ -186,13 +186,30 @@ def state_import(
 
 
 @state_app.command("check")
-def state_check(config: Config = Path("site.toml"), assign: Assign = None) -> int:
-    """Tell what is unfinished; 3 if anything is."""
+def state_check(
+    config: Config = Path("site.toml"),
+    mend: Annotated[
+        bool,
+        typer.Option("--repair", help="throw damaged rows away; their patients are read again"),
+    ] = False,
+    assign: Assign = None,
+) -> int:
+    """Tell what is unfinished or damaged; 3 if anything is."""
     from fhir_remission.jobs import state_files as job
 
-    found = job.check(config, tuple(assign or ()))
+    found, unfinished = job.check(config, tuple(assign or ()), mend=mend)
     show(found or ["nothing is unfinished"])
-    return 3 if found else 0
+    return 3 if unfinished else 0
+
+
+@state_app.command("release-lease")
+def state_release_lease(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+    """Free the lease of a run that is known to be dead; one that lives stops writing."""
+    from fhir_remission.jobs import state_files as job
+
+    held = job.release_lease(config, tuple(assign or ()))
+    say(f"freed; it was held until {held}" if held else "nobody holds it")
+    return 0
 
 
 @state_app.command("rename-site")

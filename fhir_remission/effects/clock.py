@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time as _time
@@ -14,6 +15,21 @@ from fhir_remission.errors import Interrupted, RemissionError, Unreachable
 def timestamp(moment: datetime) -> str:
     """Write a moment as UTC RFC 3339 text of fixed width, so that text order is time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+# Only of such texts the order is that of time.
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def is_timestamp(text: object) -> bool:
+    """Whether `timestamp` can have written it."""
+    if not isinstance(text, str) or not _STAMP.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Clock(Protocol):

@@ -126,9 +126,15 @@ def _keep_private(name: str | None) -> None:
 def _prepare_sqlite(connection: SqliteConnection, _: ConnectionPoolEntry) -> None:
     # The driver must not begin transactions by itself: `_begin_immediate` does.
     connection.isolation_level = None
+    # A damaged text is that of one row, not of the whole table it is read with.
+    connection.text_factory = _lenient
     connection.execute("PRAGMA busy_timeout=10000")
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _lenient(raw: bytes) -> str:
+    return raw.decode("utf-8", errors="replace")
 
 
 def _write_ahead(connection: SqliteConnection) -> None:

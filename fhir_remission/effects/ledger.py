@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
+import msgspec
 from msgspec import Struct
+
+from fhir_remission.fhir.datatypes import Resource, text_of
+
+Row = TypeVar("Row")
 
 Sending = Literal["pending", "sending", "sent", "parked"]
 
@@ -70,3 +76,40 @@ class RunRow(Struct, frozen=True):
     ended_at: str
     exit: int
     counts: str
+
+
+class WatermarkRow(Struct, frozen=True):
+    """How far a source was read, or when one of its patients was."""
+
+    source: str
+    query_group: str
+    value: str
+
+
+ROWS: dict[str, type[Struct]] = {
+    "watermark": WatermarkRow,
+    "dirty": DirtyRow,
+    "evidence": EvidenceRow,
+    "assessment": AssessmentRow,
+    "outbox": OutboxRow,
+    "backlog": BacklogRow,
+    "run": RunRow,
+}
+
+
+def read_row(kind: type[Row], values: Mapping[str, object]) -> Row | None:
+    """A row as a value; None where it holds what no program of ours has written."""
+    try:
+        return msgspec.convert(values, kind)
+    except (msgspec.ValidationError, TypeError, OverflowError):
+        return None
+
+
+def read_bundle(text: str) -> list[Resource] | None:
+    """The resources of a row of the outbox; None where they cannot be read."""
+    try:
+        sent = msgspec.json.decode(text, type=list[dict[str, Any]])
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    named = all(text_of(one.get("resourceType")) and text_of(one.get("id")) for one in sent)
+    return sent if named else None

@@ -23,7 +23,8 @@ def read_marks(database: Database, source: str) -> dict[str, str]:
             text("SELECT query_group, value FROM watermark WHERE source = :source"),
             {"source": source},
         )
-        return {row.query_group: row.value for row in rows}
+        # In a damaged file anything may stand anywhere.
+        return {row.query_group: row.value for row in rows if _are_texts(*row)}
 
 
 def citations(database: Database, source: str) -> list[Citation]:
@@ -37,4 +38,8 @@ def citations(database: Database, source: str) -> list[Citation]:
             ),
             {"source": source},
         )
-        return [Citation(row.ref, row.version, row.patient) for row in rows]
+        return [Citation(*row) for row in rows if _are_texts(*row)]
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)

@@ -23,6 +23,7 @@ from fhir_remission.effects.ledger import (
     EvidenceRow,
     OutboxRow,
     RunRow,
+    read_row,
 )
 from fhir_remission.effects.statements import (
     CLEAN_BACKLOG,
@@ -34,8 +35,10 @@ from fhir_remission.effects.statements import (
     STORE_ASSESSMENT,
     STORE_EVIDENCE,
 )
+from fhir_remission.errors import ReadIncomplete
 
 Row = TypeVar("Row")
+DAMAGED = "the state holds a damaged row of this patient: see state check --repair"
 
 
 class State:
@@ -107,6 +110,7 @@ class State:
             source=source,
             patient=patient,
             sink=sink,
+            of_patient=True,
         )
 
     def assessment(self, key: str) -> AssessmentRow | None:
@@ -178,6 +182,7 @@ class State:
             OutboxRow,
             "SELECT * FROM outbox WHERE key = :key AND state <> 'sent' ORDER BY seq DESC LIMIT 1",
             key=key,
+            of_patient=True,
         )
         return found[0] if found else None
 
@@ -242,10 +247,16 @@ class State:
         self.database.compact()
         return gone
 
-    def _rows(self, kind: type[Row], query: str, **values: str | int) -> list[Row]:
+    def _rows(
+        self, kind: type[Row], query: str, *, of_patient: bool = False, **values: str | int
+    ) -> list[Row]:
+        """Read rows; one that is damaged costs whom it is about, not the run."""
         with self.database.reading() as connection:
-            found = connection.execute(text(query), values)
-            return [msgspec.convert(dict(row._mapping), kind) for row in found]
+            found = connection.execute(text(query), values).all()
+        rows = [read_row(kind, dict(row._mapping)) for row in found]
+        if of_patient and None in rows:
+            raise ReadIncomplete(DAMAGED)
+        return [row for row in rows if row is not None]
 
 
 def open_state(url: str, clock: Clock) -> State:

@@ -1,15 +1,18 @@
-"""The state as lines, out and in again, and what is wrong with it."""
+"""The state as lines, out and in again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from fhir_remission.effects.claim import Claim, read_claim, store_claim
+from fhir_remission.effects.ledger import ROWS, read_bundle, read_row
 from fhir_remission.effects.state import State
 from fhir_remission.errors import InputError, SafetyStop
 
@@ -44,8 +47,8 @@ def export_lines(state: State) -> Iterator[bytes]:
 
 def import_lines(state: State, lines: Iterable[bytes]) -> int:
     """Fill an empty state, all or nothing."""
-    count = 0
-    with state.database.writing() as connection:
+    count = number = 0
+    with state.database.writing() as connection, _naming(lambda: number):
         for table in TABLES:
             found = connection.execute(text(f"SELECT COUNT(*) FROM {table}"))  # noqa: S608
             if found.scalar_one():
@@ -55,6 +58,8 @@ def import_lines(state: State, lines: Iterable[bytes]) -> int:
             if read.table == "key":
                 store_claim(connection, _claim(read.row))
                 continue
+            if read_row(ROWS[read.table], read.row) is None or not _may_be_sent(read):
+                raise InputError(f"line {number}: no row that the state could hold")
             columns = ", ".join(sorted(read.row))
             values = ", ".join(f":{name}" for name in sorted(read.row))
             connection.execute(
@@ -65,32 +70,11 @@ def import_lines(state: State, lines: Iterable[bytes]) -> int:
     return count
 
 
-def complaints(state: State) -> list[str]:
-    """What the next run will have to settle, or a person to look at."""
-    asked = {
-        "results on their way, settled by the next run": (
-            "SELECT COUNT(*) FROM assessment WHERE status = 'pending'"
-        ),
-        "bundles in the outbox that no result waits for": (
-            "SELECT COUNT(*) FROM outbox WHERE state <> 'sent' AND key NOT IN "
-            "(SELECT key FROM assessment WHERE status = 'pending')"
-        ),
-        "cited pieces of evidence of no result": (
-            "SELECT COUNT(*) FROM evidence WHERE used_by NOT IN (SELECT key FROM assessment)"
-        ),
-        "patients on the backlog": "SELECT COUNT(*) FROM backlog",
-        "runs that never ended": "SELECT COUNT(*) FROM run WHERE exit = -1",
-    }
-    with state.database.reading() as connection:
-        counts = {
-            what: int(connection.execute(text(query)).scalar_one()) for what, query in asked.items()
-        }
-    return [f"{count} {what}" for what, count in counts.items() if count]
-
-
 def _claim(row: Mapping[str, str | int]) -> Claim:
     """Who the state is of; version 0.1.0 told the key only."""
     former = json.loads(str(row.get("former", "[]")))
+    if not isinstance(former, list):
+        raise ValueError("no list")
     return Claim(str(row.get("site", "")), str(row.get("check", "")), tuple(map(str, former)))
 
 
@@ -99,10 +83,27 @@ def _read(line: bytes, number: int) -> Line:
         read = msgspec.json.decode(line, type=Line)
     except msgspec.DecodeError:
         raise InputError(f"line {number}: not a line of `state export`") from None
-    names = all(name.replace("_", "").isalpha() for name in read.row)
-    if read.table not in (*TABLES, "key") or not names:
+    kind = ROWS.get(read.table)
+    columns = {"check", "site", "former"} if kind is None else set(kind.__struct_fields__)
+    if read.table not in (*TABLES, "key") or not read.row.keys() <= columns:
         raise InputError(f"line {number}: no table or column of the state")
     return read
+
+
+def _may_be_sent(read: Line) -> bool:
+    """Whether the bundle of a row of the outbox can be read, where one is on its way."""
+    if read.table != "outbox" or read.row["state"] == "sent":
+        return True
+    return read_bundle(str(read.row["bundle"])) is not None
+
+
+@contextmanager
+def _naming(number: Callable[[], int]) -> Iterator[None]:
+    """What the database refuses is a bad line: the same row twice, a number that is too large."""
+    try:
+        yield
+    except (SQLAlchemyError, OverflowError, ValueError):
+        raise InputError(f"line {number()}: no row that the state could hold") from None
 
 
 def _line(table: str, row: dict[str, str | int]) -> bytes:

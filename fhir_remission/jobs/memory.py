@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.domain.assessment import Assessment
-from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
-from fhir_remission.effects.state import State
+from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow, read_bundle
+from fhir_remission.effects.state import DAMAGED, State
+from fhir_remission.errors import ReadIncomplete
 from fhir_remission.fhir.authorship import Authorship, versions_of
 from fhir_remission.fhir.datatypes import Resource, text_of
 from fhir_remission.fhir.identity import KINDS, content_digest, identifier_value
@@ -90,7 +90,9 @@ class Memory(Struct, frozen=True):
         for row in rows.values():
             found = state.on_its_way(row.key) if row.status == "pending" else None
             if found is not None and found.bundle:
-                sent: list[Resource] = msgspec.json.decode(found.bundle)
+                sent = read_bundle(found.bundle)
+                if sent is None:
+                    raise ReadIncomplete(DAMAGED)
                 return Left(found.key, {own_name(item, self.place.by): item for item in sent})
         return None
 

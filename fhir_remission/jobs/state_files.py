@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fhir_remission.effects.clock import SystemClock
+from fhir_remission.effects.lease import free_lease
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.site_key import read_site_key
 from fhir_remission.effects.state import State, open_state
-from fhir_remission.effects.state_copy import complaints, export_lines, import_lines
+from fhir_remission.effects.state_check import repair, unfinished
+from fhir_remission.effects.state_copy import export_lines, import_lines
 from fhir_remission.errors import InputError
 from fhir_remission.jobs.site import settings_of
 from fhir_remission.jobs.site_claim import claim_for, rename
 from fhir_remission.jobs.site_files import lock_file
+from fhir_remission.jobs.turn import lease_name
 from fhir_remission.settings import Settings
 
 
@@ -34,12 +37,26 @@ def fill(config: Path | None, assignments: tuple[str, ...], file: Path) -> int:
             raise InputError(f"{file}: cannot be read: {error.strerror}") from None
 
 
-def check(config: Path | None, assignments: tuple[str, ...]) -> list[str]:
-    """What is wrong or unfinished; another key than the site's is a safety stop."""
+def check(
+    config: Path | None, assignments: tuple[str, ...], *, mend: bool
+) -> tuple[list[str], bool]:
+    """What was mended and what is unfinished, and whether anything still is.
+
+    Another key than the site's is a safety stop.
+    """
     with site_state(config, assignments) as (state, settings):
         if settings.site.key_file.is_file():
             claim_for(state, settings, read_site_key(settings.site.key_file))
-        return complaints(state)
+        now = SystemClock().now()
+        mended = repair(state, now) if mend else []
+        left = unfinished(state, now)
+        return [*mended, *left], bool(left)
+
+
+def release_lease(config: Path | None, assignments: tuple[str, ...]) -> str:
+    """Free the lease of the site; returns until when it was held, or nothing."""
+    with site_state(config, assignments) as (state, settings):
+        return free_lease(state.database, lease_name(settings))
 
 
 def rename_site(config: Path | None, assignments: tuple[str, ...], new: str) -> str:

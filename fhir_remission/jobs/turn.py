@@ -53,8 +53,8 @@ class Turn(Struct, frozen=True):
         return lease
 
     def _lease(self, settings: Settings, state: State) -> Lease:
-        name, owner = settings.site.id or "site", secrets.token_hex(8)
-        return take_lease(state.database, self.clock, name, owner)
+        owner = secrets.token_hex(8)
+        return take_lease(state.database, self.clock, lease_name(settings), owner)
 
     def _patiently(self, take: Callable[[], Taken]) -> Taken:
         ends = self.clock.monotonic() + self.wait.total_seconds()
@@ -66,3 +66,8 @@ class Turn(Struct, frozen=True):
                     raise
             self.stop.check()
             self.clock.sleep(PAUSE)
+
+
+def lease_name(settings: Settings) -> str:
+    """What the runs of a site contend for."""
+    return settings.site.id or "site"

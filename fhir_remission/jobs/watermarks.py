@@ -7,7 +7,6 @@ made is not believed, and made anew.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
@@ -15,7 +14,7 @@ from urllib.parse import quote, unquote
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.effects.clock import timestamp
+from fhir_remission.effects.clock import is_timestamp, timestamp
 from fhir_remission.fhir.queries import BY_PATIENT
 from fhir_remission.fhir.wire import Entry, Observation
 
@@ -23,8 +22,6 @@ from fhir_remission.fhir.wire import Entry, Observation
 # cluster differ (LinuxForHealth/FHIR#2030).
 OVERLAP = timedelta(minutes=10)
 KINDS = ("Observation", *BY_PATIENT, "Patient")
-# As `clock.timestamp` writes it: only then is the order of texts that of times.
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class ReadMark(Struct, frozen=True):
@@ -56,7 +53,7 @@ def fresh_rows(entries: Iterable[Entry], marks: Mapping[str, str]) -> frozenset[
 
     All of those are named that have no version, by which they would be known.
     """
-    held = (mark for name, mark in marks.items() if name in KINDS and _is_stamp(mark))
+    held = (mark for name, mark in marks.items() if name in KINDS and is_timestamp(mark))
     since = min(held, default="")
     start = timestamp(datetime.fromisoformat(since) - OVERLAP) if since else ""
     return frozenset(
@@ -101,12 +98,8 @@ def believed(marks: Mapping[str, str], now: datetime) -> dict[str, str]:
     return {
         name: value
         for name, value in marks.items()
-        if _is_stamp(at := value.partition(" ")[0]) and at <= latest
+        if is_timestamp(at := value.partition(" ")[0]) and at <= latest
     }
-
-
-def _is_stamp(text: str) -> bool:
-    return _STAMP.fullmatch(text) is not None and bool(utc(text))
 
 
 def with_overlap(mark: str) -> str:

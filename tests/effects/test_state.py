@@ -14,13 +14,23 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import create_engine, text
 
+from fhir_remission.effects import lease as lease_module
 from fhir_remission.effects.claim import Claim, claim_site, read_claim, rename_site
 from fhir_remission.effects.clock import Stop, timestamp
-from fhir_remission.effects.lease import LASTING, RENEWED_EVERY, Lease, renewed, take_lease
+from fhir_remission.effects.lease import (
+    LASTING,
+    RENEWED_EVERY,
+    Lease,
+    free_lease,
+    renewed,
+    take_lease,
+)
 from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
 from fhir_remission.effects.state import State, open_state
+from fhir_remission.effects.state_check import repair, unfinished
 from fhir_remission.effects.state_copy import export_lines, import_lines
 from fhir_remission.errors import AlreadyRunning, SafetyStop, SettingsError, Unreachable, UsageError
 from tests.effects.conftest import FakeClock
@@ -54,8 +64,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def state(url: str, clock: FakeClock) -> Iterator[State]:
-    """An empty state."""
+def state(url: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+    """An empty state, on whose server time passes as the test says."""
+    monkeypatch.setattr(lease_module, "database_time", lambda _, told: told.now())
     opened = open_state(url, clock)
     with opened.database.writing() as connection:
         for table in TABLES - {"schema_version"}:
@@ -299,6 +310,86 @@ def _until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.005)
     pytest.fail("it never came to that")
+
+
+def test_a_lease_is_measured_by_the_clock_of_the_database(
+    url: str, state: State, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose own clock was wrong when it died holds the others up for a minute only."""
+    monkeypatch.undo()
+    wrong = FakeClock()
+    wrong.passed = 365 * 86_400.0
+    dead = take_lease(state.database, wrong, "src", "dead")
+    held = _expires(state)
+    if url.startswith("postgresql"):
+        with state.database.reading() as connection:
+            there = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        assert timestamp(there) < held <= timestamp(there + LASTING)
+        with pytest.raises(AlreadyRunning, match="release-lease"):
+            take_lease(state.database, clock, "src", "alive")
+    else:
+        # A file is of one machine, whose clock has been set right since.
+        assert take_lease(state.database, clock, "src", "alive").fence == dead.fence + 1
+
+
+@pytest.mark.parametrize("ends", [121.0, 366 * 86_400.0])
+def test_a_lease_beyond_twice_its_length_is_not_believed(
+    state: State, clock: FakeClock, ends: float
+) -> None:
+    """No run takes one of so long."""
+    take_lease(state.database, clock, "src", "dead")
+    for seconds, believed in ((119.0, True), (ends, False)):
+        with state.database.writing() as connection:
+            until = timestamp(clock.now() + timedelta(seconds=seconds))
+            connection.execute(text("UPDATE lease SET expires_at = :at"), {"at": until})
+        if believed:
+            with pytest.raises(AlreadyRunning):
+                take_lease(state.database, clock, "src", "alive")
+    assert take_lease(state.database, clock, "src", "alive").fence == 2
+
+
+@pytest.mark.parametrize("fence", [2**63 - 1, 2**62, -1])
+def test_a_fence_that_no_run_had_begins_anew(state: State, clock: FakeClock, fence: int) -> None:
+    """And keeps the one out that may still hold it."""
+    old = take_lease(state.database, clock, "src", "me")
+    with state.database.writing() as connection:
+        connection.execute(
+            text("UPDATE lease SET fence = :fence, expires_at = ''"), {"fence": fence}
+        )
+
+    new = take_lease(state.database, clock, "src", "other")
+
+    assert new.fence == 1
+    new.keep()
+    with pytest.raises(AlreadyRunning):
+        structs.replace(old, fence=fence).keep()
+
+
+def test_a_lease_that_was_freed_by_hand_stops_who_held_it(state: State, clock: FakeClock) -> None:
+    """Before it records its next send."""
+    held = take_lease(state.database, clock, "src", "here")
+
+    assert free_lease(state.database, "src") == timestamp(clock.now() + LASTING)
+    assert free_lease(state.database, "src") == ""
+    assert free_lease(state.database, "nobody") == ""
+    with pytest.raises(AlreadyRunning):
+        held.keep()
+    take_lease(state.database, clock, "src", "there").keep()
+
+
+def test_damaged_values_cost_nobody_else(state: State, clock: FakeClock) -> None:
+    """On each kind of database: what a patient's row holds is that patient's trouble."""
+    lease = take_lease(state.database, clock, "src", "me")
+    state.plan_send(lease, [assessment()], [cites()], {"k1": "[{"})
+    state.advance("src", {"Observation": "banana"}, {}, "r1")
+
+    told = unfinished(state, clock.now())
+    mended = repair(state, clock.now())
+
+    assert [line.partition(":")[0] for line in told[1:]] == ["1 watermark", "1 outbox"]
+    assert [line.endswith(": mended") for line in mended] == [True, True]
+    assert state.dirty("src") == {"Patient/p1": "state repaired"}
+    assert unfinished(state, clock.now()) == ["1 results on their way, settled by the next run"]
 
 
 def test_a_released_lease_is_free_and_another_source_is_its_own(
