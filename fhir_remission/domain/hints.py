@@ -10,7 +10,7 @@ from msgspec import Struct
 from fhir_remission.domain.rows import read_rows
 
 COLUMNS = ("means", "word", "source")
-MEANS = ("input", "leukaemia", "aml", "not-aml", "drug", "other")
+MEANS = ("input", "leukaemia", "aml", "not-aml", "drug", "transfusion", "gcsf", "other")
 
 
 class Hints(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import date
 from typing import Any
 
@@ -68,6 +69,27 @@ def at_blood(facts: Facts, progress: Progress, place: int) -> Step:
     if sign.state == "unknown":
         return _unread(facts, progress, place, sign)
     return _blasts(facts, progress, place, sign)
+
+
+def at_perhaps(facts: Facts, progress: Progress, day: date, kind: str) -> Step:
+    """A sign of disease after the window of what may have been a remission may be its relapse."""
+    outcomes, last = (
+        facts.criteria.outcomes,
+        facts.marrow_days[: bisect_left(facts.marrow_days, day)],
+    )
+    inside = bool(last) and (day - last[-1]).days <= facts.numbers.window_after.days
+    if not progress.maybe_remission or not outcomes.relapse or inside:
+        return progress, None
+    signs = [facts.smears[place] for place in facts.draws_between(day, day)]
+    found = signs if kind == "blood" else [facts.extramedullary.on(day)]
+    proof = tuple(p for sign in found if sign.state in ("present", "unknown") for p in sign.proof)
+    if kind == "mrd" or not proof:
+        return progress, None
+    after = moved(progress, "unknown", None, category=outcomes.undecided)
+    return after, Draft(
+        "blood" if kind == "blood" else "extramedullary", day, _text(proof), _refs(proof), after,
+        outcomes.undecided, reason="earlier-remission-unknown", missing=("earlier-response",),
+    )  # fmt: skip
 
 
 def _pruned(facts: Facts, progress: Progress, day: date) -> Progress:

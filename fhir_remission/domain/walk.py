@@ -18,7 +18,7 @@ from fhir_remission.domain.gates import Signs, diagnosis_gate, read_signs
 from fhir_remission.domain.progress import Draft, Progress, moved
 from fhir_remission.domain.relapses import rule_line
 from fhir_remission.domain.responses import may_remit, perhaps, respond
-from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, with_sample
+from fhir_remission.domain.samples import at_blood, at_lesion, at_mrd, at_perhaps, with_sample
 from fhir_remission.domain.windows import read_blood_blasts
 
 
@@ -203,9 +203,11 @@ def _claimed(facts: Facts, progress: Progress, day: date) -> bool:
 def _between(
     facts: Facts, signs: Signs, progress: Progress, point: Point
 ) -> tuple[Progress, Draft | None]:
-    """Blood, lesions and MRD between marrows matter only to a remission."""
-    if progress.remission is None or diagnosis_gate(facts, signs, point.day).state != "open":
+    """Blood, lesions and MRD between marrows matter only to a remission, or what may be one."""
+    if diagnosis_gate(facts, signs, point.day).state != "open":
         return progress, None
+    if progress.remission is None:
+        return at_perhaps(facts, progress, point.day, point.kind)
     if point.kind == "mrd":
         return at_mrd(facts, progress, point.place, on_marrow=_is_marrow_day(facts, point.day))
     if point.day <= progress.remission.since:

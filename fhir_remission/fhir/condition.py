@@ -108,16 +108,17 @@ def is_lookalike(pairs: list[tuple[str, str]], context: Context) -> bool:
 def suspicion(
     pairs: list[tuple[str, str]],
     words: tuple[str, ...],
-    suspected: tuple[str, str],
+    suspected: tuple[str, tuple[str, ...]],
     context: Context,
 ) -> tuple[EventRow | None, str]:
     """What codes that no row names may still mean, and why it is only suspected.
 
-    `suspected` is the type of the resource and the hint that makes it one. By the range of the
+    `suspected` is the type of the resource and the hints that make it one, the worst first; what
+    says nothing may be the worst. By the range of the
     code; by the code alone where its system is unknown; by its words, where it has some; and
     what has neither a code of its system nor words may be anything.
     """
-    kind, hint = suspected
+    kind, hints = suspected
     systems, events = context.mappings.systems, context.mappings.events
     for system, code in pairs:
         row = events.within(system, code, kind)
@@ -126,18 +127,22 @@ def suspicion(
         near = events.perhaps(code, kind) if system not in systems.known else ()
         if near:
             return near[0], f"code {code} comes under a system that no table names"
-    if any(context.mappings.codes.hints.names(hint, text) for text in words):
-        return _NAMED[hint], f"{words[0]} comes under no code that a table has"
+    for hint in hints:
+        if any(context.mappings.codes.hints.names(hint, text) for text in words):
+            return _NAMED[hint], f"{words[0]} comes under no code that a table has"
     denied = [why for pair in pairs if (why := systems.denies(*pair))]
     if words or (pairs and not denied):
         return None, ""
-    return _NAMED[hint], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
+    return _NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
 
 
 # What something is taken for that no row names.
 _NAMED = {
     "leukaemia": EventRow("unread-leukaemia", "", "confirmed", None, ""),
     "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
+    "transfusion": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
+    # The one that props up a count for longest.
+    "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),
 }
 # Of these a doubt leaves every answer in doubt; a diagnosis of AML in doubt proves nothing anyway.
 _ADVERSE = frozenset(
@@ -151,7 +156,7 @@ def _unread(
 ) -> tuple[Rows, str]:
     """The leukaemia that a code no row names may be."""
     words = words_of(concept)
-    row, why = suspicion(pairs, words, ("Condition", "leukaemia"), context)
+    row, why = suspicion(pairs, words, ("Condition", ("leukaemia",)), context)
     if row is None:
         return [], ""
     if not any(context.mappings.events.within(*pair, "Condition") for pair in pairs):

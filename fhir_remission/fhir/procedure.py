@@ -27,6 +27,7 @@ _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset(
     {"preparation", "not-done", "on-hold", "suspended", "entered-in-error", "unknown"}
 )
+_HINTS = ("drug", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
 
@@ -131,7 +132,7 @@ def _suspected(
 ) -> tuple[Rows, str]:
     """The start of therapy that a code no row names may be."""
     words = tuple(text for one in concepts for text in words_of(one))
-    row, why = suspicion(pairs, words, (resource.type_name, "drug"), context)
+    row, why = suspicion(pairs, words, (resource.type_name, _HINTS), context)
     if row is None:
         return [], ""
     pair = pairs[0] if pairs else ("", "")

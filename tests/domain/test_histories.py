@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from tests.domain.builder import Course, all_day, criteria, induction, judge, now, remission
 from tests.domain.stories import guards, line, proof, story
@@ -1271,11 +1272,17 @@ def test_deceased() -> None:
 
 
 def test_blast_equivalents_in_the_blood_of_the_window_are_told() -> None:
-    """Promonocytes are counted as blasts by some; the reader is told, the answer stays."""
+    """In an AML that is not monocytic the reader is told, and the answer stays."""
     for day, there in ((26, False), (27, True), (44, True), (45, False)):
         course = remission().result("blasts-blood-equivalent", day, 3)
+        course.events = [
+            replace(one, detail="not-monocytic") if one.kind == "aml-diagnosis" else one
+            for one in course.events
+        ]
         found = now(course)
         assert (found.category, "blast-equivalents-reported" in found.flags) == ("CR", there)
+    unstated = now(remission().result("blasts-blood-equivalent", 30, 3))
+    assert (unstated.category, unstated.candidates) == ("IND", ("CR", "NR"))
     none = remission().result("blasts-blood-equivalent", 30, 0)
     assert "blast-equivalents-reported" not in now(none).flags
 

@@ -380,6 +380,24 @@ def test_a_given_drug_that_may_be_chemotherapy_is_a_possible_start(
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Platelet transfusion (procedure)", "transfusion-unspecified"),
+        ("2 Erythrozytenkonzentrate", "transfusion-unspecified"),
+        ("Neulasta 6 mg", "gcsf-pegylated"),
+        ("Appendectomy", ""),
+    ],
+)
+def test_what_may_prop_up_a_count_makes_a_bound_of_it(words: str, kind: str) -> None:
+    """By its words, where its code cannot be read or is a site's own."""
+    for code in ({"text": words}, {"coding": [{"display": words}]}):
+        found = [
+            one.kind for one in record(start(code=code, performedDateTime="2026-01-10")).events
+        ]
+        assert found == ([kind] if kind else [])
+
+
 # Specimens, reports and members ------------------------------------------------------------------
 
 
