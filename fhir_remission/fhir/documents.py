@@ -12,6 +12,7 @@ from msgspec import Raw, Struct, field, structs
 
 from fhir_remission.domain.accounting import Account
 from fhir_remission.domain.issues import Hiding
+from fhir_remission.domain.plain_text import plain
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.bundle import Page, as_bundle, read_bundle
@@ -54,6 +55,7 @@ def read_documents(
     An empty text yields nothing. What is not JSON or not FHIR at all is an InputError that names
     the text and the place; one bad line or entry among good ones is a `Damaged`.
     """
+    name = plain(name)  # a file may have any bytes for a name, and it stands in lines of JSON
     told = Told(name, hiding, Account() if account is None else account)
     lines = _lines(bounded(as_utf8(chunks, name=name), name=name))
     first = next(lines, None)
@@ -110,7 +112,7 @@ def _stands_alone(first: bytes, second: bytes) -> bool:
 
 
 def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
-    body = b"".join(_keeping_place(lines, told.name))
+    body = _together(lines, told.name)
     try:
         resource = decode_resource(body)
         bundle = as_bundle(body) if resource == "Bundle" else None
@@ -138,13 +140,15 @@ def _refuse_empty(page: Page, name: str) -> None:
         raise InputError(f"{name}: no entry is read: {lost[0].place}: {lost[0].reason}")
 
 
-def _keeping_place(lines: Iterable[Line], name: str) -> Iterator[bytes]:
-    last, size = 1, 0
+def _together(lines: Iterable[Line], name: str) -> bytes:
+    """The text again, each line in its place; piece by piece, as lines may be millions."""
+    body, last = bytearray(), 1
     for number, line in lines:
-        size += number - last + len(line)
-        check_document(size, name=name)
-        yield b"\n" * (number - last) + line
+        body += b"\n" * (number - last)
+        body += line
         last = number
+        check_document(len(body), name=name)
+    return bytes(body)
 
 
 def _refuse(body: bytes, error: Exception, name: str) -> NoReturn:

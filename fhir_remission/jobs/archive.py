@@ -14,10 +14,12 @@ import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.domain.accounting import Account
+from fhir_remission.domain.plain_text import plain
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.private_file import not_written, private_folder, write_whole
 from fhir_remission.effects.spool import partition_of, remove_folder
 from fhir_remission.effects.workers import Answer, Workers
+from fhir_remission.errors import UsageError
 from fhir_remission.jobs.archive_between import prepare_judging
 from fhir_remission.jobs.archive_journal import Header, Journal, boot_id
 from fhir_remission.jobs.archive_output import Format, Summary, merge, summary_of
@@ -73,6 +75,9 @@ def run(order: Order, progress: Progress) -> Report:
     """Judge everybody in the archive; write `assessments.FORMAT` and `summary.json`."""
     if order.form == "parquet":
         needs_parquet()
+    for folder in (order.out, order.request.overlay or order.out):
+        if plain(str(folder)) != str(folder):  # workers are told of it in JSON
+            raise UsageError(f"{plain(str(folder))}: give this folder a name in plain letters")
     private_folder(order.out)
     with only_run(order.out / ".lock"):
         judge = judge_for(order.request)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -24,11 +26,19 @@ class Source(Struct, frozen=True):
     """One input file as it was found."""
 
     path: str
+    """As messages name it."""
     size: int
     changed: int
     """Time of its last change in nanoseconds."""
     packing: str = ""
     form: Literal["lines", "document", "nothing"] = "lines"
+    raw: bytes = b""
+    """Its name where that is no UTF-8, and so no text of JSON."""
+
+    @property
+    def place(self) -> Path:
+        """Where it lies."""
+        return Path(os.fsdecode(self.raw or self.path))
 
 
 class Part(Struct, frozen=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from fhir_remission.domain.plain_text import plain
 from fhir_remission.effects.inflate import Torn, packing_of, unpacked
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.documents import is_lines
@@ -148,7 +150,8 @@ def _source(path: Path) -> Source:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     large = status.st_size * (_SWELLS if packing else 1) > LARGEST_DOCUMENT
     return Source(
-        path=str(path),
+        path=plain(str(path)),
+        raw=b"" if plain(str(path)) == str(path) else os.fsencode(path),
         size=status.st_size,
         changed=status.st_mtime_ns,
         packing=packing,

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 
 from msgspec import structs
 
@@ -68,7 +67,7 @@ def _read(part: Part, source: Source, sorter: Sorter, splitter: _Splitter) -> in
     if source.form == "document":
         sorter.document(_body(source, sorter))
         return 0
-    with Path(source.path).open("rb", buffering=1 << 20) as file:
+    with source.place.open("rb", buffering=1 << 20) as file:
         if source.packing:
             start, end = 0, sys.maxsize
             lines = split_lines(_until_torn(source, sorter))
@@ -97,7 +96,7 @@ def _body(source: Source, sorter: Sorter) -> bytes:
 
 
 def _until_torn(source: Source, sorter: Sorter) -> Iterator[bytes]:
-    for piece in unpacked(Path(source.path), source.packing):
+    for piece in unpacked(source.place, source.packing):
         if isinstance(piece, Torn):
             sorter.flaw(piece.offset, piece.reason)
         else:
@@ -106,7 +105,7 @@ def _until_torn(source: Source, sorter: Sorter) -> Iterator[bytes]:
 
 def _check_unchanged(source: Source, sorter: Sorter, part: Part) -> None:
     try:
-        now = Path(source.path).stat()
+        now = source.place.stat()
     except OSError as error:
         sorter.flaw(part.low, f"it is gone after reading: {error.strerror}")
         return

@@ -124,7 +124,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
 def _content(path: str, name: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # not there, not text, or no name of a file
         raise SettingsError(f"{name}: cannot read the file it names") from None
 
 

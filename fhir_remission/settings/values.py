@@ -84,8 +84,13 @@ def _json_list(value: object) -> object:
 def _beside_the_file(value: object, info: ValidationInfo) -> Path | None:
     if not value:
         return None
+    if "\0" in str(value):
+        raise ValueError("expected the name of a file")
     context: Mapping[str, Path] = info.context or {}
-    return context.get("folder", Path()) / Path(str(value)).expanduser()
+    try:
+        return context.get("folder", Path()) / Path(str(value)).expanduser()
+    except RuntimeError:
+        raise ValueError("expected a file of a user that this machine knows") from None
 
 
 def _sqlite_beside_the_file(url: str, info: ValidationInfo) -> str:
