@@ -19,7 +19,7 @@ from fhir_remission.jobs.prospect import Prospect, here
 _LABEL = b"fhir-remission plan v1"
 
 
-class Entry(Struct, frozen=True, order=True):
+class Entry(Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """One resource: what would happen to it, and the version that this was decided on."""
 
     sink: str
@@ -34,7 +34,7 @@ class Entry(Struct, frozen=True, order=True):
     why: str
 
 
-class PlanFile(Struct, frozen=True):
+class PlanFile(Struct, frozen=True, forbid_unknown_fields=True):
     """What `plan` found."""
 
     site: str

@@ -127,6 +127,46 @@ def test_a_plan_that_was_touched_is_refused(world: World) -> None:
     assert unsafe(world) == before
 
 
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ("an unknown field", 2),
+        ("an unknown field of an entry", 2),
+        ("a seal of other letters", 5),
+        ("a seal that is a number", 2),
+        ("no seal", 5),
+        ("an OperationOutcome", 2),
+        ("nothing", 2),
+    ],
+)
+def test_a_plan_that_is_none_is_refused(
+    world: World, how: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clear line, and nothing written."""
+    recount(world, "platelets", 62)
+    file = planned(world)
+    plan = json.loads(file.read_text())
+    if how == "an unknown field":
+        plan["more"] = 1
+    elif how == "an unknown field of an entry":
+        plan["entries"][0]["more"] = 1
+    elif how == "a seal of other letters":
+        plan["hmac"] = "é" * 64
+    elif how == "a seal that is a number":
+        plan["hmac"] = 5
+    elif how == "no seal":
+        del plan["hmac"]
+    elif how == "an OperationOutcome":
+        plan = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
+    file.write_text("" if how == "nothing" else json.dumps(plan, ensure_ascii=False))
+    before = unsafe(world)
+    capsys.readouterr()
+
+    assert run(world, "apply", "--plan", str(file)) == code
+    assert unsafe(world) == before
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("moved", ["evidence", "edit", "back"])
 def test_a_moved_world_is_refused(world: World, moved: str) -> None:
     """New evidence, an edit, or evidence that is what it was again."""

@@ -51,11 +51,13 @@ class Ran:
 class Site:
     """One site at one server; `sync` runs the real command in a process of its own."""
 
-    def __init__(self, rest: Rest, folder: Path) -> None:
+    def __init__(self, rest: Rest, folder: Path, *, name: str = "") -> None:
         self.rest, self.folder = rest, folder
+        folder.mkdir(exist_ok=True)
         self.config = folder / "site.toml"
         new_site_key(folder / "site.key")
-        self.config.write_text(SETTINGS.format(mark=rest.mark, base_url=rest.base_url))
+        text = SETTINGS.format(mark=rest.mark, base_url=rest.base_url)
+        self.config.write_text(text.replace(f"test-{rest.mark}", name) if name else text)
 
     def renamed(self, resource: dict[str, Any]) -> dict[str, Any]:
         """A resource of the demo under ids of this test."""

@@ -123,7 +123,7 @@ def test_changed_twice_there_is_one_hash(site: Site) -> None:
         resource = site.rest.ask("GET", name).json()
         hashes = [i for i in resource["identifier"] if i["system"].endswith("evidence-hash")]
         assert len(hashes) == 1
-        assert len(resource["identifier"]) == 3
+        assert len(resource["identifier"]) == 4
         assert [tag["code"] for tag in resource["meta"]["tag"]] == ["algorithmic"]
 
 
