@@ -20,7 +20,7 @@ from fhir_remission.fhir.bundle import Page, read_page
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.damage import Damaged
 from fhir_remission.fhir.datatypes import Json, Resource, objects, text_of
-from fhir_remission.fhir.queries import Query
+from fhir_remission.fhir.queries import Parameters, Query, encoded
 from fhir_remission.fhir.screening import Screened, screen
 from fhir_remission.fhir.wire import UNREADABLE, Entry
 
@@ -223,9 +223,10 @@ class FhirClient:
             raise ReadIncomplete(f"{self.host}: search {query.resource_type}: {reasons[0]}")
         return [resource for resource in found.values() if _answers(resource, query)]
 
-    def sample(self, resource_type: str) -> list[Resource]:
-        """The first rows of all of a type: whether there are any."""
-        url = f"{self.transport.base.url}/{resource_type}?_count=1"
+    def sample(self, resource_type: str, parameters: Parameters = ()) -> list[Resource]:
+        """The first rows of a search that names no patient: whether there are any."""
+        asked = encoded((*parameters, ("_count", "1")))
+        url = f"{self.transport.base.url}/{resource_type}?{asked}"
         label = f"search {resource_type}"
         answer = self.transport.get(url, label, self.profile.read_headers)
         if not is_done(answer):

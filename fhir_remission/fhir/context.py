@@ -12,6 +12,7 @@ from fhir_remission.domain.mappings import Mappings
 from fhir_remission.domain.namespace import NAMESPACE
 from fhir_remission.domain.systems import Systems
 from fhir_remission.fhir.elements import CodeableConcept, Identifier, Period, Reference
+from fhir_remission.fhir.identity import SHAPES
 from fhir_remission.fhir.references import Index, named, parse_literal
 from fhir_remission.fhir.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.wire import Device, DiagnosticReport, Entry, Observation, Resource
@@ -143,7 +144,11 @@ def report_time(report: DiagnosticReport, zone: tzinfo | None) -> Placed | Unpla
 
 def _one_of_ours(identifiers: Iterable[Identifier], namespace: str) -> bool:
     prefix = f"{namespace}/id/"
-    return any(_within(identifier.system, prefix) for identifier in identifiers)
+    return any(
+        # Another site may have set another namespace: what is written there has the same shape.
+        _within(identifier.system, prefix) or (identifier.system or "").endswith(SHAPES)
+        for identifier in identifiers
+    )
 
 
 def _within(system: str | None, prefix: str) -> bool:

@@ -19,14 +19,13 @@ from fhir_remission.fhir.datatypes import (
 )
 from fhir_remission.fhir.identity import (
     KINDS,
+    SHAPES,
     Identity,
     identifier_value,
     key_check,
     opaque_id,
 )
 
-# No other software calls an identifier so.
-_SHAPES = {"content-digest", "evidence-hash"}
 ANCHORS: tuple[AnchorKind, ...] = ("marrow", "blood", "mrd", "extramedullary")
 
 
@@ -80,8 +79,8 @@ def is_marked(identity: Identity, resource: Resource) -> bool:
     tags = objects(meta.get("tag")) if isinstance(meta, dict) else ()
     if any(tag.get("system") == identity.system("tag") for tag in tags):
         return True
-    return bool(_SHAPES & {system.rpartition("/id/")[2] for system in systems}) or any(
-        namespace == identity.namespace or _SHAPES & words.keys()
+    return any(system.endswith(SHAPES) for system in systems) or any(
+        namespace == identity.namespace or "content-digest" in words
         for namespace, words in carried_marks(resource)
     )
 

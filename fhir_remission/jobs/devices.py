@@ -6,7 +6,7 @@ Before that, the Devices of others tell whether anything may be written at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fhir_remission.effects.lease import Lease
 from fhir_remission.effects.ledger import AssessmentRow
@@ -15,16 +15,21 @@ from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.effects.writer import WritingClient, Written
 from fhir_remission.errors import (
     Conflict,
+    ReadIncomplete,
     RequestRefused,
     SettingsError,
     Unreachable,
 )
 from fhir_remission.fhir.datatypes import Resource, text_of
 from fhir_remission.fhir.device import build_device
-from fhir_remission.fhir.queries import Query
+from fhir_remission.fhir.identity import KINDS
+from fhir_remission.fhir.queries import Query, chunked, token
+from fhir_remission.fhir.site_marks import is_marked
 from fhir_remission.fhir.transaction import search_for
 from fhir_remission.jobs.other_sites import find_devices, refuse_others
 from fhir_remission.jobs.sink import NOBODY, Sink, lost_identity_key
+from fhir_remission.jobs.standing import Familiar, results_of, sifted
+from fhir_remission.jobs.subjects import SameServer
 
 ATTEMPTS = 3
 
@@ -41,8 +46,39 @@ def look_around(sink: Sink, state: State, *, beside_old_sites: bool) -> None:
     refuse_others(
         sink.client.host, devices.found, place.by.identity, beside_old_sites=beside_old_sites
     )
-    sink.untouched = devices.complete and not devices.found
+    sink.untouched = devices.complete and not devices.found and not _has_results(sink)
     sink.unproved = first and not devices.complete and not beside_old_sites
+
+
+def survey(sink: Sink, patients: Sequence[str]) -> None:
+    """Look at all results about the cohort before the first write; SafetyStop as by Devices.
+
+    Who may not search Devices, or where they were removed, learns there of another key.
+    """
+    place, client = sink.place, sink.client
+    if isinstance(sink.subjects, SameServer):
+        for chunk in chunked(patients, max(1, client.profile.max_patients)):
+            try:
+                found = results_of(client, chunk, place.by, place.resources)
+            except (RequestRefused, ReadIncomplete):
+                continue  # told when each patient's turn has come
+            about = tuple(f"Patient/{name}" for name in chunk)
+            sifted(client, found, place.by, Familiar(about, (), lambda _: None))
+
+
+def _has_results(sink: Sink) -> bool:
+    """Whether results of any site stand there though no Device does; also where nobody can tell."""
+    client, identity = sink.client, sink.place.by.identity
+    tagged = (("_tag", token((identity.system("tag"), "algorithmic"))),)
+    try:
+        return any(
+            is_marked(identity, item)
+            for kind in KINDS
+            if kind in sink.place.resources and client.profile.can_search(kind)
+            for item in client.sample(kind, tagged)
+        )
+    except (RequestRefused, ReadIncomplete):
+        return True
 
 
 def recall(sink: Sink, state: State, lease: Lease) -> None:

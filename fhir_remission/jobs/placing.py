@@ -16,7 +16,7 @@ from fhir_remission.effects.audit import Action
 from fhir_remission.effects.lease import Lease
 from fhir_remission.errors import PatientUnmatched, ReadIncomplete, RequestRefused
 from fhir_remission.fhir.assessment_json import Written
-from fhir_remission.jobs.devices import introduce_ourselves, is_new, look_around, recall
+from fhir_remission.jobs.devices import introduce_ourselves, is_new, look_around, recall, survey
 from fhir_remission.jobs.outcome import Outcome, together
 from fhir_remission.jobs.plan_file import Entry, PlanFile, check_plan
 from fhir_remission.jobs.prospect import Prospect
@@ -87,16 +87,18 @@ class Placing:
         self._outdated: set[str] = set()
         self._is_first = not site.state.has_results(site.connection.base.url)
 
-    def begin(self) -> None:
-        """See who else writes to each sink; leave our Device where nobody does yet."""
+    def begin(self, patients: Sequence[str]) -> None:
+        """See who else writes to each sink that is new to us; leave our Device there."""
         site = self._site
         for sink in site.sinks:
-            sink.untouched = False
-            if is_new(sink, site.state):
+            sink.untouched, new = False, is_new(sink, site.state)
+            if new:
                 self._look_around(sink)
+                if not sink.untouched:
+                    survey(sink, patients)
             if site.lease is not None:
                 recall(sink, site.state, site.lease)
-                if sink.untouched:
+                if new:
                     introduce_ourselves(sink, site.state, site.lease)
 
     def look(self, judged: Iterable[Judged]) -> Waiting:
@@ -113,9 +115,7 @@ class Placing:
         """Whether to look at everybody else first; a first run has nothing to change."""
         if self._site.lease is None or not waiting.prospects:
             return False
-        untouched = all(sink.untouched for sink in self._site.sinks)
-        at_once = self._is_first and untouched and self._how.plan is None
-        return not at_once or waiting.changes_category
+        return not self._is_first or self._how.plan is not None or waiting.changes_category
 
     def hold(self, waiting: Sequence[Waiting], cohort: int) -> str:
         """Why nothing may be written: too many would change category at once; else empty.

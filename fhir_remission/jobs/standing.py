@@ -139,13 +139,20 @@ def search_results(
 ) -> list[Resource]:
     """All results of any site about a patient of the source, whatever the state remembers."""
     records = (by.subject or patient, *by.former_subjects)
+    own_ids = sorted({record.removeprefix("Patient/") for record in records})
+    return [item for own_id in own_ids for item in results_of(client, [own_id], by, resources)]
+
+
+def results_of(
+    client: FhirClient, patients: Sequence[str], by: Authorship, resources: Sequence[str]
+) -> list[Resource]:
+    """All results of any site about some patients of the sink (bare ids)."""
     found: list[Resource] = []
-    for own_id in sorted({record.removeprefix("Patient/") for record in records}):
-        for name in KINDS:
-            if name in resources and client.profile.can_search(name):
-                by_code = (("code", OUR_CODE),) if name == "Observation" else ()
-                query = Query(name, (("patient", own_id), *by_code), patients=frozenset({own_id}))
-                found += client.search_whole(query)
+    for name in KINDS:
+        if name in resources and client.profile.can_search(name):
+            by_code = (("code", OUR_CODE),) if name == "Observation" else ()
+            asked = (("patient", ",".join(patients)), *by_code)
+            found += client.search_whole(Query(name, asked, patients=frozenset(patients)))
     return [item for item in found if is_marked(by.identity, item) or category_of(item, by)]
 
 

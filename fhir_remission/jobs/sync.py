@@ -128,7 +128,7 @@ class Run:
         """Read, judge and write some patients, under one limit of what may change."""
         site = self._site
         if waiting:
-            self._placing.begin()
+            self._placing.begin(waiting)
         done: set[str] = set()
         with closing(read_patients(site, in_chunks(site, waiting))) as reading:
             for patient, evidence in reading:

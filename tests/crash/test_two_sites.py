@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fhir_remission import classify
+from tests.crash.settings import AS_OF
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_repository import STUB
 from tests.crash.test_sinks import SIGNED
@@ -173,3 +175,63 @@ def test_a_result_whose_mark_a_person_took_away_is_not_written_twice(
     else:
         assert (ran.code, ran.line(AMENDED)["write"]) == (3, "parked"), ran
         assert results(world) == edited
+
+
+@pytest.mark.parametrize("namespace", ["", "https://x.example/ns"], ids=["same", "other"])
+def test_what_other_sites_wrote_is_never_evidence(
+    make_world: Make, place: dict[str, Any], namespace: str
+) -> None:
+    """The answer about a patient is the same to the byte, whoever has written about them."""
+    world = make_world(patients=(CR,), **place)
+    evidence = [v.resource for v in world.source.store.log if v.resource]
+    told = classify(evidence, as_of=AS_OF)
+    for name in ("ward-2", "ward-3"):
+        other = make_world(patients=(CR,), name=name, beside=world, **place)
+        if namespace:
+            text = other.config.read_text()
+            other.config.write_text(text.replace("[site]", f'[site]\nnamespace = "{namespace}"'))
+        assert other.sync().code == 0
+    theirs = list(results(world).values())
+    assert len(theirs) >= 2
+
+    assert classify([*evidence, *theirs], as_of=AS_OF) == told
+
+
+def test_a_site_under_another_namespace_is_another_site(
+    make_world: Make, place: dict[str, Any]
+) -> None:
+    """Two sites that share nothing: neither sees its own in what the other wrote."""
+    first = make_world(patients=(CR,), **place)
+    second = make_world(patients=(CR,), name="ward-2", beside=first, **place)
+    text = second.config.read_text()
+    second.config.write_text(text.replace("[site]", '[site]\nnamespace = "https://x.example/ns"'))
+    assert first.sync().code == 0
+    before = results(first)
+
+    assert second.sync().code == 0
+    assert {name: results(first)[name] for name in before} == before
+    assert len(results(first)) == 2 * len(before)
+    stands = everything(first)
+    for world in (first, second):
+        lose_state(world)
+        assert world.sync().code == 0
+    assert everything(first) == stands
+
+
+def test_a_note_of_ours_copied_to_a_laboratory_result_changes_nothing(make_world: Make) -> None:
+    """Neither is the laboratory's result taken for ours, nor ours for gone."""
+    world = make_world(patients=(CR,), **ORACLE)
+    assert world.sync().code == 0
+    (ours,) = results(world).values()
+    for resource in world.source.store.resources("Observation"):
+        if resource["id"].endswith("platelets"):
+            world.edit(resource, note=[ours["note"][-1]])
+    stands = everything(world)
+    for lost in (False, True):
+        if lost:
+            lose_state(world)
+        ran = world.sync()
+        assert (ran.code, ran.line(CR)["category"]) == (0, "CR"), ran
+        kept = [raw for raw in everything(world) if b'"amended"' not in raw]
+        assert len(results(world)) == 1
+        assert kept[: len(stands)] == stands
