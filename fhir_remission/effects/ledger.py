@@ -86,17 +86,6 @@ class WatermarkRow(Struct, frozen=True):
     value: str
 
 
-ROWS: dict[str, type[Struct]] = {
-    "watermark": WatermarkRow,
-    "dirty": DirtyRow,
-    "evidence": EvidenceRow,
-    "assessment": AssessmentRow,
-    "outbox": OutboxRow,
-    "backlog": BacklogRow,
-    "run": RunRow,
-}
-
-
 def read_row(kind: type[Row], values: Mapping[str, object]) -> Row | None:
     """A row as a value; None where it holds what no program of ours has written."""
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, structs
 from sqlalchemy import text
 
 from fhir_remission.effects.database import Database
 from fhir_remission.effects.lease import Lease
+from fhir_remission.effects.ledger import read_row
 
 Word = Literal["parked", "acknowledged", "released"]
 
@@ -42,7 +43,7 @@ def parked_rows(database: Database, source: str) -> list[ParkedRow]:
     with database.reading() as connection:
         query = text("SELECT * FROM parked WHERE source = :source ORDER BY patient, reference")
         found = connection.execute(query, {"source": source})
-        return [ParkedRow(**row._mapping) for row in found]
+        return _read(found)
 
 
 def parked_of(database: Database, source: str, patient: str, sink: str) -> list[ParkedRow]:
@@ -52,7 +53,13 @@ def parked_of(database: Database, source: str, patient: str, sink: str) -> list[
     )
     with database.reading() as connection:
         found = connection.execute(query, {"source": source, "patient": patient, "sink": sink})
-        return [ParkedRow(**row._mapping) for row in found]
+        return _read(found)
+
+
+def _read(found: Iterable[Any]) -> list[ParkedRow]:
+    """The rows that can be read: what a damaged one was about is found again where it stands."""
+    rows = (read_row(ParkedRow, dict(row._mapping)) for row in found)
+    return [row for row in rows if row is not None]
 
 
 def settle_parked(

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, text
 
 from fhir_remission.effects.clock import is_timestamp, timestamp
 from fhir_remission.effects.lease import HIGHEST, LASTING
-from fhir_remission.effects.ledger import ROWS, read_bundle, read_row
+from fhir_remission.effects.ledger import read_bundle, read_row
 from fhir_remission.effects.state import State
+from fhir_remission.effects.state_copy import ROWS
 from fhir_remission.effects.statements import MARK_DIRTY
 
 # Clocks of two machines differ, and looks for changes overlap, by less than that.

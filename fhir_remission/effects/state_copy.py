@@ -12,12 +12,33 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from fhir_remission.effects.claim import Claim, read_claim, store_claim
-from fhir_remission.effects.ledger import ROWS, read_bundle, read_row
+from fhir_remission.effects.ledger import (
+    AssessmentRow,
+    BacklogRow,
+    DirtyRow,
+    EvidenceRow,
+    OutboxRow,
+    RunRow,
+    WatermarkRow,
+    read_bundle,
+    read_row,
+)
+from fhir_remission.effects.parked_rows import ParkedRow
 from fhir_remission.effects.state import State
 from fhir_remission.errors import InputError, SafetyStop
 
 # A lease is of a machine and a moment; the schema is made by migrations.
-TABLES = ("watermark", "dirty", "evidence", "assessment", "outbox", "backlog", "parked", "run")
+ROWS: dict[str, type[Struct]] = {
+    "watermark": WatermarkRow,
+    "dirty": DirtyRow,
+    "evidence": EvidenceRow,
+    "assessment": AssessmentRow,
+    "outbox": OutboxRow,
+    "backlog": BacklogRow,
+    "parked": ParkedRow,
+    "run": RunRow,
+}
+TABLES = tuple(ROWS)
 
 
 class Line(Struct, frozen=True):

@@ -14,6 +14,10 @@ from tests.crash.world import WorldClock
 from tests.lives.world import Site
 
 MakeSite = Callable[..., Site]
+PARKED = (
+    "INSERT INTO parked SELECT key, source, patient, sink, '', '', '', '', '', '', '', '{}' "
+    "FROM assessment LIMIT 1"
+)
 OF_A = "(SELECT key FROM assessment WHERE patient = 'Patient/a' AND key LIKE '%Impression%')"
 
 
@@ -49,6 +53,7 @@ NOBODYS = {
     "a lease of words": ("UPDATE lease SET expires_at = 'banana'",),
     "evidence of bytes": ("UPDATE evidence SET ref = x'ff' WHERE rowid = 1",),
     "a backlog of words": ("INSERT INTO backlog VALUES ('s', 'p', 'many', 'x', 'y')",),
+    "a wait for nobody": (PARKED.format("banana"),),
     "a run of words": ("INSERT INTO run VALUES ('r', 'banana', '', 'x', '')",),
     "a mark for bytes": (
         "INSERT INTO dirty SELECT source, x'ff', 'r', 'w' FROM assessment LIMIT 1",
@@ -150,6 +155,7 @@ def _of(table: str) -> Callable[[list[bytes]], int]:
         ("outbox", {"seq": 2**70}),
         ("outbox", {"state": "banana"}),
         ("outbox", {"state": "sending", "bundle": "[{"}),
+        ("parked", {"word": "banana"}),
         ("run", {"exit": "0"}),
         ("run", None),
     ],
@@ -160,6 +166,7 @@ def test_a_bad_row_of_an_import_is_named_by_its_line(
     """2, and nothing of it is in the state; None stands for the same row once more."""
     site = make_site("a")
     assert site.run().code == 0
+    site.execute(PARKED.format("parked"))
     lines = exported(site, capfdbinary)
     at = _of(table)(lines)
     row = json.loads(lines[at])
