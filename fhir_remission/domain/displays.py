@@ -19,6 +19,8 @@ from fhir_remission.domain.rows import read_rows
 COLUMNS = ("axis", "meaning", "word", "source")
 AXES = ("subject", "specimen", "measure", "disease", "pace", "course", "answer")
 SUBJECT = "subject"
+# LOINC's long names and SNOMED CT's terms have 255 characters at most.
+LONGEST = 300
 # From here on scripts put no blanks between words: a word of them is found anywhere.
 _NO_BLANKS = "\u2e80"
 _MEASURES: dict[tuple[str, ...], str] = {("fraction",): "share", ("count",): "count"}
@@ -36,7 +38,8 @@ class Lexicon(Struct, frozen=True):
     def meanings(self, text: str) -> dict[str, tuple[str, ...]]:
         """What the text names; longer words are taken before shorter ones in them."""
         found: dict[str, tuple[str, ...]] = {}
-        for match in self.pattern.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        held = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
+        for match in self.pattern.finditer(held):
             axis, meaning = self.words[(match.lastindex or 1) - 1]
             if meaning not in found.get(axis, ()):
                 found[axis] = (*found.get(axis, ()), meaning)

@@ -82,6 +82,8 @@ _LETTERS = str.maketrans(
     }
 )  # fmt: skip
 # UCUM: text in braces carries no meaning.
+LONGEST = 200
+CUT = " ¶"
 _ANNOTATION = re.compile(r"\.?\{[^{}]*\}")
 _PER = re.compile(r"\s*\bper\b\s*", re.IGNORECASE)
 _LONE_GIGA = re.compile(r"(?<![^\W\d_])G(?=\s*/)")
@@ -93,6 +95,9 @@ _TO_MINUS_ONE = re.compile(r"(?<=[^/])\.?(ul|ml|nl|mm3|l|л)\^?-1$")
 
 def normalised(unit: str) -> str:
     """One spelling for all that differ only in letters, case, blanks and dots."""
+    if len(unit) > LONGEST:
+        # No unit; the mark keeps its beginning from being one.
+        return f"{unit[:20].strip()}{CUT}"
     text = _SUPERSCRIPT.sub(_raised, unit)
     text = unicodedata.normalize("NFKC", text).translate(_LETTERS).strip()
     text = _BLANK_POWER.sub(r"10^\1", text.replace("\\S\\", "^"))
@@ -103,7 +108,7 @@ def normalised(unit: str) -> str:
 
 def without_annotations(unit: str) -> str:
     """The normal form less what stands in braces."""
-    return normalised(_ANNOTATION.sub("", unit))
+    return normalised(unit if len(unit) > LONGEST else _ANNOTATION.sub("", unit))
 
 
 def _raised(found: re.Match[str]) -> str:

@@ -110,14 +110,23 @@ _WIDE = str.maketrans(
 )
 
 
+# A report, and no answer, however it begins.
+LONGEST = 2000
+
+
+def _within(text: str) -> str:
+    """The text, or the beginning of one that is too long, marked so that it is no answer."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ¶"
+
+
 def plain(text: str) -> str:
     """Text with plain letters for full-width ones, without blanks around it and a last stop."""
-    return text.translate(_WIDE).strip().removesuffix(".")
+    return _within(text).translate(_WIDE).strip().removesuffix(".")
 
 
 def plain_words(text: str) -> str:
     """Text without the differences of case, width, blanks, hyphens and a final full stop."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", _within(text)).casefold()
     return " ".join(_HYPHEN.sub(" ", folded).split()).rstrip(".").rstrip()
 
 

@@ -20,6 +20,7 @@ from fhir_remission.fhir.bundle import Page, read_page
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.damage import Damaged
 from fhir_remission.fhir.datatypes import Json, Resource, objects, text_of
+from fhir_remission.fhir.encodings import named
 from fhir_remission.fhir.queries import Parameters, Query, encoded
 from fhir_remission.fhir.screening import Screened, screen
 from fhir_remission.fhir.wire import UNREADABLE, Entry
@@ -249,7 +250,8 @@ def decoded(answer: Answer, host: str, label: str) -> Json:
     try:
         return decode_json(answer.body)
     except UNREADABLE:
-        raise ReadIncomplete(f"{host}: {label}: the answer is not JSON") from None
+        said = named(answer.body) or "not JSON"
+        raise ReadIncomplete(f"{host}: {label}: the answer is {said}") from None
 
 
 def _resources(bundle: Json) -> dict[str, Resource]:

@@ -32,6 +32,7 @@ from fhir_remission.errors import (
 )
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import Json
+from fhir_remission.fhir.encodings import named
 from fhir_remission.settings import Server, Source
 
 READ_TYPES = (
@@ -206,7 +207,8 @@ def _statement(answer: Answer, host: str) -> Json:
     try:
         return decoded(answer, host, "metadata")
     except ReadIncomplete as error:
-        raise CapabilityMissing(f"{error}: is this the base URL of a FHIR server?") from None
+        ask = "" if named(answer.body) else ": is this the base URL of a FHIR server?"
+        raise CapabilityMissing(f"{error}{ask}") from None
 
 
 def _limits(settings: Server) -> Limits:

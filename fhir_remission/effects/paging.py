@@ -24,6 +24,7 @@ from fhir_remission.errors import (
 )
 from fhir_remission.fhir.bundle import Page, next_link, read_page
 from fhir_remission.fhir.capability import Profile
+from fhir_remission.fhir.encodings import named
 from fhir_remission.fhir.queries import Query, encoded, narrower, with_smaller_pages
 
 # HAPI answers an identical search from a cache for 60 s unless told not to
@@ -213,5 +214,8 @@ def _read(answer: Answer, name: str) -> Page | None:
     try:
         return read_page(answer.body, name=name)
     except InputError:
+        said = named(answer.body)
+        if said:
+            raise ReadIncomplete(f"{name}: the answer is {said}") from None
         # Cut off or not FHIR: perhaps only this once.
         return None

@@ -19,6 +19,7 @@ _MARKS = (
 # JSON begins with an ASCII character, so that where its zero bytes stand tells the encoding.
 _UNMARKED: dict[tuple[int, ...], str] = {(1, 0, 0, 0): "utf-32-le", (0, 0, 0, 1): "utf-32-be",
              (1, 0, 1, 0): "utf-16-le", (0, 1, 0, 1): "utf-16-be"}  # fmt: skip
+_BOM = codecs.BOM_UTF8
 _GZIP = b"\x1f\x8b"
 _NAMED = (
     (b"\x28\xb5\x2f\xfd", "zstd", "unpack it, or use `archive`"),
@@ -45,6 +46,18 @@ def as_utf8(chunks: Iterable[bytes], *, name: str) -> Iterator[bytes]:
             raise InputError(f"{name}: {kind}, which is not read here; {advice}")
     encoding = _encoding_of(start)
     yield from _decoded(chunks, encoding, name) if encoding else chunks
+
+
+def named(body: bytes) -> str:
+    """What an answer of a server is that should be JSON in UTF-8; empty where it begins as such."""
+    start = body[:_START]
+    encoding = _encoding_of(start)
+    if encoding:
+        return f"{encoding.upper()[:6]}, and FHIR in JSON is UTF-8"
+    kind = next((kind for magic, kind, _ in _NAMED if start.startswith(magic)), "")
+    if kind:
+        return f"{kind}, and no FHIR in JSON"
+    return "UTF-8 behind a byte order mark, which JSON has not" if start[:3] == _BOM else ""
 
 
 def _peeked(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
