@@ -191,6 +191,7 @@ def sync(
         dry_run=dry_run,
         wait=duration_of("--wait", wait),
         summary=summary,
+        output=output,
     )
     with job.open_run(request) as run:
         write(run.lines(), output)

@@ -30,7 +30,7 @@ def plan(
 
     from fhir_remission.jobs import plan as job
 
-    planned = job.make_plan(config, tuple(assign or ()), as_of)
+    planned = job.make_plan(config, tuple(assign or ()), as_of, out)
     told = msgspec.json.format(msgspec.json.encode(planned.plan), indent=1) + b"\n"
     if out is not None:
         write([told], out)

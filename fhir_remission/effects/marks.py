@@ -6,6 +6,7 @@ from msgspec import Struct
 from sqlalchemy import text
 
 from fhir_remission.effects.database import Database
+from fhir_remission.effects.ledger import AssessmentRow
 
 
 class Citation(Struct, frozen=True):
@@ -43,3 +44,14 @@ def citations(database: Database, source: str) -> list[Citation]:
 
 def _are_texts(*values: object) -> bool:
     return all(isinstance(value, str) for value in values)
+
+
+def written_rows(database: Database, source: str, sink: str) -> list[AssessmentRow]:
+    """Return what we wrote into one sink, settled, in force or withdrawn."""
+    query = text(
+        "SELECT * FROM assessment WHERE source = :source AND sink = :sink "
+        "AND status <> 'pending' AND evidence_hash <> '' ORDER BY key"
+    )
+    with database.reading() as connection:
+        found = connection.execute(query, {"source": source, "sink": sink})
+        return [AssessmentRow(**row._mapping) for row in found]

@@ -30,12 +30,15 @@ class Keeping:
         """Path of an element to dropped, changed or added."""
         self.loses_identity = False
         """Without our identifier nothing could be found again."""
+        self.missing = ""
+        """What was answered as written just now, and is not there."""
 
     def read_back(
         self, writes: Sequence[Write], landed: Mapping[str, Landed]
     ) -> dict[str, Resource]:
         """The stored form of what was just written, by the names we gave, where it may differ."""
         found: dict[str, Resource] = {}
+        self.missing = ""
         for write in writes:
             place = landed.get(name_of(write))
             if place and is_result(write.resource) and self._may_differ(write.resource):
@@ -54,7 +57,8 @@ class Keeping:
         kind, _, logical_id = place.location.partition("/")
         try:
             stored = cast(Resource, self._client.read(kind, logical_id))
-        except RequestRefused:
+        except RequestRefused as error:
+            self.missing = place.location if error.status in (404, 410) else self.missing
             return None
         return stored if version_of(stored) == place.version or not place.version else None
 

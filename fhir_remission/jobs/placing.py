@@ -6,7 +6,8 @@ share of the cohort would change category in one run, nothing is written: somebo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import Literal, cast
 
 from msgspec import Struct
@@ -31,6 +32,10 @@ _ACTIONS: dict[str, Literal["create", "update", "retract"]] = {
 }
 # One patient of a cohort of three is more than any share; a share speaks of many.
 FEW = 1
+TOO_MANY = (
+    "patients would change category at once, more than write.max_changed_share: nothing was written"
+)
+NEXT = "fhir-remission plan --out plan.json; fhir-remission apply --plan plan.json"
 Judged = Sequence[Assessment]
 _Told = Callable[[Written], None]
 
@@ -66,13 +71,26 @@ class Waiting(Struct, frozen=True):
     @property
     def changes_category(self) -> bool:
         """Whether another category would stand anywhere, or none any more."""
-        return any(
-            step.action.kind in ("update", "retract")
-            and step.action.reason != "anchor-moved"
-            and step.before != step.after
+        return bool(self.moves)
+
+    def hidden_by(self, failed: Collection[str]) -> str:
+        """Why a change is no news of the patient but of what could not be read; or empty."""
+        if not failed or not self.changes_category:
+            return ""
+        types = ", ".join(sorted(failed))
+        return f"{types}: refused or not read, and that alone would change what stands"
+
+    @property
+    def moves(self) -> set[str]:
+        """From which category to which, and why."""
+        return {
+            f"{step.before or 'none'} to {step.after or 'none'} ({step.action.reason})"
             for prospect in self.prospects.values()
             for step in prospect.planned.steps
-        )
+            if step.action.kind in ("update", "retract")
+            and step.action.reason != "anchor-moved"
+            and step.before != step.after
+        }
 
 
 class Placing:
@@ -156,11 +174,13 @@ class Placing:
         allowed = int(self._site.settings.write.max_changed_share * cohort)
         if changed <= max(FEW, allowed):
             return ""
-        self._site.log.error("held_back", changed=changed, cohort=cohort)
-        return (
-            f"{changed} of {cohort} patients would change category at once, more than "
-            "write.max_changed_share: nothing was written; see plan and apply"
+        self._site.log.error(
+            "held_back",
+            reason=f"{changed} of {cohort} {TOO_MANY}",
+            changes=_told_moves(waiting),
+            next=NEXT,
         )
+        return f"{changed} of {cohort} {TOO_MANY}; see plan and apply"
 
     def place(self, assessments: Judged, waiting: Waiting | None = None) -> Outcome:
         """Write to every sink; the first problem is the one that is told."""
@@ -225,3 +245,9 @@ class Placing:
 
 def _place_of(sink: Sink, assessments: Judged) -> tuple[str, str, str]:
     return (sink.place.name, assessments[0].patient, assessments[0].criteria_id)
+
+
+def _told_moves(waiting: Sequence[Waiting]) -> str:
+    """What would change, the most frequent first: `CR to NE (category-changed): 12`."""
+    counted = Counter(move for one in waiting for move in one.moves)
+    return ", ".join(f"{move}: {times}" for move, times in counted.most_common(5))

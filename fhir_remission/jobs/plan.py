@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
+from fhir_remission.effects.private_file import check_output
 from fhir_remission.errors import ReadIncomplete, RequestRefused
 from fhir_remission.fhir.queries import chunked
 from fhir_remission.jobs.cohort import find_cohort
@@ -18,6 +19,7 @@ from fhir_remission.jobs.plan_file import Entry, PlanFile, entries_of, seal_plan
 from fhir_remission.jobs.reading import read_patients, records_of
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.site_claim import identity_of
+from fhir_remission.jobs.site_files import files_of
 
 
 class Planned(Struct, frozen=True):
@@ -33,9 +35,13 @@ class Planned(Struct, frozen=True):
         return 3 if self.unread else 0
 
 
-def make_plan(config: Path | None, assignments: tuple[str, ...], as_of: str) -> Planned:
-    """Read the whole cohort and plan every write of it."""
+def make_plan(
+    config: Path | None, assignments: tuple[str, ...], as_of: str, out: Path | None = None
+) -> Planned:
+    """Read the whole cohort and plan every write of it; `out` is where the caller will put it."""
     settings = settings_of(config, assignments, {})
+    if out is not None:
+        check_output(out, inputs=files_of(settings, config))
     with open_site(settings, as_of=as_of, dry_run=False, looking=True) as site:
         entries: list[Entry] = []
         unread: list[str] = []

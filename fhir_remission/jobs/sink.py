@@ -42,6 +42,7 @@ LOSES_IDENTITY = (
     "the server drops our identifier, so nothing written could be found again: use a sink of "
     "kind ndjson"
 )
+NOT_STORED = "was answered as written and is not there: nothing counts as written; tried again"
 
 
 def lost_identity_key(place: Place) -> str:
@@ -224,6 +225,8 @@ class Sink:
         told: Told,
     ) -> Outcome:
         stored = self.keeping.read_back(writes, sent.landed)
+        if self.keeping.missing:
+            return Outcome(problem=f"{self.keeping.missing} {NOT_STORED}")
         memory = prospect.memory
         rows: list[AssessmentRow] = []
         for write in writes:

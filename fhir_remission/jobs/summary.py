@@ -37,6 +37,8 @@ class Summary:
         """Results of other sites that were met at the sinks, and left alone."""
         self.unread = 0
         """Results that panels and reports name and that could not be read."""
+        self.vanished = 0
+        """Results that were not as we had left them."""
         self._dispositions: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._unmapped: Counter[str] = Counter()
@@ -111,6 +113,7 @@ class Summary:
             "patients": self.cohort,
             "not_due": self.not_due,
             "foreign": self.foreign,
+            "vanished": self.vanished,
             "elsewhere": self.elsewhere,
             "foreign_results": self.foreign_results,
             "lines": sum(self._dispositions.values()),

@@ -34,6 +34,7 @@ from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.outcome import Outcome as Placed
 from fhir_remission.jobs.placing import How, Placing, Waiting
 from fhir_remission.jobs.reading import read_patients, records_of
+from fhir_remission.jobs.recheck import look_for_ours
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.site_files import files_of
 from fhir_remission.jobs.summary import Summary, write_summary
@@ -55,6 +56,8 @@ class Request(Struct, frozen=True):
     wait: timedelta = timedelta(0)
     """How long to wait for another run to end."""
     summary: Path | None = None
+    output: Path | None = None
+    """Where the caller puts the lines: looked at before anything is asked of a server."""
     how: How = How()
 
 
@@ -116,6 +119,8 @@ class Run:
             yield from self._told(f"Patient/{odd.text}", "failed", f"{odd.place}: {NOT_AN_ID}")
         # Who asks for a moment or for a patient wants the answer, not what changed.
         everybody = bool(asked.as_of or asked.patients or how.about_all)
+        if not (asked.patients or how.thorough):
+            self.summary.vanished = look_for_ours(self._site, members.patients)
         waiting = self._worklist.waiting(members.patients, everybody=everybody)
         self.summary.foreign = self._worklist.foreign
         self.summary.not_due = len(members.patients) - len(waiting)
@@ -170,6 +175,10 @@ class Run:
         nothing = [found for one in former for found in site.judge.assess(one)]
         ready = Ready(patient, evidence, tuple(judged), tuple(found for _, found in nothing))
         ready = structs.replace(ready, waiting=self._placing.look(ready.all_assessments))
+        hidden = ready.waiting.hidden_by(evidence.failed)
+        if hidden:
+            yield from self._unjudged(patient, "incomplete", hidden)
+            return
         if self._placing.waits(ready.waiting):
             self._ready.append(ready)
         else:
@@ -280,8 +289,9 @@ class Run:
 def open_run(request: Request) -> Iterator[Run]:
     """Open the site and hand out the run."""
     settings = settings_of(request.config, request.assignments, request.flags)
-    if request.summary is not None:
-        check_output(request.summary, inputs=files_of(settings, request.config))
+    for path in (request.summary, request.output):
+        if path is not None:
+            check_output(path, inputs=files_of(settings, request.config))
     with open_site(
         settings,
         as_of=request.as_of,
