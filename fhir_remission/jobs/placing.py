@@ -7,7 +7,7 @@ share of the cohort would change category in one run, nothing is written: somebo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Literal, cast
 
 from msgspec import Struct
@@ -72,13 +72,6 @@ class Waiting(Struct, frozen=True):
     def changes_category(self) -> bool:
         """Whether another category would stand anywhere, or none any more."""
         return bool(self.moves)
-
-    def hidden_by(self, failed: Collection[str]) -> str:
-        """Why a change is no news of the patient but of what could not be read; or empty."""
-        if not failed or not self.changes_category:
-            return ""
-        types = ", ".join(sorted(failed))
-        return f"{types}: refused or not read, and that alone would change what stands"
 
     @property
     def moves(self) -> set[str]:

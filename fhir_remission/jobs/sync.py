@@ -175,10 +175,6 @@ class Run:
         nothing = [found for one in former for found in site.judge.assess(one)]
         ready = Ready(patient, evidence, tuple(judged), tuple(found for _, found in nothing))
         ready = structs.replace(ready, waiting=self._placing.look(ready.all_assessments))
-        hidden = ready.waiting.hidden_by(evidence.failed)
-        if hidden:
-            yield from self._unjudged(patient, "incomplete", hidden)
-            return
         if self._placing.waits(ready.waiting):
             self._ready.append(ready)
         else:

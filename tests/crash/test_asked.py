@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fhir_remission import cli
+from fhir_remission.effects.clock import timestamp
 from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.transport import Request
 from fhir_remission.fhir.identity import identifier_value
@@ -189,8 +190,8 @@ def test_who_waits_gets_the_answer(world: World, monkeypatch: pytest.MonkeyPatch
 def test_the_lease_of_another_machine_is_waited_for_too(world: World) -> None:
     """A minute at most: then it has ended, or its owner has renewed it."""
     with sqlite3.connect(world.folder / "state.db") as connection:
-        far = "UPDATE lease SET expires_at = '2999-01-01T00:00:00.000000Z'"
-        connection.execute(far)
+        ends = timestamp(WorldClock.time + timedelta(seconds=100))
+        connection.execute("UPDATE lease SET expires_at = ?", (ends,))
 
     ran = world.sync(patients=(CR,), how=DAILY, wait=timedelta(seconds=60))
 
