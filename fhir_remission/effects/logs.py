@@ -34,6 +34,7 @@ FIELDS = frozenset(
         *("classified", "indeterminate", "incomplete", "failed", "skipped", "unmapped", "lines"),
         *("created", "updated", "retracted", "parked", "unchanged", "not_due", "foreign", "unread"),
         *("merge_one_sided", "clock_apart", "elsewhere", "foreign_results"),
+        *("acknowledged", "vanished", "entries", "changes", "next"),
         # Paths of elements that a server dropped, never values.
         *("not_kept", "changed", "cohort"),
     }

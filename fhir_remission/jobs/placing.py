@@ -213,7 +213,6 @@ class Placing:
                 "parked",
                 patient=self._site.patient_hash(patient),
                 reason=outcome.problem,
-                at=" ".join(outcome.locations),
                 next="fhir-remission parked list",
             )
         if outcome.problem and outcome.written == "none":

@@ -181,3 +181,14 @@ def test_the_known_fields_name_nothing_of_a_person() -> None:
     assert Summary(run_id="r", profile="p").told(0).keys() <= FIELDS
     assert not FIELDS & {"name", "url", "id", "mrn", "birth_date", "body", "text", "value", "token"}
     assert logging.getLogger(OURS).name == OURS
+
+
+@pytest.mark.parametrize("event", ["held_back", "parked", "not_in_cohort", "dry_run"])
+def test_what_a_person_must_do_next_is_written(stream: io.StringIO, event: str) -> None:
+    """A stop that hides its own reason helps nobody; commands and categories name no patient."""
+    fields = {"reason": "2 of 2", "changes": "CR to CRh: 2", "next": "fhir-remission parked list"}
+
+    get_logger().warning(event, **fields)
+
+    written = json.loads(stream.getvalue())
+    assert {name: written[name] for name in fields} == fields
