@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants clean
+.PHONY: demo test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -67,8 +67,26 @@ lane-postgres: $(VENV)/.installed  ## the state in PostgreSQL; needs Debian's po
 bench-write-back: $(VENV)/.installed  ## requests of write-back beside posting everything
 	$(BIN)/python -m tests.bench.write_back
 
-lane-wheel: $(VENV)/.installed  ## the built wheel, away from the checkout
-	bash tests/wheel.sh $(PYTHON)
+lane-wheel: $(VENV)/.installed build/tools/.installed  ## the built wheel with what is locked, away from the checkout; its SBOM
+	bash tests/wheel.sh $(PYTHON) $(CURDIR)/build/tools/bin/cyclonedx-py $(CURDIR)/dist
+
+build/tools/.installed: pyproject.toml
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	build/tools/bin/python -m pip install --quiet --group lock
+	touch $@
+
+# What is younger than six weeks waits: a release that somebody stole is found by then.
+lock: build/tools/.installed  ## deploy/: the versions, hashes and licences of what is deployed
+	build/tools/bin/uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command "make lock" \
+		--exclude-newer "$$(date -u -d '6 weeks ago' +%FT00:00:00Z)" -o deploy/requirements.txt
+	rm -rf build/locked && $(PYTHON) -m venv build/locked
+	build/locked/bin/python -m pip install --quiet --require-hashes -r deploy/requirements.txt
+	bash deploy/third-party.sh build/tools/bin/pip-licenses build/locked/bin/python > deploy/third-party.md
+
+audit: build/tools/.installed  ## known faults in what is deployed; asks the advisories of PyPI
+	build/tools/bin/pip-audit --require-hashes --disable-pip --strict -r deploy/requirements.txt
 
 bench: $(VENV)/.installed  ## the table of ratios; g++ and libsimdjson-dev for the floor
 	$(BIN)/python -m tests.bench.run 100k 1m --naive

@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
-# Build the wheel, install it alone, and use it from a folder that knows nothing of the checkout.
+# Build the wheel, install it on what is locked, and use it from a folder that knows nothing of the
+# checkout: wheel.sh PYTHON CYCLONEDX-PY DIST. The wheel and its SBOM (CycloneDX) are left in DIST.
 set -euo pipefail
 checkout=$PWD
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$1" -m venv "$folder/venv"
 "$folder/venv/bin/python" -m pip install --quiet --upgrade "pip>=25.1"
-"$folder/venv/bin/python" -m pip wheel --quiet --no-deps --wheel-dir "$folder" .
-"$folder/venv/bin/python" -m pip install --quiet "$folder"/fhir_remission-*.whl
+rm -rf "$3" && mkdir -p "$3"
+"$folder/venv/bin/python" -m pip wheel --quiet --no-deps --wheel-dir "$3" .
+"$folder/venv/bin/python" -m pip install --quiet --require-hashes -r deploy/requirements.txt
+"$folder/venv/bin/python" -m pip install --quiet --no-deps "$3"/fhir_remission-*.whl
+"$folder/venv/bin/python" -m pip check
+"$folder/venv/bin/python" -m pip uninstall --quiet --yes pip setuptools
+"$2" environment --output-reproducible --output-format JSON --output-file "$3/fhir-remission.cdx.json" \
+  --pyproject pyproject.toml --mc-type application "$folder/venv/bin/python"
+grep -q '"name": "fhir-remission"' "$3/fhir-remission.cdx.json"
 cd "$folder"
 venv/bin/fhir-remission version
 venv/bin/fhir-remission demo > demo.txt
