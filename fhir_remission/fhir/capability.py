@@ -6,7 +6,7 @@ found. A feature is used only if neither denies it and one of them asserts it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -38,6 +38,8 @@ class Capability(Struct, frozen=True):
     types: dict[str, TypeSupport]
     transaction: bool | None
     batch: bool | None
+    exports: bool = False
+    """Whether it names `$export` of FHIR Bulk Data, for everybody or for a Group."""
 
 
 class Profile(Struct, frozen=True):
@@ -76,6 +78,8 @@ class Profile(Struct, frozen=True):
     writable: tuple[str, ...] = ()
     searchable: tuple[str, ...] | None = None
     """None: the server does not say."""
+    exports: bool = False
+    """Whether the server names the operation of FHIR Bulk Data."""
     without: tuple[str, ...] = ()
     """What the site says is never to be had here."""
     observation_elements: tuple[str, ...] = ()
@@ -125,7 +129,18 @@ def read_capability(resource: Json) -> Capability | None:
         },
         transaction=None if known is None else "transaction" in known,
         batch=None if known is None else "batch" in known or "transaction" in known,
+        exports=any(_exports(held) for rest in rests for held in _with_types(rest)),
     )
+
+
+def _with_types(rest: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    yield rest
+    yield from objects(rest.get("resource"))
+
+
+def _exports(held: dict[str, Json]) -> bool:
+    names = (text_of(one.get("name")) for one in objects(held.get("operation")))
+    return any("export" in name for name in names)
 
 
 def _type_support(item: dict[str, Json]) -> TypeSupport:
@@ -175,6 +190,7 @@ def profile_of(found: Capability, facts: dict[str, object], *, name: str) -> Pro
         delta=known.delta if "delta" in facts else _delta(found),
         writable=known.writable if "writable" in facts else _writable(found),
         searchable=_searchable(found),
+        exports=found.exports,
     )
 
 

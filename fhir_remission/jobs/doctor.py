@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import Connection, Introduction, connect, introduce
+from fhir_remission.effects.connect import Introduction, connect, introduce
 from fhir_remission.effects.logs import configure_logs
 from fhir_remission.effects.signals import listening
 from fhir_remission.effects.smart import TokenHeaders
@@ -18,19 +18,15 @@ from fhir_remission.effects.tables import default_dir
 from fhir_remission.effects.transport import OutcomeUnknown
 from fhir_remission.errors import RemissionError
 from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.queries import BY_PATIENT
-from fhir_remission.jobs.finding import Finding, worst
+from fhir_remission.jobs.finding import Examined, Finding, failed, seen, worst
 from fhir_remission.jobs.probes import (
-    NEVER,
-    Probe,
     certificate_ends,
-    is_followed,
-    nobody,
     resolve,
-    search_for_nothing,
 )
+from fhir_remission.jobs.search_checks import searches
 from fhir_remission.jobs.servers import Needs, is_source, needs_of, repository_needs
 from fhir_remission.jobs.site import settings_of
+from fhir_remission.jobs.sync_checks import forecast, group, sinks, site
 from fhir_remission.settings import Settings
 from fhir_remission.settings.model import Server as ServerSettings
 from fhir_remission.settings.model import Source as SourceSettings
@@ -50,16 +46,6 @@ class Request(Struct, frozen=True):
     write_probe: bool = False
 
 
-class Examined(Struct, frozen=True):
-    """One server under examination."""
-
-    name: str
-    settings: ServerSettings
-    connection: Connection
-    clock: SystemClock
-    write_probe: bool
-
-
 def examine(request: Request) -> Iterator[Finding]:
     """Examine the source and every sink of its own, one finding after the other."""
     settings = settings_of(request.config, request.assignments, {})
@@ -67,6 +53,7 @@ def examine(request: Request) -> Iterator[Finding]:
     clock = SystemClock()
     stop = Stop(clock, min(LONGEST, settings.run.max_runtime))
     clock.wake_on(stop)
+    yield from site(settings)
     with listening(stop):
         for name, server, needs in _servers(settings, write_probe=request.write_probe):
             try:
@@ -83,7 +70,7 @@ def examine(request: Request) -> Iterator[Finding]:
                 yield Finding(name, "settings", "fail", str(error), exit_code=error.exit_code)
                 continue
             probe = request.write_probe and bool(needs.write)
-            yield from _of_server(Examined(name, server, connection, clock, probe))
+            yield from _of_server(Examined(name, server, connection, clock, probe), settings)
 
 
 class Report:
@@ -100,12 +87,16 @@ class Report:
 
     def lines(self, *, as_json: bool) -> Iterator[bytes]:
         """A line per finding, or one JSON array for a support bundle."""
-        for finding in examine(self._request):
+        for finding in self._all():
             self._findings.append(finding)
             if not as_json:
                 yield f"{finding}\n".encode()
         if as_json:
             yield msgspec.json.format(msgspec.json.encode(self._findings), indent=1) + b"\n"
+
+    def _all(self) -> Iterator[Finding]:
+        yield from examine(self._request)
+        yield forecast(self._findings)
 
 
 def _servers(
@@ -119,37 +110,44 @@ def _servers(
             yield f"sink.{name}", sink, repository_needs(sink, dry_run=not write_probe)
 
 
-def _of_server(one: Examined) -> Iterator[Finding]:
+def _of_server(one: Examined, settings: Settings) -> Iterator[Finding]:
     yield from _network(one)
     try:
         found = introduce(one.connection, default_dir() / "servers", delta=_delta(one))
     except RemissionError as error:
-        yield _failed(one, "metadata", error)
+        yield failed(one, "metadata", error)
         return
-    yield _found(one, "metadata", "ok", _who(found.profile))
+    profile = found.profile
+    if isinstance(one.settings, SourceSettings):
+        profile = structs.replace(profile, without=one.settings.without)
+    yield seen(one, "metadata", "ok", _who(profile))
     yield _clock(one, found)
     token = _guarded(one, "login", lambda: _login(one))
     yield token
     if token.level == "fail":
         return
-    yield from _searches(one, found.profile)
-    yield from _writes(one, found.profile)
+    yield from searches(one, profile)
+    yield from _writes(one, profile)
+    if isinstance(one.settings, SourceSettings):
+        yield from group(one, settings, profile)
+        yield _export(one, profile)
+    yield from sinks(one, settings, profile)
 
 
 def _network(one: Examined) -> Iterator[Finding]:
     origin = one.connection.base.origin
     if one.settings.proxy:
-        yield _found(one, "proxy", "note", "everything goes through the configured proxy")
+        yield seen(one, "proxy", "note", "everything goes through the configured proxy")
         return
     try:
-        yield _found(one, "dns", "ok", f"{origin.host} is {resolve(one.connection)}")
+        yield seen(one, "dns", "ok", f"{origin.host} is {resolve(one.connection)}")
         if origin.scheme == "https":
             ends = certificate_ends(one.connection)
             soon = ends - one.clock.now() < SOON
             says = f"the chain is trusted; the certificate ends {ends:%Y-%m-%d}"
-            yield _found(one, "tls", "note" if soon else "ok", says, "renew it" if soon else "")
+            yield seen(one, "tls", "note" if soon else "ok", says, "renew it" if soon else "")
         else:
-            yield _found(one, "tls", "note", "plain http", "use https where it leaves this machine")
+            yield seen(one, "tls", "note", "plain http", "use https where it leaves this machine")
     except OSError as error:
         check = "tls" if isinstance(error, ValueError) else "dns or tls"
         says = f"{origin}: {type(error).__name__}"
@@ -159,92 +157,33 @@ def _network(one: Examined) -> Iterator[Finding]:
 
 def _clock(one: Examined, found: Introduction) -> Finding:
     if found.server_time is None:
-        return _found(one, "clock", "note", "the server sends no Date", "changes cannot be found")
+        return seen(one, "clock", "note", "the server sends no Date", "changes cannot be found")
     skew = found.server_time - one.clock.now()
     says = f"its clock differs from ours by {skew.total_seconds():.0f} s"
     if abs(skew) <= MAX_SKEW:
-        return _found(one, "clock", "ok", says)
-    return _found(one, "clock", "note", says, "set the clock of this machine by NTP")
+        return seen(one, "clock", "ok", says)
+    return seen(one, "clock", "note", says, "set the clock of this machine by NTP")
 
 
 def _login(one: Examined) -> Finding:
     headers, mode = one.connection.headers, one.settings.auth.mode
     if not isinstance(headers, TokenHeaders):
-        return _found(one, "login", "ok" if mode != "none" else "note", f"auth.mode = {mode}")
+        return seen(one, "login", "ok" if mode != "none" else "note", f"auth.mode = {mode}")
     headers.current()
-    return _found(one, "login", "ok", f"token granted: {headers.granted or 'no scope named'}")
-
-
-def _searches(one: Examined, profile: Profile) -> Iterator[Finding]:
-    reader = one.connection.reader()
-    # A code that everybody has, so that only the patient can make the answer empty.
-    counts, code = ("code", "http://loinc.org|751-8"), ("code", "http://loinc.org|00000-0")
-    questions = {
-        "patient": ("Observation", (("patient", nobody()), counts)),
-        "_id": ("Patient", (("_id", nobody()),)),
-    }
-    if not profile.needs_patient:
-        questions["code"] = ("Observation", (code,))
-        if profile.delta in {"_lastUpdated", "issued"}:
-            questions[profile.delta] = ("Observation", ((profile.delta, f"ge{NEVER}"),))
-    else:
-        yield _found(one, "search code", "note", "not tried: this server needs a patient for it")
-    if isinstance(one.settings, SourceSettings):
-        without = frozenset[str](one.settings.without)
-        for left in sorted(without):
-            says = "never read, as source.without says: told in every answer"
-            yield _found(one, f"search {left}", "note", says)
-        kinds = [kind for kind in BY_PATIENT if profile.can_search(kind) and kind not in without]
-        questions |= {kind: (kind, (("patient", nobody()),)) for kind in kinds}
-    link = ""
-    for name, (kind, parameters) in questions.items():
-        try:
-            probe = search_for_nothing(reader, profile, kind, parameters)
-        except RemissionError as error:
-            yield _failed(one, f"search {name}", error)
-            continue
-        link = link or probe.self_link
-        yield _honoured(one, name, probe)
-    yield _paging(one, link)
-
-
-def _honoured(one: Examined, name: str, probe: Probe) -> Finding:
-    check = f"search {name}"
-    if probe.verdict == "ignored":
-        do = (
-            "do not run: rows of other patients would come"
-            if name in {"patient", "_id", *BY_PATIENT}
-            else ""
-        )
-        return Finding(one.name, check, "fail", "ignored: a search for nothing found rows", do, 7)
-    if probe.verdict == "honoured":
-        return _found(one, check, "ok", "honoured: a search for nothing found nothing")
-    do = "have the login allowed to search this type" if probe.verdict == "refused" else ""
-    if do and name in BY_PATIENT:
-        do += ", or name it in source.without if it is never to be had"
-    return Finding(one.name, check, "fail", f"the search was {probe.verdict}", do, 7)
-
-
-def _paging(one: Examined, link: str) -> Finding:
-    if not link:
-        return _found(one, "paging", "note", "the server gives no link to itself")
-    if is_followed(one.connection, link):
-        return _found(one, "paging", "ok", "it calls itself by the address we use")
-    return _found(
-        one,
-        "paging",
-        "fail",
-        "it calls itself by another address, so pages would not be followed",
-        "if it is the same server, add that origin to rewrite_origin",
-        exit_code=7,
-    )
+    return seen(one, "login", "ok", f"token granted: {headers.granted or 'no scope named'}")
 
 
 def _writes(one: Examined, profile: Profile) -> Iterator[Finding]:
     says = f"takes {', '.join(profile.writable) or 'nothing'}; safest mode {profile.write_mode}"
-    yield _found(one, "write", "note", f"{says}, as it says itself")
+    yield seen(one, "write", "note", f"{says}, as it says itself")
     if one.write_probe:
         yield _guarded(one, "write probe", lambda: _write_probe(one, profile))
+
+
+def _export(one: Examined, profile: Profile) -> Finding:
+    if profile.exports:
+        return seen(one, "export", "ok", "it names $export, which `bulk` needs")
+    return seen(one, "export", "note", "it names no $export: `bulk` would most likely end with 7")
 
 
 def _write_probe(one: Examined, profile: Profile) -> Finding:
@@ -262,27 +201,15 @@ def _write_probe(one: Examined, profile: Profile) -> Finding:
         without_id = {name: item for name, item in resource.items() if name != "id"}
         done = client.create(without_id, unless=f"identifier={system}%7C{PROBE_ID}")  # type: ignore[arg-type]
     if isinstance(done, OutcomeUnknown):
-        return _found(one, "write probe", "note", "no clear answer: look for Basic by hand")
-    return _found(one, "write probe", "ok", f"wrote {done.reference}", "delete it if you like")
+        return seen(one, "write probe", "note", "no clear answer: look for Basic by hand")
+    return seen(one, "write probe", "ok", f"wrote {done.reference}", "delete it if you like")
 
 
 def _guarded(one: Examined, check: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except RemissionError as error:
-        return _failed(one, check, error)
-
-
-def _failed(one: Examined, check: str, error: RemissionError) -> Finding:
-    # The run is to end: that is no finding about the server.
-    one.connection.stop.check()
-    return Finding(one.name, check, "fail", str(error), exit_code=error.exit_code)
-
-
-def _found(
-    one: Examined, check: str, level: str, says: str, do: str = "", *, exit_code: int = 0
-) -> Finding:
-    return Finding(one.name, check, level, says, do, exit_code)
+        return failed(one, check, error)
 
 
 def _who(profile: Profile) -> str:

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from fhir_remission.domain.plain_text import plain
+from fhir_remission.effects.clock import SystemClock
+from fhir_remission.effects.connect import Connection
+from fhir_remission.errors import RemissionError
+from fhir_remission.settings.model import Server as ServerSettings
 
 # The worst of several: the first of these (interfaces: 5 > 4 > 7 > 75 > 3; 1 is a bug of ours).
 _ORDER = (1, 5, 4, 7, 2, 75, 3)
@@ -33,3 +37,25 @@ def worst(findings: Iterable[Finding]) -> int:
     """The code of the worst finding, in the order of all commands."""
     found = {finding.exit_code for finding in findings}
     return next((code for code in _ORDER if code in found), 0)
+
+
+class Examined(Struct, frozen=True):
+    """One server under examination."""
+
+    name: str
+    settings: ServerSettings
+    connection: Connection
+    clock: SystemClock
+    write_probe: bool
+
+
+def failed(one: Examined, check: str, error: RemissionError) -> Finding:
+    # The run is to end: that is no finding about the server.
+    one.connection.stop.check()
+    return Finding(one.name, check, "fail", str(error), exit_code=error.exit_code)
+
+
+def seen(
+    one: Examined, check: str, level: str, says: str, do: str = "", *, exit_code: int = 0
+) -> Finding:
+    return Finding(one.name, check, level, says, do, exit_code)

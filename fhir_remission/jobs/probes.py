@@ -13,6 +13,7 @@ from fhir_remission.effects.access import Reader
 from fhir_remission.effects.client import decode_json
 from fhir_remission.effects.connect import Connection
 from fhir_remission.effects.origin import Refused
+from fhir_remission.effects.transport import Answer
 from fhir_remission.fhir.capability import Profile
 from fhir_remission.fhir.datatypes import Json, objects, text_of
 from fhir_remission.fhir.queries import Parameters, encoded
@@ -28,6 +29,7 @@ class Probe(Struct, frozen=True):
     verdict: str
     """honoured, ignored, refused, or unclear."""
     self_link: str = ""
+    status: int = 200
 
 
 def resolve(connection: Connection) -> str:
@@ -55,19 +57,35 @@ def search_for_nothing(
     reader: Reader, profile: Profile, kind: str, parameters: Parameters
 ) -> Probe:
     """Search so that an honest answer is empty, and ask for the count only: rows would be PHI."""
-    asked = (*parameters, ("_summary", "count"))
-    url, label = f"{reader.base.url}/{kind}", f"probe {kind}"
-    if profile.search_method == "post":
-        answer = reader.post_search(f"{url}/_search", encoded(asked), label, STRICT)
-    else:
-        answer = reader.get(f"{url}?{encoded(asked)}", label, STRICT)
+    answer = _counted(reader, profile, kind, parameters)
     if answer.status != 200:
-        return Probe("refused")
+        return Probe("refused", status=answer.status)
     try:
         bundle = decode_json(answer.body)
     except UNREADABLE:
         return Probe("unclear")
     return Probe(_verdict(bundle), _self_link(bundle))
+
+
+def count_of(reader: Reader, profile: Profile, codes: str) -> int | None:
+    """How many Observations of these codes there are, whoever's; None where it is not said."""
+    answer = _counted(reader, profile, "Observation", (("code", codes),))
+    try:
+        bundle = decode_json(answer.body) if answer.status == 200 else None
+    except UNREADABLE:
+        return None
+    total = bundle.get("total") if isinstance(bundle, dict) else None
+    return total if isinstance(total, int) else None
+
+
+def _counted(reader: Reader, profile: Profile, kind: str, parameters: Parameters) -> Answer:
+    """Ask for the count only, and to be refused rather than answered something else."""
+    kept = (pair for pair in parameters if pair[0] != "_count")
+    asked = (*kept, ("_summary", "count"))
+    url, label = f"{reader.base.url}/{kind}", f"probe {kind}"
+    if profile.search_method == "post":
+        return reader.post_search(f"{url}/_search", encoded(asked), label, STRICT)
+    return reader.get(f"{url}?{encoded(asked)}", label, STRICT)
 
 
 def nobody() -> str:

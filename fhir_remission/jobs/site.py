@@ -40,6 +40,7 @@ from fhir_remission.jobs.servers import Server, is_source, open_sink, open_sourc
 from fhir_remission.jobs.sink import Sink
 from fhir_remission.jobs.sinks import REMOTE, results_files, taken_by
 from fhir_remission.jobs.site_claim import claim_for, identity_of, key_of
+from fhir_remission.jobs.site_files import open_to_all
 from fhir_remission.jobs.subjects import OtherServer, Rule
 from fhir_remission.jobs.turn import Turn
 from fhir_remission.settings import Settings, load_settings, read_assignments
@@ -122,6 +123,9 @@ def open_site(
     clock = SystemClock()
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     configure_logs(style=settings.log.format, level=settings.log.level, run_id=run_id)
+    if loose := open_to_all(settings):
+        told = ", ".join(map(str, loose))
+        get_logger().warning("open_to_all", file=told, reason="everybody can read it: chmod o=")
     run = settings.run
     stop = stop_of_run(clock, settings.site.zone, run.allowed_hours, run.max_runtime)
     clock.wake_on(stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from fhir_remission.settings import Settings
@@ -18,6 +19,28 @@ def files_of(settings: Settings, config: Path | None) -> list[Path]:
         state_file(settings),
     ]
     return [file for file in files if file is not None]
+
+
+def open_to_all(settings: Settings) -> list[Path]:
+    """Which files with patient data or secrets everybody here can read or change.
+
+    A group may read them: where the owner of a mounted file is not the process, as in Kubernetes,
+    its group is how the process gets at it.
+    """
+    auths = [settings.source.auth, *(sink.auth for sink in settings.sink.values())]
+    files = [
+        *(settings.site.key_file, settings.audit.file, state_file(settings)),
+        *(auth.key_file for auth in auths),
+        *(sink.file for sink in settings.sink.values()),
+    ]
+    return [file for file in dict.fromkeys(files) if file is not None and _is_open(file)]
+
+
+def _is_open(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except OSError:
+        return False
 
 
 def state_file(settings: Settings) -> Path | None:

@@ -81,11 +81,12 @@ def site(
     capture: pytest.CaptureFixture[str],
     more: str = SINK,
     held: Sequence[dict[str, Any]] = (),
+    persona: str = "generic",
 ) -> Iterator[tuple[Site, EmbeddedServer]]:
     """A site with two patients on its list, and its server."""
     new_site_key(folder / "site.key")
     (folder / "cohort.csv").write_text("patient\n" + "\n".join(PATIENTS) + "\n")
-    with EmbeddedServer(resources=held or resources()) as server:
+    with EmbeddedServer(resources=held or resources(), persona=persona) as server:
         made = Site(folder, capture)
         made.set(server.base_url, more)
         yield made, server

@@ -157,6 +157,8 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "site.key").write_bytes(_site_key(folder))
         (folder / "client.pem").write_text(_client_key())
+        for secret in ("site.key", "client.pem"):
+            (folder / secret).chmod(0o600)
         apart = f'base_url = "{self.sink.base_url}"\nreferences = "logical"'
         self.config = folder / "site.toml"
         self.config.write_text(
