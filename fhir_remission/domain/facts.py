@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from fhir_remission.domain.coarse_times import unordered
 from fhir_remission.domain.draws import Draw, read_draws
 from fhir_remission.domain.inputs import Event, PatientRecord, Result, Unreadable, When
 from fhir_remission.domain.marrows import Marrow, read_marrows
@@ -23,7 +24,7 @@ from fhir_remission.domain.signs import (
     smear_with,
 )
 from fhir_remission.domain.therapy import Therapy, read_support, read_therapy
-from fhir_remission.domain.verdicts import SignReading, day_of, order_of
+from fhir_remission.domain.verdicts import Proof, SignReading, day_of, order_of
 
 
 class Facts(Struct, frozen=True):
@@ -48,6 +49,8 @@ class Facts(Struct, frozen=True):
     """Days on which blast equivalents were reported in the blood."""
     independence: Mapping[date, tuple[Result, ...]]
     """What was stated outright of transfusion independence, by day."""
+    unordered: Proof = ()
+    """What is known by its month or year alone, where the day decides what it means."""
 
     @property
     def numbers(self) -> Numbers:
@@ -108,6 +111,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
             if one.analyte in EQUIVALENTS and said(one) != "negative"
         ),
         independence=_by_day(one for one in results if one.analyte in statements),
+        unordered=unordered(_known(record.results, as_of), events, marrows, numbers),
     )
 
 

@@ -146,8 +146,8 @@ def _unread(facts: Facts, day: date) -> Gate | None:
     if facts.record.failed:
         return Gate("doubt", "read-failed")
     low = tuple(one for one in facts.record.undated if _may_be_low(facts, one))
-    if facts.record.unplaced or low:
-        return Gate("doubt", "evidence-unplaced", low)
+    if facts.record.unplaced or low or facts.unordered:
+        return Gate("doubt", "evidence-unplaced", (*low, *facts.unordered))
     numbers = facts.numbers
     for one in facts.therapy.possible:
         past = (day - day_of(one)).days
