@@ -48,6 +48,22 @@ def test_classify_a_file() -> None:
     assert (line["category"], line["state"]) == ("CR", "in-remission")
 
 
+def test_classify_tells_of_codes_nobody_knows_that_read_like_inputs() -> None:
+    """On stderr, without changing what was asked for."""
+    local = {
+        "resourceType": "Observation",
+        "id": "x",
+        "status": "final",
+        "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2026-01-01",
+        "code": {"coding": [{"system": "urn:lab", "code": "BL-7", "display": "Marrow blasts"}]},
+    }
+    done = run("classify", "-", stdin=json.dumps(local).encode())
+
+    assert done.returncode == 0
+    assert "1 of them read like inputs: urn:lab|BL-7 (1)" in done.stderr.decode()
+
+
 def test_classify_stdin_and_several_sets() -> None:
     """Standard input, and two criteria sets from one pass."""
     done = run("classify", "-", "--criteria", "eln-2022,iwg-2003", stdin=CASE.read_bytes())

@@ -161,6 +161,8 @@ class PatientRecord(Struct, frozen=True):
     flags: tuple[str, ...] = ()
     unmapped: tuple[tuple[str, int], ...] = ()
     """`system|code` of what no table knows, with how often it came."""
+    resembling: tuple[tuple[str, int], ...] = ()
+    """The same of what reads like an input: a code that somebody should map."""
     ours: int = 0
     """Resources we wrote ourselves and left out."""
 

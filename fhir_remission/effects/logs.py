@@ -32,6 +32,7 @@ FIELDS = frozenset(
         *("write", "exit", "exit_code", "profile", "delta", "criteria", "version", "codes"),
         *("parameters", "error", "file", "patients", "watermark", "host", "mode", "flags"),
         *("classified", "indeterminate", "incomplete", "failed", "skipped", "unmapped", "lines"),
+        "like_inputs",
         *("created", "updated", "retracted", "parked", "unchanged", "not_due", "foreign", "unread"),
         *("merge_one_sided", "clock_apart", "elsewhere", "foreign_results"),
         *("acknowledged", "vanished", "entries", "changes", "next"),

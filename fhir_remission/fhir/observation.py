@@ -19,7 +19,7 @@ from fhir_remission.domain.inputs import (
 )
 from fhir_remission.fhir.attributes import read_attributes
 from fhir_remission.fhir.coding import match_codes
-from fhir_remission.fhir.context import Context, term_of
+from fhir_remission.fhir.context import Context, term_of, words_of
 from fhir_remission.fhir.elements import Component, is_there
 from fhir_remission.fhir.gates import NO_STATUS, STANDING, doubt_of, effective_time, never_counts
 from fhir_remission.fhir.inside import contained
@@ -39,6 +39,8 @@ class ObservationRead(Struct, frozen=True):
     """Left out, and it may be disease or a start of therapy at any time."""
     unmapped: tuple[str, ...] = ()
     """`system|code` of what no table knows."""
+    resembling: tuple[str, ...] = ()
+    """The same where its words read like an input."""
     undated: tuple[Result, ...] = ()
     """Counts that have no place in time."""
     specimen_assumed: bool = False
@@ -116,7 +118,10 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
             if match.known:
                 reason = f"status is {observation.status}" if observation.status else NO_STATUS
                 return ObservationRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
-    return ObservationRead(unmapped=parts[0].match.codes[:1] or ("(no code)",))
+    unmapped = parts[0].match.codes[:1] or ("(no code)",)
+    hints = context.mappings.codes.hints
+    alike = any(hints.names("input", text) for text in words_of(observation.code))
+    return ObservationRead(unmapped=unmapped, resembling=unmapped if alike else ())
 
 
 def _trouble(observation: Observation, current: Current) -> str:

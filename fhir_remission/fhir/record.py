@@ -193,6 +193,9 @@ def _record(
     unplaced = {skip for one in read for skip in one.unplaced}
     unplaced |= set(missing_in([version.entry for version in current], context))
     unmapped = Counter(code for one in read for code in one.unmapped)
+    resembling = Counter(
+        code for one in read if isinstance(one, ObservationRead) for code in one.resembling
+    )
     born, died, flags = _person(patient, current)
     return PatientRecord(
         patient=patient,
@@ -211,6 +214,7 @@ def _record(
         died=died,
         flags=flags,
         unmapped=tuple(sorted(unmapped.items())),
+        resembling=tuple(sorted(resembling.items())),
         ours=ours,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.plain_text import plain_code
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.fhir.assessment_json import (
     Document,
@@ -21,6 +23,9 @@ from fhir_remission.jobs.incoming import Answers, Judged, judge_incoming, read_i
 from fhir_remission.jobs.judging import Judge
 from fhir_remission.jobs.request import Request, judge_for
 from fhir_remission.version import VERSION
+
+# Of the codes that nobody knows so many are named.
+SHOWN = 5
 
 
 class Report(Struct, frozen=True):
@@ -46,7 +51,29 @@ def run(source: str | BinaryIO, request: Request) -> Report:
         code = max(answers.exit_code, 3 if outgoing.left else 0)
         return Report((outgoing.body,), (*answers.complaints, *outgoing.left), code)
     lines = lines_of(answers.judged, judge, request)
-    return Report(tuple(lines), answers.complaints, answers.exit_code)
+    complaints = (*answers.complaints, *_like_inputs(answers.judged))
+    return Report(tuple(lines), complaints, answers.exit_code)
+
+
+def _code(name: str) -> str:
+    """A code as it may stand in a log."""
+    system, _, code = name.rpartition("|")
+    return f"{plain_code(system) if system else ''}|{plain_code(code)}"
+
+
+def _like_inputs(judged: Iterable[Judged]) -> Iterator[str]:
+    """What no table knows and what reads like an input: somebody should map it."""
+    records = [one.record for one in judged if one.record is not None]
+    found: Counter[str] = Counter()
+    for record in records:
+        found.update(dict(record.resembling))
+    if found:
+        unknown = sum(many for record in records for _, many in record.unmapped)
+        named = ", ".join(f"{_code(name)} ({many})" for name, many in found.most_common(SHOWN))
+        yield (
+            f"{unknown} results under codes that no table knows, {found.total()} of them read like "
+            f"inputs: {named}; see `fhir-remission mappings check`"
+        )
 
 
 def judged_patients(

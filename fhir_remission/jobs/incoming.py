@@ -178,7 +178,8 @@ class _Reading:
 
 
 def _concerns(record: PatientRecord) -> bool:
-    return bool(record.results or record.events or record.claims or record.skipped)
+    found = (record.results, record.events, record.claims, record.skipped, record.resembling)
+    return any(found)
 
 
 def _touched(damage: Iterable[Damaged]) -> dict[str, str]:

@@ -42,6 +42,8 @@ class Summary:
         self._dispositions: Counter[str] = Counter()
         self._writes: Counter[str] = Counter()
         self._unmapped: Counter[str] = Counter()
+        self._resembling = 0
+        """Of these, how many read like an input."""
         self._traffic: Counter[str] = Counter()
         self._skipped = self._without_status = self._results = 0
         self._stopped = 0
@@ -68,6 +70,7 @@ class Summary:
         self._results += len(record.results) - without
         for code, times in record.unmapped:
             self._unmapped[str(code)] += times
+        self._resembling += sum(times for _, times in record.resembling)
 
     @property
     def statusless(self) -> int:
@@ -126,6 +129,7 @@ class Summary:
             "merge_one_sided": self._one_sided,
             "clock_apart": self.clock_apart,
             "unmapped": sum(self._unmapped.values()),
+            "like_inputs": self._resembling,
             "codes": " ".join(
                 f"{_code(name)}:{times}" for name, times in self._unmapped.most_common(10)
             ),

@@ -536,3 +536,11 @@ def test_a_method_that_cannot_be_read_is_the_one_that_proves_least() -> None:
     """It may be flow cytometry, or an analyser."""
     assert only(marrow(method={"text": "Methode B"})).method == "unread"
     assert only(marrow(method={"text": "Durchflusszytometrie"})).method == "flow"
+
+
+def test_what_reads_like_an_input_under_a_code_nobody_knows_is_counted() -> None:
+    """It is told, so that somebody maps it; sodium is only counted."""
+    local = {"coding": [{"system": "urn:lab", "code": "BL-7", "display": "Blasts, bone marrow"}]}
+    read = record(observation(local), observation("2951-2", id="o2"))
+    assert read.resembling == (("urn:lab|BL-7", 1),)
+    assert sum(many for _, many in read.unmapped) == 2
