@@ -30,6 +30,8 @@ class Reading(Struct, frozen=True):
     without: frozenset[str] = frozenset()
     """Types that are never to be had, as the site says."""
     attested: frozenset[str] = frozenset()
+    members_followed: bool = False
+    """Whoever read the entries has asked for every result that panels and reports name."""
     rejected_are_cancelled: bool = False
     """The site attests that nobody leaves a result standing whose specimen was rejected."""
     specimens: bool = False

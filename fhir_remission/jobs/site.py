@@ -260,6 +260,7 @@ def judge_of(settings: Settings, as_of: datetime) -> Judge:
             without=frozenset(settings.source.without),
             attested=frozenset(settings.evidence.absence_proves),
             rejected_are_cancelled=settings.evidence.rejected_specimens_are_cancelled,
+            members_followed=True,
         ),
         zone=settings.site.zone,
         as_of=as_of,
