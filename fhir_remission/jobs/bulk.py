@@ -37,6 +37,7 @@ from fhir_remission.jobs.bulk_kept import (
     keep_folder,
     kept_folders,
     lines_of_file,
+    replaced_in,
     type_of_file,
 )
 from fhir_remission.jobs.bulk_order import Asked, Begun, note_begun, read_begun
@@ -191,13 +192,18 @@ def _filtered_away(asked: Asked, folder: Path) -> Iterator[Flaw]:
 
 
 def _forgotten(kept: Sequence[Path], folder: Path) -> Iterator[Flaw]:
-    """Take out of the kept files what the server has deleted since."""
+    """Take out of the kept files what was deleted since, or came again without its version."""
+    again = replaced_in(folder) if kept else frozenset[str]()
+    for place in kept if again else ():
+        forget(place, again)
     for path in sorted(folder.glob("*.deleted")):
         try:
-            gone = deleted_in(path)
+            gone, whole = deleted_in(path)
         except UNREADABLE:
             yield Flaw(path.name, 0, "the list of what was deleted cannot be read")
             continue
+        if not whole:
+            yield Flaw(path.name, 0, "the list of what was deleted holds something else, too")
         for place in kept:
             forget(place, gone)
 

@@ -42,10 +42,16 @@ class _Subject(Struct):
     reference: str = ""
 
 
+class _Meta(Struct, rename="camel"):
+    version_id: str = ""
+    last_updated: str = ""
+
+
 class _Named(Struct, rename="camel"):
     resource_type: str = ""
     id: str = ""
     subject: _Subject | None = None
+    meta: _Meta | None = None
 
 
 def kept_folders(out: Path) -> list[Path]:
@@ -103,14 +109,28 @@ def check_no_newcomers(asked: Asked, kept: Sequence[Path], folder: Path) -> None
         )
 
 
-def deleted_in(path: Path) -> frozenset[str]:
-    """References of what the server deleted; UNREADABLE where the list cannot be read."""
+def deleted_in(path: Path) -> tuple[frozenset[str], bool]:
+    """References of what was deleted, and whether all lines say so; UNREADABLE where none can."""
     found: set[str] = set()
+    whole = True
     for _, line in lines_of_file(path):
         bundle = msgspec.json.decode(line, type=_Deletions)
-        asked = (one.request for one in bundle.entry if one.request is not None)
-        found.update(_relative(one.url) for one in asked if one.method == "DELETE")
-    return frozenset(found)
+        for one in bundle.entry:
+            asked = one.request or _Request()
+            named = parse_literal(asked.url) if asked.method == "DELETE" else None
+            whole = whole and named is not None
+            found |= {named.relative} if named is not None else set()
+        whole = whole and bool(bundle.entry)
+    return frozenset(found), whole
+
+
+def replaced_in(folder: Path) -> frozenset[str]:
+    """What an export holds in versions that say nothing of their age: the later export has it."""
+    return frozenset(
+        _ref(one)
+        for one in _all_named(folder)
+        if one.id and (one.meta is None or not (one.meta.version_id or one.meta.last_updated))
+    )
 
 
 def forget(folder: Path, refs: frozenset[str]) -> None:

@@ -391,6 +391,40 @@ def test_changes_added_to_what_was_kept(since: str, tmp_path: Path) -> None:
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, files)
 
 
+def test_of_two_contents_without_versions_the_later_export_has_it(tmp_path: Path) -> None:
+    """A server that gives no version cannot be asked which came last; the exports can."""
+    files = cohort()
+    old = {**blasts(1, "bulk-00001", day="2026-12-01"), "meta": {}}
+    files["Observation"].append(old)
+    bulk(Export(files), tmp_path / "out", keep=True)
+    new = {**old, "valueQuantity": {"value": 60, "unit": "%", "code": "%"}}
+
+    report, _ = bulk(
+        Export({"Observation": [new]}), tmp_path / "out", Asked(since="last"), keep=True
+    )
+
+    assert report.exit_code == 0
+    files["Observation"][-1] = new
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == expected(tmp_path, files)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"resourceType": "OperationOutcome"},
+        {"resourceType": "Bundle", "entry": [{"request": {"method": "PUT", "url": "Patient/p"}}]},
+        {"resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": "?code=x"}}]},
+    ],
+)
+def test_a_list_of_deletions_that_holds_something_else(line: Any, tmp_path: Path) -> None:
+    """What that was meant to say is not known."""
+    bulk(Export(cohort()), tmp_path / "out", keep=True)
+
+    report, _ = bulk(Export({}, deleted=[line]), tmp_path / "out", Asked(since="last"), keep=True)
+
+    assert report.exit_code == 3
+
+
 def test_a_whole_export_replaces_what_was_kept(tmp_path: Path) -> None:
     """What the server deleted in the meantime is in no later answer."""
     files = cohort()
