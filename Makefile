@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants clean
+.PHONY: demo test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants long-garble clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -122,6 +122,11 @@ mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices
 long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
 	$(BIN)/python -m pytest -m long -s
 	$(BIN)/python -m tests.fuzz.run --seconds 600
+
+long-garble: $(VENV)/.installed  ## one thing broken at a time, 240 000 times: nothing may rise
+	$(BIN)/python -m tests.garble.run --tries 200000 --seed 10000000
+	$(BIN)/python -m tests.garble.run --tries 20000 --seed 20000000 --through archive
+	$(BIN)/python -m tests.garble.run --tries 20000 --seed 30000000 --through sync
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
+import re
 from pathlib import Path
-
-from msgspec import Struct
 
 from fhir_remission.fhir.datatypes import Json
 from fhir_remission.jobs.judging import Judge
@@ -17,7 +17,8 @@ SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 Node = dict[str, Json]
 
 
-class Base(Struct, frozen=True):
+@dataclasses.dataclass(frozen=True)
+class Base:
     """One whole case."""
 
     name: str
@@ -37,12 +38,27 @@ class Base(Struct, frozen=True):
         self, at: int = -1, entry: Node | None = None, without: frozenset[int] = frozenset()
     ) -> bytes:
         """The case as JSON; the entry at a place replaced by another, some left out."""
-        texts = list(_texts(self.name))
+        texts = list(self._texts)
         if entry is not None:
             texts[at] = json.dumps(entry)
         kept = [text for place, text in enumerate(texts) if place not in without]
         head = json.dumps(self.envelope)[:-1]
         return f'{head}, "entry": [{",".join(kept)}]}}'.encode()
+
+    @functools.cached_property
+    def _texts(self) -> tuple[str, ...]:
+        return tuple(json.dumps(entry) for entry in self.entries)
+
+    def renamed(self, prefix: str) -> Base:
+        """The same of another patient, so that many can be in one input."""
+        text = re.sub(r'("id": ")', rf"\g<1>{prefix}", json.dumps(self.entries))
+        text = re.sub(rf'((?:{_KINDS})/)(?=[\w.-]+")', rf"\g<1>{prefix}", text)
+        entries = tuple(json.loads(text))
+        kind, _, name = self.patient.partition("/")
+        return Base(self.name, self.envelope, entries, self.request, f"{kind}/{prefix}{name}")
+
+
+_KINDS = "Patient|Observation|Specimen|DiagnosticReport|Condition|Procedure|Medication\\w*"
 
 
 def resource_of(entry: Node) -> Node:
@@ -92,8 +108,3 @@ def _read(folder: Path) -> Base:
     )
     patient = case.get("patient") or (f"Patient/{people[0]['id']}" if people else "")
     return Base(folder.name, bundle, entries, request, patient)
-
-
-@functools.cache
-def _texts(name: str) -> tuple[str, ...]:
-    return tuple(json.dumps(entry) for entry in base_named(name).entries)

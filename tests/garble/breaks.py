@@ -32,11 +32,15 @@ class Broken(Struct, frozen=True):
 
     kind: str
     type: str
+    """`Observation 751-8`: of an Observation with its first code."""
     path: str
     """`code.coding.0.system`; of a whole entry the severity and code, the wrapper or the mode."""
     left: str
     """What stands there now, as text: exemptions look at it."""
     body: bytes
+    at: int = -1
+    """Which entry was broken, and what it is now; -1 where one was left out."""
+    entry: Node | None = None
 
 
 def broken(base: Base, random: Random) -> Broken | None:
@@ -46,12 +50,21 @@ def broken(base: Base, random: Random) -> Broken | None:
         return _whole(base, at, random.choice(ENTRY), random)
     entry = copy.deepcopy(base.entries[at])
     resource = resource_of(entry)
-    kind = str(resource["resourceType"])
+    kind = _kind(resource)
     done = _element(resource, random)
     if done is None:
         return None
     how, path, left = done
-    return Broken(how, kind, path, left, base.body(at, entry))
+    return Broken(how, kind, path, left, base.body(at, entry), at, entry)
+
+
+def _kind(resource: Node) -> str:
+    kind = str(resource["resourceType"])
+    concept = resource.get("code")
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    first = codings[0] if isinstance(codings, list) and codings else None
+    code = first.get("code") if isinstance(first, dict) else None
+    return f"{kind} {code}" if kind == "Observation" and code else kind
 
 
 def _element(resource: Node, random: Random) -> tuple[str, str, str] | None:
@@ -125,7 +138,7 @@ def _other_letter(text: str, random: Random) -> str:
 def _whole(base: Base, at: int, how: str, random: Random) -> Broken | None:
     entry = dict(base.entries[at])
     resource = resource_of(entry)
-    kind = str(resource["resourceType"])
+    kind = _kind(resource)
     if how == "unrefer":
         gone = _referred(base, resource)
         if not gone:
@@ -134,7 +147,7 @@ def _whole(base: Base, at: int, how: str, random: Random) -> Broken | None:
         left = str(resource_of(base.entries[place]).get("resourceType"))
         return Broken(how, kind, left, left, base.body(without=frozenset({place})))
     detail = _replace(entry, resource, how, random)
-    return Broken(how, kind, detail, detail, base.body(at, entry))
+    return Broken(how, kind, detail, detail, base.body(at, entry), at, entry)
 
 
 def _replace(entry: Node, resource: Node, how: str, random: Random) -> str:

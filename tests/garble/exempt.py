@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from tests.garble.breaks import Broken
 
-TABLE = Path(__file__).with_name("exempt.tsv")
+EXEMPT = Path(__file__).with_name("exempt.tsv")
+WALK = Path(__file__).with_name("walk.tsv")
 
 
 class Row(Struct, frozen=True):
@@ -21,26 +22,28 @@ class Row(Struct, frozen=True):
     type: str
     path: str
     left: str
+    after: str
+    """What the answer has become; empty: whatever it is."""
     reason: str
 
-    def covers(self, one: Broken) -> bool:
+    def covers(self, one: Broken, after: str) -> bool:
         """Whether the break is of this kind."""
         columns = ((self.kind, one.kind), (self.type, one.type), (self.path, one.path))
-        return all(_matches(*column) for column in (*columns, (self.left, one.left)))
+        rest = ((self.left, one.left), (self.after or ".*", after))
+        return all(_matches(*column) for column in (*columns, *rest))
 
 
 @functools.cache
-def rows() -> tuple[Row, ...]:
-    """The table."""
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        return tuple(
-            Row(**row) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        )
+def rows(table: Path = EXEMPT) -> tuple[Row, ...]:
+    """One of the tables: `EXEMPT`, or what only the walk over the course causes (`WALK`)."""
+    with table.open(encoding="utf-8", newline="") as file:
+        read = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return tuple(Row(**row) for row in read)
 
 
-def exemption_of(one: Broken) -> Row | None:
-    """The first row that covers a break."""
-    return next((row for row in rows() if row.covers(one)), None)
+def exemption_of(one: Broken, after: str, table: Path = EXEMPT) -> Row | None:
+    """The first row that covers a break and what came of it."""
+    return next((row for row in rows(table) if row.covers(one, after)), None)
 
 
 def _matches(pattern: str, text: str) -> bool:

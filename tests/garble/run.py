@@ -10,7 +10,8 @@ import argparse
 import sys
 import time
 
-from tests.garble.search import answer, search, tries, try_of, whole
+from tests.garble.search import Tally, answer, search, tries, try_of, whole
+from tests.garble.through import through_archive, through_sync
 
 
 def main() -> int:
@@ -20,16 +21,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, help="print the input of one seed")
     parser.add_argument("--lines", type=int, default=200, help="how many rises to print")
+    parser.add_argument("--through", choices=("classify", "archive", "sync"), default="classify")
     asked = parser.parse_args()
     if asked.show is not None:
         return _show(asked.show)
     start = time.perf_counter()
-    tally = search(tries(asked.seed, asked.tries))
+    tally = _searched(asked.through, asked.seed, asked.tries)
+    for rise in tally.walk[: asked.lines]:
+        print("walk", rise.told())
     for rise in tally.rises[: asked.lines]:
         print(rise.told())
     print(tally.table())
     print(f"{time.perf_counter() - start:.1f} s")
     return 1 if tally.rises else 0
+
+
+def _searched(through: str, seed: int, count: int) -> Tally:
+    if through == "archive":
+        return through_archive(seed, count)
+    return through_sync(seed, count) if through == "sync" else search(tries(seed, count))
 
 
 def _show(seed: int) -> int:

@@ -13,7 +13,7 @@ from fhir_remission.errors import RemissionError
 from fhir_remission.jobs.classify import judged_patients
 from tests.garble.bases import Base, bases, judge_of_base
 from tests.garble.breaks import Broken, broken
-from tests.garble.exempt import exemption_of
+from tests.garble.exempt import WALK, exemption_of
 from tests.garble.standing import NOTHING, Standing, raised, standing_of
 
 
@@ -51,23 +51,40 @@ class Tally(Struct):
     tried: Counter[str] = field(default_factory=Counter)
     exempt: Counter[str] = field(default_factory=Counter)
     rises: list[Rise] = field(default_factory=list)
+    walk: list[Rise] = field(default_factory=list)
+    """Rises that only the walk over the course causes (`walk.tsv`)."""
+
+    def take(self, one: Try, before: Standing, after: Standing) -> None:
+        """Count one try."""
+        kind = one.broken.kind
+        self.tried[kind] += 1
+        if not raised(before, after):
+            return
+        if exemption_of(one.broken, after.told()) is not None:
+            self.exempt[kind] += 1
+        elif exemption_of(one.broken, after.told(), WALK) is not None:
+            self.walk.append(Rise(one, before, after))
+        else:
+            self.rises.append(Rise(one, before, after))
 
     def table(self) -> str:
         """The table that is printed."""
         raised_by = Counter(rise.tried.broken.kind for rise in self.rises)
-        lines = [f"{'kind':14} {'tried':>8} {'exempt':>8} {'raised':>8}"]
+        walked = Counter(rise.tried.broken.kind for rise in self.walk)
+        lines = [f"{'kind':14} {'tried':>8} {'exempt':>8} {'walk':>8} {'raised':>8}"]
         for kind in sorted(self.tried):
-            numbers = (self.tried[kind], self.exempt[kind], raised_by[kind])
+            numbers = (self.tried[kind], self.exempt[kind], walked[kind], raised_by[kind])
             lines.append(f"{kind:14} " + " ".join(f"{number:8}" for number in numbers))
-        total = (self.tried.total(), self.exempt.total(), len(self.rises))
+        total = (self.tried.total(), self.exempt.total(), len(self.walk), len(self.rises))
         lines.append(f"{'all':14} " + " ".join(f"{number:8}" for number in total))
         return "\n".join(lines)
 
 
-def try_of(seed: int) -> Try | None:
+def try_of(seed: int, *, prefix: str = "") -> Try | None:
     """The try of a seed; none where the draw cannot be done."""
     random = Random(seed)
     base = random.choice(bases())
+    base = base.renamed(prefix) if prefix else base
     criteria = random.choice([*base.request.criteria, "eln-2022"])
     found = broken(base, random)
     return None if found is None else Try(seed, base, criteria, found)
@@ -88,19 +105,11 @@ def search(every: Iterable[Try]) -> Tally:
     """Judge every try through `classify`, and keep those whose answer rose and may not."""
     tally = Tally()
     for one in every:
-        kind = one.broken.kind
-        tally.tried[kind] += 1
-        before = whole(one.base.name, one.criteria)
         try:
             after = answer(one.base, one.criteria, one.broken.body)
         except Lost as error:
             raise Lost(f"seed {one.seed}: {error}") from None
-        if not raised(before, after):
-            continue
-        if exemption_of(one.broken) is None:
-            tally.rises.append(Rise(one, before, after))
-        else:
-            tally.exempt[kind] += 1
+        tally.take(one, whole(one.base.name, one.criteria), after)
     return tally
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.garble.exempt import rows
-from tests.garble.search import tries
+from tests.garble.bases import base_named
+from tests.garble.breaks import Broken
+from tests.garble.exempt import EXEMPT, WALK, rows
+from tests.garble.search import Tally, Try, answer, search, tries, whole
 from tests.garble.standing import NOTHING, Standing, raised
 
 PROVED = Standing(
@@ -39,6 +43,30 @@ def test_seeds_repeat() -> None:
     assert first == [one.broken for one in tries(1, 20)]
 
 
-def test_every_exemption_says_why() -> None:
-    """A row of the table has a reason in words."""
-    assert all(len(row.reason) > 20 for row in rows())
+@pytest.mark.parametrize("table", [EXEMPT, WALK])
+def test_every_exemption_says_why(table: Path) -> None:
+    """A row of the tables has a reason in words."""
+    assert rows(table)
+    assert all(len(row.reason) > 20 for row in rows(table))
+
+
+def test_what_is_broken_never_makes_an_answer_better() -> None:
+    """Three thousand seeded tries through `classify`; what the walk alone causes is listed."""
+    tally = search(tries(1, 3000))
+
+    assert [rise.told() for rise in tally.rises] == []
+    assert tally.tried.total() == 3000
+    assert min(tally.tried.values()) > 50
+
+
+def test_a_search_that_finds_nothing_would_find_something() -> None:
+    """A relapse that is taken away raises the answer, and nothing exempts that."""
+    base = base_named("relapse-after-incomplete-remission")
+    gone = Broken("gone", "Observation 11150-0", "", "", b"")
+    tally = Tally()
+    for at in base.breakable:
+        after = answer(base, "eln-2022", base.body(without=frozenset({at})))
+        tally.take(Try(0, base, "eln-2022", gone), whole(base.name, "eln-2022"), after)
+
+    assert len(tally.rises) == 1
+    assert tally.exempt.total() == 0
