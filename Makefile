@@ -122,6 +122,10 @@ mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices
 long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
 	$(BIN)/python -m pytest -m long -s
 	$(BIN)/python -m tests.fuzz.run --seconds 600
+	$(BIN)/python -m tests.lives.soak --runs 200
+
+long-soak: $(VENV)/.installed  ## 200 runs of a site whose data change, whose server fails, whose clocks jump
+	nice $(BIN)/python -m tests.lives.soak --runs 200
 
 long-garble: $(VENV)/.installed  ## one thing broken at a time, 240 000 times: nothing may rise
 	$(BIN)/python -m tests.garble.run --tries 200000 --seed 10000000
