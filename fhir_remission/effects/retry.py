@@ -40,6 +40,7 @@ Draw = Callable[[], float]
 
 # Not executed by definition: safe to repeat for every kind of request.
 BUSY = frozenset({429, 503})
+LONGEST_MEANT = 366 * 86400.0
 # The server, or something before it, gave up on a request that it may have carried out.
 UNCERTAIN = frozenset({408, 425, 500, 502, 504})
 
@@ -172,9 +173,9 @@ def _decide(
     if outcome.status == 500 and attempt >= how.policy.attempts_on_500:
         return _Attempt("unknown", reason) if request.repeat != "read" else _Attempt("finish")
     if attempt >= how.policy.attempts:
-        error = BrokeOff if outcome.status in UNCERTAIN else Unreachable
-        return _Attempt("fail", f"{reason} after {attempt} attempts", error=error)
-    return _Attempt("wait", reason, asked_to_wait(outcome.headers, how.clock.now()))
+        return _Attempt("fail", f"{reason} after {attempt} attempts", error=BrokeOff)
+    asked = asked_to_wait(outcome.headers, how.clock.now())
+    return _Attempt("wait", reason, asked, error=BrokeOff)
 
 
 def _after_no_answer(
@@ -190,10 +191,10 @@ def _after_no_answer(
         return _Attempt("fail", outcome.reason)
     if outcome.kind == "lost" and request.repeat == "once":
         return _Attempt("unknown", outcome.reason)
+    error = BrokeOff if outcome.kind == "lost" else Unreachable
     if attempt >= policy.attempts:
-        error = BrokeOff if outcome.kind == "lost" else Unreachable
         return _Attempt("fail", f"{outcome.reason}, {attempt} times", error=error)
-    return _Attempt("wait", outcome.reason)
+    return _Attempt("wait", outcome.reason, error=error)
 
 
 def _wait(step: _Attempt, attempt: int, left: float, how: Persistence) -> tuple[_Attempt, float]:
@@ -207,7 +208,8 @@ def _wait(step: _Attempt, attempt: int, left: float, how: Persistence) -> tuple[
     if step.at_least > left:
         return _given_up(f"asks to wait {step.at_least:.0f} s, longer than max_wait")
     if left <= 0:
-        return _given_up(f"{step.reason}, {attempt} times within max_wait")
+        # It answered, and not on this question: the next one may do.
+        return _given_up(f"{step.reason}, {attempt} times within max_wait", step.error)
     if seconds > how.stop.remaining():
         return _given_up(f"{step.reason}; no time left in this run to wait {seconds:.0f} s")
     if not traffic.retry(seconds, policy.budget, policy.budget_share):
@@ -218,8 +220,8 @@ def _wait(step: _Attempt, attempt: int, left: float, how: Persistence) -> tuple[
     return step, seconds
 
 
-def _given_up(reason: str) -> tuple[_Attempt, float]:
-    return _Attempt("fail", reason), 0.0
+def _given_up(reason: str, error: type[RemissionError] = Unreachable) -> tuple[_Attempt, float]:
+    return _Attempt("fail", reason, error=error), 0.0
 
 
 def _end(request: Request, step: _Attempt, how: Persistence, *, maybe_done: bool) -> OutcomeUnknown:
@@ -239,10 +241,16 @@ def asked_to_wait(headers: Mapping[str, str], now: datetime) -> float:
 
 
 def _number(text: str) -> float:
-    return float(text.strip()[:12]) if text.strip().isascii() and text.strip().isdigit() else 0.0
+    text = text.strip()
+    return _credible(float(text[:12]) if text.isascii() and text.isdigit() else 0.0)
 
 
 def _until(text: str, now: datetime) -> float:
     # Its date is meant by its clock, not by ours.
     later = read_http_date(text)
-    return (later - now).total_seconds() if later else 0.0
+    return _credible((later - now).total_seconds() if later else 0.0)
+
+
+def _credible(seconds: float) -> float:
+    """As long as somebody may mean; what asks for years is no answer to how long."""
+    return seconds if seconds < LONGEST_MEANT else 0.0

@@ -275,7 +275,8 @@ def no_answer(error: Exception) -> NoAnswer:
     if isinstance(error, requests.exceptions.ConnectionError):
         return _connection_failure(error)
     if isinstance(error, requests.exceptions.InvalidHeader):
-        return NoAnswer("unsent", "our request could not be built")
+        # The answer's, two lengths say: ours were looked at before. It was sent.
+        return NoAnswer("lost", "the answer has headers that contradict each other")
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         return NoAnswer("settings", "a certificate file cannot be read; see ca_bundle, cert_file")
     if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
