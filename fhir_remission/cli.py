@@ -28,15 +28,18 @@ from fhir_remission.cli_flags import (
     Timezone,
     WriteAsOf,
 )
+from fhir_remission.cli_help import WholeHelp
 from fhir_remission.cli_mappings import app as mappings_app
+from fhir_remission.cli_progress import ended, followed
 from fhir_remission.cli_site import register as register_site
+from fhir_remission.cli_text import page_width, show, words, write
 from fhir_remission.cli_text import say as _say
-from fhir_remission.cli_text import show, words, write
 from fhir_remission.cli_writing import register as register_writing
 from fhir_remission.effects.signals import guard
 from fhir_remission.errors import RemissionError, UsageError, place_of
 
 app = typer.Typer(
+    cls=WholeHelp,
     help="Works out AML remission from FHIR Observations by published criteria, with proof.",
     add_completion=True,
     no_args_is_help=True,
@@ -128,25 +131,38 @@ def classify(
 def explain(
     file: Source = "-",
     patient: Annotated[str, typer.Option(help="only this patient")] = "",
-    criteria: Sets = "eln-2022",
+    config: Annotated[
+        Path | None, typer.Option(help="read --patient from the server of these settings")
+    ] = None,
+    criteria: Annotated[str, typer.Option(help="criteria sets, comma-separated")] = "",
     as_of: AsOf = "",
     complete: Complete = "",
     mappings: Mappings = None,
     timezone: Timezone = "",
     strict: Strict = False,
+    assign: Assign = None,
 ) -> int:
     """Explain a patient's answer on one page: the course, each criterion, the evidence."""
     from fhir_remission.jobs import explain as job
 
+    if config is not None:
+        if not patient or file != "-":
+            raise UsageError("--config reads one patient from the server: give --patient, no FILE")
+        asked = job.Request(criteria=words(criteria), as_of=as_of, strict=strict)
+        report = job.run_site(config, assign or [], asked, patient=patient, width=page_width())
+        show(report.lines)
+        return report.exit_code
+
     request = job.Request(
-        criteria=words(criteria),
+        criteria=words(criteria or "eln-2022"),
         as_of=as_of,
         complete=frozenset(words(complete)),
         overlay=mappings,
         timezone=timezone,
         strict=strict,
     )
-    report = job.run(sys.stdin.buffer if file == "-" else file, request, patient=patient)
+    source = sys.stdin.buffer if file == "-" else file
+    report = job.run(source, request, patient=patient, width=page_width())
     show(report.lines)
     for complaint in report.complaints:
         _say(complaint)
@@ -160,20 +176,31 @@ def sync(
     criteria: Sets = "",
     as_of: AsOf = "",
     write_as_of: WriteAsOf = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="send no write, by type")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="read and judge, write nothing anywhere")
+    ] = False,
     wait: Annotated[
         str, typer.Option(help="wait 60s for a run that is under way, not end with 6 at once")
     ] = "0s",
     max_runtime: Annotated[str, typer.Option(help="end between two patients after 45m")] = "",
     output: Annotated[Path | None, typer.Option(help="lines to this file, not stdout")] = None,
+    table: Annotated[bool, typer.Option("--table", help="a page to read, not JSON lines")] = False,
     summary: Annotated[Path | None, typer.Option(help="the run summary as JSON")] = None,
-    log_format: Annotated[Literal["", "auto", "json", "text"], typer.Option()] = "",
+    log_format: Annotated[
+        Literal["", "auto", "json", "text"], typer.Option(help="how the log on stderr is written")
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="log warnings only")] = False,
     assign: Assign = None,
 ) -> int:
     """Read the cohort, classify, write the results back; one run, made for a scheduler."""
+    from msgspec.json import decode
+
     from fhir_remission.jobs import sync as job
+    from fhir_remission.jobs.answers_page import answers_page
     from fhir_remission.jobs.moments import duration_of
+
+    if table and output is not None:
+        raise UsageError("--table is a page for a person, --output a file of JSON lines: give one")
 
     flags = {
         "criteria.sets": words(criteria) or None,
@@ -194,7 +221,12 @@ def sync(
         output=output,
     )
     with job.open_run(request) as run:
-        write(run.lines(), output)
+        lines = followed(run.lines(), run.summary.progress)
+        if table:
+            show(answers_page(map(decode, lines), page_width(150)))
+        else:
+            write(lines, output)
+        ended(run.summary.sentence())
         return run.exit_code
 
 
@@ -205,7 +237,7 @@ def demo(
     """A tour on the embedded server: first run, idle run, and a run after an amended result."""
     from fhir_remission import demo as tour
 
-    return tour.run(sys.stdout, keep=keep)
+    return tour.run(show, width=page_width(150), keep=keep)
 
 
 @app.command()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,8 +18,11 @@ from fhir_remission.cli_flags import (
     Strict,
     Timezone,
 )
+from fhir_remission.cli_progress import ended, progress
 from fhir_remission.cli_text import say, words
-from fhir_remission.domain.plain_text import plain
+
+if TYPE_CHECKING:
+    from fhir_remission.jobs import archive as job
 
 Out = Annotated[Path, typer.Option("--out", help="folder for the results; only its owner may read")]
 Processes = Annotated[int, typer.Option("--workers", min=1, max=256, help="worker processes")]
@@ -76,9 +76,10 @@ def archive(
         accept_damage=accept_damage,
         form=form,
     )
-    report = job.run(order, show_progress() if sys.stderr.isatty() else _silent)
+    report = job.run(order, progress())
     for line in complaints(report.summary):
         say(line)
+    _tell_end(report, out, form)
     return report.exit_code
 
 
@@ -128,39 +129,20 @@ def bulk(
         assign or [],
         keep=keep,
         flags={key: value for key, value in flags.items() if value is not None},
-        progress=show_progress() if sys.stderr.isatty() else _silent,
+        progress=progress(),
     )
     for line in complaints(report.summary):
         say(line)
+    _tell_end(report, out, form)
     return report.exit_code
 
 
-def show_progress() -> Callable[[str, int, int], None]:
-    """A line on the terminal that is written over: how far, how fast, how long still.
-
-    A total of 0 is a stage of which nobody knows how long it takes.
-    """
-    began: dict[str, tuple[float, int]] = {}
-
-    def show(stage: str, done: int, total: int) -> None:
-        if not total:
-            sys.stderr.write(f"\r{plain(stage):<60}")
-            sys.stderr.flush()
-            return
-        at, before = began.setdefault(stage, (time.monotonic(), done))
-        seconds, made = time.monotonic() - at, done - before
-        left = (total - done) * seconds / made if made else 0.0
-        share = 100 * done // total
-        rate = f"{made / seconds / 1e6:.0f} MB/s, " if stage == "reading" and seconds else ""
-        text = f"{stage} {share:3d} %, {rate}{left:.0f} s left"
-        sys.stderr.write(f"\r{plain(text):<60}" + ("\n" if done >= total else ""))
-        sys.stderr.flush()
-
-    return show
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress for nobody."""
+def _tell_end(report: job.Report, out: Path, form: str) -> None:
+    judged = report.summary.cohort
+    ended(
+        f"{judged.patients} patients judged, {judged.incomplete} left incomplete: "
+        f"{out / f'assessments.{form}'}. In counts, with all damage: {out / 'summary.json'}."
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from fhir_remission.cli_help import WholeHelp
 from fhir_remission.cli_text import say, show, write
 
-app = typer.Typer(help="The mapping tables: a site's data against them, and our codes as FHIR.")
+app = typer.Typer(
+    cls=WholeHelp, help="The mapping tables: a site's data against them, and our codes as FHIR."
+)
 Overlay = Annotated[Path | None, typer.Option("--mappings", help="folder with the site's rows")]
 Namespace = Annotated[str, typer.Option(help="the site's namespace, where it is not ours")]
 

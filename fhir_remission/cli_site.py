@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from fhir_remission.cli_flags import Assign, Config
+from fhir_remission.cli_help import WholeHelp
 from fhir_remission.cli_text import show, write
 
-key = typer.Typer(help="The site key, from which the ids of what we write are derived.")
-config_app = typer.Typer(help="The settings as they are in force.")
+key = typer.Typer(
+    cls=WholeHelp, help="The site key, from which the ids of what we write are derived."
+)
+config_app = typer.Typer(cls=WholeHelp, help="The settings as they are in force.")
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +80,9 @@ def jwks(config: Config = Path("site.toml"), assign: Assign = None) -> int:
     return 0
 
 
-def version(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+def version(
+    as_json: Annotated[bool, typer.Option("--json", help="tables and criteria too")] = False,
+) -> int:
     """Print the version of the software, and with --json of tables and criteria too."""
     from fhir_remission.version import VERSION
 

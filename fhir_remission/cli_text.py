@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from fhir_remission.domain.layout import WIDTH
 from fhir_remission.domain.plain_text import plain, plain_json
 from fhir_remission.effects.private_file import output_file
 
@@ -19,6 +22,9 @@ _STYLES = (
     (r"\[[A-Z][A-Za-z]+/[^\]]*\]", "dim"),
 )
 
+# Below this even a date and a word do not stand side by side.
+NARROWEST = 40
+
 
 def show(lines: Iterable[str]) -> None:
     """Print lines: as UTF-8 bytes to a pipe, in colour to a terminal."""
@@ -27,6 +33,13 @@ def show(lines: Iterable[str]) -> None:
         return
     sys.stdout.buffer.writelines(f"{plain(line)}\n".encode() for line in lines)
     sys.stdout.buffer.flush()
+
+
+def page_width(otherwise: int = WIDTH) -> int:
+    """How wide a page may be: COLUMNS, else the terminal; for a pipe what is given here."""
+    if os.environ.get("COLUMNS", "").isdecimal() or sys.stdout.isatty():
+        return max(NARROWEST, shutil.get_terminal_size((otherwise, 24)).columns)
+    return otherwise
 
 
 def write(lines: Iterable[bytes], file: Path | None = None) -> None:

@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from fhir_remission.cli_flags import AsOf, Assign, Config, WriteAsOf
-from fhir_remission.cli_text import say, show, write
+from fhir_remission.cli_help import WholeHelp
+from fhir_remission.cli_progress import ended, followed, progress
+from fhir_remission.cli_text import page_width, say, show, write
 
-state_app = typer.Typer(help="The memory of a site: moved, and looked at.")
-parked_app = typer.Typer(help="Results that wait for a person: edited, deleted, retracted.")
+state_app = typer.Typer(cls=WholeHelp, help="The memory of a site: moved, and looked at.")
+parked_app = typer.Typer(
+    cls=WholeHelp, help="Results that wait for a person: edited, deleted, retracted."
+)
 References = Annotated[
     list[str], typer.Argument(help="Type/id as `parked list` prints it; or the word all")
 ]
@@ -37,7 +41,7 @@ def plan(
     if as_json:
         write([told])
     else:
-        show(job.plan_table(planned))
+        show(job.plan_table(planned, page_width(0)))
     return planned.exit_code
 
 
@@ -58,7 +62,8 @@ def apply(
         write_as_of=write_as_of,
     )
     with again.applying(asked, file) as run:
-        write(run.lines())
+        write(followed(run.lines(), run.summary.progress))
+        ended(run.summary.sentence())
         return run.exit_code
 
 
@@ -73,7 +78,8 @@ def retry(
         if run is None:
             say("nobody is on the backlog")
             return 0
-        write(run.lines())
+        write(followed(run.lines(), run.summary.progress))
+        ended(run.summary.sentence())
         return run.exit_code
 
 
@@ -98,7 +104,8 @@ def reconcile(
         write_as_of=write_as_of,
     )
     with again.reconciling(asked, retract_duplicates=retract_duplicates) as run:
-        write(run.lines())
+        write(followed(run.lines(), run.summary.progress))
+        ended(run.summary.sentence())
         return run.exit_code
 
 
@@ -114,9 +121,11 @@ def retract(
     """
     from fhir_remission.jobs.retract_run import retract_run
 
-    found = retract_run(config, tuple(assign or ()), run)
+    found = retract_run(config, tuple(assign or ()), run, progress())
     show(f"{one.how} {one.reference} {one.reason}".strip() for one in found)
-    return 3 if any(one.how == "left" for one in found) else 0
+    left = sum(one.how == "left" for one in found)
+    ended(f"{len(found) - left} resources of run {run} taken back on their server, {left} left.")
+    return 3 if left else 0
 
 
 @parked_app.command("list")

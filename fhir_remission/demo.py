@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
+from msgspec import Struct
 
+from fhir_remission.domain.layout import wrapped
 from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.jobs.answers_page import answers_page, name_of
 from fhir_remission.jobs.sync import Request, open_run
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort import GROUP_ID, amendment, demo_cohort
@@ -40,67 +41,90 @@ level = "error"
 AS_OF = "2026-10-01T12:00:00Z"
 NEXT = """\
 Next:
-  fhir-remission rehearse                          serve this cohort and try your own settings on it
-  fhir-remission classify FILE                     a Bundle or NDJSON to assessments, no network
-  fhir-remission sync --config site.toml --dry-run a first look at your own server
-  README.md                                        settings, exit codes, where to change what
+  fhir-remission rehearse --site site.toml
+      serve this cohort and try your own settings on it
+  fhir-remission classify FILE
+      a Bundle or NDJSON to assessments, no network
+  fhir-remission sync --config site.toml --dry-run
+      a first look at your own server
+  README.md
+      settings, exit codes, where to change what
 """
+Show = Callable[[Iterable[str]], None]
 Line = dict[str, Any]
 Resource = dict[str, Any]
 
 
-def run(out: TextIO, *, keep: bool) -> int:
-    """Tell the tour; returns the exit code."""
-    console = _console(out)
+def run(show: Show, *, width: int, keep: bool) -> int:
+    """Tell the tour on pages of that width; returns the exit code."""
+    tell = _Teller(show, width)
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedServer(resources=demo_cohort()) as server,
     ):
         config = _site(Path(folder), server.base_url)
-        console.print(f"An embedded FHIR server with invented patients: {server.base_url}\n")
-        first = _first_run(console, server, config)
-        _idle_run(console, server, config)
-        _amended_run(console, server, config, first)
-        console.print(NEXT)
+        tell.say(f"An embedded FHIR server with invented patients: {server.base_url}")
+        tell.line()
+        first = _first_run(tell, server, config)
+        _idle_run(tell, server, config)
+        _amended_run(tell, server, config, first)
+        show(NEXT.splitlines())
         if keep:
-            console.print(f"Serving on at {server.base_url} until you press Ctrl-C.")
+            tell.say(f"Serving on at {server.base_url} until you press Ctrl-C.")
             server.wait()
     return 0
 
 
-def _first_run(console: Console, server: EmbeddedServer, config: Path) -> list[Line]:
+class _Teller(Struct):
+    """Where the tour is told, and how wide it is there."""
+
+    show: Show
+    width: int
+
+    def say(self, text: str) -> None:
+        """One paragraph, its indent kept."""
+        indent = " " * (len(text) - len(text.lstrip()))
+        self.show(wrapped(text, first=indent, width=self.width))
+
+    def line(self) -> None:
+        """An empty line."""
+        self.show([""])
+
+
+def _first_run(tell: _Teller, server: EmbeddedServer, config: Path) -> list[Line]:
     lines, asked, wrote = _sync(server, config)
-    console.print(f"1. sync: read {len(lines)} patients, {asked} requests, {wrote} of them writes.")
-    console.print(_table(lines))
+    tell.say(f"1. sync: read {len(lines)} patients, {asked} requests, {wrote} of them writes.")
+    tell.line()
+    tell.show(answers_page(lines, tell.width))
+    tell.line()
     return lines
 
 
-def _idle_run(console: Console, server: EmbeddedServer, config: Path) -> None:
+def _idle_run(tell: _Teller, server: EmbeddedServer, config: Path) -> None:
     _, asked, wrote = _sync(server, config)
-    console.print(
-        f"2. sync again: {asked} requests, {wrote} writes. Same evidence, so nothing was sent.\n"
+    tell.say(
+        f"2. sync again: {asked} requests, {wrote} writes. Same evidence, so nothing was sent."
     )
+    tell.line()
 
 
 def _amended_run(
-    console: Console, server: EmbeddedServer, config: Path, before: Iterable[Line]
+    tell: _Teller, server: EmbeddedServer, config: Path, before: Iterable[Line]
 ) -> None:
     amended = amendment()
     was = server.store.resource("Observation", amended["id"])
     server.store.load([amended])
-    console.print(f"3. The laboratory corrects one result: {_told(was, amended)}. sync once more:")
+    tell.say(f"3. The laboratory corrects one result: {_told(was, amended)}. sync once more:")
     lines, asked, wrote = _sync(server, config)
     old = {line["patient"]: line for line in before}
     changed = [line for line in lines if line["write"] != "none"]
-    console.print(
-        f"   {asked} requests, {wrote} of them writes; {len(changed)} assessment changed:"
-    )
+    tell.say(f"   {asked} requests, {wrote} of them writes; {len(changed)} assessment changed:")
     for line in changed:
         was, now = old[line["patient"]]["code"], line["code"]
-        console.print(f"   {_name(line)}: {was} -> {now}. {line['summary']}")
+        tell.say(f"   {name_of(line)}: {was} -> {now}. {line['summary']}")
         if line["next_better"]:
-            console.print(f"   {line['next_better']}")
-    console.print()
+            tell.say(f"   {line['next_better']}")
+    tell.line()
 
 
 def _sync(server: EmbeddedServer, config: Path) -> tuple[list[Line], int, int]:
@@ -116,40 +140,6 @@ def _site(folder: Path, base_url: str) -> Path:
     config = folder / "site.toml"
     config.write_text(SETTINGS.format(base_url=base_url, group=GROUP_ID), encoding="utf-8")
     return config
-
-
-def _console(out: TextIO) -> Console:
-    """Colour and the terminal's width for a person; plain and wide for a pipe."""
-    if out.isatty():
-        return Console(file=out, highlight=False, markup=False)
-    return Console(file=out, width=150, no_color=True, highlight=False, markup=False)
-
-
-def _table(lines: Iterable[Line]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("patient", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("category", no_wrap=True)
-    table.add_column("date", no_wrap=True)
-    table.add_column("why", ratio=3)
-    table.add_column("missing for better", ratio=2)
-    for line in lines:
-        provisional = "?" if line.get("provisional") else ""
-        table.add_row(
-            _name(line),
-            str(line.get("state", line["disposition"])),
-            f"{line.get('code', '')}{provisional}",
-            str(line.get("response_date") or (line.get("anchor") or {}).get("effective") or "")[
-                :10
-            ],
-            str(line.get("summary", line["reason"])),
-            str(line.get("next_better", "")),
-        )
-    return table
-
-
-def _name(line: Line) -> str:
-    return str(line["patient"]).removeprefix("Patient/")
 
 
 def _told(before: Resource | None, now: Resource) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -143,3 +144,42 @@ def _plain(text: str) -> list[str]:
     return [
         re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", line).rstrip() for line in text.splitlines()
     ]
+
+
+def _marked(name: str) -> list[str]:
+    """The commands that stand behind a mark of the README."""
+    found = re.search(rf"<!-- {name} -->\n```\n(.*?)```", README, flags=re.DOTALL)
+    assert found is not None
+    return found[1].splitlines()
+
+
+def test_the_journey_of_a_newcomer_runs_from_the_text_of_the_readme(tmp_path: Path) -> None:
+    """Rehearse, doctor, dry run, run, explain, bulk: each ends well and says what it should."""
+    (served,) = _marked("rehearse")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    server = subprocess.Popen(
+        ["bash", "-c", f"exec {served}"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    said: dict[str, str] = {}
+    try:
+        assert server.stdout is not None
+        page = ""
+        while (line := server.stdout.readline()) and line != 'kind = "repository"\n':
+            page += line
+        assert "group demo-cohort" in page
+        for command in _marked("journey"):
+            done = run(command, tmp_path)
+            assert done.returncode == 0, (command, done.stderr)
+            assert "\r" not in done.stderr  # nobody watches: no progress
+            said[command.split()[1]] = done.stdout
+    finally:
+        server.send_signal(signal.SIGINT)
+        rest, _ = server.communicate(timeout=30)
+    assert "ok    source: login" in said["doctor"]
+    assert "demo-02-crh" in said["explain"]
+    assert "EVIDENCE" in said["explain"]
+    lines = (tmp_path / "lines.ndjson").read_text().splitlines()
+    assert len(lines) == 20
+    assert len((tmp_path / "export/assessments.ndjson").read_text().splitlines()) >= 20
+    assert re.search(r"# The server answered \d+ requests\.", rest)

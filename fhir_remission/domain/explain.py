@@ -6,18 +6,15 @@ the assessments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-from msgspec import Struct
-
 from fhir_remission.domain.assessment import Assessment, Verdict
-from fhir_remission.domain.categories import Categories
 from fhir_remission.domain.evaluation import JOINED
-from fhir_remission.domain.facts import Facts
 from fhir_remission.domain.inputs import Event, Finding, Interval, Result, Unreadable
-from fhir_remission.domain.layout import fitted, lined, wrapped
+from fhir_remission.domain.layout import fitted
 from fhir_remission.domain.narrative import interval_text
+from fhir_remission.domain.page import Page
 from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.timetable import drawn
@@ -30,43 +27,15 @@ TRUST = "  Sources: V read in the paper, V2 in a copy, R recalled, S transcribed
 _SAYS = {True: "agrees", False: "DISAGREES", None: "cannot be compared"}
 
 
-class Words(Struct, frozen=True):
-    """What ids are called: the codings we write, and the sentences of the vocabularies."""
-
-    categories: Categories
-    sentences: Mapping[str, Mapping[str, str]] = {}
-
-    def sentence(self, vocabulary: str, name: str) -> str:
-        """The sentence of an id, or the id in words where no table has one."""
-        plain = name.partition(":")[0]
-        found = self.sentences.get(vocabulary, {}).get(plain, "")
-        return f"{found} ({name})" if found and plain != name else found or name.replace("-", " ")
-
-
-class Page(Struct, frozen=True):
-    """What a page is made of."""
-
-    facts: Facts
-    history: tuple[Assessment, ...]
-    words: Words
-    signature: str
-    """Software and table versions."""
-
-    @property
-    def now(self) -> Assessment:
-        """The current answer."""
-        return self.history[-1]
-
-
 def explain(page: Page) -> list[str]:
     """The lines of one patient and one criteria set."""
     sections = (
         _head(page),
         _course(page),
         _criteria(page),
-        _evidence(page.now),
-        _claims(page.now),
-        _skipped(page.now),
+        _evidence(page),
+        _claims(page),
+        _skipped(page),
         _foot(page),
     )
     lines: list[str] = []
@@ -78,17 +47,17 @@ def explain(page: Page) -> list[str]:
 def _head(page: Page) -> list[str]:
     now, about = page.now, page.facts.criteria.about
     lines = [
-        *wrapped(now.patient),
-        *wrapped(
+        *page.wrap(now.patient),
+        *page.wrap(
             f"{about.title} ({now.criteria_id}, version {now.criteria_version}), "
             f"as of {now.clock.as_of[:10]}"
         ),
         "",
-        *wrapped(now.summary),
-        *wrapped(now.next_better),
+        *page.wrap(now.summary),
+        *page.wrap(now.next_better),
         "",
     ]
-    return [*lines, *lined(fitted(_answer(page)))]
+    return [*lines, *page.table(_answer(page))]
 
 
 def _answer(page: Page) -> list[tuple[str, str]]:
@@ -129,7 +98,7 @@ def _course(page: Page) -> list[str]:
     for day, found in answers(page.facts, page.history).items():
         notes.setdefault(day, []).extend(_answered(page, one) for one in found)
     rows = timeline(page.facts, notes)
-    return ["COURSE", *drawn(rows, page.facts.criteria)] if rows else []
+    return ["COURSE", *drawn(rows, page.facts.criteria, page.width)] if rows else []
 
 
 def _answered(page: Page, one: Assessment) -> str:
@@ -175,16 +144,24 @@ def _criteria(page: Page) -> list[str]:
         for one in now.criteria_results
     ]
     beside = _beside(page.facts.criteria, now.category)
-    table = fitted(rows, indent=2)
+    table = fitted(rows, indent=2, width=page.width)
     own = [line for name, lines in table if name not in beside for line in lines]
     other = [line for name, lines in table if name in beside for line in lines]
     told = [
         line
         for source, number in sources.items()
-        for line in wrapped(source, first=f"  [{number}] ")
+        for line in page.wrap(source, first=f"  [{number}] ")
     ]
     head = ["ALSO LOOKED AT: what only other categories ask"] if other else []
-    return [f"CRITERIA OF {now.category}: {LEGEND}", *own, *head, *other, *told, TRUST]
+    title = f"CRITERIA OF {now.category}: {LEGEND}"
+    return [
+        *([title] if len(title) <= page.width else page.wrap(title)),
+        *own,
+        *head,
+        *other,
+        *told,
+        *page.wrap(TRUST.strip(), first="  "),
+    ]
 
 
 def _beside(criteria: CriteriaSet, category: str) -> set[str]:
@@ -215,16 +192,18 @@ def _cited(now: Assessment) -> list[list[Result | Event]]:
     return told
 
 
-def _evidence(now: Assessment) -> list[str]:
-    cited = _cited(now)
+def _evidence(page: Page) -> list[str]:
+    cited = _cited(page.now)
     if not cited:
         return []
-    lines = ["EVIDENCE: value as sent, as converted where that differs, and the version read"]
+    lines = page.wrap(
+        "EVIDENCE: value as sent, as converted where that differs, and the version read"
+    )
     for place, items in enumerate(cited, start=1):
         many = f", {len(items)} times to {_moment(items[-1])}" if len(items) > 1 else ""
         said = f"{_moment(items[0])} {_said(items[0])}{many}"
-        lines += wrapped(said, first=f"  e{place:<3} ", rest=" " * 9)
-        lines += [line for item in items for line in wrapped(_source(item), first=" " * 9)]
+        lines += page.wrap(said, first=f"  e{place:<3} ", rest=" " * 9)
+        lines += [line for item in items for line in page.wrap(_source(item), first=" " * 9)]
     return lines
 
 
@@ -259,23 +238,25 @@ def _converted(item: Result, sent: str) -> str:
     return "" if isinstance(value, Interval) and text == sent else f" = {text}"
 
 
-def _claims(now: Assessment) -> list[str]:
+def _claims(page: Page) -> list[str]:
+    now = page.now
     if not now.claims:
         return []
     rows = [(_SAYS[one.agrees], one.text, f"[{one.source.ref}]") for one in now.claims]
     head = "CLAIMS in the record: shown beside the answer, never used for it"
-    return [head, *lined(fitted(rows, indent=2))]
+    return [*page.wrap(head), *page.table(rows, indent=2)]
 
 
-def _skipped(now: Assessment) -> list[str]:
+def _skipped(page: Page) -> list[str]:
+    now = page.now
     if not now.skipped:
         return []
     rows = [(one.source, one.reason) for one in now.skipped]
-    return ["LEFT OUT, with the reason", *lined(fitted(rows, indent=2))]
+    return ["LEFT OUT, with the reason", *page.table(rows, indent=2)]
 
 
 def _foot(page: Page) -> list[str]:
     open_ones = {one.name for one in page.facts.criteria.policy if len(one.choices) > 1}
     chosen = [f"{name} = {value}" for name, value in page.now.policies if name in open_ones]
     signed = f"{page.signature}. Computed, not signed: decision support for a clinician."
-    return [*wrapped("; ".join(chosen), first="Policies: "), *wrapped(signed)]
+    return [*page.wrap("; ".join(chosen), first="Policies: "), *page.wrap(signed)]

@@ -43,7 +43,9 @@ def columns(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def fitted(rows: Iterable[Sequence[str]], *, indent: int = 0) -> list[tuple[str, list[str]]]:
+def fitted(
+    rows: Iterable[Sequence[str]], *, indent: int = 0, width: int = WIDTH
+) -> list[tuple[str, list[str]]]:
     """A table whose columns are as wide as their content, the widest giving way where it must.
 
     Each row is its second cell, by which it is called, and its lines.
@@ -52,10 +54,20 @@ def fitted(rows: Iterable[Sequence[str]], *, indent: int = 0) -> list[tuple[str,
     if not table:
         return []
     widths = [max(1, *(len(row[place]) for row in table)) for place in range(len(table[0]))]
-    room = WIDTH - indent - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room:
-        widths[widths.index(max(widths))] -= 1
+    widths = narrowed(widths, width - indent)
     return [(row[1], [" " * indent + line for line in columns(row, widths)]) for row in table]
+
+
+def narrowed(widths: Sequence[int], width: int, least: Sequence[int] = ()) -> list[int]:
+    """Widths of columns that fit a page with their gaps, the widest giving way first.
+
+    No column becomes narrower than `least` says, or than one character; then the page is wider.
+    """
+    held, floors = list(widths), list(least) or [1] * len(widths)
+    room = width - len(_GAP) * (len(held) - 1)
+    while sum(held) > room and (able := [at for at, wide in enumerate(held) if wide > floors[at]]):
+        held[max(able, key=lambda at: held[at])] -= 1
+    return held
 
 
 def lined(table: Iterable[tuple[str, list[str]]]) -> list[str]:

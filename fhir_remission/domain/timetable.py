@@ -6,34 +6,36 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from fhir_remission.domain.layout import columns, wrapped
+from fhir_remission.domain.layout import WIDTH, columns, narrowed, wrapped
 from fhir_remission.domain.rules import CriteriaSet
 from fhir_remission.domain.timeline import DERIVED, RAISED, Columns, Row, columns_of
 
 WIDTHS = (10, 12, 14, 14, 18, 14)
+# A day and the heads of the columns are never broken.
+LEAST = (10, 7, 8, 9, 8, 7)
 INDENT = " " * 12
 # A page has room for about forty rows; in a longer course what no answer rests on is summed up.
 ROOM = 40
 CALM = 3
 
 
-def drawn(rows: Sequence[Row], criteria: CriteriaSet) -> list[str]:
+def drawn(rows: Sequence[Row], criteria: CriteriaSet, width: int = WIDTH) -> list[str]:
     """The course as a table."""
-    shown = columns_of(criteria)
-    lines = list(_header(shown))
+    widths = narrowed(WIDTHS, width, LEAST)
+    lines = list(_header(columns_of(criteria), widths))
     for row in _summed(rows):
-        lines += _line(row)
-    lines += _legend(lines)
+        lines += _line(row, widths, width)
+    lines += _legend(lines, width)
     return lines
 
 
-def _header(shown: Columns) -> Iterator[str]:
+def _header(shown: Columns, widths: Sequence[int]) -> Iterator[str]:
     three = (shown.marrow, shown.anc, shown.platelets)
     blasts = "none" if shown.no_blasts else ""
-    yield from columns(("", "marrow", "", "", "blood", ""), WIDTHS)
-    yield from columns(("", "blasts", "ANC", "platelets", "blasts", "MRD"), WIDTHS)
-    yield from columns(("", *(one.unit for one in three), "%", ""), WIDTHS)
-    yield from columns(("", *(one.rule for one in three), blasts, ""), WIDTHS)
+    yield from columns(("", "marrow", "", "", "blood", ""), widths)
+    yield from columns(("", "blasts", "ANC", "platelets", "blasts", "MRD"), widths)
+    yield from columns(("", *(one.unit for one in three), "%", ""), widths)
+    yield from columns(("", *(one.rule for one in three), blasts, ""), widths)
 
 
 def _summed(rows: Sequence[Row]) -> Iterator[Row]:
@@ -51,23 +53,23 @@ def _is_calm(row: Row) -> bool:
     return bool(row.cells) and not row.notes and not row.cells[0] and not row.cells[4]
 
 
-def _line(row: Row) -> list[str]:
+def _line(row: Row, widths: Sequence[int], width: int) -> list[str]:
     day = row.day.isoformat() if row.day is not None else ""
     if not row.cells:
         first, *rest = row.notes
-        lines = wrapped(first, first=f"{day:<12}", rest=INDENT + "  ")
+        lines = wrapped(first, first=f"{day:<12}", rest=INDENT + "  ", width=width)
     else:
-        lines, rest = columns((day, *row.cells), WIDTHS), list(row.notes)
+        lines, rest = columns((day, *row.cells), widths), list(row.notes)
     for note in rest:
-        lines += wrapped(note, first=INDENT, rest=INDENT + "  ")
+        lines += wrapped(note, first=INDENT, rest=INDENT + "  ", width=width)
     return lines
 
 
-def _legend(lines: Sequence[str]) -> list[str]:
+def _legend(lines: Sequence[str], width: int) -> list[str]:
     told = ["✓ met  ✗ not met  ? cannot be told, one mark for each threshold above"]
     text = "\n".join(lines)
     if re.search(rf"\d{DERIVED}\*? [✓✗?]", text):
         told.append(f"{DERIVED} derived from leukocytes and their differential")
     if re.search(r"\dd?\* [✓✗?]", text):
         told.append(f"{RAISED} a transfusion or growth factor may have raised the count")
-    return ["", *(line for one in told for line in wrapped(one, first=INDENT))]
+    return ["", *(line for one in told for line in wrapped(one, first=INDENT, width=width))]

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.explain import Page, Words, explain
+from fhir_remission.domain.explain import explain
 from fhir_remission.domain.facts import read_facts
 from fhir_remission.domain.layout import WIDTH, wrapped
+from fhir_remission.domain.page import Page, Words
 from fhir_remission.effects.environment import read_chunks
 from fhir_remission.effects.tables import load_categories, load_vocabularies
 from fhir_remission.errors import InputError
 from fhir_remission.jobs.classify import judged_patients
+from fhir_remission.jobs.cohort import Members, find_cohort
+from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.incoming import Judged
 from fhir_remission.jobs.judging import Judge
+from fhir_remission.jobs.reading import read_patients, records_of
 from fhir_remission.jobs.request import Request, judge_for
+from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.version import VERSION
 
-__all__ = ["Report", "Request", "run"]
+__all__ = ["Report", "Request", "run", "run_site"]
 
 # How many patients an error may list before it becomes a wall.
 LISTED = 5
@@ -33,18 +40,57 @@ class Report(Struct, frozen=True):
     exit_code: int
 
 
-def run(source: str | BinaryIO, request: Request, *, patient: str = "") -> Report:
+def run(
+    source: str | BinaryIO, request: Request, *, patient: str = "", width: int = WIDTH
+) -> Report:
     """Explain the patients of the input, or the one that was asked for."""
     name = source if isinstance(source, str) else "stdin"
     judge = judge_for(structs.replace(request, history=True))
     answers = judged_patients(read_chunks(source), name, request, judge)
     chosen = _chosen(answers.judged, patient, name) if patient else answers.judged
+    return Report(_told(chosen, judge, width), answers.complaints, answers.exit_code)
+
+
+def run_site(
+    config: Path | None,
+    assignments: Sequence[str],
+    request: Request,
+    *,
+    patient: str,
+    width: int = WIDTH,
+) -> Report:
+    """Explain one patient of a site as its next run would judge them; nothing is written.
+
+    Whatever the criteria of the request are: those of the settings, where it names none.
+    """
+    flags = {"criteria.sets": request.criteria or None, "criteria.strict": request.strict or None}
+    settings = settings_of(config, assignments, {k: v for k, v in flags.items() if v is not None})
+    with open_site(settings, as_of=request.as_of, dry_run=True) as site:
+        client = site.connection.client(site.profile)
+        wanted, judge = patient.removeprefix("Patient/"), site.judge
+        members = find_cohort(settings.cohort, client, judge.mappings, as_of=judge.as_of)
+        with closing(read_patients(site, [[wanted]])) as reading:
+            judged = [_of_site(site, name, found, members) for name, found in reading]
+        return Report(_told(judged, judge, width), (), 3 if judged[0].incomplete else 0)
+
+
+def _of_site(site: Site, patient: str, evidence: Evidence, members: Members) -> Judged:
+    name = f"Patient/{evidence.person.survivor or patient}"
+    if evidence.unknown:
+        raise InputError(f"{site.connection.base.origin} has no {name}")
+    if evidence.incomplete:
+        return Judged(name, incomplete=evidence.incomplete)
+    record, *_ = records_of(site.judge, name, evidence, members)
+    return Judged(name, tuple(found for _, found in site.judge.assess(record)), record=record)
+
+
+def _told(chosen: Sequence[Judged], judge: Judge, width: int) -> tuple[str, ...]:
     words = Words(load_categories(), load_vocabularies())
     lines: list[str] = []
     for one in chosen:
-        for page in _pages(one, judge, words):
-            lines += ["", "=" * WIDTH, "", *page] if lines else page
-    return Report(tuple(lines), answers.complaints, answers.exit_code)
+        for page in _pages(one, judge, words, width):
+            lines += ["", "=" * width, "", *page] if lines else page
+    return tuple(lines)
 
 
 def _chosen(judged: Sequence[Judged], patient: str, name: str) -> list[Judged]:
@@ -57,11 +103,12 @@ def _chosen(judged: Sequence[Judged], patient: str, name: str) -> list[Judged]:
     return chosen
 
 
-def _pages(one: Judged, judge: Judge, words: Words) -> Iterator[list[str]]:
+def _pages(one: Judged, judge: Judge, words: Words, width: int) -> Iterator[list[str]]:
     if one.record is None:
-        yield wrapped(f"{one.patient}: nothing may be said, evidence is damaged: {one.incomplete}")
+        said = f"{one.patient}: nothing may be said, evidence is damaged: {one.incomplete}"
+        yield wrapped(said, width=width)
         return
     signature = f"fhir-remission {VERSION}, tables {judge.mappings.version}"
     for criteria, history in zip(judge.sets, one.assessments, strict=True):
         facts = read_facts(one.record, criteria, judge.as_of)
-        yield explain(Page(facts, history, words, signature))
+        yield explain(Page(facts, history, words, signature, width))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC
+from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct
 
 from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.layout import printable, wrapped
 from fhir_remission.effects.private_file import check_output
 from fhir_remission.errors import ReadIncomplete, RequestRefused
 from fhir_remission.fhir.queries import chunked
@@ -94,23 +96,52 @@ def _judged(site: Site) -> Iterator[tuple[str, list[tuple[Assessment, ...]] | No
             yield name, [judged for one in all_of_it for _, judged in site.judge.assess(one)]
 
 
-def plan_table(planned: Planned) -> Iterator[str]:
-    """The plan as lines for a person: one row per resource, and what it comes to."""
+def plan_table(planned: Planned, width: int = 0) -> Iterator[str]:
+    """The plan as lines for a person; 0 is a page as wide as the plan, for a pipe.
+
+    One row per resource where they fit the page, else a block each.
+    """
     plan = planned.plan
-    rows = [("operation", "patient", "resource", "before", "after", "why")]
-    rows += [
-        (
-            *(e.operation if e.operation != "none" else "leave", e.patient.partition("/")[2]),
-            *(e.reference, e.before or "-", e.after or "-", e.why),
-        )
-        for e in plan.entries
-    ]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    rows = [_cells(entry) for entry in plan.entries]
+    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
+    if not width or sum(widths) + 2 * (len(HEAD) - 1) <= width:
+        for row in (HEAD, *rows):
+            yield "  ".join(map(str.ljust, row, widths)).rstrip()
+    else:
+        for patient, own in groupby(rows, lambda row: row[1]):
+            yield from _block(patient, own, width)
     count = sum(entry.operation not in ("none", "park") for entry in plan.entries)
-    yield f"{plan.cohort} patients, {count} resources to write, {plan.changed} change category"
+    told = [f"{plan.cohort} patients, {count} resources to write, {plan.changed} change category"]
     if planned.too_much:
-        yield "More than write.max_changed_share: sync would hold this back; apply carries it out."
+        told += ["More than write.max_changed_share: sync would hold this back;"
+                 " apply carries it out."]  # fmt: skip
     if planned.unread:
-        yield f"{len(planned.unread)} patients could not be read and are not in the plan"
+        told += [f"{len(planned.unread)} patients could not be read and are not in the plan"]
+    yield from (line for one in told for line in (wrapped(one, width=width) if width else [one]))
+
+
+HEAD = ("operation", "patient", "resource", "before", "after", "why")
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    operation = "leave" if entry.operation == "none" else entry.operation
+    patient = entry.patient.partition("/")[2]
+    cells = (
+        operation,
+        patient,
+        entry.reference,
+        entry.before or "-",
+        entry.after or "-",
+        entry.why,
+    )
+    return tuple(printable(cell) for cell in cells)
+
+
+def _block(patient: str, rows: Iterable[tuple[str, ...]], width: int) -> Iterator[str]:
+    """One patient: what would be done, and below it to which resources."""
+    yield from wrapped(patient, rest="  ", width=width)
+    for (operation, before, after, why), held in groupby(rows, lambda row: (row[0], *row[3:])):
+        change = after if before == "-" else f"{before} -> {after}"
+        yield from wrapped(f"{operation} {change}: {why}", first="  ", rest="    ", width=width)
+        for row in held:
+            yield from wrapped(row[2], first="    ", width=width)

@@ -6,7 +6,7 @@ later run has written again, stays as it is and is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -31,6 +31,8 @@ from fhir_remission.jobs.sink import NOBODY, Sink
 from fhir_remission.jobs.site import Site, open_site, settings_of
 from fhir_remission.jobs.standing import Familiar, read_by_name, search_results, sifted
 
+Progress = Callable[[str, int, int], None]
+
 
 class TakenBack(Struct, frozen=True):
     """What became of one resource."""
@@ -41,14 +43,25 @@ class TakenBack(Struct, frozen=True):
     reason: str = ""
 
 
-def retract_run(config: Path | None, assignments: tuple[str, ...], run: str) -> list[TakenBack]:
+def retract_run(
+    config: Path | None,
+    assignments: tuple[str, ...],
+    run: str,
+    progress: Progress = lambda *_: None,
+) -> list[TakenBack]:
     """Take back all that one run wrote last."""
     settings = settings_of(config, assignments, {})
     with open_site(settings, as_of="", dry_run=False) as site:
         if run not in {row.id for row in site.state.runs(limit=100_000)}:
             raise UsageError(f"no run {run} in the state; the last were {_last(site)}")
         site.state.begin_run(site.run_id)
-        found = [one for sink in site.sinks for one in _at(site, sink, run)]
+        written = [(sink, site.state.written_by(run, sink.place.name)) for sink in site.sinks]
+        total = sum(len(rows) for _, rows in written)
+        found: list[TakenBack] = []
+        for sink, rows in written:
+            for one in _at(site, sink, rows):
+                found.append(one)
+                progress("taking back", len(found), total)
         left = sum(one.how == "left" for one in found)
         site.state.end_run(site.run_id, 3 if left else 0, {"taken_back": len(found) - left})
         return found
@@ -59,8 +72,8 @@ def _last(site: Site) -> str:
     return ", ".join(f"{row.id} (exit {row.exit})" for row in site.state.runs(limit=10)) or "none"
 
 
-def _at(site: Site, sink: Sink, run: str) -> Iterator[TakenBack]:
-    for row in site.state.written_by(run, sink.place.name):
+def _at(site: Site, sink: Sink, rows: Iterable[AssessmentRow]) -> Iterator[TakenBack]:
+    for row in rows:
         if row.patient == NOBODY or row.status == "pending":
             continue
         try:

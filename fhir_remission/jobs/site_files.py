@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from fhir_remission.jobs.sinks import REMOTE, results_files
 from fhir_remission.settings import Settings
 
 
@@ -53,3 +54,16 @@ def lock_file(settings: Settings, site_id: str = "") -> Path:
     """Beside the audit; a database elsewhere is guarded by its lease as well."""
     name = (site_id or settings.site.id or "fhir-remission").replace("/", "%2F")
     return settings.audit.file.parent / f".{name}.lock"
+
+
+def places_of(settings: Settings, lease: object) -> list[str]:
+    """Where a run leaves results: the servers of the sinks, and files; nowhere without a lease."""
+    if lease is None:
+        return []
+    servers = [
+        sink.base_url or settings.source.base_url
+        for sink in settings.sink.values()
+        if sink.kind in REMOTE
+    ]
+    files = [str(path) for path in results_files(settings).values()]
+    return list(dict.fromkeys([*servers, *files]))

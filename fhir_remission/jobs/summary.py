@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from structlog.stdlib import BoundLogger
@@ -26,8 +26,10 @@ ORDER = (1, 5, 4, 7, 6, 2, 143, 130, 75, 3)
 class Summary:
     """Counts of one run, reconciled: every line has one disposition."""
 
-    def __init__(self, *, run_id: str, profile: str) -> None:
+    def __init__(self, *, run_id: str, profile: str, places: Sequence[str] = ()) -> None:
         self.run_id, self.profile = run_id, profile
+        self.places = tuple(places)
+        """Where results lie; nowhere in a dry run."""
         self.cohort = 0
         self.not_due = 0
         self.foreign = 0
@@ -35,6 +37,8 @@ class Summary:
         """Members of the cohort that are patients of another server."""
         self.foreign_results = 0
         """Results of other sites that were met at the sinks, and left alone."""
+        self.seen = 0
+        """Patients who were read so far."""
         self.unread = 0
         """Results that panels and reports name and that could not be read."""
         self.vanished = 0
@@ -106,6 +110,20 @@ class Summary:
         if self._dispositions["incomplete"] and fail_on == "incomplete":
             found.add(3)
         return next((code for code in ORDER if code in found), max(found))
+
+    def progress(self) -> tuple[int, int]:
+        """How many patients were seen, of how many."""
+        return self.seen, self.cohort - self.not_due
+
+    def sentence(self) -> str:
+        """What was done and where it lies, for somebody who watched."""
+        left = self._dispositions["incomplete"] + self._dispositions["failed"]
+        wrote = ", ".join(f"{self._writes[name]} {name}" for name in WRITES if self._writes[name])
+        done = wrote or "nothing had changed" if self.places else "nothing was written anywhere"
+        told = f"{self.seen} of {self.cohort} patients read: {done}"
+        told += f"; {left} could not be judged" if left else ""
+        where = f". The results lie on {' and '.join(self.places)}" if self.places else ""
+        return f"{told}{where}. Run {self.run_id}."
 
     def told(self, exit_code: int) -> dict[str, object]:
         """The summary as fields."""

@@ -36,7 +36,7 @@ from fhir_remission.jobs.placing import How, Placing, Waiting
 from fhir_remission.jobs.reading import read_patients, records_of
 from fhir_remission.jobs.recheck import look_for_ours
 from fhir_remission.jobs.site import Site, open_site, settings_of
-from fhir_remission.jobs.site_files import files_of
+from fhir_remission.jobs.site_files import files_of, places_of
 from fhir_remission.jobs.summary import Summary, write_summary
 from fhir_remission.jobs.worklist import Worklist
 from fhir_remission.version import VERSION
@@ -85,7 +85,8 @@ class Run:
         self._placing = Placing(site, request.how)
         self._ready: list[Ready] = []
         self._worklist = Worklist(site)
-        self.summary = Summary(run_id=site.run_id, profile=site.profile.name)
+        places = places_of(site.settings, site.lease)
+        self.summary = Summary(run_id=site.run_id, profile=site.profile.name, places=places)
 
     @property
     def exit_code(self) -> int:
@@ -138,6 +139,7 @@ class Run:
         with closing(read_patients(site, in_chunks(site, waiting))) as reading:
             for patient, evidence in reading:
                 site.stop.check()
+                self.summary.seen += 1
                 name = evidence.person.survivor or patient
                 if name not in done:
                     done.add(name)
@@ -274,9 +276,8 @@ class Run:
         if site.lease is not None:
             counts = {key: value for key, value in told.items() if isinstance(value, int)}
             site.state.end_run(site.run_id, self.exit_code, counts)
-        site.log.warning("run_summary", **told) if self.exit_code else site.log.info(
-            "run_summary", **told
-        )
+        log = site.log.warning if self.exit_code else site.log.info
+        log("run_summary", **told)
         if self._request.summary is not None:
             write_summary(self._request.summary, told, self.exit_code, site.log)
 

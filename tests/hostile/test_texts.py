@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from fhir_remission import cli_archive, cli_text
+from fhir_remission import cli_progress, cli_text
 from fhir_remission.cli import main
 from fhir_remission.domain.plain_text import NO_CODE, plain, plain_code, plain_json, plain_path
 from fhir_remission.effects.logs import configure_logs, get_logger
@@ -102,7 +102,7 @@ def test_every_writer_writes_it_out(
         case "write":
             cli_text.write([json.dumps(POISON, ensure_ascii=False).encode() + b"\n"])
         case "progress":
-            cli_archive.show_progress()(POISON, 0, 0)
+            cli_progress.on_terminal()(POISON, 0, 0)
         case "finding":
             print(Finding("source", POISON, "fail", POISON, POISON))
         case "library":

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.assessment import CriterionResult, Verdict
 from fhir_remission.domain.categories import Categories
-from fhir_remission.domain.explain import Page, Words, explain
+from fhir_remission.domain.explain import explain
 from fhir_remission.domain.facts import read_facts
 from fhir_remission.domain.inputs import Event
+from fhir_remission.domain.page import Page, Words
 from fhir_remission.effects.tables import load_categories, load_vocabularies
 from tests.domain.builder import LATER, Course, criteria, induction, judge, remission
 from tests.domain.sights import event, result
