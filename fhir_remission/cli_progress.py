@@ -28,7 +28,7 @@ def progress() -> Progress:
 
 
 # What the stages of an archive count.
-_COUNTED = {"fetching": "files", "judging": "parts"}
+_COUNTED = {"fetching": "files", "judging": "parts", "taking back": "resources"}
 
 
 def on_terminal() -> Progress:

@@ -176,7 +176,7 @@ def test_the_journey_of_a_newcomer_runs_from_the_text_of_the_readme(tmp_path: Pa
     finally:
         server.send_signal(signal.SIGINT)
         rest, _ = server.communicate(timeout=30)
-    assert "ok    source: login" in said["doctor"]
+    assert "ok    source: search patient" in said["doctor"]
     assert "demo-02-crh" in said["explain"]
     assert "EVIDENCE" in said["explain"]
     lines = (tmp_path / "lines.ndjson").read_text().splitlines()
