@@ -26,6 +26,8 @@ class Damaged(Struct, frozen=True):
     resource_type: str = ""
     subject: str = ""
     """The reference of the patient it is about, where that much could be read."""
+    ref: str = ""
+    """What it is called: older versions of it no longer stand."""
 
     @property
     def hides_evidence(self) -> bool:
@@ -53,11 +55,13 @@ class _Holder(Struct):
 
 class _Salvage(Struct, rename="camel"):
     resource_type: str | None = None
+    id: Raw = Raw(b"")
     subject: Raw = Raw(b"")
 
 
 _HOLDER = msgspec.json.Decoder(_Holder)
 _SALVAGE = msgspec.json.Decoder(_Salvage)
+_TEXT = msgspec.json.Decoder(str)
 _REFERENCE = msgspec.json.Decoder(Reference)
 
 
@@ -73,6 +77,7 @@ def damaged(body: bytes | Raw, place: str, error: Exception | None, reason: str 
         reason=reason or why(error),
         resource_type=salvage.resource_type or "",
         subject=subject.reference or "",
+        ref=_called(salvage),
     )
 
 
@@ -83,6 +88,14 @@ def why(error: Exception | None) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8: {error.reason}"
     return str(error)
+
+
+def _called(salvage: _Salvage) -> str:
+    try:
+        name = _TEXT.decode(salvage.id) if is_there(salvage.id) else ""
+    except UNREADABLE:
+        name = ""
+    return f"{salvage.resource_type}/{name}" if name and salvage.resource_type else ""
 
 
 def _resource_of(body: bytes | Raw) -> bytes | Raw:

@@ -100,7 +100,7 @@ def judge_incoming(
     )
     groups = group_by_patient(given.entries, beside=beside)
     damage = [*given.damage, *_end_lost(groups, given.account, judge)]
-    touched = _touched(damage)
+    touched = _touched(damage, groups)
     if not doubts and not withheld:
         withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")
     reading = _Reading(judge, frozenset(given.deleted), doubts)
@@ -182,9 +182,19 @@ def _concerns(record: PatientRecord) -> bool:
     return any(found)
 
 
-def _touched(damage: Iterable[Damaged]) -> dict[str, str]:
-    """Patients of whom evidence is known to be missing, and why: nothing is said of them."""
-    return {item.patient: _told(item) for item in damage if item.hides_evidence and item.patient}
+def _touched(damage: Iterable[Damaged], groups: Groups) -> dict[str, str]:
+    """Patients of whom evidence is known to be missing, and why: nothing is said of them.
+
+    A version that cannot be read may have moved its result from somebody, or changed it.
+    """
+    hiding = [item for item in damage if item.hides_evidence]
+    touched = {item.patient: _told(item) for item in hiding if item.patient}
+    newer = {item.ref: _told(item) for item in hiding if item.ref}
+    for patient, entries in groups.patients.items() if newer else ():
+        why = next((newer[one.ref] for one in entries if one.ref in newer), "")
+        if why:
+            touched.setdefault(patient, why)
+    return touched
 
 
 def _told(item: Damaged) -> str:

@@ -15,7 +15,7 @@ AS_OF = "2026-12-31T00:00:00Z"
 
 def test_the_evidence_is_read_once_for_all_sets() -> None:
     """As often as there are patients, however many sets are asked for."""
-    calls = {"read_record": 0, "assess": 0}
+    calls = {"read_entries": 0, "assess": 0}
 
     def called(frame: FrameType, event: str, _arg: Any) -> None:
         if event == "call" and frame.f_code.co_name in calls:
@@ -31,7 +31,7 @@ def test_the_evidence_is_read_once_for_all_sets() -> None:
     patients = {one.patient for one in found}
 
     assert len(patients) >= 20
-    assert calls == {"read_record": len(patients), "assess": len(patients) * len(SETS)}
+    assert calls == {"read_entries": len(patients), "assess": len(patients) * len(SETS)}
 
 
 def test_together_they_say_what_each_says_alone() -> None:

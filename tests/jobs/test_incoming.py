@@ -1,0 +1,85 @@
+"""From what came in to answers and an account."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fhir_remission.jobs.classify import judged_patients
+from fhir_remission.jobs.incoming import Answers
+from fhir_remission.jobs.request import Request
+from tests.archive.running import AS_OF, Resource, blasts
+
+A, B = {"resourceType": "Patient", "id": "a"}, {"resourceType": "Patient", "id": "b"}
+
+
+def judged(*resources: Resource) -> Answers:
+    """What `classify` makes of resources in lines."""
+    text = "\n".join(json.dumps(one) for one in resources).encode()
+    return judged_patients([text], "in", Request(as_of=AS_OF))
+
+
+def test_a_broken_version_casts_doubt_on_the_older_ones() -> None:
+    """It may have moved the result: nothing is said of the first patient nor of the second."""
+    old = blasts(1, "a", meta={"versionId": "1"})
+    new = blasts(1, "b", meta={"versionId": "2"}, status=7)
+
+    found = judged(A, B, {"resourceType": "Patient", "id": "c"}, old, new)
+
+    assert [(one.patient[-1], bool(one.incomplete)) for one in found.judged] == [
+        ("a", True),
+        ("b", True),
+        ("c", False),
+    ]
+
+
+def test_every_place_of_the_account() -> None:
+    """Each entry ends once, and the sum comes out."""
+    gone = {"request": {"method": "DELETE", "url": "Observation/b4"}}
+    found = judged(
+        A,
+        blasts(1, "a"),
+        blasts(1, "a"),
+        blasts(2, "a", meta={"versionId": "1"}),
+        blasts(2, "a", meta={"versionId": "2"}),
+        blasts(3, "a", status="entered-in-error"),
+        blasts(4, "a"),
+        {"resourceType": "Bundle", "type": "history", "entry": [gone]},
+        {**blasts(5, "a"), "code": {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]}},
+        {"resourceType": "Encounter"},
+        {**blasts(6, "a"), "subject": None},
+        {"resourceType": "Observatoin"},
+    )
+
+    assert found.account.told() == {
+        "read": 12,
+        "used": 3,
+        "superseded": 1,
+        "duplicate": 1,
+        "irrelevant": 2,
+        "skipped": 1,
+        "unassigned": 1,
+        "damaged": 1,
+        "deleted": 2,
+    }
+    assert (found.account.lost, found.exit_code) == (0, 3)
+
+
+def test_a_sum_that_does_not_come_out_is_told() -> None:
+    """In the field the run is incomplete, and says that it is a bug of ours."""
+    found = judged(A)
+    found.account.read += 1
+
+    assert found.exit_code == 3
+    assert "1 cannot be accounted for" in found.complaints[-1]
+
+
+@pytest.mark.parametrize("label", ["REDACTED", "SUBSETTED"])
+def test_a_labelled_resource_is_in_doubt(label: str) -> None:
+    """What was held back of it may say anything."""
+    found = judged(A, blasts(1, "a", meta={"security": [{"code": label}]}))
+
+    ((answers,),) = [one.assessments for one in found.judged]
+    assert answers[-1].skipped[0].reason.startswith(f"labelled {label}")
+    assert answers[-1].state != "in-remission"
