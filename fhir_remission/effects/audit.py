@@ -6,6 +6,7 @@ keyed hash, the same as in the logs, so that both can be read side by side and n
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,10 +48,14 @@ class Audit:
         try:
             for name in patient_hashes:
                 line["entity"] = name
-                os.write(self._file, msgspec.json.encode(line) + b"\n")
+                self._append(msgspec.json.encode(line) + b"\n")
             os.fsync(self._file)
         except OSError as error:
             raise SafetyStop(self._complaint(error)) from None
+
+    def _append(self, line: bytes) -> None:
+        if os.write(self._file, line) != len(line):  # the rest found no room
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close the file."""
@@ -59,7 +64,11 @@ class Audit:
     def _opened(self) -> int:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return open_to_append(self._path)
+            file = open_to_append(self._path, read=True)
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                os.write(file, b"\n")  # a line that a full disk cut off stays one of its own
+            return file
         except OSError as error:
             raise SafetyStop(self._complaint(error)) from None
 

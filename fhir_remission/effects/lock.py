@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fhir_remission.effects.private_file import check_place
 from fhir_remission.errors import AlreadyRunning, SettingsError
 
 
@@ -16,6 +17,7 @@ def only_run(path: Path) -> Iterator[None]:
     """Hold the lock file, or raise AlreadyRunning at once."""
     lock = FileLock(path, mode=0o600)
     try:
+        check_place(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire(timeout=0)
     except Timeout:

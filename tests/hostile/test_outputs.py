@@ -53,7 +53,6 @@ PLACES = {
 FLAGS = {
     "sync --output": ("sync", "--output"),
     "sync --summary": ("sync", "--summary"),
-    "reconcile --summary": ("reconcile", "--summary"),
     "plan --out": ("plan", "--out"),
 }
 

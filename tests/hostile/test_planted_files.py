@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from fhir_remission.effects import private_file
 from fhir_remission.effects.audit import Audit
 from fhir_remission.effects.clock import SystemClock
 from fhir_remission.effects.database import open_database
+from fhir_remission.effects.lock import only_run
 from fhir_remission.effects.private_file import (
     Planted,
     check_output,
@@ -29,7 +31,8 @@ from fhir_remission.effects.private_file import (
 )
 from fhir_remission.effects.results_file import ResultsFile
 from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.errors import Interrupted, RemissionError, Unreachable, UsageError
+from fhir_remission.errors import Interrupted, RemissionError, SafetyStop, Unreachable, UsageError
+from tests.hostile.site import disk
 
 PACKAGE = Path(private_file.__file__).parents[1]
 UMASKS = (0o000, 0o022, 0o077, 0o777)
@@ -73,6 +76,11 @@ def test_every_file_is_for_its_owner_only(tmp_path: Path, mask: int) -> None:
     assert old.read_bytes() == b"new"
 
 
+def lock(path: Path) -> None:
+    with only_run(path):
+        pass
+
+
 WRITERS = {
     "output": lambda path: write_output(path, b"x"),
     "whole": lambda path: write_whole(path, b"x"),
@@ -82,6 +90,7 @@ WRITERS = {
     "results": lambda path: ResultsFile(path).close(),
     "state": lambda path: open_database(f"sqlite:///{path}", applied_at=SystemClock().now()),
     "key": new_site_key,
+    "lock": lock,
     "folder": private_folder,
 }
 PLANTED = {
@@ -295,3 +304,23 @@ def test_plan_out_is_told(
     assert told.startswith("fhir-remission: ")
     assert told.count("\n") == 1
     assert "bug" not in told
+
+
+def test_an_audit_line_that_a_full_disk_cut_off(tmp_path: Path) -> None:
+    """It stops the run, and does not swallow the next line."""
+    with disk(tmp_path / "disk", "-o", "size=64k") as place:
+        file = place / "audit.jsonl"
+        audit = Audit(file, clock=SystemClock(), run_id="r")
+        many = ["ab12"] * 1000
+        with pytest.raises(SafetyStop, match="No space left"):
+            audit.record_all("read", many, server="https://x", outcome="success")
+        audit.close()
+        kept = tmp_path / "audit.jsonl"
+        kept.write_bytes(file.read_bytes())
+    whole = kept.read_bytes().count(b"\n")
+    audit = Audit(kept, clock=SystemClock(), run_id="r2")
+    audit.record("read", "ab12", server="https://x", outcome="success")
+    audit.close()
+    lines = kept.read_bytes().splitlines()
+    assert json.loads(lines[-1])["run_id"] == "r2"
+    assert all(json.loads(line) for line in lines[:whole])

@@ -181,7 +181,7 @@ def _rule(place: str, behaviour: Behaviour, asked: Asked) -> Behaviour | None:
     return behaviour if place in asked.target else None
 
 
-@pytest.mark.parametrize("status", [200, 403, 422])
+@pytest.mark.parametrize("status", [200, 403, pytest.param(422, marks=pytest.mark.long)])
 @pytest.mark.parametrize("place", PLACES)
 def test_what_a_server_says_of_a_failure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, status: int
@@ -201,6 +201,7 @@ def test_what_a_server_says_of_a_failure(
             assert "bug" not in made.err
 
 
+@pytest.mark.long
 def test_what_a_server_says_of_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each text of its CapabilityStatement in turn, and headers that hold more than they may."""
     with site(tmp_path, capsys) as (made, good):
