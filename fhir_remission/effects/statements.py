@@ -45,4 +45,5 @@ PURGE = (
     "DELETE FROM dirty WHERE source = :source AND patient = :patient",
     "DELETE FROM backlog WHERE source = :source AND patient = :patient",
     "DELETE FROM watermark WHERE source = :source AND query_group = 'read|' || :patient",
+    "DELETE FROM watermark WHERE source = :source AND query_group = 'person|' || :patient",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from fhir_remission.effects.clock import timestamp
@@ -13,8 +13,10 @@ from fhir_remission.fhir.queries import chunked
 from fhir_remission.jobs.delta import Due, Looking, find_due
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.site import Site
-from fhir_remission.jobs.watermarks import ReadMark, fresh_rows, read_mark
+from fhir_remission.jobs.watermarks import ReadMark, fresh_rows, parse_read_mark, read_mark
 from fhir_remission.version import VERSION
+
+PERSON = "person|"
 
 
 def due_now(site: Site, patients: Sequence[str], *, everybody: bool) -> Due:
@@ -50,6 +52,20 @@ def in_chunks(site: Site, patients: Sequence[str]) -> Iterator[Sequence[str]]:
     waiting = {row.patient for row in site.state.backlog(source)} & left
     ordered = sorted(patients, key=lambda name: (f"Patient/{name}" not in waiting, name))
     yield from chunked(ordered, max(1, site.profile.max_patients))
+
+
+def person_marks(site: Site) -> dict[str, frozenset[str]]:
+    """The other records of each patient (`Patient/p1`) who was read as a person of several."""
+    marks = read_marks(site.state.database, site.connection.base.url)
+    found = {name: parse_read_mark(value).others for name, value in marks.items()}
+    return {name[len(PERSON) :]: names for name, names in found.items() if name.startswith(PERSON)}
+
+
+def person_read(site: Site, patient: str, names: Iterable[str]) -> dict[str, str]:
+    """Say under which other records somebody was read: what stands there is ours to take back."""
+    others = frozenset(names) - {patient.partition("/")[2], ""}
+    mark = ReadMark(timestamp(site.clock.now()), others=others)
+    return {f"{PERSON}{patient}": str(mark)}
 
 
 def marks_read(site: Site, patient: str, evidence: Evidence) -> dict[str, str]:

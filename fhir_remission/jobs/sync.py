@@ -162,6 +162,7 @@ class Run:
         for estimate in evidence.estimates:
             site.log.warning("total_is_an_estimate", reason=estimate)
         record, former, account = records_of(site.judge, patient, evidence, members)
+        former += self._worklist.left_behind(patient, evidence.person)
         self.summary.account.add(account)
         if evidence.incomplete or evidence.unknown:
             reason = evidence.incomplete or "the server has no such patient"
@@ -173,9 +174,8 @@ class Run:
         self.summary.read(record)
         if evidence.person.one_sided:
             site.log.warning("merge_one_sided", patient=site.patient_hash(patient))
-        judged = site.judge.assess(record)
-        nothing = [found for one in former for found in site.judge.assess(one)]
-        ready = Ready(patient, evidence, tuple(judged), tuple(found for _, found in nothing))
+        nothing = tuple(found for one in former for _, found in site.judge.assess(one))
+        ready = Ready(patient, evidence, tuple(site.judge.assess(record)), nothing)
         ready = structs.replace(ready, waiting=self._placing.look(ready.all_assessments))
         if self._placing.waits(ready.waiting):
             self._ready.append(ready)

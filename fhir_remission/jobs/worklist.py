@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fhir_remission.domain.inputs import PatientRecord
 from fhir_remission.effects.clock import timestamp
+from fhir_remission.fhir.merges import Person
 from fhir_remission.jobs.cohort import Members, find_cohort, named_members
-from fhir_remission.jobs.due import due_now, marks_read
+from fhir_remission.jobs.due import due_now, marks_read, person_marks, person_read
 from fhir_remission.jobs.evidence import Evidence
 from fhir_remission.jobs.site import Site
 from fhir_remission.jobs.turn import ASKED_FOR
@@ -25,6 +27,9 @@ class Worklist:
         self._marks: dict[str, str] = {}
         """Who had marked a patient last, before reading."""
         self._taken: set[tuple[str, str]] = set()
+        self._cohort: frozenset[str] | None = None
+        """All of it; None where a run is about some of it only."""
+        self._persons: dict[str, frozenset[str]] = {}
         self.foreign = 0
         """Rows of patients outside the cohort in a server-wide answer."""
 
@@ -38,6 +43,7 @@ class Worklist:
             site.settings.cohort, client, site.judge.mappings, as_of=site.judge.as_of
         )
         if not asked:
+            self._cohort = frozenset(members.patients)
             return members
         wanted = set(named_members(asked).patients)
         return Members(tuple(p for p in members.patients if p in wanted), members.rows)
@@ -50,6 +56,7 @@ class Worklist:
         due = due_now(site, patients, everybody=everybody)
         site.state.advance(self._source, due.marks, due.patients, site.run_id)
         self.foreign = due.foreign
+        self._persons = person_marks(site)
         self._marks = {row.patient: row.since_run for row in site.state.marked(self._source)}
         found = [name for name in patients if f"Patient/{name}" in self._marks]
         self._taken = {(f"Patient/{name}", self._marks[f"Patient/{name}"]) for name in found}
@@ -71,6 +78,32 @@ class Worklist:
             site.state.clean(self._source, row.patient, row.since_run)
         return None
 
+    def left_behind(self, patient: str, person: Person) -> list[PatientRecord]:
+        """Records outside of the cohort that were read as this person's, and are nobody's now.
+
+        What we wrote there, while the person was one, nobody else would take back.
+        """
+        if self._cohort is None:
+            return []
+        others = (
+            names
+            for name, names in self._persons.items()
+            if name != patient and name[8:] in self._cohort
+        )
+        kept = self._cohort.union(person.names, *others)
+        left = self._persons.get(patient, frozenset()) - kept
+        return [self._site.judge.record(f"Patient/{name}", ()) for name in sorted(left)]
+
+    def _person(self, patient: str, person: Person) -> dict[str, str]:
+        before = self._persons.get(patient, frozenset())
+        if not person.former and not before:
+            return {}
+        return person_read(
+            self._site,
+            patient,
+            person.names if self._cohort is not None else before.union(person.names),
+        )
+
     def finish(self, patient: str, evidence: Evidence, *, ended_well: bool) -> None:
         """Note that a patient came to an end; as of the past, they stay due all the same."""
         site = self._site
@@ -82,7 +115,8 @@ class Worklist:
             site.state.clean(self._source, patient)
         else:
             site.state.clean(self._source, patient, self._marks.get(patient))
-            site.state.advance(self._source, marks_read(site, patient, evidence), {}, site.run_id)
+            marks = marks_read(site, patient, evidence) | self._person(patient, evidence.person)
+            site.state.advance(self._source, marks, {}, site.run_id)
 
     def postpone(self, patient: str, reason: str) -> None:
         """Leave a patient to a later run."""

@@ -153,3 +153,25 @@ def test_a_link_to_another_server_is_no_link_here(make_site: MakeSite) -> None:
     assert ran.code == 0
     assert all("merged-patient" not in line["flags"] for line in ran.lines)
     assert site.answers() == before
+
+
+@pytest.mark.parametrize("asked_between", [False, True])
+def test_what_stands_under_a_record_outside_the_cohort_goes_with_the_merge(
+    make_site: MakeSite, asked_between: bool
+) -> None:
+    """The survivor was read because of B; when B is itself again, nobody else would look there."""
+    site = make_site("a", "b")
+    site.listed(["b"])
+    whole(site)
+    before = site.answers()
+    site.merge("b", "a")
+    assert site.run().code == 0
+    assert list(site.answers()) == ["a"]
+    site.unmerge("b", "a")
+    if asked_between:
+        assert site.run(patients=("b",)).code == 0
+
+    assert site.run("source.reread=0s").code == 0
+
+    assert site.answers() == before
+    assert site.idle()

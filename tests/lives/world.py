@@ -61,14 +61,16 @@ class Site(World):
         now = format_datetime(self.date(), usegmt=True)
         return msgspec.structs.replace(answer, headers={**answer.headers, "date": now})
 
-    def run(self, *assign: str) -> Ran:
+    def run(self, *assign: str, patients: tuple[str, ...] = ()) -> Ran:
         """One run of the schedule, an hour after the last one."""
         WorldClock.time += timedelta(hours=1)
         lines: list[dict[str, Any]] = []
         try:
             # One chain, so that the same questions come in the same order each time.
             asked = ("source.connections=1", *assign)
-            with job.open_run(job.Request(config=self.config, assignments=asked)) as run:
+            with job.open_run(
+                job.Request(config=self.config, assignments=asked, patients=patients)
+            ) as run:
                 lines += [json.loads(line) for line in run.lines()]
                 return Ran(run.exit_code, lines, run.summary.told(run.exit_code))
         except RemissionError as error:
