@@ -131,11 +131,12 @@ class Outlook(Struct, frozen=True):
         if by.subject:
             # The identifier may have been given to another record since: ours stays found.
             found += search_by_name(client, rows.keys() - there, by)
+            there = {own_name(item, by) for item in found}
         if not puts or client.profile.if_none_match or self.untouched:
             return Read(found)
         # A search may miss what somebody changed: nothing is put over what was not read.
         hidden = read_by_name(client, sorted(wanted - there))
-        return Read([*found, *hidden.resources], hidden.deleted)
+        return Read(unique([*found, *hidden.resources]), hidden.deleted)
 
     def _misses(
         self, read: Read, rows: Mapping[str, AssessmentRow], assessments: Sequence[Assessment]
