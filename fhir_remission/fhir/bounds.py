@@ -11,6 +11,7 @@ GIVE = "give a FHIR Bundle, one resource, or one resource per line"
 LONGEST_LINE = 256 << 20
 LARGEST_DOCUMENT = 256 << 20
 LARGEST = 1 << 30
+MOST_SPACE = 4 << 20
 _ARCHIVE = "`archive` reads files of any size, if each line is one resource"
 _SPACE = b" \t\r\n"
 # The first piece may end in the middle of a byte order mark.
@@ -32,6 +33,8 @@ def bounded(chunks: Iterable[bytes], *, name: str) -> Iterator[bytes]:
             if start and start[:1] not in _BEGINS:
                 raise InputError(f"{name}:{lines + 1}: not a JSON object; {GIVE}")
         size += len(chunk)
+        if not begun and size > MOST_SPACE:
+            raise InputError(f"{name}: begins with {MOST_SPACE >> 20} MiB of nothing; {GIVE}")
         line = _longest(chunk, line, name)
         if size > LARGEST:
             raise InputError(f"{name}: larger than {LARGEST >> 30} GiB; {_ARCHIVE}")
