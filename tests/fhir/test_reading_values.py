@@ -13,6 +13,7 @@ from fhir_remission.domain.numbers import number
 from fhir_remission.effects.tables import load_mappings
 from tests.fhir.reading import LOINC, NCIT, SNOMED, concept, observation, only, quantity, shown
 
+WORDS = load_mappings().values.words
 PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
 
 
@@ -193,7 +194,7 @@ def test_the_original_is_kept_as_it_was_written() -> None:
 def test_no_text_breaks_the_grammar(text: str) -> None:
     """Whatever is written is read as a whole or is unreadable."""
     for comma in (False, True):
-        read = load_mappings().values.words.in_words(text, decimal_comma=comma)
+        read = WORDS.in_words(text, decimal_comma=comma)
         if not isinstance(read, Unreadable):
             assert read.value.high is None or read.value.low <= read.value.high
 
