@@ -240,9 +240,10 @@ def _judge(cell: Cell, ran: Ran, hospital: World, quiet: Calm) -> Iterator[str]:
             yield f"{line['disposition']} with category {line['category']}"
     told = quiet.ran.categories()
     different = {p for p, c in ran.categories().items() if told.get(p) != c}
-    if cell.trouble.fault == "merged-patient":
+    # Without statuses everything is some result, so everybody is undecided, and that is written.
+    if cell.trouble.fault in ("merged-patient", "drop-field:Observation.status"):
         return
-    if different and cell.trouble.fault != "drop-field:Observation.status":
+    if different:
         yield f"another category: {sorted(different)}"
     for name, text in hospital.content().items():
         if name not in quiet.content:
@@ -252,8 +253,12 @@ def _judge(cell: Cell, ran: Ran, hospital: World, quiet: Calm) -> Iterator[str]:
 
 
 def _after(cell: Cell, again: Ran, hospital: World, quiet: Calm) -> Iterator[str]:
-    if again.code != DONE:
+    undecided = cell.trouble.fault == "drop-field:Observation.status"
+    # Everybody was undecided and is not any more: so many changes at once are for a person.
+    if again.code != (STOPPED if undecided else DONE):
         yield f"healed, exit {again.code} {again.error}"
+    if undecided:
+        return
     if cell.trouble.fault == "merged-patient":
         return
     stands = hospital.content()
