@@ -161,9 +161,9 @@ def _source(path: Path) -> Source:
 
 def _head(path: Path, packing: str) -> Iterator[bytes]:
     """The first pieces of a file; a tear is left to be found when it is read."""
-    left = 64
+    left = 64 << 20
     for piece in unpacked(path, packing):
-        if isinstance(piece, Torn) or not left:
+        if isinstance(piece, Torn) or left <= 0:
             return
         yield piece
-        left -= 1
+        left -= len(piece)  # a piece of a packed file may be a thousand times what was read
