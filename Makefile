@@ -119,6 +119,9 @@ mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices
 	$(BIN)/python -m pip install --quiet --group mutants
 	nice $(BIN)/python -m tests.mutants.run $(MODULES)
 
+long-writes: $(VENV)/.installed  ## 10 000 schedules of everybody who can meet our results; hours
+	$(BIN)/python -m pytest -m long -s tests/crash/test_owners.py
+
 long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
 	$(BIN)/python -m pytest -m long -s
 	$(BIN)/python -m tests.fuzz.run --seconds 600
