@@ -3,7 +3,7 @@
 Three sites (one with a copied key), one with a stolen id, two machines with one state, backups of
 server and state, people, what-ifs, retractions and engines that post. Whoever acts: nothing of
 another owner changes, what a person wrote stays, no result stands twice, and no run ends with 0
-that left something untold. `make test` plays 100 schedules, `make long-writes` 10 000.
+that left something untold. `make test` plays 200 schedules, `make long-writes` 10 000.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fhir_remission.jobs.retract_run import retract_run
 from tests.crash.test_crash import SERVERS
 from tests.crash.world import RESULTS, Killed, Ran, World, WorldClock, _patch
 
-SCHEDULES = int(os.environ.get("FHIR_REMISSION_OWNER_SCHEDULES", "100"))
+SCHEDULES = int(os.environ.get("FHIR_REMISSION_OWNER_SCHEDULES", "200"))
 CHUNK = 50
 PATIENT = "demo-18-amended"
 SITE = "https://w3id.org/fhir-remission/id/site"
