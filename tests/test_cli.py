@@ -267,7 +267,7 @@ def test_the_starts_are_quick() -> None:
         (401, b"{}", 4, ("401", "login")),
         (403, b"{}", 4, ("403", "scopes")),
         (404, b"", 7, ("404", "base URL")),
-        (200, b"<html>please log in</html>", 7, ("not JSON",)),
+        (200, b"<html>please log in</html>", 7, ("no FHIR in JSON",)),
         (200, b'{"resourceType":"CapabilityStatement","fhirVersion":"5.0.0"}', 7, ("5.0.0", "4.0")),
     ],
     ids=["login", "scopes", "no-fhir", "login-page", "r5"],

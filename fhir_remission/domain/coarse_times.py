@@ -39,7 +39,7 @@ def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
     when = one.when
     if when is None or when.last_day - when.first_day < 2 * _ONE_DAY:
         return False
-    return when.end - when.start > longest and len(when.text) <= len("2026-06")
+    return when.end - when.start > longest and len(when.text) <= len("YYYY-MM")
 
 
 def _weighs(one: Result | Event) -> bool:

@@ -43,6 +43,8 @@ class Found(Struct, frozen=True):
     """A total larger than what came, of a server whose totals are estimates."""
     account: Account = field(default_factory=Account)
     """How many rows came, and where those ended that are not among the entries."""
+    gone: frozenset[str] = frozenset()
+    """What the server says it has no more."""
 
     @property
     def beside(self) -> int:
@@ -173,7 +175,7 @@ class FhirClient:
             if not isinstance(error, RequestRefused):
                 raise error
             gone = frozenset({f"{query.resource_type}/{name}"} if answer.status == 410 else ())
-            return Found(incomplete=() if gone else (str(error),), others=gone)
+            return Found(incomplete=() if gone else (str(error),), gone=gone)
         body = b'{"resourceType":"Bundle","entry":[{"resource":' + answer.body + b"}]}"
         try:
             self._take(read_page(body, name=label), query, frozenset(), reading)

@@ -32,6 +32,8 @@ class Reading(Struct, frozen=True):
     attested: frozenset[str] = frozenset()
     members_followed: bool = False
     """Whoever read the entries has asked for every result that panels and reports name."""
+    members_gone: frozenset[str] = frozenset()
+    """Those of them that the server says it has no more (`Observation/o1`)."""
     rejected_are_cancelled: bool = False
     """The site attests that nobody leaves a result standing whose specimen was rejected."""
     specimens: bool = False

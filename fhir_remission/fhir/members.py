@@ -92,16 +92,25 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
             continue
         for reference, resource in found:
             literal = parse_literal(reference.reference or "")
-            if resource is None and (literal is None or literal.type == "Observation"):
+            if resource is None and _may_be_any(literal, context):
                 name = reference.reference or reference.display or "a result"
                 reason = f"{name}, which it names, is not at hand"
                 missing.append(Skipped(source=entry.ref, reason=reason))
     return missing
 
 
+def _may_be_any(literal: Literal | None, context: Context) -> bool:
+    """Whether what is not at hand may be a result: one that was asked for and not kept is none."""
+    reading = context.reading
+    if reading.members_followed:
+        return literal is not None and literal.relative in reading.members_gone
+    return literal is None or literal.type == "Observation"
+
+
 def _is_evidence(resource: Resource | None, context: Context) -> bool:
-    """Whether it is a result that some criterion reads."""
-    if not isinstance(resource, Observation):
+    """Whether it is a result that some criterion reads, or a report that is called one."""
+    if not isinstance(resource, Observation | DiagnosticReport):
         return False
     match = match_codes(resource.code, context.mappings.codes)
-    return bool(match.rows) or bool(match.lookalike and resource.has_member)
+    holds = isinstance(resource, DiagnosticReport) or bool(resource.has_member)
+    return bool(match.rows) or bool(match.lookalike and holds)

@@ -191,8 +191,7 @@ def _record(
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unplaced = {skip for one in read for skip in one.unplaced}
-    if not reading.members_followed:
-        unplaced |= set(missing_in([version.entry for version in current], context))
+    unplaced |= set(missing_in([version.entry for version in current], context))
     unmapped = Counter(code for one in read for code in one.unmapped)
     resembling = Counter(
         code for one in read if isinstance(one, ObservationRead) for code in one.resembling

@@ -73,6 +73,7 @@ class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="Di
 
     type_name: ClassVar[str] = "DiagnosticReport"
     status: str | None = None
+    code: CodeableConcept | None = None
     subject: Reference | None = None
     patient: Reference | None = None
     effective_date_time: str | None = None

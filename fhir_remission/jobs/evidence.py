@@ -46,6 +46,8 @@ class Evidence(Struct, frozen=True):
     """Who it is about, where several records were merged."""
     unread: int = 0
     """How many results that panels or reports name could not be read."""
+    gone: frozenset[str] = frozenset()
+    """Results that panels or reports name beside evidence and that the server has no more."""
     estimates: tuple[str, ...] = ()
     """Totals larger than what came, of a server whose totals are estimates."""
     account: Account = field(default_factory=Account)
@@ -243,6 +245,7 @@ class _Whole:
             why,
             unknown=not known and not why,
             unread=sum(self._members.unread.get(name, 0) for name in ids),
+            gone=frozenset(one for name in ids for one in self._members.gone.get(name, ())),
             estimates=self._estimates,
             account=account,
             own=own,

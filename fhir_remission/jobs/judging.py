@@ -62,6 +62,7 @@ class Judge(Struct, frozen=True):
         failed: frozenset[str] = frozenset(),
         doubts: tuple[str, ...] = (),
         deleted: frozenset[str] = frozenset(),
+        members_gone: frozenset[str] = frozenset(),
         one_sided: bool = False,
     ) -> tuple[PatientRecord, list[Place]]:
         """The same, and where each entry ended; `deleted` names what the server has no more."""
@@ -70,6 +71,7 @@ class Judge(Struct, frozen=True):
             cohort_rows=tuple(rows) or self.rows.get(patient, ()),
             complete=self.reading.complete - failed,
             failed=failed,
+            members_gone=members_gone,
         )
         record, places = read_entries(patient, entries, self.mappings, reading, deleted=deleted)
         flags = (*record.flags, ONE_SIDED) if one_sided else record.flags

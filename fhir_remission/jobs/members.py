@@ -51,6 +51,8 @@ class Members(Struct):
     """How many named results could not be read, by patient (bare id)."""
     needed: dict[str, int] = {}
     """How many of them stand beside evidence."""
+    gone: dict[str, set[str]] = {}
+    """Those beside evidence that the server has no more (`Observation/o1`), by patient."""
 
     def miss(self, member: Member) -> None:
         """Count one that could not be read."""
@@ -78,6 +80,7 @@ class _Following:
         self._client, self._wanted, self._people = client, wanted, people
         self._seen: set[str] = set()
         self._broken: set[str] = set()
+        self._gone: set[str] = set()
         self._counts: Counter[str] = Counter()
         self.members = Members()
 
@@ -129,6 +132,8 @@ class _Following:
                 continue
             for query in self._queries([member], single):
                 yield from self._take(query, _asked(self._client.read_member, query))
+            if member.matters and member.literal.relative in self._gone:
+                self.members.gone.setdefault(member.patient, set()).add(member.literal.relative)
             if member.matters and member.literal.relative not in self._seen:
                 lost.add(member.patient)
 
@@ -140,7 +145,8 @@ class _Following:
         if found.incomplete:
             self._broken |= query.ids
         else:
-            self._seen |= found.others
+            self._gone |= found.gone
+            self._seen |= found.others | found.gone
         self._seen |= {entry.ref for entry in found.entries}
         # What is missing is known by name, whatever the reason.
         self.members.searched.append((query, structs.replace(found, incomplete=())))

@@ -83,6 +83,7 @@ def records_of(
         patient,
         evidence.entries,
         rows=[row for name in (patient, *former) for row in members.rows.get(name, ())],
+        members_gone=evidence.gone,
         one_sided=bool(evidence.person.one_sided),
     )
     return record, [judge.record(name, ()) for name in former], evidence.ended(places)

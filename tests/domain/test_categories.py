@@ -36,7 +36,7 @@ def test_everything_we_can_say_has_a_code_of_ours() -> None:
         "change": (
             *("evidence-changed", "category-changed", "reinstated"),
             *("evidence-withdrawn", "anchor-moved", "duplicate", "run-withdrawn"),
-            "subject-moved",
+            *("sibling-parked", "subject-moved"),
         ),
     }
     for concept, names in wanted.items():

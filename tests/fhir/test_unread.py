@@ -526,6 +526,16 @@ def test_members_of_stu3_are_members() -> None:
     assert lost(record(panel)) == ["Observation/gone, which it names, is not at hand"]
 
 
+def test_a_report_that_is_called_evidence_misses_its_results() -> None:
+    """Its code says blasts of the marrow, and the one result that it names did not come."""
+    code = {"coding": [{"system": "http://loinc.org", "code": "11150-0"}]}
+    named = [{"reference": "Observation/gone"}]
+    report = resource("DiagnosticReport", status="final", code=code, result=named)
+    assert lost(record(observation(), report)) == [
+        "Observation/gone, which it names, is not at hand"
+    ]
+
+
 def test_a_report_of_something_else_may_miss_its_results() -> None:
     """None of them came: nothing says that it is evidence."""
     made = resource("DiagnosticReport", status="final", result=[{"reference": "Observation/x9"}])

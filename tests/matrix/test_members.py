@@ -142,8 +142,8 @@ def test_a_member_beside_evidence_that_cannot_be_read_makes_the_patient_incomple
     assert (ran.code, ran.summary["unread"]) == (3, 1)
 
 
-def test_what_is_gone_or_of_no_evidence_is_counted_and_holds_nobody_up(tmp_path: Path) -> None:
-    """A deleted result is no result; a report without any of ours may be of anything."""
+def test_a_deleted_member_is_unknown_and_one_of_no_evidence_holds_nobody_up(tmp_path: Path) -> None:
+    """A panel still names what the server has no more; a report without ours may be of anything."""
     with world("hapi", tmp_path) as hospital:
         hospital.source.store.put(
             {**container("Observation"), "id": "deleted", "code": {"text": "x"}}
@@ -153,7 +153,9 @@ def test_what_is_gone_or_of_no_evidence_is_counted_and_holds_nobody_up(tmp_path:
         other = container("DiagnosticReport", "Observation/lost")
         ran = with_holders(hospital, deleted, other).run(dry=True)
 
-    assert of_patient(ran)["category"] == "CR"
+    assert (of_patient(ran)["category"], of_patient(ran)["reason"]) == ("IND", "evidence-unplaced")
+    reasons = [one["reason"] for one in of_patient(ran)["skipped"]]
+    assert reasons == ["Observation/deleted, which it names, is not at hand"]
     assert (ran.code, ran.summary["unread"]) == (0, 1)
 
 
