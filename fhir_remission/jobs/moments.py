@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fhir_remission.effects.clock import Clock
 from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.times import Unplaced, read_time
-from fhir_remission.settings.values import read_duration
 
 WHAT_IF = (
     "--as-of lies in the past: nothing is written, as with --dry-run; --write-as-of writes it all "
@@ -36,6 +35,8 @@ def moment_of(text: str, zone: tzinfo, clock: Clock) -> datetime:
 
 def duration_of(flag: str, text: str) -> timedelta:
     """A duration of the command line, such as 60s."""
+    from fhir_remission.settings.values import read_duration  # with pydantic: a third of a second
+
     try:
         return read_duration(text)
     except ValueError as error:
