@@ -36,7 +36,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "COLUMNS": "80"},
     )
 
 
@@ -159,7 +159,7 @@ def test_the_journey_of_a_newcomer_runs_from_the_text_of_the_readme(tmp_path: Pa
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     server = subprocess.Popen(
         ["bash", "-c", f"exec {served}"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "COLUMNS": "80"},
     )  # fmt: skip
     said: dict[str, str] = {}
     try:

@@ -172,6 +172,7 @@ def request_of(settings: Settings, asked: Request) -> Request:
         accept_routine=frozenset(settings.criteria.accept_routine),
         attested=frozenset(settings.evidence.absence_proves),
         rejected_are_cancelled=settings.evidence.rejected_specimens_are_cancelled,
+        without=frozenset(settings.source.without),
         decimal_comma=settings.site.decimal_comma,
         namespace=settings.site.base,
         rows=stated_rows(settings),

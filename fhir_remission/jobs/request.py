@@ -51,6 +51,8 @@ class Request(Struct, frozen=True):
     """What a site attests that it records (`evidence.absence_proves`)."""
     rejected_are_cancelled: bool = False
     """What a site attests of samples (`evidence.rejected_specimens_are_cancelled`)."""
+    without: frozenset[str] = frozenset()
+    """Types that are never to be had at this site (`source.without`)."""
     accept_routine: frozenset[str] = frozenset()
     decimal_comma: bool = False
     namespace: str = NAMESPACE
@@ -69,7 +71,8 @@ def judge_for(request: Request) -> Judge:
         zone=zone if request.timezone else None,
         decimal_comma=request.decimal_comma,
         namespace=request.namespace,
-        complete=ALWAYS_READ | request.complete | request.read,
+        complete=(ALWAYS_READ | request.complete | request.read) - request.without,
+        without=request.without,
         attested=attested,
         rejected_are_cancelled=request.rejected_are_cancelled,
     )

@@ -411,7 +411,7 @@ def test_progress_on_a_terminal(tmp_path: Path) -> None:
     assert running.returncode == 0
     assert re.search(rb"\rreading +\d+ %, \d+ MB/s, \d+ s left", shown)
     assert b"reading 100 %" in shown
-    assert re.search(rb"\rjudging 100 %, \d+ s left", shown)
+    assert re.search(rb"\rjudging 100 %, [\d.]+ parts/s, \d+ s left", shown)
     assert (piped.returncode, piped.stderr) == (0, b"")
 
 

@@ -93,7 +93,11 @@ def test_killed_anywhere(
 
 
 def test_no_crash_point_is_part_of_the_product() -> None:
-    """The harness wraps what is there; nothing in the package asks whether it should die."""
+    """The harness wraps what is there; nothing in the package asks whether it should die.
+
+    Two modules end the process when a signal asks for it: before anything runs, and in the end.
+    """
     package = Path(fhir_remission.__file__).parent
-    for path in package.rglob("*.py"):
+    ending = {package / "__main__.py", package / "effects" / "signals.py"}
+    for path in set(package.rglob("*.py")) - ending:
         assert not re.search(r"KILL|os\.kill|os\._exit", path.read_text()), path
