@@ -16,7 +16,15 @@ from fhir_remission.effects.origin import read_base
 from fhir_remission.effects.transport import Limits, NoAnswer, Request, RequestsExchange
 from fhir_remission.errors import Interrupted
 from tests.hostile.evil import DRIPS, Evil, at, no_handshake, waited
-from tests.hostile.processes import AS_OF, SOON, Ended, HostileSite, evil_site, side_by_side
+from tests.hostile.processes import (
+    AS_OF,
+    PATIENTS,
+    SOON,
+    Ended,
+    HostileSite,
+    evil_site,
+    side_by_side,
+)
 
 LIMITS = Limits(connect_seconds=0.5, read_seconds=0.4)
 assert LIMITS.whole_seconds == 2.5
@@ -111,6 +119,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "dry run": ("sync", "--dry-run", "--as-of", AS_OF),
     "plan": ("plan", "--as-of", AS_OF),
     "reconcile": ("reconcile",),
+    "explain": ("explain", "--patient", PATIENTS[0], "--as-of", AS_OF),
     "doctor": ("doctor",),
     "bulk": ("bulk", "--out", "export"),
 }
@@ -160,6 +169,7 @@ def test_sync_ends_in_time_in_any_phase(tmp_path: Path) -> None:
         ("sync", "headers", "metadata", "max_runtime"),
         ("bulk", "100 Continue", "metadata", "SIGTERM"),
         ("doctor", "silence", "metadata", "SIGINT"),
+        ("explain", "headers", "search", "SIGTERM"),
     ]
     found = side_by_side(
         [
