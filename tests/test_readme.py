@@ -36,7 +36,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "PATH": path, "COLUMNS": "80"},
+        # A pipe has no width of its own, whatever the test before this one left behind.
+        env={**{k: v for k, v in os.environ.items() if k != "COLUMNS"}, "PATH": path},
     )
 
 
@@ -159,7 +160,8 @@ def test_the_journey_of_a_newcomer_runs_from_the_text_of_the_readme(tmp_path: Pa
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     server = subprocess.Popen(
         ["bash", "-c", f"exec {served}"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PATH": path, "COLUMNS": "80"},
+        # A pipe has no width of its own, whatever the test before this one left behind.
+        env={**{k: v for k, v in os.environ.items() if k != "COLUMNS"}, "PATH": path},
     )  # fmt: skip
     said: dict[str, str] = {}
     try:
