@@ -25,11 +25,12 @@ SCHEDULES = int(os.environ.get("FHIR_REMISSION_SCHEDULES", "500"))
 PATIENT = "demo-18-amended"
 FIRED: Counter[str] = Counter()
 FAULTS = ("500-after-commit", "lost-response", "409", "412", "empty-201", "500-before")
-MEANWHILE = ("nothing", "person", "reindex", "competitor", "second-run", "clock")
+MEANWHILE = ("nothing", "person", "reindex", "competitor", "second-run", "clock-back", "clock-on")
 WANTED = {
     *("500-after-commit", "lost-response", "409", "412", "empty-201", "500-before"),
-    *("person", "reindex", "competitor", "second-run", "clock", "killed", "dropped-field"),
-    *("partial", "lost-state"),
+    *("person", "reindex", "competitor", "second-run", "clock-back", "clock-on"),
+    *("killed", "dropped-field"),
+    *("partial", "lost-state", "clock-refused"),
 }
 
 
@@ -43,6 +44,8 @@ class WriteBack(RuleBasedStateMachine):
         self._folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
         self.edits: dict[str, dict[str, Any]] = {}
         self.world: World | None = None
+        self.latest = WorldClock.time
+        """The furthest that the clock of the site has ever been before it went back."""
         self.unsure = False
         """A server that rewrites, and a version between a lost answer and our look at it: that this
         was nobody's edit cannot be known, so it may be parked."""
@@ -127,6 +130,7 @@ class WriteBack(RuleBasedStateMachine):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _settle(self, world: World) -> None:
+        self._clock_set(world)
         ran = world.sync()
         parked = ran.lines[0]["write"] == "parked"
         assert ran.code == (3 if parked and (self.edits or self.unsure) else 0), ran
@@ -143,6 +147,19 @@ class WriteBack(RuleBasedStateMachine):
             category = idle.lines[0]["category"]
             assert said == ({category} if category != "NE" else set()), (said, category)
             assert world.unfinished() == []
+
+    def _clock_set(self, world: World) -> None:
+        """A run that refuses a clock that went back writes nothing; then somebody sets it."""
+        if WorldClock.time >= self.latest:
+            return
+        stood = len(world.server.store.log)
+        ran = world.sync()
+        assert ran.code in (0, 3, 75), ran
+        if ran.code == 75:
+            assert "set the clock" in ran.error
+            assert len(world.server.store.log) == stood
+            FIRED["clock-refused"] += 1
+        WorldClock.time = self.latest
 
     # What goes wrong --------------------------------------------------------------------------
 
@@ -199,8 +216,9 @@ class WriteBack(RuleBasedStateMachine):
             world.config = config
         elif what == "second-run":
             assert world.sync().code == 6
-        elif what == "clock":
-            WorldClock.time += timedelta(days=-3 if WorldClock.time.second % 2 else 3)
+        elif what in ("clock-back", "clock-on"):
+            self.latest = max(self.latest, WorldClock.time)
+            WorldClock.time += timedelta(days=-3 if what == "clock-back" else 3)
         else:
             return
         FIRED[what] += 1
@@ -211,6 +229,23 @@ class WriteBack(RuleBasedStateMachine):
         assert self.world.doubles() == []
         for name, edited in self.edits.items():
             assert self.world.server.store.resource(*name.split("/", 1)) == edited
+
+
+def test_a_clock_that_went_back_in_the_last_run() -> None:
+    """The next run refuses and writes nothing; once the clock is set, all is as it should be."""
+    FIRED.clear()
+    site = WriteBack()
+    try:
+        site.begin(drops=False, server="put-one-by-one")
+        site.run(at=1, before=1, fault="409", meanwhile="nothing", value=120)
+        site.killed(at=9, when="before")
+        site.run(at=3, before=1, fault="409", meanwhile="nothing", value=70)
+        site.killed(at=23, when="after")
+        site.run(at=3, before=1, fault="", meanwhile="clock-back", value=130)
+    finally:
+        site.teardown()
+
+    assert FIRED["clock-refused"] == 1
 
 
 @pytest.mark.timeout(600)
