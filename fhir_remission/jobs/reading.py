@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
@@ -25,29 +24,30 @@ AT_ONCE = 50
 def read_patients(site: Site, chunks: Iterable[Sequence[str]]) -> Generator[tuple[str, Evidence]]:
     """Read the evidence of patients (bare ids) in order; close it where not all is taken."""
     listed = list(chunks)
-    begun: deque[Sequence[str]] = deque(listed)
+    untold: dict[str, None] = {}  # asked about, and not yet in the audit
 
     def noted() -> Iterator[Sequence[str]]:
         for chunk in listed:
             site.stop.check()
-            begun.append(chunk)
+            untold.update(dict.fromkeys(chunk))
             yield chunk
 
     try:
-        with (
-            closing(site.connection.chains(site.profile)) as chains,
-            closing(read_all(chains, noted(), site.wanted, _named(chains, listed))) as reading,
-        ):
-            begun.clear()
-            for found in reading:
-                begun.popleft()
-                for patient, evidence in found.items():
-                    name = evidence.person.survivor or patient
-                    _audit(site, name, "incomplete" if evidence.incomplete else "done")
-                yield from found.items()
+        with closing(site.connection.chains(site.profile)) as chains:
+            if len(listed) > 1:  # their Patients are read first, all of them
+                untold.update(dict.fromkeys(name for chunk in listed for name in chunk))
+            named = _named(chains, listed)
+            with closing(read_all(chains, noted(), site.wanted, named)) as reading:
+                for found, chunk in zip(reading, listed, strict=True):
+                    for patient in chunk:
+                        untold.pop(patient, None)
+                    for patient, evidence in found.items():
+                        name = evidence.person.survivor or patient
+                        _audit(site, [name], "incomplete" if evidence.incomplete else "done")
+                    yield from found.items()
     finally:
-        for patient in (name for chunk in begun for name in chunk):
-            _audit(site, patient, "broken off")
+        if untold:
+            _audit(site, untold, "broken off")
 
 
 def _named(chains: Chains, chunks: Sequence[Sequence[str]]) -> Named:
@@ -89,6 +89,6 @@ def records_of(
     return record, [judge.record(name, ()) for name in former], evidence.ended(places)
 
 
-def _audit(site: Site, patient: str, outcome: str) -> None:
-    name = site.patient_hash(f"Patient/{patient}")
-    site.audit.record("read", name, server=str(site.connection.base.origin), outcome=outcome)
+def _audit(site: Site, patients: Iterable[str], outcome: str) -> None:
+    names = [site.patient_hash(f"Patient/{patient}") for patient in patients]
+    site.audit.record_all("read", names, server=str(site.connection.base.origin), outcome=outcome)

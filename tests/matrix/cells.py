@@ -19,6 +19,7 @@ Place = Literal[
     "page", "later page", "linking page", "write", "request", "patient", "once", "always"
 ]
 DONE, DAMAGED, REFUSED, STOPPED, BUSY = 0, 3, 4, 5, 75
+NEVER = 0  # requests count from 1
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Calm:
     """Those of the longest search of Observations and of the longest of another type."""
     writes: tuple[int, ...]
     patient: int
+    """The first question for one patient alone; NEVER where they are read several at a time."""
     one_at_a_time: bool
 
 
@@ -151,9 +153,14 @@ def calm(persona: str, *, login: bool = False) -> Calm:
             quiet.content(),
             tuple(_longest(numbered)),
             tuple(writes),
-            next(n for n, asked in numbered if b"_id=" in asked.body),
+            next((n for n, asked in numbered if _about_one(asked)), NEVER),
             persona in ONE_AT_A_TIME,
         )
+
+
+def _about_one(asked: Asked) -> bool:
+    """A question for one Patient: before it, the whole cohort is asked for who is linked to whom."""
+    return b"_id=" in asked.body and b"%2C" not in asked.body
 
 
 def _longest(asked: list[tuple[int, Asked]]) -> list[Page]:
@@ -240,6 +247,10 @@ def _judge(cell: Cell, ran: Ran, hospital: World, quiet: Calm) -> Iterator[str]:
             yield f"{line['disposition']} with category {line['category']}"
     told = quiet.ran.categories()
     different = {p for p, c in ran.categories().items() if told.get(p) != c}
+    if cell.trouble.fault == "merged-patient":
+        answers = {p.removesuffix("-merged"): c for p, c in ran.categories().items()}
+        if answers != told or len(different) != 1:
+            yield f"not the same answers with one under another record: {ran.categories()}"
     # Without statuses everything is some result, so everybody is undecided, and that is written.
     if cell.trouble.fault in ("merged-patient", "drop-field:Observation.status"):
         return
