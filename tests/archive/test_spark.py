@@ -73,7 +73,10 @@ def test_damage(spark: Any, tmp_path: Path) -> None:
 
     assert len(flaws) == 1
     assert b'"category"' not in lines
-    assert accepted == classified(file)
+    # Accepted, it is an assumption about everybody; `classify` has no such choice.
+    said = accepted.splitlines()
+    assert len(said) == len(lines.splitlines()) > 0
+    assert all(b'"category"' in one and b"assuming archive complete" in one for one in said)
 
 
 @pytest.mark.timeout(300)
