@@ -123,7 +123,7 @@ long-writes: $(VENV)/.installed  ## 10 000 schedules of everybody who can meet o
 	$(BIN)/python -m pytest -m long -s tests/crash/test_owners.py
 
 long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a release
-	$(BIN)/python -m pytest -m long -s
+	FHIR_REMISSION_SEARCH=1 $(BIN)/python -m pytest -m "long or hypothesis" -s
 	$(BIN)/python -m tests.fuzz.run --seconds 600
 	$(BIN)/python -m tests.lives.soak --runs 200
 
