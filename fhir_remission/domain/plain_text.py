@@ -16,6 +16,7 @@ NO_CODE = "(not a code)"
 _CODE = re.compile(r"[!-~]{1,120}")
 # A FHIRPath of element names and indexes, as in `Observation.component[2].value`.
 _PATH = re.compile(r"[A-Za-z][A-Za-z0-9]{0,40}(\.[A-Za-z][A-Za-z0-9]{0,40}(\[\d{1,4}\])?){0,12}")
+_BEYOND_ASCII = re.compile(r"[^\n -~]+")
 
 
 def plain(text: str) -> str:
@@ -32,10 +33,7 @@ def plain_json(data: bytes) -> bytes:
     """JSON with the same meaning, in which no control or format character stands as itself."""
     if data.isascii() and b"\x7f" not in data:
         return data  # JSON has no other control than the newlines between its tokens
-    return "".join(
-        letter if letter == "\n" or _is_harmless(letter) else json.dumps(letter)[1:-1]
-        for letter in data.decode(errors="surrogatepass")
-    ).encode()
+    return _BEYOND_ASCII.sub(_escaped, data.decode(errors="surrogatepass")).encode()
 
 
 def plain_code(text: str) -> str:
@@ -46,6 +44,13 @@ def plain_code(text: str) -> str:
 def plain_path(text: str) -> str:
     """The path of an element as it may stand in a log."""
     return text if _PATH.fullmatch(text) else "(not a path)"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    letters = found.group()
+    if letters.isprintable():
+        return letters
+    return "".join(one if _is_harmless(one) else json.dumps(one)[1:-1] for one in letters)
 
 
 def _is_harmless(letter: str) -> bool:

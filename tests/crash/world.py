@@ -28,6 +28,7 @@ from fhir_remission.effects import audit, connect, database, results_file
 from fhir_remission.effects.site_key import new_site_key
 from fhir_remission.effects.transport import Answer, NoAnswer, Request, Traffic
 from fhir_remission.errors import RemissionError
+from fhir_remission.jobs import request as request_module
 from fhir_remission.jobs import site as site_module
 from fhir_remission.jobs import sync as job
 from fhir_remission.jobs.placing import How
@@ -157,7 +158,8 @@ class World:
         """Which unsafe request is answered 500 without being carried out; whether one was."""
         self.drops: dict[str, tuple[str, ...]] = {}
         """Elements that this server does not store, by type."""
-        self._make_droppy()
+        if beside is None:
+            self._make_droppy()
         self.between: Callable[[Request], None] = lambda _: None
         """Called before each unsafe request: what a person or another program does meanwhile."""
         self.told: Callable[..., None] = lambda *_, **__: None
@@ -418,6 +420,20 @@ def _judge(*sets: Any, **asked: Any) -> Any:
     return msgspec.structs.replace(_JUDGES[key], as_of=asked["as_of"])
 
 
+_SETTINGS = site_module.load_settings
+_READ: dict[Any, Any] = {}
+
+
+def _settings(config: Path, *asked: Any) -> Any:
+    # Each run of a site reads the same words.
+    key = (config, config.read_bytes(), repr(asked))
+    if key not in _READ:
+        if len(_READ) > 200:
+            _READ.clear()
+        _READ[key] = _SETTINGS(config, *asked)
+    return _READ[key]
+
+
 def _patch(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     _Exchange.world = world
 
@@ -440,6 +456,8 @@ def _patch(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     monkeypatch.setattr(results_file.ResultsFile, "append", append)
     monkeypatch.setattr(site_module, "SystemClock", WorldClock)
     monkeypatch.setattr(site_module, "load_judge", _judge)
+    monkeypatch.setattr(site_module, "load_settings", _settings)
+    monkeypatch.setattr(request_module, "load_judge", _judge)
     monkeypatch.setattr(connect, "load_families", _FAMILIES)
     monkeypatch.setattr(site_module, "load_categories", _CATEGORIES)
     monkeypatch.setattr(site_module, "load_panels", _PANELS)
