@@ -18,7 +18,7 @@ from fhir_remission.fhir.ownership import Known
 from fhir_remission.fhir.parked import Parking
 from fhir_remission.fhir.patient_writes import Held, plan_writes
 from fhir_remission.jobs.memory import Memory, Place, own_name
-from fhir_remission.jobs.parking import waited
+from fhir_remission.jobs.parking import is_untold, waited
 from fhir_remission.jobs.prospect import Prospect, known
 from fhir_remission.jobs.standing import (
     Familiar,
@@ -48,7 +48,8 @@ class Outlook(Struct, frozen=True):
         memory = Memory(self.place, assessments[0].patient, assessments[0].criteria_id)
         rows = memory.rows(self.state)
         looked = bool(rows) or memory.has_looked(self.state)
-        if not thorough and looked and self._is_up_to_date(rows, assessments):
+        done = looked and self._is_up_to_date(rows, assessments)
+        if done and not (thorough or is_untold(self.state, memory)):
             return None
         left = memory.left(self.state, rows)
         remembered = known(rows, left)

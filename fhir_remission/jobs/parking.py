@@ -26,6 +26,11 @@ def waited(state: State, memory: Memory) -> dict[str, Parked]:
     }
 
 
+def is_untold(state: State, memory: Memory) -> bool:
+    """Whether something waits that nobody has acknowledged, or that was released since."""
+    return any(row.word != "acknowledged" for row in _rows(state, memory))
+
+
 def told_of_parked(
     state: State, lease: Lease | None, prospect: Prospect, outcome: Outcome
 ) -> Outcome:

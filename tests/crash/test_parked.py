@@ -9,6 +9,7 @@ import pytest
 
 from fhir_remission import cli
 from fhir_remission.effects.state import State
+from fhir_remission.jobs.retract_run import retract_run
 from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_write_back import CR, recount, two
@@ -94,6 +95,23 @@ def test_withdrawn_evidence_is_said_beside_an_edit_too(world: World) -> None:
     assert impression == theirs
     assert observation["status"] == "preliminary"
     assert "the evidence was withdrawn" in observation["note"][-1]["text"]
+
+
+def test_what_waits_is_told_also_where_the_state_has_this_very_evidence(make_world: Make) -> None:
+    """A state of yesterday knows the answer, not what became of it: told until acknowledged."""
+    world = make_world(habits=SERVERS["conditional-create-one-by-one"], patients=(CR,))
+    first = world.sync()
+    kept = (world.folder / "state.db").read_bytes()
+    theirs = world.edit(two(world, CR)[0], status="completed", note=NOTE)
+    retract_run(world.config, (), first.summary["run_id"])
+    for name in ("state.db-wal", "state.db-shm"):
+        (world.folder / name).unlink(missing_ok=True)
+    (world.folder / "state.db").write_bytes(kept)
+
+    assert [world.sync().code for _ in range(3)] == [3, 3, 3]
+    assert command(world, "parked", "acknowledge", "all") == 0
+    assert [world.sync().code for _ in range(2)] == [0, 0]
+    assert two(world, CR)[0] == theirs
 
 
 def test_what_had_been_final_becomes_preliminary(make_world: Make) -> None:
