@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants long-garble clean
+.PHONY: demo prepare test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants long-garble clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
+
+$(VENV)/.extras: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[spark,postgres]"
+	touch $@
+
+prepare: $(VENV)/.extras build/tools/.installed  ## what lanes need besides, before any two run at once
 
 demo: $(VENV)/.installed  ## the main job on the embedded server
 	$(BIN)/fhir-remission demo
@@ -51,15 +57,13 @@ lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everythi
 lane-hostile: $(VENV)/.installed  ## every drip against every command, and attacks that take long
 	$(BIN)/python -m pytest tests/hostile -m long -s
 
-lane-spark: $(VENV)/.installed  ## the archive job on local[2]; needs a JDK 17
-	$(BIN)/python -m pip install --quiet --editable ".[spark]"
+lane-spark: $(VENV)/.extras  ## the archive job on local[2]; needs a JDK 17
 	FHIR_REMISSION_SPARK=1 $(BIN)/python -m pytest tests/archive/test_spark.py -W default
 
 lane-crash: $(VENV)/.installed  ## real processes killed at 30 named points, then run again
 	$(BIN)/python -m tests.crash.kill_points --points 30
 
-lane-postgres: $(VENV)/.installed  ## the state in PostgreSQL; needs Debian's postgresql
-	$(BIN)/python -m pip install --quiet "psycopg[binary]>=3.2"
+lane-postgres: $(VENV)/.extras  ## the state in PostgreSQL; needs Debian's postgresql
 	bash tests/effects/postgres.sh $(BIN)/python -m pytest tests/effects/test_state.py
 	bash tests/effects/postgres.sh sh -c \
 		'$(BIN)/python -m tests.crash.kill_points --points 9 --postgres "$$FHIR_REMISSION_IT_POSTGRES"'
@@ -96,8 +100,8 @@ bench-reading: $(VENV)/.installed  ## idle requests, a first read, a page: besid
 	$(BIN)/python -m tests.bench.reading
 
 # polars and cql-execution are peers of the bench and nothing else: no test or command needs them.
-bench-all: $(VENV)/.installed  ## also 5 M, Spark (JDK 17), polars, cql-execution (Node 20)
-	$(BIN)/python -m pip install --quiet --editable ".[spark]" "polars>=1.30"
+bench-all: $(VENV)/.extras  ## also 5 M, Spark (JDK 17), polars, cql-execution (Node 20)
+	$(BIN)/python -m pip install --quiet "polars>=1.30"
 	npm install --silent --no-fund --no-audit --prefix build/bench/cql \
 		cql-execution@3.3.2 cql-exec-fhir@2.2.0
 	$(BIN)/python -m tests.bench.run 20k 100k 1m 5m --all
