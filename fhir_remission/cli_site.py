@@ -47,12 +47,34 @@ def key_check(file: Annotated[Path, typer.Argument(help="the key file")]) -> int
 
 
 @config_app.command("show")
-def config_show(config: Config = Path("site.toml"), assign: Assign = None) -> int:
+def config_show(
+    config: Config = Path("site.toml"),
+    toml: Annotated[
+        bool, typer.Option("--toml", help="as a settings file that can be used again")
+    ] = False,
+    assign: Assign = None,
+) -> int:
     """Print every setting, its value and where it comes from; secrets are masked."""
     from fhir_remission.jobs.site import settings_of
+    from fhir_remission.settings.reference import as_toml
 
     shown = settings_of(config, assign or [], {}).shown()
-    show(f"{name} = {value}  # {origin}" for name, value, origin in shown)
+    if toml:
+        show(as_toml(shown))
+    else:
+        show(f"{name} = {value}  # {origin}" for name, value, origin in shown)
+    return 0
+
+
+@config_app.command("init")
+def config_init(
+    file: Annotated[Path, typer.Argument(help="where to put it")] = Path("site.toml"),
+) -> int:
+    """Write a first settings file in which each key is explained; never over one that is there."""
+    from fhir_remission.jobs.install import first_settings
+
+    first_settings(file)
+    show([f"{file}: made; fill in [site], [source] and [cohort], then run doctor --config {file}"])
     return 0
 
 

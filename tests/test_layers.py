@@ -24,7 +24,9 @@ OURS = {
         *("cli_text", "cli_writing"),
     },
     "cli_archive": {"cli_progress", "cli_flags", "cli_text", "domain", "jobs"},
-    "cli_site": {"cli_help", "cli_flags", "cli_text", "effects", "fhir", "jobs", "version"},
+    "cli_site": {
+        *("cli_help", "cli_flags", "cli_text", "effects", "fhir", "jobs", "settings", "version"),
+    },
     "cli_writing": {"cli_help", "cli_progress", "cli_flags", "cli_text", "jobs"},
     "cli_mappings": {"cli_help", "cli_text", "jobs"},
     "cli_flags": set(),

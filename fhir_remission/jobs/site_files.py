@@ -32,6 +32,7 @@ def open_to_all(settings: Settings) -> list[Path]:
     files = [
         *(settings.site.key_file, settings.audit.file, state_file(settings)),
         *(auth.key_file for auth in auths),
+        *(auth.next_key_file for auth in auths),
         *(sink.file for sink in settings.sink.values()),
     ]
     return [file for file in dict.fromkeys(files) if file is not None and _is_open(file)]

@@ -70,7 +70,7 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, object]:
 def _no_secret(key: str, value: str) -> str:
     """Everybody on the machine can read the arguments of a process."""
     if key.rpartition(".")[2] in SECRETS or _masked(key, value) != value:
-        name = _variable(key)
+        name = variable(key)
         raise SettingsError(
             f"--set {key}: a secret does not belong on the command line, where every user of"
             f" this machine can read it; use {name} or {name}_FILE"
@@ -84,7 +84,7 @@ def _from_file(path: Path | None) -> dict[str, Given]:
     given = {key: Given(value, str(path)) for key, value in _flat(_parsed(path), "")}
     for key in given:
         if key.rpartition(".")[2] in SECRETS:
-            name = _variable(key)
+            name = variable(key)
             raise SettingsError(f"{path}: keep {key} out of the file; use {name} or {name}_FILE")
     return given
 
@@ -128,15 +128,24 @@ def _content(path: str, name: str) -> str:
         raise SettingsError(f"{name}: cannot read the file it names") from None
 
 
-def _known_keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+def known_keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Every key there is; `sink.*.` stands for a sink of any name."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if name == "sink":
-            yield from _known_keys(Sink, "sink.*.")
+            yield from known_keys(Sink, "sink.*.")
         elif isinstance(kind, type) and issubclass(kind, Section):
-            yield from _known_keys(kind, f"{prefix}{name}.")
+            yield from known_keys(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
+
+
+def sections_of(model: type[BaseModel]) -> dict[str, type[Section]]:
+    """The tables inside of a table."""
+    kinds = ((name, field.annotation) for name, field in model.model_fields.items())
+    return {
+        name: kind for name, kind in kinds if isinstance(kind, type) and issubclass(kind, Section)
+    }
 
 
 def _pattern(key: str) -> str:
@@ -144,20 +153,21 @@ def _pattern(key: str) -> str:
 
 
 def _is_known(key: str) -> bool:
-    return _pattern(key) in set(_known_keys())
+    return _pattern(key) in set(known_keys())
 
 
 def _refuse_unknown(key: str, origin: str) -> None:
     if _is_known(key):
         return
-    near = difflib.get_close_matches(_pattern(key), list(_known_keys()), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(_pattern(key), list(known_keys()), n=1, cutoff=0.5)
     meant = f"; did you mean {near[0]}?" if near else ""
     if meant and origin.upper().startswith(PREFIX):
-        meant = f"; did you mean {_variable(near[0])}?"
+        meant = f"; did you mean {variable(near[0])}?"
     raise SettingsError(f"{origin}: there is no setting {key}{meant}")
 
 
-def _variable(key: str) -> str:
+def variable(key: str) -> str:
+    """Name the variable of the environment that a key is read from."""
     return PREFIX + key.replace(".", "__").upper()
 
 
@@ -191,12 +201,12 @@ def _first_complaint(error: ValidationError, given: Mapping[str, Given]) -> str:
 
 
 def _shown(settings: Settings, given: Mapping[str, Given]) -> Iterator[tuple[str, str, str]]:
-    for pattern in _known_keys():
+    for pattern in known_keys():
         for key in _expanded(pattern, settings):
             if key in given:
                 yield key, _masked(key, given[key].value), given[key].origin
             else:
-                yield key, _masked(key, _default(pattern)), "default"
+                yield key, _masked(key, default_of(pattern)), "default"
 
 
 def _expanded(pattern: str, settings: Settings) -> list[str]:
@@ -205,7 +215,8 @@ def _expanded(pattern: str, settings: Settings) -> list[str]:
     return [pattern.replace("*", name, 1) for name in settings.sink]
 
 
-def _default(pattern: str) -> object:
+def default_of(pattern: str) -> object:
+    """What holds where nobody says anything."""
     model: type[BaseModel] = Settings
     for part in pattern.removeprefix("sink.*.").split("."):
         if pattern.startswith("sink.*.") and model is Settings:

@@ -63,6 +63,8 @@ class Auth(Section):
     secret: SecretStr = SecretStr("")
     header: str = "Authorization"
     key_file: NoFile = None
+    # Published by `jwks` before it is used, so that servers know it when it is.
+    next_key_file: NoFile = None
     key_command: Arguments = ()
     key_id: str = ""
     cert_file: NoFile = None

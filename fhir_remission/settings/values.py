@@ -129,7 +129,8 @@ def write_value(value: object) -> str:
     """Write a value the way the settings file would have it."""
     if isinstance(value, timedelta):
         minutes, seconds = divmod(int(value.total_seconds()), 60)
-        return f"{seconds}s" if not minutes else f"{minutes}m" + (f"{seconds}s" if seconds else "")
+        parts = {"h": minutes // 60, "m": minutes % 60, "s": seconds}
+        return "".join(f"{count}{unit}" for unit, count in parts.items() if count) or "0s"
     if isinstance(value, float):
         return f"{value:g}/s"
     if isinstance(value, (list, tuple)):
@@ -149,3 +150,15 @@ def _read_types(types: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Types = Annotated[Words, AfterValidator(_read_types)]
+
+# What a value is called in the reference, by the function that reads it.
+KINDS: dict[object, str] = {
+    read_duration: "duration",
+    read_rate: "rate",
+    read_hours: "hours",
+    _beside_the_file: "file",
+    _words: "list",
+    _json_list: "list",
+    _known_zone: "time zone",
+    _sqlite_beside_the_file: "address of a database",
+}
