@@ -9,10 +9,9 @@ from msgspec import Struct
 
 from fhir_remission.domain.inputs import CohortRow
 from fhir_remission.domain.mappings import Mappings
-from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.domain.namespace import IDENTIFIERS_OF_RESULTS, NAMESPACE
 from fhir_remission.domain.systems import Systems
 from fhir_remission.fhir.elements import CodeableConcept, Identifier, Period, Reference
-from fhir_remission.fhir.identity import SHAPES
 from fhir_remission.fhir.references import Index, named, parse_literal
 from fhir_remission.fhir.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.wire import Device, DiagnosticReport, Entry, Observation, Resource
@@ -150,7 +149,8 @@ def _one_of_ours(identifiers: Iterable[Identifier], namespace: str) -> bool:
     prefix = f"{namespace}/id/"
     return any(
         # Another site may have set another namespace: what is written there has the same shape.
-        _within(identifier.system, prefix) or (identifier.system or "").endswith(SHAPES)
+        _within(identifier.system, prefix)
+        or (identifier.system or "").endswith(IDENTIFIERS_OF_RESULTS)
         for identifier in identifiers
     )
 

@@ -35,8 +35,6 @@ Kind = Literal["impression", "observation", "provenance", "device", "patient"]
 KINDS: dict[str, Kind] = {"ClinicalImpression": "impression", "Observation": "observation"}
 """The results, by type."""
 
-# No other software calls an identifier so, whatever the namespace of the site that wrote it.
-SHAPES = ("/id/content-digest", "/id/evidence-hash")
 _CHECK_LABEL = b"fhir-remission key check v1"
 _LOG_LABEL = b"fhir-remission log hash v1"
 # The answer, named field by field: a new field of an Assessment must not touch old hashes unseen.

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from msgspec import structs
 
 from fhir_remission.domain.assessment import Anchor, AnchorKind
+from fhir_remission.domain.namespace import IDENTIFIERS_OF_RESULTS
 from fhir_remission.fhir.carried import carried_marks, carried_value
 from fhir_remission.fhir.datatypes import (
     Json,
@@ -19,7 +20,6 @@ from fhir_remission.fhir.datatypes import (
 )
 from fhir_remission.fhir.identity import (
     KINDS,
-    SHAPES,
     Identity,
     identifier_value,
     key_check,
@@ -79,7 +79,7 @@ def is_marked(identity: Identity, resource: Resource) -> bool:
     tags = objects(meta.get("tag")) if isinstance(meta, dict) else ()
     if any(tag.get("system") == identity.system("tag") for tag in tags):
         return True
-    return any(system.endswith(SHAPES) for system in systems) or any(
+    return any(system.endswith(IDENTIFIERS_OF_RESULTS) for system in systems) or any(
         namespace == identity.namespace or "content-digest" in words
         for namespace, words in carried_marks(resource)
     )
