@@ -14,7 +14,7 @@ from fhir_remission.errors import InputError, RemissionError, SettingsError, Tab
 from fhir_remission.version import VERSION
 
 if TYPE_CHECKING:
-    from fhir_remission.jobs.classifier import Assessment, Classifier, classify, schema
+    from fhir_remission.jobs.files.classifier import Assessment, Classifier, classify, schema
 
 __version__ = VERSION
 
@@ -35,5 +35,5 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import the job when it is asked for: every command begins here and most need another."""
     if name in __all__:
-        return getattr(import_module("fhir_remission.jobs.classifier"), name)
+        return getattr(import_module("fhir_remission.jobs.files.classifier"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ def start() -> Never:
     # Nothing was begun yet, so nothing need be undone. An exception would be told wherever it
     # strikes, and in an import hook ignored.
     signal.signal(signal.SIGINT, _leave)
-    from fhir_remission.cli import entry_point
+    from fhir_remission.cli.main import entry_point
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     entry_point()

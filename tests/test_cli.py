@@ -249,7 +249,7 @@ def test_an_unreachable_server(tmp_path: Path) -> None:
 def test_the_starts_are_quick() -> None:
     """`classify` loads neither the models nor the database nor HTTP, and so starts in 0.4 s."""
     code = (
-        "import sys; from fhir_remission.cli import main; "
+        "import sys; from fhir_remission.cli.main import main; "
         f"main(['classify', {str(CASE)!r}]); "
         "sys.exit(','.join(m for m in ('fhir.resources', 'sqlalchemy', 'requests', 'structlog') "
         "if m in sys.modules) or 0)"

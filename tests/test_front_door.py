@@ -103,7 +103,7 @@ def test_the_moment_is_that_of_the_call() -> None:
 def test_classify_loads_once_for_equal_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second call with the same arguments reads no table."""
     classify(BODY, as_of=AS_OF)
-    monkeypatch.setattr("fhir_remission.jobs.classifier.judge_for", None)
+    monkeypatch.setattr("fhir_remission.jobs.files.classifier.judge_for", None)
 
     assert classify(BODY, as_of=AS_OF)[0].category == "CR"
 
@@ -166,7 +166,7 @@ for name in ("SIGHUP", "SIGALRM", "setitimer", "SIGUSR1"):
     if hasattr(signal, name): delattr(signal, name)
 import importlib, pkgutil
 import fhir_remission
-skip = ("fhir_remission.jobs.spark",)
+skip = ("fhir_remission.jobs.spark.spark",)
 for module in pkgutil.walk_packages(fhir_remission.__path__, "fhir_remission."):
     if not module.name.endswith("__main__") and not module.name.startswith(skip):
         importlib.import_module(module.name)

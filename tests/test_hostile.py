@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.inputs import Interval, PatientRecord, Unreadable
-from fhir_remission.domain.mappings import Mappings
-from fhir_remission.domain.rows import read_rows
-from fhir_remission.effects.tables import load_issue_codes, load_mappings
+from fhir_remission.domain.nouns.inputs import Interval, PatientRecord, Unreadable
+from fhir_remission.domain.nouns.tsv import read_rows
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.effects.files.mapping_files import load_issue_codes, load_mappings
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.damage import Damaged
-from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.grouping import Groups, group_by_patient
-from fhir_remission.fhir.record import Reading, read_record
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.fhir.incoming.damage import Damaged
+from fhir_remission.fhir.incoming.documents import read_documents
+from fhir_remission.fhir.incoming.grouping import Groups, group_by_patient
+from fhir_remission.fhir.r4.wire import Entry
+from fhir_remission.fhir.reading.record import Reading, read_record
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "hostile"
 EXPECTED = FOLDER / "expected.tsv"

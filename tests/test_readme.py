@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fhir_remission import errors
-from fhir_remission.cli import app
+from fhir_remission.cli.main import app
 from fhir_remission.settings import load_settings
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.cli import main
+from fhir_remission.cli.main import main
 from fhir_remission.settings import load_settings, read_assignments
 from fhir_remission.settings.loading import known_keys
 from fhir_remission.settings.model import Server, Settings

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.analytes import read_analytes
-from fhir_remission.domain.codes import COLUMNS as CODE_COLUMNS
-from fhir_remission.domain.codes import merge_codes, read_codes
-from fhir_remission.domain.events import read_events
-from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.mappings import TABLES, Mappings
-from fhir_remission.domain.namespace import NAMESPACE
-from fhir_remission.domain.terms import read_terms
-from fhir_remission.domain.units import Converted, Refused, UnitSent, read_units
-from fhir_remission.domain.values import read_values
-from fhir_remission.effects.tables import (
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.namespace import NAMESPACE
+from fhir_remission.domain.tables.analytes import read_analytes
+from fhir_remission.domain.tables.answers import read_values
+from fhir_remission.domain.tables.codes import COLUMNS as CODE_COLUMNS
+from fhir_remission.domain.tables.codes import merge_codes, read_codes
+from fhir_remission.domain.tables.events import read_events
+from fhir_remission.domain.tables.mappings import TABLES, Mappings
+from fhir_remission.domain.tables.terms import read_terms
+from fhir_remission.domain.tables.units import Converted, Refused, UnitSent, read_units
+from fhir_remission.effects.files.mapping_files import (
     criteria_names,
     default_dir,
     load_criteria,

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission import cli_progress
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.rehearsal import EmbeddedServer, told
-from fhir_remission.rehearsal.cohort import GROUP_ID, demo_cohort
+from fhir_remission.cli import progress as cli_progress
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.rehearsal.cohort.cohort import GROUP_ID, demo_cohort
+from fhir_remission.rehearsal.listening import told
 from tests.test_readme import _commands
 
 COMMAND = [sys.executable, "-m", "fhir_remission"]

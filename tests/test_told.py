@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fhir_remission.errors import InputError
-from fhir_remission.jobs.classify import run
-from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.files.classify import run
+from fhir_remission.jobs.judging.request import Request
 
 FOLDERS = sorted((Path(__file__).parents[1] / "fixtures" / "told").iterdir())
 REQUEST = Request(as_of="2026-10-01T00:00:00Z", complete=frozenset({"Procedure"}))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.rows import read_rows
+from fhir_remission.domain.nouns.tsv import read_rows
 from tests import facts
 
 ROOT = Path(__file__).parent.parent

@@ -3,9 +3,9 @@
 import os
 import signal
 
-from fhir_remission.jobs import archive_worker
-from fhir_remission.jobs.archive_parts import Part, Setup, Split
-from fhir_remission.jobs.archive_split import split_parts
+from fhir_remission.jobs.archive import worker as archive_worker
+from fhir_remission.jobs.archive.parts import Part, Setup, Split
+from fhir_remission.jobs.archive.split import split_parts
 
 
 def serve() -> int:

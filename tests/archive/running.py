@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from fhir_remission.jobs.archive import Order, Report, run
-from fhir_remission.jobs.classify import run as classify
-from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.archive.archive import Order, Report, run
+from fhir_remission.jobs.files.classify import run as classify
+from fhir_remission.jobs.judging.request import Request
 
 AS_OF = "2027-01-01T00:00:00Z"
 Resource = Mapping[str, Any]

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from fhir_remission.jobs import archive_worker
+from fhir_remission.jobs.archive import worker as archive_worker
 
 
 def serve() -> int:

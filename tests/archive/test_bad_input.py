@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.effects.spool import Spool
-from fhir_remission.effects.tables import load_mappings
+from fhir_remission.effects.files.mapping_files import load_mappings
+from fhir_remission.effects.files.spool import Spool
 from fhir_remission.errors import InputError
-from fhir_remission.jobs import archive_plan, archive_split
-from fhir_remission.jobs.archive_parts import SPECIAL, Part, Setup, Source
-from fhir_remission.jobs.archive_plan import batches, cut, find_sources
-from fhir_remission.jobs.archive_split import split_parts
-from fhir_remission.jobs.request import Request
-from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.jobs.archive import split as archive_split
+from fhir_remission.jobs.archive import work_plan as archive_plan
+from fhir_remission.jobs.archive.parts import SPECIAL, Part, Setup, Source
+from fhir_remission.jobs.archive.split import split_parts
+from fhir_remission.jobs.archive.work_plan import batches, cut, find_sources
+from fhir_remission.jobs.judging.request import Request
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 from tests.archive.running import (
     AS_OF,
     archive,
@@ -250,7 +251,7 @@ def children() -> list[int]:
 
 def test_a_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another reads its part again: nothing is missing, and it is told."""
-    from fhir_remission.jobs.archive import Order, run
+    from fhir_remission.jobs.archive.archive import Order, run
 
     monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
     file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
@@ -272,7 +273,7 @@ def test_a_worker_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_killed_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished parts are not done again, and the answer is the same."""
-    from fhir_remission.jobs.archive import Order, run
+    from fhir_remission.jobs.archive.archive import Order, run
 
     monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
     file = write(tmp_path / "in.ndjson", bulk_cohort(40, 60))
@@ -298,15 +299,16 @@ def test_a_killed_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 SMALL_PARTS = (
-    "import sys; from fhir_remission.jobs import archive_plan; archive_plan.SMALLEST_PART = 20_000;"
-    "from fhir_remission.cli import main; sys.exit(main(sys.argv[1:]))"
+    "import sys; from fhir_remission.jobs.archive import work_plan;"
+    "work_plan.SMALLEST_PART = 20_000;"
+    "from fhir_remission.cli.main import main; sys.exit(main(sys.argv[1:]))"
 )
 
 
 def test_more_partitions_than_open_files(tmp_path: Path) -> None:
     """Some systems give a process 64 files; a large archive has more partitions."""
     file = write(tmp_path / "in.ndjson", bulk_cohort(150, 10))
-    code = SMALL_PARTS.replace("archive_plan;", "archive_plan; archive_plan.PARTITION = 5_000;", 1)
+    code = SMALL_PARTS.replace("work_plan;", "work_plan; work_plan.PARTITION = 5_000;", 1)
     command = [sys.executable, "-c", code, "archive", str(file), "--as-of", AS_OF]
 
     done = subprocess.run(
@@ -342,7 +344,7 @@ def test_a_document_larger_than_memory(
 
 def test_a_killed_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After SIGKILL the same command reads on where the journal ends; no worker is left behind."""
-    from fhir_remission.jobs.archive import Order, run
+    from fhir_remission.jobs.archive.archive import Order, run
 
     file = write(tmp_path / "in.ndjson", bulk_cohort(150, 150))
     flags = ["archive", str(file), "--out", str(tmp_path / "out"), "--as-of", AS_OF]
@@ -481,7 +483,7 @@ def test_results_into_the_input(tmp_path: Path, good: bytes) -> None:
 
 def test_a_file_that_vanishes(tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gone between the plan and the reading: named, the rest is read, nobody is judged."""
-    from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs.archive import archive as job
 
     data = tmp_path / "data"
     data.mkdir()
@@ -519,7 +521,7 @@ def test_a_torn_line_in_a_bundle_among_lines(tmp_path: Path, good: bytes) -> Non
 
 def test_other_flags_begin_anew(tmp_path: Path, good: bytes) -> None:
     """What a stopped run left is used only by the same run."""
-    from fhir_remission.jobs.archive import Order, run
+    from fhir_remission.jobs.archive.archive import Order, run
 
     file = tmp_path / "good.ndjson"
 
@@ -537,7 +539,7 @@ def test_other_flags_begin_anew(tmp_path: Path, good: bytes) -> None:
 
 def test_a_part_that_kills_its_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two workers died of it: it is named with its place, the rest is read, nobody is judged."""
-    from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs.archive import archive as job
 
     monkeypatch.setattr(archive_plan, "SMALLEST_PART", 20_000)
     monkeypatch.setattr(job, "_WORKER", "tests.archive.dying_worker")
@@ -557,7 +559,7 @@ def test_one_of_many_small_files_kills_its_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small files are read in one go; the one that cannot be is found, and the others are read."""
-    from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs.archive import archive as job
 
     monkeypatch.setattr(job, "_WORKER", "tests.archive.dying_worker")
     monkeypatch.setenv("DEADLY", "3")
@@ -573,7 +575,7 @@ def test_one_of_many_small_files_kills_its_workers(
     assert [one["patient"] for one in lines(tmp_path / "out")] == [
         f"Patient/p{n}" for n in range(6) if n != 3
     ]
-    monkeypatch.setattr(job, "_WORKER", "fhir_remission.jobs.archive_worker")
+    monkeypatch.setattr(job, "_WORKER", "fhir_remission.jobs.archive.worker")
     archive([tmp_path / "in"], tmp_path / "again")
     assert len(lines(tmp_path / "again")) == 6
 
@@ -595,7 +597,7 @@ def test_workers_load_what_they_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: bytes
 ) -> None:
     """Neither the models, nor the database, nor the command line, from first line to last."""
-    from fhir_remission.jobs import archive as job
+    from fhir_remission.jobs.archive import archive as job
 
     monkeypatch.setattr(job, "_WORKER", "tests.archive.telling_worker")
     monkeypatch.setenv("TELL", str(tmp_path))
@@ -606,7 +608,7 @@ def test_workers_load_what_they_need(
     told = [set(one.read_text().splitlines()) for one in tmp_path.glob("*.modules")]
     assert told
     for modules in told:
-        assert "fhir_remission.jobs.archive_judge" in modules
+        assert "fhir_remission.jobs.archive.judge" in modules
         assert not modules & {"pydantic", "sqlalchemy", "typer", "rich", "requests", "pyarrow"}
         assert "fhir.resources" not in modules
 

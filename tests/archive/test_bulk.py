@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from fhir_remission.effects.bulk_manifest import ExportFile
-from fhir_remission.effects.clock import Stop
-from fhir_remission.effects.connect import connect
-from fhir_remission.effects.lock import only_run
-from fhir_remission.effects.logs import PatientHash
-from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.effects.process.clock import Stop
+from fhir_remission.effects.process.logs import PatientHash
+from fhir_remission.effects.server.bulk_manifest import ExportFile
+from fhir_remission.effects.server.connect import connect
+from fhir_remission.effects.state.lock import only_run
 from fhir_remission.errors import (
     AlreadyRunning,
     CapabilityMissing,
@@ -28,15 +28,15 @@ from fhir_remission.errors import (
     Unreachable,
     UsageError,
 )
-from fhir_remission.jobs.archive import Order, Report
-from fhir_remission.jobs.archive_output import FORMATS, Format
-from fhir_remission.jobs.archive_parts import Setup, decode_job, encode
-from fhir_remission.jobs.bulk import export, request_of, run
-from fhir_remission.jobs.bulk_order import Asked
-from fhir_remission.jobs.cohort import listed_members
-from fhir_remission.jobs.request import Request, judge_for
-from fhir_remission.jobs.site import TYPES_READ, judge_of
-from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.jobs.archive.archive import Order, Report
+from fhir_remission.jobs.archive.output import FORMATS, Format
+from fhir_remission.jobs.archive.parts import Setup, decode_job, encode
+from fhir_remission.jobs.bulk.bulk import export, request_of, run
+from fhir_remission.jobs.bulk.order import Asked
+from fhir_remission.jobs.judging.request import Request, judge_for
+from fhir_remission.jobs.reading.cohort import listed_members
+from fhir_remission.jobs.site.site import TYPES_READ, judge_of
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 from fhir_remission.settings import load_settings
 from fhir_remission.settings.model import Auth, Source
 from tests.archive.export_server import TOKEN, Export, serving
@@ -345,7 +345,7 @@ def test_an_expired_export(tmp_path: Path) -> None:
 
 def test_a_run_that_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same export is looked at again, and only missing files are fetched."""
-    from fhir_remission.jobs import bulk as job
+    from fhir_remission.jobs.bulk import bulk as job
 
     export = Export(cohort())
 
@@ -511,7 +511,7 @@ def test_a_signal_while_judging(tmp_path: Path) -> None:
 
 def test_a_disk_that_fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetched files stay, and the same command goes on with the same export."""
-    from fhir_remission.effects import download as client
+    from fhir_remission.effects.server import download as client
 
     @contextmanager
     def full(target: Path) -> Iterator[Any]:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import requests
 
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import connect
-from fhir_remission.effects.keys import public_jwks, read_signing_key
-from fhir_remission.rehearsal.cohort import demo_cohort, transactions
+from fhir_remission.effects.http.keys import public_jwks, read_signing_key
+from fhir_remission.effects.process.clock import Stop, SystemClock
+from fhir_remission.effects.server.connect import connect
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort, transactions
 from fhir_remission.settings import Server, load_settings
 from tests.archive.running import blasts, classified, summary, without_writing
 from tests.effects.test_login import KEYS
@@ -122,8 +122,8 @@ def test_a_group_as_sync_judges_it(site: Path) -> None:
 
 def test_all_patients_as_classify_judges_the_files(site: Path) -> None:
     """Patient level, kept, and read again as one file; on the server nothing is left."""
-    from fhir_remission.jobs.bulk import request_of
-    from fhir_remission.jobs.request import Request
+    from fhir_remission.jobs.bulk.bulk import request_of
+    from fhir_remission.jobs.judging.request import Request
 
     lines = bulk(site, "--keep")
 

@@ -11,10 +11,11 @@ import pytest
 from pyarrow import parquet
 
 from fhir_remission.errors import UsageError
-from fhir_remission.jobs import archive_plan, table
-from fhir_remission.jobs.archive import Order, run
-from fhir_remission.jobs.request import Request
-from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
+from fhir_remission.jobs.archive import work_plan as archive_plan
+from fhir_remission.jobs.archive.archive import Order, run
+from fhir_remission.jobs.judging import columns as table
+from fhir_remission.jobs.judging.request import Request
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import AS_OF, archive, blasts, classified, lines, write
 
 DAYS = {"state_since", "response_date", "first_sign", "window_closes"}

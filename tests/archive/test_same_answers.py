@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from fhir_remission.jobs import archive_plan
-from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.archive import work_plan as archive_plan
+from fhir_remission.jobs.judging.request import Request
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import (
     AS_OF,
     archive,

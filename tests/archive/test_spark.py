@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from fhir_remission.jobs import archive_plan
-from fhir_remission.jobs.request import Request
-from fhir_remission.rehearsal.cohort import bulk_cohort, demo_cohort
+from fhir_remission.jobs.archive import work_plan as archive_plan
+from fhir_remission.jobs.judging.request import Request
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import AS_OF, archive, blasts, classified, potassium, write
 from tests.archive.test_same_answers import people
 
@@ -40,7 +40,7 @@ def spark() -> Iterator[Any]:
 
 def judged(spark: Any, file: Path, **more: Any) -> tuple[bytes, list[Any]]:
     """The lines in order of patients, and the damage."""
-    from fhir_remission.jobs.spark import judge_archive
+    from fhir_remission.jobs.spark.spark import judge_archive
 
     frame, flaws = judge_archive(spark, [file], Request(as_of=AS_OF), **more)
     rows = sorted(frame.collect(), key=lambda row: row.patient)
@@ -82,7 +82,7 @@ def test_damage(spark: Any, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_the_table_and_the_exit_code(spark: Any, tmp_path: Path) -> None:
     """From a DataFrame of paths to the table of one machine; a broken result ends with 3."""
-    from fhir_remission.jobs.spark import judge_archive, write_answers
+    from fhir_remission.jobs.spark.spark import judge_archive, write_answers
 
     resources = [blasts(1, "p"), blasts(2, "q"), blasts(3, "q", status=7)]
     file = write(tmp_path / "in.ndjson", resources)

@@ -21,9 +21,9 @@ from collections.abc import Callable
 from statistics import median
 from typing import NamedTuple
 
-from fhir_remission.domain.assessment import Assessment
-from fhir_remission.domain.inputs import PatientRecord
-from fhir_remission.fhir.assessment_json import assessment_document, write_line
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import PatientRecord
+from fhir_remission.fhir.writing.assessment_json import assessment_document, write_line
 from fhir_remission.version import VERSION
 from tests.domain.builder import judge
 from tests.domain.long_courses import AS_OF, COURSES

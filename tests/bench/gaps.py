@@ -14,7 +14,7 @@ import tracemalloc
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.nouns.inputs import PatientRecord
 from tests.domain.builder import judge
 from tests.domain.long_courses import AS_OF, GAPS
 

@@ -139,7 +139,7 @@ def _by_asof(rows: Any) -> dict[str, int]:
 
 
 def spark(file: str, out: str, as_of: str) -> None:
-    """`fhir_remission.jobs.spark`, as a cluster runs it, on two cores of this machine."""
+    """`fhir_remission.jobs.spark.spark`, as a cluster runs it, on two cores of this machine."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     settings = {
         "spark.driver.memory": "4g",
@@ -153,7 +153,7 @@ def spark(file: str, out: str, as_of: str) -> None:
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[2] {told} pyspark-shell"
     from pyspark import SparkContext
 
-    from fhir_remission.jobs.spark import main
+    from fhir_remission.jobs.spark.spark import main
 
     main([file, "--out", out, "--as-of", as_of])
     gateway: Any = SparkContext._gateway
@@ -163,17 +163,17 @@ def spark(file: str, out: str, as_of: str) -> None:
 
 def first_pass(file: str, workers: str) -> None:
     """Only the reading: from bytes to partition rows with all evidence."""
-    from fhir_remission.effects.workers import Workers
-    from fhir_remission.jobs.archive_parts import Setup, SplitParts, decode_result, encode
-    from fhir_remission.jobs.archive_plan import cut, find_sources, partitions_for
-    from fhir_remission.jobs.request import Request
+    from fhir_remission.effects.files.workers import Workers
+    from fhir_remission.jobs.archive.parts import Setup, SplitParts, decode_result, encode
+    from fhir_remission.jobs.archive.work_plan import cut, find_sources, partitions_for
+    from fhir_remission.jobs.judging.request import Request
 
     sources = find_sources([Path(file)])
     with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:
         names = iter(range(1000))
         setup = Setup(Request(), folder, partitions_for(sources), sources)
         with Workers(
-            "fhir_remission.jobs.archive_worker", int(workers), lambda: b"w%d" % next(names)
+            "fhir_remission.jobs.archive.worker", int(workers), lambda: b"w%d" % next(names)
         ) as pool:
             pool.greet(encode(setup))
             small = cut(sources, int(workers))[: int(workers)]
@@ -192,8 +192,8 @@ def first_pass(file: str, workers: str) -> None:
 
 def decode(file: str, low: str, high: str) -> None:
     """Each line of a range decoded as the first pass does, and nothing done with it."""
-    from fhir_remission.effects.inflate import first_line_from, lines_from
-    from fhir_remission.fhir.routing import decode_glance
+    from fhir_remission.effects.http.inflate import first_line_from, lines_from
+    from fhir_remission.fhir.reading.routing import decode_glance
 
     with Path(file).open("rb", buffering=1 << 20) as source:
         at, end = first_line_from(source, int(low), int(high)), int(high)

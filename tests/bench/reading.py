@@ -23,17 +23,17 @@ from statistics import median
 import msgspec
 import requests
 
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import Connection, connect, introduce
-from fhir_remission.effects.panels import load_panels
-from fhir_remission.effects.tables import default_dir, load_mappings
-from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.queries import chunked, delta_queries, observation_queries
-from fhir_remission.jobs.evidence import read_all
-from fhir_remission.jobs.members import Wanted
-from fhir_remission.jobs.sync import Request, open_run
+from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
+from fhir_remission.effects.files.panels import load_panels
+from fhir_remission.effects.process.clock import Stop, SystemClock
+from fhir_remission.effects.server.connect import Connection, connect, introduce
+from fhir_remission.fhir.server.queries import chunked, delta_queries, observation_queries
+from fhir_remission.fhir.server.server_profile import Profile
+from fhir_remission.jobs.reading.evidence import read_all
+from fhir_remission.jobs.reading.members import Wanted
+from fhir_remission.jobs.sync.sync import Request, open_run
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 from tests.bench.write_back import _site
 
 CHAINS = 4

@@ -18,10 +18,10 @@ from typing import Any
 
 import requests
 
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.jobs.sync import Request, open_run
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.jobs.sync.sync import Request, open_run
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 
 AS_OF = "2026-10-01T12:00:00Z"
 SETTINGS = """\

@@ -24,9 +24,9 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, inspect, make_url, text
 
-from fhir_remission.effects.site_key import read_site_key
-from fhir_remission.fhir.identity import identifier_value, key_check
-from fhir_remission.rehearsal.cohort import amendment, demo_cohort
+from fhir_remission.effects.files.site_key import read_site_key
+from fhir_remission.fhir.writing.identity import identifier_value, key_check
+from fhir_remission.rehearsal.cohort.cohort import amendment, demo_cohort
 from tests.crash.settings import AS_OF, SETTINGS
 from tests.servers.rest import Rest
 from tests.servers.site import Site
@@ -46,8 +46,10 @@ Point = tuple[int, str]
 
 def child() -> int:
     """Run the command line, and die at one effect of it."""
-    from fhir_remission import cli
-    from fhir_remission.effects import audit, database, results_file, transport
+    from fhir_remission.cli import main as cli
+    from fhir_remission.effects.files import audit, results_file
+    from fhir_remission.effects.http import transport
+    from fhir_remission.effects.state import database
 
     at, when = int(os.environ["KILL_AT"]), os.environ["KILL_WHEN"]
     names: list[str] = []

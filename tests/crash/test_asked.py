@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.effects.clock import timestamp
-from fhir_remission.effects.lock import only_run
-from fhir_remission.effects.transport import Request
-from fhir_remission.fhir.identity import identifier_value
-from fhir_remission.jobs.placing import How
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.cli import main as cli
+from fhir_remission.effects.http.transport import Request
+from fhir_remission.effects.process.clock import timestamp
+from fhir_remission.effects.state.lock import only_run
+from fhir_remission.fhir.writing.identity import identifier_value
+from fhir_remission.jobs.sync.write_to_sinks import How
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.world import World, WorldClock
 
 Make = Callable[..., World]

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.effects.site_key import read_site_key
-from fhir_remission.jobs.placing import How
-from fhir_remission.jobs.plan_file import read_plan
-from fhir_remission.rehearsal.cohort import amendment
-from fhir_remission.rehearsal.merge import merge_patient
+from fhir_remission.cli import main as cli
+from fhir_remission.effects.files.site_key import read_site_key
+from fhir_remission.jobs.sync.write_to_sinks import How
+from fhir_remission.jobs.write_back.plan_file import read_plan
+from fhir_remission.rehearsal.cohort.cohort import amendment
+from fhir_remission.rehearsal.server.merge import merge_patient
 from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS, points
 from tests.crash.test_write_back import AMENDED, CR, recount, two

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import fhir_remission
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.world import World
 
 PUT: dict[str, Any] = {}
@@ -98,6 +98,6 @@ def test_no_crash_point_is_part_of_the_product() -> None:
     Two modules end the process when a signal asks for it: before anything runs, and in the end.
     """
     package = Path(fhir_remission.__file__).parent
-    ending = {package / "__main__.py", package / "effects" / "signals.py"}
+    ending = {package / "__main__.py", package / "effects/process/signals.py"}
     for path in set(package.rglob("*.py")) - ending:
         assert not re.search(r"KILL|os\.kill|os\._exit", path.read_text()), path

@@ -30,9 +30,9 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from fhir_remission.effects.clock import timestamp
-from fhir_remission.jobs.placing import How
-from fhir_remission.jobs.retract_run import retract_run
+from fhir_remission.effects.process.clock import timestamp
+from fhir_remission.jobs.sync.retract_run import retract_run
+from fhir_remission.jobs.sync.write_to_sinks import How
 from tests.conftest import new_seed
 from tests.crash.test_crash import SERVERS
 from tests.crash.world import RESULTS, Killed, Ran, World, WorldClock, _patch
@@ -402,8 +402,8 @@ class Owners(RuleBasedStateMachine):
         ]
         file = self._folder / "evidence.ndjson"
         file.write_text("\n".join(json.dumps(one) for one in evidence) + "\n")
-        from fhir_remission.jobs import classify
-        from fhir_remission.jobs.request import Request
+        from fhir_remission.jobs.files import classify
+        from fhir_remission.jobs.judging.request import Request
 
         request = Request(bundle=True, config=self.main.config, complete=frozenset({"Condition"}))
         return b"".join(classify.run(str(file), request).lines)

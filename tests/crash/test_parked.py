@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.effects.state import State
-from fhir_remission.jobs.retract_run import retract_run
+from fhir_remission.cli import main as cli
+from fhir_remission.effects.state.state import State
+from fhir_remission.jobs.sync.retract_run import retract_run
 from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_write_back import CR, recount, two
@@ -260,7 +260,7 @@ def test_a_retraction_holds(world: World) -> None:
     assert command(world, "retract", "--run", run_id(world)) == 0
     assert living(world) == []
 
-    from fhir_remission.jobs.placing import How
+    from fhir_remission.jobs.sync.write_to_sinks import How
 
     for how in (How(everybody=True), How(thorough=True), How()):
         ran = world.sync(how=how)
@@ -306,7 +306,7 @@ def test_redo_is_what_it_was_before(make_world: Make) -> None:
 
 
 def _daily() -> Any:
-    from fhir_remission.jobs.placing import How
+    from fhir_remission.jobs.sync.write_to_sinks import How
 
     return How()
 

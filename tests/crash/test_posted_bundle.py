@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fhir_remission.errors import InputError, SafetyStop
-from fhir_remission.jobs import classify
-from fhir_remission.jobs.request import Request
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.jobs.files import classify
+from fhir_remission.jobs.judging.request import Request
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.settings import AS_OF
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_two_sites import everything, lose_state, results

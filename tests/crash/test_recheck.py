@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.jobs.placing import How
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.cli import main as cli
+from fhir_remission.jobs.sync.write_to_sinks import How
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_write_back import AMENDED, CR, recount, two
@@ -95,7 +95,7 @@ def test_an_edit_is_no_loss(world: World) -> None:
 
 def test_all_of_it_is_looked_for_on_schedule(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also what no sample has hit."""
-    from fhir_remission.jobs import recheck
+    from fhir_remission.jobs.sync import recheck
 
     monkeypatch.setattr(recheck, "SAMPLE", 0)
     assert world.sync(how=DAILY).code == 0

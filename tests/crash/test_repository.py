@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.cli import main as cli
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.test_crash import SCENES, SERVERS, points
 from tests.crash.world import World, cohort
 
@@ -220,7 +220,7 @@ def test_a_number_given_to_another_record_takes_the_result_along(
     assert world.sync().code == 0
     world.server.store.load([registered("77", identifier=[]), registered("88")])
 
-    from fhir_remission.jobs.placing import How
+    from fhir_remission.jobs.sync.write_to_sinks import How
 
     ran = world.sync(how=How(thorough=True))
 

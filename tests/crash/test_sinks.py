@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.settings import SETTINGS
 from tests.crash.world import World
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.jobs import plan
-from fhir_remission.rehearsal import search
+from fhir_remission.cli import main as cli
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.jobs.sync import plan
+from fhir_remission.rehearsal.server import search
 from tests.crash.test_two_sites import (
     CR,
     ORACLE,
@@ -146,7 +146,7 @@ def test_devices_that_nobody_may_search_leave_it_to_the_results(
 
 def refusing(world: World) -> Callable[..., Any]:
     """No search for Devices."""
-    from fhir_remission.rehearsal.replies import Refused
+    from fhir_remission.rehearsal.server.replies import Refused
 
     known = world.server.service._search
 
@@ -368,7 +368,7 @@ def test_an_outcome_in_place_of_what_stands_is_no_result(
         if about and request.method == "GET" and ours:
             import msgspec
 
-            from fhir_remission.rehearsal.codec import encode
+            from fhir_remission.rehearsal.server.codec import encode
 
             return msgspec.structs.replace(reply, status=200, body=encode(outcome))
         return reply

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.cli import main as cli
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.test_site_identity import blind, rekey, stops
 from tests.crash.test_two_sites import (
     AMENDED,

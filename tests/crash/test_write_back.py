@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.effects.transport import Request
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.effects.http.transport import Request
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.crash.settings import SETTINGS
 from tests.crash.test_crash import SERVERS
 from tests.crash.world import RESULTS, Killed, World

@@ -24,18 +24,20 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from fhir_remission.effects import audit, connect, database, results_file
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.effects.transport import Answer, NoAnswer, Request, Traffic
+from fhir_remission.effects.files import audit, results_file
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request, Traffic
+from fhir_remission.effects.server import connect
+from fhir_remission.effects.state import database
 from fhir_remission.errors import RemissionError
-from fhir_remission.jobs import request as request_module
-from fhir_remission.jobs import site as site_module
-from fhir_remission.jobs import sync as job
-from fhir_remission.jobs.placing import How
+from fhir_remission.jobs.judging import request as request_module
+from fhir_remission.jobs.site import site as site_module
+from fhir_remission.jobs.sync import sync as job
+from fhir_remission.jobs.sync.write_to_sinks import How
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import demo_cohort
-from fhir_remission.rehearsal.personas import Persona, load_persona
-from fhir_remission.rehearsal.service import Service
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
+from fhir_remission.rehearsal.server.personas import Persona, load_persona
+from fhir_remission.rehearsal.server.service import Service
 from tests.crash.settings import SETTINGS
 
 PATIENTS = ("demo-01-cr", "demo-03-recovering", "demo-18-amended")

@@ -11,10 +11,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.assess import assess
-from fhir_remission.domain.assessment import Assessment
-from fhir_remission.domain.criteria import CriteriaSet, read_criteria
-from fhir_remission.domain.inputs import (
+from fhir_remission.domain.answer.assess import assess
+from fhir_remission.domain.criteria.loading import CriteriaSet, read_criteria
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import (
     Claim,
     Event,
     Finding,
@@ -26,7 +26,7 @@ from fhir_remission.domain.inputs import (
     Value,
     When,
 )
-from fhir_remission.domain.options import Options
+from fhir_remission.domain.nouns.options import Options
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from fhir_remission.domain.inputs import Event, Result
-from fhir_remission.rehearsal.evidence import (
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.rehearsal.cohort.evidence import (
     chemotherapy,
     diagnosis,
     extramedullary,

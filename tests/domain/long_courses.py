@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.nouns.inputs import PatientRecord
 from tests.domain.builder import Course, induction
 
 AS_OF = datetime(2300, 1, 1, tzinfo=UTC)

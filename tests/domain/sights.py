@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import Assumption
-from fhir_remission.domain.criteria import CriteriaSet
-from fhir_remission.domain.derived import reading_of
-from fhir_remission.domain.inputs import Event, Result
-from fhir_remission.domain.judges import judge_all
-from fhir_remission.domain.marrows import Marrow
-from fhir_remission.domain.verdicts import Judgement, Proof, Quantity, SignReading, order_of
-from fhir_remission.domain.views import Background, View
+from fhir_remission.domain.criteria.loading import CriteriaSet
+from fhir_remission.domain.evaluation.criterion import judge_all
+from fhir_remission.domain.evaluation.views import Background, View
+from fhir_remission.domain.nouns.assessment import Assumption
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, SignReading, order_of
+from fhir_remission.domain.record.derived import reading_of
+from fhir_remission.domain.record.marrows import Marrow
 from tests.domain.builder import Course, criteria, on
 
 Found = TypeVar("Found", Result, Event)

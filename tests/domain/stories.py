@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from fhir_remission.domain.assessment import Assessment
-from fhir_remission.domain.criteria import CriteriaSet
+from fhir_remission.domain.criteria.loading import CriteriaSet
+from fhir_remission.domain.nouns.assessment import Assessment
 from tests.domain.builder import Course, criteria, judge, on
 from tests.domain.sights import Told, cited
 

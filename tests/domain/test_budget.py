@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.domain import budget
-from fhir_remission.domain.facts import read_facts
+from fhir_remission.domain.course import budget
+from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import LATER, Course, criteria, induction, judge
 from tests.domain.long_courses import AS_OF, COURSES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.categories import COLUMNS, SYSTEMS, read_categories
+from fhir_remission.domain.tables.categories import COLUMNS, SYSTEMS, read_categories
 from fhir_remission.errors import TableError
 
 TABLE = Path(__file__).parents[2] / "mappings" / "categories.tsv"

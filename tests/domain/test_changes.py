@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.intervals import point
-from fhir_remission.domain.verdicts import Quantity
-from fhir_remission.domain.views import Background
+from fhir_remission.domain.evaluation.views import Background
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.intervals import point
+from fhir_remission.domain.nouns.verdicts import Quantity
 from tests.domain.builder import criteria
 from tests.domain.sights import Told, amount, sight, sign, told, with_quantity, with_sign
 from tests.domain.test_intervals import inside

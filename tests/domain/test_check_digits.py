@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.domain.check_digits import LOINC, SNOMED, mistyped
+from fhir_remission.domain.tables.check_digits import LOINC, SNOMED, mistyped
 
 
 @pytest.mark.parametrize(

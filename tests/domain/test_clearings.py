@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import pytest
 
-from fhir_remission.domain.assessment import Assumption
+from fhir_remission.domain.nouns.assessment import Assumption
 from tests.domain.builder import Course, judge, now, remission
 from tests.domain.sights import cited
 from tests.domain.stories import guards, proof, story

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fhir_remission.domain.inputs import When
+from fhir_remission.domain.nouns.inputs import When
 from tests.domain.builder import LATER, Course, induction, judge
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fhir_remission import classify
-from fhir_remission.domain.criteria import read_criteria
-from fhir_remission.domain.kinds import Threshold
-from fhir_remission.domain.namespace import NAMESPACE
-from fhir_remission.effects.tables import load_mappings
+from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.criteria.loading import read_criteria
+from fhir_remission.domain.nouns.namespace import NAMESPACE
+from fhir_remission.effects.files.mapping_files import load_mappings
 from fhir_remission.errors import SettingsError, TableError
-from fhir_remission.rehearsal.evidence import chemotherapy, diagnosis, extramedullary, result
+from fhir_remission.rehearsal.cohort.evidence import chemotherapy, diagnosis, extramedullary, result
 from tests.domain.builder import CRITERIA, criteria, induction, now
 
 NAMES = sorted(path.stem for path in CRITERIA.glob("*.toml"))

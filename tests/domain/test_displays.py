@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.domain.analytes import Analyte
-from fhir_remission.domain.codes import CodeRow
-from fhir_remission.domain.displays import (
+from fhir_remission.domain.tables.analytes import Analyte
+from fhir_remission.domain.tables.codes import CodeRow
+from fhir_remission.domain.tables.displays import (
     SUBJECT,
     Lexicon,
     contradiction,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.inputs import Certainty, Skipped
+from fhir_remission.domain.nouns.inputs import Certainty, Skipped
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.draws import Draw, count_of, read_draws
-from fhir_remission.domain.inputs import Interval, Unreadable
-from fhir_remission.domain.therapy import read_support
-from fhir_remission.domain.verdicts import NOTHING
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable
+from fhir_remission.domain.nouns.verdicts import NOTHING
+from fhir_remission.domain.record.draws import Draw, count_of, read_draws
+from fhir_remission.domain.record.therapy import read_support
 from tests.domain.builder import Course, all_day, at, criteria, value
 from tests.domain.sights import cited, in_order
 

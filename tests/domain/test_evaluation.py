@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.courses import (
+from fhir_remission.domain.course.courses import (
     Baseline,
     baseline_of,
     first_course,
     lesions_since,
 )
-from fhir_remission.domain.courses import (
+from fhir_remission.domain.course.courses import (
     Course as Episode,
 )
-from fhir_remission.domain.evaluation import blast_count
-from fhir_remission.domain.facts import Facts, read_facts
-from fhir_remission.domain.kinds import Threshold
+from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.evaluation.marrow import blast_count
+from fhir_remission.domain.record.facts import Facts, read_facts
 from tests.domain.builder import LATER, Course, criteria, induction, now, on, remission, value
 from tests.domain.sights import cited
 from tests.domain.stories import day, proof

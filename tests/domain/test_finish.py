@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.nouns.assessment import Assessment
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 from tests.domain.stories import day, story
 
@@ -95,7 +95,7 @@ def test_the_day_is_that_of_the_site() -> None:
     """Half past eleven at night in London is the next day in Berlin."""
     from zoneinfo import ZoneInfo
 
-    from fhir_remission.domain.assess import assess
+    from fhir_remission.domain.answer.assess import assess
     from tests.domain.builder import criteria
 
     late = datetime.combine(on(44), time(23, 30), UTC)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.assessment import Assumption
-from fhir_remission.domain.facts import Facts, read_facts
-from fhir_remission.domain.gates import Gate, diagnosis_gate, evaluation_gate, read_signs
-from fhir_remission.domain.inputs import Skipped
+from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_gate, read_signs
+from fhir_remission.domain.nouns.assessment import Assumption
+from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.domain.record.facts import Facts, read_facts
 from tests.domain.builder import LATER, Course, criteria, on
 from tests.domain.sights import cited
 

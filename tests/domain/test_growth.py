@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.facts import read_facts
-from fhir_remission.domain.walk import walk
+from fhir_remission.domain.course.walk import walk
+from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import criteria, judge
 from tests.domain.long_courses import AS_OF, COURSES, GAPS
 

@@ -13,8 +13,8 @@ from itertools import product as pairs
 
 import pytest
 
-from fhir_remission.domain.inputs import Interval, Unreadable
-from fhir_remission.domain.intervals import (
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable
+from fhir_remission.domain.nouns.intervals import (
     above,
     at_least,
     at_least_reported,

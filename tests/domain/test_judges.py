@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import Assumption
-from fhir_remission.domain.views import Background
+from fhir_remission.domain.evaluation.views import Background
+from fhir_remission.domain.nouns.assessment import Assumption
 from tests.domain.builder import criteria, on
 from tests.domain.sights import (
     amount,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.domain.layout import LONGEST, columns, fitted, printable, wrapped
+from fhir_remission.domain.answer.layout import LONGEST, columns, fitted, printable, wrapped
 
 
 def test_a_control_character_is_one_blank() -> None:

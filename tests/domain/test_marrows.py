@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.assessment import Assumption
-from fhir_remission.domain.inputs import Interval, Unreadable
-from fhir_remission.domain.intervals import point
-from fhir_remission.domain.marrows import Marrow, read_marrows
+from fhir_remission.domain.nouns.assessment import Assumption
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable
+from fhir_remission.domain.nouns.intervals import point
+from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from tests.domain.builder import Course, all_day, at, criteria, on, value
 from tests.domain.sights import cited, in_order
 

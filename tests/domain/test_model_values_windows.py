@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import Assessment, Verdict
-from fhir_remission.domain.inputs import Finding, Interval
+from fhir_remission.domain.nouns.assessment import Assessment, Verdict
+from fhir_remission.domain.nouns.inputs import Finding, Interval
 from tests.domain.builder import (
     Course,
     all_day,

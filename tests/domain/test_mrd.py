@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.mrd import (
+from fhir_remission.domain.criteria.rules import Mrd
+from fhir_remission.domain.record.mrd import (
     MrdHistory,
     MrdSample,
     combined,
@@ -17,7 +18,6 @@ from fhir_remission.domain.mrd import (
     read_mrd,
     suffix_status,
 )
-from fhir_remission.domain.rules import Mrd
 from tests.domain.builder import Course, criteria, on
 from tests.domain.sights import in_order
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.criteria import JUDGED_ANALYTES, CriteriaSet
-from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.narrative import interval_text
-from fhir_remission.domain.wording import ANALYTES
+from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.wording import ANALYTES
+from fhir_remission.domain.criteria.loading import JUDGED_ANALYTES, CriteriaSet
+from fhir_remission.domain.nouns.inputs import Interval
 from tests.domain.builder import Course, criteria, induction, now, remission, value
 
 

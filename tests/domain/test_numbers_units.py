@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.inputs import Interval, Unreadable
-from fhir_remission.domain.intervals import point
-from fhir_remission.domain.numbers import approximately, between, compared, number
-from fhir_remission.domain.units import Converted, Refused, UnitSent
-from fhir_remission.domain.value_grammar import InWords, plain_words
-from fhir_remission.effects.tables import load_mappings
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable
+from fhir_remission.domain.nouns.intervals import point
+from fhir_remission.domain.nouns.numbers import approximately, between, compared, number
+from fhir_remission.domain.tables.units import Converted, Refused, UnitSent
+from fhir_remission.domain.tables.value_grammar import InWords, plain_words
+from fhir_remission.effects.files.mapping_files import load_mappings
 from tests.domain.builder import value
 
 MAPPINGS = load_mappings()

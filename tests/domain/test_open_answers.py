@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import Assessment
-from fhir_remission.domain.facts import Facts, is_precise, read_facts
-from fhir_remission.domain.inputs import Unreadable
-from fhir_remission.domain.therapy import read_therapy
-from fhir_remission.domain.verdicts import order_of
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.domain.nouns.verdicts import order_of
+from fhir_remission.domain.record.facts import Facts, is_precise, read_facts
+from fhir_remission.domain.record.therapy import read_therapy
 from tests.domain.builder import (
     Course,
     all_day,

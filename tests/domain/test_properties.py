@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fhir_remission import classify
-from fhir_remission.domain.assessment import Assessment, Verdict
-from fhir_remission.domain.inputs import (
+from fhir_remission.domain.nouns.assessment import Assessment, Verdict
+from fhir_remission.domain.nouns.inputs import (
     Event,
     Finding,
     Interval,

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.criteria import CriteriaSet
+from fhir_remission.domain.criteria.loading import CriteriaSet
 from tests.domain.builder import Course, criteria, induction, judge, now, on, remission
 from tests.domain.stories import anchored_on, line, story
 from tests.domain.test_histories import CR, NPM1, UNREAD, good

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fhir_remission.domain.assessment import Assumption
+from fhir_remission.domain.nouns.assessment import Assumption
 from tests.domain.builder import Course, induction, now, remission
 from tests.domain.stories import guards, line, proof, story
 from tests.domain.test_histories import BASELINE, CR, RELAPSED, bad_sample, good

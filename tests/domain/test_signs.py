@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.draws import read_draws
-from fhir_remission.domain.signs import (
+from fhir_remission.domain.nouns.verdicts import SILENT, SignReading
+from fhir_remission.domain.record.draws import read_draws
+from fhir_remission.domain.record.signs import (
     Extramedullary,
     Memory,
     agreed,
@@ -17,8 +18,7 @@ from fhir_remission.domain.signs import (
     sign_of,
     smear_of,
 )
-from fhir_remission.domain.therapy import read_support
-from fhir_remission.domain.verdicts import SILENT, SignReading
+from fhir_remission.domain.record.therapy import read_support
 from tests.domain.builder import Course, all_day, criteria, on
 from tests.domain.sights import cited, in_order, result
 

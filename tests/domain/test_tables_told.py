@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain import analytes, categories, codes, events, terms, units, values
-from fhir_remission.domain.analytes import Analyte
-from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.rows import read_rows
-from fhir_remission.domain.unit_grammar import COLUMNS as WORD_COLUMNS
-from fhir_remission.domain.unit_grammar import merge_unit_words, read_unit_words
-from fhir_remission.domain.units import Converted, Refused, UnitMap, UnitSent
-from fhir_remission.domain.value_grammar import COLUMNS as VALUE_COLUMNS
-from fhir_remission.domain.value_grammar import merge_value_words, read_value_words
-from fhir_remission.effects.tables import default_dir, load_mappings
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.tsv import read_rows
+from fhir_remission.domain.tables import analytes, categories, codes, events, terms, units
+from fhir_remission.domain.tables import answers as values
+from fhir_remission.domain.tables.analytes import Analyte
+from fhir_remission.domain.tables.unit_grammar import COLUMNS as WORD_COLUMNS
+from fhir_remission.domain.tables.unit_grammar import merge_unit_words, read_unit_words
+from fhir_remission.domain.tables.units import Converted, Refused, UnitMap, UnitSent
+from fhir_remission.domain.tables.value_grammar import COLUMNS as VALUE_COLUMNS
+from fhir_remission.domain.tables.value_grammar import merge_value_words, read_value_words
+from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
 from fhir_remission.errors import TableError
 from tests.domain.builder import value
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.inputs import Event
-from fhir_remission.domain.therapy import Therapy, read_support, read_therapy
+from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
 from tests.domain.builder import Course, all_day, criteria, on
 from tests.domain.sights import event, in_order
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.facts import read_facts
-from fhir_remission.domain.rules import CriteriaSet
-from fhir_remission.domain.timeline import Column, Row, columns_of, timeline
-from fhir_remission.domain.timetable import ROOM, drawn
+from fhir_remission.domain.answer.timeline import Column, Row, columns_of, timeline
+from fhir_remission.domain.answer.timetable import ROOM, drawn
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import LATER, Course, at, criteria, induction, on, remission
 from tests.domain.sights import amount
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.inputs import Interval
-from fhir_remission.domain.unit_grammar import (
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.tables.unit_grammar import (
     NotRead,
     Power,
     merge_unit_words,
@@ -17,8 +17,8 @@ from fhir_remission.domain.unit_grammar import (
     read_unit_words,
     without_annotations,
 )
-from fhir_remission.domain.units import Converted, Refused, UnitSent, factor_of
-from fhir_remission.effects.tables import default_dir, load_mappings
+from fhir_remission.domain.tables.units import Converted, Refused, UnitSent, factor_of
+from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
 from fhir_remission.errors import TableError
 from tests import facts
 

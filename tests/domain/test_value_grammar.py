@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.inputs import Interval, Unreadable
-from fhir_remission.domain.units import Converted, UnitSent
-from fhir_remission.domain.value_grammar import InWords, merge_value_words, read_value_words
-from fhir_remission.domain.values import Said
-from fhir_remission.effects.tables import default_dir, load_mappings
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable
+from fhir_remission.domain.tables.answers import Said
+from fhir_remission.domain.tables.units import Converted, UnitSent
+from fhir_remission.domain.tables.value_grammar import InWords, merge_value_words, read_value_words
+from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
 from fhir_remission.errors import TableError
 from tests import facts
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.nouns.assessment import Assessment
 from tests.domain.builder import Course, now
 
 HOME = Path(os.environ.get("FHIR_REMISSION_VECTORS", Path(__file__).parents[3] / "shared/clinical"))

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from fhir_remission.domain.wording import ADVICE, STATES, WHY
+from fhir_remission.domain.answer.wording import ADVICE, STATES, WHY
 from tests.domain.builder import CRITERIA, criteria, judge
 from tests.domain.generated import course_of
 

@@ -8,7 +8,7 @@ from copy import deepcopy
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import Anchor
+from fhir_remission.domain.nouns.assessment import Anchor
 from tests.domain.builder import Course, criteria, induction, judge, now, remission
 from tests.domain.stories import anchored_on, guards, line, proof, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good

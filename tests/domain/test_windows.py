@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.facts import Facts, read_facts
-from fhir_remission.domain.signs import SignReading
-from fhir_remission.domain.windows import (
+from fhir_remission.domain.evaluation.windows import (
     BloodBlasts,
     Window,
     read_blood_blasts,
     window_of,
 )
+from fhir_remission.domain.record.facts import Facts, read_facts
+from fhir_remission.domain.record.signs import SignReading
 from tests.domain.builder import LATER, Course, criteria, on
 from tests.domain.sights import cited, sign
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fhir_remission.effects.clock import Stop
+from fhir_remission.effects.process.clock import Stop
 
 
 class FakeClock:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.effects.capabilities import choose_profile, load_families
-from fhir_remission.effects.tables import default_dir
+from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.server.server_families import choose_profile, load_families
 from fhir_remission.errors import CapabilityMissing, SettingsError, TableError
-from fhir_remission.fhir.datatypes import Json
+from fhir_remission.fhir.r4.datatypes import Json
 
 SERVERS = default_dir() / "servers"
 FAMILIES = load_families(SERVERS)
@@ -187,7 +187,7 @@ def test_what_an_ehr_takes_is_its_own_list_or_the_plain_one() -> None:
 def test_no_vendor_stands_in_the_code() -> None:
     """What differs between vendors is a row; the code asks the profile."""
     names = {"epic", "cerner", "oracle", "hapi", "azure", "microsoft", "blaze", "athena", "medplum"}
-    for path in [*PACKAGE.glob("effects/*.py"), *PACKAGE.glob("jobs/*.py")]:
+    for path in [*PACKAGE.glob("effects/*/*.py"), *PACKAGE.glob("jobs/*/*.py")]:
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -12,11 +12,11 @@ from typing import cast
 import pytest
 import structlog
 
-from fhir_remission.effects.chains import AHEAD, Chains
-from fhir_remission.effects.client import FhirClient
-from fhir_remission.effects.clock import Stop
-from fhir_remission.effects.smart import TokenHeaders
-from fhir_remission.effects.transport import Answer, NoAnswer, Request, Traffic
+from fhir_remission.effects.http.smart import TokenHeaders
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request, Traffic
+from fhir_remission.effects.process.clock import Stop
+from fhir_remission.effects.server.client import FhirClient
+from fhir_remission.effects.server.parallel_reads import AHEAD, Chains
 from fhir_remission.errors import Interrupted, LoginRefused, SafetyStop, Unreachable
 from tests.effects.conftest import FakeClock
 from tests.effects.test_login import refused, token, tokens

@@ -13,11 +13,11 @@ import msgspec
 import pytest
 import requests
 
-from fhir_remission.effects.client import FhirClient
-from fhir_remission.effects.clock import Stop
-from fhir_remission.effects.connect import Connection, connect, introduce
-from fhir_remission.effects.tables import default_dir
-from fhir_remission.effects.writer import WritingClient
+from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.process.clock import Stop
+from fhir_remission.effects.server.client import FhirClient
+from fhir_remission.effects.server.connect import Connection, connect, introduce
+from fhir_remission.effects.server.writer import WritingClient
 from fhir_remission.errors import (
     Conflict,
     LoginRefused,
@@ -26,9 +26,9 @@ from fhir_remission.errors import (
     SafetyStop,
     Unreachable,
 )
-from fhir_remission.fhir.datatypes import Json
-from fhir_remission.fhir.queries import Query, by_ids, observation_queries
-from fhir_remission.rehearsal.server import EmbeddedServer
+from fhir_remission.fhir.r4.datatypes import Json
+from fhir_remission.fhir.server.queries import Query, by_ids, observation_queries
+from fhir_remission.rehearsal.listening.server import EmbeddedServer
 from fhir_remission.settings import Server
 from tests.effects.conftest import FakeClock
 

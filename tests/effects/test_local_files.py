@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.effects.audit import Audit
-from fhir_remission.effects.clock import (
+from fhir_remission.effects.files.audit import Audit
+from fhir_remission.effects.process.clock import (
     Stop,
     SystemClock,
     is_within,
     time_left,
     timestamp,
 )
-from fhir_remission.effects.lock import only_run
-from fhir_remission.effects.signals import listening
+from fhir_remission.effects.process.signals import listening
+from fhir_remission.effects.state.lock import only_run
 from fhir_remission.errors import AlreadyRunning, Interrupted, SafetyStop, SettingsError
 from tests.effects.conftest import FakeClock
 
@@ -42,7 +42,7 @@ def test_the_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
     path = tmp_path / "state.lock"
     script = (
         "import sys, time, pathlib\n"
-        "from fhir_remission.effects.lock import only_run\n"
+        "from fhir_remission.effects.state.lock import only_run\n"
         f"with only_run(pathlib.Path({str(path)!r})):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"

@@ -22,25 +22,25 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from fhir_remission.domain.codes import CodeMap
-from fhir_remission.effects.clock import Stop
-from fhir_remission.effects.connect import connect, introduce
-from fhir_remission.effects.keys import public_jwks, read_signing_key
-from fhir_remission.effects.origin import read_base
-from fhir_remission.effects.scopes import missing_scopes, wanted_scopes
-from fhir_remission.effects.smart import (
+from fhir_remission.domain.tables.codes import CodeMap
+from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.http.keys import public_jwks, read_signing_key
+from fhir_remission.effects.http.origin import read_base
+from fhir_remission.effects.http.scopes import missing_scopes, wanted_scopes
+from fhir_remission.effects.http.smart import (
     Discovery,
     TokenHeaders,
     token_url,
 )
-from fhir_remission.effects.tables import default_dir
-from fhir_remission.effects.transport import Answer, NoAnswer, Request
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
+from fhir_remission.effects.process.clock import Stop
+from fhir_remission.effects.server.connect import connect, introduce
 from fhir_remission.errors import LoginRefused, RemissionError, SettingsError, Unreachable
-from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.queries import observation_queries
-from fhir_remission.jobs.evidence import read_evidence
-from fhir_remission.jobs.members import Wanted
-from fhir_remission.rehearsal.server import EmbeddedServer
+from fhir_remission.fhir.server.queries import observation_queries
+from fhir_remission.fhir.server.server_profile import Profile
+from fhir_remission.jobs.reading.evidence import read_evidence
+from fhir_remission.jobs.reading.members import Wanted
+from fhir_remission.rehearsal.listening.server import EmbeddedServer
 from fhir_remission.settings import Server
 from tests.effects.conftest import FakeClock
 from tests.effects.test_transport import Recording, reply, serving

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from fhir_remission.effects.logs import (
+from fhir_remission.effects.process.logs import (
     FIELDS,
     OURS,
     PatientHash,
@@ -20,7 +20,7 @@ from fhir_remission.effects.logs import (
     get_logger,
     without_addresses,
 )
-from fhir_remission.jobs.summary import Summary
+from fhir_remission.jobs.judging.summary import Summary
 
 CANARY = "CANARY"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from fhir_remission.effects.origin import Base, Refused, origin_of, read_base
+from fhir_remission.effects.http.origin import Base, Refused, origin_of, read_base
 from fhir_remission.errors import SettingsError
 
 BASE = read_base("https://fhir.example/r4")

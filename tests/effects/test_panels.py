@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.effects.panels import load_panels
-from fhir_remission.effects.tables import load_mappings
+from fhir_remission.effects.files.mapping_files import load_mappings
+from fhir_remission.effects.files.panels import load_panels
 from fhir_remission.errors import TableError
 
 HEADER = "system\tcode\tdisplay\tsource\n"

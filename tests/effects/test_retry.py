@@ -9,21 +9,21 @@ from typing import Literal
 import msgspec
 import pytest
 
-from fhir_remission.effects.clock import Stop
-from fhir_remission.effects.retry import (
+from fhir_remission.effects.http.retry import (
     Persistence,
     RetryPolicy,
     TokenBucket,
     asked_to_wait,
     persist,
 )
-from fhir_remission.effects.transport import (
+from fhir_remission.effects.http.transport import (
     Answer,
     NoAnswer,
     OutcomeUnknown,
     Request,
     Traffic,
 )
+from fhir_remission.effects.process.clock import Stop
 from fhir_remission.errors import Interrupted, ReadIncomplete, RequestRefused, Unreachable
 from tests.effects.conftest import FakeClock
 

@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
-from fhir_remission.effects.client import FhirClient
-from fhir_remission.effects.transport import Answer
+from fhir_remission.effects.http.transport import Answer
+from fhir_remission.effects.server.client import FhirClient
 from fhir_remission.errors import BrokeOff, ReadIncomplete
-from fhir_remission.fhir.queries import Query, delta_queries, observation_queries
+from fhir_remission.fhir.server.queries import Query, delta_queries, observation_queries
 from tests.effects.conftest import FakeClock
 from tests.effects.test_client import ANC, PLATELETS, N, reading
 

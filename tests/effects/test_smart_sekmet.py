@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from fhir_remission.effects.access import Reader
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import Connection, connect
-from fhir_remission.effects.keys import public_jwks, read_signing_key
-from fhir_remission.effects.smart import TokenHeaders, assertion_form
+from fhir_remission.effects.http.keys import public_jwks, read_signing_key
+from fhir_remission.effects.http.smart import TokenHeaders, assertion_form
+from fhir_remission.effects.process.clock import Stop, SystemClock
+from fhir_remission.effects.server.access import Reader
+from fhir_remission.effects.server.connect import Connection, connect
 from fhir_remission.errors import LoginRefused
 from fhir_remission.settings import Server
 from tests.effects.conftest import FakeClock

@@ -17,10 +17,10 @@ import pytest
 from msgspec import structs
 from sqlalchemy import create_engine, text
 
-from fhir_remission.effects import lease as lease_module
-from fhir_remission.effects.claim import Claim, claim_site, read_claim, rename_site
-from fhir_remission.effects.clock import Stop, timestamp
-from fhir_remission.effects.lease import (
+from fhir_remission.effects.process.clock import Stop, timestamp
+from fhir_remission.effects.state import lease as lease_module
+from fhir_remission.effects.state.claim import Claim, claim_site, read_claim, rename_site
+from fhir_remission.effects.state.lease import (
     LASTING,
     RENEWED_EVERY,
     Lease,
@@ -28,10 +28,10 @@ from fhir_remission.effects.lease import (
     renewed,
     take_lease,
 )
-from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
-from fhir_remission.effects.state import State, open_state
-from fhir_remission.effects.state_check import repair, unfinished
-from fhir_remission.effects.state_copy import export_lines, import_lines
+from fhir_remission.effects.state.state import State, open_state
+from fhir_remission.effects.state.state_check import repair, unfinished
+from fhir_remission.effects.state.state_copy import export_lines, import_lines
+from fhir_remission.effects.state.state_rows import AssessmentRow, EvidenceRow
 from fhir_remission.errors import AlreadyRunning, SafetyStop, SettingsError, Unreachable, UsageError
 from tests.effects.conftest import FakeClock
 
@@ -456,7 +456,7 @@ def test_a_state_of_0_1_0_tells_its_site_by_its_lease(
 ) -> None:
     """One name is an id; `site` was written where there was none."""
     path = tmp_path / "old.db"
-    script = resources.files("fhir_remission.effects") / "migrations" / "0001_tables.sql"
+    script = resources.files("fhir_remission.effects.state") / "migrations" / "0001_tables.sql"
     with sqlite3.connect(path) as old:
         old.executescript(script.read_text(encoding="utf-8"))
         old.execute("INSERT INTO schema_version VALUES (1, '2026-10-01T00:00:00Z', 'check-1')")

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from fhir_remission.effects.clock import Stop
-from fhir_remission.effects.connect import connect
+from fhir_remission.effects.process.clock import Stop
+from fhir_remission.effects.server.connect import connect
 from fhir_remission.errors import Unreachable
 from fhir_remission.settings import Server
 from tests.effects.conftest import FakeClock

@@ -14,10 +14,9 @@ import pytest
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from fhir_remission.effects.auth import Credentials, Fixed
-from fhir_remission.effects.clock import SystemClock
-from fhir_remission.effects.origin import read_base
-from fhir_remission.effects.transport import (
+from fhir_remission.effects.http.auth import Credentials, Fixed
+from fhir_remission.effects.http.origin import read_base
+from fhir_remission.effects.http.transport import (
     Answer,
     Limits,
     NoAnswer,
@@ -25,8 +24,9 @@ from fhir_remission.effects.transport import (
     RequestsExchange,
     Tls,
 )
+from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.bundle import next_link, read_page
+from fhir_remission.fhir.incoming.bundle import next_link, read_page
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 CANARY = "CANARY-MRN-4711"

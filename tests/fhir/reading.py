@@ -6,13 +6,13 @@ import json
 from functools import cache
 from typing import Any
 
-from fhir_remission.domain.inputs import Interval, PatientRecord, Result, Unreadable
-from fhir_remission.domain.mappings import Mappings
-from fhir_remission.effects.tables import load_mappings
-from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.grouping import Groups, group_by_patient
-from fhir_remission.fhir.record import Reading, read_record
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.domain.nouns.inputs import Interval, PatientRecord, Result, Unreadable
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.effects.files.mapping_files import load_mappings
+from fhir_remission.fhir.incoming.documents import read_documents
+from fhir_remission.fhir.incoming.grouping import Groups, group_by_patient
+from fhir_remission.fhir.r4.wire import Entry
+from fhir_remission.fhir.reading.record import Reading, read_record
 
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"

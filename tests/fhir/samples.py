@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_remission.domain.assessment import (
+from fhir_remission.domain.nouns.assessment import (
     Anchor,
     Assessment,
     Assumption,
@@ -18,10 +18,10 @@ from fhir_remission.domain.assessment import (
     DrawNote,
     Verdict,
 )
-from fhir_remission.domain.categories import Categories, read_categories
-from fhir_remission.domain.inputs import Event, Interval, Result, Skipped, Source, When
-from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.identity import Identity
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result, Skipped, Source, When
+from fhir_remission.domain.tables.categories import Categories, read_categories
+from fhir_remission.fhir.writing.authorship import Authorship
+from fhir_remission.fhir.writing.identity import Identity
 
 TABLE = Path(__file__).parents[2] / "mappings" / "categories.tsv"
 IDENTITY = Identity(site_id="st-e", key=b"k" * 32)

@@ -13,14 +13,14 @@ import jsonschema
 import msgspec
 import pytest
 
-from fhir_remission.domain.assessment import (
+from fhir_remission.domain.nouns.assessment import (
     Assessment,
     ClaimNote,
     CriterionResult,
     DrawNote,
     Verdict,
 )
-from fhir_remission.domain.inputs import (
+from fhir_remission.domain.nouns.inputs import (
     Event,
     Finding,
     Interval,
@@ -29,7 +29,7 @@ from fhir_remission.domain.inputs import (
     Source,
     Unreadable,
 )
-from fhir_remission.fhir.assessment_json import (
+from fhir_remission.fhir.writing.assessment_json import (
     Outcome,
     assessment_document,
     decimal_text,
@@ -256,8 +256,8 @@ def test_times_are_utc_with_z() -> None:
 def test_printing_loads_no_model_library() -> None:
     """Classify must start in 0.4 s; pydantic alone takes half of it."""
     code = (
-        "import sys, fhir_remission.fhir.assessment_json, fhir_remission.fhir.patient_writes, "
-        "fhir_remission.fhir.checks;"
+        "import sys, fhir_remission.fhir.writing.assessment_json;"
+        "import fhir_remission.fhir.writing.patient_writes, fhir_remission.fhir.writing.checks;"
         "print([m for m in sys.modules if m.split('.')[0] in ('pydantic', 'fhir', 'requests')])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

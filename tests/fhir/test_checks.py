@@ -11,12 +11,12 @@ import fhirkit
 import pytest
 
 import fhir_remission
-from fhir_remission.fhir.checks import check_resource
-from fhir_remission.fhir.device import build_device
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.provenance import build_provenance
-from fhir_remission.fhir.result_observation import build_observation
-from fhir_remission.fhir.transaction import Write, build_transaction
+from fhir_remission.fhir.writing.checks import check_resource
+from fhir_remission.fhir.writing.device import build_device
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.provenance import build_provenance
+from fhir_remission.fhir.writing.result_observation import build_observation
+from fhir_remission.fhir.writing.transaction import Write, build_transaction
 from tests.fhir.samples import authorship, complete_remission, relapse
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.accounting import Account
-from fhir_remission.effects.tables import load_issue_codes
+from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.effects.files.mapping_files import load_issue_codes
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.damage import Damaged, Deleted
-from fhir_remission.fhir.documents import Item, read_documents
-from fhir_remission.fhir.entries import MAX_DEPTH
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted
+from fhir_remission.fhir.incoming.documents import Item, read_documents
+from fhir_remission.fhir.incoming.entries import MAX_DEPTH
+from fhir_remission.fhir.r4.wire import Entry
 from tests.fhir.reading import observation
 
 Node = dict[str, Any]

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.fhir.authorship import Change
-from fhir_remission.fhir.checks import check_resource
-from fhir_remission.fhir.decide import category_of, decide, decide_withdrawal
-from fhir_remission.fhir.identity import content_digest, is_unedited
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.ownership import Known
-from fhir_remission.fhir.result_observation import build_observation
-from fhir_remission.fhir.retraction import retracted
+from fhir_remission.fhir.writing.authorship import Change
+from fhir_remission.fhir.writing.checks import check_resource
+from fhir_remission.fhir.writing.decide import category_of, decide, decide_withdrawal
+from fhir_remission.fhir.writing.identity import content_digest, is_unedited
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.ownership import Known
+from fhir_remission.fhir.writing.result_observation import build_observation
+from fhir_remission.fhir.writing.retraction import retracted
 from tests.fhir.samples import authorship, complete_remission, not_evaluable
 
 BY = authorship()

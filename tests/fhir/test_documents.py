@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_remission.domain.issues import ISSUE_COLUMNS
-from fhir_remission.domain.rows import Row, read_rows
-from fhir_remission.effects.tables import default_dir, load_issue_codes
+from fhir_remission.domain.nouns.tsv import Row, read_rows
+from fhir_remission.domain.tables.issues import ISSUE_COLUMNS
+from fhir_remission.effects.files.mapping_files import default_dir, load_issue_codes
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.bundle import read_page
-from fhir_remission.fhir.damage import Damaged
-from fhir_remission.fhir.documents import Item, read_documents
-from fhir_remission.fhir.grouping import group_by_patient
-from fhir_remission.fhir.record import Reading, read_record
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.fhir.incoming.bundle import read_page
+from fhir_remission.fhir.incoming.damage import Damaged
+from fhir_remission.fhir.incoming.documents import Item, read_documents
+from fhir_remission.fhir.incoming.grouping import group_by_patient
+from fhir_remission.fhir.r4.wire import Entry
+from fhir_remission.fhir.reading.record import Reading, read_record
 from tests.fhir.reading import observation, tables
 
 PERSON = {"resourceType": "Patient", "id": "p1"}

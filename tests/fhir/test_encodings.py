@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import pytest
 
 from fhir_remission.errors import InputError
-from fhir_remission.fhir import encodings
-from fhir_remission.fhir.bundle import Damaged
-from fhir_remission.fhir.concatenated import texts_of
-from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.fhir.incoming.bundle import Damaged
+from fhir_remission.fhir.incoming.documents import read_documents
+from fhir_remission.fhir.r4 import encodings
+from fhir_remission.fhir.r4.concatenated import texts_of
+from fhir_remission.fhir.r4.wire import Entry
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"text": 'M"ü{ller} 医'}]}
 OTHER = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}}

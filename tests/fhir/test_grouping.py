@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fhir_remission.domain.inputs import Unreadable
-from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.grouping import Groups, group_by_patient
-from fhir_remission.fhir.record import Reading, read_record
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.fhir.incoming.documents import read_documents
+from fhir_remission.fhir.incoming.grouping import Groups, group_by_patient
+from fhir_remission.fhir.r4.wire import Entry
+from fhir_remission.fhir.reading.record import Reading, read_record
 from tests.fhir.reading import groups, observation, resource, tables
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.domain.assessment import Anchor, Clock
-from fhir_remission.fhir.datatypes import FHIR_ID
-from fhir_remission.fhir.identity import (
+from fhir_remission.domain.nouns.assessment import Anchor, Clock
+from fhir_remission.fhir.r4.datatypes import FHIR_ID
+from fhir_remission.fhir.writing.identity import (
     Identity,
     assessment_key,
     content_digest,
@@ -26,9 +26,9 @@ from fhir_remission.fhir.identity import (
     provenance_id,
     resource_id,
 )
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.result_observation import build_observation
-from fhir_remission.fhir.site_marks import is_marked
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.result_observation import build_observation
+from fhir_remission.fhir.writing.site_marks import is_marked
 from tests.fhir.samples import IDENTITY, authorship, complete_remission, result
 
 replace = msgspec.structs.replace

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_remission.domain.assessment import Anchor, ClaimNote, Clock, Verdict
-from fhir_remission.domain.inputs import Event, Result, Source
-from fhir_remission.fhir.authorship import Change
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.result_observation import build_observation
+from fhir_remission.domain.nouns.assessment import Anchor, ClaimNote, Clock, Verdict
+from fhir_remission.domain.nouns.inputs import Event, Result, Source
+from fhir_remission.fhir.writing.authorship import Change
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.result_observation import build_observation
 from tests.fhir.samples import (
     authorship,
     complete_remission,

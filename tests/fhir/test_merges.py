@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from fhir_remission.fhir.merges import Links, people_of
+from fhir_remission.fhir.incoming.merges import Links, people_of
 
 OWN, ONE = "people of their own", "one person"
 

@@ -10,10 +10,10 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from fhir_remission.fhir.authorship import Authorship
-from fhir_remission.fhir.identity import content_digest, resource_id, seal
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.ownership import (
+from fhir_remission.fhir.writing.authorship import Authorship
+from fhir_remission.fhir.writing.identity import content_digest, resource_id, seal
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.ownership import (
     TABLE,
     Content,
     Known,
@@ -25,8 +25,8 @@ from fhir_remission.fhir.ownership import (
     sight_of,
     whose,
 )
-from fhir_remission.fhir.result_observation import build_observation
-from fhir_remission.fhir.site_marks import site_mark
+from fhir_remission.fhir.writing.result_observation import build_observation
+from fhir_remission.fhir.writing.site_marks import site_mark
 from tests.fhir.samples import IDENTITY, authorship, complete_remission
 
 replace = msgspec.structs.replace

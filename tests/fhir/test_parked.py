@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.fhir.authorship import Change
-from fhir_remission.fhir.datatypes import Resource, objects
-from fhir_remission.fhir.decide import Action
-from fhir_remission.fhir.parked import RETRACTED, Parked, author_of, fingerprint, marked, together
+from fhir_remission.fhir.r4.datatypes import Resource, objects
+from fhir_remission.fhir.writing.authorship import Change
+from fhir_remission.fhir.writing.decide import Action
+from fhir_remission.fhir.writing.parked import (
+    RETRACTED,
+    Parked,
+    author_of,
+    fingerprint,
+    marked,
+    together,
+)
 from tests.fhir.samples import authorship
 
 AUTHORSHIP = authorship()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_remission.domain.assessment import Anchor, Assessment, Verdict
-from fhir_remission.fhir.checks import check_resource
-from fhir_remission.fhir.identity import identifier_value, resource_id
-from fhir_remission.fhir.patient_writes import Held, PatientWrites, plan_writes
-from fhir_remission.fhir.transaction import build_transaction
+from fhir_remission.domain.nouns.assessment import Anchor, Assessment, Verdict
+from fhir_remission.fhir.writing.checks import check_resource
+from fhir_remission.fhir.writing.identity import identifier_value, resource_id
+from fhir_remission.fhir.writing.patient_writes import Held, PatientWrites, plan_writes
+from fhir_remission.fhir.writing.transaction import build_transaction
 from tests.fhir.samples import (
     IDENTITY,
     authorship,

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.assessment import Verdict
-from fhir_remission.domain.inputs import Event, Source
-from fhir_remission.fhir.authorship import Change
-from fhir_remission.fhir.device import build_device
-from fhir_remission.fhir.identity import key_check
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.provenance import build_provenance
-from fhir_remission.fhir.result_observation import build_observation
+from fhir_remission.domain.nouns.assessment import Verdict
+from fhir_remission.domain.nouns.inputs import Event, Source
+from fhir_remission.fhir.writing.authorship import Change
+from fhir_remission.fhir.writing.device import build_device
+from fhir_remission.fhir.writing.identity import key_check
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.provenance import build_provenance
+from fhir_remission.fhir.writing.result_observation import build_observation
 from tests.fhir.samples import IDENTITY, authorship, complete_remission, criterion, relapse
 
 

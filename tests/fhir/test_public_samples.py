@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.inputs import PatientRecord
-from fhir_remission.fhir.documents import read_documents
-from fhir_remission.fhir.grouping import group_by_patient
-from fhir_remission.fhir.record import Reading, read_record
-from fhir_remission.fhir.wire import Entry
+from fhir_remission.domain.nouns.inputs import PatientRecord
+from fhir_remission.fhir.incoming.documents import read_documents
+from fhir_remission.fhir.incoming.grouping import group_by_patient
+from fhir_remission.fhir.r4.wire import Entry
+from fhir_remission.fhir.reading.record import Reading, read_record
 from tests.facts import beside
 from tests.fhir.reading import shown, tables
 

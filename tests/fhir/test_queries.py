@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.domain.codes import CodeMap
-from fhir_remission.fhir.bundle import read_page
-from fhir_remission.fhir.capability import Profile
-from fhir_remission.fhir.queries import (
+from fhir_remission.domain.tables.codes import CodeMap
+from fhir_remission.fhir.incoming.bundle import read_page
+from fhir_remission.fhir.reading.screening import patient_of, screen
+from fhir_remission.fhir.server.queries import (
     Query,
     by_ids,
     code_chunks,
@@ -27,7 +27,7 @@ from fhir_remission.fhir.queries import (
     token,
     with_smaller_pages,
 )
-from fhir_remission.fhir.screening import patient_of, screen
+from fhir_remission.fhir.server.server_profile import Profile
 
 LOINC = "http://loinc.org"
 CODES = [(LOINC, f"{n}-{n % 10}") for n in range(1000, 1120)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.inputs import CohortRow, Event
+from fhir_remission.domain.nouns.inputs import CohortRow, Event
 from tests.fhir.reading import ICD, RXNORM, SNOMED, concept, reasons, record, resource
 
 VER = "http://terminology.hl7.org/CodeSystem/condition-ver-status"

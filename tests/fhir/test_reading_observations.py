@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from fhir_remission.domain.inputs import Unreadable
-from fhir_remission.domain.namespace import NAMESPACE
+from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.domain.nouns.namespace import NAMESPACE
 from tests.fhir.reading import (
     LOINC,
     NCIT,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.domain.inputs import Unreadable
-from fhir_remission.domain.numbers import number
-from fhir_remission.effects.tables import load_mappings
+from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.domain.nouns.numbers import number
+from fhir_remission.effects.files.mapping_files import load_mappings
 from tests.fhir.reading import LOINC, NCIT, SNOMED, concept, observation, only, quantity, shown
 
 WORDS = load_mappings().values.words

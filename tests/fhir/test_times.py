@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.fhir.times import Placed, Unplaced, read_instant, read_time, spanning
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_instant, read_time, spanning
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

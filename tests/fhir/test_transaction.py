@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.fhir.device import build_device
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.outcome import is_failure, read_answer, read_issues
-from fhir_remission.fhir.provenance import build_provenance
-from fhir_remission.fhir.result_observation import build_observation
-from fhir_remission.fhir.transaction import (
+from fhir_remission.fhir.r4.outcome import is_failure, read_answer, read_issues
+from fhir_remission.fhir.writing.device import build_device
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.provenance import build_provenance
+from fhir_remission.fhir.writing.result_observation import build_observation
+from fhir_remission.fhir.writing.transaction import (
     Write,
     build_transaction,
     build_transaction_for_all,

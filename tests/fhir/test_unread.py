@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.nouns.inputs import PatientRecord
 from tests.fhir.reading import (
     ICD,
     LOINC,

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import msgspec
 
-from fhir_remission.domain.mappings import Mappings
-from fhir_remission.effects.capabilities import choose_profile, load_families
-from fhir_remission.effects.client import decode_json
-from fhir_remission.effects.tables import default_dir, load_mappings
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
+from fhir_remission.effects.server.client import decode_json
+from fhir_remission.effects.server.server_families import choose_profile, load_families
 from fhir_remission.errors import RemissionError
-from fhir_remission.fhir.bundle import next_link, read_page
-from fhir_remission.fhir.grouping import group_by_patient
-from fhir_remission.fhir.members import missing_members
-from fhir_remission.fhir.outcome import read_answer
-from fhir_remission.fhir.queries import Query
-from fhir_remission.fhir.record import Reading, read_record
-from fhir_remission.fhir.screening import screen
-from fhir_remission.fhir.wire import UNREADABLE
+from fhir_remission.fhir.incoming.bundle import next_link, read_page
+from fhir_remission.fhir.incoming.grouping import group_by_patient
+from fhir_remission.fhir.r4.outcome import read_answer
+from fhir_remission.fhir.r4.wire import UNREADABLE
+from fhir_remission.fhir.reading.members import missing_members
+from fhir_remission.fhir.reading.record import Reading, read_record
+from fhir_remission.fhir.reading.screening import screen
+from fhir_remission.fhir.server.queries import Query
 from fhir_remission.settings import load_settings
 
 SEEDS = Path(__file__).parent / "seeds"

@@ -8,9 +8,9 @@ import json
 import re
 from pathlib import Path
 
-from fhir_remission.fhir.datatypes import Json
-from fhir_remission.jobs.judging import Judge
-from fhir_remission.jobs.request import Request, judge_for
+from fhir_remission.fhir.r4.datatypes import Json
+from fhir_remission.jobs.judging.judging import Judge
+from fhir_remission.jobs.judging.request import Request, judge_for
 
 CASES = Path(__file__).parents[2] / "fixtures" / "cases"
 SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")

@@ -7,7 +7,7 @@ from random import Random
 
 from msgspec import Struct
 
-from fhir_remission.fhir.datatypes import Json
+from fhir_remission.fhir.r4.datatypes import Json
 from tests.garble.bases import Base, Node, resource_of
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -10,7 +10,7 @@ from random import Random
 from msgspec import Struct, field
 
 from fhir_remission.errors import RemissionError
-from fhir_remission.jobs.classify import judged_patients
+from fhir_remission.jobs.files.classify import judged_patients
 from tests.garble.bases import Base, bases, judge_of_base
 from tests.garble.breaks import Broken, broken
 from tests.garble.exempt import WALK, exemption_of

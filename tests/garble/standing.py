@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from fhir_remission.domain.assessment import Assessment
+from fhir_remission.domain.nouns.assessment import Assessment
 
 CLAIMS = {"CR": 5, "CRh": 4, "CRi": 3, "MLFS": 2, "PR": 1}
 MRD = {"negative": 2, "low-level": 1}

@@ -13,11 +13,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from fhir_remission.jobs.archive import Order
-from fhir_remission.jobs.archive import run as run_archive
-from fhir_remission.jobs.incoming import read_incoming
-from fhir_remission.jobs.request import Request
-from fhir_remission.rehearsal.replies import Reply
+from fhir_remission.jobs.archive.archive import Order
+from fhir_remission.jobs.archive.archive import run as run_archive
+from fhir_remission.jobs.judging.incoming import read_incoming
+from fhir_remission.jobs.judging.request import Request
+from fhir_remission.rehearsal.server.replies import Reply
 from tests.garble.bases import SETS, Base, Node, bases, resource_of
 from tests.garble.exempt import exemption_of
 from tests.garble.search import Tally, Try, try_of

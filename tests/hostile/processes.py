@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.effects.files.site_key import new_site_key
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import demo_cohort
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from tests.crash.settings import AS_OF, SETTINGS
 from tests.hostile.evil import Evil, Rule
 

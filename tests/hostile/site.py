@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.cli import main
-from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.cli.main import main
+from fhir_remission.effects.files.site_key import new_site_key
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import course_resources, demo_courses
+from fhir_remission.rehearsal.cohort.cohort import course_resources, demo_courses
 
 SINGLE = str(Path(__file__).parents[2] / "fixtures/cases/complete-remission/bundle.json")
 PATIENTS = ("demo-01-cr", "demo-07-relapse")

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 from tests.hostile.evil import Asked, Behaviour, Evil, say
 from tests.hostile.site import SINK, Site, site
 

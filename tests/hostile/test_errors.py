@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.cli import main
+from fhir_remission.cli.main import main
 from tests.hostile.evil import Evil, at, raw
 from tests.hostile.site import PATIENTS, SINGLE, SINK, disk, one_line, resources, site
 

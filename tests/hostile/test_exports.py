@@ -15,12 +15,12 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from fhir_remission.effects import download
-from fhir_remission.effects.bulk import Exporter
-from fhir_remission.effects.bulk_manifest import MOST_FILES, ExportFile, Manifest
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import connect
-from fhir_remission.effects.transport import Limits
+from fhir_remission.effects.http.transport import Limits
+from fhir_remission.effects.process.clock import Stop, SystemClock
+from fhir_remission.effects.server import download
+from fhir_remission.effects.server.bulk import Exporter
+from fhir_remission.effects.server.bulk_manifest import MOST_FILES, ExportFile, Manifest
+from fhir_remission.effects.server.connect import connect
 from fhir_remission.errors import (
     CapabilityMissing,
     LoginRefused,
@@ -29,10 +29,10 @@ from fhir_remission.errors import (
     RequestRefused,
     Unreachable,
 )
-from fhir_remission.jobs.archive import Order, Report
-from fhir_remission.jobs.bulk import run
-from fhir_remission.jobs.bulk_order import Asked as Wanted
-from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.archive.archive import Order, Report
+from fhir_remission.jobs.bulk.bulk import run
+from fhir_remission.jobs.bulk.order import Asked as Wanted
+from fhir_remission.jobs.judging.request import Request
 from fhir_remission.settings import Auth, Source
 from tests.hostile.evil import (
     Asked,
@@ -121,9 +121,9 @@ def exported(
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """One attempt for a file, no waiting in between, and little patience."""
     limits = Limits(connect_seconds=0.3, read_seconds=0.5)
-    monkeypatch.setattr("fhir_remission.effects.connect._limits", lambda _: limits)
-    monkeypatch.setattr("fhir_remission.effects.bulk.ATTEMPTS", 1)
-    monkeypatch.setattr("fhir_remission.effects.bulk.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("fhir_remission.effects.server.connect._limits", lambda _: limits)
+    monkeypatch.setattr("fhir_remission.effects.server.bulk.ATTEMPTS", 1)
+    monkeypatch.setattr("fhir_remission.effects.server.bulk.FIRST_WAIT", 0.01)
 
 
 # Files ----------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_a_manifest_of_endless_pages_comes_to_an_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There are only so many."""
-    monkeypatch.setattr("fhir_remission.effects.bulk.MOST_PAGES", 20)
+    monkeypatch.setattr("fhir_remission.effects.server.bulk.MOST_PAGES", 20)
 
     found, evil, _ = exported(tmp_path, body=endless_pages())
 

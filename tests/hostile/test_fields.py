@@ -20,32 +20,32 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fhir_remission.cli import main
-from fhir_remission.domain.plain_text import plain
-from fhir_remission.effects.auth import secret_of
-from fhir_remission.effects.bulk_manifest import joined, read_manifest
-from fhir_remission.effects.capabilities import choose_profile, load_families
-from fhir_remission.effects.clock import SystemClock
-from fhir_remission.effects.http_date import read_http_date
-from fhir_remission.effects.keys import read_signing_key
-from fhir_remission.effects.lease import take_lease
-from fhir_remission.effects.ledger import AssessmentRow, EvidenceRow
-from fhir_remission.effects.marks import citations, read_marks
-from fhir_remission.effects.origin import read_base
-from fhir_remission.effects.refusal import is_done, refusal, vendor_codes
-from fhir_remission.effects.retry import asked_to_wait
-from fhir_remission.effects.site_key import read_site_key
-from fhir_remission.effects.smart import Discovery, TokenHeaders, discover, token_url
-from fhir_remission.effects.state import open_state
-from fhir_remission.effects.state_check import unfinished
-from fhir_remission.effects.state_copy import TABLES, export_lines, import_lines
-from fhir_remission.effects.tables import default_dir
-from fhir_remission.effects.transport import Answer, NoAnswer, Request
+from fhir_remission.cli.main import main
+from fhir_remission.domain.nouns.plain_text import plain
+from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.files.site_key import read_site_key
+from fhir_remission.effects.http.auth import secret_of
+from fhir_remission.effects.http.http_date import read_http_date
+from fhir_remission.effects.http.keys import read_signing_key
+from fhir_remission.effects.http.origin import read_base
+from fhir_remission.effects.http.refusal import is_done, refusal, vendor_codes
+from fhir_remission.effects.http.retry import asked_to_wait
+from fhir_remission.effects.http.smart import Discovery, TokenHeaders, discover, token_url
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
+from fhir_remission.effects.process.clock import SystemClock
+from fhir_remission.effects.server.bulk_manifest import joined, read_manifest
+from fhir_remission.effects.server.server_families import choose_profile, load_families
+from fhir_remission.effects.state.lease import take_lease
+from fhir_remission.effects.state.state import open_state
+from fhir_remission.effects.state.state_check import unfinished
+from fhir_remission.effects.state.state_copy import TABLES, export_lines, import_lines
+from fhir_remission.effects.state.state_rows import AssessmentRow, EvidenceRow
+from fhir_remission.effects.state.watermarks import citations, read_marks
 from fhir_remission.errors import RemissionError
-from fhir_remission.fhir.bundle import next_link, read_page
-from fhir_remission.jobs.bulk_order import read_begun
-from fhir_remission.jobs.cohort_file import read_cohort
-from fhir_remission.jobs.plan_file import read_plan
+from fhir_remission.fhir.incoming.bundle import next_link, read_page
+from fhir_remission.jobs.bulk.order import read_begun
+from fhir_remission.jobs.reading.cohort_file import read_cohort
+from fhir_remission.jobs.write_back.plan_file import read_plan
 from fhir_remission.settings import Auth
 from fhir_remission.settings.loading import load_settings, read_assignments
 from tests.effects.conftest import FakeClock

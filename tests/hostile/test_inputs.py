@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from fhir_remission.errors import InputError
-from fhir_remission.fhir import bounds
-from fhir_remission.fhir.bounds import bounded
-from fhir_remission.fhir.concatenated import texts_of
-from fhir_remission.fhir.documents import read_documents
+from fhir_remission.fhir.incoming.documents import read_documents
+from fhir_remission.fhir.r4 import bounds
+from fhir_remission.fhir.r4.bounds import bounded
+from fhir_remission.fhir.r4.concatenated import texts_of
 
 ROOT = str(Path(__file__).parents[2])
 MIB = 1 << 20
@@ -28,7 +28,7 @@ def told(*arguments: str, piece: bytes = b"", timeout: float = 60) -> tuple[int,
     """Code, stderr, peak memory and seconds of a command that is fed this piece for ever."""
     code = (
         # VmHWM is of this program; ru_maxrss keeps what the process was before it began.
-        "import re, sys; from fhir_remission.cli import main; code = main(sys.argv[1:]);"
+        "import re, sys; from fhir_remission.cli.main import main; code = main(sys.argv[1:]);"
         "status = open('/proc/self/status').read();"
         "print(re.search(r'VmHWM:\\s+(\\d+)', status)[1], file=sys.stderr); sys.exit(code)"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.effects.origin import Refused, lies_below, read_base
+from fhir_remission.effects.http.origin import Refused, lies_below, read_base
 
 BASE = read_base("https://fhir.example/api/r4")
 HOST = "https://fhir.example"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.cli import main
-from fhir_remission.effects.auth import Credentials, Fixed
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import connect
-from fhir_remission.effects.origin import read_base
-from fhir_remission.effects.transport import Limits, NoAnswer, Request, RequestsExchange
+from fhir_remission.cli.main import main
+from fhir_remission.effects.http.auth import Credentials, Fixed
+from fhir_remission.effects.http.origin import read_base
+from fhir_remission.effects.http.transport import Limits, NoAnswer, Request, RequestsExchange
+from fhir_remission.effects.process.clock import Stop, SystemClock
+from fhir_remission.effects.server.connect import connect
 from fhir_remission.errors import LoginRefused, RemissionError, SettingsError, Unreachable
 from fhir_remission.settings import Auth, Server
 from tests.hostile.evil import Asked, Behaviour, Evil, Rule, drip_body, raw, say, silent
@@ -140,7 +140,7 @@ def test_where_tokens_come_from(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     """A server that is away is asked again later; one that names no place needs the settings."""
     behave, kind, code = CONFIGURED[name]
     limits = Limits(connect_seconds=0.2, read_seconds=0.4)
-    monkeypatch.setattr("fhir_remission.effects.connect._limits", lambda _: limits)
+    monkeypatch.setattr("fhir_remission.effects.server.connect._limits", lambda _: limits)
     clock = SystemClock()
     with Evil(lambda _: behave) as evil:
         server = Server(base_url=evil.base_url, auth=Auth(mode="secret", client_id="c", secret="s"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.cli import main
+from fhir_remission.cli.main import main
 from tests.hostile.site import SINGLE, disk, one_line, site
 
 
@@ -130,7 +130,7 @@ def test_archive_out(tmp_path: Path, capsys: pytest.CaptureFixture[str], place: 
 
 def test_ctrl_c_while_everything_is_imported() -> None:
     """No traceback, and the code of a signal: the last modules of the imports send it."""
-    for module in ("typer", "fhir_remission.cli_site", "fhir_remission.cli_flags"):
+    for module in ("typer", "fhir_remission.cli.site", "fhir_remission.cli.flags"):
         struck = (
             "import importlib.abc, os, signal, sys\n"
             "class Strike(importlib.abc.MetaPathFinder):\n"

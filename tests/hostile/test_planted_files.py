@@ -13,13 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.cli import main
-from fhir_remission.effects import private_file
-from fhir_remission.effects.audit import Audit
-from fhir_remission.effects.clock import SystemClock
-from fhir_remission.effects.database import open_database
-from fhir_remission.effects.lock import only_run
-from fhir_remission.effects.private_file import (
+from fhir_remission.cli.main import main
+from fhir_remission.effects.files import private_file
+from fhir_remission.effects.files.audit import Audit
+from fhir_remission.effects.files.private_file import (
     Planted,
     check_output,
     new_file,
@@ -29,8 +26,11 @@ from fhir_remission.effects.private_file import (
     write_output,
     write_whole,
 )
-from fhir_remission.effects.results_file import ResultsFile
-from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.effects.files.results_file import ResultsFile
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.effects.process.clock import SystemClock
+from fhir_remission.effects.state.database import open_database
+from fhir_remission.effects.state.lock import only_run
 from fhir_remission.errors import Interrupted, RemissionError, SafetyStop, Unreachable, UsageError
 from tests.hostile.site import disk
 
@@ -183,7 +183,7 @@ def test_what_a_killed_run_left_goes_and_what_another_writes_stays(tmp_path: Pat
     place = tmp_path / "out"
     killed = (
         "import os, sys; from pathlib import Path\n"
-        "from fhir_remission.effects.private_file import new_file\n"
+        "from fhir_remission.effects.files.private_file import new_file\n"
         "with new_file(Path(sys.argv[1])) as file:\n"
         "    file.write(b'x'); file.flush(); os.kill(os.getpid(), 9)\n"
     )
@@ -256,11 +256,11 @@ def test_a_full_device_and_a_reader_that_went_away() -> None:
 def test_nobody_else_opens_files_for_writing() -> None:
     """One module makes files, so that a new one cannot forget how."""
     allowed = {
-        "effects/private_file.py",  # the one
-        "cli.py",  # /dev/null in place of a closed stdout
-        "jobs/archive_worker.py",  # the same in a worker
-        "jobs/mappings_export.py",  # our own code systems: nothing of a patient
-        "demo.py",  # settings without secrets in a folder of its own
+        "effects/files/private_file.py",  # the one
+        "cli/main.py",  # /dev/null in place of a closed stdout
+        "jobs/archive/worker.py",  # the same in a worker
+        "jobs/files/mappings_export.py",  # our own code systems: nothing of a patient
+        "cli/demo.py",  # settings without secrets in a folder of its own
     }
     found = {
         str(path.relative_to(PACKAGE))

@@ -14,8 +14,8 @@ from tests.hostile.processes import SOON, ran, side_by_side
 
 STUCK = """
 import sys, threading, time
-from fhir_remission.effects import signals
-from fhir_remission.effects.clock import Stop, SystemClock
+from fhir_remission.effects.process import signals
+from fhir_remission.effects.process.clock import Stop, SystemClock
 from datetime import timedelta
 signals.guard()
 stop = Stop(SystemClock(), {runtime})
@@ -94,7 +94,7 @@ def test_a_command_without_a_state_ends_at_once(tmp_path: Path) -> None:
 
 PARENT = """
 import subprocess, sys, time
-work = "from fhir_remission.effects.signals import end_with_parent; end_with_parent()"
+work = "from fhir_remission.effects.process.signals import end_with_parent; end_with_parent()"
 child = subprocess.Popen([sys.executable, "-c", work + "; print(1, flush=True)\\nwhile True: pass"])
 print(child.pid, flush=True)
 time.sleep(60)

@@ -83,7 +83,7 @@ def test_no_key_of_a_connection_is_written_down(tmp_path: Path) -> None:
     config.write_text('[source]\nbase_url = "https://127.0.0.1:9/fhir"\nmax_wait = "1s"\n')
     seen = (
         "import os, sys\n"
-        "from fhir_remission.cli import main\n"
+        "from fhir_remission.cli.main import main\n"
         f"main(['doctor', '--config', {str(config)!r}])\n"
         "import ssl, urllib3.util.ssl_ as used\n"
         "made = ssl.create_default_context(), used.create_urllib3_context()\n"

@@ -16,12 +16,19 @@ from urllib.request import urlopen
 
 import pytest
 
-from fhir_remission import cli_progress, cli_text
-from fhir_remission.cli import main
-from fhir_remission.domain.plain_text import NO_CODE, plain, plain_code, plain_json, plain_path
-from fhir_remission.effects.logs import configure_logs, get_logger
-from fhir_remission.fhir.outcome import read_issues
-from fhir_remission.jobs.finding import Finding
+from fhir_remission.cli import progress as cli_progress
+from fhir_remission.cli import text as cli_text
+from fhir_remission.cli.main import main
+from fhir_remission.domain.nouns.plain_text import (
+    NO_CODE,
+    plain,
+    plain_code,
+    plain_json,
+    plain_path,
+)
+from fhir_remission.effects.process.logs import configure_logs, get_logger
+from fhir_remission.fhir.r4.outcome import read_issues
+from fhir_remission.jobs.site.finding import Finding
 from tests.hostile.evil import Asked, Behaviour, Evil, at, say
 from tests.hostile.site import resources, site
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.effects.auth import Credentials, Fixed
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.origin import read_base
-from fhir_remission.effects.transport import Limits, NoAnswer, Request, RequestsExchange
+from fhir_remission.effects.http.auth import Credentials, Fixed
+from fhir_remission.effects.http.origin import read_base
+from fhir_remission.effects.http.transport import Limits, NoAnswer, Request, RequestsExchange
+from fhir_remission.effects.process.clock import Stop, SystemClock
 from fhir_remission.errors import Interrupted
 from tests.hostile.evil import DRIPS, Evil, at, no_handshake, waited
 from tests.hostile.processes import (

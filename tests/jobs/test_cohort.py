@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.effects.capabilities import choose_profile, load_families
-from fhir_remission.effects.clock import Stop, SystemClock
-from fhir_remission.effects.connect import connect
-from fhir_remission.effects.tables import default_dir, load_mappings
+from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
+from fhir_remission.effects.process.clock import Stop, SystemClock
+from fhir_remission.effects.server.connect import connect
+from fhir_remission.effects.server.server_families import choose_profile, load_families
 from fhir_remission.errors import CapabilityMissing, ReadIncomplete, SettingsError, TableError
-from fhir_remission.fhir.capability import Profile
-from fhir_remission.jobs.cohort import Members, find_cohort
-from fhir_remission.jobs.cohort_file import read_cohort
+from fhir_remission.fhir.server.server_profile import Profile
+from fhir_remission.jobs.reading.cohort import Members, find_cohort
+from fhir_remission.jobs.reading.cohort_file import read_cohort
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.settings import Source
 from fhir_remission.settings.model import Cohort

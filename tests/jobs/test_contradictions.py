@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fhir_remission import classify
-from fhir_remission.domain.inputs import PatientRecord
-from fhir_remission.jobs.explain import Request, run
-from fhir_remission.jobs.summary import Summary
-from fhir_remission.rehearsal.evidence import (
+from fhir_remission.domain.nouns.inputs import PatientRecord
+from fhir_remission.jobs.files.explain import Request, run
+from fhir_remission.jobs.judging.summary import Summary
+from fhir_remission.rehearsal.cohort.evidence import (
     BLOOD_SPECIMEN,
     chemotherapy,
     concept,

@@ -12,9 +12,15 @@ from typing import Any
 import pytest
 
 from fhir_remission.errors import InputError
-from fhir_remission.jobs.explain import Report, Request, run
-from fhir_remission.rehearsal.cohort import demo_cohort
-from fhir_remission.rehearsal.evidence import chemotherapy, diagnosis, mrd, result, transfusion
+from fhir_remission.jobs.files.explain import Report, Request, run
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
+from fhir_remission.rehearsal.cohort.evidence import (
+    chemotherapy,
+    diagnosis,
+    mrd,
+    result,
+    transfusion,
+)
 
 AS_OF = "2026-06-30T00:00:00Z"
 Resource = dict[str, Any]

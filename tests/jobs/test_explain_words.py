@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.assessment import CriterionResult, Verdict
-from fhir_remission.domain.categories import Categories
-from fhir_remission.domain.explain import explain
-from fhir_remission.domain.facts import read_facts
-from fhir_remission.domain.inputs import Event
-from fhir_remission.domain.page import Page, Words
-from fhir_remission.effects.tables import load_categories, load_vocabularies
+from fhir_remission.domain.answer.page import explain
+from fhir_remission.domain.answer.page_parts import Page, Words
+from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
+from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.record.facts import read_facts
+from fhir_remission.domain.tables.categories import Categories
+from fhir_remission.effects.files.mapping_files import load_categories, load_vocabularies
 from tests.domain.builder import LATER, Course, criteria, induction, judge, remission
 from tests.domain.sights import event, result
 

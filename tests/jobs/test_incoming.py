@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from fhir_remission.jobs.classify import judged_patients
-from fhir_remission.jobs.incoming import Answers
-from fhir_remission.jobs.request import Request
+from fhir_remission.jobs.files.classify import judged_patients
+from fhir_remission.jobs.judging.incoming import Answers
+from fhir_remission.jobs.judging.request import Request
 from tests.archive.running import AS_OF, Resource, blasts
 
 A, B = {"resourceType": "Patient", "id": "a"}, {"resourceType": "Patient", "id": "b"}

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.check_digits import mistyped
-from fhir_remission.domain.displays import contradiction, of_measurement, read_lexicon
-from fhir_remission.domain.layout import WIDTH
-from fhir_remission.effects.tables import default_dir, load_lexicon, load_mappings
+from fhir_remission.domain.answer.layout import WIDTH
+from fhir_remission.domain.tables.check_digits import mistyped
+from fhir_remission.domain.tables.displays import contradiction, of_measurement, read_lexicon
+from fhir_remission.effects.files.mapping_files import default_dir, load_lexicon, load_mappings
 from fhir_remission.errors import TableError
-from fhir_remission.fhir.findings import Findings
-from fhir_remission.jobs.mappings_check import as_json, as_text, run
-from fhir_remission.rehearsal.cohort import demo_cohort
+from fhir_remission.fhir.reading.findings import Findings
+from fhir_remission.jobs.files.mappings_check import as_json, as_text, run
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"

@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 from fhir.resources.R4B import codesystem, conceptmap, valueset
 
-from fhir_remission.domain.check_digits import mistyped
-from fhir_remission.effects.tables import criteria_names, load_categories, load_vocabularies
-from fhir_remission.fhir.impression import build_impression
-from fhir_remission.fhir.result_observation import build_observation
-from fhir_remission.jobs.mappings_export import run
+from fhir_remission.domain.tables.check_digits import mistyped
+from fhir_remission.effects.files.mapping_files import (
+    criteria_names,
+    load_categories,
+    load_vocabularies,
+)
+from fhir_remission.fhir.writing.impression import build_impression
+from fhir_remission.fhir.writing.result_observation import build_observation
+from fhir_remission.jobs.files.mappings_export import run
 from fhir_remission.version import VERSION
 from tests.fhir.samples import authorship, complete_remission, not_evaluable, relapse
 

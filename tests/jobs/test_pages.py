@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.jobs.explain import Request, run
-from fhir_remission.rehearsal.evidence import (
+from fhir_remission.jobs.files.explain import Request, run
+from fhir_remission.rehearsal.cohort.evidence import (
     diagnosis,
     extramedullary,
     mrd,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from fhir_remission.cli import main
+from fhir_remission.cli.main import main
 
 
 def _made(file: Path) -> None:

@@ -12,15 +12,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fhir_remission import demo
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.jobs.answers_page import answers_page
-from fhir_remission.jobs.explain import Request as Explained
-from fhir_remission.jobs.explain import run_site
-from fhir_remission.jobs.plan import make_plan, plan_table
-from fhir_remission.jobs.sync import Request, open_run
-from fhir_remission.rehearsal import EmbeddedServer, told
-from fhir_remission.rehearsal.cohort import GROUP_ID, demo_cohort
+from fhir_remission.cli import demo
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.jobs.files.explain import Request as Explained
+from fhir_remission.jobs.files.explain import run_site
+from fhir_remission.jobs.judging.answers_page import answers_page
+from fhir_remission.jobs.sync.plan import make_plan, plan_table
+from fhir_remission.jobs.sync.sync import Request, open_run
+from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.rehearsal.cohort.cohort import GROUP_ID, demo_cohort
+from fhir_remission.rehearsal.listening import told
 
 SCREENS = Path(__file__).parents[2] / "fixtures" / "screens"
 AS_OF = "2026-10-01T12:00:00Z"

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from fhir_remission import classify
-from fhir_remission.rehearsal.cohort import demo_cohort
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 
 SETS = ["eln-2022", "eln-2017", "iwg-2003", "healthtree-2024"]
 AS_OF = "2026-12-31T00:00:00Z"

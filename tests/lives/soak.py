@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from fhir_remission.effects.transport import Answer, NoAnswer, Request
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
 from tests.crash.world import Ran, WorldClock, _Exchange
 from tests.lives.world import Site
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fhir_remission.jobs.clocks import compare
+from fhir_remission.jobs.site.clocks import compare
 from tests.crash.world import WorldClock
 from tests.lives.world import Site
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_remission.effects.transport import Answer, NoAnswer, Request
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
 from tests.lives.world import Site
 
 MakeSite = Callable[..., Site]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission import cli
-from fhir_remission.jobs import state_files
+from fhir_remission.cli import main as cli
+from fhir_remission.jobs.sync import state_files
 from tests.crash.world import WorldClock
 from tests.lives.world import Site
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_remission.effects import connect
-from fhir_remission.fhir.ids import is_id
+from fhir_remission.effects.server import connect
+from fhir_remission.fhir.r4.ids import is_id
 from tests.lives.world import Site
 
 MakeSite = Callable[..., Site]

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from fhir_remission.domain.unit_grammar import normalised, without_annotations
-from fhir_remission.domain.value_grammar import plain, plain_words
-from fhir_remission.effects.tables import load_lexicon
-from fhir_remission.effects.transport import Answer, NoAnswer, Request
+from fhir_remission.domain.tables.unit_grammar import normalised, without_annotations
+from fhir_remission.domain.tables.value_grammar import plain, plain_words
+from fhir_remission.effects.files.mapping_files import load_lexicon
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
 from tests.lives.world import Site
 
 MakeSite = Callable[..., Site]

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_remission.effects.transport import Answer, NoAnswer, Request
+from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
 from fhir_remission.errors import RemissionError
-from fhir_remission.jobs import sync as job
-from fhir_remission.rehearsal.references import rewrite
+from fhir_remission.jobs.sync import sync as job
+from fhir_remission.rehearsal.server.references import rewrite
 from tests.crash.world import OURS, RESULTS, Ran, World, WorldClock, cohort
 
 COURSES = ("demo-01-cr", "demo-02-crh", "demo-07-relapse", "demo-08-mrd-negative")

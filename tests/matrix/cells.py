@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Literal
 
-from fhir_remission.rehearsal.personas import load_persona, persona_names
-from fhir_remission.rehearsal.server import Asked
+from fhir_remission.rehearsal.listening.server import Asked
+from fhir_remission.rehearsal.server.personas import load_persona, persona_names
 from tests.matrix.world import ONE_AT_A_TIME, Ran, World, world
 
 Place = Literal[

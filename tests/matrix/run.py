@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from fhir_remission.rehearsal.personas import persona_names
+from fhir_remission.rehearsal.server.personas import persona_names
 from tests.matrix.cells import TROUBLES, cells, play
 
 

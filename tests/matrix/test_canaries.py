@@ -17,12 +17,12 @@ import pytest
 import requests
 import sqlalchemy
 
-from fhir_remission.cli import main
-from fhir_remission.effects import clock as clocks
-from fhir_remission.effects.database import open_database
-from fhir_remission.fhir.checks import check_resource
-from fhir_remission.jobs import evidence as evidence_job
-from fhir_remission.jobs import site as site_job
+from fhir_remission.cli.main import main
+from fhir_remission.effects.process import clock as clocks
+from fhir_remission.effects.state.database import open_database
+from fhir_remission.fhir.writing.checks import check_resource
+from fhir_remission.jobs.reading import evidence as evidence_job
+from fhir_remission.jobs.site import site as site_job
 from tests.matrix.world import patients, quick, world
 
 NAME, NUMBER, VALUE, SECRET = "CANARYFAMILY", "CANARY0012345", "CANARYVALUE", "CANARYSECRET"

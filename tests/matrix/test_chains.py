@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.rehearsal.personas import persona_names
+from fhir_remission.rehearsal.server.personas import persona_names
 from tests.matrix.cells import DAMAGED, DONE, REFUSED, STOPPED, TROUBLES, calm
 from tests.matrix.world import Ran, World, world
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.jobs.recheck import SAMPLE
-from fhir_remission.rehearsal.cohort import demo_cohort
+from fhir_remission.jobs.sync.recheck import SAMPLE
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from tests.matrix.world import Ran, World, patients, world
 
 COHORT = 5

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.cli import main
-from fhir_remission.jobs.doctor import Finding, Report, Request
-from fhir_remission.rehearsal.personas import persona_names
+from fhir_remission.cli.main import main
+from fhir_remission.jobs.site.doctor import Finding, Report, Request
+from fhir_remission.rehearsal.server.personas import persona_names
 from tests.matrix.world import World, patients, quick, world
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from fhir_remission.rehearsal.replies import Reply
+from fhir_remission.rehearsal.server.replies import Reply
 from tests.matrix.cells import BUSY, DONE, calm
 from tests.matrix.world import QuickClock, world
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.rehearsal.fault_kinds import FAULT_KINDS
-from fhir_remission.rehearsal.personas import persona_names
+from fhir_remission.rehearsal.faults.fault_kinds import FAULT_KINDS
+from fhir_remission.rehearsal.server.personas import persona_names
 from tests.matrix.cells import TROUBLES, Cell, cells, play
 
 SEED = 20261001

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.fhir.bundle import read_page
-from fhir_remission.fhir.members import missing_members
-from fhir_remission.jobs import members as members_job
-from fhir_remission.rehearsal import service
-from fhir_remission.rehearsal.search import Search
-from fhir_remission.rehearsal.server import Requests
-from fhir_remission.rehearsal.store import Store, Version
+from fhir_remission.fhir.incoming.bundle import read_page
+from fhir_remission.fhir.reading.members import missing_members
+from fhir_remission.jobs.reading import members as members_job
+from fhir_remission.rehearsal.listening.server import Requests
+from fhir_remission.rehearsal.server import service
+from fhir_remission.rehearsal.server.search import Search
+from fhir_remission.rehearsal.server.store import Store, Version
 from tests.matrix.world import Ran, World, patients, world
 
 PATIENT = "demo-01-cr"

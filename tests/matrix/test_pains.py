@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.domain.rows import Row, read_rows
+from fhir_remission.domain.nouns.tsv import Row, read_rows
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).parent / "pains.tsv"

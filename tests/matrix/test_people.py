@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.rehearsal.merge import merge_patient
-from fhir_remission.rehearsal.personas import persona_names
+from fhir_remission.rehearsal.server.merge import merge_patient
+from fhir_remission.rehearsal.server.personas import persona_names
 from tests.matrix.world import SYSTEM, World, world
 
 OLD, NEW = "demo-01-cr", "demo-01-cr-merged"

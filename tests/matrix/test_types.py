@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from fhir_remission.domain.accounting import Account
-from fhir_remission.rehearsal.replies import Reply
+from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.rehearsal.server.replies import Reply
 from tests.matrix.cells import DONE, calm
 from tests.matrix.world import world
 

@@ -22,13 +22,13 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from fhir_remission.effects.clock import SystemClock
-from fhir_remission.effects.site_key import new_site_key
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.errors import RemissionError
-from fhir_remission.jobs import site as site_job
-from fhir_remission.jobs.sync import Request, open_run
-from fhir_remission.rehearsal.cohort import course_resources, demo_courses
-from fhir_remission.rehearsal.server import Asked, EmbeddedServer
+from fhir_remission.jobs.site import site as site_job
+from fhir_remission.jobs.sync.sync import Request, open_run
+from fhir_remission.rehearsal.cohort.cohort import course_resources, demo_courses
+from fhir_remission.rehearsal.listening.server import Asked, EmbeddedServer
 
 AS_OF = "2026-10-01T12:00:00Z"
 SYSTEM = "https://w3id.org/fhir-remission"

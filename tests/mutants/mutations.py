@@ -87,7 +87,9 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
         told[f"{name} {diff}"] += 1
         again = told[f"{name} {diff}"]
         diff += f" ({again})" if again > 1 else ""
-        yield Mutant(path.stem, name, _lines_of(statements, where), diff, text)
+        yield Mutant(
+            f"{path.parent.name}.{path.stem}", name, _lines_of(statements, where), diff, text
+        )
 
 
 def _names(module: libcst.Module) -> dict[libcst.FunctionDef, str]:

@@ -61,8 +61,9 @@ def _options() -> argparse.Namespace:
 
 
 def _chosen(options: argparse.Namespace) -> list[Mutant]:
-    names = options.modules or sorted(path.stem for path in DOMAIN.glob("*.py"))
-    every = [one for name in names for one in mutants_of(DOMAIN / f"{name}.py")]
+    rooms = DOMAIN.glob("*/[!_]*.py")
+    names = options.modules or sorted(f"{path.parent.name}.{path.stem}" for path in rooms)
+    every = [one for name in names for one in mutants_of(DOMAIN / f"{name.replace('.', '/')}.py")]
     if not options.sample:
         return every
     return Random(SEED).sample(every, min(options.sample, len(every)))

@@ -20,7 +20,7 @@ import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 
-from fhir_remission.jobs import judging
+from fhir_remission.jobs.judging import judging
 from tests.mutants.mutations import Mutant
 from tests.mutants.verdicts import Verdicts
 
@@ -90,7 +90,7 @@ class Walker:
         data = cov.get_data()
         for file in data.measured_files():
             lines = data.contexts_by_lineno(file)
-            name = Path(file).stem
+            name = f"{Path(file).parent.name}.{Path(file).stem}"
             self.tables[name] = {line for line, seen in lines.items() if "tables" in seen}
             self.walks[name] = {
                 line: {int(one) for one in seen if one.isdigit()} for line, seen in lines.items()
@@ -209,8 +209,12 @@ def _out_of_time(_signal: int, _frame: Any) -> NoReturn:
 
 
 def _read_tables() -> None:
-    from fhir_remission.domain.namespace import NAMESPACE
-    from fhir_remission.effects.tables import criteria_names, load_criteria, load_mappings
+    from fhir_remission.domain.nouns.namespace import NAMESPACE
+    from fhir_remission.effects.files.mapping_files import (
+        criteria_names,
+        load_criteria,
+        load_mappings,
+    )
 
     load_mappings(None, namespace=NAMESPACE)
     for name in criteria_names():

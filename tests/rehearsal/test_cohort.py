@@ -8,7 +8,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import (
+from fhir_remission.rehearsal.cohort.cohort import (
     amendment,
     bulk_cohort,
     demo_cohort,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from fhir_remission import classify
-from fhir_remission.rehearsal.codec import encode
-from fhir_remission.rehearsal.cohort import Course, amendment, course_resources, demo_courses
+from fhir_remission.rehearsal.cohort.cohort import Course, amendment, course_resources, demo_courses
+from fhir_remission.rehearsal.server.codec import encode
 
 AS_OF = "2026-10-01T00:00:00Z"
 JUDGED = [course for course in demo_courses() if course.category]

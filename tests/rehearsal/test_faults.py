@@ -10,7 +10,7 @@ import requests
 
 from fhir_remission.errors import SettingsError
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.fault_kinds import FAULT_KINDS, read_fault
+from fhir_remission.rehearsal.faults.fault_kinds import FAULT_KINDS, read_fault
 
 NAMES = {
     *("off-origin-next", "relative-next", "next-loop", "expire-page", "duplicate-rows"),

@@ -5,7 +5,7 @@ import requests
 
 from fhir_remission.errors import SettingsError
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.personas import load_persona, persona_names, read_persona
+from fhir_remission.rehearsal.server.personas import load_persona, persona_names, read_persona
 
 NAMES = {"generic", "hapi", "epic", "oracle", "azure", "blaze", "sekmet"}
 PATIENT = {"resourceType": "Patient", "id": "p1"}

@@ -13,13 +13,14 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 
-from fhir_remission.effects.assertions import signed_with
-from fhir_remission.effects.keys import public_jwks, read_signing_key
+from fhir_remission.effects.http.assertions import signed_with
+from fhir_remission.effects.http.keys import public_jwks, read_signing_key
 from fhir_remission.errors import SettingsError
-from fhir_remission.rehearsal import EmbeddedServer, told
-from fhir_remission.rehearsal.fault_kinds import FAULT_KINDS
-from fhir_remission.rehearsal.login import ASSERTION
-from fhir_remission.rehearsal.personas import persona_names
+from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.rehearsal.faults.fault_kinds import FAULT_KINDS
+from fhir_remission.rehearsal.listening import told
+from fhir_remission.rehearsal.server.login import ASSERTION
+from fhir_remission.rehearsal.server.personas import persona_names
 from fhir_remission.settings import load_settings
 
 ASYNC = {"Prefer": "respond-async"}

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.dates import date_filter, span
-from fhir_remission.rehearsal.replies import Refused
+from fhir_remission.rehearsal.server.dates import date_filter, span
+from fhir_remission.rehearsal.server.replies import Refused
 
 LOINC = "http://loinc.org"
 

@@ -49,7 +49,7 @@ def record(checkout: Path, fixtures: Path) -> dict[str, str]:
     sys.path.insert(0, str(checkout))
     os.chdir(checkout)
     os.environ["COLUMNS"] = "100"
-    from fhir_remission.cli import main
+    from fhir_remission.cli.main import main
 
     found = {}
     with tempfile.TemporaryDirectory() as made:

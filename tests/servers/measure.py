@@ -9,7 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
-from fhir_remission.rehearsal.cohort import bulk_cohort
+from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 from tests.servers.conftest import _serving
 from tests.servers.rest import Rest
 from tests.servers.site import Site

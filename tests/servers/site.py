@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.rehearsal.cohort import demo_cohort, transactions
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort, transactions
 from tests.servers.rest import Rest
 
 AS_OF = "2026-10-01T12:00:00Z"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fhir_remission.rehearsal.cohort import amendment, demo_courses
+from fhir_remission.rehearsal.cohort.cohort import amendment, demo_courses
 from tests.servers.rest import Rest
 from tests.servers.site import Site
 

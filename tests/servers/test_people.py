@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.effects.state import State
-from fhir_remission.jobs.sync import Request, open_run
-from fhir_remission.rehearsal.cohort import amendment, demo_cohort
+from fhir_remission.effects.state.state import State
+from fhir_remission.jobs.sync.sync import Request, open_run
+from fhir_remission.rehearsal.cohort.cohort import amendment, demo_cohort
 from tests.servers.rest import Rest
 from tests.servers.site import Site
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import amendment, demo_cohort
+from fhir_remission.rehearsal.cohort.cohort import amendment, demo_cohort
 from tests.servers.rest import Rest
 from tests.servers.site import Site
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.effects.site_key import new_site_key
-from fhir_remission.rehearsal.cohort import amendment, demo_cohort
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.rehearsal.cohort.cohort import amendment, demo_cohort
 from tests.servers.rest import Rest
 from tests.servers.site import AS_OF, Site
 

@@ -19,9 +19,9 @@ from typing import Any
 import msgspec
 
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import demo_cohort
-from fhir_remission.rehearsal.personas import load_persona
-from fhir_remission.rehearsal.service import Service
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
+from fhir_remission.rehearsal.server.personas import load_persona
+from fhir_remission.rehearsal.server.service import Service
 
 AS_OF = "2026-10-01T12:00:00Z"
 KEY = "fhir-remission-key-1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"

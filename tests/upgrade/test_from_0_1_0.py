@@ -62,7 +62,7 @@ def _moved(recorded: dict[str, Any], world: World) -> Iterator[dict[str, Any]]:
 
 def fill(path: Path, lines: list[dict[str, Any]]) -> None:
     """The state file as 0.1.0 has it: its schema, its rows, the lease of its last run."""
-    script = resources.files("fhir_remission.effects") / "migrations" / "0001_tables.sql"
+    script = resources.files("fhir_remission.effects.state") / "migrations" / "0001_tables.sql"
     with sqlite3.connect(path) as state:
         state.executescript(script.read_text(encoding="utf-8"))
         check = lines[0]["row"]["check"]

@@ -11,14 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fhir_remission.fhir.authorship import Authorship, Change
-from fhir_remission.fhir.datatypes import Resource
-from fhir_remission.fhir.patient_writes import Held, plan_writes
-from fhir_remission.fhir.provenance import build_provenance
-from fhir_remission.fhir.retraction import retracted
-from fhir_remission.jobs import mappings_export
+from fhir_remission.fhir.r4.datatypes import Resource
+from fhir_remission.fhir.writing.authorship import Authorship, Change
+from fhir_remission.fhir.writing.patient_writes import Held, plan_writes
+from fhir_remission.fhir.writing.provenance import build_provenance
+from fhir_remission.fhir.writing.retraction import retracted
+from fhir_remission.jobs.files import mappings_export
 from fhir_remission.rehearsal import EmbeddedServer
-from fhir_remission.rehearsal.cohort import amendment
+from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.fhir.samples import authorship
 from tests.servers.rest import Rest
 from tests.servers.site import Site

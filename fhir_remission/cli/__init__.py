@@ -1,0 +1,1 @@
+"""The command line: flags, wiring, exit codes; the only place that prints."""

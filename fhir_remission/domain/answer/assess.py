@@ -1,0 +1,52 @@
+"""The one entry: a patient's record and a criteria set in, the assessments out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+from fhir_remission.domain.answer.finish import Segment, finish, nothing
+from fhir_remission.domain.course import budget
+from fhir_remission.domain.course.walk import beginning, walk
+from fhir_remission.domain.criteria.loading import CriteriaSet, with_policies
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import PatientRecord
+from fhir_remission.domain.nouns.options import Options
+from fhir_remission.domain.record.facts import read_facts
+
+
+def assess(
+    record: PatientRecord,
+    criteria: CriteriaSet,
+    *,
+    as_of: datetime,
+    zone: tzinfo = UTC,
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> tuple[Assessment, ...]:
+    """Every assessment of a patient in order of time; the last one is current."""
+    criteria = _chosen(criteria, tuple(sorted(options.policies.items())))
+    strict = options.strict or any(
+        one.name == "strict" and one.default == "yes" for one in criteria.policy
+    )
+    facts = read_facts(record, criteria, as_of)
+    accepted = frozenset() if strict else options.accept_routine
+    today = as_of.astimezone(zone).date()
+    too_much = bool(facts.marrows) and budget.steps_of(facts) > budget.MOST_STEPS
+    drafts = [budget.unjudged(facts)] if too_much else walk(facts, strict=strict)
+    if not drafts:
+        return (nothing(facts, beginning(facts), as_of, today),)
+    ends = [later.day for later in drafts[1:]]
+    segments = [
+        Segment(draft, None if place == len(ends) else ends[place], accepted)
+        for place, draft in enumerate(drafts)
+    ]
+    shown = segments[-1:] if options.current_only else segments
+    return tuple(finish(facts, segment, as_of, today) for segment in shown)
+
+
+@lru_cache
+def _chosen(criteria: CriteriaSet, policies: tuple[tuple[str, str], ...]) -> CriteriaSet:
+    return with_policies(criteria, dict(policies))
+
+
+__all__ = ["Options", "assess"]

@@ -1,0 +1,267 @@
+"""From a draft to an assessment: state, dates, flags, proof and the clock."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.answer.flags import flags_of
+from fhir_remission.domain.answer.narrative import next_better, summary
+from fhir_remission.domain.answer.proof import lineages_below, proof_lines
+from fhir_remission.domain.course.progress import Draft, Progress
+from fhir_remission.domain.course.scope import diagnosis_gate, read_signs
+from fhir_remission.domain.evaluation.choice import confidence_of
+from fhir_remission.domain.nouns.assessment import (
+    Anchor,
+    Assessment,
+    Assumption,
+    ClaimNote,
+    Clock,
+    DrawNote,
+)
+from fhir_remission.domain.nouns.inputs import Claim
+from fhir_remission.domain.record.facts import Facts
+
+UNTREATED = ("untreated", "active-disease", "relapsed", "awaiting-response")
+
+
+class Segment(Struct, frozen=True):
+    """An anchor and the time until the next one."""
+
+    draft: Draft
+    until: date | None
+    """The day of the next anchor; None for the last."""
+    accepted: frozenset[str]
+
+    def holds(self, day: date) -> bool:
+        """Whether the day lies before the next anchor."""
+        return self.until is None or day < self.until
+
+
+class Dates(Struct, frozen=True):
+    """The last evidence of each kind, up to the next anchor."""
+
+    marrow: date | None
+    blood: date | None
+    mrd: date | None
+
+
+def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
+    """Put one draft into words and dates."""
+    draft = segment.draft
+    state, since = state_of(facts, segment)
+    dates = _dates(facts, segment)
+    claims = _claims(facts, segment, state)
+    flags = flags_of(facts, draft, segment.until, state)
+    if any(one.agrees is False for one in claims):
+        flags = tuple(sorted({*flags, "claim-disagrees"}))
+    assumptions = _with_doubts(facts, draft)
+    treated = draft.reason == "before-therapy" and state == "awaiting-response"
+    found = replace(
+        _answer(facts, draft),
+        reason="therapy-after-marrow" if treated else draft.reason,
+        state=state,
+        state_since=since,
+        provisional=_provisional(draft, assumptions, segment.accepted),
+        confidence=confidence_of(assumptions),
+        assumptions=assumptions,
+        flags=flags,
+        last_marrow=dates.marrow,
+        last_blood=dates.blood,
+        last_mrd=dates.mrd,
+        current=segment.until is None,
+        clock=_clock(facts, (state, dates, _closes(draft)), as_of, today),
+        claims=claims,
+    )
+    return replace(found, summary=summary(found), next_better=next_better(facts, draft, found))
+
+
+def _answer(facts: Facts, draft: Draft) -> Assessment:
+    """What the anchor itself says; state, flags and dates depend on what comes after it."""
+    criteria = facts.criteria
+    event, code = _mrd_of(facts, draft)
+    best = draft.after.best or draft.after.ended_best
+    return Assessment(
+        patient=facts.record.patient,
+        criteria_id=criteria.id,
+        criteria_version=criteria.version,
+        state=draft.after.state,
+        state_since=draft.after.since,
+        category=draft.category,
+        best_response=best.id if best is not None else None,
+        mrd=draft.mrd,
+        mrd_event=event,
+        code=code,
+        provisional=draft.doubted,
+        confidence=confidence_of(draft.assumptions),
+        assumptions=draft.assumptions,
+        possible_higher=draft.possible_higher,
+        candidates=draft.candidates,
+        missing=tuple(sorted(set(draft.missing))),
+        lineages_below=lineages_below(facts, draft),
+        flags=draft.flags,
+        anchor=Anchor(draft.kind, draft.effective, draft.refs),
+        response_date=draft.response_date,
+        first_sign=draft.first_sign,
+        window_closes=_closes(draft),
+        last_marrow=None,
+        last_blood=None,
+        last_mrd=None,
+        current=False,
+        clock=Clock("", window_open=False, stale=False),
+        criteria_results=proof_lines(facts, draft),
+        skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
+        policies=tuple((one.name, one.default) for one in criteria.policy),
+        draws=_draws(draft),
+        claims=(),
+        summary="",
+        next_better="",
+        reason=draft.reason,
+    )
+
+
+def _closes(draft: Draft) -> date | None:
+    """The last day of the marrow's window; an anchor that carries an answer has none."""
+    if draft.evaluation is None or draft.kind != "marrow" or draft.carries:
+        return None
+    return draft.evaluation.window.last
+
+
+def _provisional(draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]) -> bool:
+    """Whether something assumed (and not accepted), possible or doubted stands behind it."""
+    open_points = [one for one in assumptions if one.cls == "material" or one.id not in accepted]
+    return bool(open_points or draft.possible_higher or draft.doubted)
+
+
+def _with_doubts(facts: Facts, draft: Draft) -> tuple[Assumption, ...]:
+    """The assumptions of the answer, and those about the reading itself."""
+    reading = {Assumption(name, "material") for name in facts.record.doubts}
+    return tuple(sorted({*draft.assumptions, *reading}, key=lambda one: (one.id, one.cls)))
+
+
+def nothing(facts: Facts, progress: Progress, as_of: datetime, today: date) -> Assessment:
+    """The answer where there is nothing to assess."""
+    gate = diagnosis_gate(facts, read_signs(facts), date.max)
+    reason = gate.reason if gate.state == "closed" else "no-marrow"
+    draft = Draft(
+        "none", date.min, "", (), progress, facts.criteria.outcomes.not_evaluable, reason=reason,
+        missing=("marrow",) if gate.state != "closed" else (),
+    )  # fmt: skip
+    return finish(facts, Segment(draft, None, frozenset()), as_of, today)
+
+
+def state_of(facts: Facts, segment: Segment) -> tuple[str, date | None]:
+    """Where the course stands until the next anchor: a start of therapy opens a new wait."""
+    progress = segment.draft.after
+    if progress.remission is not None or progress.state not in UNTREATED:
+        return progress.state, progress.since
+    first = max(progress.course.opened, segment.draft.day)
+    cycle = facts.therapy.first_from(first)
+    if cycle is not None and segment.holds(cycle.day):
+        return "awaiting-response", cycle.day
+    earlier = facts.therapy.latest(segment.draft.day)
+    waits = progress.state in ("untreated", "awaiting-response") and earlier is not None
+    if waits and earlier is not None and earlier.day >= progress.course.opened:
+        return "awaiting-response", earlier.day
+    return progress.state, progress.since
+
+
+def _dates(facts: Facts, segment: Segment) -> Dates:
+    return Dates(
+        _last(facts.marrow_days, segment),
+        _last_blood(facts, segment),
+        _last(facts.mrd_days, segment),
+    )
+
+
+def _last(days: Sequence[date], segment: Segment) -> date | None:
+    place = len(days) if segment.until is None else bisect_left(days, segment.until)
+    return days[place - 1] if place else None
+
+
+def _last_blood(facts: Facts, segment: Segment) -> date | None:
+    end = len(facts.draw_days)
+    if segment.until is not None:
+        end = bisect_left(facts.draw_days, segment.until)
+    for place in range(end - 1, -1, -1):
+        counts = facts.draws[place].own
+        if counts["anc"].reading is not None or counts["platelets"].reading is not None:
+            return facts.draw_days[place]
+    return None
+
+
+def _mrd_of(facts: Facts, draft: Draft) -> tuple[str, str]:
+    """The MRD event, and the code that shows category and MRD together."""
+    rules, remission = facts.criteria.mrd, draft.after.remission
+    code = draft.code or draft.category
+    if remission is None or draft.after.row is None or draft.after.doubt:
+        return "none", draft.category
+    event = draft.after.mrd.event
+    shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event, "")
+    return event, shown or code
+
+
+def _clock(
+    facts: Facts, known: tuple[str, Dates, date | None], as_of: datetime, today: date
+) -> Clock:
+    state, dates, closes = known
+    numbers = facts.numbers
+    looked = max((day for day in (dates.marrow, dates.mrd) if day is not None), default=None)
+    old_marrow = looked is None or today - looked > timedelta(days=numbers.stale_marrow.days)
+    old_blood = dates.blood is None or today - dates.blood > timedelta(
+        days=numbers.stale_blood.days
+    )
+    stale = state == "in-remission" and old_marrow and old_blood
+    return Clock(as_of.isoformat(), closes is not None and today <= closes, stale)
+
+
+def _draws(draft: Draft) -> tuple[DrawNote, ...]:
+    return draft.evaluation.notes if draft.evaluation is not None and not draft.carries else ()
+
+
+def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]:
+    """What was said of remission between this anchor and the next; undated claims stand last."""
+    notes = []
+    for claim in sorted(
+        facts.record.claims, key=lambda one: (_claimed_on(one), one.source.ref, one.text)
+    ):
+        day = _claimed_on(claim)
+        if segment.draft.day <= day and segment.holds(day):
+            agrees = _agrees(claim, state, segment.draft)
+            notes.append(ClaimNote(claim.source, claim.text, agrees))
+    return tuple(notes)
+
+
+def _said_after(claim: Claim, draft: Draft) -> bool:
+    """Whether it was said when the remission was there to be seen."""
+    remission = draft.after.remission
+    seen = draft.response_date or (remission.since if remission is not None else None)
+    return claim.when is not None and seen is not None and claim.when.first_day > seen
+
+
+def _claimed_on(claim: Claim) -> date:
+    return claim.when.last_day if claim.when is not None else date.max
+
+
+def _agrees(claim: Claim, state: str, draft: Draft) -> bool | None:
+    if state == "unknown":
+        return None
+    if claim.says == "active" and state == "in-remission" and not _said_after(claim, draft):
+        # A disease once called active was so before the remission; nobody denies the remission.
+        return None
+    meant = {
+        "remission": ("in-remission",),
+        "relapse": ("relapsed", "awaiting-response", "relapse-suspected", "active-disease"),
+        "active": (
+            "untreated",
+            "awaiting-response",
+            "active-disease",
+            "relapsed",
+            "relapse-suspected",
+        ),
+    }
+    return state in meant[claim.says]

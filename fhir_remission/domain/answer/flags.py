@@ -1,0 +1,142 @@
+"""Flags: what a reader should know beside the answer. None of them is a verdict."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from fhir_remission.domain.course.progress import Draft
+from fhir_remission.domain.criteria.kinds import Independence, Threshold
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import Verdict
+from fhir_remission.domain.nouns.inputs import Event, Interval
+from fhir_remission.domain.nouns.intervals import holds
+from fhir_remission.domain.nouns.verdicts import Quantity, day_of
+from fhir_remission.domain.record.draws import Draw, count_of
+from fhir_remission.domain.record.facts import Facts
+
+
+def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
+    """All flags of an assessment, sorted."""
+    found = {*draft.flags, *draft.mrd_flags, *facts.record.flags}
+    found.update(f"read-failed:{name}" for name in facts.record.failed)
+    found.update(f"never-read:{name}" for name in facts.record.without)
+    found.update(_of_patient(facts, draft))
+    if draft.evaluation is not None and not draft.carries:
+        found.update(_of_marrow(facts, draft, until))
+    if state == "in-remission" and draft.after.remission is not None:
+        found.update(_of_remission(facts, draft, until))
+    return tuple(sorted(found))
+
+
+def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:
+    if facts.record.died:
+        yield "deceased"
+    if facts.events.get("transplant"):
+        yield "transplant"
+    if _is_child(facts, draft):
+        yield "adult-criteria-in-child"
+    reach = timedelta(days=facts.numbers.differentiation.days)
+    day = draft.day
+    if day > date.min + reach and facts.events_between("differentiating-drug", day - reach, day):
+        yield "differentiation-possible"
+
+
+def _is_child(facts: Facts, draft: Draft) -> bool:
+    born = facts.record.born
+    diagnosed = [day_of(one) for one in facts.events.get("aml-diagnosis", ()) if one.when]
+    if born is None:
+        return False
+    day = min(diagnosed, default=draft.day)
+    before_birthday = (day.month, day.day) < (born.month, born.day)
+    return day.year - born.year - before_birthday < facts.numbers.adult_age.days
+
+
+def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
+    found = draft.evaluation
+    if found is None:
+        return
+    if draft.after.baseline.inferred and found.view.background.baseline.reading is not None:
+        yield "baseline-inferred"
+    yield from _of_counts(found)
+    asked = {name for row in facts.criteria.category for name in row.requires}
+    judged = any(isinstance(o, Independence) and o.id in asked for o in facts.criteria.criterion)
+    if not judged and _red_cells(facts, found):
+        yield "rbc-transfused"
+    if _recovered_later(facts, found, until):
+        yield "recovered-after-window"
+    place = bisect_left(facts.equivalents, found.window.first)
+    if place < len(facts.equivalents) and facts.equivalents[place] <= found.window.last:
+        yield "blast-equivalents-reported"
+
+
+def _of_counts(found: Evaluation) -> Iterator[str]:
+    yield from (one.flag for one in found.judgements.values() if one.flag)
+    for quantity in found.view.quantities.values():
+        for one in quantity.proof:
+            if not isinstance(one, Event):
+                yield from one.flags
+    if any(one.bounded for one in found.view.quantities.values()):
+        yield "count-raised-by-treatment"
+    if found.view.quantity("anc").derived:
+        yield "anc-derived"
+
+
+def _red_cells(facts: Facts, found: Evaluation) -> bool:
+    week = timedelta(days=facts.numbers.after_platelets.days)
+    day = found.day
+    return bool(
+        facts.events_between("rbc-transfusion", min(found.view.marrow.day, day - week), day)
+    )
+
+
+def _recovered_later(facts: Facts, found: Evaluation, until: date | None) -> bool:
+    """Counts that would have proved more, had they come inside the window."""
+    if found.row is None:
+        return False
+    lineages = [one for one in _thresholds(facts) if one.id in facts.criteria.about.lineages]
+    if all(found.judgements[one.id].verdict is Verdict.MET for one in lineages):
+        return False
+    cycle = facts.therapy.first_from(found.view.marrow.day)
+    last = date.max if until is None else until - timedelta(days=1)
+    last = min(last, cycle.day) if cycle is not None else last
+    for place in facts.draws_between(found.window.last + timedelta(days=1), last):
+        if all(_holds(one, count_of(facts.draws[place], one.analyte)) for one in lineages):
+            return True
+    return False
+
+
+def _thresholds(facts: Facts) -> list[Threshold]:
+    return [one for one in facts.criteria.criterion if isinstance(one, Threshold)]
+
+
+def _holds(one: Threshold, quantity: Quantity) -> bool | None:
+    reading = quantity.reading
+    return holds(reading, one.op, one.value) if isinstance(reading, Interval) else None
+
+
+def _of_remission(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
+    remission = draft.after.remission
+    if remission is None:
+        return
+    last = date.max if until is None else until - timedelta(days=1)
+    places = facts.draws_between(max(remission.since, draft.day), last)
+    counted = [facts.draws[one] for one in places]
+    if _falls_short(facts, remission.row, counted):
+        yield "counts-below-criteria"
+
+
+def _falls_short(facts: Facts, row: Category, draws: list[Draw]) -> bool:
+    """Whether the latest count of any lineage is below what the remission's category asks."""
+    for one in _thresholds(facts):
+        if one.id not in row.requires or one.analyte not in ("anc", "platelets"):
+            continue
+        for draw in reversed(draws):
+            answer = _holds(one, draw.own[one.analyte])
+            if answer is not None:
+                if answer is False:
+                    return True
+                break
+    return False

@@ -1,0 +1,143 @@
+"""The sentences of an assessment, as a haematologist would write them.
+
+The summary begins with the state; the second sentence names what keeps the answer from the next
+better one, or from any.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from fhir_remission.domain.answer.proof import rule_of
+from fhir_remission.domain.answer.wording import ADVICE, ANALYTES, EVENTS, STATES, WHY
+from fhir_remission.domain.course.progress import Draft
+from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import Assessment, Verdict
+from fhir_remission.domain.nouns.inputs import Event, Interval
+from fhir_remission.domain.nouns.verdicts import Proof, Quantity, day_of
+from fhir_remission.domain.record.facts import Facts
+
+# A sentence has room for so many references; all are in the list of what was left out.
+MANY = 2
+FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
+
+
+def summary(found: Assessment) -> str:
+    """Where the patient stands, by what, and how old the evidence is."""
+    since = "" if found.state_since is None else f" since {found.state_since}"
+    start = STATES[found.state].format(since=since)
+    return f"{start}{_by_what(found)}{_last(found)}."
+
+
+def _by_what(found: Assessment) -> str:
+    parts = [found.category]
+    if found.reason in WHY:
+        parts.append(WHY[found.reason])
+    if found.reason == "therapy-after-marrow":
+        spoiled = [one for one in found.skipped if "specimen" in one.reason]
+        parts.extend(f"left out: {one.source}, {one.reason}" for one in spoiled[:MANY])
+    if found.mrd != "unknown":
+        parts.append(f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level")
+    if found.mrd_event != "none":
+        parts.append(EVENTS[found.mrd_event])
+    if found.candidates:
+        parts.append("may be " + " or ".join(found.candidates))
+    elif found.possible_higher:
+        parts.append("may be " + " or ".join(found.possible_higher))
+    if found.assumptions:
+        parts.append("assuming " + ", ".join(one.id.replace("-", " ") for one in found.assumptions))
+    return f" ({', '.join(parts)})"
+
+
+def _last(found: Assessment) -> str:
+    known: list[tuple[str, date | None]] = [
+        ("last marrow", found.last_marrow),
+        ("last count", found.last_blood),
+        ("last MRD", found.last_mrd),
+    ]
+    said = [f"{name} {day}" for name, day in known if day is not None]
+    return f"; {', '.join(said)}" if said else "; no marrow and no count"
+
+
+def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
+    """What keeps the answer from the next better one; empty where nothing better exists."""
+    if draft.evaluation is None or draft.carries or found.reason in ADVICE:
+        return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
+    target = _target(facts, draft, found)
+    if target is None:
+        return ""
+    reasons = [
+        _reason(one, draft.evaluation, target.id)
+        for one in facts.criteria.criterion
+        if one.id in target.requires and draft.evaluation.judgements[one.id].verdict in FAILS
+    ]
+    reasons = [one for one in reasons if one]
+    if not reasons:
+        return ""
+    still_open = target.id in (*found.possible_higher, *found.candidates)
+    link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
+    return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
+
+
+def _missing(found: Assessment) -> str:
+    return found.missing[0] if found.missing else ""
+
+
+def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
+    """The category to compare with: the best still possible, else the next better one."""
+    rows, evaluation = facts.criteria.category, draft.evaluation
+    if evaluation is None:
+        return None
+    for name in (*found.possible_higher, *found.candidates):
+        for row in rows:
+            if row.id == name:
+                return row
+    if evaluation.row is not None and found.category == evaluation.row.id:
+        ahead = [row for row in rows[: rows.index(evaluation.row)] if row.id != found.category]
+        return ahead[-1] if ahead else None
+    return min(
+        (row for row in rows if row.claim),
+        key=lambda row: sum(evaluation.judgements[name].verdict in FAILS for name in row.requires),
+        default=None,
+    )
+
+
+def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
+    judgement = evaluation.judgements[one.id]
+    if isinstance(one, Threshold):
+        quantity = evaluation.view.quantity(one.analyte)
+        name = ANALYTES[one.analyte]
+        return f"{name} {_value(quantity, one.unit)}, {target} needs {rule_of(one)}"
+    if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
+        return ""
+    how = "not known" if judgement.verdict is Verdict.UNKNOWN else "not met"
+    return f"{target} needs {rule_of(one)} ({how}{_when(judgement.proof)})"
+
+
+def _value(quantity: Quantity, unit: str) -> str:
+    if quantity.reading is None:
+        return "not reported"
+    if not isinstance(quantity.reading, Interval):
+        return f"not readable{_when(quantity.proof)}"
+    raised = " (treatment may have raised it)" if quantity.bounded else ""
+    return f"{interval_text(quantity.reading)} {unit}{_when(quantity.proof)}{raised}"
+
+
+def _when(proof: Proof) -> str:
+    days = [day_of(one) for one in proof if not isinstance(one, Event)]
+    return f" on {max(days)}" if days else ""
+
+
+def interval_text(value: Interval) -> str:
+    """An interval as a laboratory would print it."""
+    low = f"{value.low.normalize():f}"
+    if value.high is None:
+        return f">{low}" if value.low_open else f">={low}"
+    high = f"{value.high.normalize():f}"
+    if value.low == value.high:
+        return low
+    if not value.low and not value.low_open:
+        return f"<{high}" if value.high_open else f"<={high}"
+    return f"{low}-{high}"

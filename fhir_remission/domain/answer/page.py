@@ -1,0 +1,262 @@
+"""One patient's answer as a page: where the course stands, how it got there, and the proof.
+
+Nothing here decides anything: thresholds, rules and sentences come from the criteria set and from
+the assessments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from fhir_remission.domain.answer.layout import fitted
+from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.page_parts import Page
+from fhir_remission.domain.answer.timeline import anchor_days, answers, timeline
+from fhir_remission.domain.answer.timetable import drawn
+from fhir_remission.domain.answer.wording import ANALYTES, WHY
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.evaluation.marrow import JOINED
+from fhir_remission.domain.nouns.assessment import Assessment, Verdict
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
+from fhir_remission.domain.nouns.verdicts import order_of
+
+MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNKNOWN: "?", Verdict.ASSUMED: "~"}
+LEGEND = "✓ met  ✗ not met  ? not known  ~ assumed"
+TRUST = "  Sources: V read in the paper, V2 in a copy, R recalled, S transcribed, ours decided here"
+_SAYS = {True: "agrees", False: "DISAGREES", None: "cannot be compared"}
+
+
+def explain(page: Page) -> list[str]:
+    """The lines of one patient and one criteria set."""
+    sections = (
+        _head(page),
+        _course(page),
+        _criteria(page),
+        _evidence(page),
+        _claims(page),
+        _skipped(page),
+        _foot(page),
+    )
+    lines: list[str] = []
+    for section in sections:
+        lines += [*([""] if lines and section else []), *section]
+    return lines
+
+
+def _head(page: Page) -> list[str]:
+    now, about = page.now, page.facts.criteria.about
+    lines = [
+        *page.wrap(now.patient),
+        *page.wrap(
+            f"{about.title} ({now.criteria_id}, version {now.criteria_version}), "
+            f"as of {now.clock.as_of[:10]}"
+        ),
+        "",
+        *page.wrap(now.summary),
+        *page.wrap(now.next_better),
+        "",
+    ]
+    return [*lines, *page.table(_answer(page))]
+
+
+def _answer(page: Page) -> list[tuple[str, str]]:
+    now, words = page.now, page.words
+    category = words.categories.display("category", now.category)
+    why = f"; {words.sentence('reasons', now.reason)}" if now.reason else ""
+    code = f", coded {now.code}" if now.code != now.category else ""
+    rows = [("Category", f"{now.category}: {category}{code}{why}")]
+    if now.response_date is not None:
+        first = "" if now.first_sign in (None, now.response_date) else now.first_sign
+        sign = f", first sign {first}" if first else ""
+        rows.append(("Proved on", f"{now.response_date}{sign}"))
+    if now.best_response not in (None, now.category):
+        rows.append(("Best response", str(now.best_response)))
+    rows.append(("MRD", words.categories.display("mrd", now.mrd)))
+    if now.mrd_event != "none":
+        rows.append(("", words.categories.display("mrd-event", now.mrd_event)))
+    rows.append(("Confidence", words.categories.display("confidence", now.confidence)))
+    rows += [
+        ("Assumed", f"{words.sentence('assumptions', one.id)} ({one.cls})")
+        for one in now.assumptions
+    ]
+    rows += [("Missing", words.sentence("missing", one)) for one in now.missing]
+    if now.candidates or now.possible_higher:
+        rows.append(("May be", " or ".join(dict.fromkeys((*now.candidates, *now.possible_higher)))))
+    if now.clock.window_open:
+        rows.append(("Still open", f"counts until {now.window_closes} can still add to this"))
+    if now.clock.stale:
+        rows.append(("Stale", "no recent marrow and no recent count: the state may have changed"))
+    rows += [("Note", words.sentence("flags", one)) for one in now.flags]
+    return rows
+
+
+def _course(page: Page) -> list[str]:
+    notes: dict[date, list[str]] = {}
+    for day, said in _draw_notes(page).items():
+        notes.setdefault(day, []).extend(said)
+    for day, found in answers(page.facts, page.history).items():
+        notes.setdefault(day, []).extend(_answered(page, one) for one in found)
+    rows = timeline(page.facts, notes)
+    return ["COURSE", *drawn(rows, page.facts.criteria, page.width)] if rows else []
+
+
+def _answered(page: Page, one: Assessment) -> str:
+    state = page.words.categories.display("state", one.state).lower()
+    since = f" since {one.state_since}" if one.state_since else ""
+    why = f", {WHY[one.reason]}" if one.reason in WHY else ""
+    doubt = ", provisional" if one.provisional else ""
+    return f"=> {one.code}{why}{doubt}; {state}{since}"
+
+
+def _draw_notes(page: Page) -> dict[date, list[str]]:
+    """Which draw was read with which marrow, and why the others were not."""
+    days = anchor_days(page.facts)
+    drawn_on = {(one.effective, ref): one.day for one in page.facts.draws for ref in one.refs}
+    found: dict[date, list[str]] = {}
+    for one in page.history:
+        marrow = next((days[ref] for ref in one.anchor.observations if ref in days), None)
+        for note in one.draws:
+            held = ((note.effective, ref) for ref in note.sources)
+            day = next(drawn_on[key] for key in held if key in drawn_on)
+            if note.chosen and day == marrow:
+                continue
+            joined = JOINED in note.reason
+            verb = "chosen" if note.chosen else "joined" if joined else "not chosen"
+            found.setdefault(day, []).append(f"{verb} for the marrow of {marrow}: {note.reason}")
+    return found
+
+
+def _criteria(page: Page) -> list[str]:
+    now = page.now
+    if not now.criteria_results:
+        return []
+    sources = _numbered([one.source for one in now.criteria_results])
+    places = {item: place for place, told in enumerate(_cited(now), start=1) for item in told}
+    rows = [
+        (
+            MARKS[one.verdict],
+            one.criterion,
+            one.rule,
+            " ".join(f"e{place}" for place in sorted({places[item] for item in one.evidence})),
+            f"[{sources[one.source]}]",
+        )
+        for one in now.criteria_results
+    ]
+    beside = _beside(page.facts.criteria, now.category)
+    table = fitted(rows, indent=2, width=page.width)
+    own = [line for name, lines in table if name not in beside for line in lines]
+    other = [line for name, lines in table if name in beside for line in lines]
+    told = [
+        line
+        for source, number in sources.items()
+        for line in page.wrap(source, first=f"  [{number}] ")
+    ]
+    head = ["ALSO LOOKED AT: what only other categories ask"] if other else []
+    title = f"CRITERIA OF {now.category}: {LEGEND}"
+    return [
+        *([title] if len(title) <= page.width else page.wrap(title)),
+        *own,
+        *head,
+        *other,
+        *told,
+        *page.wrap(TRUST.strip(), first="  "),
+    ]
+
+
+def _beside(criteria: CriteriaSet, category: str) -> set[str]:
+    """The criteria that only other categories ask; none where the category asks for nothing."""
+    rows = [row for row in criteria.category if row.id == category]
+    asked = {name for row in rows for name in (*row.requires, *row.doubts)}
+    return {one.id for one in criteria.criterion} - asked if asked else set()
+
+
+def _numbered(sources: Sequence[str]) -> dict[str, int]:
+    return {source: place for place, source in enumerate(dict.fromkeys(sources), start=1)}
+
+
+def _cited(now: Assessment) -> list[list[Result | Event]]:
+    """All evidence of the answer in order of time; doses of one therapy stand together."""
+    told: list[list[Result | Event]] = []
+    citing: dict[Result | Event, set[str]] = {}
+    for one in now.criteria_results:
+        for item in one.evidence:
+            citing.setdefault(item, set()).add(one.criterion)
+    for item in sorted(citing, key=order_of):
+        before = told[-1][-1] if told else None
+        alike = isinstance(item, Event) and before is not None and _said(before) == _said(item)
+        if before is not None and alike and citing[before] == citing[item]:
+            told[-1].append(item)
+        else:
+            told.append([item])
+    return told
+
+
+def _evidence(page: Page) -> list[str]:
+    cited = _cited(page.now)
+    if not cited:
+        return []
+    lines = page.wrap(
+        "EVIDENCE: value as sent, as converted where that differs, and the version read"
+    )
+    for place, items in enumerate(cited, start=1):
+        many = f", {len(items)} times to {_moment(items[-1])}" if len(items) > 1 else ""
+        said = f"{_moment(items[0])} {_said(items[0])}{many}"
+        lines += page.wrap(said, first=f"  e{place:<3} ", rest=" " * 9)
+        lines += [line for item in items for line in page.wrap(_source(item), first=" " * 9)]
+    return lines
+
+
+def _moment(item: Result | Event) -> str:
+    return item.when.text if item.when is not None else "no date:"
+
+
+def _source(item: Result | Event) -> str:
+    version = f" version {item.source.version}" if item.source.version else ""
+    code = f" by {item.source.code}" if item.source.code else ""
+    return f"[{item.source.ref}{version}{code}]"
+
+
+def _said(item: Result | Event) -> str:
+    if isinstance(item, Event):
+        parts = (item.kind.replace("-", " "), item.detail, item.original)
+        doubt = "" if item.certainty == "confirmed" else f" ({item.certainty})"
+        return ", ".join(part for part in parts if part) + doubt
+    name = ANALYTES.get(item.analyte, item.analyte.replace("-", " "))
+    sent = item.original or "nothing"
+    standing = "" if item.standing == "usable" else f" ({item.standing})"
+    return f"{name} {sent}{_converted(item, sent)}{standing}"
+
+
+def _converted(item: Result, sent: str) -> str:
+    value = item.value
+    if isinstance(value, Unreadable):
+        return f", cannot be used: {value.reason}"
+    if isinstance(value, Finding):
+        return "" if value.answer == sent.casefold() else f" = {value.answer}"
+    text = f"{interval_text(value)} {item.unit}".strip()
+    return "" if isinstance(value, Interval) and text == sent else f" = {text}"
+
+
+def _claims(page: Page) -> list[str]:
+    now = page.now
+    if not now.claims:
+        return []
+    rows = [(_SAYS[one.agrees], one.text, f"[{one.source.ref}]") for one in now.claims]
+    head = "CLAIMS in the record: shown beside the answer, never used for it"
+    return [*page.wrap(head), *page.table(rows, indent=2)]
+
+
+def _skipped(page: Page) -> list[str]:
+    now = page.now
+    if not now.skipped:
+        return []
+    rows = [(one.source, one.reason) for one in now.skipped]
+    return ["LEFT OUT, with the reason", *page.table(rows, indent=2)]
+
+
+def _foot(page: Page) -> list[str]:
+    open_ones = {one.name for one in page.facts.criteria.policy if len(one.choices) > 1}
+    chosen = [f"{name} = {value}" for name, value in page.now.policies if name in open_ones]
+    signed = f"{page.signature}. Computed, not signed: decision support for a clinician."
+    return [*page.wrap("; ".join(chosen), first="Policies: "), *page.wrap(signed)]

@@ -1,0 +1,75 @@
+"""The trace of an answer: each criterion with its rule in words, its source and its evidence."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course.progress import Draft
+from fhir_remission.domain.course.relapses import PRIOR_LINE
+from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
+from fhir_remission.domain.nouns.verdicts import Judgement, gathered, order_of
+from fhir_remission.domain.record.facts import Facts
+
+
+def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
+    """The criteria that some category asks for, then gates, limits, rules and MRD."""
+    lines = [_with_trail(one, draft) for one in draft.guards]
+    found = draft.evaluation
+    if found is not None:
+        asked = _asked(facts.criteria)
+        lines[:0] = [line_of(one, found.judgements[one.id]) for one in asked]
+    if draft.mrd_proof:
+        verdict = {"negative": Verdict.MET, "unknown": Verdict.UNKNOWN}.get(
+            draft.mrd, Verdict.NOT_MET
+        )
+        rules = facts.criteria.mrd
+        source = f"{rules.source} [{rules.mark}]"
+        lines.append(CriterionResult("mrd-negative", verdict, rules.text, source, draft.mrd_proof))
+    return tuple(lines)
+
+
+def _with_trail(line: CriterionResult, draft: Draft) -> CriterionResult:
+    """What earlier anchors gathered of a remission that may have been."""
+    if line is not PRIOR_LINE:
+        return line
+    return replace(line, evidence=gathered(draft.after.maybe))
+
+
+@lru_cache
+def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
+    """The criteria that some category asks for."""
+    asked = {name for row in criteria.category for name in (*row.requires, *row.doubts)}
+    return tuple(one for one in criteria.criterion if one.id in asked)
+
+
+def line_of(one: AnyCriterion, judgement: Judgement) -> CriterionResult:
+    """One criterion as a line of the proof."""
+    evidence = (*gathered(judgement.trail), *judgement.proof)
+    if len(evidence) > 1:
+        evidence = tuple(sorted(set(evidence), key=order_of))
+    source = f"{one.source} [{one.mark}]"
+    return CriterionResult(one.id, judgement.verdict, rule_of(one), source, evidence)
+
+
+def rule_of(one: AnyCriterion) -> str:
+    """The rule in words."""
+    if isinstance(one, Threshold):
+        return f"{one.op} {one.value} {one.unit}"
+    return one.text
+
+
+def lineages_below(facts: Facts, draft: Draft) -> tuple[str, ...]:
+    """The lineages whose counts fall short of complete remission at the chosen draw."""
+    if draft.evaluation is None or draft.carries:
+        return ()
+    criteria = {one.id: one for one in facts.criteria.criterion}
+    below = []
+    for name in facts.criteria.about.lineages:
+        one = criteria[name]
+        if draft.evaluation.judgements[name].verdict is Verdict.NOT_MET:
+            below.append(one.analyte if isinstance(one, Threshold) else name)
+    return tuple(below)

@@ -1,0 +1,1 @@
+"""Through time: where the course of the disease stands."""

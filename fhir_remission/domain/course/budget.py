@@ -1,0 +1,49 @@
+"""How much work one record may ask for; a record that asks for more is not judged at all.
+
+Counted in steps, never in time: the same record has the same answer on every machine.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from fhir_remission.domain.course.courses import baseline_of, first_course
+from fhir_remission.domain.course.progress import Draft, Progress
+from fhir_remission.domain.course.scope import diagnosis_gate, read_signs
+from fhir_remission.domain.record.facts import Facts
+
+# Some seconds of one core. Ten years with a marrow a month and counts every day ask for 70 000.
+MOST_STEPS = 1_000_000
+# A draw that is tried with a marrow costs as much as so many anchors that are carried on to it.
+_TRIED = 30
+
+
+def steps_of(facts: Facts) -> int:
+    """Steps that judging takes at most: each draw with each marrow, each anchor for each later."""
+    before = timedelta(days=facts.numbers.window_before.days)
+    after = timedelta(days=facts.numbers.window_after.days)
+    days = facts.marrow_days
+    tried = sum(len(facts.draws_between(day - before, day + after)) for day in days)
+    anchors = len(days)
+    return _TRIED * tried + anchors * anchors // 2 + len(facts.draws) + len(facts.mrd)
+
+
+def unjudged(facts: Facts) -> Draft:
+    """The one answer to a record that asks for too much: everything is possible, nothing said."""
+    outcomes = facts.criteria.outcomes
+    gate = diagnosis_gate(facts, read_signs(facts), date.max)
+    course = first_course(facts)
+    nowhere = Progress(course, baseline_of(facts, course), "unknown", None)
+    last = facts.marrows[-1]
+    closed = gate.state == "closed"
+    return Draft(
+        "marrow",
+        last.day,
+        last.effective,
+        last.refs,
+        nowhere,
+        outcomes.not_evaluable if closed else outcomes.undecided,
+        reason=gate.reason if closed else "too-many-unknowns",
+        candidates=() if closed else tuple(row.id for row in facts.criteria.category if row.claim),
+        doubted=True,
+    )

@@ -1,0 +1,186 @@
+"""Where a course of disease begins, and the pre-treatment marrow it is measured against."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+from fhir_remission.domain.evaluation.marrow import blast_count
+from fhir_remission.domain.evaluation.views import Background
+from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, Quantity, SignReading, day_of
+from fhir_remission.domain.record.draws import Draw
+from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.signs import Memory
+from fhir_remission.domain.record.therapy import Cycle
+
+
+class Course(Struct, frozen=True):
+    """One course: from diagnosis or relapse until the next relapse."""
+
+    number: int
+    opened: date
+    surely: date
+    """The day by which it has begun for certain; earlier marrows are of another story."""
+    certain: bool
+    """Whether what came before is known well enough to name a baseline."""
+    relapsed: bool = False
+    """Whether a relapse opened it."""
+    lesions_from: date | None = None
+    """From when lesions count, where that is earlier than the opening."""
+    relapse_blasts: Quantity = NOTHING
+    """The marrow that proved the relapse, if a marrow did."""
+
+
+class Baseline(Struct, frozen=True):
+    """The pre-treatment marrow of a course."""
+
+    blasts: Quantity
+    last_day: date | None
+    """Marrows up to this day are pre-treatment, not responses."""
+    inferred: bool
+    start: Cycle | None
+
+
+def first_course(facts: Facts) -> Course:
+    """The course that begins with the diagnosis, or with the first marrow full of blasts."""
+    diagnosed = [
+        day_of(one)
+        for one in facts.events.get("aml-diagnosis", ())
+        if one.when is not None and one.certainty == "confirmed"
+    ]
+    openings = [(day, True) for day in diagnosed]
+    openings.extend(_opening_marrows(facts, min(diagnosed, default=None)))
+    if not openings:
+        known = (*facts.marrow_days, *facts.therapy.days, *facts.draw_days)
+        first = min(known, default=date.min)
+        return Course(1, first, date.min, certain=True)
+    opened = min(day for day, _ in openings)
+    surely = min((day for day, sure in openings if sure), default=date.max)
+    # A marrow that cannot be read may have opened the course earlier; that matters only where
+    # another start of therapy would then be the first.
+    certain = facts.therapy.first_from(opened) is facts.therapy.first_from(surely)
+    if surely == date.max:
+        surely = date.min
+    return Course(1, opened, surely, certain)
+
+
+def _opening_marrows(facts: Facts, diagnosed: date | None) -> list[tuple[date, bool]]:
+    """Marrows that open a course, or may: full of blasts, or diseased shortly before diagnosis."""
+    numbers = facts.numbers
+    full, diseased = numbers.lineage_blasts.value, numbers.disease_blasts.value
+    reach = timedelta(days=numbers.before_diagnosis.days)
+    found: list[tuple[date, bool]] = []
+    for marrow in facts.marrows:
+        near = diagnosed is not None and diagnosed - reach <= marrow.day <= diagnosed
+        answer = marrow.reaches(diseased if near else full)
+        if answer is not False and marrow.blasts.reading is not None and not marrow.inadequate:
+            found.append((marrow.day, answer is True))
+            if answer:
+                break
+    return found
+
+
+def memory_of(facts: Facts, course: Course) -> Memory:
+    """For how long what was said of lesions holds in this course."""
+    numbers = facts.numbers
+    return Memory(
+        lesions_since(facts, course),
+        numbers.extramedullary_silence.days,
+        numbers.extramedullary_denial.days,
+    )
+
+
+def lesions_since(facts: Facts, course: Course) -> date:
+    """From when on extramedullary disease belongs to the course and is not history.
+
+    A sarcoma is often what leads to the diagnosis: told shortly before it, it belongs to it, as a
+    diseased marrow of those days does.
+    """
+    if course.lesions_from is not None:
+        return course.lesions_from
+    if course.number > 1:
+        return course.opened
+    return _back(course.opened, facts.numbers.before_diagnosis.days)
+
+
+def _back(day: date, days: int) -> date:
+    return day - timedelta(days=days) if (day - date.min).days > days else date.min
+
+
+def baseline_of(facts: Facts, course: Course) -> Baseline:
+    """The latest marrow up to the first start of therapy, or the first ones if none is known."""
+    start = facts.therapy.first_from(course.opened)
+    if start is None:
+        return _inferred(facts, course)
+    places = range(
+        bisect_left(facts.marrow_days, course.opened), bisect_right(facts.marrow_days, start.day)
+    )
+    candidates = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    blasts = candidates[-1].blasts if candidates else course.relapse_blasts
+    return Baseline(_trusted(blasts, course), start.day, inferred=False, start=start)
+
+
+def _inferred(facts: Facts, course: Course) -> Baseline:
+    """Without a known start: the diseased marrows of the first two weeks of disease."""
+    if course.relapsed:
+        return Baseline(_trusted(course.relapse_blasts, course), None, inferred=True, start=None)
+    threshold = facts.numbers.disease_blasts.value
+    places = range(bisect_left(facts.marrow_days, course.opened), len(facts.marrows))
+    usable = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    first = next((one for one in usable if one.reaches(threshold) is not False), None)
+    if first is None:
+        return Baseline(NOTHING, None, inferred=True, start=None)
+    reach = first.day + timedelta(days=facts.numbers.baseline_inferred.days)
+    early = [one for one in usable if first.day <= one.day <= reach]
+    undecided = any(one.reaches(threshold) is None for one in early)
+    diseased = [one for one in early if one.reaches(threshold)]
+    blasts = NOTHING if undecided or not diseased else diseased[-1].blasts
+    last = diseased[-1].day if diseased else None
+    return Baseline(_trusted(blasts, course), last, inferred=True, start=None)
+
+
+def _trusted(blasts: Quantity, course: Course) -> Quantity:
+    return blasts if course.certain else Quantity(None, blasts.proof)
+
+
+def background_of(
+    facts: Facts, course: Course, baseline: Baseline, prior: SignReading
+) -> Background:
+    """What the course says before one of its marrows is looked at."""
+    start = baseline.start
+    counts = _pretreatment_draws(facts, course, start)
+    lesion = SILENT
+    if start is not None:
+        # A lesion of before the course is no lesion of it, and yet is not new.
+        since = _back(course.opened, facts.numbers.before_diagnosis.days)
+        lasting = (start.day - since).days
+        lesion = facts.extramedullary.at(start.day, Memory(since, lasting, lasting))
+    return Background(
+        baseline=baseline.blasts,
+        baseline_counts={name: _last(counts, name) for name in ("anc", "platelets")},
+        baseline_blood_blasts=_last_blasts(facts, counts),
+        prior_remission=prior,
+        therapy_since=None if start is None else start.day,
+        therapy_proof=() if start is None else start.events,
+        lesion_before_therapy=lesion,
+    )
+
+
+def _pretreatment_draws(facts: Facts, course: Course, start: Cycle | None) -> list[Draw]:
+    if start is None:
+        return []
+    first = _back(course.opened, facts.numbers.window_after.days)
+    return [facts.draws[one] for one in facts.draws_between(first, start.day)]
+
+
+def _last(draws: list[Draw], name: str) -> Quantity:
+    reported = [one.own[name] for one in draws if one.own[name].reading is not None]
+    return reported[-1] if reported else NOTHING
+
+
+def _last_blasts(facts: Facts, draws: list[Draw]) -> Quantity:
+    counts = [blast_count(one, facts) for one in draws]
+    reported = [one for one in counts if one.reading is not None]
+    return reported[-1] if reported else NOTHING

@@ -1,0 +1,213 @@
+"""Before any criterion: is it AML, was the record read whole, does the marrow show a response?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.criteria.rules import Assumed
+from fhir_remission.domain.nouns.assessment import Assumption
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
+from fhir_remission.domain.nouns.intervals import holds
+from fhir_remission.domain.nouns.verdicts import Proof, day_of
+from fhir_remission.domain.record.derived import reading_of
+from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import Marrow
+from fhir_remission.domain.record.signs import Said, answer_of
+
+
+class Gate(Struct, frozen=True):
+    """Open, closed (not evaluable) or in doubt (undecided), and why."""
+
+    state: Literal["open", "closed", "doubt"]
+    reason: str = ""
+    proof: Proof = ()
+    assumptions: tuple[Assumption, ...] = ()
+    perhaps: bool = False
+    """Closed, but only because a sign before it cannot be read."""
+
+
+class Signs(Struct, frozen=True):
+    """The first signs of leukaemia in the record."""
+
+    full: Marrow | None
+    """The first marrow full of blasts."""
+    perhaps_full: tuple[Marrow, ...]
+    """All that may be: of several values, not read exactly, or of a bad sample."""
+    first_day: date
+    """The first day on which any sign is provable; far in the future where none is."""
+    proof: Proof
+    possible_day: date
+    """The first day on which a sign is not excluded."""
+    tested: tuple[Result, ...] = ()
+    """What was reported of the markers that put a leukaemia out of scope."""
+
+
+def read_signs(facts: Facts) -> Signs:
+    """Look for the first marrow full of blasts, and for the first sign of any kind."""
+    numbers = facts.numbers
+    full_at = numbers.lineage_blasts.value
+    full = _first_marrow(facts, full_at)
+    found: list[tuple[date, Proof]] = []
+    diseased = _first_marrow(facts, numbers.disease_blasts.value)
+    if diseased is not None:
+        found.append((diseased.day, diseased.results))
+    smears = zip(facts.draws, facts.smears, strict=True)
+    smear = next(((draw.day, one.proof) for draw, one in smears if one.state == "present"), None)
+    if smear is not None:
+        found.append(smear)
+    for day in facts.extramedullary.days:
+        lesion = facts.extramedullary.on(day)
+        if lesion.state == "present" and day > date.min:
+            found.append((day, lesion.proof))
+            break
+    first = min(found, key=lambda one: one[0], default=(date.max, ()))
+    markers = facts.criteria.about.out_of_scope_markers
+    return Signs(
+        full,
+        tuple(one for one in facts.marrows if one.reaches(full_at) is not False),
+        first[0],
+        first[1],
+        min(_possible_days(facts), default=date.max),
+        tuple(one.result for one in facts.mrd if one.result.marker in markers),
+    )
+
+
+def _possible_days(facts: Facts) -> Iterator[date]:
+    """The first day of each kind of sign that is not excluded."""
+    threshold = facts.numbers.disease_blasts.value
+    open_marrows = (one.day for one in facts.marrows if one.reaches(threshold) is not False)
+    smears = zip(facts.draws, facts.smears, strict=True)
+    open_smears = (draw.day for draw, one in smears if one.state in ("present", "unknown"))
+    lesions = (day for day in facts.extramedullary.days if day > date.min)
+    for days in (open_marrows, open_smears, lesions):
+        first = next(days, None)
+        if first is not None:
+            yield first
+
+
+def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
+    diseased = (one for one in facts.marrows if one.reaches(threshold) and not one.inadequate)
+    return next(diseased, None)
+
+
+def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
+    """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
+    scope = _unread(facts, day) or _out_of_scope(facts, signs.tested)
+    if scope is not None:
+        return scope
+    coded = _of_diagnoses(facts)
+    if coded is not None:
+        return coded
+    read = "Condition" not in facts.record.without
+    if read and signs.full is not None and signs.full.day <= day:
+        assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
+        return Gate("open", proof=signs.full.results, assumptions=(assumed,))
+    perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
+    return Gate("doubt", "diagnosis-unknown", perhaps)
+
+
+def _of_diagnoses(facts: Facts) -> Gate | None:
+    """What the diagnoses on record say together; none where there are none."""
+    aml = facts.events.get("aml-diagnosis", ())
+    others = facts.events.get("other-leukaemia", ())
+    confirmed, others_confirmed = _confirmed(aml), _confirmed(others)
+    if confirmed and others_confirmed:
+        return Gate("doubt", "two-leukaemias", (*confirmed, *others_confirmed))
+    unread = facts.events.get("unread-leukaemia", ())
+    strange = tuple(one for one in unread if one.detail != "aml")
+    if confirmed and strange:
+        return Gate("doubt", "diagnosis-unread", (*confirmed, *strange))
+    if confirmed:
+        return Gate("open", proof=confirmed)
+    if others_confirmed:
+        return Gate("closed", "other-leukaemia", others_confirmed)
+    unread = (*unread, *facts.events.get("unspecified-leukaemia", ()))
+    if unread:
+        return Gate("doubt", "diagnosis-unread", unread)
+    if others:
+        return Gate("doubt", "diagnosis-unconfirmed", others)
+    # Somebody looked: the lineage is no longer something never reported.
+    if aml:
+        return Gate("doubt", "diagnosis-unconfirmed", aml)
+    refuted = facts.events.get("aml-refuted")
+    if refuted:
+        return Gate("doubt", "diagnosis-refuted", refuted)
+    return None
+
+
+def _unread(facts: Facts, day: date) -> Gate | None:
+    """What came and was not read may be anything; what may be a start matters where it is near."""
+    if facts.record.failed:
+        return Gate("doubt", "read-failed")
+    low = tuple(one for one in facts.record.undated if _may_be_low(facts, one))
+    if facts.record.unplaced or low or facts.unordered:
+        return Gate("doubt", "evidence-unplaced", (*low, *facts.unordered))
+    numbers = facts.numbers
+    for one in facts.therapy.possible:
+        past = (day - day_of(one)).days
+        if -numbers.window_after.days <= past < numbers.early_marrow.days:
+            return Gate("doubt", "therapy-possible", (one,))
+    return None
+
+
+def _may_be_low(facts: Facts, count: Result) -> bool:
+    """Whether a count without a day may be below what some category asks of it."""
+    analyte = "platelets" if count.analyte == "platelets" else "anc"
+    reading = reading_of(count)
+    asked = (
+        one
+        for one in facts.criteria.criterion
+        if isinstance(one, Threshold) and one.analyte == analyte
+    )
+    return not isinstance(reading, Interval) or not all(
+        holds(reading, one.op, one.value) for one in asked
+    )
+
+
+def _assume(name: str, rule: Assumed) -> Assumption:
+    return Assumption(name, rule.level)
+
+
+def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
+    return tuple(one for one in events if one.certainty == "confirmed")
+
+
+def _out_of_scope(facts: Facts, tested: Sequence[Result]) -> Gate | None:
+    """Any APL code, or a positive marker of APL; a marker that cannot be read leaves a doubt."""
+    coded = facts.events.get("apl-diagnosis")
+    if coded:
+        return Gate("closed", "apl-out-of-scope", coded)
+    found = [one for one in tested if _says(one) == "positive" and one.standing == "usable"]
+    if found:
+        return Gate("closed", "apl-out-of-scope", tuple(found))
+    doubtful = tuple(one for one in tested if _says(one) != "negative")
+    return Gate("doubt", "apl-not-excluded", doubtful) if doubtful else None
+
+
+def _says(result: Result) -> Said:
+    """What a marker says; of APL any amount is found."""
+    return "positive" if result.value == Finding("low-level") else answer_of(result)
+
+
+def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
+    """A marrow is a response evaluation only after leukaemia or a start of therapy."""
+    earlier = facts.therapy.latest(marrow.day - timedelta(days=1))
+    if earlier is not None:
+        return Gate("open", proof=earlier.events)
+    if signs.first_day < marrow.day:
+        return Gate("open", proof=signs.proof)
+    diagnosed = _confirmed(facts.events.get("aml-diagnosis", ()))
+    needed = timedelta(days=facts.numbers.treated_before_marrow.days)
+    old = tuple(one for one in diagnosed if one.when and marrow.day - day_of(one) >= needed)
+    if old:
+        rule = facts.criteria.assume.treated_before_marrow
+        assumed = _assume("treated-before-marrow", rule)
+        return Gate("open", proof=old, assumptions=(assumed,))
+    perhaps = signs.possible_day < marrow.day
+    return Gate("closed", "no-disease-or-therapy-before-marrow", diagnosed, perhaps=perhaps)

@@ -1,0 +1,1 @@
+"""From a criteria file to a criteria set."""

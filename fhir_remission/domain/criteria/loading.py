@@ -1,0 +1,264 @@
+"""From the text of a criteria file to a `CriteriaSet`, or a `TableError` with file and line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import NoReturn
+
+import msgspec
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.kinds import (
+    AnyBelow,
+    AnyCriterion,
+    AnyMet,
+    Independence,
+    Threshold,
+)
+from fhir_remission.domain.criteria.rules import Category, CriteriaSet, Policy, Sourced
+from fhir_remission.errors import TableError
+
+__all__ = ["CriteriaSet", "read_criteria", "with_policies"]
+
+# What a threshold can be laid on: one marrow, or one blood draw.
+JUDGED_ANALYTES = frozenset(
+    {
+        "anc",
+        "platelets",
+        "hemoglobin",
+        "wbc",
+        "blasts-blood",
+        "blasts-marrow",
+        "marrow-cells-counted",
+        "marrow-cellularity",
+    }
+)
+_HEADER = re.compile(r"^\s*\[+\s*([\w.-]+)\s*\]+")
+_KEY = re.compile(r"^\s*([\w-]+)\s*=")
+_PATH = re.compile(r"\$\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?")
+_FIELD = re.compile(r"field `(\w+)`")
+
+
+class _Lines:
+    """Where in the file a table or a key begins."""
+
+    def __init__(self, text: str) -> None:
+        self._tables: dict[tuple[str, int], int] = {}
+        self._keys: dict[tuple[str, int, str], int] = {}
+        name, index, counts = "", 0, dict[str, int]()
+        for number, line in enumerate(text.splitlines(), start=1):
+            if header := _HEADER.match(line):
+                name = header[1]
+                index = counts.get(name, 0)
+                counts[name] = index + 1
+                self._tables.setdefault((name, index), number)
+            elif key := _KEY.match(line):
+                self._keys.setdefault((name, index, key[1]), number)
+
+    def at(self, table: str, index: int, key: str) -> int | None:
+        """The line of the key, else of the table, else of the table's first child."""
+        return (
+            self._keys.get((table, index, key))
+            or self._tables.get((f"{table}.{key}", 0))
+            or self._tables.get((table, index))
+            or self._keys.get(("", 0, table))
+        )
+
+
+def read_criteria(text: str, *, file: str, analytes: Collection[str] | None = None) -> CriteriaSet:
+    """Read one criteria file; `analytes`, where given, are those some table maps codes to."""
+    lines = _Lines(text)
+    try:
+        raw = tomllib.loads(text, parse_float=Decimal)
+        criteria = msgspec.convert(raw, CriteriaSet)
+    except tomllib.TOMLDecodeError as error:
+        raise _toml_error(error, file) from None
+    except msgspec.ValidationError as error:
+        raise _shape_error(str(error), file, lines) from None
+    _check(criteria, _Complaints(file, lines), analytes)
+    return replace(criteria, category=_in_precedence(criteria, _Complaints(file, lines)))
+
+
+def with_policies(criteria: CriteriaSet, chosen: Mapping[str, str]) -> CriteriaSet:
+    """The set with its policies as a site wants them; an unknown one is refused."""
+    known = {one.name: one for one in criteria.policy}
+    for name, value in chosen.items():
+        if name not in known or value not in known[name].choices:
+            raise TableError(
+                f"policy {name} = {value} is not one of this set; choose from "
+                + ", ".join(f"{one.name} ({'|'.join(one.choices)})" for one in criteria.policy),
+                file=criteria.id,
+            )
+    categories = criteria.category
+    for policy in criteria.policy:
+        if chosen.get(policy.name, policy.default) == "yes":
+            categories = tuple(_switched(row, policy) for row in categories)
+    policies = tuple(
+        replace(one, default=chosen.get(one.name, one.default)) for one in criteria.policy
+    )
+    return replace(criteria, category=categories, policy=policies)
+
+
+def _switched(row: Category, policy: Policy) -> Category:
+    for switch in policy.when_yes:
+        if switch.category == row.id:
+            kept = tuple(one for one in row.requires if one not in switch.drops)
+            row = replace(row, requires=kept + switch.adds)
+    return row
+
+
+def _toml_error(error: tomllib.TOMLDecodeError, file: str) -> TableError:
+    found = re.search(r"line (\d+)", str(error))
+    return TableError(f"not TOML: {error}", file=file, line=int(found[1]) if found else None)
+
+
+def _shape_error(message: str, file: str, lines: _Lines) -> TableError:
+    path = _PATH.search(message)
+    field = _FIELD.search(message)
+    reason = message.partition(" - at ")[0]
+    reason = reason[0].lower() + reason[1:]
+    named = field[1] if field else ""
+    if path is None:
+        return TableError(reason, file=file, line=lines.at(named, 0, ""))
+    table, index, key = path["table"], int(path["index"] or 0), path["key"] or named
+    place = f"[{table}]" + (f" {key}" if key else "")
+    return TableError(f"{reason} in {place}", file=file, line=lines.at(table, index, key))
+
+
+class _Complaints:
+    """Raises with the line of a row."""
+
+    def __init__(self, file: str, lines: _Lines) -> None:
+        self._file = file
+        self._lines = lines
+
+    def refuse(self, reason: str, table: str, index: int, key: str) -> NoReturn:
+        """Stop, naming file, line and reason."""
+        raise TableError(reason, file=self._file, line=self._lines.at(table, index, key))
+
+
+def _check(criteria: CriteriaSet, complain: _Complaints, analytes: Collection[str] | None) -> None:
+    _check_sources(criteria, complain)
+    known: dict[str, AnyCriterion] = {}
+    for index, one in enumerate(criteria.criterion):
+        if one.id in known:
+            complain.refuse(f"criterion {one.id} is defined twice", "criterion", index, "id")
+        known[one.id] = one
+        _check_analyte(one, index, complain, analytes)
+    _check_references(criteria, known, complain)
+    _check_categories(criteria, known, complain)
+    for lineage in criteria.about.lineages:
+        if not isinstance(known.get(lineage), Threshold):
+            complain.refuse(f"lineage {lineage} is no threshold criterion", "about", 0, "lineages")
+
+
+def _check_sources(criteria: CriteriaSet, complain: _Complaints) -> None:
+    for (table, index, key), (name, row) in _sourced(criteria):
+        if not row.source.strip():
+            complain.refuse(f"{name} has no source", table, index, key)
+
+
+def _sourced(
+    criteria: CriteriaSet,
+) -> Iterator[tuple[tuple[str, int, str], tuple[str, AnyCriterion | Sourced]]]:
+    """Everything that must say where it comes from: its place in the file, its name and itself."""
+    for table in ("criterion", "category", "policy"):
+        for index, row in enumerate(getattr(criteria, table)):
+            yield (table, index, "source"), (f"{table} {row.id}", row)
+    yield ("outcomes", 0, "source"), ("outcomes", criteria.outcomes)
+    yield ("mrd", 0, "source"), ("mrd", criteria.mrd)
+    for index, cutoff in enumerate(criteria.mrd.cutoffs):
+        yield ("mrd.cutoffs", index, "source"), (f"mrd.cutoffs {cutoff.method}", cutoff)
+    for table in ("numbers", "assume", "relapse", "landmark"):
+        section = getattr(criteria, table)
+        for field in section.__struct_fields__:
+            row = getattr(section, field)
+            if row is not None:
+                yield (table, 0, field), (f"{table}.{field}", row)
+
+
+def _check_analyte(
+    one: AnyCriterion, index: int, complain: _Complaints, analytes: Collection[str] | None
+) -> None:
+    if isinstance(one, Threshold) and one.analyte not in JUDGED_ANALYTES:
+        complain.refuse(
+            f"criterion {one.id} asks for analyte {one.analyte}, which no criterion can judge",
+            "criterion", index, "analyte",
+        )  # fmt: skip
+    name = {Threshold: "analyte", Independence: "statement"}.get(type(one))
+    if name and analytes is not None and getattr(one, name) not in analytes:
+        complain.refuse(
+            f"criterion {one.id} asks for analyte {getattr(one, name)}, which no table maps",
+            "criterion", index, name,
+        )  # fmt: skip
+
+
+def _check_references(
+    criteria: CriteriaSet, known: Mapping[str, AnyCriterion], complain: _Complaints
+) -> None:
+    for index, one in enumerate(criteria.criterion):
+        if not isinstance(one, AnyBelow | AnyMet):
+            continue
+        for name in one.of:
+            if name not in known:
+                complain.refuse(
+                    f"{one.id} names unknown criterion {name}", "criterion", index, "of"
+                )
+            if isinstance(known[name], AnyBelow | AnyMet):
+                complain.refuse(
+                    f"{one.id} names {name}, itself made of others; criteria do not nest",
+                    "criterion", index, "of",
+                )  # fmt: skip
+
+
+def _check_categories(
+    criteria: CriteriaSet, known: Mapping[str, AnyCriterion], complain: _Complaints
+) -> None:
+    ids = {row.id for row in criteria.category}
+    if not ids:
+        complain.refuse("a criteria file needs at least one category", "category", 0, "")
+    for index, row in enumerate(criteria.category):
+        _all_known(row.requires + row.doubts, known, row.id, (complain, "category", index))
+        if row.after and row.after not in ids:
+            complain.refuse(f"{row.id} comes after unknown {row.after}", "category", index, "after")
+    for index, policy in enumerate(criteria.policy):
+        for switch in policy.when_yes:
+            _all_known(switch.adds, known, policy.name, (complain, "policy", index))
+            if switch.category not in ids:
+                complain.refuse(
+                    f"policy {policy.name} names unknown category {switch.category}",
+                    "policy", index, "when_yes",
+                )  # fmt: skip
+
+
+def _all_known(
+    names: Iterable[str],
+    known: Mapping[str, AnyCriterion],
+    who: str,
+    place: tuple[_Complaints, str, int],
+) -> None:
+    complain, table, index = place
+    for name in names:
+        if name not in known:
+            complain.refuse(f"{who} requires unknown criterion {name}", table, index, "requires")
+
+
+def _in_precedence(criteria: CriteriaSet, complain: _Complaints) -> tuple[Category, ...]:
+    """The rows, each after the one it names; rows without a wish keep the order of the file."""
+    waiting = list(enumerate(criteria.category))
+    placed: list[Category] = []
+    while waiting:
+        blocked = {row.id for _, row in waiting}
+        free = [(i, row) for i, row in waiting if row.after not in blocked]
+        if not free:
+            index, row = waiting[0]
+            complain.refuse(
+                f"precedence loop: {row.id} comes after {row.after}, which comes after it",
+                "category", index, "after",
+            )  # fmt: skip
+        placed.append(free[0][1])
+        waiting.remove(free[0])
+    return tuple(placed)

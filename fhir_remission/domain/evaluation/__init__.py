@@ -1,0 +1,1 @@
+"""One marrow with its window against the criteria."""

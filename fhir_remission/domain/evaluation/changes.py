@@ -1,0 +1,165 @@
+"""Judges that compare a marrow or a count with what it was before therapy."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from fhir_remission.domain.criteria.kinds import (
+    Band,
+    BloodBlastRise,
+    ByBaseline,
+    NotImprovedBy,
+    PercentDecrease,
+    PercentIncrease,
+)
+from fhir_remission.domain.evaluation.views import View
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result
+from fhir_remission.domain.nouns.intervals import (
+    ANYTHING,
+    EXACT,
+    Answer,
+    above,
+    at_least,
+    holds,
+    product,
+)
+from fhir_remission.domain.nouns.verdicts import NO, Judgement, Proof, Quantity, judged
+
+BLASTS = "blasts-marrow"
+ONE = Decimal(1)
+
+
+def read(quantity: Quantity) -> Interval:
+    """The value, or that it may be anything."""
+    return quantity.reading if isinstance(quantity.reading, Interval) else ANYTHING
+
+
+def both(*answers: bool | None) -> bool | None:
+    """Kleene and."""
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def either(*answers: bool | None) -> bool | None:
+    """Kleene or."""
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _proof(view: View) -> Proof:
+    return (*view.quantity(BLASTS).proof, *view.background.baseline.proof)
+
+
+def decrease(one: PercentDecrease, view: View) -> Judgement:
+    """Fallen by at least the fraction of the baseline."""
+    now, base = read(view.quantity(BLASTS)), read(view.background.baseline)
+    return judged(_fallen(now, base, one.fraction), _proof(view))
+
+
+def _fallen(now: Interval, base: Interval, fraction: Decimal) -> bool | None:
+    left = EXACT.subtract(ONE, fraction)
+    if above(now, EXACT.multiply(base.low, left)) is False:
+        return True
+    if base.high is not None and above(now, EXACT.multiply(base.high, left)) is True:
+        return False
+    return None
+
+
+def by_baseline(one: ByBaseline, view: View) -> Judgement:
+    """The range asked for the band in which the baseline lies."""
+    now, base = read(view.quantity(BLASTS)), read(view.background.baseline)
+    return judged(either(*(_in_band(band, now, base) for band in one.bands)), _proof(view))
+
+
+def _in_band(band: Band, now: Interval, base: Interval) -> bool | None:
+    starts = at_least(base, band.baseline_from)
+    ends = True if band.baseline_below is None else holds(base, "<", band.baseline_below)
+    low = above(now, band.low) if band.low_open else at_least(now, band.low)
+    high = True if band.high is None else holds(now, "<=", band.high)
+    fallen = True if not band.fraction else _fallen(now, _within(base, band), band.fraction)
+    return both(starts, ends, low, high, fallen)
+
+
+def _within(base: Interval, band: Band) -> Interval:
+    """What the baseline may be if it lies in the band; elsewhere the band asks nothing."""
+    known = [one for one in (base.high, band.baseline_below) if one is not None]
+    return Interval(max(base.low, band.baseline_from), min(known, default=None))
+
+
+def increase(one: PercentIncrease, view: View) -> Judgement:
+    """Risen by more than the fraction, and by the points where the baseline was low."""
+    now, base = read(view.quantity(BLASTS)), read(view.background.baseline)
+    answers = []
+    if base.low < one.points_below:
+        high = one.points_below if base.high is None else min(base.high, one.points_below)
+        answers.append(_risen(now, (base.low, high), one.fraction, one.points))
+    if base.high is None or base.high >= one.points_below:
+        low = max(base.low, one.points_below)
+        answers.append(_risen(now, (low, base.high), one.fraction, None))
+    all_agree = all(one is answers[0] for one in answers)
+    return judged(answers[0] if all_agree else None, _proof(view))
+
+
+def _risen(
+    now: Interval, base: tuple[Decimal, Decimal | None], fraction: Decimal, points: Decimal | None
+) -> bool | None:
+    """Whether the rise holds for every, for no or for some baseline between the two ends."""
+    low, high = base
+    if high is not None and _rise_over(now, high, fraction, points) is True:
+        return True
+    return False if _rise_over(now, low, fraction, points) is False else None
+
+
+def _rise_over(
+    now: Interval, base: Decimal, fraction: Decimal, points: Decimal | None
+) -> bool | None:
+    risen = above(now, EXACT.multiply(base, EXACT.add(ONE, fraction)))
+    return risen if points is None else both(risen, at_least(now, EXACT.add(base, points)))
+
+
+def blood_rise(one: BloodBlastRise, view: View) -> Judgement:
+    """Circulating blasts risen by more than the fraction, to more than the count."""
+    sign = view.sign("blood-blasts")
+    if sign.state not in ("present", "unknown"):
+        return judged(NO, sign.proof)
+    count = view.quantity("blasts-count")
+    now, base = read(count), view.background.baseline_blood_blasts
+    over = above(now, one.count)
+    before = read(base)
+    high = (
+        None if before.high is None else EXACT.multiply(before.high, EXACT.add(ONE, one.fraction))
+    )
+    low = EXACT.multiply(before.low, EXACT.add(ONE, one.fraction))
+    risen = True if high is not None and above(now, high) else _not_over(now, low)
+    return judged(both(over, risen), (*sign.proof, *count.proof, *base.proof))
+
+
+def _not_over(now: Interval, floor: Decimal) -> bool | None:
+    return False if above(now, floor) is False else None
+
+
+def not_improved(one: NotImprovedBy, view: View) -> Judgement:
+    """Neither count has grown by the factor to more than its floor."""
+    grown: list[Answer] = []
+    proof: list[Result | Event] = []
+    for name, floor in (("anc", one.anc), ("platelets", one.platelets)):
+        now, base = view.quantity(name), view.background.baseline_counts.get(name, Quantity())
+        grown.append(_grown(read(now), base, one.factor, floor))
+        proof.extend((*now.proof, *base.proof))
+    improved = either(*grown)
+    return judged(None if improved is None else not improved, tuple(proof))
+
+
+def _grown(now: Interval, base: Quantity, factor: Decimal, floor: Decimal) -> bool | None:
+    over = above(now, floor)
+    if over is False or not isinstance(base.reading, Interval):
+        return False if over is False else None
+    needed = product(base.reading, Interval(factor, factor))
+    if needed.high is not None and at_least(now, needed.high) is True:
+        return over
+    return False if at_least(now, needed.low) is False else None
+
+
+__all__ = ["blood_rise", "by_baseline", "decrease", "increase", "not_improved"]

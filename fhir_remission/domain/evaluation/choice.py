@@ -1,0 +1,204 @@
+"""From judgements to a category: the first row that is proved, and what else is still possible.
+
+Possible categories are found by trying every way in which what is unknown could turn out: a wide
+value is taken apart at the thresholds of the set, an unknown answer is tried both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import product as combinations
+from itertools import takewhile
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.kinds import AnyMet
+from fhir_remission.domain.criteria.rules import Category, CriteriaSet
+from fhir_remission.domain.evaluation.criterion import Judgements, Plan, judge_all, plan_of
+from fhir_remission.domain.evaluation.views import View
+from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, holds, pieces
+from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
+
+HOLDS = (Verdict.MET, Verdict.ASSUMED)
+LEVELS: tuple[Confidence, ...] = ("proved", "routine", "material")
+
+
+def confidence_of(assumptions: Sequence[Assumption]) -> Confidence:
+    """How much the weightiest assumption weighs."""
+    weights = {one.cls for one in assumptions}
+    return "material" if "material" in weights else "routine" if weights else "proved"
+
+
+class Choice(Struct, frozen=True):
+    """What one view proves."""
+
+    row: Category | None
+    """The first row whose every criterion holds."""
+    answer: str
+    """The row's category, or one of the set's other outcomes."""
+    judgements: dict[str, Judgement]
+    assumptions: tuple[Assumption, ...] = ()
+    possible: frozenset[str] = frozenset()
+    """Every answer that the unknown leaves open, its own included."""
+
+    @property
+    def level(self) -> int:
+        """How well it is proved: 0 proved, 1 on routine, 2 on material assumptions."""
+        return LEVELS.index(confidence_of(self.assumptions))
+
+
+class Chooser:
+    """Judges views of one marrow, and remembers what each pattern of verdicts leaves possible."""
+
+    def __init__(self, criteria: CriteriaSet, rows: Sequence[Category], *, strict: bool) -> None:
+        self.criteria = criteria
+        self.rows = rows
+        self.strict = strict
+        self.plan = plan_of(criteria)
+        self._quality = {one.id for one in self.plan.adequate}
+        self._possible: dict[tuple[object, ...], frozenset[str]] = {}
+
+    def choose(self, view: View) -> Choice:
+        """The category one view proves, or why none."""
+        found = judge_all(self.criteria, view, strict=self.strict)
+        row = proved(self.rows, found)
+        if row is not None:
+            better = self._better(view, found, row)
+            return Choice(row, row.id, found, assumed(row, found), better)
+        answer = self._fallback(found)
+        possible = self._open(view, found)
+        if answer == self.criteria.outcomes.undecided:
+            possible = self._worlds(view, found)
+        return Choice(None, answer, found, (), possible)
+
+    def _fallback(self, found: Judgements) -> str:
+        outcomes = self.criteria.outcomes
+        if any(_unsettled(row, found) for row in self.rows):
+            return outcomes.undecided
+        short = [self._but_for_quality(row, found) for row in self.rows]
+        if Verdict.MET in short:
+            return outcomes.not_evaluable
+        return outcomes.undecided if Verdict.UNKNOWN in short else outcomes.no_response
+
+    def _but_for_quality(self, row: Category, found: Judgements) -> Verdict:
+        """How the row would stand had the marrow been good enough."""
+        answer = Verdict.MET
+        for name in row.requires:
+            verdict = found[name].verdict
+            if name in self._quality or verdict in HOLDS:
+                continue
+            if verdict is Verdict.NOT_MET:
+                return verdict
+            answer = verdict
+        return answer
+
+    def _better(self, view: View, found: Judgements, row: Category) -> frozenset[str]:
+        ahead = takewhile(lambda one: one.id != row.id, self.rows)
+        if not any(_unsettled(one, found) for one in ahead):
+            return frozenset()
+        return self._worlds(view, found)
+
+    def _open(self, view: View, found: Judgements) -> frozenset[str]:
+        """Categories that a clean sample could still give where only an old one forbids them."""
+        if not any(one.open for one in found.values()):
+            return frozenset()
+        opened = {
+            name: Judgement(Verdict.UNKNOWN) if one.open else one for name, one in found.items()
+        }
+        claims = {one.id for one in self.rows if one.claim}
+        return self._worlds(view, opened) & claims
+
+    def _worlds(self, view: View, found: Judgements) -> frozenset[str]:
+        """Every answer that some way out of the unknown would give."""
+        key = tuple(one.verdict for one in found.values())
+        if key not in self._possible:
+            worlds = self._resolved(view, found)
+            self._possible[key] = frozenset(self._outcome(world) for world in worlds)
+        return self._possible[key]
+
+    def _outcome(self, world: Judgements) -> str:
+        row = proved(self.rows, world)
+        return row.id if row is not None else self._fallback(world)
+
+    def _resolved(self, view: View, found: Judgements) -> Iterator[Judgements]:
+        analytes = _unsure_analytes(self.plan, found)
+        options = [_distinct(self.plan, view, name) for name in analytes]
+        for values in combinations(*options):
+            settled = dict(zip(analytes, values, strict=True))
+            world = replace(view, quantities={**view.quantities, **settled})
+            judgements = judge_all(self.criteria, world, strict=self.strict)
+            yield from self._both_ways(judgements, found)
+
+    def _both_ways(self, judgements: Judgements, found: Judgements) -> Iterator[Judgements]:
+        """Try each answer that no number settles both ways; composites follow their parts."""
+        composites = self.plan.composites
+        names = {one.id for one in composites}
+        unsure = [
+            name
+            for name, one in judgements.items()
+            if name not in names
+            and (one.open or one.verdict is Verdict.UNKNOWN)
+            and found[name].verdict is Verdict.UNKNOWN
+        ]
+        for answers in combinations((True, False), repeat=len(unsure)):
+            world = dict(judgements)
+            world.update(zip(unsure, map(judged, answers), strict=True))
+            for one in composites:
+                parts = [world[part].verdict in HOLDS for part in one.of]
+                world[one.id] = judged(any(parts) if isinstance(one, AnyMet) else not all(parts))
+            yield world
+
+
+def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
+    """The first row whose every criterion holds."""
+    for row in rows:
+        for name in row.requires:
+            if found[name].verdict not in HOLDS:
+                break
+        else:
+            return row
+    return None
+
+
+def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
+    """The assumptions on which the row rests, each once."""
+    every = {found[name].assumption for name in row.requires} - {None}
+    return tuple(sorted((one for one in every if one is not None), key=lambda one: one.id))
+
+
+def _unsettled(row: Category, found: Judgements) -> bool:
+    """Whether no criterion of the row has failed."""
+    return all(found[name].verdict is not Verdict.NOT_MET for name in row.requires)
+
+
+def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:
+    unsure = {one.analyte for one in plan.thresholds if found[one.id].verdict is Verdict.UNKNOWN}
+    return sorted(unsure)
+
+
+def _distinct(plan: Plan, view: View, analyte: str) -> list[Quantity]:
+    """The pieces of a wide value that the criteria tell apart."""
+    whole = view.quantity(analyte)
+    reading = whole.reading if isinstance(whole.reading, Interval) else ANYTHING
+    tests = _tests(plan, view, analyte)
+    told: dict[tuple[bool | None, ...], Interval] = {}
+    for piece in pieces(reading, [cut for _, cut in tests]):
+        told.setdefault(tuple(holds(piece, op, cut) for op, cut in tests), piece)
+    return [replace(whole, reading=piece) for piece in told.values()]
+
+
+def _tests(plan: Plan, view: View, analyte: str) -> list[tuple[Op, Decimal]]:
+    tests: list[tuple[Op, Decimal]] = [
+        (one.op, one.value) for one in plan.thresholds if one.analyte == analyte
+    ]
+    base = view.background.baseline.reading
+    if isinstance(base, Interval) and analyte == "blasts-marrow":
+        tests.extend(
+            ("<=", EXACT.multiply(base.low, EXACT.subtract(Decimal(1), one.fraction)))
+            for one in plan.decreases
+        )
+    return tests

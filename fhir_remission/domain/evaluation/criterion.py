@@ -1,0 +1,221 @@
+"""One judge for each kind of criterion: a view in, a three-valued judgement out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.kinds import (
+    Absent,
+    AdequateMarrow,
+    AnyBelow,
+    AnyCriterion,
+    AnyMet,
+    BloodBlastRise,
+    ByBaseline,
+    Independence,
+    NewExtramedullary,
+    NoPriorRemission,
+    NotImprovedBy,
+    PercentDecrease,
+    PercentIncrease,
+    Persisted,
+    Silence,
+    Threshold,
+)
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.evaluation import changes
+from fhir_remission.domain.evaluation.views import View
+from fhir_remission.domain.nouns.assessment import Assumption, Verdict
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.intervals import at_least, holds
+from fhir_remission.domain.nouns.verdicts import NO, YES, Judgement, Proof, Quantity, judged
+
+Judgements = Mapping[str, Judgement]
+Judge = Callable[[Any, View], Judgement]
+
+
+class Plan(Struct, frozen=True):
+    """The criteria of a set in the order in which they can be judged."""
+
+    alone: tuple[tuple[str, Judge, AnyCriterion], ...]
+    """What is judged by the view alone, with its judge."""
+    adequate: tuple[AdequateMarrow, ...]
+    """What asks for the counts too."""
+    composites: tuple[AnyBelow | AnyMet, ...]
+    """What is made of others."""
+    thresholds: tuple[Threshold, ...]
+    decreases: tuple[PercentDecrease, ...]
+    independences: tuple[Independence, ...]
+
+
+@lru_cache
+def plan_of(criteria: CriteriaSet) -> Plan:
+    """Sort the criteria of a set once."""
+    every = criteria.criterion
+    return Plan(
+        alone=tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES),
+        adequate=tuple(one for one in every if isinstance(one, AdequateMarrow)),
+        composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
+        thresholds=tuple(one for one in every if isinstance(one, Threshold)),
+        decreases=tuple(one for one in every if isinstance(one, PercentDecrease)),
+        independences=tuple(one for one in every if isinstance(one, Independence)),
+    )
+
+
+def judge_all(criteria: CriteriaSet, view: View, *, strict: bool) -> dict[str, Judgement]:
+    """Every criterion of the set; those that name others come after them."""
+    plan = plan_of(criteria)
+    found = {name: judge(one, view) for name, judge, one in plan.alone}
+    for adequate in plan.adequate:
+        found[adequate.id] = _adequate(adequate, view, found, criteria)
+    if strict:
+        found = {name: _unassumed(one) for name, one in found.items()}
+    for one in plan.composites:
+        parts = [found[name] for name in one.of]
+        found[one.id] = _any_below(parts) if isinstance(one, AnyBelow) else _any_met(parts)
+    return found
+
+
+def _unassumed(judgement: Judgement) -> Judgement:
+    """Where nothing may be assumed, what would be is not known."""
+    if judgement.verdict is Verdict.ASSUMED:
+        return Judgement(Verdict.UNKNOWN, judgement.proof)
+    return judgement
+
+
+def _threshold(one: Threshold, view: View) -> Judgement:
+    quantity = view.quantity(one.analyte)
+    reading = quantity.reading
+    if not isinstance(reading, Interval):
+        return judged(None, quantity.proof)
+    answer = holds(reading, one.op, one.value)
+    if answer and quantity.assumes is not None and one.op in ("<", "<="):
+        return Judgement(Verdict.ASSUMED, quantity.proof, quantity.assumes)
+    return judged(answer, quantity.proof)
+
+
+def _silence(how: Silence, assumption: str, proof: Proof = ()) -> Judgement:
+    if how == "met":
+        return judged(YES, proof)
+    if how == "unknown":
+        return judged(None, proof)
+    return Judgement(Verdict.ASSUMED, proof, Assumption(assumption, how))
+
+
+def _absent(one: Absent, view: View) -> Judgement:
+    sign = view.sign(one.sign)
+    match sign.state:
+        case "absent":
+            return judged(YES, sign.proof)
+        case "present":
+            return Judgement(Verdict.NOT_MET, sign.proof, open=sign.open)
+        case "unknown":
+            return judged(None, sign.proof)
+        case "automated":
+            return _silence(one.automated, one.assumption, sign.proof)
+        case "silent":
+            return _silence(one.silent, one.assumption)
+
+
+def _adequate(
+    one: AdequateMarrow, view: View, found: Judgements, criteria: CriteriaSet
+) -> Judgement:
+    marrow = view.marrow
+    numbers = [(marrow.cells, one.cells)]
+    if one.cellularity is not None:
+        numbers.append((marrow.cellularity, one.cellularity))
+    reported = [(quantity, floor) for quantity, floor in numbers if quantity.reading is not None]
+    if reported:
+        proof = tuple(p for quantity, _ in reported for p in quantity.proof)
+        answers = [_reaches(quantity, floor) for quantity, floor in reported]
+        return judged(True if True in answers else None if None in answers else False, proof)
+    if marrow.statement.state == "present":
+        return judged(YES, marrow.statement.proof)
+    if marrow.statement.state == "unknown":
+        return judged(None, marrow.statement.proof)
+    lineages = [found[name] for name in criteria.about.lineages]
+    if all(lineage.verdict is Verdict.MET for lineage in lineages):
+        proof = tuple(p for lineage in lineages for p in lineage.proof)
+        return Judgement(Verdict.MET, proof, flag="adequacy-from-counts")
+    return _silence(one.silent, one.assumption)
+
+
+def _reaches(quantity: Quantity, floor: Decimal) -> bool | None:
+    reading = quantity.reading
+    return at_least(reading, floor) if isinstance(reading, Interval) else None
+
+
+def _new_lesion(_one: NewExtramedullary, view: View) -> Judgement:
+    before = view.background.lesion_before_therapy
+    now = view.sign("extramedullary-disease")
+    if before.state == "present":
+        return judged(NO, before.proof)
+    if now.state not in ("present", "unknown"):
+        return judged(NO, now.proof)
+    known = now.state == "present" and view.background.therapy_since is not None
+    return judged(True if known and before.state != "unknown" else None, now.proof)
+
+
+def _independent(one: Independence, view: View) -> Judgement:
+    near = [event for name, event in view.transfusions if name == one.id]
+    proved = tuple(event for event in near if event.kind in one.transfusions and event.when)
+    stated = view.independence
+    if proved or stated.state == "absent":
+        return judged(NO, proved or stated.proof)
+    if near or stated.state == "unknown":
+        return judged(None, (*near, *stated.proof))
+    if stated.state == "present" or one.id in view.recorded:
+        return judged(YES, stated.proof)
+    return _silence(one.silent, one.assumption)
+
+
+def _persisted(one: Persisted, view: View) -> Judgement:
+    since = view.background.therapy_since
+    if since is None:
+        return judged(None)
+    return judged((view.marrow.day - since).days >= one.days, view.background.therapy_proof)
+
+
+def _no_prior(_one: NoPriorRemission, view: View) -> Judgement:
+    sign = view.background.prior_remission
+    answers: dict[str, bool | None] = {"present": False, "unknown": None}
+    return replace(judged(answers.get(sign.state, True), sign.proof), trail=sign.trail)
+
+
+def _any_below(parts: list[Judgement]) -> Judgement:
+    """At least one part is not met; a part that is assumed met counts as met."""
+    fallen = tuple(p for one in parts if one.verdict is Verdict.NOT_MET for p in one.proof)
+    if any(one.verdict is Verdict.NOT_MET for one in parts):
+        return judged(YES, fallen)
+    unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
+    return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
+
+
+def _any_met(parts: list[Judgement]) -> Judgement:
+    met = [one for one in parts if one.verdict is Verdict.MET]
+    if met:
+        return judged(YES, met[0].proof)
+    unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
+    return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
+
+
+# One judge for each kind that the view alone decides.
+_JUDGES: dict[type, Judge] = {
+    Threshold: _threshold,
+    Absent: _absent,
+    PercentDecrease: changes.decrease,
+    ByBaseline: changes.by_baseline,
+    PercentIncrease: changes.increase,
+    BloodBlastRise: changes.blood_rise,
+    NotImprovedBy: changes.not_improved,
+    NewExtramedullary: _new_lesion,
+    Independence: _independent,
+    Persisted: _persisted,
+    NoPriorRemission: _no_prior,
+}

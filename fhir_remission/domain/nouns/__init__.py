@@ -1,0 +1,1 @@
+"""The nouns of the clinical model: what a record holds, intervals, verdicts, the assessment."""

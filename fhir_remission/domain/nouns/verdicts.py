@@ -1,0 +1,111 @@
+"""Small nouns of judging: a quantity with its proof, a sign of disease, a judgement."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.nouns.assessment import Assumption, Verdict
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.intervals import Answer, Reading
+
+Proof = tuple[Result | Event, ...]
+SignState = Literal["absent", "present", "unknown", "silent", "automated"]
+
+
+class Trail(Struct, frozen=True):
+    """Evidence gathered from anchor to anchor, each link once: never copied, so never doubled.
+
+    It is cited by the anchors after it, and what they cite is not gathered again: 24 marrows
+    without platelets, each proof holding the ones before twice, took 7.7 GiB.
+    """
+
+    own: Proof
+    before: Trail | None = None
+
+    def evidence(self) -> Proof:
+        """All of it, the earliest first, each item once."""
+        links, link = [self.own], self.before
+        while link is not None:
+            links.append(link.own)
+            link = link.before
+        return tuple({id(one): one for own in reversed(links) for one in own}.values())
+
+
+class Quantity(Struct, frozen=True):
+    """What one analyte says at one moment, and which results say so."""
+
+    reading: Reading = None
+    proof: Proof = ()
+    derived: bool = False
+    """Computed from other results of the same draw."""
+    joined: bool = False
+    """Taken from the nearest draw because its own has none."""
+    bounded: bool = False
+    """Widened because treatment may have raised it."""
+    assumes: Assumption | None = None
+    """What must be assumed before a fall below a threshold counts."""
+
+
+class SignReading(Struct, frozen=True):
+    """How a sign of leukaemia stands: silent means never reported."""
+
+    state: SignState
+    proof: Proof = ()
+    open: bool = False
+    """Present by an earlier sample only: a sample of this draw could still clear it."""
+    trail: Trail | None = None
+    """What earlier anchors gathered of it."""
+
+
+class Judgement(Struct, frozen=True):
+    """One criterion at one marrow and one draw."""
+
+    verdict: Verdict
+    proof: Proof = ()
+    assumption: Assumption | None = None
+    open: bool = False
+    flag: str = ""
+    trail: Trail | None = None
+    """Evidence of earlier anchors behind the proof, told only where an answer is printed."""
+
+
+SILENT = SignReading("silent")
+NOTHING = Quantity()
+
+
+YES, NO = True, False
+_UNDATED = datetime.min.replace(tzinfo=UTC)
+
+
+_VERDICTS = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}
+
+
+def judged(answer: Answer, proof: Proof = ()) -> Judgement:
+    """A three-valued answer as a judgement."""
+    return Judgement(_VERDICTS[answer], proof)
+
+
+def longer(trail: Trail | None, proof: Proof) -> Trail | None:
+    """The trail with one more link; nothing gathered is no link."""
+    return Trail(proof, trail) if proof else trail
+
+
+def gathered(trail: Trail | None) -> Proof:
+    """All the evidence of a trail, or none."""
+    return trail.evidence() if trail is not None else ()
+
+
+def day_of(one: Result | Event) -> date:
+    """The first day it can be of; an undated event is as early as can be."""
+    return one.when.first_day if one.when is not None else date.min
+
+
+def order_of(one: Result | Event) -> tuple[datetime | str, ...]:
+    """The one order of everything: by time, then by source, then by what it says."""
+    when, source = one.when, one.source
+    start, end = (_UNDATED, _UNDATED) if when is None else (when.start, when.end)
+    kind = one.analyte if isinstance(one, Result) else one.kind
+    return (start, end, source.ref, source.version, source.code, kind, one.original)

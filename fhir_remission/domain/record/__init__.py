@@ -1,0 +1,1 @@
+"""What is known of one patient: draws, marrows, MRD samples, signs of disease, therapy."""

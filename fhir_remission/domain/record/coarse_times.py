@@ -1,0 +1,62 @@
+"""What is known by its month or its year alone, where the day decides what it means.
+
+A diagnosis of 2025 comes before a marrow of 2026 whatever its day. A marrow of 2026 beside another
+of 2026-02-11 may be the leukaemia that was treated or its relapse: then no order is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.nouns.inputs import Event, Finding, Result
+from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.record.marrows import Marrow
+
+# Results that may speak against a remission, and events that may end one or begin a wait.
+_SIGNS = ("blasts-", "extramedullary-disease", "mrd")
+_EVENTS = ("extramedullary", "therapy-start", "transplant")
+_ONE_DAY = timedelta(days=1)
+
+
+def unordered(
+    results: Iterable[Result], events: Iterable[Event], marrows: Sequence[Marrow], numbers: Numbers
+) -> Proof:
+    """What lies before or after some marrow, and nobody can say which, in the order given."""
+    longest = timedelta(hours=numbers.precise.days)
+    days = [one.day for one in marrows]
+    found: list[Result | Event] = []
+    both: tuple[Result | Event, ...] = (*results, *events)
+    for one in both:
+        if _is_coarse(one, longest) and _weighs(one) and _beside(one, days, numbers):
+            found.append(one)
+    return tuple(found)
+
+
+def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
+    """Known by a month or a year; a period that is told by its days is no such time."""
+    when = one.when
+    if when is None or when.last_day - when.first_day < 2 * _ONE_DAY:
+        return False
+    return when.end - when.start > longest and len(when.text) <= len("YYYY-MM")
+
+
+def _weighs(one: Result | Event) -> bool:
+    if isinstance(one, Event):
+        return one.kind in _EVENTS
+    denied = isinstance(one.value, Finding) and one.value.answer == "negative"
+    return one.analyte.startswith(_SIGNS) and not denied
+
+
+def _beside(one: Result | Event, marrows: Sequence[date], numbers: Numbers) -> bool:
+    """Whether another marrow lies where the day of this one decides what it means for it."""
+    when = one.when
+    if when is None:
+        return False
+    if isinstance(one, Result):
+        # Its own marrow stands on the first day that it may be of.
+        return any(when.first_day < day <= when.last_day for day in marrows)
+    early = timedelta(days=numbers.early_marrow.days - 1)
+    cut = timedelta(days=numbers.window_after.days)
+    return any(when.first_day - cut <= day <= when.last_day + early for day in marrows)

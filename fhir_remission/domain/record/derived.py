@@ -1,0 +1,105 @@
+"""The counts of one draw: measured, or neutrophils derived from the same draw, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.nouns.inputs import Finding, Interval, Result, Unreadable
+from fhir_remission.domain.nouns.intervals import (
+    Reading,
+    at_least_reported,
+    product,
+    scaled,
+    spanned,
+    total,
+)
+from fhir_remission.domain.nouns.verdicts import NOTHING, Proof, Quantity
+
+Results = Mapping[str, tuple[Result, ...]]
+
+
+def counted(results: Results, numbers: Numbers) -> dict[str, Quantity]:
+    """The counts a criterion can ask for; one that was never reported has no reading."""
+    plain = {name: measured(results.get(name, ())) for name in ("wbc", "hemoglobin")}
+    plain["blasts-blood"] = measured(results.get("blasts-blood", ()))
+    return {**plain, "anc": _anc(results, numbers), "platelets": _platelets(results)}
+
+
+def measured(results: tuple[Result, ...]) -> Quantity:
+    """Several values of one analyte are the interval that spans them."""
+    if not results:
+        return NOTHING
+    if len(results) == 1:
+        return Quantity(reading_of(results[0]), results)
+    return Quantity(spanned([reading_of(one) for one in results]), results)
+
+
+def reading_of(result: Result) -> Reading:
+    """The value as something to compare; what is preliminary supports nothing."""
+    if result.standing == "preliminary":
+        return Unreadable(result.original, "preliminary")
+    if isinstance(result.value, Finding):
+        return Unreadable(result.original, "a word where a number is asked")
+    return result.value
+
+
+def _platelets(results: Results) -> Quantity:
+    quantity = measured(results.get("platelets", ()))
+    clumps = results.get("platelet-clumps", ())
+    clean = all(
+        isinstance(one.value, Finding)
+        and one.value.answer == "negative"
+        and one.standing == "usable"
+        for one in clumps
+    )
+    if clean or quantity.reading is None:
+        return quantity
+    return Quantity(
+        Unreadable(quantity.proof[0].original, "platelet clumps"), (*quantity.proof, *clumps)
+    )
+
+
+def _anc(results: Results, numbers: Numbers) -> Quantity:
+    """A measured count wins, whether or not it can be read; then the most direct sum."""
+    if "anc" in results:
+        return measured(results["anc"])
+    if "neutrophils-segmented" in results:
+        return _whole(results, ("neutrophils-segmented", "neutrophils-band"), lambda summed: summed)
+    if "wbc" not in results:
+        return NOTHING
+    cells = measured(results["wbc"])
+    for names in (
+        ("neutrophils-segmented-pct", "neutrophils-band-pct"),
+        ("neutrophils-pct",),
+    ):
+        if names[0] in results:
+            share = _whole(results, names, lambda summed: scaled(summed, numbers.percent.value))
+            return _times(cells, share)
+    return NOTHING
+
+
+def _whole(
+    results: Results, names: tuple[str, ...], convert: Callable[[Interval], Interval]
+) -> Quantity:
+    """The sum of the parts; where the last part is not known, a lower bound."""
+    parts = [measured(results.get(name, ())) for name in names]
+    proof: Proof = tuple(one for part in parts for one in part.proof)
+    first = parts[0].reading
+    if not isinstance(first, Interval):
+        return Quantity(first, proof, derived=True)
+    summed = first
+    for part in parts[1:]:
+        known = isinstance(part.reading, Interval)
+        summed = total(summed, part.reading) if known else at_least_reported(summed)  # type: ignore[arg-type]
+    return Quantity(convert(summed), proof, derived=True)
+
+
+def _times(cells: Quantity, share: Quantity) -> Quantity:
+    proof = (*cells.proof, *share.proof)
+    for part in (cells, share):
+        if not isinstance(part.reading, Interval):
+            return Quantity(part.reading, proof, derived=True)
+    assert isinstance(cells.reading, Interval)  # noqa: S101 - narrowed above, for mypy
+    assert isinstance(share.reading, Interval)  # noqa: S101
+    return Quantity(product(cells.reading, share.reading), proof, derived=True)

@@ -1,0 +1,184 @@
+"""Blood draws: which results are of one draw, and what each draw says of the counts.
+
+A draw is one specimen, one accession or one identical effective time. A count missing there is
+taken from the nearest draw; a count that treatment may have raised is an upper bound only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from itertools import accumulate
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result
+from fhir_remission.domain.nouns.intervals import at_most_reported
+from fhir_remission.domain.nouns.verdicts import NOTHING, Quantity
+from fhir_remission.domain.record.derived import counted
+from fhir_remission.domain.record.therapy import Support
+from fhir_remission.domain.record.wholes import checked
+
+BLOOD_ANALYTES = frozenset(
+    {
+        "anc",
+        "wbc",
+        "platelets",
+        "platelet-clumps",
+        "hemoglobin",
+        "neutrophils-segmented",
+        "neutrophils-band",
+        "neutrophils-pct",
+        "neutrophils-segmented-pct",
+        "neutrophils-band-pct",
+        "differential",
+        "blasts-blood",
+        "blasts-blood-count",
+        "blasts-blood-presence",
+        "blasts-blood-equivalent",
+        "blasts-blood-equivalent-count",
+    }
+)
+COUNTS = ("anc", "platelets")
+
+
+class Draw(Struct, frozen=True):
+    """One blood draw."""
+
+    day: date
+    start: datetime
+    end: datetime
+    effective: str
+    results: dict[str, tuple[Result, ...]]
+    own: dict[str, Quantity]
+    """What was measured or derived in this draw, bounded by treatment."""
+    counts: dict[str, Quantity] = {}
+    """The same, with a missing count joined from the nearest draw."""
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The resources of the draw, sorted."""
+        return tuple(sorted({one.source.ref for many in self.results.values() for one in many}))
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The resources of the draw and those that bound or complete its counts, sorted."""
+        more = {one.source.ref for count in self.counts.values() for one in count.proof}
+        return tuple(sorted(more | set(self.refs)))
+
+
+def read_draws(
+    results: Iterable[Result], numbers: Numbers, support: Mapping[str, Support]
+) -> tuple[Draw, ...]:
+    """All draws of a patient in order of time; the results come in the order of `order_of`."""
+    groups = _grouped([one for one in results if one.analyte in BLOOD_ANALYTES])
+    draws = sorted(
+        (_draw(group, numbers, support) for group in groups),
+        key=lambda one: (one.start, one.end, one.refs),
+    )
+    return _joined(draws, numbers)
+
+
+def _grouped(results: Sequence[Result]) -> list[list[Result]]:
+    """Union of everything that shares a specimen, an accession or an effective time."""
+    parent: dict[object, object] = {}
+
+    def root(key: object) -> object:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for one in results:
+        time = (one.when.start, one.when.end)
+        for key in one.draw_keys:
+            # A specimen name used again on another day is another draw.
+            parent[root((key, one.when.first_day))] = root(time)
+        root(time)
+    groups: dict[object, list[Result]] = {}
+    for one in results:
+        groups.setdefault(root((one.when.start, one.when.end)), []).append(one)
+    return list(groups.values())
+
+
+def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
+    ordered = checked(ordered, numbers)
+    by_analyte: dict[str, list[Result]] = {}
+    for one in ordered:
+        by_analyte.setdefault(one.analyte, []).append(one)
+    results = {name: tuple(many) for name, many in by_analyte.items()}
+    start = ordered[0].when.start
+    end = max(one.when.end for one in ordered)
+    own = counted(results, numbers)
+    last = max(one.when.last_day for one in ordered)
+    own = {
+        name: _bounded(quantity, support[name].raises(ordered[0].when.first_day, last, end))
+        if name in support
+        else quantity
+        for name, quantity in own.items()
+    }
+    return Draw(ordered[0].when.first_day, start, end, ordered[0].when.text, results, own)
+
+
+def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
+    """A platelet count after a transfusion proves only that there were no more; so does an ANC
+    after a growth factor."""
+    if cause is None or not isinstance(quantity.reading, Interval):
+        return quantity
+    bound = at_most_reported(quantity.reading)
+    return replace(quantity, reading=bound, proof=(*quantity.proof, cause), bounded=True)
+
+
+def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
+    reach = timedelta(hours=numbers.join.days)
+    lenders = {name: _lenders(draws, name) for name in COUNTS}
+    found = []
+    for draw in draws:
+        counts = dict(draw.own)
+        for name in COUNTS:
+            if counts[name].reading is None:
+                near = _nearest(draw, lenders[name], reach)
+                if near is not None:
+                    counts[name] = replace(near.own[name], joined=True)
+        found.append(replace(draw, counts=counts))
+    return tuple(found)
+
+
+class _Lenders(Struct, frozen=True):
+    """The draws that have a count, by their start."""
+
+    draws: list[Draw]
+    starts: list[datetime]
+    ends: list[datetime]
+    """The latest end of each draw and all before it."""
+
+
+def _lenders(draws: Sequence[Draw], name: str) -> _Lenders:
+    holders = [one for one in draws if one.own[name].reading is not None]
+    ends = list(accumulate((one.end for one in holders), max))
+    return _Lenders(holders, [one.start for one in holders], ends)
+
+
+def _nearest(draw: Draw, lenders: _Lenders, reach: timedelta) -> Draw | None:
+    """The nearest draw that has the count, the earlier on a tie, within the reach."""
+    place = bisect_left(lenders.starts, draw.start)
+    near = lenders.draws[place : place + 1]
+    if place:
+        # A count dated by its day alone lasts longer than one that was drawn after it began.
+        longest = min(draw.start, lenders.ends[place - 1])
+        near.append(lenders.draws[bisect_left(lenders.ends, longest)])
+    gaps = [(_gap(draw, one), one.start, one) for one in near]
+    best = min(gaps, key=lambda entry: entry[:2], default=None)
+    return best[2] if best is not None and best[0] <= reach else None
+
+
+def _gap(one: Draw, two: Draw) -> timedelta:
+    return max(two.start - one.end, one.start - two.end, timedelta())
+
+
+def count_of(draw: Draw, name: str) -> Quantity:
+    """A count of the draw, its own or lent; nothing for what is no count of blood."""
+    return draw.counts.get(name, NOTHING)

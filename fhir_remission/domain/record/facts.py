@@ -1,0 +1,154 @@
+"""One patient's record made ready to judge: sorted once, grouped once, searched by bisection."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
+from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, When
+from fhir_remission.domain.nouns.verdicts import Proof, SignReading, day_of, order_of
+from fhir_remission.domain.record.coarse_times import unordered
+from fhir_remission.domain.record.draws import Draw, read_draws
+from fhir_remission.domain.record.marrows import Marrow, read_marrows
+from fhir_remission.domain.record.mrd import MrdSample, read_mrd
+from fhir_remission.domain.record.signs import (
+    EQUIVALENTS,
+    Extramedullary,
+    counts_equivalents,
+    read_extramedullary,
+    said,
+    smear_with,
+)
+from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
+
+
+class Facts(Struct, frozen=True):
+    """Everything of one patient, in order of time."""
+
+    record: PatientRecord
+    criteria: CriteriaSet
+    marrows: tuple[Marrow, ...]
+    marrow_days: tuple[date, ...]
+    draws: tuple[Draw, ...]
+    draw_days: tuple[date, ...]
+    smears: tuple[SignReading, ...]
+    """Blood blasts of each draw, in the order of `draws`."""
+    extramedullary: Extramedullary
+    therapy: Therapy
+    mrd: tuple[MrdSample, ...]
+    mrd_days: tuple[date, ...]
+    events: Mapping[str, tuple[Event, ...]]
+    """By kind, in order of time."""
+    event_days: Mapping[str, tuple[date, ...]]
+    equivalents: tuple[date, ...]
+    """Days on which blast equivalents were reported in the blood."""
+    independence: Mapping[date, tuple[Result, ...]]
+    """What was stated outright of transfusion independence, by day."""
+    unordered: Proof = ()
+    """What is known by its month or year alone, where the day decides what it means."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers of the model."""
+        return self.criteria.numbers
+
+    def marrows_after(self, place: int, days: int) -> Iterator[Marrow]:
+        """The marrows after this one, no more than so many days later."""
+        first = self.marrow_days[place]
+        for later in range(place + 1, len(self.marrows)):
+            if (self.marrow_days[later] - first).days > days:
+                return
+            yield self.marrows[later]
+
+    def draws_between(self, first: date, last: date) -> range:
+        """The places of the draws of these days, ends included."""
+        return range(bisect_left(self.draw_days, first), bisect_right(self.draw_days, last))
+
+    def events_between(self, kind: str, first: date, last: date) -> tuple[Event, ...]:
+        """The events of a kind that began on these days, ends included."""
+        days = self.event_days.get(kind, ())
+        return self.events.get(kind, ())[bisect_left(days, first) : bisect_right(days, last)]
+
+
+def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
+    """Sort, group and index what is known by `as_of`."""
+    numbers = criteria.numbers
+    longest = timedelta(hours=numbers.precise.days)
+    statements = _statements(criteria)
+    results = [_precise(one, longest) for one in _known(record.results, as_of)]
+    events = _known_events(record.events, as_of)
+    therapy = read_therapy(events, numbers)
+    draws = read_draws(results, numbers, read_support(events, numbers))
+    equivalents = counts_equivalents(events)
+    first = therapy.days[0] if therapy.days else None
+    marrows = read_marrows(results, criteria, first, equivalents=equivalents)
+    by_kind: dict[str, list[Event]] = {}
+    for event in events:
+        by_kind.setdefault(event.kind, []).append(event)
+    mrd = read_mrd(results, criteria)
+    return Facts(
+        record=record,
+        criteria=criteria,
+        marrows=marrows,
+        marrow_days=tuple(one.day for one in marrows),
+        draws=draws,
+        draw_days=tuple(one.day for one in draws),
+        smears=tuple(smear_with(one, equivalents=equivalents) for one in draws),
+        extramedullary=read_extramedullary(results, events, criteria.about.extramedullary),
+        therapy=therapy,
+        mrd=mrd,
+        mrd_days=tuple(one.day for one in mrd),
+        events={kind: tuple(many) for kind, many in by_kind.items()},
+        event_days={kind: tuple(day_of(one) for one in many) for kind, many in by_kind.items()},
+        equivalents=tuple(
+            one.when.first_day
+            for one in results
+            if one.analyte in EQUIVALENTS and said(one) != "negative"
+        ),
+        independence=_by_day(one for one in results if one.analyte in statements),
+        unordered=unordered(_known(record.results, as_of), events, marrows, numbers),
+    )
+
+
+def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
+    """Results that had begun by then, each once, in one order."""
+    return sorted({one for one in results if one.when.start <= as_of}, key=order_of)
+
+
+def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
+    kept = {one for one in events if one.when is None or one.when.start <= as_of}
+    return sorted((_not_ended_yet(one, as_of) for one in kept), key=order_of)
+
+
+def _not_ended_yet(event: Event, as_of: datetime) -> Event:
+    ended = event.ended
+    return replace(event, ended=None) if ended is not None and ended.start > as_of else event
+
+
+def _precise(result: Result, longest: timedelta) -> Result:
+    """A result whose day is not known proves nothing, and still blocks."""
+    if is_precise(result.when, longest):
+        return result
+    vague = Unreadable(result.original, f"the time {result.when.text} is not precise to a day")
+    return replace(result, value=vague)
+
+
+def is_precise(when: When, longest: timedelta) -> bool:
+    """Whether a time names one day."""
+    return when.first_day == when.last_day or when.end - when.start <= longest
+
+
+def _statements(criteria: CriteriaSet) -> set[str]:
+    return {one.statement for one in criteria.criterion if hasattr(one, "statement")}
+
+
+def _by_day(results: Iterable[Result]) -> dict[date, tuple[Result, ...]]:
+    found: dict[date, list[Result]] = {}
+    for one in results:
+        found.setdefault(day_of(one), []).append(one)
+    return {day: tuple(many) for day, many in found.items()}

@@ -1,0 +1,205 @@
+"""Marrow evaluations: one a day, with its blast reading and what is known of its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.assessment import Assumption
+from fhir_remission.domain.nouns.inputs import Interval, Result, Unreadable
+from fhir_remission.domain.nouns.intervals import ZERO, above, at_least, hull, is_zero, point, total
+from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, Quantity, SignReading
+from fhir_remission.domain.record.derived import measured
+from fhir_remission.domain.record.signs import agreed, said, sign_of
+
+BLASTS = "blasts-marrow"
+QUALITY = ("marrow-adequacy", "marrow-cells-counted", "marrow-cellularity", "auer-rods")
+EQUIVALENT = "blasts-marrow-equivalent"
+_OF_MARROW = frozenset((BLASTS, EQUIVALENT, *QUALITY))
+Scales = Mapping[tuple[str, str], Result | None]
+"""Per source of a result its baseline, where that may be a fraction sent as percent."""
+
+
+class Marrow(Struct, frozen=True):
+    """One marrow: everything reported of it on one day."""
+
+    day: date
+    end: datetime
+    effective: str
+    results: tuple[Result, ...]
+    blasts: Quantity = NOTHING
+    statement: SignReading = SILENT
+    """Adequacy as somebody stated it: absent means stated inadequate."""
+    cells: Quantity = NOTHING
+    cellularity: Quantity = NOTHING
+    auer: SignReading = SILENT
+    flags: tuple[str, ...] = ()
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The resources of the marrow, sorted; the anchor's identity."""
+        return tuple(sorted({one.source.ref for one in self.results}))
+
+    @property
+    def inadequate(self) -> bool:
+        """Whether somebody stated that the sample cannot be judged."""
+        return self.statement.state == "absent"
+
+    @property
+    def questioned(self) -> bool:
+        """Whether a word on the sample's quality says, or may say, that it cannot be judged."""
+        return self.statement.state in ("absent", "unknown")
+
+    @property
+    def certain(self) -> bool:
+        """Whether there was a marrow beyond doubt: counted for good, or stated inadequate."""
+        counted = any(one.analyte == BLASTS and one.standing == "usable" for one in self.results)
+        return counted or self.inadequate
+
+    def reaches(self, threshold: Decimal) -> bool | None:
+        """Whether blasts are at or above the threshold; None where that is not certain."""
+        if not isinstance(self.blasts.reading, Interval):
+            return None
+        return at_least(self.blasts.reading, threshold)
+
+
+def read_marrows(
+    results: Iterable[Result],
+    criteria: CriteriaSet,
+    first_start: date | None,
+    *,
+    equivalents: bool = False,
+) -> tuple[Marrow, ...]:
+    """All marrows of a patient in order of time; the results come in the order of `order_of`.
+
+    `equivalents`: whether promonocytes may count as blasts.
+    """
+    line = criteria.numbers.disease_blasts.value
+    wanted = _OF_MARROW if equivalents else _OF_MARROW - {EQUIVALENT}
+    kept = [one for one in results if one.analyte in wanted and not _idle(one, line)]
+    scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
+    homes: dict[str, date] = {}
+    for one in kept:
+        if one.analyte == BLASTS:
+            homes.update((key, one.when.first_day) for key in one.draw_keys)
+    groups: dict[date, list[Result]] = {}
+    for one in kept:
+        keyed = [homes[key] for key in one.draw_keys if key in homes]
+        quality = one.analyte != BLASTS
+        groups.setdefault(min(keyed) if keyed and quality else one.when.first_day, []).append(one)
+    marrows = (_marrow(day, groups[day], scales, criteria) for day in sorted(groups))
+    return tuple(one for one in marrows if one.blasts.reading is not None or one.questioned)
+
+
+def _idle(result: Result, line: Decimal) -> bool:
+    """A preliminary count below the line of disease: it supports nothing and blocks nothing."""
+    if result.standing != "preliminary" or result.analyte != BLASTS:
+        return False
+    return isinstance(result.value, Interval) and at_least(result.value, line) is False
+
+
+def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet) -> Marrow:
+    kinds: dict[str, list[Result]] = {}
+    for one in results:
+        kinds.setdefault(one.analyte, []).append(one)
+    blasts, flags = _blasts(kinds.get(BLASTS, []), scales, criteria)
+    blasts = _with_equivalents(blasts, kinds.get(EQUIVALENT, []), criteria)
+    statement = _adequacy(kinds.get("marrow-adequacy", []))
+    if statement.state == "unknown" and blasts.reading is not None:
+        # Whether the sample was any good is in doubt, so its number proves nothing.
+        doubt = Unreadable(statement.proof[0].original, "adequacy was reported and is unclear")
+        blasts = replace(blasts, reading=doubt, proof=(*blasts.proof, *statement.proof))
+    return Marrow(
+        day=day,
+        end=max(one.when.end for one in results),
+        effective=results[0].when.text,
+        results=tuple(results),
+        blasts=blasts,
+        statement=statement,
+        cells=measured(tuple(kinds.get("marrow-cells-counted", ()))),
+        cellularity=measured(tuple(kinds.get("marrow-cellularity", ()))),
+        auer=sign_of(kinds.get("auer-rods", [])),
+        flags=flags,
+    )
+
+
+def _with_equivalents(blasts: Quantity, found: Sequence[Result], criteria: CriteriaSet) -> Quantity:
+    """Blasts with and without what may count as blasts, where that alone may reach the line."""
+    line = criteria.numbers.disease_blasts.value
+    many = [
+        one
+        for one in found
+        if not isinstance(one.value, Interval) or at_least(one.value, line) is not False
+    ]
+    if not many:
+        return blasts
+    proof = (*blasts.proof, *many)
+    read = measured(tuple(many)).reading
+    own = blasts.reading if blasts.reading is not None else point(ZERO)
+    if not isinstance(read, Interval) or not isinstance(own, Interval):
+        doubt = Unreadable(many[0].original, "what may count as blasts cannot be read")
+        return replace(blasts, reading=doubt, proof=proof)
+    return replace(blasts, reading=hull((own, total(own, read))), proof=proof)
+
+
+def _adequacy(results: Sequence[Result]) -> SignReading:
+    """Adequacy as stated; what is preliminary cannot approve the sample, only doubt it."""
+    final = agreed(one for one in results if one.standing != "preliminary")
+    doubts = tuple(
+        one
+        for one in results
+        if one.standing == "preliminary" and said(replace(one, standing="usable")) != "positive"
+    )
+    if final.state == "absent" or not doubts:
+        return final
+    return SignReading("unknown", (*final.proof, *doubts))
+
+
+def _blasts(
+    results: Sequence[Result], scales: Scales, criteria: CriteriaSet
+) -> tuple[Quantity, tuple[str, ...]]:
+    """The percentage by the method the set names; the other method only where that is missing."""
+    named = [one for one in results if one.method == criteria.about.blast_method]
+    unnamed = [one for one in results if not one.method]
+    wanted = named or unnamed
+    chosen = tuple(wanted or results)
+    if not chosen:
+        return NOTHING, ()
+    quantity = measured(chosen)
+    doubtful = [scales.get((one.source.system, one.source.code)) for one in chosen]
+    baseline = next((one for one in doubtful if one is not None), None)
+    if baseline is not None:
+        refused = Unreadable(chosen[0].original, "may be a fraction sent as percent")
+        proof = quantity.proof if baseline in chosen else (*quantity.proof, baseline)
+        return replace(quantity, reading=refused, proof=proof), ("blasts-scale-doubtful",)
+    if wanted:
+        return quantity, ()
+    name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
+    assumed = Assumption(name, criteria.assume.other_blast_method.level)
+    return replace(quantity, assumes=assumed), ()
+
+
+def _scales(results: Sequence[Result], criteria: CriteriaSet, first_start: date | None) -> Scales:
+    """The baseline of each source, where it may be a fraction and none of its values denies it."""
+    ceiling = criteria.numbers.fraction_ceiling.value
+    doubts: dict[tuple[str, str], Result | None] = {}
+    disproved: set[tuple[str, str]] = set()
+    for one in results:
+        source = (one.source.system, one.source.code)
+        baseline = first_start is None or one.when.first_day <= first_start
+        doubts.setdefault(source, one if baseline and _may_be_fraction(one, ceiling) else None)
+        if isinstance(one.value, Interval) and above(one.value, ceiling):
+            disproved.add(source)
+    return {source: None if source in disproved else one for source, one in doubts.items()}
+
+
+def _may_be_fraction(result: Result, ceiling: Decimal) -> bool:
+    """Whether the value may lie above nothing and at most at the ceiling."""
+    if not isinstance(result.value, Interval):
+        return True
+    return not is_zero(result.value) and above(result.value, ceiling) is not True

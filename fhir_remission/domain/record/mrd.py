@@ -1,0 +1,203 @@
+"""Measurable residual disease: each sample's status, the suffix of a remission, and its relapse."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.criteria.rules import CriteriaSet, Cutoff, Mrd
+from fhir_remission.domain.nouns.inputs import Finding, Interval, Result
+from fhir_remission.domain.nouns.intervals import EXACT, ZERO, above, at_least, is_zero
+from fhir_remission.domain.record.signs import agreed
+
+Status = Literal["negative", "low-level", "positive", "unknown"]
+MrdEvent = Literal["none", "relapse-suspected", "relapse"]
+
+
+class MrdSample(Struct, frozen=True):
+    """One MRD result, judged by itself."""
+
+    day: date
+    status: Status
+    result: Result
+    flags: tuple[str, ...] = ()
+
+    @property
+    def assay(self) -> tuple[str, str]:
+        """What makes two samples comparable besides the tissue."""
+        return (self.result.marker, self.result.method)
+
+
+def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSample, ...]:
+    """All MRD samples of a patient in order of time; results come in the order of `order_of`."""
+    every = list(results)
+    stated: dict[date, list[Result]] = {}
+    for one in every:
+        if one.analyte == "marrow-adequacy":
+            stated.setdefault(one.when.first_day, []).append(one)
+    found = []
+    for one in (one for one in every if one.analyte == "mrd"):
+        adequacy = agreed(stated.get(one.when.first_day, [])).state
+        void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
+        found.append(_sample(one, criteria.mrd, void=void))
+    return tuple(found)
+
+
+def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
+    status = "unknown" if void else _status(result, rules)
+    flags = []
+    if status == "negative":
+        if not result.method or not result.specimen:
+            # Negative by what, in which tissue? Without an answer it proves nothing.
+            status = "unknown"
+            flags.append("mrd-assay-or-tissue-unknown")
+        elif not result.sensitivity:
+            flags.append("mrd-sensitivity-unknown")
+    return MrdSample(result.when.first_day, status, result, tuple(flags))
+
+
+def _status(result: Result, rules: Mrd) -> Status:
+    if result.standing == "preliminary":
+        return "unknown"
+    value = result.value
+    if isinstance(value, Finding):
+        if value.answer == "indeterminate":
+            return "unknown"
+        low = value.answer == "low-level"
+        return "positive" if low and not rules.low_level else value.answer
+    return _measured(value, result, rules) if isinstance(value, Interval) else "unknown"
+
+
+def _measured(value: Interval, result: Result, rules: Mrd) -> Status:
+    if is_zero(value):
+        return "negative"
+    cutoff = next(
+        (one for one in rules.cutoffs if (one.method, one.unit) == (result.method, result.unit)),
+        None,
+    )
+    if cutoff is None:
+        # Detectable by an assay without a cut-off of its own.
+        return "positive" if above(value, ZERO) else "unknown"
+    reaches = at_least(value, cutoff.positive_from)
+    if reaches is True:
+        return "positive" if above(value, ZERO) else "unknown"
+    if reaches is None:
+        return "unknown"
+    return _below(value, cutoff, rules)
+
+
+def _below(value: Interval, cutoff: Cutoff, rules: Mrd) -> Status:
+    if not (cutoff.low_level and rules.low_level):
+        return "negative"
+    return "low-level" if above(value, ZERO) else "unknown"
+
+
+def suffix_status(
+    samples: Sequence[MrdSample], days: Sequence[date], marrow: date, since: date, rules: Mrd
+) -> tuple[Status, tuple[MrdSample, ...]]:
+    """MRD that goes with a marrow: any positive decides, a negative needs all of them."""
+    reach = timedelta(days=rules.window_days)
+    first = max(marrow - reach, since)
+    near = samples[bisect_left(days, first) : bisect_right(days, marrow + reach)]
+    of_marrow = (one for one in near if one.result.specimen in ("", *rules.tissues))
+    used = tuple(one for one in of_marrow if _counts(one, rules))
+    return combined(used), used
+
+
+def _counts(sample: MrdSample, rules: Mrd) -> bool:
+    """Whether a sample has a say beside a remission: a clear one only by an assay of the set."""
+    clear = sample.status in ("negative", "low-level")
+    return not (clear and rules.suffix_by) or sample.result.method in rules.suffix_by
+
+
+def combined(samples: Sequence[MrdSample]) -> Status:
+    """The status several samples have together."""
+    found = {one.status for one in samples}
+    order: tuple[Status, ...] = ("positive", "unknown", "low-level", "negative")
+    return next((one for one in order if one in found), "unknown")
+
+
+def is_confirmed(
+    samples: Sequence[MrdSample], days: Sequence[date], used: Sequence[MrdSample], rules: Mrd
+) -> bool:
+    """Whether a second negative in the same tissue came late enough after the first."""
+    first = min(one.day for one in used)
+    tissues = {one.result.specimen for one in used}
+    later = samples[bisect_left(days, first + timedelta(days=rules.confirm_days)) :]
+    return any(
+        one.status == "negative" and one.result.specimen in tissues and _counts(one, rules)
+        for one in later
+    )
+
+
+class MrdHistory(Struct, frozen=True):
+    """What MRD has shown since the remission began, and whether it has come back."""
+
+    event: MrdEvent = "none"
+    event_day: date | None = None
+    negatives: tuple[tuple[str, str], ...] = ()
+    """Assays that have been negative, in whatever tissue."""
+    lowest: tuple[tuple[tuple[str, str, str], Interval], ...] = ()
+    """The lowest positive level by tissue and assay."""
+    suspects: tuple[tuple[str, str, str], ...] = ()
+    """Tissue and assay of positives that wait for a second one."""
+    flags: tuple[str, ...] = ()
+
+    def after(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
+        """The history with one more sample; `low_level`: the remission carries that code."""
+        assay = sample.assay
+        key = (sample.result.specimen, *assay)
+        if sample.status == "negative":
+            waiting = tuple(one for one in self.suspects if one != key)
+            cleared = self.event == "relapse-suspected" and not waiting
+            return MrdHistory(
+                "none" if cleared else self.event,
+                None if cleared else self.event_day,
+                tuple(sorted({*self.negatives, assay})),
+                self.lowest,
+                waiting,
+            )
+        if sample.status not in ("positive", "low-level"):
+            return MrdHistory(
+                self.event, self.event_day, self.negatives, self.lowest, self.suspects
+            )
+        return self._detected(sample, key, rules, low_level=low_level)
+
+    def _detected(
+        self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd, *, low_level: bool
+    ) -> MrdHistory:
+        returned = rules.negative_to_positive and sample.assay in self.negatives
+        returned = returned and sample.status == "positive"
+        lowest = dict(self.lowest)
+        risen = low_level and _risen(sample.result, lowest.get(key), rules)
+        value = sample.result.value
+        if isinstance(value, Interval):
+            lowest[key] = min(value, lowest.get(key, value), key=lambda one: one.low)
+        event, day, suspects = self.event, self.event_day, self.suspects
+        if (returned or risen) and event != "relapse":
+            confirmed = key in suspects
+            event = "relapse" if confirmed else "relapse-suspected"
+            day = sample.day
+            suspects = tuple(sorted({*suspects, key}))
+        other = bool(self.negatives) and sample.assay not in self.negatives
+        return MrdHistory(
+            event,
+            day,
+            self.negatives,
+            tuple(sorted(lowest.items(), key=lambda one: one[0])),
+            suspects,
+            ("mrd-other-assay",) if other else (),
+        )
+
+
+def _risen(result: Result, lowest: Interval | None, rules: Mrd) -> bool:
+    value = result.value
+    if rules.rise_factor is None or result.method != rules.rise_method or lowest is None:
+        return False
+    if not isinstance(value, Interval) or lowest.high is None:
+        return False
+    return at_least(value, EXACT.multiply(lowest.high, rules.rise_factor)) is True

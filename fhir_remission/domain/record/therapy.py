@@ -1,0 +1,156 @@
+"""What was done to the patient: cycles of therapy, and treatment that props up a count."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+
+from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.nouns.verdicts import day_of, order_of
+
+RAISES = {
+    "platelets": {
+        "platelet-transfusion": "after_platelets",
+        "transfusion-unspecified": "after_platelets",
+    },
+    "anc": {"gcsf": "after_gcsf", "gcsf-pegylated": "after_pegylated_gcsf"},
+}
+"""Which events can raise which count, and the number that says for how long."""
+
+
+TARGETED = "targeted"
+
+
+class Cycle(Struct, frozen=True):
+    """Starts of therapy close enough to be one cycle."""
+
+    day: date
+    events: tuple[Event, ...]
+    intensity: str
+    """The strongest thing said of it; empty where nothing was said."""
+
+
+class Therapy(Struct, frozen=True):
+    """All cycles in order of time."""
+
+    cycles: tuple[Cycle, ...]
+    days: tuple[date, ...]
+    possible: tuple[Event, ...] = ()
+    """What may have been a start outside of every cycle that is known."""
+
+    def latest(self, day: date) -> Cycle | None:
+        """The cycle that began last, up to and including the day."""
+        place = bisect_right(self.days, day)
+        return self.cycles[place - 1] if place else None
+
+    def first_from(self, day: date) -> Cycle | None:
+        """The first cycle that begins on the day or later."""
+        place = bisect_left(self.days, day)
+        return self.cycles[place] if place < len(self.cycles) else None
+
+    def from_until(self, first: date, end: date) -> tuple[Cycle, ...]:
+        """The cycles that begin on `first` or later, and before `end`."""
+        return self.cycles[bisect_left(self.days, first) : bisect_left(self.days, end)]
+
+
+def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
+    """Group starts of therapy into cycles; the events come in the order of `order_of`.
+
+    A targeted drug is taken daily: it belongs to the cycle it is given in, and never joins two.
+    """
+    starts = [one for one in events if one.kind == "therapy-start" and one.when is not None]
+    dated = [one for one in starts if one.certainty == "confirmed"]
+    backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
+    alone = [
+        one for one in dated if one.detail == TARGETED and not _given_in(one, backbone, numbers)
+    ]
+    groups = sorted((*backbone, *_grouped(alone, numbers)), key=lambda group: order_of(group[0]))
+    cycles = tuple(
+        Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
+        for group in groups
+    )
+    gap = timedelta(days=numbers.cycle_gap.days)
+    possible = tuple(
+        one
+        for one in starts
+        if one.certainty != "confirmed"
+        and not any(group.day <= day_of(one) < day_of(group.events[-1]) + gap for group in cycles)
+    )
+    return Therapy(cycles, tuple(one.day for one in cycles), possible)
+
+
+def _grouped(starts: Sequence[Event], numbers: Numbers) -> list[list[Event]]:
+    """Starts less than a gap apart are one cycle."""
+    groups: list[list[Event]] = []
+    for one in starts:
+        near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
+        if near:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _given_in(one: Event, backbone: Sequence[Sequence[Event]], numbers: Numbers) -> bool:
+    """Whether a targeted drug was given within a cycle that others began."""
+    if numbers.targeted_within is None:
+        return False
+    within, gap = numbers.targeted_within.days, numbers.cycle_gap.days
+    day = day_of(one)
+    return any(
+        -gap < (day - day_of(group[0])).days and (day - day_of(group[-1])).days <= within
+        for group in backbone
+    )
+
+
+def _strongest(said: Collection[str]) -> str:
+    return next((one for one in ("intensive", "less-intensive") if one in said), "")
+
+
+class Support(Struct, frozen=True):
+    """What can have raised one count: transfusions or growth factors."""
+
+    given: tuple[tuple[date, Event], ...] = ()
+    """Each event after the last day on which it can still raise the count, sorted by that day."""
+    days: tuple[date, ...] = ()
+    longest: int = 0
+    """The most days between an event and that last day."""
+    undated: Event | None = None
+
+    def raises(self, first: date, last: date, end: datetime) -> Event | None:
+        """The event that may have raised a count drawn then; an undated one always may have."""
+        if self.undated is not None:
+            return self.undated
+        horizon = last + timedelta(days=self.longest)
+        for place in range(bisect_left(self.days, first), len(self.given)):
+            until, event = self.given[place]
+            if until > horizon:
+                break
+            if event.when is None or (event.when.first_day <= last and event.when.start <= end):
+                return event
+        return None
+
+
+def read_support(events: Sequence[Event], numbers: Numbers) -> dict[str, Support]:
+    """Sort what can raise each count by the day until which it can; events as above."""
+    return {count: _support(events, kinds, numbers) for count, kinds in RAISES.items()}
+
+
+def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:
+    given: list[tuple[date, Event]] = []
+    undated: Event | None = None
+    for event in events:
+        if event.kind not in kinds:
+            continue
+        if event.when is None:
+            undated = event
+            continue
+        length = getattr(numbers, kinds[event.kind]).days
+        given.append((event.when.last_day + timedelta(days=length), event))
+    given.sort(key=lambda one: (one[0], order_of(one[1])))
+    longest = max(((until - day_of(event)).days for until, event in given), default=0)
+    return Support(tuple(given), tuple(until for until, _ in given), longest, undated)

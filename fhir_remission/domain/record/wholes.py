@@ -1,0 +1,88 @@
+"""A part is never larger than its whole: where one draw says so, neither number can be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.nouns.inputs import Interval, Result, Unreadable
+from fhir_remission.domain.nouns.intervals import is_zero
+
+WHOLE = "wbc"
+PARTS = ("anc", "neutrophils-segmented", "neutrophils-band", "blasts-blood-count")
+# Classes of one differential that do not overlap: one row of neutrophils or its two parts, blasts.
+_SHARES = (
+    ("neutrophils-pct", "blasts-blood"),
+    ("neutrophils-segmented-pct", "neutrophils-band-pct", "blasts-blood"),
+)
+FLAG = "part-above-whole"
+
+
+def checked(draw: Sequence[Result], numbers: Numbers) -> list[Result]:
+    """The results of one draw; parts and wholes that exclude each other are unreadable.
+
+    A whole that came and cannot be read leaves its parts open; one that never came does not.
+    """
+    wholes = [one for one in draw if one.analyte == WHOLE and one.standing == "usable"]
+    doubtful = set(_too_many(draw, numbers))
+    for part in (one for one in draw if one.analyte in PARTS):
+        above = [whole for whole in wholes if _exceeds(part, whole)]
+        doubtful |= {part, *above} if above else set()
+    open_whole = any(isinstance(one.value, Unreadable) for one in wholes)
+    return [
+        _refused(one, "it and its whole exclude each other", FLAG)
+        if one in doubtful
+        else _refused(one, "the leukocytes of the draw cannot be read", "")
+        if open_whole and _is_open_part(one)
+        else one
+        for one in draw
+    ]
+
+
+def _is_open_part(result: Result) -> bool:
+    value = result.value
+    return result.analyte in PARTS and isinstance(value, Interval) and not is_zero(value)
+
+
+def _exceeds(part: Result, whole: Result) -> bool:
+    """Whether the part lies above the whole, however both were rounded as sent."""
+    if not isinstance(part.value, Interval) or not isinstance(whole.value, Interval):
+        return False
+    high = whole.value.high
+    if high is None:
+        return False
+    return part.value.low - _rounding(part.value.low) > high + _rounding(high)
+
+
+def _rounding(sent: Decimal) -> Decimal:
+    """Half of the last place that was sent."""
+    exponent = sent.as_tuple().exponent
+    return Decimal(1).scaleb(exponent) / 2 if isinstance(exponent, int) else Decimal(0)
+
+
+def _too_many(draw: Sequence[Result], numbers: Numbers) -> Iterable[Result]:
+    """The shares of a differential that add up to more than there can be."""
+    limit = numbers.whole_at_most
+    if limit is None:
+        return
+    for names in _SHARES:
+        shares = [one for one in draw if one.analyte in names and isinstance(one.value, Interval)]
+        least = {
+            name: min(_low(one) for one in shares if one.analyte == name)
+            for name in {one.analyte for one in shares}
+        }
+        if sum(least.values()) > limit.value:
+            yield from shares
+
+
+def _low(result: Result) -> Decimal:
+    assert isinstance(result.value, Interval)  # noqa: S101 - the caller sorts by type
+    return result.value.low
+
+
+def _refused(result: Result, reason: str, flag: str) -> Result:
+    flags = (*result.flags, flag) if flag else result.flags
+    return replace(result, value=Unreadable(result.original, reason), flags=flags)

@@ -1,0 +1,78 @@
+"""What can be measured or stated of a patient, and within which bounds a value is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Literal, cast
+
+from msgspec import Struct
+
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.tsv import Row, read_rows
+
+COLUMNS = ("analyte", "kind", "dimensions", "unit", "low", "high", "specimen", "note", "source")
+Kind = Literal["quantity", "finding", "either", "attribute"]
+KINDS = ("quantity", "finding", "either", "attribute")
+DIMENSIONS = ("count", "fraction", "ratio", "mass", "number")
+
+
+class Analyte(Struct, frozen=True):
+    """One row of `analytes.tsv`: what its values may be, in which unit, within which bounds."""
+
+    id: str
+    kind: Kind
+    dimensions: tuple[str, ...]
+    unit: str
+    low: Decimal | None
+    high: Decimal | None
+    specimen: str
+
+    def believes(self, value: Interval) -> bool:
+        """Whether the value, as far as it was stated, lies within the bounds of this analyte."""
+        highest = value.low if value.high is None else value.high
+        return (self.low is None or self.low <= value.low) and (
+            self.high is None or highest <= self.high
+        )
+
+
+def read_analytes(
+    text: str, *, file: str, known: Mapping[str, Analyte] | None = None
+) -> dict[str, Analyte]:
+    """Read the table after those already known; a bad or second row names its line."""
+    analytes: dict[str, Analyte] = dict(known or {})
+    for row in read_rows(text, file=file, columns=COLUMNS):
+        if row["analyte"] in analytes:
+            raise row.refuse(f"{row['analyte']} is listed twice; keep one")
+        analytes[row["analyte"]] = _analyte(row)
+    return analytes
+
+
+def _analyte(row: Row) -> Analyte:
+    if row["kind"] not in KINDS:
+        raise row.refuse(f"{row['kind']} is no kind of analyte; use one of {', '.join(KINDS)}")
+    unknown = [name for name in row.listed("dimensions") if name not in DIMENSIONS]
+    if unknown:
+        raise row.refuse(f"{unknown[0]} is no dimension; use one of {', '.join(DIMENSIONS)}")
+    return Analyte(
+        id=row["analyte"],
+        kind=cast(Kind, row["kind"]),
+        dimensions=row.listed("dimensions"),
+        unit=row["unit"],
+        low=decimal_cell(row, "low"),
+        high=decimal_cell(row, "high"),
+        specimen=row["specimen"],
+    )
+
+
+def decimal_cell(row: Row, column: str) -> Decimal | None:
+    """The exact decimal of a cell; none where the cell is empty."""
+    if not row[column]:
+        return None
+    try:
+        number = Decimal(row[column])
+    except InvalidOperation:
+        raise row.refuse(f"{row[column]} in column {column} is no decimal number") from None
+    if not number.is_finite():
+        raise row.refuse(f"{row[column]} in column {column} is not finite")
+    return number

@@ -1,0 +1,24 @@
+"""Which issues of an OperationOutcome mean that rows may be missing: a row per FHIR issue type."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.nouns.tsv import read_rows
+
+ISSUE_COLUMNS = ("code", "parent", "hides", "means", "source")
+Hiding = frozenset[str]
+"""The codes that hide rows whatever the severity."""
+
+
+def read_issue_codes(text: str, *, file: str) -> Hiding:
+    """Read the table; TableError names a row whose parent has none or that does not say."""
+    known: set[str] = {""}
+    hiding: set[str] = set()
+    for row in read_rows(text, file=file, columns=ISSUE_COLUMNS):
+        if row["parent"] not in known:
+            raise row.refuse(f"the parent {row['parent']} has no row above this one; add it")
+        if row["hides"] not in ("yes", "no"):
+            raise row.refuse("hides must be yes or no")
+        known.add(row["code"])
+        if row["hides"] == "yes":
+            hiding.add(row["code"])
+    return frozenset(hiding)

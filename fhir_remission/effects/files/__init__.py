@@ -1,0 +1,1 @@
+"""Files: tables, overlay, spool, workers, results."""

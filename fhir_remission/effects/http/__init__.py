@@ -1,0 +1,1 @@
+"""One request: transport, retry, origin, login."""

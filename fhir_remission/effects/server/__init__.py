@@ -1,0 +1,1 @@
+"""One FHIR server: pages, parallel reads, writes, bulk export."""

@@ -1,0 +1,128 @@
+"""The profile of a server: its own words, the rows of `mappings/servers`, the settings."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.errors import CapabilityMissing, SettingsError, TableError
+from fhir_remission.fhir.r4.datatypes import Json
+from fhir_remission.fhir.r4.rules_r4 import OBSERVATION_ELEMENTS
+from fhir_remission.fhir.server.server_profile import (
+    SUPPORTED_VERSIONS,
+    Capability,
+    Profile,
+    profile_of,
+    read_capability,
+)
+
+
+class Match(Struct, frozen=True, forbid_unknown_fields=True):
+    """Words of a CapabilityStatement by which a family is recognised, in any case."""
+
+    software: tuple[str, ...] = ()
+    publisher: tuple[str, ...] = ()
+
+
+class Fact(Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing sites found out, and where it is written."""
+
+    value: object
+    source: str
+
+
+class Element(Struct, frozen=True, forbid_unknown_fields=True):
+    """One element of an Observation that an EHR takes, and where that is written."""
+
+    source: str
+    takes: tuple[str, ...] = ()
+    """Its codes, the one to use first, or the types it may refer to; empty: any."""
+
+
+class Family(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of `mappings/servers`: a family of servers and what is known of it."""
+
+    id: str
+    verified: bool
+    match: Match = Match()
+    facts: dict[str, Fact] = {}
+    observation: dict[str, Element] = {}
+
+    def values(self) -> dict[str, object]:
+        """Return the facts without their sources."""
+        found = {name: fact.value for name, fact in self.facts.items()}
+        if self.observation:
+            found["observation_elements"] = tuple(self.observation)
+            listed = {name: one.takes for name, one in self.observation.items()}
+            found["observation_takes"] = {n: takes for n, takes in listed.items() if takes}
+        return found
+
+
+def load_families(folder: Path) -> dict[str, Family]:
+    """Read every file of `mappings/servers`; a row without source or with a wrong name stops."""
+    return {path.stem: _read_family(path) for path in sorted(folder.glob("*.toml"))}
+
+
+def _read_family(path: Path) -> Family:
+    try:
+        family = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Family)
+        msgspec.convert({"name": family.id} | family.values(), _StrictProfile)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise TableError(str(error), file=str(path)) from None
+    sources = [(name, fact.source) for name, fact in family.facts.items()]
+    sources += [(name, element.source) for name, element in family.observation.items()]
+    unknown = family.observation.keys() - OBSERVATION_ELEMENTS
+    if unknown:
+        raise TableError(f"Observation has no element {min(unknown)}", file=str(path))
+    for name, source in sources:
+        if not source.strip():
+            raise TableError(f"{name} has no source: say who found it and where", file=str(path))
+    if family.id != path.stem:
+        raise TableError(f"id is {family.id}, the file is named {path.stem}", file=str(path))
+    return family
+
+
+class _StrictProfile(Profile, frozen=True, forbid_unknown_fields=True):
+    """A Profile that refuses names it does not know."""
+
+
+def choose_profile(
+    statement: Json, families: dict[str, Family], *, setting: str, delta: str = "auto"
+) -> Profile:
+    """Choose by the setting, else by what the server calls itself, else generic."""
+    found = read_capability(statement)
+    if found is None:
+        raise CapabilityMissing("the server's /metadata is not a CapabilityStatement")
+    if not found.fhir_version.startswith(SUPPORTED_VERSIONS):
+        said = found.fhir_version or "none"
+        raise CapabilityMissing(f"the server speaks FHIR version {said}; 4.0 or 4.3 is needed")
+    family = _family(found, families, setting)
+    # What any EHR's plain result has, where a family's own list is not known.
+    plain = Family("", verified=True, observation=families["generic"].observation).values()
+    profile = profile_of(found, plain | family.values(), name=family.id)
+    if delta == "auto":
+        return profile
+    return msgspec.convert(msgspec.structs.asdict(profile) | {"delta": delta}, Profile)
+
+
+def _family(found: Capability, families: dict[str, Family], setting: str) -> Family:
+    if setting != "auto":
+        if setting not in families:
+            raise SettingsError(
+                f"source.profile: there is no {setting}; known are auto, {', '.join(families)}"
+            )
+        return families[setting]
+    for family in families.values():
+        if _holds(found.software, family.match.software):
+            return family
+    for family in families.values():
+        if _holds(found.publisher, family.match.publisher):
+            return family
+    return families["generic"]
+
+
+def _holds(said: str, words: tuple[str, ...]) -> bool:
+    return any(word.casefold() in said.casefold() for word in words)

@@ -1,0 +1,1 @@
+"""What came in: documents to entries, whose each is, which version counts, what was damaged."""

@@ -1,0 +1,96 @@
+"""Bundles read entry by entry: one bad entry is named and left out, the good ones still count."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.errors import InputError
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, why
+from fhir_remission.fhir.incoming.entries import BUNDLE, BundleBody, Entries, Link, next_of
+from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
+
+
+class Page(Struct, frozen=True):
+    """One page of a search: what matched, what else came with it, and where it goes on."""
+
+    entries: tuple[Entry, ...] = ()
+    outcomes: tuple[tuple[Issue, ...], ...] = ()
+    """The issues of each OperationOutcome among the entries."""
+    next_url: str = ""
+    total: int | None = None
+    damage: tuple[Damaged, ...] = ()
+    deleted: tuple[Deleted, ...] = ()
+    type: str = ""
+    read: int = 0
+    """How many entries there were, those of Bundles within it in the place of the Bundles."""
+    irrelevant: int = 0
+    """Entries of types that are not read."""
+    matches: int = 0
+    """Entries that `total` counts."""
+
+
+class _Links(Struct, rename="camel"):
+    resource_type: str | None = None
+    link: list[Link] | None = None
+
+
+_LINKS = msgspec.json.Decoder(_Links)
+
+
+def read_page(body: bytes, *, name: str = "the answer") -> Page:
+    """Read one page of a search; a bad entry is damage, only a bad page is an error."""
+    bundle = _decode_bundle(body, name)
+    if bundle.resource_type == "OperationOutcome":
+        return Page(outcomes=(_outcome_page(body, name),), type="OperationOutcome", read=1)
+    if bundle.resource_type != "Bundle":
+        raise InputError(f"{name} is a {bundle.resource_type or 'JSON object'}, not a Bundle")
+    return read_bundle(bundle, name=name)
+
+
+def next_link(body: bytes) -> str:
+    """Where a page goes on, found without reading its entries; empty where nothing says so."""
+    try:
+        page = _LINKS.decode(body)
+    except UNREADABLE:
+        return ""
+    return next_of(page.link or []) if page.resource_type == "Bundle" else ""
+
+
+def read_bundle(bundle: BundleBody, *, name: str) -> Page:
+    """The entries of a decoded Bundle, each decoded on its own."""
+    found = Entries()
+    matches = found.add(bundle, name)
+    return Page(
+        entries=tuple(found.entries),
+        outcomes=tuple(found.outcomes),
+        next_url=next_of(bundle.link or []),
+        total=bundle.total,
+        damage=tuple(found.damage),
+        deleted=tuple(found.deleted),
+        type=bundle.type or "",
+        read=found.read,
+        irrelevant=found.irrelevant,
+        matches=matches,
+    )
+
+
+def as_bundle(body: bytes) -> BundleBody | None:
+    """The Bundle of a document, or none where it is another resource; errors are msgspec's."""
+    bundle = BUNDLE.decode(body)
+    return bundle if bundle.resource_type == "Bundle" else None
+
+
+def _decode_bundle(body: bytes, name: str) -> BundleBody:
+    try:
+        return BUNDLE.decode(body)
+    except UNREADABLE as error:
+        raise InputError(f"{name} is not a FHIR Bundle in JSON: {why(error)}") from None
+
+
+def _outcome_page(body: bytes, name: str) -> tuple[Issue, ...]:
+    try:
+        return read_outcome(body)
+    except UNREADABLE as error:
+        raise InputError(f"{name} is not an OperationOutcome in JSON: {why(error)}") from None

@@ -1,0 +1,231 @@
+"""Files and standard input: a Bundle, a resource, or several, one after another or per line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NoReturn
+
+import msgspec
+from msgspec import Raw, Struct, field, structs
+
+from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.domain.nouns.plain_text import plain
+from fhir_remission.domain.tables.issues import Hiding
+from fhir_remission.errors import InputError
+from fhir_remission.fhir.incoming.bundle import Page, as_bundle, read_bundle
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, why
+from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
+from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
+from fhir_remission.fhir.r4.concatenated import texts_of
+from fhir_remission.fhir.r4.encodings import as_utf8
+from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
+
+Item = Entry | Damaged | Deleted
+Line = tuple[int, bytes]
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_JSON = msgspec.json.Decoder(Raw)
+_BYTE = re.compile(r" \(byte (\d+)\)$")
+
+
+class Told(Struct, frozen=True):
+    """What a text is called, which issues hide rows, and the account of what came in."""
+
+    name: str
+    hiding: Hiding = frozenset()
+    account: Account = field(default_factory=Account)
+
+
+def read_documents(
+    chunks: Iterable[bytes],
+    *,
+    name: str,
+    hiding: Hiding = frozenset(),
+    account: Account | None = None,
+) -> Iterator[Item]:
+    """Yield what the text holds; whether it is one document or many is seen from its first lines.
+
+    What is read is added to the account, and what is of no interest has its end there.
+
+    An empty text yields nothing. What is not JSON or not FHIR at all is an InputError that names
+    the text and the place; one bad line or entry among good ones is a `Damaged`.
+    """
+    name = plain(name)  # a file may have any bytes for a name, and it stands in lines of JSON
+    told = Told(name, hiding, Account() if account is None else account)
+    lines = _lines(bounded(as_utf8(chunks, name=name), name=name))
+    first = next(lines, None)
+    if first is None:
+        return
+    _check_start(first, name)
+    second = next(lines, None)
+    if second is None:
+        yield from _whole([first], told)
+    elif _stands_alone(first[1], second[1]):
+        yield from _many(chain([first, second], lines), told)
+    else:
+        yield from _whole(chain([first, second], lines), told)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[Line]:
+    """The lines that hold something, with their numbers; a byte order mark is taken away."""
+    for number, line in enumerate(_split(chunks), start=1):
+        content = line.removeprefix(_BOM) if number == 1 else line
+        if content.strip(_SPACE):
+            yield number, content
+
+
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    pending: list[bytes] = []
+    for chunk in chunks:
+        head, *complete = chunk.split(b"\n")
+        pending.append(head)
+        if complete:
+            yield b"".join(pending)
+            *complete, last = complete
+            yield from complete
+            pending = [last]
+    yield b"".join(pending)
+
+
+def _check_start(first: Line, name: str) -> None:
+    number, line = first
+    start = line.lstrip(_SPACE)
+    if start.startswith(b"["):
+        raise InputError(f"{name}:{number}: the root is a JSON array; {GIVE}")
+    if not start.startswith(b"{"):
+        raise InputError(f"{name}:{number}: not a JSON object; {GIVE}")
+
+
+def _stands_alone(first: bytes, second: bytes) -> bool:
+    """Whether the first line is a document of its own, be it a broken one."""
+    try:
+        _JSON.decode(first)
+    except UNREADABLE:
+        open_end = first.rstrip(_SPACE).endswith((b"[", b"{", b",", b":"))
+        return second.startswith(b'{"') and not open_end
+    return True
+
+
+def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
+    body = _together(lines, told.name)
+    try:
+        resource = decode_resource(body)
+        bundle = as_bundle(body) if resource == "Bundle" else None
+    except UNREADABLE as error:
+        texts = list(texts_of(body))
+        if len(texts) < 2:
+            _refuse(body, error, told.name)
+        yield from _many(texts, told)
+        return
+    if bundle is not None:
+        page = read_bundle(bundle, name=told.name)
+        _refuse_empty(page, told.name)
+        yield from of_page(page, told)
+        return
+    if isinstance(resource, str):
+        raise InputError(f"{told.name}: the root is of type {resource}, which is not read; {GIVE}")
+    told.account.read += 1
+    yield Entry(resource=resource, place=told.name)
+
+
+def _refuse_empty(page: Page, name: str) -> None:
+    """Nothing but entries without a resource is another format, not a broken Bundle."""
+    lost = [one for one in page.damage if one.kind == "empty"]
+    if lost and len(lost) == page.read:
+        raise InputError(f"{name}: no entry is read: {lost[0].place}: {lost[0].reason}")
+
+
+def _together(lines: Iterable[Line], name: str) -> bytes:
+    """The text again, each line in its place; piece by piece, as lines may be millions."""
+    body, last = bytearray(), 1
+    for number, line in lines:
+        body += b"\n" * (number - last)
+        body += line
+        last = number
+        check_document(len(body), name=name)
+    return bytes(body)
+
+
+def _refuse(body: bytes, error: Exception, name: str) -> NoReturn:
+    reason = why(error)
+    found = _BYTE.search(reason)
+    line = body.count(b"\n", 0, int(found[1])) + 1 if found else 0
+    place = f"{name}:{line}" if line else name
+    raise InputError(f"{place}: not FHIR in JSON: {reason}") from None
+
+
+def _many(lines: Iterable[Line], told: Told) -> Iterator[Item]:
+    first_damage, readable = None, False
+    for number, line in lines:
+        place = f"{told.name}:{number}"
+        try:
+            items = list(one_line(line, structs.replace(told, name=place)))
+        except UNREADABLE as error:
+            told.account.read += 1
+            damage = damaged(line, place, error)
+            first_damage = first_damage or damage
+            yield damage
+            continue
+        readable = True
+        yield from items
+    if first_damage is not None and not readable:
+        raise InputError(
+            f"{first_damage.place}: not FHIR in JSON: {first_damage.reason}; nor is another line"
+        )
+
+
+def one_line(line: bytes, told: Told) -> Iterator[Item]:
+    """What one line holds; errors are msgspec's."""
+    resource = decode_resource(line)
+    if resource == "Bundle":
+        bundle = as_bundle(line)
+        if bundle is not None:
+            yield from of_page(read_bundle(bundle, name=told.name), told)
+        return
+    items: list[Item] = []
+    if resource == "OperationOutcome":
+        items += _outcome(read_outcome(line), told)
+    elif not isinstance(resource, str):
+        items.append(Entry(resource=resource, place=told.name))
+    elif resource in TYPE_NAMES:
+        told.account.end("irrelevant")
+    else:
+        items.append(damaged(line, told.name, None, NO_TYPE))
+    told.account.read += 1
+    yield from items
+
+
+def is_lines(chunks: Iterable[bytes]) -> bool:
+    """Whether a text is one resource per line, seen from its first lines; one line is not."""
+    lines = _lines(chunks)
+    first, second = next(lines, None), next(lines, None)
+    return first is not None and second is not None and _stands_alone(first[1], second[1])
+
+
+def of_page(page: Page, told: Told) -> Iterator[Item]:
+    """What a Bundle holds, and what it says of itself that means there may be more."""
+    told.account.read += page.read
+    told.account.end("irrelevant", page.irrelevant)
+    yield from page.entries
+    yield from page.damage
+    yield from page.deleted
+    for outcome in page.outcomes:
+        yield from _outcome(outcome, told)
+    for reason in unfinished(page.next_url, page.total, page.matches):
+        yield Damaged(place=told.name, reason=reason, kind="incomplete")
+
+
+def _outcome(issues: tuple[Issue, ...], told: Told) -> Iterator[Damaged]:
+    """What an OperationOutcome among the resources means for them."""
+    hiding = next((one for one in issues if one.hides(told.hiding)), None)
+    if hiding is None:
+        told.account.end("irrelevant")
+        return
+    said = " ".join((hiding.severity or "no severity", hiding.code or "no code"))
+    reason = f"the server says in an OperationOutcome that something may be missing: {said}"
+    yield Damaged(place=told.name, reason=reason)

@@ -1,0 +1,203 @@
+"""One entry of a Bundle: a resource, a deletion, an outcome, another Bundle, or damage."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec import Raw, Struct, structs
+
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
+from fhir_remission.fhir.r4.elements import Meta, is_there
+from fhir_remission.fhir.r4.labels import held_back
+from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
+from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
+
+# Batches of batches of documents; deeper is a mistake or an attack.
+MAX_DEPTH = 8
+# A batch that only wrote has no resources to show.
+_WRITTEN = frozenset({"201", "202", "204"})
+NO_TYPE = "its type is none that FHIR has"
+_STATUS = re.compile(r"\s*([1-5]\d\d)\b")
+
+
+class _Search(Struct):
+    mode: str | None = None
+
+
+class _Request(Struct):
+    method: str | None = None
+    url: str | None = None
+
+
+class _Response(Struct):
+    status: str | None = None
+
+
+class _BundleEntry(Struct, rename="camel"):
+    full_url: str | None = None
+    resource: Raw = Raw(b"")
+    search: _Search | None = None
+    request: _Request | None = None
+    response: _Response | None = None
+
+
+class Link(Struct):
+    """Where a Bundle goes on, or came from."""
+
+    relation: str | None = None
+    url: str | None = None
+
+
+class BundleBody(Struct, rename="camel"):
+    """A Bundle whose entries are not decoded yet."""
+
+    resource_type: str | None = None
+    type: str | None = None
+    meta: Meta | None = None
+    total: int | None = None
+    link: list[Link] | None = None
+    entry: list[Raw] | None = None
+
+
+BUNDLE = msgspec.json.Decoder(BundleBody)
+_ENTRY = msgspec.json.Decoder(_BundleEntry)
+
+
+class Entries:
+    """What the entries of a Bundle are, with those of the Bundles among them."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.outcomes: list[tuple[Issue, ...]] = []
+        self.damage: list[Damaged] = []
+        self.deleted: list[Deleted] = []
+        self.irrelevant = 0
+        self.read = 0
+
+    def add(self, bundle: BundleBody, name: str, *, depth: int = 0) -> int:
+        """Take in a Bundle and what it says of itself; how many of its entries are matches."""
+        kind, newer, came = bundle.type or "", set[str](), 0
+        meta = held_back(bundle.meta)
+        if meta:
+            self._incomplete(name, f"the Bundle is labelled {meta}: rows were held back")
+        for index, body in enumerate(bundle.entry or []):
+            place = f"{name} entry {index}"
+            self.read += 1
+            try:
+                came += self._entry(body, place, kind, newer, depth)
+            except UNREADABLE as error:
+                self.damage.append(damaged(body, place, error))
+                came += 1
+        if depth:
+            for reason in unfinished(next_of(bundle.link or []), bundle.total, came):
+                self._incomplete(name, reason)
+        return came
+
+    def _entry(self, body: Raw, place: str, kind: str, newer: set[str], depth: int) -> bool:
+        """Take in one entry; whether it counts among the matches of its Bundle."""
+        entry = _ENTRY.decode(body)
+        mode = entry.search.mode if entry.search else None
+        # Most of all entries are rows of a search, and every one passes here.
+        plain = kind == "searchset" and entry.request is None and entry.response is None
+        if plain and mode == "match" and is_there(entry.resource):
+            resource = decode_resource(entry.resource)
+            if not isinstance(resource, str):
+                self.entries.append(Entry(resource, entry.full_url or "", place))
+                return True
+        if entry.request is not None and entry.request.method == "DELETE":
+            self._deletion(entry, place, kind, newer)
+        elif trouble := _trouble(entry, kind):
+            self.damage.append(damaged(body, place, None, trouble))
+        elif not is_there(entry.resource):
+            self._empty(entry, body, place)
+        else:
+            self._resource(entry, body, place, mode or "", depth)
+            if kind == "history":
+                newer.add(_target(entry))
+        return mode not in ("include", "outcome")
+
+    def _empty(self, entry: _BundleEntry, body: Raw, place: str) -> None:
+        status = _STATUS.match((entry.response.status if entry.response else None) or "")
+        if status is not None and status[1] in _WRITTEN:
+            self.irrelevant += 1
+            return
+        lost = damaged(body, place, None, "it holds no resource; each belongs under `resource`")
+        self.damage.append(structs.replace(lost, kind="empty"))
+
+    def _incomplete(self, name: str, reason: str) -> None:
+        self.damage.append(Damaged(place=name, reason=reason, kind="incomplete"))
+
+    def _deletion(self, entry: _BundleEntry, place: str, kind: str, newer: set[str]) -> None:
+        ref = _target(entry)
+        if ref:
+            # A history is written from the newest to the oldest.
+            undone = kind == "history" and ref in newer
+            self.deleted.append(Deleted(ref, place, undone))
+        else:
+            self.damage.append(Damaged(place=place, reason="a deletion that does not say of what"))
+
+    def _resource(self, entry: _BundleEntry, body: Raw, place: str, mode: str, depth: int) -> None:
+        resource = decode_resource(entry.resource)
+        if resource == "OperationOutcome":
+            self.outcomes.append(read_outcome(entry.resource))
+        elif mode == "outcome":
+            self.damage.append(damaged(body, place, None, "a resource where an outcome was said"))
+        elif resource == "Bundle":
+            self._nested(entry.resource, place, depth)
+        elif not isinstance(resource, str):
+            included = mode == "include"
+            url = entry.full_url or ""
+            self.entries.append(Entry(resource, full_url=url, place=place, included=included))
+        elif resource in TYPE_NAMES:
+            self.irrelevant += 1
+        else:
+            self.damage.append(damaged(body, place, None, NO_TYPE))
+
+    def _nested(self, body: Raw, place: str, depth: int) -> None:
+        if depth == MAX_DEPTH:
+            reason = f"Bundles within Bundles more than {MAX_DEPTH} deep"
+            self.damage.append(Damaged(place=place, reason=reason))
+            return
+        bundle = BUNDLE.decode(body)
+        self.read -= 1  # the wrapping is no entry of its own
+        self.add(bundle, place, depth=depth + 1)
+
+
+def _trouble(entry: _BundleEntry, kind: str) -> str:
+    """Why an entry is not what was asked for, whatever it holds; empty where it may be."""
+    status = entry.response.status if entry.response else None
+    asked = kind in ("batch-response", "transaction-response")
+    if asked or status is not None:
+        found = _STATUS.match(status or "")
+        if found is None:
+            return "an answer without a status: what was asked for is not known"
+        if found[1] >= "400":
+            return f"the server answered {found[1]} to what was asked for"
+    return ""
+
+
+def _target(entry: _BundleEntry) -> str:
+    """What an entry is about: as its request names it, else by its address."""
+    asked = entry.request.url if entry.request is not None else None
+    for text in (asked, entry.full_url):
+        literal = parse_literal((text or "").strip())
+        if literal is not None:
+            return literal.relative
+    return ""
+
+
+def unfinished(next_url: str, total: int | None, came: int) -> list[str]:
+    """Why there is more than came: a page of several, or a total larger than the matches."""
+    if next_url:
+        return ["one page of several: its next link was not followed"]
+    if total is not None and total > came:
+        return [f"{total} announced, {came} received"]
+    return []
+
+
+def next_of(links: list[Link]) -> str:
+    """The address of the next page; empty where nothing says so."""
+    return next((link.url for link in links if link.relation == "next" and link.url), "")

@@ -1,0 +1,81 @@
+"""The latest version of each resource first, its status after: a retracted value never returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from msgspec import Struct, structs
+
+from fhir_remission.fhir.r4.times import Placed, read_time
+from fhir_remission.fhir.r4.wire import Entry, Resource
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+Rank = tuple[datetime, int]
+UNKNOWN_RANK: Rank = (_NEVER, -1)
+
+
+class Current(Struct, frozen=True):
+    """The latest version of a resource, and what came before it."""
+
+    entry: Entry
+    earlier: tuple[Resource, ...] = ()
+    disputed: bool = False
+    """Two different contents claim to be the latest version."""
+
+    @property
+    def version(self) -> str:
+        """The version as the server names it; empty where it does not."""
+        meta = self.entry.resource.meta
+        return (meta.version_id if meta else None) or ""
+
+
+def latest(entries: Iterable[Entry]) -> list[Current]:
+    """One entry per resource, in a stable order whatever the order of arrival."""
+    versions: dict[tuple[str, int], list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        known = bool(entry.resource.id or entry.full_url or entry.place)
+        versions.setdefault((entry.ref, 0 if known else number), []).append(entry)
+    return [_current(held) for _, held in sorted(versions.items())]
+
+
+def _current(held: list[Entry]) -> Current:
+    if len(held) == 1:
+        return Current(entry=held[0])
+    ranked = sorted(held, key=lambda entry: rank_of(entry.resource))
+    last = ranked[-1]
+    rank = rank_of(last.resource)
+    return Current(
+        entry=last,
+        earlier=tuple(entry.resource for entry in ranked[:-1]),
+        disputed=any(
+            not _follows(rank, rank_of(one.resource))
+            and _content(one.resource) != _content(last.resource)
+            for one in ranked
+        ),
+    )
+
+
+def _follows(later: Rank, earlier: Rank) -> bool:
+    """Whether one version plainly came after another: by time, else by number.
+
+    What says neither may be newer than anything.
+    """
+    if _NEVER not in (later[0], earlier[0]) and later[0] != earlier[0]:
+        return later[0] > earlier[0]
+    return min(later[1], earlier[1]) >= 0 and later[1] > earlier[1]
+
+
+def _content(resource: Resource) -> Resource:
+    return structs.replace(resource, meta=None)
+
+
+def rank_of(resource: Resource) -> Rank:
+    """Time of the last change, then the version where it is a number (ids are opaque)."""
+    meta = resource.meta
+    if meta is None:
+        return UNKNOWN_RANK
+    placed = read_time(meta.last_updated or "", UTC)
+    changed = placed.when.start if isinstance(placed, Placed) else _NEVER
+    version = meta.version_id or ""
+    return changed, int(version) if version.isascii() and version.isdigit() else -1

@@ -1,0 +1,1 @@
+"""FHIR R4 itself: datatypes, wire shapes, times, references, Bundles, outcomes."""

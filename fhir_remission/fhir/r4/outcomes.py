@@ -1,0 +1,52 @@
+"""OperationOutcomes among resources: codes only, because texts may name patients."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fhir_remission.domain.nouns.plain_text import plain_code
+from fhir_remission.fhir.r4.elements import CodeableConcept, Coding
+
+
+class Issue(Struct, frozen=True):
+    """One issue of an OperationOutcome: codes only, because texts may name patients."""
+
+    severity: str
+    code: str
+    details: tuple[str, ...] = ()
+
+    def hides(self, codes: frozenset[str]) -> bool:
+        """Whether something may be missing: an error always says so, others by their code."""
+        return self.severity not in ("warning", "information", "success") or self.code in codes
+
+
+class _Issue(Struct):
+    severity: str | None = None
+    code: str | None = None
+    details: CodeableConcept | None = None
+
+
+class _Outcome(Struct, rename="camel"):
+    resource_type: str | None = None
+    issue: list[_Issue] | None = None
+
+
+_OUTCOME = msgspec.json.Decoder(_Outcome)
+
+
+def read_outcome(body: bytes | Raw) -> tuple[Issue, ...]:
+    """The issues of an OperationOutcome; one that has none says nothing that can be trusted."""
+    issues = tuple(
+        Issue(
+            severity=issue.severity or "",
+            code=plain_code(issue.code) if issue.code else "",
+            details=_codes(issue.details.coding if issue.details else None),
+        )
+        for issue in _OUTCOME.decode(body).issue or []
+    )
+    return issues or (Issue(severity="", code=""),)
+
+
+def _codes(codings: list[Coding] | None) -> tuple[str, ...]:
+    return tuple(plain_code(coding.code) for coding in codings or [] if coding.code)

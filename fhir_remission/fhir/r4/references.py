@@ -1,0 +1,83 @@
+"""References resolved as the files give them: by address, then by type and id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from fhir_remission.fhir.r4.elements import Identifier, Reference
+from fhir_remission.fhir.r4.wire import Entry, Resource
+
+# `Patient/p1`, `https://host/fhir/Patient/p1/_history/3`; ids are taken as they come.
+_LITERAL = re.compile(
+    r"(?P<base>.*/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[^/?#]+)(?:/_history/[^/?#]+)?"
+)
+
+
+class Literal(Struct, frozen=True):
+    """A reference by type and id, and the address before it."""
+
+    base: str
+    type: str
+    id: str
+
+    @property
+    def relative(self) -> str:
+        """The reference without its address."""
+        return f"{self.type}/{self.id}"
+
+
+def parse_literal(text: str) -> Literal | None:
+    """Type and id of a literal reference; none for `urn:uuid:` and `#contained`."""
+    found = _LITERAL.fullmatch(text)
+    if found is None:
+        return None
+    return Literal(base=found["base"] or "", type=found["type"], id=found["id"])
+
+
+class Index(Struct, frozen=True):
+    """The resources at hand, by address and by type and id."""
+
+    by_url: Mapping[str, Entry]
+    by_ref: Mapping[str, Entry]
+
+    def find(self, reference: Reference | None) -> Entry | None:
+        """The resource a reference points to, if it is here."""
+        if reference is None or not reference.reference:
+            return None
+        text = reference.reference
+        direct = self.by_url.get(text) or self.by_url.get(text.partition("/_history/")[0])
+        if direct is not None:
+            return direct
+        literal = parse_literal(text)
+        return None if literal is None else self.by_ref.get(literal.relative)
+
+    def resource(
+        self, reference: Reference | None, inside: Mapping[str, Resource]
+    ) -> Resource | None:
+        """The resource a reference points to, contained or at hand."""
+        if reference is not None and (reference.reference or "").startswith("#"):
+            return inside.get(reference.reference or "")
+        found = self.find(reference)
+        return None if found is None else found.resource
+
+
+def index_of(entries: Iterable[Entry]) -> Index:
+    """Index resources by the addresses they were given with and by type and id."""
+    by_url: dict[str, Entry] = {}
+    by_ref: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.full_url:
+            by_url.setdefault(entry.full_url, entry)
+        if entry.resource.id or entry.full_url:
+            by_ref.setdefault(entry.ref, entry)
+    return Index(by_url=by_url, by_ref=by_ref)
+
+
+def named(identifier: Identifier | None) -> str:
+    """An identifier as `system|value`; empty where it has no value."""
+    if identifier is None or not identifier.value:
+        return ""
+    return f"{identifier.system or ''}|{identifier.value}"

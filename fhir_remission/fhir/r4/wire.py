@@ -1,0 +1,279 @@
+"""The parts of FHIR R4 that are read, as typed values; everything else is skipped while decoding.
+
+What may be odd without making the resource useless (values, components, contained resources) is
+kept as raw bytes and decoded where it is judged, so that an odd value is a reason and not a loss.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fhir_remission.fhir.r4.elements import (
+    NOTHING,
+    CodeableConcept,
+    CodeableReference,
+    Collection,
+    Component,
+    Dosage,
+    Identifier,
+    Ingredient,
+    Link,
+    Meta,
+    Period,
+    Reference,
+    Related,
+    Timing,
+    Valued,
+    is_there,
+)
+
+
+class _Known(Struct, rename="camel", omit_defaults=True):
+    """What every resource has."""
+
+    type_name: ClassVar[str] = ""
+    id: str | None = None
+    meta: Meta | None = None
+    identifier: list[Identifier] | None = None
+    contained: Raw = NOTHING
+
+
+class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):
+    """A measurement or a statement about a patient."""
+
+    type_name: ClassVar[str] = "Observation"
+    id: str | None = None
+    meta: Meta | None = None
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    focus: list[Reference] | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    effective_instant: str | None = None
+    effective_timing: Timing | None = None
+    issued: str | None = None
+    method: CodeableConcept | None = None
+    specimen: Reference | None = None
+    device: Reference | None = None
+    has_member: list[Reference] | None = None
+    related: list[Related] | None = None
+    """STU3 and DSTU2: where members stood."""
+    body_site: CodeableConcept | None = None
+    component: Raw = NOTHING
+    contained: Raw = NOTHING
+
+
+class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="DiagnosticReport"):
+    """What holds several results together."""
+
+    type_name: ClassVar[str] = "DiagnosticReport"
+    status: str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    specimen: list[Reference] | None = None
+    result: list[Reference] | None = None
+
+
+class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen"):
+    """What was drawn, from whom and when."""
+
+    type_name: ClassVar[str] = "Specimen"
+    status: str | None = None
+    accession_identifier: Identifier | None = None
+    type: CodeableConcept | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    collection: Collection | None = None
+    condition: list[CodeableConcept] | None = None
+
+
+class Patient(_Known, rename="camel", tag_field="resourceType", tag="Patient"):
+    """Who it is about."""
+
+    type_name: ClassVar[str] = "Patient"
+    active: Raw = NOTHING
+    birth_date: str | None = None
+    deceased_boolean: bool | None = None
+    deceased_date_time: str | None = None
+    link: list[Link] | None = None
+
+
+class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition"):
+    """A diagnosis and what is claimed of its course."""
+
+    type_name: ClassVar[str] = "Condition"
+    modifier_extension: Raw = NOTHING
+    clinical_status: CodeableConcept | str | None = None
+    """A code alone before R4; so is the next."""
+    verification_status: CodeableConcept | str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    onset_string: Raw = NOTHING
+    onset_age: Raw = NOTHING
+    onset_range: Raw = NOTHING
+    abatement_date_time: str | None = None
+    abatement_period: Period | None = None
+    recorded_date: str | None = None
+    asserted_date: str | None = None
+    """STU3."""
+    date_recorded: str | None = None
+    """DSTU2."""
+
+
+class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure"):
+    """Something that was done."""
+
+    type_name: ClassVar[str] = "Procedure"
+    modifier_extension: Raw = NOTHING
+    status: str | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+    occurrence_date_time: str | None = None
+    """R5; so is the next."""
+    occurrence_period: Period | None = None
+    not_done: bool | None = None
+    """STU3."""
+    not_performed: bool | None = None
+    """DSTU2."""
+
+
+class MedicationAdministration(
+    _Known, rename="camel", tag_field="resourceType", tag="MedicationAdministration"
+):
+    """A dose that was given."""
+
+    type_name: ClassVar[str] = "MedicationAdministration"
+    modifier_extension: Raw = NOTHING
+    status: str | None = None
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+    medication: CodeableReference | None = None
+    """R5."""
+    subject: Reference | None = None
+    patient: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    occurence_date_time: str | None = None
+    """R5, which spells it so; so is the next."""
+    occurence_period: Period | None = None
+    effective_time_date_time: str | None = None
+    """DSTU2; so is the next."""
+    effective_time_period: Period | None = None
+    not_given: bool | None = None
+    """STU3."""
+    was_not_given: bool | None = None
+    """DSTU2."""
+    dosage: Dosage | None = None
+
+
+class Medication(_Known, rename="camel", tag_field="resourceType", tag="Medication"):
+    """What a dose consists of."""
+
+    type_name: ClassVar[str] = "Medication"
+    code: CodeableConcept | None = None
+    ingredient: list[Ingredient] | None = None
+
+
+class Device(_Known, rename="camel", tag_field="resourceType", tag="Device"):
+    """What produced a result; ours is known by its identifier."""
+
+    type_name: ClassVar[str] = "Device"
+
+
+Resource = (
+    Observation
+    | DiagnosticReport
+    | Specimen
+    | Patient
+    | Condition
+    | Procedure
+    | MedicationAdministration
+    | Medication
+    | Device
+)
+READ_TYPES = frozenset(
+    kind.type_name
+    for kind in (
+        Observation,
+        DiagnosticReport,
+        Specimen,
+        Patient,
+        Condition,
+        Procedure,
+        MedicationAdministration,
+        Medication,
+        Device,
+    )
+)
+
+
+class Header(Struct, rename="camel"):
+    """Enough of any resource to say what it is."""
+
+    resource_type: str | None = None
+    id: str | None = None
+
+
+class Entry(Struct, frozen=True):
+    """A resource, the address it was given with, and where it was read."""
+
+    resource: Resource
+    full_url: str = ""
+    place: str = ""
+    included: bool = False
+    """It came beside the matches of a search, which do not count it."""
+    name: str = ""
+    """Set for contained resources, which have no reference of their own."""
+
+    @property
+    def ref(self) -> str:
+        """How the resource is named in evidence: `Observation/o1`, else its address or place."""
+        if self.name:
+            return self.name
+        kind = self.resource.type_name
+        if self.resource.id:
+            return f"{kind}/{self.resource.id}"
+        # The address names it just as well.
+        before, _, last = self.full_url.rpartition(f"{kind}/")
+        if last and "/" not in last and (not before or before.endswith("/")):
+            return f"{kind}/{last}"
+        return self.full_url or f"{kind} at {self.place or 'unknown place'}"
+
+
+# What decoding raises: bad JSON, a wrong type, bad UTF-8, brackets without end.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_RESOURCE: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
+_HEADER = msgspec.json.Decoder(Header)
+_COMPONENTS = msgspec.json.Decoder(list[Component] | None)
+
+
+def decode_resource(body: bytes | Raw) -> Resource | str:
+    """A resource of a type that is read, else the name of its type; errors are msgspec's."""
+    try:
+        return _RESOURCE.decode(body)
+    except msgspec.ValidationError:
+        header = _HEADER.decode(body)
+        if header.resource_type is None or header.resource_type in READ_TYPES:
+            raise
+        return header.resource_type
+
+
+def components(observation: Observation) -> list[Component]:
+    """The components of an Observation; errors are msgspec's."""
+    if not is_there(observation.component):
+        return []
+    return _COMPONENTS.decode(observation.component) or []

@@ -1,0 +1,1 @@
+"""From resources to the record of a patient."""

@@ -1,0 +1,133 @@
+"""The codings of one code against the table: one meaning, none, or a contradiction."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msgspec import Struct, structs
+
+from fhir_remission.domain.tables.codes import CodeMap, CodeRow
+from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.reading.context import codings_of, words_of
+
+ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
+
+
+class Match(Struct, frozen=True):
+    """What a code means."""
+
+    rows: tuple[CodeRow, ...] = ()
+    """One row; several, one per analyte, where the codings contradict each other."""
+    lookalike: str = ""
+    """Why a code that resembles an input is none."""
+    conflict: str = ""
+    unread: str = ""
+    """Why the code cannot be read although it may be an input: of `rows`, or of anything."""
+    codes: tuple[str, ...] = ()
+    """All codings as `system|code`."""
+
+    @property
+    def known(self) -> bool:
+        """Whether any table knows the code, or nobody can say that it is no input."""
+        return bool(self.rows or self.lookalike or self.unread)
+
+    @property
+    def attribute(self) -> bool:
+        """Whether the code only qualifies another result."""
+        return bool(self.rows) and self.rows[0].analyte in ATTRIBUTES
+
+    @property
+    def measures(self) -> bool:
+        """Whether the code has a value of its own."""
+        return bool(self.rows) and self.rows[0].analyte not in ATTRIBUTES
+
+    @property
+    def code(self) -> str:
+        """The code to name it by."""
+        return self.codes[0].rpartition("|")[2] if self.codes else "without a code"
+
+
+def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
+    """Look every coding up; all that are known must say the same.
+
+    A code that cannot be read is some code: which, may be said by its words, or by nothing.
+    """
+    match = _match(tuple(codings_of(concept, codes.systems)), codes)
+    if not match.unread or match.rows:
+        return match
+    words = words_of(concept)
+    if words and not any(codes.hints.names("input", text) for text in words):
+        return structs.replace(match, unread="")
+    return match
+
+
+# A laboratory sends the same few codes again and again.
+@lru_cache(maxsize=512)
+def _match(pairs: tuple[tuple[str, str], ...], codes: CodeMap) -> Match:
+    rows: list[CodeRow] = []
+    alike: list[str] = []
+    for pair in pairs:
+        row = codes.rows.get(pair)
+        lookalike = codes.lookalikes.get(pair)
+        if row is not None:
+            rows.append(row)
+        elif lookalike is not None:
+            alike.append(f"code {pair[1]} is not read: {lookalike.reason}")
+    names = tuple(f"{system}|{code}" for system, code in pairs)
+    strange = _strange(pairs, codes)
+    if not rows and not alike:
+        why = _unread(pairs, strange, codes)
+        return Match(rows=_one_per_analyte(strange), unread=why, codes=names)
+    if not rows:
+        return Match(lookalike=alike[0], codes=names)
+    conflict = _conflict([*rows, *strange], alike)
+    if conflict:
+        return Match(rows=_one_per_analyte([*rows, *strange]), conflict=conflict, codes=names)
+    return Match(rows=(_merged(rows),), codes=names)
+
+
+def _strange(pairs: tuple[tuple[str, str], ...], codes: CodeMap) -> list[CodeRow]:
+    """What codes may mean that come under a system nobody knows."""
+    unknown = (code for system, code in pairs if system not in codes.systems.known)
+    return [row for code in unknown for row in codes.bare.get(code, ())]
+
+
+def _unread(pairs: tuple[tuple[str, str], ...], strange: list[CodeRow], codes: CodeMap) -> str:
+    """Why a code cannot be read that may be an input; empty where it is plainly another code."""
+    if strange:
+        return f"code {strange[0].code} comes under a system that no table names"
+    if not pairs:
+        return "it has no code"
+    for system, code in pairs:
+        why = codes.systems.denies(system, code)
+        if why:
+            return f"code {code} {why}"
+    return ""
+
+
+def _conflict(rows: list[CodeRow], alike: list[str]) -> str:
+    for field in ("analyte", "specimen", "marker"):
+        said = sorted({str(getattr(row, field)) for row in rows} - {""})
+        if len(said) > 1:
+            return f"its codes say {' and '.join(said)}"
+    return f"its codes contradict each other: {alike[0]}" if alike else ""
+
+
+def _one_per_analyte(rows: list[CodeRow]) -> tuple[CodeRow, ...]:
+    return tuple({row.analyte: row for row in rows}.values())
+
+
+def _merged(rows: list[CodeRow]) -> CodeRow:
+    """What the codings say together; a condition holds only where every coding has it."""
+    if len(rows) == 1:
+        return rows[0]
+    first = min(rows, key=lambda row: len(row.conditions))
+    methods = {row.method for row in rows} - {""}
+    return structs.replace(
+        first,
+        specimen=max(row.specimen for row in rows),
+        marker=max(row.marker for row in rows),
+        method=next(iter(methods)) if len(methods) == 1 else "",
+        conditions=tuple(c for c in first.conditions if all(c in row.conditions for row in rows)),
+        flags=tuple(flag for flag in first.flags if all(flag in row.flags for row in rows)),
+    )

@@ -1,0 +1,295 @@
+"""Conditions to events and claims: a diagnosis is evidence, what is coded of its course is not."""
+
+from __future__ import annotations
+
+from msgspec import Struct, structs
+
+from fhir_remission.domain.nouns.inputs import Certainty, Claim, Event, Skipped, Source, When
+from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.wire import Condition
+from fhir_remission.fhir.reading.context import Context, codings_of, period_of, words_of
+
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+_NEVER = frozenset({"refuted", "entered-in-error", "differential"})
+_VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown"})
+# A claim is of interest only beside a diagnosis that the criteria are about.
+_CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
+
+
+class EventsRead(Struct, frozen=True):
+    """What one Condition, Procedure or MedicationAdministration gave."""
+
+    events: tuple[Event, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    unplaced: tuple[Skipped, ...] = ()
+    """Left out, and it may be disease or a start of therapy at any time."""
+    unmapped: tuple[str, ...] = ()
+
+
+Rows = list[tuple[tuple[str, str], EventRow]]
+
+
+def read_condition(current: Current, context: Context) -> EventsRead:
+    """Read one Condition, the latest version of it."""
+    condition = current.entry.resource
+    assert isinstance(condition, Condition)  # noqa: S101 - the caller sorts by type
+    pairs = codings_of(condition.code, context.mappings.systems)
+    rows = meanings(pairs, "Condition", context)
+    told = ""
+    if not rows and not is_lookalike(pairs, context):
+        rows, told = _unread(condition.code, pairs, context)
+    if not rows:
+        return not_an_event(current, pairs, context)
+    status = _codes(condition.verification_status, VERIFICATION, context)
+    if status & _NEVER:
+        reason = f"verification status is {min(status & _NEVER)}"
+        return EventsRead(
+            events=_refuted(status, current, rows),
+            skipped=(Skipped(source=current.entry.ref, reason=reason),),
+        )
+    doubt = _doubt(condition, current, status)
+    if doubt and any(row.kind in _ADVERSE for _, row in rows):
+        return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
+    if doubt:
+        rows = [(pair, structs.replace(row, certainty="unconfirmed")) for pair, row in rows]
+    return _events(condition, current, rows, context, doubt or told)
+
+
+def _events(
+    condition: Condition, current: Current, rows: Rows, context: Context, told: str
+) -> EventsRead:
+    """What a Condition that counts says."""
+    when, problem = _onset(condition, context)
+    ended = _placed(condition.abatement_date_time, condition.abatement_period, context)
+    events = tuple(
+        Event(
+            kind=row.kind,
+            when=when,
+            source=source_of(current, pair),
+            certainty=_certainty(condition, row, context),
+            detail=row.detail,
+            ended=ended.when if isinstance(ended, Placed) else None,
+            original=_words(condition.code),
+        )
+        for pair, row in rows
+        if row.kind
+    )
+    undated = [one for one in events if one.kind == "extramedullary" and not (when or one.ended)]
+    reasons = [reason for reason in (told, "" if undated else problem) if reason]
+    ref = current.entry.ref
+    lost = problem or "nobody says when this disease was there"
+    return EventsRead(
+        events=tuple(one for one in events if one not in undated),
+        claims=_claims(condition, current, rows, context),
+        skipped=tuple(Skipped(source=ref, reason=reason) for reason in reasons),
+        unplaced=(Skipped(source=ref, reason=lost),) if undated else (),
+    )
+
+
+def meanings(pairs: list[tuple[str, str]], resource_type: str, context: Context) -> Rows:
+    """What the codings mean as events, each kind once."""
+    found: dict[str, tuple[tuple[str, str], EventRow]] = {}
+    for pair in pairs:
+        for row in context.mappings.events.of(*pair, resource_type):
+            found.setdefault(row.kind, (pair, row))
+    return list(found.values())
+
+
+def is_lookalike(pairs: list[tuple[str, str]], context: Context) -> bool:
+    """Whether a table says of one of the codes that it is no event."""
+    return any(pair in context.mappings.codes.lookalikes for pair in pairs)
+
+
+def suspicion(
+    pairs: list[tuple[str, str]],
+    words: tuple[str, ...],
+    suspected: tuple[str, tuple[str, ...]],
+    context: Context,
+) -> tuple[EventRow | None, str]:
+    """What codes that no row names may still mean, and why it is only suspected.
+
+    `suspected` is the type of the resource and the hints that make it one, the worst first; what
+    says nothing may be the worst. By the range of the
+    code; by the code alone where its system is unknown; by its words, where it has some; and
+    what has neither a code of its system nor words may be anything.
+    """
+    kind, hints = suspected
+    systems, events = context.mappings.systems, context.mappings.events
+    for system, code in pairs:
+        row = events.within(system, code, kind)
+        if row is not None:
+            return row, f"code {code} is in no table"
+        near = events.perhaps(code, kind) if system not in systems.known else ()
+        if near:
+            return near[0], f"code {code} comes under a system that no table names"
+    for hint in hints:
+        if any(context.mappings.codes.hints.names(hint, text) for text in words):
+            return _NAMED[hint], f"{words[0]} comes under no code that a table has"
+    denied = [why for pair in pairs if (why := systems.denies(*pair))]
+    if words or (pairs and not denied):
+        return None, ""
+    return _NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
+
+
+# What something is taken for that no row names.
+_NAMED = {
+    "leukaemia": EventRow("unread-leukaemia", "", "confirmed", None, ""),
+    "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
+    "transfusion": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
+    # The one that props up a count for longest.
+    "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),
+}
+# Of these a doubt leaves every answer in doubt; a diagnosis of AML in doubt proves nothing anyway.
+_ADVERSE = frozenset(
+    {"apl-diagnosis", "other-leukaemia", "unread-leukaemia", "unspecified-leukaemia"}
+    | {"extramedullary"}
+)
+
+
+def _unread(
+    concept: CodeableConcept | None, pairs: list[tuple[str, str]], context: Context
+) -> tuple[Rows, str]:
+    """The leukaemia that a code no row names may be."""
+    words = words_of(concept)
+    row, why = suspicion(pairs, words, ("Condition", ("leukaemia",)), context)
+    if row is None:
+        return [], ""
+    if not any(context.mappings.events.within(*pair, "Condition") for pair in pairs):
+        row = _NAMED["leukaemia"]
+    hints = context.mappings.codes.hints
+    aml = any(hints.names("aml", text) for text in words)
+    other = any(hints.names("not-aml", text) for text in words)
+    if row.kind == "unread-leukaemia" and aml and not other:
+        row = structs.replace(row, detail="aml")
+    pair = pairs[0] if pairs else ("", "")
+    return [(pair, row)], f"{why}: it may be a leukaemia" if row.kind == "unread-leukaemia" else why
+
+
+def not_an_event(current: Current, pairs: list[tuple[str, str]], context: Context) -> EventsRead:
+    """Without an event: skipped where a code only looks like one, else counted."""
+    for pair in pairs:
+        lookalike = context.mappings.codes.lookalikes.get(pair)
+        if lookalike is not None:
+            reason = f"code {pair[1]} is not read: {lookalike.reason}"
+            return EventsRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
+    return EventsRead(unmapped=tuple(f"{system}|{code}" for system, code in pairs[:1]))
+
+
+def source_of(current: Current, pair: tuple[str, str]) -> Source:
+    """The version and code an event comes from."""
+    return Source(ref=current.entry.ref, version=current.version, system=pair[0], code=pair[1])
+
+
+def _codes(concept: CodeableConcept | str | None, system: str, context: Context) -> set[str]:
+    """Codes of a status; one without a system, or a bare one, is of the required system."""
+    if isinstance(concept, str):
+        return {concept.strip()} - {""}
+    pairs = codings_of(concept, context.mappings.systems)
+    return {code for own, code in pairs if own in (system, "")}
+
+
+def _doubt(condition: Condition, current: Current, status: set[str]) -> str:
+    """Why nobody can say whether it counts."""
+    if condition.verification_status is not None and not status & _VERIFIED:
+        return "its verification status cannot be read"
+    if is_there(condition.modifier_extension):
+        return "it carries a modifierExtension that is not understood"
+    if current.disputed:
+        return "two different contents claim to be its latest version"
+    return ""
+
+
+def _refuted(status: set[str], current: Current, rows: Rows) -> tuple[Event, ...]:
+    """A refuted AML is no diagnosis; but the lineage is no longer something never reported.
+
+    Nor is it where nobody can read which leukaemia was refuted.
+    """
+    if "refuted" not in status:
+        return ()
+    return tuple(
+        Event(kind="aml-refuted", when=None, source=source_of(current, pair))
+        for pair, row in rows
+        if row.kind in ("aml-diagnosis", "unread-leukaemia")
+    )
+
+
+def _certainty(condition: Condition, row: EventRow, context: Context) -> Certainty:
+    concept = condition.verification_status
+    if concept is None or _codes(concept, VERIFICATION, context) == {"confirmed"}:
+        return row.certainty
+    return "unconfirmed"
+
+
+def _onset(condition: Condition, context: Context) -> tuple[When | None, str]:
+    placed = _placed(condition.onset_date_time, condition.onset_period, context, first=True)
+    told = (condition.onset_string, condition.onset_age, condition.onset_range)
+    if placed is None and any(is_there(one) for one in told):
+        placed = Unplaced("its onset is no date")
+    if placed is None:
+        placed = _placed(_recorded(condition), None, context)
+    if isinstance(placed, Unplaced):
+        return None, placed.reason
+    return (placed.when, "") if placed else (None, "")
+
+
+def _recorded(condition: Condition) -> str | None:
+    """When it was written down, under the name of whichever release."""
+    return condition.recorded_date or condition.asserted_date or condition.date_recorded
+
+
+def _placed(
+    text: str | None, period: Period | None, context: Context, *, first: bool = False
+) -> Placed | Unplaced | None:
+    zone = context.reading.zone
+    if text:
+        return read_time(text, zone)
+    if period is None:
+        return None
+    end = period.start if first else period.end
+    if end:
+        return read_time(end, zone)
+    return period_of(period, zone) if first else None
+
+
+def _claims(
+    condition: Condition,
+    current: Current,
+    rows: Rows,
+    context: Context,
+) -> tuple[Claim, ...]:
+    if not any(row.kind in _CLAIMED for _, row in rows):
+        return ()
+    recorded = read_time(_recorded(condition) or "", context.reading.zone)
+    when = recorded.when if isinstance(recorded, Placed) else None
+    claims = [
+        Claim(
+            source=source_of(current, pair), text=row.display or pair[1], says=row.claim, when=when
+        )
+        for pair, row in rows
+        if row.claim
+    ]
+    for code in sorted(_codes(condition.clinical_status, CLINICAL, context)):
+        for row in context.mappings.events.of(CLINICAL, code, "Condition"):
+            if row.claim:
+                claims.append(
+                    Claim(
+                        source=source_of(current, (CLINICAL, code)),
+                        text=f"clinical status {code}",
+                        says=row.claim,
+                        # Nobody sets this status back: when it was last meant is not known.
+                        when=None if row.claim == "active" else when,
+                    )
+                )
+    return tuple(claims)
+
+
+def _words(concept: CodeableConcept | None) -> str:
+    if concept is None:
+        return ""
+    displays = (coding.display or coding.code or "" for coding in concept.coding or [])
+    return concept.text or next(displays, "")

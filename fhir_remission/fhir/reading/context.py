@@ -1,0 +1,159 @@
+"""What one patient's resources are read against: tables, settings, and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
+
+from msgspec import Struct
+
+from fhir_remission.domain.nouns.inputs import CohortRow
+from fhir_remission.domain.nouns.namespace import IDENTIFIERS_OF_RESULTS, NAMESPACE
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.systems import Systems
+from fhir_remission.fhir.r4.elements import CodeableConcept, Identifier, Period, Reference
+from fhir_remission.fhir.r4.references import Index, named, parse_literal
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
+from fhir_remission.fhir.r4.wire import Device, DiagnosticReport, Entry, Observation, Resource
+
+
+class Reading(Struct, frozen=True):
+    """How a site's data are read, and how completely they were fetched."""
+
+    zone: tzinfo | None = None
+    """The site's zone; without it a time that names no zone is not read."""
+    decimal_comma: bool = False
+    namespace: str = NAMESPACE
+    complete: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    """Types that are never to be had, as the site says."""
+    attested: frozenset[str] = frozenset()
+    members_followed: bool = False
+    """Whoever read the entries has asked for every result that panels and reports name."""
+    members_gone: frozenset[str] = frozenset()
+    """Those of them that the server says it has no more (`Observation/o1`)."""
+    rejected_are_cancelled: bool = False
+    """The site attests that nobody leaves a result standing whose specimen was rejected."""
+    specimens: bool = False
+    """Whether the input, of whomever, holds Specimens at all."""
+    cohort_rows: tuple[CohortRow, ...] = ()
+    """What the site's cohort list states of this patient."""
+
+
+class Context(Struct, frozen=True):
+    """One patient's resources as they refer to each other."""
+
+    patient: str
+    aliases: frozenset[str]
+    """Every name this patient goes by: references, addresses, identifiers."""
+    mappings: Mappings
+    reading: Reading
+    index: Index
+    reports: Mapping[str, tuple[Entry, ...]]
+    """The usable reports that hold a result, by the reference of the result."""
+    our_devices: frozenset[str] = frozenset()
+    specimens: bool = False
+    """Whether any Specimen came: then one that is named and missing is a gap."""
+    disowned: Mapping[str, str] = {}
+    """Why the only report or panel that holds a result is none, by the reference of the result."""
+
+    def is_patient(self, reference: Reference) -> bool:
+        """Whether a reference points to this patient."""
+        text = (reference.reference or "").partition("/_history/")[0]
+        literal = parse_literal(text)
+        names = {text, named(reference.identifier), literal.relative if literal else ""}
+        return not names.isdisjoint(self.aliases)
+
+    def is_person(self, reference: Reference) -> bool:
+        """Whether a reference plainly names somebody, be it this patient or another."""
+        found = self.index.find(reference)
+        literal = parse_literal(reference.reference or "")
+        kind = found.resource.type_name if found else literal.type if literal else reference.type
+        return kind in PEOPLE or (kind is None and bool(named(reference.identifier)))
+
+
+PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Person"})
+
+
+def is_ours(resource: Resource, context: Context) -> bool:
+    """Whether we wrote it: our identifier, our tag or our Device; never evidence."""
+    namespace = context.reading.namespace
+    if resource.identifier and _one_of_ours(resource.identifier, namespace):
+        return True
+    tags = resource.meta.tag if resource.meta else None
+    if tags and any(tag.system == f"{namespace}/CodeSystem/tag" for tag in tags):
+        return True
+    if isinstance(resource, Observation) and resource.device is not None:
+        device = context.index.find(resource.device)
+        if device is not None:
+            return device.ref in context.our_devices
+        return _within(named(resource.device.identifier), f"{namespace}/id/")
+    return False
+
+
+def is_our_device(entry: Entry, namespace: str) -> bool:
+    """Whether an entry is the Device that our results name as their maker."""
+    device = entry.resource
+    return isinstance(device, Device) and _one_of_ours(device.identifier or [], namespace)
+
+
+def codings_of(concept: CodeableConcept | None, systems: Systems) -> list[tuple[str, str]]:
+    """The (system, code) pairs of a concept, as the tables name them."""
+    if concept is None:
+        return []
+    return [systems.coding(c.system, c.code) for c in concept.coding or [] if c.code]
+
+
+def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> str:
+    """The term of a concept, by code first and by its words after; empty where unknown."""
+    if concept is None:
+        return ""
+    terms = mappings.terms
+    for system, code in codings_of(concept, mappings.systems):
+        term = terms.coded_term(kind, system, code)
+        if term:
+            return term
+    said = (terms.text_term(kind, text) for text in words_of(concept))
+    return next((term for term in said if term), "")
+
+
+def words_of(concept: CodeableConcept | None) -> tuple[str, ...]:
+    """What a concept says in words: its text, then the displays of its codings."""
+    if concept is None:
+        return ()
+    displays = (coding.display for coding in concept.coding or [])
+    return tuple(text for text in (concept.text, *displays) if text and text.strip())
+
+
+def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed | Unplaced:
+    """A period from end to end; an open end reaches as far as `until`, else it is its start."""
+    start = read_time(period.start or "", zone) if period.start else Unplaced("period has no start")
+    end_text = period.end or until
+    if isinstance(start, Unplaced) or not end_text:
+        return start
+    end = read_time(end_text, zone)
+    if isinstance(end, Unplaced):
+        return end
+    return spanning(start, end)
+
+
+def report_time(report: DiagnosticReport, zone: tzinfo | None) -> Placed | Unplaced | None:
+    """When the specimen of a report was what the report says; none where it does not say."""
+    if report.effective_date_time:
+        return read_time(report.effective_date_time, zone)
+    return period_of(report.effective_period, zone) if report.effective_period else None
+
+
+def _one_of_ours(identifiers: Iterable[Identifier], namespace: str) -> bool:
+    prefix = f"{namespace}/id/"
+    return any(
+        # Another site may have set another namespace: what is written there has the same shape.
+        _within(identifier.system, prefix)
+        or (identifier.system or "").endswith(IDENTIFIERS_OF_RESULTS)
+        for identifier in identifiers
+    )
+
+
+def _within(system: str | None, prefix: str) -> bool:
+    return system is not None and system.startswith(prefix)

@@ -1,0 +1,90 @@
+"""Where each entry of one patient ended, for the account of what came in (`domain.accounting`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from fhir_remission.domain.answer.accounting import Place
+from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.inside import hides_contained
+from fhir_remission.fhir.r4.labels import held_back
+from fhir_remission.fhir.r4.wire import Device, Entry, Patient, Resource
+from fhir_remission.fhir.reading.condition import EventsRead
+from fhir_remission.fhir.reading.observation import ObservationRead
+from fhir_remission.fhir.reading.relevance import has_meaning, may_matter
+
+Read = ObservationRead | EventsRead
+Ending = Literal["used", "skipped", "irrelevant", "ours"]
+
+
+class End(Struct, frozen=True):
+    """The version of a resource that counts, and where it ended."""
+
+    version: Current
+    place: Ending
+
+
+def ending_of(read: Read, *, is_evidence: bool) -> Ending:
+    """Where the latest version of a resource ended; what only supports others is used."""
+    if not is_evidence:
+        return "used"
+    if isinstance(read, ObservationRead):
+        gave = bool(read.results)
+    else:
+        gave = bool(read.events or read.claims)
+    if gave:
+        return "used"
+    return "skipped" if read.skipped or read.unplaced else "irrelevant"
+
+
+def hidden_part(resource: Resource) -> str:
+    """Why a resource may say more than it shows; empty where it shows all."""
+    if isinstance(resource, Patient | Device):
+        # Names that are left out are no evidence, and no result lies within them.
+        return ""
+    label = held_back(resource.meta)
+    if label:
+        return f"labelled {label}: something of it was held back"
+    return "something contained in it cannot be read" if hides_contained(resource.contained) else ""
+
+
+def is_deleted(entry: Entry, deleted: frozenset[str]) -> bool:
+    """Whether a deletion names it."""
+    return entry.ref in deleted or entry.full_url in deleted
+
+
+def told_deleted(gone: Iterable[Entry], mappings: Mappings) -> tuple[Skipped, ...]:
+    """What was evidence until it was deleted."""
+    return tuple(
+        Skipped(source=ref, reason="deleted on the server")
+        for ref in sorted({e.ref for e in gone if may_matter(e.resource, mappings)})
+    )
+
+
+def places_of(
+    entries: Sequence[Entry],
+    ends: Mapping[str, End],
+    deleted: frozenset[str],
+    mappings: Mappings,
+) -> list[Place]:
+    """Where each entry ended, in their order."""
+    return [
+        "deleted" if deleted and is_deleted(entry, deleted) else _place(entry, ends, mappings)
+        for entry in entries
+    ]
+
+
+def _place(entry: Entry, ends: Mapping[str, End], mappings: Mappings) -> Place:
+    end = ends[entry.ref]
+    last = end.version.entry
+    if entry is last:
+        return "irrelevant" if end.place == "ours" else end.place
+    # Of what means nothing no version is kept track of: most of an archive is that.
+    if not has_meaning(entry.resource, mappings):
+        return "irrelevant"
+    return "duplicate" if entry.resource == last.resource else "superseded"

@@ -1,0 +1,116 @@
+"""Results that a panel or a report names: which of them no search has brought."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
+
+from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.fhir.r4.elements import NOTHING, Reference
+from fhir_remission.fhir.r4.inside import contained
+from fhir_remission.fhir.r4.references import Literal, parse_literal
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
+from fhir_remission.fhir.reading.coding import match_codes
+from fhir_remission.fhir.reading.context import Context
+from fhir_remission.fhir.reading.screening import patient_of
+
+# A report or panel in one of these states stands for what it holds (`modified` is of R5).
+LIVE = frozenset(
+    {
+        *("registered", "partial", "preliminary", "final"),
+        *("amended", "corrected", "appended", "modified"),
+    }
+)
+# What these hold is held no more, or nobody knows.
+_DEAD = frozenset({"entered-in-error", "cancelled", "unknown"})
+
+
+class Member(Struct, frozen=True):
+    """A result that is named and not at hand."""
+
+    literal: Literal
+    patient: str
+    """The bare id of the patient whose panel or report names it."""
+    matters: bool
+    """Whether it stands beside evidence, so that it may well be some itself."""
+
+
+def missing_members(
+    entries: Iterable[Entry], seen: Collection[str], *, reports: bool, base: str = ""
+) -> list[Member]:
+    """List the results that are named and not `seen` (`Observation/o1` under `base`), each once.
+
+    A panel comes from a search for our codes, so its members may be ours. A report may be of
+    anything: its results count like that where one of them is at hand.
+    """
+    named: dict[tuple[str, str], Member] = {}
+    for entry in entries:
+        literals = _named(entry, reports=reports)
+        if not literals:
+            continue
+        at_hand = [one.relative in seen and one.base in ("", f"{base}/") for one in literals]
+        matters = any(at_hand) or isinstance(entry.resource, Observation)
+        patient = patient_of(entry.resource) or ""
+        for literal, here in zip(literals, at_hand, strict=True):
+            key = (patient, literal.base + literal.relative)
+            known = here or (key in named and named[key].matters)
+            if literal.type == "Observation" and not known:
+                named[key] = Member(literal, patient, matters)
+    return list(named.values())
+
+
+def _named(entry: Entry, *, reports: bool) -> list[Literal]:
+    resource = entry.resource
+    named = members_of(resource) if reports or isinstance(resource, Observation) else []
+    if not named or getattr(resource, "status", None) in _DEAD:
+        return []
+    found = (parse_literal(reference.reference or "") for reference in named)
+    return [literal for literal in found if literal is not None]
+
+
+def members_of(resource: Resource) -> list[Reference]:
+    """The results that a report or a panel names, under the element of whichever release."""
+    if isinstance(resource, DiagnosticReport):
+        return resource.result or []
+    if not isinstance(resource, Observation):
+        return []
+    related = (one for one in resource.related or [] if one.type == "has-member")
+    return [*(resource.has_member or []), *(one.target for one in related if one.target)]
+
+
+def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
+    """The results that are named beside evidence and are not at hand: they may be any."""
+    missing = []
+    for entry in entries:
+        named = members_of(entry.resource)
+        if not named or getattr(entry.resource, "status", None) not in LIVE:
+            continue
+        inside = contained(getattr(entry.resource, "contained", None) or NOTHING)
+        found = [(one, context.index.resource(one, inside)) for one in named]
+        if not any(_is_evidence(one, context) for one in (entry.resource, *(r for _, r in found))):
+            continue
+        for reference, resource in found:
+            literal = parse_literal(reference.reference or "")
+            if resource is None and _may_be_any(literal, context):
+                name = reference.reference or reference.display or "a result"
+                reason = f"{name}, which it names, is not at hand"
+                missing.append(Skipped(source=entry.ref, reason=reason))
+    return missing
+
+
+def _may_be_any(literal: Literal | None, context: Context) -> bool:
+    """Whether what is not at hand may be a result: one that was asked for and not kept is none."""
+    reading = context.reading
+    if reading.members_followed:
+        return literal is not None and literal.relative in reading.members_gone
+    return literal is None or literal.type == "Observation"
+
+
+def _is_evidence(resource: Resource | None, context: Context) -> bool:
+    """Whether it is a result that some criterion reads, or a report that is called one."""
+    if not isinstance(resource, Observation | DiagnosticReport):
+        return False
+    match = match_codes(resource.code, context.mappings.codes)
+    holds = isinstance(resource, DiagnosticReport) or bool(resource.has_member)
+    return bool(match.rows) or bool(match.lookalike and holds)

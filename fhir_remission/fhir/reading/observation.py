@@ -1,0 +1,199 @@
+"""One Observation to results: gates for the whole of it, then each code with its value.
+
+Three kinds of trouble are kept apart. What never counts (a retraction, a donor) is only `skipped`.
+What was reported but cannot be used is skipped too, and leaves an `Unreadable` result behind,
+because absence may be assumed only of what was never reported. What cannot even be placed, because
+its time or its code cannot be read, is `unplaced`: it may be anything, at any time.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, structs
+
+from fhir_remission.domain.nouns.inputs import (
+    Finding,
+    Interval,
+    Result,
+    Skipped,
+    Unreadable,
+)
+from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.elements import Component, is_there
+from fhir_remission.fhir.r4.inside import contained
+from fhir_remission.fhir.r4.times import Unplaced
+from fhir_remission.fhir.r4.wire import UNREADABLE, Observation, components
+from fhir_remission.fhir.reading.attributes import read_attributes
+from fhir_remission.fhir.reading.coding import match_codes
+from fhir_remission.fhir.reading.context import Context, term_of, words_of
+from fhir_remission.fhir.reading.observation_status import (
+    NO_STATUS,
+    STANDING,
+    doubt_of,
+    effective_time,
+    never_counts,
+)
+from fhir_remission.fhir.reading.part import Part, Whole, read_part
+from fhir_remission.fhir.reading.specimen import read_specimen, report_specimen
+
+
+class ObservationRead(Struct, frozen=True):
+    """What one Observation gave."""
+
+    results: tuple[Result, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    unplaced: tuple[Skipped, ...] = ()
+    """Left out, and it may be disease or a start of therapy at any time."""
+    unmapped: tuple[str, ...] = ()
+    """`system|code` of what no table knows."""
+    resembling: tuple[str, ...] = ()
+    """The same where its words read like an input."""
+    undated: tuple[Result, ...] = ()
+    """Counts that have no place in time."""
+    specimen_assumed: bool = False
+    """What it reports was measured in a Specimen that is named, and nobody sends any."""
+
+
+def read_observation(current: Current, context: Context) -> ObservationRead:
+    """Read one Observation, the latest version of it."""
+    entry = current.entry
+    observation = entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    parts, shape = _parts(observation, context)
+    if not any(part.match.known for part in parts) and not shape:
+        return _unknown(current, parts, context)
+    inside = contained(observation.contained)
+    specimen = read_specimen(observation.specimen, inside, context)
+    never = never_counts(observation, specimen, inside, context)
+    if never and not any(part.match.rows or part.match.lookalike for part in parts):
+        return _unknown(current, parts, context)
+    if never:
+        return ObservationRead(skipped=(Skipped(source=entry.ref, reason=never),))
+    whole = Whole(
+        current=current,
+        standing=STANDING.get(observation.status or "", "usable"),
+        placed=effective_time(observation, entry.ref, specimen, context),
+        specimen=specimen,
+        has_specimen=observation.specimen is not None,
+        method=_method_said(observation, context),
+        attributes=read_attributes([(p.valued, p.match) for p in parts], context.mappings),
+        trouble=shape
+        or _trouble(observation, current)
+        or doubt_of(observation, entry.ref, inside, context),
+    )
+    read = _read_parts(parts, whole, context)
+    lost = (Skipped(source=entry.ref, reason=shape),) if shape else ()
+    assumed = specimen if whole.has_specimen else report_specimen(entry.ref, context)
+    return structs.replace(
+        read,
+        unplaced=(*read.unplaced, *lost),
+        specimen_assumed=assumed.assumed
+        and any(not isinstance(one.value, Unreadable) for one in read.results),
+    )
+
+
+def _method_said(observation: Observation, context: Context) -> str:
+    """The method as a term; one that is said and not understood is `unread`."""
+    concept = observation.method
+    if concept is None or not (concept.coding or concept.text):
+        return ""
+    return term_of("method", concept, context.mappings) or "unread"
+
+
+def _parts(observation: Observation, context: Context) -> tuple[list[Part], str]:
+    codes = context.mappings.codes
+    main = Part(valued=observation, match=match_codes(observation.code, codes))
+    try:
+        inner = components(observation)
+    except UNREADABLE:
+        return [main], "its components are not of their type"
+    return [main, *(_component(part, context) for part in inner)], ""
+
+
+def _component(part: Component, context: Context) -> Part:
+    match = match_codes(part.code, context.mappings.codes)
+    return Part(valued=part, match=match, component=True)
+
+
+def _unknown(current: Current, parts: list[Part], context: Context) -> ObservationRead:
+    """Without a code that means anything; a retracted one may have had one before."""
+    observation = current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    for earlier in current.earlier if observation.code is None else ():
+        if isinstance(earlier, Observation):
+            match = match_codes(earlier.code, context.mappings.codes)
+            if match.known:
+                reason = f"status is {observation.status}" if observation.status else NO_STATUS
+                return ObservationRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
+    unmapped = parts[0].match.codes[:1] or ("(no code)",)
+    hints = context.mappings.codes.hints
+    alike = any(hints.names("input", text) for text in words_of(observation.code))
+    return ObservationRead(unmapped=unmapped, resembling=unmapped if alike else ())
+
+
+def _trouble(observation: Observation, current: Current) -> str:
+    if is_there(observation.modifier_extension):
+        return "it carries a modifierExtension that is not understood"
+    if current.disputed:
+        return "two different contents claim to be its latest version"
+    return ""
+
+
+def _read_parts(parts: list[Part], whole: Whole, context: Context) -> ObservationRead:
+    results: list[Result] = []
+    reasons: list[str] = []
+    lost: list[str] = []
+    held = any(part.component and part.match.measures for part in parts)
+    for part in parts:
+        if not part.match.known or part.match.attribute:
+            continue
+        about = f"component {part.match.code}: " if part.component else ""
+        if part.match.unread and not part.match.rows:
+            if not (held and not part.component):
+                lost.append(f"{about}{part.match.unread}")
+            continue
+        read, reason = read_part(part, whole, context, container=held and not part.component)
+        results.extend(read)
+        if reason:
+            reasons.append(f"{about}{reason}")
+    if not results and not reasons and not lost and _qualifies(parts):
+        reasons.append("it qualifies another result and stands alone")
+    ref = whole.current.entry.ref
+    undated: list[Result] = []
+    if isinstance(whole.placed, Unplaced):
+        adverse = any(_may_be_adverse(one) for one in results)
+        (lost if adverse else reasons).append(whole.placed.reason)
+        undated = [one for one in results if _is_count(one)]
+        results = []
+    return ObservationRead(
+        undated=tuple(undated),
+        results=tuple(results),
+        skipped=tuple(Skipped(source=ref, reason=reason) for reason in dict.fromkeys(reasons)),
+        unplaced=tuple(Skipped(source=ref, reason=reason) for reason in dict.fromkeys(lost)),
+    )
+
+
+def _qualifies(parts: list[Part]) -> bool:
+    return all(part.match.attribute for part in parts if part.match.known)
+
+
+# What these say cannot count against a remission, or is asked for and missed where it is gone.
+_HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence"})
+_COUNTS = frozenset({"anc", "wbc", "platelets", "neutrophils-segmented", "neutrophils-band"})
+_REASSURING = {"marrow-adequacy": "positive"}
+
+
+def _is_count(result: Result) -> bool:
+    """Whether it is a count with a threshold: the criteria say whether it is low."""
+    return result.analyte in _COUNTS
+
+
+def _may_be_adverse(result: Result) -> bool:
+    """Whether a result that has no place in time could stand against a remission."""
+    value = result.value
+    if result.analyte in _HARMLESS or _is_count(result):
+        return False
+    if isinstance(value, Finding):
+        return value.answer != _REASSURING.get(result.analyte, "negative")
+    if isinstance(value, Interval):
+        return value.high is None or value.high > 0
+    return True

@@ -1,0 +1,96 @@
+"""Whether an Observation counts at all, and when it was true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from fhir_remission.domain.nouns.inputs import Standing
+from fhir_remission.fhir.r4.elements import is_there
+from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
+from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
+from fhir_remission.fhir.reading.specimen import SpecimenSays
+
+STANDING: dict[str, Standing] = {
+    "final": "usable",
+    "amended": "usable",
+    "corrected": "usable",
+    "preliminary": "preliminary",
+    "registered": "preliminary",
+}
+NO_STATUS = "status is missing"
+_NEVER = frozenset({"cancelled", "entered-in-error", "unknown"})
+
+
+def never_counts(
+    observation: Observation,
+    specimen: SpecimenSays,
+    inside: Mapping[str, Resource],
+    context: Context,
+) -> str:
+    """Why nothing of this Observation counts: its status, or that it is another person's."""
+    if observation.status in _NEVER:
+        return f"status is {observation.status}"
+    for focus in observation.focus or []:
+        found = context.index.resource(focus, inside)
+        literal = parse_literal(focus.reference or "")
+        kind = found.type_name if found else literal.type if literal else focus.type
+        if kind == "Patient" and context.is_patient(focus):
+            continue
+        if kind in PEOPLE:
+            return "its focus is another person"
+    return specimen.void
+
+
+def doubt_of(
+    observation: Observation, ref: str, inside: Mapping[str, Resource], context: Context
+) -> str:
+    """Why nobody can say whether it counts: its status, its focus, or what holds it."""
+    if observation.status not in STANDING:
+        return f"status is {observation.status}" if observation.status else NO_STATUS
+    for focus in observation.focus or []:
+        known = focus.type or context.index.resource(focus, inside) is not None
+        if not known and parse_literal(focus.reference or "") is None:
+            return "its focus cannot be read"
+    return context.disowned.get(ref, "")
+
+
+def effective_time(
+    observation: Observation, ref: str, specimen: SpecimenSays, context: Context
+) -> Placed | Unplaced:
+    """When the result was true: its own time, else that of its report or specimen."""
+    zone = context.reading.zone
+    timing, period = observation.effective_timing, observation.effective_period
+    texts = [observation.effective_date_time, observation.effective_instant]
+    given = [text for text in texts if text]
+    if len(given) + (timing is not None) + (period is not None) > 1:
+        return Unplaced("several effective times")
+    if given:
+        return read_time(given[0], zone)
+    if period is not None:
+        return period_of(period, zone, until=observation.issued or "")
+    if timing is not None:
+        events = timing.event or []
+        if len(events) != 1 or is_there(timing.repeat):
+            return Unplaced("effectiveTiming with more than a single event")
+        return read_time(events[0], zone)
+    return _borrowed(ref, specimen, context)
+
+
+def _borrowed(ref: str, specimen: SpecimenSays, context: Context) -> Placed | Unplaced:
+    """The time of the report that holds it, else of its specimen; when it was issued is no time."""
+    for report in context.reports.get(ref, ()):
+        if isinstance(report.resource, DiagnosticReport):
+            placed = report_time(report.resource, context.reading.zone)
+            if isinstance(placed, Placed):
+                return _flagged(placed, "time-from-report")
+    if isinstance(specimen.taken, Placed):
+        return _flagged(specimen.taken, "time-from-specimen")
+    return specimen.taken or Unplaced("no effective time")
+
+
+def _flagged(placed: Placed, flag: str) -> Placed:
+    return structs.replace(placed, flags=(*placed.flags, flag))

@@ -1,0 +1,178 @@
+"""One code with its value to results: in which tissue, by which method, believed or not."""
+
+from __future__ import annotations
+
+from msgspec import Struct, structs
+
+from fhir_remission.domain.nouns.inputs import Interval, Result, Source, Standing, Unreadable
+from fhir_remission.domain.tables.codes import CodeRow
+from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.elements import Valued, is_there
+from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
+from fhir_remission.fhir.r4.wire import Entry, Observation
+from fhir_remission.fhir.reading.attributes import Attributes
+from fhir_remission.fhir.reading.coding import Match
+from fhir_remission.fhir.reading.context import Context, term_of
+from fhir_remission.fhir.reading.reported import Reported, has_value, read_value, understanding_of
+from fhir_remission.fhir.reading.specimen import SpecimenSays, report_specimen
+
+
+class Part(Struct, frozen=True):
+    """A code with its value: the Observation itself or one of its components."""
+
+    valued: Valued
+    match: Match
+    component: bool = False
+
+
+class Whole(Struct, frozen=True):
+    """What holds for every part of one Observation."""
+
+    current: Current
+    standing: Standing
+    placed: Placed | Unplaced
+    specimen: SpecimenSays
+    method: str
+    attributes: Attributes
+    has_specimen: bool
+    trouble: str
+    """Why no value of it can be used; empty where it can."""
+
+
+def read_part(
+    part: Part, whole: Whole, context: Context, *, container: bool
+) -> tuple[list[Result], str]:
+    match = part.match
+    problem = match.conflict or match.unread
+    if problem:
+        reported = Reported(value=Unreadable(raw="", reason=problem))
+        return [_result(row, reported, whole, "") for row in match.rows], problem
+    if not match.rows:
+        return [], match.lookalike
+    row = match.rows[0]
+    said = _specimen_of(row, whole, context)
+    if said.void:
+        return [], said.void
+    unmet = _unmet(row, said)
+    if unmet and said.kind:
+        return [], unmet
+    if (container or _has_members(whole)) and not has_value(part.valued):
+        return [], ""
+    reported = _judged(part, row, said, whole, context)
+    if unmet and not reported.problem:
+        reported = Reported(Unreadable(reported.original, unmet), reported.original)
+    bounded = _bounded(reported, row, context)
+    if bounded is None:
+        return [], "none of a subset of blasts says nothing of the others"
+    return [_result(row, bounded, whole, said.kind)], bounded.problem
+
+
+def _specimen_of(row: CodeRow, whole: Whole, context: Context) -> SpecimenSays:
+    """What was measured in: by its Specimen, its attributes, its site, its report's Specimen.
+
+    A report of marrow may hold a blood count too: its specimen speaks only for what does not
+    deny it.
+    """
+    own = whole.specimen
+    if own.kind or own.trouble:
+        return own
+    if row.analyte == "mrd" and whole.attributes.specimen:
+        return structs.replace(own, kind=whole.attributes.specimen)
+    observation = whole.current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    site = term_of("specimen", observation.body_site, context.mappings)
+    if site in ("marrow", "csf"):
+        return structs.replace(own, kind=site)
+    said = report_specimen(whole.current.entry.ref, context)
+    if whole.has_specimen or (said.kind and row.specimen not in ("", said.kind)):
+        return own
+    return said
+
+
+def _has_members(whole: Whole) -> bool:
+    observation = whole.current.entry.resource
+    return isinstance(observation, Observation) and bool(observation.has_member)
+
+
+def _unmet(row: CodeRow, said: SpecimenSays) -> str:
+    for wanted, kinds in (
+        ("specimen=blood", ("blood",)),
+        ("specimen=marrow", ("marrow",)),
+        ("specimen=stated", ("blood", "marrow")),
+    ):
+        if wanted in row.conditions and said.kind not in kinds:
+            return f"{row.code} counts only where the Specimen says {' or '.join(kinds)}"
+    return ""
+
+
+def _judged(
+    part: Part, row: CodeRow, said: SpecimenSays, whole: Whole, context: Context
+) -> Reported:
+    comma, kind = context.reading.decimal_comma, said.kind
+    understanding = understanding_of(row, context.mappings, decimal_comma=comma)
+    reported = read_value(part.valued, understanding)
+    trouble = whole.trouble or said.trouble
+    if part.component and is_there(part.valued.modifier_extension):
+        trouble = trouble or "it carries a modifierExtension that is not understood"
+    if kind and row.specimen and kind != row.specimen:
+        trouble = trouble or f"its code says {row.specimen} and its Specimen says {kind}"
+    if kind == "other" and not row.specimen:
+        trouble = trouble or "its Specimen is neither blood nor marrow"
+    flags = reported.flags
+    if said.named:
+        flags = (*flags, "specimen-type-unread")
+    if not trouble:
+        return structs.replace(reported, flags=flags)
+    raw = reported.original
+    return Reported(value=Unreadable(raw=raw, reason=trouble), original=raw, flags=flags)
+
+
+def _bounded(reported: Reported, row: CodeRow, context: Context) -> Reported | None:
+    """A count that leaves cells out is a lower end; a subset that is 0 says nothing."""
+    value = reported.value
+    if not isinstance(value, Interval) or not {"lower-bound", "adds"} & set(row.conditions):
+        return reported
+    if "adds" in row.conditions and value.high == 0:
+        return None
+    analyte = context.mappings.analytes[row.analyte]
+    high = analyte.high if "fraction" in analyte.dimensions else None
+    return structs.replace(
+        reported, value=Interval(low=value.low, high=high, low_open=value.low_open)
+    )
+
+
+def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str) -> Result:
+    entry: Entry = whole.current.entry
+    specimen = row.specimen or kind
+    method, method_flags = _method(row, whole)
+    placed = whole.placed.flags if isinstance(whole.placed, Placed) else ()
+    flags = (*placed, *reported.flags, *row.flags, *method_flags)
+    mrd = row.analyte == "mrd"
+    return Result(
+        analyte=row.analyte,
+        value=reported.value,
+        when=whole.placed.when if isinstance(whole.placed, Placed) else NOWHERE,
+        source=Source(
+            ref=entry.ref, version=whole.current.version, system=row.system, code=row.code
+        ),
+        original=reported.original,
+        unit=reported.unit,
+        standing=whole.standing,
+        method=method,
+        specimen="blood" if specimen == "blood" else "marrow" if specimen == "marrow" else "",
+        draw_keys=whole.specimen.draw_keys,
+        marker=row.marker,
+        sensitivity=(whole.attributes.sensitivity or reported.limit) if mrd else "",
+        flags=tuple(dict.fromkeys(flags)),
+    )
+
+
+def _method(row: CodeRow, whole: Whole) -> tuple[str, tuple[str, ...]]:
+    """The method of the code, of the Observation or of its attributes, where they agree."""
+    said = {row.method, whole.method}
+    if row.analyte == "mrd":
+        said.add(whole.attributes.method)
+    said.discard("")
+    if len(said) > 1:
+        return "", ("method-contradicted",)
+    return next(iter(said), ""), ()

@@ -1,0 +1,196 @@
+"""Procedures and given medications to events: what was done counts, what was ordered does not."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from fhir_remission.domain.nouns.inputs import Event, Skipped, When
+from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.elements import CodeableConcept, Period, Reference, is_there
+from fhir_remission.fhir.r4.inside import contained
+from fhir_remission.fhir.r4.times import Placed, read_time
+from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure
+from fhir_remission.fhir.reading.condition import (
+    EventsRead,
+    Rows,
+    is_lookalike,
+    meanings,
+    not_an_event,
+    source_of,
+    suspicion,
+)
+from fhir_remission.fhir.reading.context import Context, codings_of, term_of, words_of
+
+# `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run.
+_DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
+_NOT_DONE = frozenset(
+    {"preparation", "not-done", "on-hold", "suspended", "entered-in-error", "unknown"}
+)
+_HINTS = ("drug", "transfusion", "gcsf")
+Times = tuple[When | None, When | None, str]
+
+
+def read_procedure(current: Current, context: Context) -> EventsRead:
+    """Read one Procedure, the latest version of it."""
+    procedure = current.entry.resource
+    assert isinstance(procedure, Procedure)  # noqa: S101 - the caller sorts by type
+    times = _times(
+        procedure.performed_date_time or procedure.occurrence_date_time,
+        procedure.performed_period or procedure.occurrence_period,
+        context,
+    )
+    concepts = [procedure.code] if procedure.code else []
+    return _read(current, concepts, times, context, spinal=False)
+
+
+def read_administration(current: Current, context: Context) -> EventsRead:
+    """Read one MedicationAdministration, the latest version of it."""
+    given = current.entry.resource
+    assert isinstance(given, MedicationAdministration)  # noqa: S101 - the caller sorts by type
+    route = given.dosage.route if given.dosage else None
+    times = _times(
+        given.effective_date_time or given.occurence_date_time or given.effective_time_date_time,
+        given.effective_period or given.occurence_period or given.effective_time_period,
+        context,
+    )
+    spinal = term_of("route", route, context.mappings) == "intrathecal"
+    return _read(current, _substances(given, context), times, context, spinal=spinal)
+
+
+def _substances(given: MedicationAdministration, context: Context) -> list[CodeableConcept]:
+    concepts = [given.medication_codeable_concept]
+    references = [given.medication_reference]
+    if given.medication is not None:
+        concepts.append(given.medication.concept)
+        references.append(given.medication.reference)
+    inside = contained(given.contained)
+    for reference in references:
+        medication = context.index.resource(reference, inside)
+        if isinstance(medication, Medication):
+            concepts.append(medication.code)
+            for part in medication.ingredient or []:
+                concepts.append(part.item_codeable_concept)
+                concepts.append(part.item.concept if part.item else None)
+        else:
+            concepts.append(_called(reference))
+    return [concept for concept in concepts if concept is not None]
+
+
+def _called(reference: Reference | None) -> CodeableConcept | None:
+    """What a Medication that is not at hand is called where it is named."""
+    return CodeableConcept(text=reference.display) if reference and reference.display else None
+
+
+def _times(text: str | None, period: Period | None, context: Context) -> Times:
+    """Start and end, and why a time that was given could not be read."""
+    first = text or (period.start if period else None) or (period.end if period else None)
+    if not first:
+        return None, None, ""
+    start = read_time(first, context.reading.zone)
+    if not isinstance(start, Placed):
+        return None, None, start.reason
+    end = read_time((period.end if period else None) or "", context.reading.zone)
+    return start.when, end.when if isinstance(end, Placed) else None, ""
+
+
+def _read(
+    current: Current,
+    concepts: list[CodeableConcept],
+    times: Times,
+    context: Context,
+    *,
+    spinal: bool,
+) -> EventsRead:
+    resource = current.entry.resource
+    assert isinstance(resource, Procedure | MedicationAdministration)  # noqa: S101
+    pairs = [pair for one in concepts for pair in codings_of(one, context.mappings.systems)]
+    rows = meanings(pairs, resource.type_name, context)
+    told = ""
+    if not rows and not is_lookalike(pairs, context):
+        rows, told = _suspected(resource, concepts, pairs, context)
+    if not rows:
+        return not_an_event(current, pairs, context)
+    reason = _not_done(resource)
+    if not reason and spinal:
+        rows = [(pair, row) for pair, row in rows if row.kind != "therapy-start"]
+        reason = "" if rows else "given into the spinal canal, which starts no cycle"
+    if reason:
+        return EventsRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
+    doubt = _doubt(resource, current)
+    if doubt and any(_starts(row) for _, row in rows):
+        return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
+    # Whether blood was given cannot be told: then it may have been, and a count is a bound.
+    return _events(current, rows, times, (_words(concepts), doubt or told))
+
+
+def _suspected(
+    resource: Procedure | MedicationAdministration,
+    concepts: list[CodeableConcept],
+    pairs: list[tuple[str, str]],
+    context: Context,
+) -> tuple[Rows, str]:
+    """The start of therapy that a code no row names may be."""
+    words = tuple(text for one in concepts for text in words_of(one))
+    row, why = suspicion(pairs, words, (resource.type_name, _HINTS), context)
+    if row is None:
+        return [], ""
+    pair = pairs[0] if pairs else ("", "")
+    if row.kind != "therapy-start":
+        return [(pair, row)], why
+    maybe = structs.replace(row, certainty="unconfirmed")
+    return [(pair, maybe)], f"{why}: it may be a start of therapy"
+
+
+def _events(current: Current, rows: Rows, times: Times, words: tuple[str, str]) -> EventsRead:
+    when, ended, problem = times
+    original, told = words
+    events = tuple(
+        Event(
+            kind=row.kind,
+            when=when,
+            source=source_of(current, pair),
+            certainty=row.certainty,
+            detail=row.detail,
+            ended=ended,
+            original=original or row.display,
+        )
+        for pair, row in rows
+    )
+    undated = when is None and any(_starts(row) for _, row in rows)
+    lost = problem or "nobody says when this therapy began"
+    ref = current.entry.ref
+    reasons = [reason for reason in (told, "" if undated else problem) if reason]
+    return EventsRead(
+        events=tuple(one for one in events if not (undated and one.kind == "therapy-start")),
+        skipped=tuple(Skipped(source=ref, reason=reason) for reason in reasons),
+        unplaced=(Skipped(source=ref, reason=lost),) if undated else (),
+    )
+
+
+def _starts(row: EventRow) -> bool:
+    return row.kind == "therapy-start"
+
+
+def _words(concepts: list[CodeableConcept]) -> str:
+    return next((concept.text for concept in concepts if concept.text), "")
+
+
+def _not_done(resource: Procedure | MedicationAdministration) -> str:
+    if resource.status in _NOT_DONE:
+        return f"status is {resource.status}"
+    if isinstance(resource, Procedure):
+        said = (resource.not_done, resource.not_performed)
+    else:
+        said = (resource.not_given, resource.was_not_given)
+    return "it says that it was not done" if any(said) else ""
+
+
+def _doubt(resource: Procedure | MedicationAdministration, current: Current) -> str:
+    if resource.status not in _DONE:
+        return f"status is {resource.status or 'missing'}"
+    if is_there(resource.modifier_extension):
+        return "it carries a modifierExtension that is not understood"
+    if current.disputed:
+        return "two different contents claim to be its latest version"
+    return ""

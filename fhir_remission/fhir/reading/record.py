@@ -1,0 +1,282 @@
+"""All resources of one patient to one record, the same whatever their order and repetition."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from msgspec import structs
+
+from fhir_remission.domain.answer.accounting import Place
+from fhir_remission.domain.nouns.inputs import (
+    Claim,
+    Event,
+    PatientRecord,
+    Result,
+    Skipped,
+)
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.incoming.versions import Current, latest
+from fhir_remission.fhir.r4.inside import contained
+from fhir_remission.fhir.r4.references import Index, index_of, named
+from fhir_remission.fhir.r4.wire import (
+    Condition,
+    DiagnosticReport,
+    Entry,
+    MedicationAdministration,
+    Observation,
+    Patient,
+    Procedure,
+    Specimen,
+)
+from fhir_remission.fhir.reading.condition import EventsRead, read_condition
+from fhir_remission.fhir.reading.context import Context, Reading, is_our_device, is_ours
+from fhir_remission.fhir.reading.endings import (
+    End,
+    Ending,
+    Read,
+    ending_of,
+    hidden_part,
+    is_deleted,
+    places_of,
+    told_deleted,
+)
+from fhir_remission.fhir.reading.members import LIVE, members_of, missing_in
+from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
+from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
+from fhir_remission.fhir.reading.stated import cohort_events
+
+__all__ = ["Reading", "read_record"]
+
+_READERS: dict[type, Callable[[Current, Context], Read]] = {
+    Observation: read_observation,
+    Condition: read_condition,
+    Procedure: read_procedure,
+    MedicationAdministration: read_administration,
+}
+
+
+def read_record(
+    patient: str, entries: Sequence[Entry], mappings: Mappings, reading: Reading
+) -> PatientRecord:
+    """Read everything known of one patient; `entries` are this patient's (see `grouping`)."""
+    return read_entries(patient, entries, mappings, reading)[0]
+
+
+def read_entries(
+    patient: str,
+    entries: Sequence[Entry],
+    mappings: Mappings,
+    reading: Reading,
+    *,
+    deleted: frozenset[str] = frozenset(),
+) -> tuple[PatientRecord, list[Place]]:
+    """The record, and where each of the entries ended; `deleted` are references and addresses."""
+    gone = [entry for entry in entries if deleted and is_deleted(entry, deleted)]
+    kept = [entry for entry in entries if not (deleted and is_deleted(entry, deleted))]
+    current = latest([*kept, *_contained_results(kept)])
+    context = _context(patient, current, mappings, reading)
+    ends: dict[str, End] = {}
+    read: list[Read] = []
+    for version in current:
+        found, place = _read(version, context)
+        ends[version.entry.ref] = End(version, place)
+        if found is not None:
+            read.append(found)
+    read.append(EventsRead(skipped=told_deleted(gone, mappings)))
+    ours = sum(end.place == "ours" for end in ends.values())
+    return _record(patient, current, read, context, ours=ours), places_of(
+        entries, ends, deleted, mappings
+    )
+
+
+def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
+    """What one resource gives, and where it ends."""
+    entry = version.entry
+    reader = _READERS.get(type(entry.resource))
+    if reader is not None and is_ours(entry.resource, context):
+        return None, "ours"
+    read = reader(version, context) if reader is not None else EventsRead()
+    place = ending_of(read, is_evidence=reader is not None)
+    hidden = hidden_part(entry.resource)
+    if hidden and place != "irrelevant":
+        return structs.replace(read, unplaced=(*read.unplaced, Skipped(entry.ref, hidden))), place
+    return read, place
+
+
+def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
+    """Results that lie inside of their report or panel and have no reference of their own."""
+    return [
+        Entry(resource=inner, place=entry.place, name=f"{entry.ref}{key}")
+        for entry in entries
+        if isinstance(entry.resource, DiagnosticReport | Observation)
+        for key, inner in contained(entry.resource.contained).items()
+        if isinstance(inner, Observation)
+    ]
+
+
+def _context(
+    patient: str, current: Sequence[Current], mappings: Mappings, reading: Reading
+) -> Context:
+    entries = [version.entry for version in current]
+    index = index_of(entries)
+    return Context(
+        patient=patient,
+        aliases=_aliases(patient, entries),
+        mappings=mappings,
+        reading=reading,
+        index=index,
+        reports=_reports(entries, index),
+        our_devices=frozenset(
+            entry.ref for entry in entries if is_our_device(entry, reading.namespace)
+        ),
+        specimens=reading.specimens or any(isinstance(e.resource, Specimen) for e in entries),
+        disowned=_disowned(entries, index),
+    )
+
+
+def _aliases(patient: str, entries: Iterable[Entry]) -> frozenset[str]:
+    names = {patient}
+    for entry in entries:
+        if isinstance(entry.resource, Patient):
+            names |= {entry.ref, entry.full_url}
+            names |= {named(identifier) for identifier in entry.resource.identifier or []}
+    return frozenset(names - {""})
+
+
+def _held(entry: Entry, index: Index) -> Iterator[str]:
+    """The results that a report or panel holds, by their reference."""
+    for reference in members_of(entry.resource):
+        text = reference.reference or ""
+        found = index.find(reference)
+        yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
+
+
+def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry, ...]]:
+    reports: dict[str, tuple[Entry, ...]] = {}
+    for entry in entries:
+        report = entry.resource
+        if not isinstance(report, DiagnosticReport) or report.status not in LIVE:
+            continue
+        for ref in _held(entry, index):
+            reports[ref] = (*reports.get(ref, ()), entry)
+    return reports
+
+
+def _disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
+    """Results that only a retracted report or panel holds: final by themselves, and doubtful."""
+    kept: set[str] = set()
+    disowned: dict[str, str] = {}
+    for entry in entries:
+        status = getattr(entry.resource, "status", None)
+        for ref in _held(entry, index):
+            if status in LIVE or status == "unknown":
+                kept.add(ref)
+            else:
+                why = f"{entry.ref}, which holds it, has the status {status or 'missing'}"
+                disowned.setdefault(ref, why)
+    return {ref: why for ref, why in disowned.items() if ref not in kept}
+
+
+def _record(
+    patient: str, current: Sequence[Current], read: Sequence[Read], context: Context, *, ours: int
+) -> PatientRecord:
+    reading = context.reading
+    results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
+    undated = [one for each in read if isinstance(each, ObservationRead) for one in each.undated]
+    events = [event for one in read if isinstance(one, EventsRead) for event in one.events]
+    for row in reading.cohort_rows:
+        events += cohort_events(row, reading.zone or UTC)
+    claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
+    skipped = {skip for one in read for skip in one.skipped}
+    unplaced = {skip for one in read for skip in one.unplaced}
+    unplaced |= set(missing_in([version.entry for version in current], context))
+    unmapped = Counter(code for one in read for code in one.unmapped)
+    resembling = Counter(
+        code for one in read if isinstance(one, ObservationRead) for code in one.resembling
+    )
+    born, died, flags = _person(patient, current)
+    return PatientRecord(
+        patient=patient,
+        results=tuple(sorted(_in_draws(results, context), key=_result_order)),
+        events=tuple(sorted(events, key=_event_order)),
+        claims=tuple(sorted(claims, key=_claim_order)),
+        skipped=_sorted(skipped | unplaced),
+        unplaced=_sorted(unplaced),
+        undated=tuple(sorted(undated, key=_result_order)),
+        complete=reading.complete,
+        failed=reading.failed,
+        without=reading.without,
+        attested=reading.attested,
+        doubts=_doubts(read, reading),
+        born=born,
+        died=died,
+        flags=flags,
+        unmapped=tuple(sorted(unmapped.items())),
+        resembling=tuple(sorted(resembling.items())),
+        ours=ours,
+    )
+
+
+def _doubts(read: Iterable[Read], reading: Reading) -> tuple[str, ...]:
+    """What is assumed of samples that nobody describes, unless the site attests it."""
+    assumed = any(isinstance(one, ObservationRead) and one.specimen_assumed for one in read)
+    return ("specimen-acceptable",) if assumed and not reading.rejected_are_cancelled else ()
+
+
+def _sorted(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    return tuple(sorted(skipped, key=lambda skip: (skip.source, skip.reason)))
+
+
+def _in_draws(results: Sequence[Result], context: Context) -> list[Result]:
+    """Add the report to the draw keys of its results, where all of them are of one day.
+
+    A cumulative report holds the counts of many days, and must not make one draw of them.
+    """
+    if not context.reports:
+        return list(results)
+    days: dict[str, set[date]] = {}
+    for result in results:
+        for report in context.reports.get(result.source.ref, ()):
+            days.setdefault(report.ref, set()).update((result.when.first_day, result.when.last_day))
+    joined = []
+    for result in results:
+        reports = context.reports.get(result.source.ref, ())
+        keys = tuple(report.ref for report in reports if len(days[report.ref]) == 1)[:1]
+        joined.append(structs.replace(result, draw_keys=(*result.draw_keys, *keys)))
+    return joined
+
+
+def _person(patient: str, current: Sequence[Current]) -> tuple[date | None, bool, tuple[str, ...]]:
+    people = [version.entry for version in current if isinstance(version.entry.resource, Patient)]
+    born: date | None = None
+    died = False
+    for entry in people:
+        person = entry.resource
+        assert isinstance(person, Patient)  # noqa: S101 - filtered above
+        if entry.ref == patient or born is None:
+            born = _day(person.birth_date) or born
+        died = died or bool(person.deceased_boolean) or bool(person.deceased_date_time)
+    return born, died, ("merged-patient",) if len(people) > 1 else ()
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _result_order(result: Result) -> tuple[datetime, str, str, str]:
+    return result.when.start, result.source.ref, result.analyte, result.source.code
+
+
+def _event_order(event: Event) -> tuple[bool, datetime, str, str]:
+    known = event.when is not None
+    start = event.when.start if event.when else datetime.min.replace(tzinfo=UTC)
+    return known, start, event.source.ref, event.kind
+
+
+def _claim_order(claim: Claim) -> tuple[str, str]:
+    return claim.source.ref, claim.text

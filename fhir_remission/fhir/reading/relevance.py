@@ -1,0 +1,62 @@
+"""Whether a resource may be evidence, told by its type, status and codes alone."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.wire import (
+    UNREADABLE,
+    Condition,
+    DiagnosticReport,
+    MedicationAdministration,
+    Observation,
+    Procedure,
+    Resource,
+    components,
+)
+from fhir_remission.fhir.reading.coding import match_codes
+from fhir_remission.fhir.reading.context import codings_of
+
+# What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
+_DEAD = frozenset({"entered-in-error", "cancelled", "not-done"})
+
+
+def may_matter(resource: Resource, mappings: Mappings) -> bool:
+    """Whether it may be evidence; what has no code that can be read may be anything."""
+    if getattr(resource, "status", None) in _DEAD:
+        return False
+    if isinstance(resource, Observation):
+        return _measures(resource, mappings)
+    if isinstance(resource, Condition | Procedure):
+        return _happens(resource.type_name, [resource.code], mappings)
+    if isinstance(resource, MedicationAdministration):
+        named = resource.medication_codeable_concept
+        return resource.medication_reference is not None or _happens(
+            resource.type_name, [named], mappings
+        )
+    return isinstance(resource, DiagnosticReport) and bool(resource.result)
+
+
+def no_patient(resource: Resource) -> str:
+    """What is said of a resource that may matter and names nobody."""
+    return f"this {resource.type_name} may be evidence, and names no patient that can be resolved"
+
+
+def has_meaning(resource: Resource, mappings: Mappings) -> bool:
+    """The same of an Observation whatever its status; of other types always."""
+    return not isinstance(resource, Observation) or _measures(resource, mappings)
+
+
+def _measures(observation: Observation, mappings: Mappings) -> bool:
+    try:
+        codes = [observation.code, *(part.code for part in components(observation))]
+    except UNREADABLE:
+        return True
+    if not codings_of(observation.code, mappings.systems):
+        return True
+    return any(match_codes(code, mappings.codes).known for code in codes)
+
+
+def _happens(kind: str, concepts: list[CodeableConcept | None], mappings: Mappings) -> bool:
+    pairs = [pair for one in concepts for pair in codings_of(one, mappings.systems)]
+    return not pairs or any(mappings.events.of(*pair, kind) for pair in pairs)

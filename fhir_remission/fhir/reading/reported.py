@@ -1,0 +1,297 @@
+"""What an Observation or component reports: a value in canonical units, or why it has none."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+from msgspec import Raw, Struct, structs
+
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable, Value
+from fhir_remission.domain.tables.analytes import Analyte
+from fhir_remission.domain.tables.answers import Answer, Said, answered
+from fhir_remission.domain.tables.codes import CodeRow
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.units import Refused, UnitSent
+from fhir_remission.fhir.r4.amounts import (
+    Sent,
+    as_written,
+    name_systems,
+    read_quantity,
+    read_range,
+    read_ratio,
+    unit_of,
+)
+from fhir_remission.fhir.r4.elements import (
+    NOTHING,
+    CodeableConcept,
+    Quantity,
+    Range,
+    Ratio,
+    Valued,
+    is_there,
+)
+from fhir_remission.fhir.r4.wire import UNREADABLE
+
+_QUANTITY = msgspec.json.Decoder(Quantity)
+_RANGE = msgspec.json.Decoder(Range)
+_RATIO = msgspec.json.Decoder(Ratio)
+_CONCEPT = msgspec.json.Decoder(CodeableConcept)
+_TEXT = msgspec.json.Decoder(str)
+_TRUTH = msgspec.json.Decoder(bool)
+
+
+class Reported(Struct, frozen=True):
+    """A value as it is judged, and as it was sent."""
+
+    value: Value
+    original: str = ""
+    unit: str = ""
+    flags: tuple[str, ...] = ()
+    limit: str = ""
+    """The limit of the assay that stood beside a worded answer, as written."""
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used; empty where it can."""
+        return self.value.reason if isinstance(self.value, Unreadable) else ""
+
+
+class Understanding(Struct, frozen=True, eq=False):
+    """What is needed to understand a value: its code's row, its analyte, all tables."""
+
+    row: CodeRow
+    analyte: Analyte
+    mappings: Mappings
+    decimal_comma: bool = False
+
+
+@lru_cache(maxsize=1 << 10)
+def understanding_of(row: CodeRow, mappings: Mappings, *, decimal_comma: bool) -> Understanding:
+    """The one understanding of a code, so that what it read is found again."""
+    return Understanding(row, mappings.analytes[row.analyte], mappings, decimal_comma)
+
+
+def read_value(valued: Valued, understanding: Understanding) -> Reported:
+    """Judge what was reported: exactly one value[x] of a type that can be used, in a known unit."""
+    sent = sent_values(valued)
+    if valued.data_absent_reason is not None:
+        reason = _words(valued.data_absent_reason)
+        also = ", although a value is there" if sent else ""
+        return _nothing(reason, f"no value: data absent, {reason or 'no reason given'}{also}")
+    if not sent:
+        return _nothing("", "no value")
+    if len(sent) > 1:
+        return _nothing("", f"several values: {' and '.join(sorted(name for name, _ in sent))}")
+    name, body = sent[0]
+    read = _remembered if len(body) <= _SHORT else _understood
+    return read(name, body, understanding)
+
+
+def has_value(valued: Valued) -> bool:
+    """Whether anything was sent in the place of a value."""
+    return valued.data_absent_reason is not None or bool(sent_values(valued))
+
+
+def sent_values(valued: Valued) -> list[tuple[str, bytes]]:
+    """What was sent in the place of a value: normally one, by the name of its element."""
+    return [
+        (name, bytes(raw))
+        for name, raw in zip(_ELEMENTS, _values(valued), strict=True)
+        if raw is not NOTHING and is_there(raw)
+    ]
+
+
+def text_of(valued: Valued) -> str:
+    """The value as words, for attributes that are kept as sent."""
+    for name, body in sent_values(valued):
+        return _plain(name, body)
+    return ""
+
+
+def concept_of(valued: Valued) -> CodeableConcept | None:
+    """The coded or written value, for attributes that are terms."""
+    try:
+        if is_there(valued.value_codeable_concept):
+            return _CONCEPT.decode(valued.value_codeable_concept)
+        if is_there(valued.value_string):
+            return CodeableConcept(text=_TEXT.decode(valued.value_string))
+    except UNREADABLE:
+        return None
+    return None
+
+
+_ELEMENTS = (
+    "valueQuantity",
+    "valueCodeableConcept",
+    "valueString",
+    "valueInteger",
+    "valueRange",
+    "valueRatio",
+    "valueBoolean",
+    "valueSampledData",
+    "valueTime",
+    "valueDateTime",
+    "valuePeriod",
+    "valueAttachment",
+    "valueReference",
+)
+
+
+def _values(valued: Valued) -> tuple[Raw, ...]:
+    """What stands in each of `_ELEMENTS`, in that order."""
+    return (
+        valued.value_quantity,
+        valued.value_codeable_concept,
+        valued.value_string,
+        valued.value_integer,
+        valued.value_range,
+        valued.value_ratio,
+        valued.value_boolean,
+        valued.value_sampled_data,
+        valued.value_time,
+        valued.value_date_time,
+        valued.value_period,
+        valued.value_attachment,
+        valued.value_reference,
+    )
+
+
+def _understood(name: str, body: bytes, understanding: Understanding) -> Reported:
+    try:
+        return _read(name, body, understanding)
+    except UNREADABLE:
+        return _nothing("", f"{name} is not of its type")
+
+
+# Counts come in few spellings: a value that was read is not read again, wherever it comes from.
+_remembered = lru_cache(maxsize=1 << 12)(_understood)
+_SHORT = 200
+
+
+def _read(name: str, raw: bytes, understanding: Understanding) -> Reported:
+    match name:
+        case "valueCodeableConcept":
+            return _coded(_CONCEPT.decode(raw), understanding)
+        case "valueBoolean":
+            return _text(f"({str(_TRUTH.decode(raw)).lower()})", understanding)
+        case "valueString":
+            return _text(_TEXT.decode(raw), understanding)
+        case _:
+            return _number(_amount(name, raw, understanding), understanding)
+
+
+def _amount(name: str, raw: bytes, understanding: Understanding) -> Sent | Unreadable:
+    comma, dimensions = understanding.decimal_comma, understanding.analyte.dimensions
+    systems = understanding.mappings.systems
+    match name:
+        case "valueQuantity":
+            quantity = _QUANTITY.decode(raw)
+            name_systems(systems, quantity)
+            return read_quantity(quantity, decimal_comma=comma)
+        case "valueInteger":
+            return read_quantity(Quantity(value=Raw(raw)), decimal_comma=comma)
+        case "valueRange":
+            sent = _RANGE.decode(raw)
+            name_systems(systems, sent.low, sent.high)
+            return read_range(sent, decimal_comma=comma)
+        case "valueRatio" if "fraction" in dimensions:
+            share = "ratio" not in dimensions
+            ratio = _RATIO.decode(raw)
+            name_systems(systems, ratio.numerator, ratio.denominator)
+            return read_ratio(ratio, share=share, decimal_comma=comma)
+    return Unreadable(raw="", reason=f"{name} cannot be used for {understanding.analyte.id}")
+
+
+def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
+    values, analyte = understanding.mappings.values, understanding.analyte
+    said: set[Answer] = set()
+    for coding in concept.coding or []:
+        pair = understanding.mappings.systems.coding(coding.system, coding.code or "")
+        answer = values.coded_answer(*pair, analyte)
+        if answer is not None:
+            said.add(answer)
+    words = _words(concept)
+    if len(said) > 1:
+        return _nothing(words, f"codes that contradict each other: {' and '.join(sorted(said))}")
+    if not said and concept.text:
+        return _text(concept.text, understanding)
+    if not said:
+        return _nothing(words, f"an answer that is in no row of values.tsv: {words}")
+    return _answer(said.pop(), words, analyte)
+
+
+def _text(text: str, understanding: Understanding) -> Reported:
+    analyte = understanding.analyte
+    said = understanding.mappings.values.read(
+        text, analyte, decimal_comma=understanding.decimal_comma
+    )
+    if isinstance(said, Unreadable):
+        return Reported(value=said, original=text)
+    if isinstance(said, Said):
+        return structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
+    sent = Sent(value=said.value, unit=UnitSent(text=said.unit), original=text)
+    return _number(sent, understanding)
+
+
+def _answer(answer: Answer, original: str, analyte: Analyte) -> Reported:
+    value = answered(answer, analyte)
+    unit = analyte.unit if isinstance(value, Interval) else ""
+    return Reported(value=value, original=original, unit=unit)
+
+
+def _number(sent: Sent | Unreadable, understanding: Understanding) -> Reported:
+    analyte, row = understanding.analyte, understanding.row
+    if isinstance(sent, Unreadable):
+        return Reported(value=sent, original=sent.raw)
+    if analyte.kind == "finding":
+        return _nothing(sent.original, "a number in the place of an answer")
+    if "unit=concentration" in row.conditions and not (sent.unit.code or sent.unit.text):
+        return _nothing(sent.original, "this code counts only with a unit of concentration")
+    converted = understanding.mappings.units.convert(
+        sent.value, sent.unit, analyte, code_system=row.system
+    )
+    if isinstance(converted, Refused):
+        return Reported(
+            value=Unreadable(raw=sent.original, reason=converted.reason),
+            original=sent.original,
+            flags=("unit-refused",),
+        )
+    if not analyte.believes(converted.value):
+        return Reported(
+            value=Unreadable(
+                raw=sent.original,
+                reason=f"not plausible: outside {analyte.low} to {analyte.high} {analyte.unit}",
+            ),
+            original=sent.original,
+            flags=("implausible-value",),
+        )
+    return Reported(
+        value=converted.value, original=sent.original, unit=converted.unit, flags=sent.flags
+    )
+
+
+def _words(concept: CodeableConcept) -> str:
+    if concept.text:
+        return concept.text
+    codings = concept.coding or []
+    return next((word for c in codings if (word := c.display or c.code)), "")
+
+
+def _plain(name: str, raw: bytes) -> str:
+    try:
+        if name == "valueQuantity":
+            quantity = _QUANTITY.decode(raw)
+            words = (
+                f"{quantity.comparator or ''}{as_written(quantity.value)[0]} {unit_of(quantity)}"
+            )
+            return words.strip()
+        if name == "valueCodeableConcept":
+            return _words(_CONCEPT.decode(raw))
+        return _TEXT.decode(raw)
+    except UNREADABLE:
+        return ""
+
+
+def _nothing(raw: str, reason: str) -> Reported:
+    return Reported(value=Unreadable(raw=raw, reason=reason), original=raw)

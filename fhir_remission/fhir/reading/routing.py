@@ -1,0 +1,105 @@
+"""Whose resource is this line, and can it matter? Answered without decoding it in full.
+
+An archive is mostly results that no criterion reads. They are told by their code alone, so the
+full decoding of `wire` is left to the rest. What has no meaning but may be a later version of
+something that had one is kept by its name (`Glance.outline`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fhir_remission.domain.tables.codes import CodeMap
+from fhir_remission.fhir.incoming.subjects import reference_key
+from fhir_remission.fhir.r4.elements import NOTHING, CodeableConcept, Reference, is_there
+from fhir_remission.fhir.r4.wire import UNREADABLE
+from fhir_remission.fhir.reading.coding import match_codes
+
+# The key of a patient in what most servers send as a subject; any other form is decoded.
+plain_key = re.compile(
+    rb'\{ ?"reference": ?"(Patient/[A-Za-z0-9.\-]{1,64})"(?:, ?"display": ?"[^"\\]*")? ?\}'
+).fullmatch
+
+# Subjects repeat.
+_REMEMBERED = 15_000
+
+
+class _Version(Struct, gc=False, omit_defaults=True):
+    versionId: str | None = None  # noqa: N815 - decoded by this name on the hottest path
+    lastUpdated: Raw = NOTHING  # noqa: N815
+
+
+class Glance(Struct, gc=False, rename="camel", omit_defaults=True):
+    """Enough of a resource to send it on."""
+
+    resource_type: str = ""
+    id: str | None = None
+    meta: _Version | None = None
+    status: Raw = NOTHING
+    code: Raw = NOTHING
+    subject: Raw = NOTHING
+    component: Raw = NOTHING
+
+
+class _Coded(Struct, gc=False):
+    code: Raw = NOTHING
+
+
+_CONCEPT = msgspec.json.Decoder(CodeableConcept | None)
+_REFERENCE = msgspec.json.Decoder(Reference | None)
+_COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
+decode_glance = msgspec.json.Decoder(Glance).decode
+
+
+def is_first_version(glance: Glance) -> bool:
+    """Whether nothing older of the same resource can exist."""
+    return glance.meta is not None and glance.meta.versionId == "1"
+
+
+def outline(glance: Glance) -> bytes:
+    """The resource without its content: it still replaces its older versions."""
+    return msgspec.json.encode(glance)
+
+
+def means_something(code: bytes, codes: CodeMap) -> bool:
+    """Whether an Observation with this code can be evidence; what cannot be told can."""
+    if not code:
+        return True
+    try:
+        return match_codes(_CONCEPT.decode(code), codes).known
+    except UNREADABLE:
+        return True
+
+
+def code_names(code: bytes) -> tuple[str, ...]:
+    """The codings of a code as `system|code`."""
+    try:
+        concept = _CONCEPT.decode(code)
+    except UNREADABLE:
+        return ()
+    codings = (concept.coding if concept else None) or []
+    return tuple(f"{one.system or ''}|{one.code}" for one in codings if one.code)
+
+
+def component_codes(glance: Glance) -> list[bytes]:
+    """The codes inside; one that cannot be read comes as an empty one, which may mean anything."""
+    if glance.component is NOTHING or not is_there(glance.component):
+        return []
+    try:
+        return [bytes(one.code) for one in _COMPONENTS.decode(glance.component) or []]
+    except UNREADABLE:
+        return [b""]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def subject_key(subject: bytes) -> str:
+    """The patient a subject names, as far as it can be told without the other resources.
+
+    Empty where nothing is named. `Patient/p1` for a literal reference, else what stands there:
+    which patient that is shows only when all patients are known. Errors are msgspec's.
+    """
+    return reference_key(_REFERENCE.decode(subject) if subject else None)

@@ -1,0 +1,116 @@
+"""Looking again at what a search returned: servers may ignore a parameter and answer anyway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from fhir_remission.fhir.incoming.subjects import subject_of
+from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.wire import (
+    Condition,
+    Entry,
+    MedicationAdministration,
+    Observation,
+    Patient,
+    Procedure,
+    Resource,
+    components,
+)
+from fhir_remission.fhir.server.queries import Query
+
+# Whatever is there: that an id is one was looked at where it came in (`ids.py`).
+_PATIENT = re.compile(r"(?:^|/)Patient/([^/?#]+)(?:/_history/[^/]+)?$")
+
+
+class Screened(Struct, frozen=True):
+    """The matches that are what was asked for, and what the others were."""
+
+    kept: tuple[Entry, ...]
+    foreign: int = 0
+    """Rows of a patient nobody asked for: a reason to stop."""
+    unattributed: int = 0
+    """Rows that name no patient: nobody's evidence, so something may be missing from somebody's."""
+    beside: int = 0
+    """Rows of another type or code: included resources, or a parameter that was ignored."""
+
+
+def screen(entries: tuple[Entry, ...], query: Query, linked: frozenset[str]) -> Screened:
+    """Keep the rows that answer the query; `linked` are other ids of the same persons."""
+    kept: list[Entry] = []
+    counts = {"foreign": 0, "unattributed": 0, "beside": 0}
+    allowed = query.patients | linked
+    # Systems are compared exactly later, where the row is judged.
+    wanted = frozenset(code for _, code in query.codes)
+    for entry in entries:
+        verdict = _verdict(entry.resource, query, allowed, wanted)
+        if verdict is None:
+            kept.append(entry)
+        else:
+            counts[verdict] += 1
+    return Screened(tuple(kept), **counts)
+
+
+def patient_of(resource: Resource) -> str | None:
+    """Return the bare id of the patient a resource is about; None when it does not say."""
+    if isinstance(resource, Patient):
+        return resource.id
+    subject = subject_of(resource)
+    found = _PATIENT.search(subject.reference) if subject and subject.reference else None
+    return found[1] if found else None
+
+
+def _verdict(
+    resource: Resource, query: Query, allowed: frozenset[str], wanted: frozenset[str]
+) -> str | None:
+    if resource.type_name != query.resource_type:
+        return "beside"
+    if resource.id in query.ids and patient_of(resource) not in {None, *allowed}:
+        # Named by a report of ours, and another person's: the report is wrong, not the server.
+        return "beside"
+    if query.patients:
+        patient = patient_of(resource)
+        if patient is not None and patient not in allowed and not _replaces(resource, allowed):
+            return "foreign"
+        # Of a retracted result some servers show id and status only (US Core general guidance).
+        if patient is None and getattr(resource, "status", None) != "entered-in-error":
+            return "unattributed"
+    if query.ids and resource.id not in query.ids:
+        return "beside"
+    return None if not wanted or _answers(resource, wanted) else "beside"
+
+
+def _replaces(resource: Resource, allowed: frozenset[str]) -> bool:
+    """Whether it is the record into which an allowed one was merged: servers may follow that."""
+    if not isinstance(resource, Patient):
+        return False
+    named = (link.other.reference or "" for link in resource.link or [] if link.other is not None)
+    found = (_PATIENT.search(reference) for reference in named)
+    return any(match is not None and match[1] in allowed for match in found)
+
+
+def _answers(resource: Resource, wanted: frozenset[str]) -> bool:
+    """Say whether one of its codes was asked for; a row without any code is let through."""
+    try:
+        said = list(_codes(resource))
+    except msgspec.DecodeError:
+        # Damaged parts are judged, and named, where the row is read.
+        return True
+    return not said or any(code in wanted for code in said)
+
+
+def _codes(resource: Resource) -> Iterator[str]:
+    concepts: list[CodeableConcept | None] = []
+    if isinstance(resource, Observation):
+        concepts = [resource.code, *(part.code for part in components(resource))]
+    elif isinstance(resource, Condition | Procedure):
+        concepts = [resource.code]
+    elif isinstance(resource, MedicationAdministration):
+        concepts = [resource.medication_codeable_concept]
+    for concept in concepts:
+        for coding in (concept.coding or ()) if concept is not None else ():
+            if coding.code:
+                yield coding.code

@@ -1,0 +1,148 @@
+"""What the Specimen of a result says: blood or marrow, whose, whether it can be judged, when.
+
+A Specimen that is named and not at hand may have been rejected. Where other Specimens came it is
+a gap, and what was measured in it is unknown; where none came at all, nobody sends any, and that
+the sample was good is assumed and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from fhir_remission.fhir.r4.elements import CodeableConcept, Reference
+from fhir_remission.fhir.r4.inside import contained
+from fhir_remission.fhir.r4.references import named, parse_literal
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
+from fhir_remission.fhir.reading.context import Context, period_of, term_of, words_of
+
+_VOID = frozenset({"unsatisfactory", "entered-in-error"})
+# http://hl7.org/fhir/R4/valueset-specimen-status.html; the status itself is optional.
+_FINE = frozenset({"available", "unavailable"})
+
+
+class SpecimenSays(Struct, frozen=True):
+    """What is known of the specimen of one result."""
+
+    kind: str = ""
+    """blood, marrow, csf, other; empty where it is not said in a way we know."""
+    named: str = ""
+    """What it is called where that could not be understood."""
+    void: str = ""
+    """Why nothing measured in it counts."""
+    doubt: str = ""
+    """Why nobody knows whether what was measured in it counts."""
+    assumed: bool = False
+    """It is not at hand, and was good as far as anybody says."""
+    draw_keys: tuple[str, ...] = ()
+    taken: Placed | Unplaced | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why no value measured in it can be used."""
+        return self.doubt or (
+            f"its specimen is {self.named}, which is not read" if self.named else ""
+        )
+
+
+def read_specimen(
+    reference: Reference | None, inside: Mapping[str, Resource], context: Context
+) -> SpecimenSays:
+    """Read the Specimen a result refers to, contained or at hand."""
+    if reference is None:
+        return SpecimenSays()
+    specimen = context.index.resource(reference, inside)
+    called = CodeableConcept(text=reference.display)
+    if not isinstance(specimen, Specimen):
+        return _absent(reference, called, context)
+    said = specimen.type if _says(specimen.type) else called
+    kind = term_of("specimen", said, context.mappings)
+    return SpecimenSays(
+        kind=kind,
+        named="" if kind or not _says(specimen.type) else _name(specimen.type),
+        void=_void(specimen, context),
+        doubt=_doubt(specimen, context),
+        draw_keys=_keys(reference, specimen),
+        taken=_taken(specimen, context),
+    )
+
+
+def report_specimen(ref: str, context: Context) -> SpecimenSays:
+    """The specimen of the report that holds a result, where the report has exactly one."""
+    for report in context.reports.get(ref, ()):
+        resource = report.resource
+        listed = resource.specimen or [] if isinstance(resource, DiagnosticReport) else []
+        if isinstance(resource, DiagnosticReport) and len(listed) == 1:
+            return read_specimen(listed[0], contained(resource.contained), context)
+    return SpecimenSays()
+
+
+def _absent(reference: Reference, called: CodeableConcept, context: Context) -> SpecimenSays:
+    """A Specimen that is named and not here; one that is only called something is none."""
+    kind = term_of("specimen", called, context.mappings)
+    keys = _keys(reference, None)
+    text = reference.reference or ""
+    if not text and not keys:
+        missing = "" if _says(called) else "its specimen is not named"
+        return SpecimenSays(kind=kind, named="" if kind else reference.display or "", doubt=missing)
+    literal = parse_literal(text)
+    if text.startswith("#") or context.specimens or (literal and literal.type != "Specimen"):
+        doubt = f"its specimen {text or keys[0]} is not at hand"
+        return SpecimenSays(kind=kind, doubt=doubt, draw_keys=keys)
+    return SpecimenSays(kind=kind, assumed=True, draw_keys=keys)
+
+
+def _says(concept: CodeableConcept | None) -> bool:
+    """Whether a concept says anything, in whatever way."""
+    return concept is not None and bool(concept.coding or concept.text)
+
+
+def _name(concept: CodeableConcept | None) -> str:
+    codes = (coding.code for coding in (concept.coding if concept else None) or [])
+    return next((text for text in (*words_of(concept), *codes) if text), "of a type without a name")
+
+
+def _void(specimen: Specimen, context: Context) -> str:
+    if specimen.status in _VOID:
+        return f"its specimen is {specimen.status}"
+    for condition in specimen.condition or []:
+        if term_of("specimen-condition", condition, context.mappings) == "unsatisfactory":
+            return "its specimen is unsatisfactory"
+    subject = specimen.subject
+    if subject is not None and not context.is_patient(subject) and context.is_person(subject):
+        return "its specimen is of another person"
+    return ""
+
+
+def _doubt(specimen: Specimen, context: Context) -> str:
+    """What is said of it and not understood: it may say that the sample is no good."""
+    if specimen.status is not None and specimen.status not in _FINE:
+        return f"its specimen has the status {specimen.status}"
+    for condition in specimen.condition or []:
+        if not term_of("specimen-condition", condition, context.mappings):
+            return f"the condition of its specimen is {_name(condition)}, which is not read"
+    if specimen.subject is not None and not context.is_patient(specimen.subject):
+        return "whose its specimen is cannot be read"
+    return ""
+
+
+def _keys(reference: Reference, specimen: Specimen | None) -> tuple[str, ...]:
+    names = [named(reference.identifier)]
+    if reference.reference and not reference.reference.startswith("#"):
+        names.append(reference.reference)
+    if specimen is not None:
+        names.extend(named(identifier) for identifier in specimen.identifier or [])
+        names.append(named(specimen.accession_identifier))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _taken(specimen: Specimen, context: Context) -> Placed | Unplaced | None:
+    collection, zone = specimen.collection, context.reading.zone
+    if collection is None:
+        return None
+    if collection.collected_date_time:
+        return read_time(collection.collected_date_time, zone)
+    period = collection.collected_period
+    return period_of(period, zone) if period else None

@@ -1,0 +1,1 @@
+"""From assessments to resources, their identity, and transactions."""

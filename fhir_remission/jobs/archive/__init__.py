@@ -1,0 +1,1 @@
+"""The job over files of any size."""

@@ -1,0 +1,266 @@
+"""The second pass of an archive: one partition in memory, its patients judged one by one.
+
+The middle is that of every other job: `judge_entries`, with the same grouping, reading, criteria
+and JSON. Here is only what brings a patient's rows together and writes the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec import structs
+
+from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.effects.files.private_file import write_whole
+from fhir_remission.effects.files.shared_resources import Found, Shared
+from fhir_remission.effects.files.spool import Row, partition_of, read_rows
+from fhir_remission.fhir.incoming.damage import Damaged, damaged
+from fhir_remission.fhir.incoming.grouping import pointers
+from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
+from fhir_remission.fhir.writing.assessment_json import assessment_brief, write_line
+from fhir_remission.jobs.archive.parts import (
+    FLAW,
+    LISTED,
+    OUTLINE,
+    Flaw,
+    Judgement,
+    JudgePartition,
+    Prepare,
+    Setup,
+    Tally,
+)
+from fhir_remission.jobs.files.classify import lines_of
+from fhir_remission.jobs.judging.incoming import Incoming, Judged, judge_incoming
+from fhir_remission.jobs.judging.judging import Judge
+from fhir_remission.version import VERSION
+
+
+class LooksUp(Protocol):
+    """Where shared resources are found by name."""
+
+    def find(self, name: str) -> Found | None:
+        """The resource of that reference or address."""
+
+    def holds(self, kind: str) -> bool:
+        """Whether any resource of this type is among them."""
+
+
+_DAMAGED = msgspec.json.Decoder(Damaged)
+
+
+class Judging:
+    """What the second pass of one worker needs to know."""
+
+    def __init__(self, setup: Setup, prepare: Prepare, judge: Judge) -> None:
+        self.setup = setup
+        self.judge = judge
+        self._files = [setup.sources[number] for number in prepare.sources]
+        self._bases = prepare.bases
+        self.moves: Mapping[str, str] = (
+            msgspec.json.decode(Path(prepare.moves).read_bytes(), type=dict[str, str])
+            if prepare.moves
+            else {}
+        )
+        self.deleted: frozenset[str] = (
+            msgspec.json.decode(Path(prepare.deleted).read_bytes(), type=frozenset[str])
+            if prepare.deleted
+            else frozenset()
+        )
+        self.shared: LooksUp | None = None
+        if prepare.shared:
+            self.share(Shared(Path(prepare.shared)))
+
+    def share(self, shared: LooksUp) -> None:
+        """Look up there what belongs to no single patient."""
+        self.shared = shared
+        self.judge = self.judge.where_specimens(come=shared.holds("Specimen"))
+
+    def place_of(self, row: Row) -> str:
+        """Where a row was read, as `classify` names it."""
+        source = self._files[row.task]
+        if source.form == "document":
+            return f"{source.path}{row.place}"
+        return f"{source.path}:{self._bases[row.task] + row.number}{row.place}"
+
+    def file_of(self, row: Row) -> str:
+        """The file a row was read from."""
+        return self._files[row.task].path
+
+    def beside(self, entries: Sequence[Entry]) -> list[Entry]:
+        """What the entries point to and do not hold: medications, devices, specimens."""
+        if self.shared is None:
+            return []
+        held = {entry.ref for entry in entries} | {entry.full_url for entry in entries}
+        wanted = {
+            name: None
+            for entry in entries
+            for reference in pointers(entry)
+            for name in _names((reference.reference or "") if reference else "")
+            if name not in held
+        }
+        found = []
+        for name in wanted:
+            row = self.shared.find(name)
+            resource = decode_resource(row.body) if row is not None else ""
+            if row is not None and not isinstance(resource, str):
+                found.append(Entry(resource, full_url=row.address, place=row.place))
+        return found
+
+
+def _names(text: str) -> list[str]:
+    literal = parse_literal(text)
+    names = [text, text.partition("/_history/")[0], literal.relative if literal else ""]
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
+    """Judge one partition and seal its lines."""
+    setup = judging.setup
+    tally, account, flaws = Tally(), Account(), list[Flaw]()
+    lines: list[tuple[str, bytes]] = []
+    for key, rows in _people(job, judging).items():
+        for one in judge_person(key, rows, job, judging, flaws, account):
+            _count(one, tally)
+            text = b"".join(printed(one, judging))
+            lines.append((one.patient, text))
+    lines.sort(key=lambda line: line[0])
+    path = Path(setup.folder) / "parts" / f"part-{job.partition:04d}.ndjson"
+    write_whole(path, b"".join(text for _, text in lines))
+    return Judgement(
+        partition=job.partition,
+        tally=tally,
+        flaws=tuple(flaws[:LISTED]),
+        more_flaws=max(0, len(flaws) - LISTED),
+        account=account,
+    )
+
+
+def rows_of(files: Mapping[str, int], folder: str) -> Iterator[Row]:
+    """All rows of a partition's files."""
+    for name, length in files.items():
+        yield from read_rows(Path(folder) / name, length)
+
+
+def _people(job: JudgePartition, judging: Judging) -> dict[str, list[Row]]:
+    """The rows of each person, who may have several names."""
+    people: dict[str, list[Row]] = {}
+    moves, partitions = judging.moves, judging.setup.partitions
+    for row in rows_of(job.files, judging.setup.folder):
+        key = moves.get(row.key, row.key)
+        if moves and partition_of(key.encode(), partitions) != job.partition:
+            continue
+        people.setdefault(key, []).append(row)
+    return people
+
+
+def judge_person(
+    key: str,
+    rows: list[Row],
+    job: JudgePartition,
+    judging: Judging,
+    flaws: list[Flaw],
+    account: Account,
+) -> Iterable[Judged]:
+    """A bug of ours costs the patient it met, not the archive; its words may hold data."""
+    try:
+        found, ended = _judged(rows, job, judging, flaws)
+    except Exception as error:
+        reason = f"bug: {type(error).__name__} while judging; please report it"
+        flaws.append(Flaw(judging.file_of(rows[0]), rows[0].offset, reason, key))
+        account.end("damaged", sum(row.kind != FLAW for row in rows))
+        return [Judged(key, incomplete=reason)]
+    account.add(ended)
+    return found
+
+
+def _judged(
+    rows: list[Row], job: JudgePartition, judging: Judging, flaws: list[Flaw]
+) -> tuple[Iterable[Judged], Account]:
+    rows.sort(key=_order)
+    whole = {row.id for row in rows if row.kind != OUTLINE}
+    given = Incoming(deleted=set(judging.deleted))
+    for row in rows:
+        if row.kind == OUTLINE and row.id not in whole:
+            given.account.end("irrelevant")
+            continue
+        item = _read(row, judging)
+        given.take(item)
+        if isinstance(item, Entry):
+            continue
+        if row.kind == FLAW:
+            given.account.damaged -= 1  # counted where it was found
+        else:
+            patient = row.key if row.key.startswith("Patient/") else ""
+            flaws.append(Flaw(judging.file_of(row), row.offset, item.reason, patient))
+    answers = judge_incoming(
+        given,
+        judging.judge,
+        beside=judging.beside(given.entries),
+        withheld=job.withheld,
+        doubts=job.doubts,
+    )
+    return answers.judged, answers.account
+
+
+def _order(row: Row) -> tuple[int, int]:
+    return row.task, row.number
+
+
+def _read(row: Row, judging: Judging) -> Entry | Damaged:
+    place = judging.place_of(row)
+    if row.kind == FLAW:
+        return structs.replace(_DAMAGED.decode(row.body), place=place)
+    try:
+        resource = decode_resource(row.body)  # type: ignore[arg-type]
+    except UNREADABLE as error:
+        return damaged(bytes(row.body), place, error)
+    if isinstance(resource, str):
+        return Damaged(place=place, reason=f"type {resource} is not read", resource_type=resource)
+    return Entry(resource, row.address, place)
+
+
+def printed(one: Judged, judging: Judging) -> Iterator[bytes]:
+    """The lines of one patient, with or without what proves them."""
+    if judging.setup.evidence or one.incomplete:
+        yield from lines_of([one], judging.judge, judging.setup.request)
+        return
+    for assessments in one.assessments:
+        shown = assessments if judging.setup.request.history else assessments[-1:]
+        for assessment in shown:
+            yield write_line(assessment_brief(assessment, software_version=VERSION))
+
+
+def _count(one: Judged, tally: Tally) -> None:
+    tally.patients += 1
+    if one.incomplete:
+        tally.incomplete += 1
+    for assessments in one.assessments:
+        _count_answer(assessments[-1], tally)
+    if one.record is None:
+        return
+    tally.results += len(one.record.results)
+    for code, many in one.record.unmapped:
+        tally.unmapped[code] = tally.unmapped.get(code, 0) + many
+    for result in one.record.results:
+        if isinstance(result.value, Unreadable) and "unit-refused" in result.flags:
+            _more(tally.refused_units, f"{result.source.code}: {result.value.reason}"[:120])
+
+
+def _count_answer(answer: Assessment, tally: Tally) -> None:
+    chosen = answer.criteria_id
+    _more(tally.states, f"{chosen} {answer.state}")
+    _more(tally.categories, f"{chosen} {answer.category}")
+    if answer.response_date is not None:
+        _more(tally.response_months, f"{chosen} {answer.response_date:%Y-%m}")
+    for name in answer.missing:
+        _more(tally.missing, f"{chosen} {name}")
+
+
+def _more(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1

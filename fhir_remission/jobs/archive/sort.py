@@ -1,0 +1,300 @@
+"""Where each resource of an archive goes: to its patient, to what all may point to, or nowhere."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.effects.files.mapping_files import load_issue_codes
+from fhir_remission.effects.files.spool import Row, TakesRows, partition_of, short
+from fhir_remission.errors import InputError
+from fhir_remission.fhir.incoming.bundle import as_bundle, read_bundle
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
+from fhir_remission.fhir.incoming.documents import Item, Told, of_page, one_line, read_documents
+from fhir_remission.fhir.incoming.merges import KINDS as MERGED
+from fhir_remission.fhir.incoming.subjects import (
+    NOBODY,
+    UNKNOWN,
+    address_key,
+    own_key,
+    reference_key,
+)
+from fhir_remission.fhir.r4.references import named
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.wire import (
+    READ_TYPES,
+    UNREADABLE,
+    Device,
+    DiagnosticReport,
+    Entry,
+    Header,
+    Medication,
+    Observation,
+    Patient,
+    Resource,
+    Specimen,
+    decode_resource,
+)
+from fhir_remission.fhir.reading.relevance import may_matter, no_patient
+from fhir_remission.fhir.reading.routing import Glance, plain_key, subject_key
+from fhir_remission.jobs.archive.parts import (
+    DELETED,
+    FLAW,
+    IDENTITIES,
+    LISTED,
+    NAMED,
+    PEOPLE,
+    RESOURCE,
+    SHARED,
+    Flaw,
+    Split,
+)
+
+_SHARED = frozenset({"Medication", "Device", "Specimen"})
+_HEADER = msgspec.json.Decoder(Header)
+# Names repeat; forgetting them all now and then keeps memory flat.
+_REMEMBERED = 15_000
+
+
+class Sorter:
+    """Sends the resources of some parts on, and keeps account of what could not be read."""
+
+    def __init__(self, spool: TakesRows, partitions: int, mappings: Mappings) -> None:
+        self._parts: list[int] = []
+        self._part = -1
+        self._file = ""
+        self._spool = spool
+        self._partitions = partitions
+        self._named: set[str] = set()
+        self._flaws: list[Flaw] = []
+        self._more = 0
+        self._kept = 0
+        self._mappings = mappings
+        self.account = Account()
+        self._told = Told("", load_issue_codes(), self.account)
+
+    def begin(self, part: int, file: str) -> None:
+        """What comes now is of this part."""
+        self._parts.append(part)
+        self._part, self._file = part, file
+
+    def result(self, name: str) -> Split:
+        """Write what is held and give account."""
+        return Split(
+            parts=tuple(self._parts),
+            spool=name,
+            lengths=self._spool.finish(),
+            kept=self._kept,
+            flaws=tuple(self._flaws),
+            more_flaws=self._more,
+            named=bool(self._named),
+            account=self.account,
+        )
+
+    def keep(
+        self, number: int, line: bytes, offset: int, glance: Glance, kind: int = RESOURCE
+    ) -> None:
+        """Send one line on: most are an ordinary resource that names its patient plainly."""
+        key = None if kind or glance.resource_type in _SHARED else plain_key(glance.subject)
+        if key is None:
+            self._keep_other(number, line, offset, glance, kind)
+            return
+        self._kept += 1
+        name = (glance.id or "").encode()
+        at = self._part, number, offset
+        self._spool.put(partition_of(key[1], self._partitions), key[1], name, line, at)
+
+    def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:
+        """A Patient, something that patients share, or a subject that is written otherwise."""
+        shared = glance.resource_type in _SHARED or glance.resource_type == "Patient"
+        try:
+            key = "" if shared else subject_key(bytes(glance.subject))
+            if key.startswith("Patient/"):
+                self._add(key, number, line, offset, kind, glance.id or "")
+                return
+            resource = decode_resource(line)
+        except UNREADABLE as error:
+            self.unreadable(number, line, offset, error)
+            return
+        if not isinstance(resource, str):
+            self.entry(Entry(resource=resource), number, line, offset, kind)
+
+    def entry(
+        self, entry: Entry, number: int, body: bytes, offset: int, kind: int = RESOURCE
+    ) -> None:
+        """Send one decoded resource on."""
+        resource = entry.resource
+        key = self._key(entry, f"{self._part}:{number}")
+        if isinstance(resource, Patient):
+            self._person(entry, key, number)
+        if isinstance(resource, Medication | Device | Specimen):
+            self._share(entry, number, body)
+        if isinstance(resource, Medication | Device) or key in (UNKNOWN, NOBODY):
+            self._end_without_patient(entry, key, offset)
+            return
+        if not key.startswith("Patient/"):
+            self._use(key, number)
+        name = entry.resource.id or ""
+        self._add(key, number, body, offset, kind, name, entry.full_url, entry.place)
+
+    def _end_without_patient(self, entry: Entry, key: str, offset: int) -> None:
+        """Account for what is kept for others, is about no patient, or names none."""
+        resource = entry.resource
+        if isinstance(resource, Medication | Device | Specimen):
+            self.account.end("used")
+        elif _is_withdrawn(resource):
+            # Some servers show nothing but id and status of it (US Core, general guidance).
+            self._special(DELETED, entry.ref, "", 0)
+            self.account.end("irrelevant")
+        elif key == NOBODY or not may_matter(resource, self._mappings):
+            self.account.end("irrelevant")
+        else:
+            self.account.end("unassigned")
+            self.flaw(offset, no_patient(resource))
+
+    def _add(
+        self,
+        key: str,
+        number: int,
+        body: bytes,
+        offset: int,
+        kind: int,
+        name: str,
+        address: str = "",
+        place: str = "",
+    ) -> None:
+        self._kept += 1
+        row = Row(self._part, number, key, body, offset, kind, name, address, place)
+        self._spool.add(partition_of(short(key), self._partitions), row)
+
+    def _key(self, entry: Entry, place: str) -> str:
+        resource = entry.resource
+        if isinstance(resource, Patient):
+            return entry.ref if resource.id or entry.full_url else f"Patient at {place}"
+        key = own_key(resource)
+        if key == UNKNOWN and resource.id and isinstance(resource, Observation | DiagnosticReport):
+            # A report or panel may tell whose it is (`archive_people.holders`).
+            return entry.ref if may_matter(resource, self._mappings) else UNKNOWN
+        return key
+
+    def _person(self, entry: Entry, key: str, number: int) -> None:
+        """Note which other names the same person may have."""
+        resource = entry.resource
+        assert isinstance(resource, Patient)  # noqa: S101 - the caller looked
+        names = [address_key(entry.full_url)] if entry.full_url else []
+        for link in resource.link or []:
+            if link.type in MERGED and link.other is not None:
+                names.append(reference_key(link.other))
+        for name in names:
+            if name and name != key:
+                self._special(PEOPLE, key, name, number)
+        for identifier in resource.identifier or []:
+            if named(identifier):
+                self._special(IDENTITIES, key, named(identifier), number)
+
+    def _use(self, key: str, number: int) -> None:
+        if key not in self._named:
+            if len(self._named) > _REMEMBERED:
+                self._named = {""}
+            self._named.add(key)
+            self._special(NAMED, key, "", number)
+
+    def _share(self, entry: Entry, number: int, body: bytes) -> None:
+        names = {entry.full_url} | ({entry.ref} if entry.resource.id else set())
+        for name in names - {""}:
+            row = Row(self._part, number, name, body, address=entry.full_url, place=entry.place)
+            self._spool.add(self._partitions + SHARED, row)
+
+    def _special(self, which: int, key: str, text: str, number: int) -> None:
+        self._spool.add(self._partitions + which, Row(self._part, number, key, text.encode()))
+
+    def bundle(self, number: int, line: bytes, offset: int) -> None:
+        """Send on what a Bundle in one line holds."""
+        try:
+            bundle = as_bundle(line)
+        except UNREADABLE as error:
+            self.account.read += 1
+            self.unreadable(number, line, offset, error)
+            return
+        if bundle is not None:
+            for item in of_page(read_bundle(bundle, name=""), self._told):
+                self._take(item, number, offset)
+
+    def other(self, number: int, line: bytes, offset: int, kind: str) -> None:
+        """A line of a type that is not read: of no interest, an outcome, or damage."""
+        if kind in TYPE_NAMES and kind != "OperationOutcome":
+            self.account.read += 1
+            self.account.end("irrelevant")
+            return
+        try:
+            items = list(one_line(line, self._told))
+        except UNREADABLE as error:
+            self.unreadable(number, line, offset, error)
+            return
+        for item in items:
+            self._take(item, number, offset)
+
+    def document(self, body: bytes) -> None:
+        """Send on what a file holds that is one document."""
+        try:
+            kind = _HEADER.decode(body).resource_type or ""
+        except UNREADABLE:
+            kind = ""
+        if not body.strip():
+            return
+        if kind in TYPE_NAMES and kind not in READ_TYPES and kind != "Bundle":
+            self.other(0, body, 0, kind)
+            return
+        try:
+            account = self.account
+            items = read_documents([body], name="", hiding=self._told.hiding, account=account)
+            for number, item in enumerate(items):
+                self._take(item, number, 0)
+        except InputError as error:
+            self.account.add(Account(read=1, damaged=1))
+            self.flaw(0, str(error).removeprefix(": "))
+
+    def _take(self, item: Item, number: int, offset: int) -> None:
+        """One thing of a Bundle or a document, which is counted already."""
+        if isinstance(item, Entry):
+            self.entry(item, number, msgspec.json.encode(item.resource), offset)
+        elif isinstance(item, Deleted):
+            self.account.end("deleted")
+            if not item.undone:
+                self._special(DELETED, item.ref, "", number)
+        else:
+            self._damage(item, number, offset)
+
+    def unreadable(self, number: int, line: bytes, offset: int, error: Exception | None) -> None:
+        """Account for a line that could not be decoded: to its patient, if it can be told."""
+        if error is None:
+            try:
+                decode_resource(line)
+                return
+            except UNREADABLE as found:
+                error = found
+        self._damage(damaged(line, "", error), number, offset)
+
+    def _damage(self, item: Damaged, number: int, offset: int) -> None:
+        self.account.end("damaged", item.kind != "incomplete")
+        patient, harmless = item.patient, not item.hides_evidence
+        self.flaw(offset, item.reason, patient=patient, harmless=harmless)
+        if patient and not harmless:
+            body = msgspec.json.encode(item)
+            row = Row(self._part, number, patient, body, offset, FLAW, place=item.place)
+            self._spool.add(partition_of(short(patient), self._partitions), row)
+
+    def flaw(self, offset: int, reason: str, *, patient: str = "", harmless: bool = False) -> None:
+        """Name damage; the first ones of a part in full, and always one that hides anybody's."""
+        hides = not patient and not harmless
+        if len(self._flaws) < LISTED or (
+            hides and not any(one.hides_anybodys for one in self._flaws)
+        ):
+            self._flaws.append(Flaw(self._file, offset, reason, patient, harmless))
+        else:
+            self._more += 1
+
+
+def _is_withdrawn(resource: Resource) -> bool:
+    return getattr(resource, "status", None) == "entered-in-error"

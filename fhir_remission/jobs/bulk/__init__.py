@@ -1,0 +1,1 @@
+"""The job over a server's own export."""

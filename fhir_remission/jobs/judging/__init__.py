@@ -1,0 +1,1 @@
+"""The middle of every job: resources of one patient to assessments."""

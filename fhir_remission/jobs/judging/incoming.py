@@ -1,0 +1,206 @@
+"""What came in to answers and an account: the middle of every job that reads files or pipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, field
+
+from fhir_remission.domain.answer.accounting import Account, Place
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import PatientRecord
+from fhir_remission.effects.files.mapping_files import load_issue_codes
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted
+from fhir_remission.fhir.incoming.documents import Item, read_documents
+from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
+from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
+from fhir_remission.fhir.reading.relevance import may_matter, no_patient
+from fhir_remission.jobs.judging.judging import Judge
+
+# An assumption of everybody, where damage that somebody accepts may have hidden evidence.
+UNATTRIBUTED = "archive-complete"
+# Where an entry goes with several patients, the first of these that any of them found.
+_ORDER: tuple[Place, ...] = ("used", "skipped", "superseded", "duplicate", "irrelevant", "deleted")
+
+
+class Judged(Struct, frozen=True):
+    """One patient's assessments by every set, oldest first, or why there are none."""
+
+    patient: str
+    assessments: tuple[tuple[Assessment, ...], ...] = ()
+    incomplete: str = ""
+    record: PatientRecord | None = None
+    """What was judged; None where it is incomplete."""
+
+
+class Incoming(Struct):
+    """What came in, before anybody is judged."""
+
+    entries: list[Entry] = []
+    damage: list[Damaged] = []
+    deleted: set[str] = set()
+    account: Account = field(default_factory=Account)
+
+    def take(self, item: Item) -> None:
+        """Take in one thing that was read."""
+        if isinstance(item, Entry):
+            self.entries.append(item)
+        elif isinstance(item, Deleted):
+            self.account.end("deleted")
+            if not item.undone:
+                self.deleted.add(item.ref)
+        else:
+            self.account.end("damaged", item.kind != "incomplete")
+            self.damage.append(item)
+
+
+class Answers(Struct, frozen=True):
+    """Everybody judged, what is wrong with the input, and where all of it ended."""
+
+    judged: tuple[Judged, ...]
+    damage: tuple[Damaged, ...]
+    account: Account
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """What a person should know, a line each."""
+        lines = [f"{item.place}: {item.reason}" for item in self.damage]
+        return (*lines, str(self.account)) if lines or self.account.lost else ()
+
+    @property
+    def exit_code(self) -> int:
+        """3 where something is wrong with the input, or where we lost some of it."""
+        return 3 if self.damage or self.account.lost else 0
+
+
+def read_incoming(chunks: Iterable[bytes], name: str) -> Incoming:
+    """Everything a text holds."""
+    given = Incoming()
+    hiding = load_issue_codes()
+    for item in read_documents(chunks, name=name, hiding=hiding, account=given.account):
+        given.take(item)
+    return given
+
+
+def judge_incoming(
+    given: Incoming,
+    judge: Judge,
+    *,
+    beside: Sequence[Entry] = (),
+    withheld: str = "",
+    doubts: tuple[str, ...] = (),
+) -> Answers:
+    """Everybody of these entries, sorted; `beside` holds what they may only point to.
+
+    Damage that nobody can attribute may be anybody's evidence: nobody is judged (`withheld`),
+    unless somebody accepts it as one of the `doubts` of every answer.
+    """
+    judge = judge.where_specimens(
+        come=judge.reading.specimens or _specimens_came((*given.entries, *beside), given.deleted)
+    )
+    groups = group_by_patient(given.entries, beside=beside)
+    damage = [*given.damage, *_end_lost(groups, given.account, judge)]
+    touched = _touched(damage, groups)
+    if not doubts and not withheld:
+        withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")
+    reading = _Reading(judge, frozenset(given.deleted), doubts)
+    found = []
+    for patient in sorted({*groups.patients, *touched}):
+        one = reading.judged(patient, groups, touched, withheld)
+        found += [one] if one is not None else []
+    ended = {id(entry) for entry in (*groups.lost, *groups.others)}
+    reading.end([one for one in given.entries if id(one) not in ended], given.account)
+    return Answers(tuple(found), tuple(damage), given.account)
+
+
+def _specimens_came(entries: Iterable[Entry], deleted: Iterable[str]) -> bool:
+    """Whether Specimens come at all: then one that a result names and that does not is a gap."""
+    gone = any(ref.startswith("Specimen/") for ref in deleted)
+    return gone or any(isinstance(entry.resource, Specimen) for entry in entries)
+
+
+def _end_lost(groups: Groups, account: Account, judge: Judge) -> list[Damaged]:
+    """Account for what belongs to no patient; what of it may be somebody's evidence."""
+    lost = []
+    for entry in groups.lost:
+        if may_matter(entry.resource, judge.mappings):
+            account.end("unassigned")
+            place, kind = entry.place or entry.ref, entry.resource.type_name
+            reason = no_patient(entry.resource)
+            lost.append(Damaged(place=place, reason=reason, resource_type=kind))
+        else:
+            account.end("irrelevant")
+    for entry in groups.others:
+        account.end("used" if isinstance(entry.resource, KEPT) else "irrelevant")
+    return lost
+
+
+class _Reading:
+    """Judges one patient after the other, and remembers where each entry ended."""
+
+    def __init__(self, judge: Judge, deleted: frozenset[str], doubts: tuple[str, ...]) -> None:
+        self._judge, self._deleted, self._doubts = judge, deleted, doubts
+        self._places: dict[int, Place] = {}
+
+    def judged(
+        self, patient: str, groups: Groups, touched: Mapping[str, str], withheld: str
+    ) -> Judged | None:
+        """One patient; None where nothing in the input concerns the criteria."""
+        entries = groups.patients.get(patient, [])
+        record, places = self._judge.read(
+            patient,
+            entries,
+            doubts=self._doubts,
+            deleted=self._deleted,
+            one_sided=patient in groups.one_sided,
+        )
+        for entry, place in zip(entries, places, strict=True):
+            known = self._places.get(id(entry), place)
+            self._places[id(entry)] = min(place, known, key=_ORDER.index)
+        # A record that was merged into this one counts as this one.
+        names = {patient, *(e.ref for e in entries if isinstance(e.resource, Patient))}
+        why = next((touched[name] for name in sorted(names) if name in touched), "")
+        if why:
+            return Judged(patient, incomplete=why)
+        if not _concerns(record) and not any(isinstance(e.resource, Patient) for e in entries):
+            return None
+        if withheld:
+            return Judged(patient, incomplete=f"evidence may be missing: {withheld}")
+        found = tuple(assessments for _, assessments in self._judge.assess(record))
+        return Judged(patient, found, record=record)
+
+    def end(self, entries: Iterable[Entry], account: Account) -> None:
+        """Account for what went with some patient, once though it may be with several."""
+        for entry in entries:
+            place = self._places.get(id(entry))
+            if place is not None:
+                account.end(place)
+
+
+def _concerns(record: PatientRecord) -> bool:
+    found = (record.results, record.events, record.claims, record.skipped, record.resembling)
+    return any(found)
+
+
+def _touched(damage: Iterable[Damaged], groups: Groups) -> dict[str, str]:
+    """Patients of whom evidence is known to be missing, and why: nothing is said of them.
+
+    A version that cannot be read may have moved its result from somebody, or changed it.
+    """
+    hiding = [item for item in damage if item.hides_evidence]
+    touched = {item.patient: _told(item) for item in hiding if item.patient}
+    newer = {item.ref: _told(item) for item in hiding if item.ref}
+    for patient, entries in groups.patients.items() if newer else ():
+        why = next((newer[one.ref] for one in entries if one.ref in newer), "")
+        if why:
+            touched.setdefault(patient, why)
+    return touched
+
+
+def _told(item: Damaged) -> str:
+    return f"{item.place}: {item.reason}"
+
+
+def _concerns_somebody(item: Damaged) -> bool:
+    """Whether it may be evidence of somebody, and nobody knows of whom: a doubt about all."""
+    return item.hides_evidence and not item.patient

@@ -1,0 +1,1 @@
+"""What is read of a server: cohort, evidence, changes."""

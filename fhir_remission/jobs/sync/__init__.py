@@ -1,0 +1,1 @@
+"""The scheduled job over a cohort, and what looks after its memory."""

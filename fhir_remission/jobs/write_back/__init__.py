@@ -1,0 +1,1 @@
+"""What becomes of results: plan, send, settle, read back."""

@@ -1,0 +1,73 @@
+"""What a sink keeps of what it is given: found by reading back the first of each kind of element.
+
+A server that keeps everything is trusted after that; of one that drops or rewrites anything, every
+write is read back, so that its version is known as ours and not taken for somebody's edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from fhir_remission.effects.server.client import FhirClient
+from fhir_remission.errors import RequestRefused
+from fhir_remission.fhir.r4.datatypes import Resource, version_of
+from fhir_remission.fhir.writing.authorship import Authorship
+from fhir_remission.fhir.writing.fidelity import differences
+from fhir_remission.fhir.writing.identity import identifier_value
+from fhir_remission.fhir.writing.transaction import Write
+from fhir_remission.jobs.write_back.delivery import Landed, name_of
+from fhir_remission.jobs.write_back.result_rows import is_result
+
+
+class Keeping:
+    """What one sink was seen to do during this run."""
+
+    def __init__(self, client: FhirClient, by: Authorship) -> None:
+        self._client, self._by = client, by
+        self._seen: dict[str, set[str]] = {}
+        self.told: dict[str, str] = {}
+        """Path of an element to dropped, changed or added."""
+        self.loses_identity = False
+        """Without our identifier nothing could be found again."""
+        self.missing = ""
+        """What was answered as written just now, and is not there."""
+
+    def read_back(
+        self, writes: Sequence[Write], landed: Mapping[str, Landed]
+    ) -> dict[str, Resource]:
+        """The stored form of what was just written, by the names we gave, where it may differ."""
+        found: dict[str, Resource] = {}
+        self.missing = ""
+        for write in writes:
+            place = landed.get(name_of(write))
+            if place and is_result(write.resource) and self._may_differ(write.resource):
+                stored = self._read(place)
+                if stored is not None:
+                    self._compare(write.resource, stored)
+                    found[name_of(write)] = stored
+        return found
+
+    def _may_differ(self, resource: Resource) -> bool:
+        seen = self._seen.get(str(resource["resourceType"]), set())
+        return bool(self.told or self._client.profile.normalises_content or resource.keys() - seen)
+
+    def _read(self, place: Landed) -> Resource | None:
+        """What stands there, unless somebody has written over it since."""
+        kind, _, logical_id = place.location.partition("/")
+        try:
+            stored = cast(Resource, self._client.read(kind, logical_id))
+        except RequestRefused as error:
+            self.missing = place.location if error.status in (404, 410) else self.missing
+            return None
+        return stored if version_of(stored) == place.version or not place.version else None
+
+    def _compare(self, sent: Resource, stored: Resource) -> None:
+        kind = str(sent["resourceType"])
+        self._seen.setdefault(kind, set()).update(sent)
+        found = differences(sent, stored)
+        for how in ("dropped", "changed", "added"):
+            self.told.update({f"{kind}.{path}": how for path in getattr(found, how)})
+        system = self._by.identity.identifier_system("assessment")
+        if not identifier_value(stored, system):
+            self.loses_identity = True

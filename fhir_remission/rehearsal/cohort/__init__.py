@@ -1,0 +1,1 @@
+"""The invented patients that it serves."""

@@ -1,0 +1,1 @@
+"""What can go wrong at it, by name."""

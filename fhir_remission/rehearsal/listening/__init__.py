@@ -1,0 +1,1 @@
+"""The embedded server behind a port, with its faults."""
