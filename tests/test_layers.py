@@ -63,6 +63,31 @@ EMPTY_NAMES = {
 # They leave with the rebuild of the course.
 UNTIL_THE_REBUILD = {"steps", "cases", "walk", "finish", "clearings", "passed_over"}
 AT_MOST_IN_A_ROOM = 20
+FEW_LINES = 50
+# A module below that needs a reason to stand alone.
+SMALL = {
+    "__main__.py": "the process answers signals before anything else is imported",
+    "version.py": "the one place of the version, read by the build",
+    "cli/flags.py": "every command module imports it",
+    "domain/answer/page_parts.py": "the page itself would pass 300 lines",
+    "domain/course/budget.py": "leaves with the rebuild",
+    "domain/course/landmarks.py": "leaves with the rebuild",
+    "domain/evaluation/views.py": "what criterion, changes, choice and marrow hand each other",
+    "domain/nouns/namespace.py": "the lowest module: tables and writing need it",
+    "domain/tables/issues.py": "one module per table",
+    "effects/files/panels.py": "one module per kind of file",
+    "effects/files/site_key.py": "one module per kind of file",
+    "effects/http/refusal.py": "client, pages and writer read a refusal alike",
+    "effects/http/scopes.py": "smart and login compare scopes alike",
+    "effects/process/environment.py": "the one module that reads the environment",
+    "effects/server/history.py": "the client would pass 300 lines",
+    "effects/state/lock.py": "archive and bulk lock without a database",
+    "fhir/reading/stated.py": "the record would pass 300 lines",
+    "jobs/site/install.py": "the first settings file; the site itself is at 300 lines",
+    "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
+    "rehearsal/server/codec.py": "the one place that knows JSON from bytes",
+    "rehearsal/server/merge.py": "one operation of the server",
+}
 # The pure layers may not reach the world through the standard library either.
 IMPURE = {
     *("asyncio", "glob", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random"),
@@ -209,3 +234,14 @@ def _standard_library() -> frozenset[str]:
     import sys
 
     return frozenset(sys.stdlib_module_names)
+
+
+def test_a_small_module_says_why_it_stands_alone() -> None:
+    """Two that only make sense together are one; a reason that is not needed any more goes."""
+    small = {
+        named(path)
+        for path in MODULES
+        if path.name != "__init__.py" and len(path.read_text().splitlines()) < FEW_LINES
+    }
+
+    assert small == {*SMALL}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 Config = Annotated[Path, typer.Option("--config", help="the site's settings file")]
 Assign = Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value")]
@@ -28,3 +29,19 @@ Complete = Annotated[
 Mappings = Annotated[Path | None, typer.Option("--mappings", help="folder with the site's rows")]
 Timezone = Annotated[str, typer.Option("--timezone", help="zone for days and bare times")]
 Strict = Annotated[bool, typer.Option("--strict", help="assume nothing")]
+
+
+class WholeHelp(TyperGroup):
+    """A group whose list of commands wraps long sentences, where others cut them with dots."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - click's own types are not public
+        """Write each command with its first paragraph."""
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                said = (command.short_help or command.help or "").partition("\n\n")[0]
+                rows.append((name, " ".join(said.split())))
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)

@@ -26,9 +26,9 @@ from fhir_remission.cli.flags import (
     Source,
     Strict,
     Timezone,
+    WholeHelp,
     WriteAsOf,
 )
-from fhir_remission.cli.help import WholeHelp
 from fhir_remission.cli.mappings import app as mappings_app
 from fhir_remission.cli.progress import ended, followed
 from fhir_remission.cli.site import register as register_site
@@ -196,7 +196,7 @@ def sync(
     from msgspec.json import decode
 
     from fhir_remission.jobs.judging.answers_page import answers_page
-    from fhir_remission.jobs.judging.time_arguments import duration_of
+    from fhir_remission.jobs.judging.request import duration_of
     from fhir_remission.jobs.sync import sync as job
 
     if table and output is not None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_remission.cli.help import WholeHelp
+from fhir_remission.cli.flags import WholeHelp
 from fhir_remission.cli.text import say, show, write
 
 app = typer.Typer(

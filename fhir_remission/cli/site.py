@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_remission.cli.flags import Assign, Config
-from fhir_remission.cli.help import WholeHelp
+from fhir_remission.cli.flags import Assign, Config, WholeHelp
 from fhir_remission.cli.text import show, write
 
 key = typer.Typer(
@@ -111,7 +110,7 @@ def version(
     if not as_json:
         show([f"fhir-remission {VERSION}"])
         return 0
-    from fhir_remission.jobs.judging.versions import versions
+    from fhir_remission.jobs.judging.summary import versions
 
     show([versions()])
     return 0

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fhir_remission.cli.flags import AsOf, Assign, Config, WriteAsOf
-from fhir_remission.cli.help import WholeHelp
+from fhir_remission.cli.flags import AsOf, Assign, Config, WholeHelp, WriteAsOf
 from fhir_remission.cli.progress import ended, followed, progress
 from fhir_remission.cli.text import page_width, say, show, write
 
@@ -168,7 +167,7 @@ def purge(
     assign: Assign = None,
 ) -> int:
     """Forget a patient in the state and the results files; the audit keeps the keyed hash."""
-    from fhir_remission.jobs.sync import purge as job
+    from fhir_remission.jobs.sync import state_files as job
 
     removed = job.purge(config, tuple(assign or ()), patient)
     say(f"forgotten; {removed} lines removed from results files; servers keep what they have")

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.answer.assess import assess
+from fhir_remission.domain.answer.assess import Options, assess
 from fhir_remission.domain.criteria.loading import CriteriaSet, read_criteria
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import (
@@ -26,7 +26,6 @@ from fhir_remission.domain.nouns.inputs import (
     Value,
     When,
 )
-from fhir_remission.domain.nouns.options import Options
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ import fhirkit
 import pytest
 
 import fhir_remission
+from fhir_remission.fhir.writing.authorship import build_device
 from fhir_remission.fhir.writing.checks import check_resource
-from fhir_remission.fhir.writing.device import build_device
 from fhir_remission.fhir.writing.impression import build_impression
 from fhir_remission.fhir.writing.provenance import build_provenance
 from fhir_remission.fhir.writing.result_observation import build_observation

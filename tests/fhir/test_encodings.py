@@ -12,7 +12,7 @@ from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.bundle import Damaged
 from fhir_remission.fhir.incoming.documents import read_documents
 from fhir_remission.fhir.r4 import encodings
-from fhir_remission.fhir.r4.concatenated import texts_of
+from fhir_remission.fhir.r4.encodings import texts_of
 from fhir_remission.fhir.r4.wire import Entry
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"text": 'M"ü{ller} 医'}]}

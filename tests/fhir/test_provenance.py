@@ -8,8 +8,7 @@ import pytest
 
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Event, Source
-from fhir_remission.fhir.writing.authorship import Change
-from fhir_remission.fhir.writing.device import build_device
+from fhir_remission.fhir.writing.authorship import Change, build_device
 from fhir_remission.fhir.writing.identity import key_check
 from fhir_remission.fhir.writing.impression import build_impression
 from fhir_remission.fhir.writing.provenance import build_provenance

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fhir_remission.fhir.r4.outcome import is_failure, read_answer, read_issues
-from fhir_remission.fhir.writing.device import build_device
+from fhir_remission.fhir.writing.authorship import build_device
 from fhir_remission.fhir.writing.impression import build_impression
 from fhir_remission.fhir.writing.provenance import build_provenance
 from fhir_remission.fhir.writing.result_observation import build_observation

@@ -25,11 +25,10 @@ from fhir_remission.domain.nouns.plain_text import plain
 from fhir_remission.effects.files.mapping_files import default_dir
 from fhir_remission.effects.files.site_key import read_site_key
 from fhir_remission.effects.http.auth import secret_of
-from fhir_remission.effects.http.http_date import read_http_date
 from fhir_remission.effects.http.keys import read_signing_key
 from fhir_remission.effects.http.origin import read_base
 from fhir_remission.effects.http.refusal import is_done, refusal, vendor_codes
-from fhir_remission.effects.http.retry import asked_to_wait
+from fhir_remission.effects.http.retry import asked_to_wait, read_http_date
 from fhir_remission.effects.http.smart import Discovery, TokenHeaders, discover, token_url
 from fhir_remission.effects.http.transport import Answer, NoAnswer, Request
 from fhir_remission.effects.process.clock import SystemClock

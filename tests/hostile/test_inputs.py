@@ -16,7 +16,7 @@ from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.documents import read_documents
 from fhir_remission.fhir.r4 import bounds
 from fhir_remission.fhir.r4.bounds import bounded
-from fhir_remission.fhir.r4.concatenated import texts_of
+from fhir_remission.fhir.r4.encodings import texts_of
 
 ROOT = str(Path(__file__).parents[2])
 MIB = 1 << 20

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from fhir_remission.effects.server import connect
-from fhir_remission.fhir.r4.ids import is_id
+from fhir_remission.fhir.r4.references import is_id
 from tests.lives.world import Site
 
 MakeSite = Callable[..., Site]

@@ -1,9 +1,12 @@
-"""The one entry: a patient's record and a criteria set in, the assessments out."""
+"""The one entry: a patient's record, a criteria set and options in, the assessments out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+
+from msgspec import Struct
 
 from fhir_remission.domain.answer.finish import Segment, finish, nothing
 from fhir_remission.domain.course import budget
@@ -11,8 +14,20 @@ from fhir_remission.domain.course.walk import beginning, walk
 from fhir_remission.domain.criteria.loading import CriteriaSet, with_policies
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import PatientRecord
-from fhir_remission.domain.nouns.options import Options
 from fhir_remission.domain.record.facts import read_facts
+
+
+class Options(Struct, frozen=True):
+    """How far answers may rest on what was never reported."""
+
+    accept_routine: frozenset[str] = frozenset()
+    """Routine assumptions that no longer make an answer provisional."""
+    strict: bool = False
+    """Assume nothing: what was never reported is unknown."""
+    policies: Mapping[str, str] = {}
+    """Policy name to value, where the site departs from the default."""
+    current_only: bool = False
+    """Work out the last assessment alone, where nobody asks for the ones before it."""
 
 
 def assess(

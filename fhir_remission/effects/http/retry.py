@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from msgspec import Struct
 
-from fhir_remission.effects.http.http_date import read_http_date
 from fhir_remission.effects.http.line import GRACE
 from fhir_remission.effects.http.transport import (
     Answer,
@@ -254,3 +254,18 @@ def _until(text: str, now: datetime) -> float:
 def _credible(seconds: float) -> float:
     """As long as somebody may mean; what asks for years is no answer to how long."""
     return seconds if seconds < LONGEST_MEANT else 0.0
+
+
+# Beyond them sums with a date leave what a date can be.
+_FIRST, _LAST = 1970, 2200
+
+
+def read_http_date(text: str) -> datetime | None:
+    """Read a date, in UTC; None for what is none, or lies where no server lives."""
+    try:
+        read = parsedate_to_datetime(text)
+        if not _FIRST <= read.year <= _LAST:
+            return None
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None

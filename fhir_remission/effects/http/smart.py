@@ -17,9 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.answer.layout import printable
-from fhir_remission.effects.http.http_date import read_http_date
 from fhir_remission.effects.http.keys import SigningKey
 from fhir_remission.effects.http.origin import Base, origin_of
+from fhir_remission.effects.http.retry import read_http_date
 from fhir_remission.effects.http.scopes import missing_scopes
 from fhir_remission.effects.http.transport import Answer, Exchange, NoAnswer, Request
 from fhir_remission.effects.process.clock import Clock

@@ -10,10 +10,15 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from fhir_remission.effects.http.auth import Credentials, Fixed, Headers, fixed_headers
-from fhir_remission.effects.http.http_date import read_http_date
 from fhir_remission.effects.http.origin import Base, path_of, read_base
 from fhir_remission.effects.http.refusal import is_done, refusal
-from fhir_remission.effects.http.retry import Draw, Persistence, RetryPolicy, TokenBucket
+from fhir_remission.effects.http.retry import (
+    Draw,
+    Persistence,
+    RetryPolicy,
+    TokenBucket,
+    read_http_date,
+)
 from fhir_remission.effects.http.tls_files import check_tls_files
 from fhir_remission.effects.http.transport import Answer, Limits, RequestsExchange, Tls, Traffic
 from fhir_remission.effects.process.clock import Clock, Stop

@@ -17,15 +17,6 @@ from fhir_remission.effects.process.clock import Clock, timestamp
 from fhir_remission.effects.state.database import Database, open_database
 from fhir_remission.effects.state.lease import Lease
 from fhir_remission.effects.state.state_rows import (
-    AssessmentRow,
-    BacklogRow,
-    DirtyRow,
-    EvidenceRow,
-    OutboxRow,
-    RunRow,
-    read_row,
-)
-from fhir_remission.effects.state.state_sql import (
     CLEAN_BACKLOG,
     CLEAN_DIRTY,
     MARK_DIRTY,
@@ -34,6 +25,13 @@ from fhir_remission.effects.state.state_sql import (
     PURGE,
     STORE_ASSESSMENT,
     STORE_EVIDENCE,
+    AssessmentRow,
+    BacklogRow,
+    DirtyRow,
+    EvidenceRow,
+    OutboxRow,
+    RunRow,
+    read_row,
 )
 from fhir_remission.errors import ReadIncomplete
 

@@ -17,8 +17,7 @@ from fhir_remission.effects.process.clock import is_timestamp, timestamp
 from fhir_remission.effects.state.lease import HIGHEST, LASTING
 from fhir_remission.effects.state.state import State
 from fhir_remission.effects.state.state_copy import ROWS
-from fhir_remission.effects.state.state_rows import read_bundle, read_row
-from fhir_remission.effects.state.state_sql import MARK_DIRTY
+from fhir_remission.effects.state.state_rows import MARK_DIRTY, read_bundle, read_row
 
 # Clocks of two machines differ, and looks for changes overlap, by less than that.
 LATEST = timedelta(minutes=10)

@@ -18,8 +18,7 @@ from fhir_remission.fhir.incoming.bundle import Page, as_bundle, read_bundle
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, why
 from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
-from fhir_remission.fhir.r4.concatenated import texts_of
-from fhir_remission.fhir.r4.encodings import as_utf8
+from fhir_remission.fhir.r4.encodings import as_utf8, texts_of
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource

@@ -9,8 +9,7 @@ from msgspec import Raw, Struct, structs
 
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
 from fhir_remission.fhir.r4.elements import Meta, is_there
-from fhir_remission.fhir.r4.labels import held_back
-from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
+from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource

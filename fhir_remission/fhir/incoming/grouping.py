@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
-from fhir_remission.fhir.incoming.holders import through_reports
 from fhir_remission.fhir.incoming.merges import KINDS as MERGED
 from fhir_remission.fhir.incoming.merges import Links, Person, links_of, people_of
-from fhir_remission.fhir.incoming.owners import settled
+from fhir_remission.fhir.incoming.owners import settled, through_reports
 from fhir_remission.fhir.incoming.subjects import NOBODY, UNKNOWN, reference_key, subject_of
 from fhir_remission.fhir.incoming.versions import Rank, rank_of
 from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.references import Index, index_of, named, parse_literal
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
     Device,
     DiagnosticReport,

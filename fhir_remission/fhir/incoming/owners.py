@@ -1,14 +1,18 @@
-"""Whose a resource is when its versions name different patients: the latest version decides.
+"""Whose a resource is that names several patients in its versions, or none by itself.
 
+The latest version decides; what names nobody has the patient of the report that holds it.
 A result that was moved to another patient no longer counts for the first one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from fhir_remission.fhir.incoming.subjects import UNKNOWN
 from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, rank_of
-from fhir_remission.fhir.r4.wire import Entry
+from fhir_remission.fhir.r4.elements import Reference
+from fhir_remission.fhir.r4.references import Index
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation
 
 Keyed = tuple[Entry, str]
 """An entry and the patient it names; empty where it names nobody."""
@@ -61,3 +65,33 @@ def _with_the_latest(versions: Sequence[Keyed]) -> list[Keyed]:
 
 def _is_withdrawn(entry: Entry) -> bool:
     return getattr(entry.resource, "status", None) == "entered-in-error"
+
+
+# Panels of panels; deeper is a mistake.
+_LAYERS = 3
+
+
+def through_reports(owned: list[Keyed], index: Index) -> list[Keyed]:
+    """What names nobody with the patient of what holds it, a report with that of its results."""
+    keys = {id(entry): key for entry, key in owned}
+    held = {id(entry): found for entry, _ in owned if (found := _held(entry, index))}
+    for _ in range(_LAYERS):
+        for holder, members in held.items():
+            named_by_them = {keys.get(id(one), UNKNOWN) for one in members} - {UNKNOWN}
+            if keys[holder] == UNKNOWN and len(named_by_them) == 1:
+                keys[holder] = max(named_by_them)
+            for one in members:
+                if keys.get(id(one)) == UNKNOWN:
+                    keys[id(one)] = keys[holder]
+    return [(entry, keys[id(entry)]) for entry, _ in owned]
+
+
+def _held(entry: Entry, index: Index) -> list[Entry]:
+    """The results that a report or a panel names and that are at hand."""
+    resource = entry.resource
+    named_by: Mapping[type, list[Reference] | None] = {
+        DiagnosticReport: getattr(resource, "result", None),
+        Observation: getattr(resource, "has_member", None),
+    }
+    found = (index.find(reference) for reference in named_by.get(type(resource)) or [])
+    return [one for one in found if one is not None]

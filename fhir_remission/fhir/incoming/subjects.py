@@ -6,9 +6,8 @@ import re
 from urllib.parse import unquote
 
 from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.references import named, parse_literal
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, contained
 from fhir_remission.fhir.r4.wire import Device, Medication, Patient, Resource
 
 NOBODY = "nobody"

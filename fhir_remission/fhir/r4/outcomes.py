@@ -1,4 +1,7 @@
-"""OperationOutcomes among resources: codes only, because texts may name patients."""
+"""How a server says that it gave less than it has: OperationOutcomes among resources, labels.
+
+Of an outcome codes only, because texts may name patients.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fhir_remission.domain.nouns.plain_text import plain_code
-from fhir_remission.fhir.r4.elements import CodeableConcept, Coding
+from fhir_remission.fhir.r4.elements import CodeableConcept, Coding, Meta
 
 
 class Issue(Struct, frozen=True):
@@ -50,3 +53,17 @@ def read_outcome(body: bytes | Raw) -> tuple[Issue, ...]:
 
 def _codes(codings: list[Coding] | None) -> tuple[str, ...]:
     return tuple(plain_code(coding.code) for coding in codings or [] if coding.code)
+
+
+# Security alterations of v3-ObservationValue, under whichever of the system's names:
+# https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html. ANONYED, PSEUDED and MAPPED
+# change names and codes, not what was found. SUBSETTED also comes of `_summary` and `_elements`.
+HELD_BACK = frozenset({"ABSTRED", "AGGRED", "MASKED", "REDACTED", "SUBSETTED"})
+
+
+def held_back(meta: Meta | None) -> str:
+    """The label that says so, among security labels and tags; empty where there is none."""
+    if meta is None or not (meta.security or meta.tag):
+        return ""
+    codes = (coding.code or "" for coding in [*(meta.security or []), *(meta.tag or [])])
+    return next((code for code in codes if code.strip().upper() in HELD_BACK), "")

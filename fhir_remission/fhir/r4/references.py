@@ -1,4 +1,4 @@
-"""References resolved as the files give them: by address, then by type and id."""
+"""References resolved as the files give them, by address, then by type and id; logical ids."""
 
 from __future__ import annotations
 
@@ -81,3 +81,23 @@ def named(identifier: Identifier | None) -> str:
     if identifier is None or not identifier.value:
         return ""
     return f"{identifier.system or ''}|{identifier.value}"
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9\-._]{1,128}")
+# Not what ends a path or a part of a key, nor what no terminal and no address takes.
+_OPAQUE = re.compile(r"[^/?#|\\\x00-\x1f\x7f-\xa0\u2028\u2029]{1,128}")
+NOT_AN_ID = "is not the id of a FHIR resource"
+
+
+def is_id(text: str, *, opaque: bool = False) -> bool:
+    """Whether a text may be an id; `..` is a place in an address."""
+    allowed = _OPAQUE if opaque else _PLAIN
+    return allowed.fullmatch(text) is not None and text.strip(" .") != ""
+
+
+def patient_named(reference: Reference | None) -> tuple[str, str]:
+    """The address before a reference to a Patient, and the bare id; empty where it names none."""
+    literal = parse_literal((reference.reference or "") if reference is not None else "")
+    if literal is None or literal.type != "Patient":
+        return "", ""
+    return literal.base, literal.id

@@ -11,8 +11,8 @@ from fhir_remission.domain.answer.accounting import Place
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.inside import hides_contained
-from fhir_remission.fhir.r4.labels import held_back
+from fhir_remission.fhir.r4.outcomes import held_back
+from fhir_remission.fhir.r4.type_names import hides_contained
 from fhir_remission.fhir.r4.wire import Device, Entry, Patient, Resource
 from fhir_remission.fhir.reading.condition import EventsRead
 from fhir_remission.fhir.reading.observation import ObservationRead

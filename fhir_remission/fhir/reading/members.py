@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.fhir.r4.elements import NOTHING, Reference
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.references import Literal, parse_literal
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.context import Context

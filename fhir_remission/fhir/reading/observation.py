@@ -19,10 +19,9 @@ from fhir_remission.domain.nouns.inputs import (
 )
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import Component, is_there
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.times import Unplaced
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation, components
-from fhir_remission.fhir.reading.attributes import read_attributes
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.context import Context, term_of, words_of
 from fhir_remission.fhir.reading.observation_status import (
@@ -32,7 +31,7 @@ from fhir_remission.fhir.reading.observation_status import (
     effective_time,
     never_counts,
 )
-from fhir_remission.fhir.reading.part import Part, Whole, read_part
+from fhir_remission.fhir.reading.part import Part, Whole, read_attributes, read_part
 from fhir_remission.fhir.reading.specimen import read_specimen, report_specimen
 
 

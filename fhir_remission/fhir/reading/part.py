@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Interval, Result, Source, Standing, Unreadable
 from fhir_remission.domain.tables.codes import CodeRow
+from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import Valued, is_there
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.wire import Entry, Observation
-from fhir_remission.fhir.reading.attributes import Attributes
 from fhir_remission.fhir.reading.coding import Match
 from fhir_remission.fhir.reading.context import Context, term_of
-from fhir_remission.fhir.reading.reported import Reported, has_value, read_value, understanding_of
+from fhir_remission.fhir.reading.reported import (
+    Reported,
+    concept_of,
+    has_value,
+    read_value,
+    text_of,
+    understanding_of,
+)
 from fhir_remission.fhir.reading.specimen import SpecimenSays, report_specimen
 
 
@@ -176,3 +185,28 @@ def _method(row: CodeRow, whole: Whole) -> tuple[str, tuple[str, ...]]:
     if len(said) > 1:
         return "", ("method-contradicted",)
     return next(iter(said), ""), ()
+
+
+class Attributes(Struct, frozen=True):
+    """Words that qualify the MRD results of one Observation."""
+
+    method: str = ""
+    specimen: str = ""
+    sensitivity: str = ""
+
+
+def read_attributes(parts: Iterable[tuple[Valued, Match]], mappings: Mappings) -> Attributes:
+    """Gather the attributes among the parts of one Observation."""
+    said = {"mrd-method": "", "mrd-specimen": "", "mrd-sensitivity": ""}
+    for valued, match in parts:
+        analyte = match.rows[0].analyte if len(match.rows) == 1 else ""
+        if analyte == "mrd-sensitivity":
+            said[analyte] = text_of(valued)
+        elif analyte in said:
+            kind = analyte.removeprefix("mrd-")
+            said[analyte] = term_of(kind, concept_of(valued), mappings)
+    return Attributes(
+        method=said["mrd-method"],
+        specimen=said["mrd-specimen"],
+        sensitivity=said["mrd-sensitivity"],
+    )

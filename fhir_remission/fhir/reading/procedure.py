@@ -8,8 +8,8 @@ from fhir_remission.domain.nouns.inputs import Event, Skipped, When
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, Reference, is_there
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.times import Placed, read_time
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure
 from fhir_remission.fhir.reading.condition import (
     EventsRead,

@@ -18,8 +18,8 @@ from fhir_remission.domain.nouns.inputs import (
 )
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current, latest
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.references import Index, index_of, named
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
     Condition,
     DiagnosticReport,

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from fhir_remission.fhir.r4.elements import CodeableConcept, Reference
-from fhir_remission.fhir.r4.inside import contained
 from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
 from fhir_remission.fhir.reading.context import Context, period_of, term_of, words_of
 

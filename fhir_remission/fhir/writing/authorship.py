@@ -240,3 +240,23 @@ def written_on(assessment: Assessment) -> str:
 def _by_source(item: Result | Event) -> tuple[str, str, str, str]:
     meaning = item.analyte if isinstance(item, Result) else item.kind
     return (item.source.ref, item.source.version, item.source.code, meaning)
+
+
+def build_device(by: Authorship) -> Resource:
+    """The Device; it carries the check value of the key, so that a lost key is noticed."""
+    identity = by.identity
+    own_id = device_id(identity, SOFTWARE, by.software_version)
+    return {
+        "resourceType": "Device",
+        "id": own_id,
+        "meta": {"tag": [tag(by)]},
+        "identifier": [
+            identifier(identity.identifier_system("assessment"), own_id),
+            identifier(identity.identifier_system("key-check"), site_mark(identity)),
+            identifier(identity.identifier_system("site"), site_mark(identity)),
+        ],
+        "status": "active",
+        "deviceName": [{"name": SOFTWARE, "type": "manufacturer-name"}],
+        "version": [{"value": by.software_version}],
+        "type": concept([], "Software: remission assessment"),
+    }

@@ -25,8 +25,7 @@ from fhir_remission.fhir.writing.assessment_json import write_line
 from fhir_remission.jobs.files.classify import document_of, judged_patients
 from fhir_remission.jobs.judging.incoming import Judged
 from fhir_remission.jobs.judging.judging import Judge
-from fhir_remission.jobs.judging.request import Request, judge_for
-from fhir_remission.jobs.judging.time_arguments import moment_of
+from fhir_remission.jobs.judging.request import Request, judge_for, moment_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,8 @@ from fhir_remission.effects.server.client import decode_json
 from fhir_remission.errors import InputError, RemissionError, SafetyStop, SettingsError
 from fhir_remission.fhir.r4.datatypes import Json, Resource, objects, target_of, text_of, version_of
 from fhir_remission.fhir.r4.wire import UNREADABLE
-from fhir_remission.fhir.writing.authorship import Authorship
+from fhir_remission.fhir.writing.authorship import Authorship, build_device
 from fhir_remission.fhir.writing.checks import check_resource
-from fhir_remission.fhir.writing.device import build_device
 from fhir_remission.fhir.writing.identity import KINDS, resource_id
 from fhir_remission.fhir.writing.ownership import STOPS, owner_of
 from fhir_remission.fhir.writing.patient_writes import Held, PatientWrites, plan_writes

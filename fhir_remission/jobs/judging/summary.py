@@ -1,21 +1,26 @@
-"""What a run did, in numbers: the last line of the log, and what the exit code is made of."""
+"""What a run did, to each patient and in numbers: the last log line, and what makes the code."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
 from structlog.stdlib import BoundLogger
 
 from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.domain.nouns.inputs import PatientRecord, Unreadable
 from fhir_remission.domain.nouns.plain_text import plain_code
+from fhir_remission.effects.files.mapping_files import criteria_names, load_criteria, load_mappings
 from fhir_remission.effects.files.private_file import write_output
 from fhir_remission.effects.http.transport import Traffic
 from fhir_remission.errors import ReadIncomplete, RemissionError, SafetyStop
 from fhir_remission.fhir.reading.observation_status import NO_STATUS
+from fhir_remission.fhir.writing.assessment_json import SCHEMA, Written
+from fhir_remission.version import VERSION
 
 # Several at once: the first of these that happened (interfaces: 5 > 4 > 7 > 75 > 3).
 DISPOSITIONS = ("classified", "indeterminate", "incomplete", "failed")
@@ -173,3 +178,42 @@ def write_summary(file: Path, told: Mapping[str, object], exit_code: int, log: B
         log.warning("summary_not_written", reason=str(error))
         if exit_code in (0, ReadIncomplete.exit_code):
             raise
+
+
+def versions() -> str:
+    """One JSON object."""
+    told = {
+        "software": VERSION,
+        "schema": SCHEMA,
+        "mappings": load_mappings().version,
+        "criteria": {name: load_criteria(name).version for name in criteria_names()},
+    }
+    return msgspec.json.encode(told).decode()
+
+
+Told = Callable[[Written], None]
+"""Writes the audit line of a write that was answered, before the state says that it is done."""
+_WORST: tuple[Written, ...] = ("parked", "retracted", "updated", "created", "none")
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one patient at one sink."""
+
+    written: Written = "none"
+    locations: tuple[str, ...] = ()
+    problem: str = ""
+    stop: bool = False
+    """A person must look: the run goes on with the others and ends with 5."""
+    acknowledged: bool = False
+    """A person knows of everything that waits for one."""
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """What became of one patient at all sinks."""
+    return Outcome(
+        min((one.written for one in outcomes), key=_WORST.index, default="none"),
+        tuple(place for one in outcomes for place in one.locations),
+        next((one.problem for one in outcomes if one.problem), ""),
+        any(one.stop for one in outcomes),
+        all(one.acknowledged for one in outcomes if one.problem),
+    )

@@ -19,7 +19,7 @@ from fhir_remission.errors import (
 )
 from fhir_remission.fhir.r4.datatypes import Json, objects, text_of
 from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.ids import NOT_AN_ID, is_id, patient_named
+from fhir_remission.fhir.r4.references import NOT_AN_ID, is_id, patient_named
 from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.server.queries import Query, condition_cohort, observation_cohort
 from fhir_remission.fhir.server.server_profile import Profile

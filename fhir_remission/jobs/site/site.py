@@ -31,7 +31,7 @@ from fhir_remission.fhir.server.server_profile import Profile
 from fhir_remission.fhir.writing.authorship import Authorship
 from fhir_remission.fhir.writing.identity import Identity
 from fhir_remission.jobs.judging.judging import Judge, load_judge
-from fhir_remission.jobs.judging.time_arguments import WHAT_IF, is_past, moment_of
+from fhir_remission.jobs.judging.request import WHAT_IF, is_past, moment_of
 from fhir_remission.jobs.reading.members import Wanted
 from fhir_remission.jobs.site.clocks import Clocks, weigh
 from fhir_remission.jobs.site.servers import Server, is_source, open_sink, open_source

@@ -22,7 +22,7 @@ from fhir_remission.errors import (
 )
 from fhir_remission.fhir.r4.datatypes import Resource, text_of
 from fhir_remission.fhir.server.queries import Query, chunked, token
-from fhir_remission.fhir.writing.device import build_device
+from fhir_remission.fhir.writing.authorship import build_device
 from fhir_remission.fhir.writing.identity import KINDS
 from fhir_remission.fhir.writing.site_marks import is_marked
 from fhir_remission.fhir.writing.transaction import search_for

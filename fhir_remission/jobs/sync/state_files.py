@@ -1,4 +1,4 @@
-"""`state export`, `state import`, `state check`: the memory of a site, moved and looked at."""
+"""`state export`, `import`, `check`, `purge`: the memory of a site, moved, looked at, cleared."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fhir_remission.effects.state.lock import only_run
 from fhir_remission.effects.state.state import State, open_state
 from fhir_remission.effects.state.state_check import repair, unfinished
 from fhir_remission.effects.state.state_copy import export_lines, import_lines
-from fhir_remission.errors import InputError
-from fhir_remission.jobs.site.site import settings_of
+from fhir_remission.errors import InputError, UsageError
+from fhir_remission.jobs.site.site import open_site, settings_of
 from fhir_remission.jobs.site.site_claim import claim_for, rename
 from fhir_remission.jobs.site.site_files import lock_file
 from fhir_remission.jobs.site.turn import lease_name
@@ -81,3 +81,19 @@ def site_state(
             yield state, settings
         finally:
             state.close()
+
+
+def purge(config: Path | None, assignments: tuple[str, ...], patient: str) -> int:
+    """Forget one patient; returns how many lines of results files went."""
+    settings = settings_of(config, assignments, {})
+    name = f"Patient/{patient.removeprefix('Patient/')}"
+    with open_site(settings, as_of="", dry_run=False) as site:
+        site.audit.record(
+            "purge", site.patient_hash(name), server="state and results files", outcome="done"
+        )
+        removed = sum(sink.file.purge(name) for sink in site.results)
+        if not site.state.purge(site.connection.base.url, name) + removed:
+            raise UsageError(
+                "nothing is known here of that patient: give the id of the source's Patient"
+            )
+        return removed

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.effects.files.private_file import check_output
-from fhir_remission.fhir.r4.ids import NOT_AN_ID
+from fhir_remission.fhir.r4.references import NOT_AN_ID
 from fhir_remission.fhir.writing.assessment_json import (
     Disposition,
     Document,
@@ -27,7 +27,7 @@ from fhir_remission.fhir.writing.assessment_json import (
     write_line,
 )
 from fhir_remission.fhir.writing.identity import evidence_hash
-from fhir_remission.jobs.judging.outcome import Outcome as Placed
+from fhir_remission.jobs.judging.summary import Outcome as Placed
 from fhir_remission.jobs.judging.summary import Summary, write_summary
 from fhir_remission.jobs.reading.cohort import Members
 from fhir_remission.jobs.reading.evidence import Evidence

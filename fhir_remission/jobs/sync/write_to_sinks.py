@@ -17,7 +17,7 @@ from fhir_remission.effects.files.audit import Action
 from fhir_remission.effects.state.lease import Lease
 from fhir_remission.errors import PatientUnmatched, ReadIncomplete, RequestRefused
 from fhir_remission.fhir.writing.assessment_json import Written
-from fhir_remission.jobs.judging.outcome import Outcome, together
+from fhir_remission.jobs.judging.summary import Outcome, together
 from fhir_remission.jobs.site.site import Site
 from fhir_remission.jobs.sync.devices import (
     introduce_ourselves,

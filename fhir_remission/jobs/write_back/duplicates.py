@@ -13,7 +13,7 @@ from fhir_remission.fhir.writing.authorship import Authorship, Change
 from fhir_remission.fhir.writing.decide import category_of
 from fhir_remission.fhir.writing.identity import is_unedited
 from fhir_remission.fhir.writing.retraction import retracted
-from fhir_remission.jobs.judging.outcome import Told
+from fhir_remission.jobs.judging.summary import Told
 from fhir_remission.jobs.write_back.planned_requests import Prospect, here
 from fhir_remission.jobs.write_back.result_rows import own_name, status_of
 

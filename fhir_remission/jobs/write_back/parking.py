@@ -11,7 +11,7 @@ from fhir_remission.effects.state.parked_rows import ParkedRow, parked_of, settl
 from fhir_remission.effects.state.state import State
 from fhir_remission.fhir.writing.parked import RETRACTED, Parked, author_of, stands_as
 from fhir_remission.fhir.writing.patient_writes import Step
-from fhir_remission.jobs.judging.outcome import Outcome
+from fhir_remission.jobs.judging.summary import Outcome
 from fhir_remission.jobs.write_back.planned_requests import Prospect, here
 from fhir_remission.jobs.write_back.result_rows import Memory, own_name
 

@@ -9,7 +9,7 @@ from fhir_remission.effects.state.state_rows import AssessmentRow
 from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.writing.ownership import Known
 from fhir_remission.fhir.writing.patient_writes import Held, PatientWrites
-from fhir_remission.jobs.judging.outcome import Outcome
+from fhir_remission.jobs.judging.summary import Outcome
 from fhir_remission.jobs.write_back.existing_results import Standing
 from fhir_remission.jobs.write_back.patients import Subject
 from fhir_remission.jobs.write_back.result_rows import Left, Memory

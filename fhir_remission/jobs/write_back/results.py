@@ -9,7 +9,7 @@ from fhir_remission.effects.files.results_file import Head, ResultsFile
 from fhir_remission.fhir.r4.datatypes import Json
 from fhir_remission.fhir.writing.assessment_json import Written, assessment_document, write_line
 from fhir_remission.fhir.writing.identity import resource_id
-from fhir_remission.jobs.judging.outcome import Outcome, Told
+from fhir_remission.jobs.judging.summary import Outcome, Told
 from fhir_remission.jobs.write_back.result_rows import Place
 
 WITHDRAWN = "entered-in-error"

@@ -22,7 +22,7 @@ from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.writing.checks import check_resource
 from fhir_remission.fhir.writing.site_marks import criteria_id_of
 from fhir_remission.fhir.writing.transaction import Write, not_taken
-from fhir_remission.jobs.judging.outcome import Outcome, Told
+from fhir_remission.jobs.judging.summary import Outcome, Told
 from fhir_remission.jobs.write_back.deleted_evidence import writes_without_gone
 from fhir_remission.jobs.write_back.delivery import FASTER, Delivery, deliver
 from fhir_remission.jobs.write_back.duplicates import undouble
