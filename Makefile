@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo prepare test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants long-garble clean
+.PHONY: docs docs-pages demo prepare test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants long-garble clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -73,6 +73,19 @@ bench-write-back: $(VENV)/.installed  ## requests of write-back beside posting e
 
 lane-wheel: $(VENV)/.installed build/tools/.installed  ## the built wheel with what is locked, away from the checkout; its SBOM
 	bash tests/wheel.sh $(PYTHON) $(CURDIR)/build/tools/bin/cyclonedx-py $(CURDIR)/dist
+
+docs-pages: $(VENV)/.installed  ## the pages that are made from the code, into docs/
+	$(BIN)/python -m tests.docs.generate
+
+docs: build/docs/.installed  ## the site of docs/, in build/site; every warning is a fault
+	NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html: $$(find build/site -name '*.html' | wc -l) pages, $$(du -sh build/site | cut -f1)"
+
+build/docs/.installed: pyproject.toml
+	$(PYTHON) -m venv build/docs
+	build/docs/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	build/docs/bin/python -m pip install --quiet --group docs
+	touch $@
 
 build/tools/.installed: pyproject.toml
 	$(PYTHON) -m venv build/tools

@@ -23,6 +23,8 @@ Bad data is never an exception: it is a value with a reason (`domain.inputs.Skip
 
 from __future__ import annotations
 
+import re
+
 
 class RemissionError(Exception):
     """The root of the tree; on its own a bug of ours."""
@@ -141,3 +143,8 @@ def place_of(error: BaseException) -> str:
             place = f"{frame.f_globals['__name__']}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return place
+
+
+def anchor_of(kind: type[BaseException]) -> str:
+    """The place in `docs/errors.md` that tells of this kind of error."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()

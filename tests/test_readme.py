@@ -17,13 +17,15 @@ from fhir_remission.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+START = (ROOT / "docs/start.md").read_text(encoding="utf-8")
+WIRE = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
 CASE = ROOT / "fixtures/cases/complete-remission/bundle.json"
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: str = README) -> list[str]:
     """The fenced blocks of one language."""
-    return [text for kind, text in BLOCKS if kind == language]
+    found = re.findall(r"```(\w*)\n(.*?)```", page, flags=re.DOTALL)
+    return [text for kind, text in found if kind == language]
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -47,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "bundle.json").write_bytes(CASE.read_bytes())
     entries = json.loads(CASE.read_text())["entry"]
     lines = [json.dumps(entry["resource"]) for entry in entries]
-    (tmp_path / "results.ndjson").write_text("\n".join(lines) + "\n")
+    (tmp_path / "patients.ndjson").write_text("\n".join(lines) + "\n")
     return tmp_path
 
 
@@ -72,12 +74,12 @@ def test_the_first_site(folder: Path) -> None:
 
 
 def test_the_engine_commands(folder: Path) -> None:
-    """Every `classify` line of the README works on a file of that name."""
+    """Every `classify` line of the page on engines works on a file of that name."""
     run("fhir-remission key new site.key", folder)
     (folder / "site.toml").write_text(blocks("toml")[0])
     commands = [
         line
-        for block in blocks("")
+        for block in blocks("", WIRE)
         for line in block.splitlines()
         if " classify " in line and not line.startswith(" ")
     ]
@@ -89,8 +91,8 @@ def test_the_engine_commands(folder: Path) -> None:
 
 
 def test_the_python_snippet(folder: Path) -> None:
-    """The Python of the README prints one line about the patient."""
-    (folder / "snippet.py").write_text(blocks("python")[0])
+    """The Python of the page on engines prints one line about the patient."""
+    (folder / "snippet.py").write_text(blocks("python", WIRE)[0])
     done = run("python snippet.py", folder)
 
     assert done.returncode == 0, done.stderr
@@ -109,16 +111,6 @@ def test_every_exit_code_is_told() -> None:
     table = README.partition("## Exit codes")[2].partition("##")[0]
     for code in codes | {0, 130}:
         assert re.search(rf"\b{code}\b", table), code
-
-
-def test_the_units_are_units() -> None:
-    """The systemd files have their sections, and the cron line has five fields."""
-    service, timer = blocks("ini")
-    assert "[Service]" in service
-    assert "ExecStart=" in service
-    assert "[Timer]" in timer
-    (cron,) = [line for block in blocks("") for line in block.splitlines() if line.startswith("*/")]
-    assert len(cron.split("  ")[0].split()) == 5
 
 
 def test_the_settings_of_the_readme_are_toml() -> None:
@@ -148,13 +140,13 @@ def _plain(text: str) -> list[str]:
 
 
 def _marked(name: str) -> list[str]:
-    """The commands that stand behind a mark of the README."""
-    found = re.search(rf"<!-- {name} -->\n```\n(.*?)```", README, flags=re.DOTALL)
+    """The commands that stand behind a mark of the first page."""
+    found = re.search(rf"<!-- {name} -->\n```\n(.*?)```", START, flags=re.DOTALL)
     assert found is not None
     return found[1].splitlines()
 
 
-def test_the_journey_of_a_newcomer_runs_from_the_text_of_the_readme(tmp_path: Path) -> None:
+def test_the_journey_of_a_newcomer_runs_from_the_text_of_the_pages(tmp_path: Path) -> None:
     """Rehearse, doctor, dry run, run, explain, bulk: each ends well and says what it should."""
     (served,) = _marked("rehearse")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -36,7 +36,7 @@ from fhir_remission.cli.text import page_width, show, words, write
 from fhir_remission.cli.text import say as _say
 from fhir_remission.cli.write_back import register as register_writing
 from fhir_remission.effects.process.signals import guard
-from fhir_remission.errors import RemissionError, UsageError, place_of
+from fhir_remission.errors import RemissionError, UsageError, anchor_of, place_of
 
 app = typer.Typer(
     cls=WholeHelp,
@@ -61,15 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
         # typer turns a closed pipe into SystemExit(1), and nothing else into SystemExit.
         return _closed_stdout()
     except RemissionError as error:
-        _say(str(error))
+        _say(f"{error}{_told_at(error)}")
         return error.exit_code
     except TyperException as error:
-        _say(f"{error.format_message()} (see --help)")
+        _say(f"{error.format_message()} (see --help){_told_at(UsageError())}")
         return UsageError.exit_code
     except (KeyboardInterrupt, Abort):
         return 130
     except Exception as error:  # the last line of defence: a bug of ours, told without its data
-        _say(f"bug: {type(error).__name__} at {place_of(error)}; please report it")
+        bug = RemissionError(f"bug: {type(error).__name__} at {place_of(error)}; please report it")
+        _say(f"{bug}{_told_at(bug)}")
         return RemissionError.exit_code
     return result if isinstance(result, int) else 0
 
@@ -273,6 +274,11 @@ def rehearse(
         settled=lambda text: write_output(site, text.encode()) if site is not None else None,
     )
     return 0
+
+
+def _told_at(error: RemissionError) -> str:
+    """Where this kind of error is explained."""
+    return f" [docs/errors.md#{anchor_of(type(error))}]"
 
 
 def _closed_stdout() -> int:

@@ -83,9 +83,19 @@ def doctor(
     write_probe: Annotated[
         bool, typer.Option("--write-probe", help="also write one Basic, to see whether we may")
     ] = False,
+    registering: Annotated[
+        bool,
+        typer.Option("--registration", help="only print scopes, addresses, ports; no network"),
+    ] = False,
     assign: Assign = None,
 ) -> int:
     """Examine network, login, searches and permissions of every server; reads no patient."""
+    if registering:
+        from fhir_remission.jobs.site.registration import registration
+        from fhir_remission.jobs.site.site import settings_of
+
+        show(registration(settings_of(config, assign or [], {})))
+        return 0
     from fhir_remission.jobs.site import doctor as job
 
     report = job.Report(job.Request(config, tuple(assign or ()), write_probe))

@@ -23,12 +23,11 @@ from fhir_remission.jobs.site.probes import (
     certificate_ends,
     resolve,
 )
+from fhir_remission.jobs.site.registration import servers_of
 from fhir_remission.jobs.site.search_checks import searches
-from fhir_remission.jobs.site.servers import Needs, is_source, needs_of, repository_needs
 from fhir_remission.jobs.site.site import settings_of
 from fhir_remission.jobs.site.sync_checks import forecast, group, sinks, site
 from fhir_remission.settings import Settings
-from fhir_remission.settings.model import Server as ServerSettings
 from fhir_remission.settings.model import Source as SourceSettings
 from fhir_remission.version import VERSION
 
@@ -55,7 +54,7 @@ def examine(request: Request) -> Iterator[Finding]:
     clock.wake_on(stop)
     yield from site(settings)
     with listening(stop):
-        for name, server, needs in _servers(settings, write_probe=request.write_probe):
+        for name, server, needs in servers_of(settings, dry_run=not request.write_probe):
             try:
                 connection = connect(
                     server,
@@ -97,17 +96,6 @@ class Report:
     def _all(self) -> Iterator[Finding]:
         yield from examine(self._request)
         yield forecast(self._findings)
-
-
-def _servers(
-    settings: Settings, *, write_probe: bool
-) -> Iterator[tuple[str, ServerSettings, Needs]]:
-    here = [sink for sink in settings.sink.values() if is_source(sink, settings)]
-    here = [sink for sink in here if sink.kind in {"repository", "ehr-observation"}]
-    yield "source", settings.source, needs_of(settings, here, dry_run=not write_probe)
-    for name, sink in settings.sink.items():
-        if sink.kind in {"repository", "ehr-observation"} and not is_source(sink, settings):
-            yield f"sink.{name}", sink, repository_needs(sink, dry_run=not write_probe)
 
 
 def _of_server(one: Examined, settings: Settings) -> Iterator[Finding]:

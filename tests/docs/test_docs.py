@@ -1,0 +1,188 @@
+"""The pages tell the truth: their commands run, their settings load, what is made is up to date."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from fhir_remission import errors
+from fhir_remission.cli import app, main
+from fhir_remission.errors import RemissionError, anchor_of
+from fhir_remission.settings import load_settings
+from tests.docs.generate import PAGES, ROOT
+from tests.docs.site import Folder, made_folder
+
+ALL = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^( *)```([\w-]*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+# Programs of the pages that no fast test can start, and where they are run instead.
+ELSEWHERE = {
+    "make": "each target is its own lane or a test",
+    "python3": "make lane-wheel",
+    "venv/bin/fhir-remission": "make lane-wheel",
+    "openssl": "tests/docs/test_docs.py: the keys of the folder",
+    "helm": "make lane-chart",
+    "kubectl": "needs a cluster: make long-chart tries the same objects on an API server",
+    "podman": "make lane-image",
+    "sudo": "make lane-units verifies the files; starting them needs a machine with systemd",
+    "pipx": "make lane-wheel",
+    "uvx": "make lane-wheel",
+    "schtasks": "Windows only: not run",
+}
+# Commands that do not end by themselves or that another test runs from the text of the page.
+APART = ("fhir-remission rehearse", "fhir-remission demo", "fhir-remission serve")
+
+
+def blocks(page: Path, *kinds: str) -> list[str]:
+    """The fenced blocks of these languages, without what indents them."""
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [
+        "\n".join(line.removeprefix(indent) for line in text.splitlines())
+        for indent, kind, text in found
+        if kind in kinds
+    ]
+
+
+def commands(page: Path) -> Iterator[str]:
+    """The lines of a page that somebody may type; lines that continue are one."""
+    for block in blocks(page, "", "bash", "sh"):
+        if _is_output(block):
+            continue
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.strip() and not line.startswith("#") and not line.startswith("*/"):
+                yield line.strip()
+
+
+def _is_output(block: str) -> bool:
+    """What a command printed is no command."""
+    return block.startswith("An embedded FHIR server with invented patients")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
+    """Settings, commands, errors and JSON stand in the pages as they are in the code."""
+    assert (ROOT / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs-pages`"
+
+
+def test_every_program_of_the_pages_is_run_somewhere() -> None:
+    """A line that begins with a program nobody runs is a line nobody has tried."""
+    known = {*ELSEWHERE, "fhir-remission", "cat", "curl"}
+    for page in ALL:
+        for line in commands(page):
+            assert line.split()[0] in known, (page.name, line)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    """A site on the embedded server, with every file that the pages name."""
+    with made_folder(tmp_path_factory.mktemp("pages")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.stem)
+def test_every_command_of_a_page_runs(
+    page: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each line is run as it stands, in a folder of a site; it ends with 0, or as it says."""
+    monkeypatch.chdir(folder.path)
+    monkeypatch.setenv("FHIR_REMISSION__SOURCE__RATE", "100000/s")
+    for line in commands(page):
+        command, _, told = line.partition("  # exit ")
+        if "fhir-remission" not in command.split("|")[-1] or command.startswith(
+            (*APART, "venv/", "python3", "podman", "sudo", "pipx", "uvx", "kubectl", "helm")
+        ):
+            continue
+        folder.refresh(command)
+        if "|" in command or ">" in command:
+            done = subprocess.run(
+                ["bash", "-c", command], env=folder.environ, capture_output=True, text=True,
+                timeout=60, check=False,
+            )  # fmt: skip
+            code, said = done.returncode, done.stderr
+        else:
+            if " jwks " in command:  # the pages speak of a server with a login
+                monkeypatch.setenv("FHIR_REMISSION__SOURCE__AUTH__MODE", "smart")
+                monkeypatch.setenv("FHIR_REMISSION__SOURCE__AUTH__KEY_FILE", "client.pem")
+            else:
+                monkeypatch.delenv("FHIR_REMISSION__SOURCE__AUTH__MODE", raising=False)
+            code, said = main(shlex.split(command)[1:]), capfd.readouterr().err
+        assert code == int(told or 0), (page.name, line, said)
+
+
+def test_every_settings_block_loads(tmp_path: Path) -> None:
+    """TOML of a page is settings, whole or in part, with no key that does not exist."""
+    for page in ALL:
+        for number, block in enumerate(blocks(page, "toml")):
+            assert tomllib.loads(block), page
+            file = tmp_path / f"{page.stem}-{number}.toml"
+            file.write_text(block, encoding="utf-8")
+            load_settings(file)
+
+
+def test_every_kind_of_error_has_a_place_and_prints_it(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The page has an anchor for each class, and an error ends with the name of its anchor."""
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, RemissionError):
+            assert f"{{#{anchor_of(kind)}}}" in page
+    for line, anchor in (
+        (["classify", str(tmp_path / "no")], "input-error"),
+        (["sync", "--config", str(tmp_path / "no")], "settings-error"),
+        (["sync", "--nonsense"], "usage-error"),
+    ):
+        assert main(line) == 2
+        said = capfd.readouterr().err
+        assert said.count("\n") == 1
+        assert said.endswith(f"[docs/errors.md#{anchor}]\n")
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """A link to a file of the repository names a file that is there."""
+    for page in ALL:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_paths_that_pages_name_are_there() -> None:
+    """A path of the repository in a page exists: `mappings/codes.tsv`, `tests/upgrade`."""
+    for page in ALL:
+        text = page.read_text(encoding="utf-8")
+        for path in re.findall(r"`((?:mappings|tests|deploy|docs|fixtures)/[\w./-]*)`", text):
+            assert (ROOT / path).exists(), (page.name, path)
+
+
+def test_every_command_is_told_and_has_its_help() -> None:
+    """The page of commands has a heading for each command there is."""
+    page = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
+    group = typer.main.get_command(app)
+    for name in group.commands:  # type: ignore[attr-defined]
+        assert f"\n## {name}" in page
+
+
+def test_registration_tells_scopes_and_ports_and_touches_no_network(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of a first site: what to grant, what to open; no secret, no path, and nothing is asked."""
+    file = tmp_path / "site.toml"
+    assert main(["config", "init", str(file)]) == 0
+    more = ["--set", "source.base_url=https://no.such.host.invalid:8443/r4/tenant"]
+    assert main(["doctor", "--registration", "--config", str(file), *more]) == 0
+    said = capfd.readouterr().out
+
+    assert "https://no.such.host.invalid, port 8443" in said
+    assert "system/Observation.rs" in said
+    assert "system/ClinicalImpression.cu" in said
+    assert "tenant" not in said
+    more += ["--set", "source.auth.scopes=system/*.rs", "--set", "sink.main.kind=dry-run"]
+    assert main(["doctor", "--registration", "--config", str(file), *more]) == 0
+    said = capfd.readouterr().out
+    assert "scopes    system/*.rs" in said
+    assert "writes    nothing" in said
