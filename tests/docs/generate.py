@@ -16,7 +16,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from fhir_remission import errors
-from fhir_remission.cli import app
+from fhir_remission.cli.main import app
 from fhir_remission.errors import RemissionError, anchor_of
 from fhir_remission.settings.loading import SECRETS, variable
 from fhir_remission.settings.reference import keys

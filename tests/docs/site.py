@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fhir_remission.cli import main
+from fhir_remission.cli.main import main
 from tests.docs.generate import ROOT
 
 CASE = ROOT / "fixtures/cases/complete-remission/bundle.json"

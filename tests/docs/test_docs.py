@@ -13,7 +13,7 @@ import pytest
 import typer.main
 
 from fhir_remission import errors
-from fhir_remission.cli import app, main
+from fhir_remission.cli.main import app, main
 from fhir_remission.errors import RemissionError, anchor_of
 from fhir_remission.settings import load_settings
 from tests.docs.generate import PAGES, ROOT

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fhir_remission.effects.origin import Origin, origin_of
-from fhir_remission.effects.scopes import wanted_scopes
+from fhir_remission.effects.http.origin import Origin, origin_of
+from fhir_remission.effects.http.scopes import wanted_scopes
 from fhir_remission.errors import SettingsError
-from fhir_remission.jobs.servers import Needs, is_source, needs_of, repository_needs
+from fhir_remission.jobs.site.servers import Needs, is_source, needs_of, repository_needs
 from fhir_remission.settings import Settings
 from fhir_remission.settings.model import Server
 
