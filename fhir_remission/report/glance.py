@@ -1,0 +1,129 @@
+"""The answer in one glance: what is said, how surely, what is missing, and how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from msgspec import Struct
+
+from fhir_remission.domain.page import Words
+from fhir_remission.domain.wording import STATES
+from fhir_remission.report.course import many, tone_of
+from fhir_remission.report.entries import Judgement, Line
+
+OUTSIDE = frozenset({"apl-out-of-scope", "other-leukaemia", "two-leukaemias", "diagnosis-refuted"})
+# What each look says in one sign and one word: colour is never alone.
+SIGNS = {
+    "remission": ("✓", "remission"),
+    "disease": ("✗", "disease"),
+    "suspected": ("!", "sign of relapse"),
+    "waiting": ("…", "no response to judge yet"),
+    "doubt": ("?", "cannot be said"),
+    "outside": ("∅", "out of scope"),
+    "dead": ("†", "deceased"),
+}
+
+
+class Glance(Struct, frozen=True):
+    """What the head of a page says."""
+
+    tone: str
+    sign: str
+    word: str
+    title: str
+    code: str
+    category: str
+    summary: str
+    next_better: str
+    rows: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    provisional: bool
+
+
+def glance_of(one: Judgement, words: Words) -> Glance:
+    """The head of one criteria set."""
+    now = one.now
+    tone = _tone(now)
+    sign, word = SIGNS[tone]
+    since = f" since {now['state_since']}" if now["state_since"] else ""
+    number = now.get("remission_number")
+    title = STATES[now["state"]].format(since=since)
+    return Glance(
+        tone=tone,
+        sign=sign,
+        word=word,
+        title=f"{title} (CR{number})" if number else title,
+        code=now["code"],
+        category=words.categories.display("category", now["category"]),
+        summary=now["summary"],
+        next_better=now["next_better"],
+        rows=tuple(_rows(one, words)),
+        notes=tuple(words.sentence("flags", flag) for flag in now["flags"]),
+        provisional=now["provisional"],
+    )
+
+
+def _tone(now: Line) -> str:
+    if "deceased" in now["flags"]:
+        return "dead"
+    if now["reason"] in OUTSIDE:
+        return "outside"
+    return tone_of(now)
+
+
+def _rows(one: Judgement, words: Words) -> Iterator[tuple[str, str]]:
+    now = one.now
+    why = f" Why: {words.sentence('reasons', now['reason'])}" if now["reason"] else ""
+    yield "Category", f"{now['category']}: {words.categories.display('category', now['category'])}.{why}"
+    if now["response_date"]:
+        first = now["first_sign"]
+        sign = f", first sign {first}" if first not in (None, now["response_date"]) else ""
+        yield "Proved on", f"{now['response_date']}{sign}"
+    yield from _course_rows(now)
+    event = now["mrd_event"]
+    mrd = words.categories.display("mrd", now["mrd"])
+    yield "MRD", mrd if event == "none" else f"{mrd}; {words.categories.display('mrd-event', event)}"
+    if now["category"] not in (one.criteria.outcomes.not_evaluable, one.criteria.outcomes.undecided):
+        yield "Confidence", words.categories.display("confidence", now["confidence"])
+    for assumed in now["assumptions"]:
+        yield "Assumed", f"{words.sentence('assumptions', assumed['id'])} ({assumed['class']})"
+    for missing in now["missing"]:
+        yield "Missing for better", words.sentence("missing", missing)
+    open_ones = dict.fromkeys((*now["candidates"], *now["possible_higher"]))
+    if open_ones:
+        yield "May be", " or ".join(open_ones)
+    if now["window_open"]:
+        yield "Still open", f"counts until {now['window_closes']} can still add to this"
+    if now["stale"]:
+        yield "Stale", "no recent marrow and no recent count: the state may have changed"
+    ages = [(name, now[f"last_{key}"]) for name, key in _LAST]
+    said = ", ".join(f"{name} {day}{_ago(day, now)}" for name, day in ages if day)
+    if said:
+        yield "Last seen", said
+
+
+_LAST = (("marrow", "marrow"), ("count", "blood"), ("MRD", "mrd"))
+
+
+def _course_rows(now: Line) -> Iterator[tuple[str, str]]:
+    if now["state"] == "in-remission" and now["state_since"]:
+        days = (_day(now["as_of"]) - _day(now["state_since"])).days
+        yield "In remission for", f"{many(days, 'day')} up to {now['as_of'][:10]}"
+    if now["best_response"] not in (None, now["category"]):
+        yield "Best response", now["best_response"]
+    reached = ", ".join(f"{r['category']} {r['date']}" for r in now.get("responses", ()) if "date" in r)
+    if reached:
+        yield "Reached", reached
+    latest = now.get("latest")
+    if latest and latest.get("category") not in (None, now["category"]):
+        yield "Latest marrow alone", latest["category"]
+
+
+def _ago(day: str, now: Line) -> str:
+    days = (_day(now["as_of"]) - _day(day)).days
+    return f" ({many(days, 'day')} ago)" if days >= 0 else ""
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])

@@ -1,0 +1,76 @@
+"""Marks of the picture: a shape for each kind of value, hollow where it does not count."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Shape = Literal["circle", "triangle", "square", "diamond", "cross", "drop", "flask", "query"]
+SIZE = 5.0
+HALF_BAR = 3.0
+
+
+class Mark(Struct, frozen=True):
+    """One value or event: its outline, its words, and what the picture may be read back by."""
+
+    id: int
+    path: str
+    text: str
+    hollow: bool = False
+    decided: bool = False
+    dashed: bool = False
+    """Where it does not count, or its certainty is less than confirmed."""
+    number: int = 0
+    """Its number in the evidence of the answer; 0: the answer does not rest on it."""
+    x: float = 0
+    y: float = 0
+    low: str = ""
+    high: str = ""
+    shape: str = ""
+
+
+def outline(shape: Shape, x: float, y: float, size: float = SIZE) -> str:
+    """The path of a shape around a point."""
+    s = size
+    match shape:
+        case "circle":
+            return f"M{n(x - s)} {n(y)}a{n(s)} {n(s)} 0 1 0 {n(2 * s)} 0a{n(s)} {n(s)} 0 1 0 -{n(2 * s)} 0z"
+        case "triangle":
+            return f"M{n(x)} {n(y - s)}l{n(s)} {n(2 * s)}h-{n(2 * s)}z"
+        case "square":
+            return f"M{n(x - s + 0.5)} {n(y - s + 0.5)}h{n(2 * s - 1)}v{n(2 * s - 1)}h-{n(2 * s - 1)}z"
+        case "diamond":
+            return f"M{n(x)} {n(y - s - 1)}l{n(s + 1)} {n(s + 1)}l-{n(s + 1)} {n(s + 1)}l-{n(s + 1)} -{n(s + 1)}z"
+        case "cross":
+            return f"M{n(x - s)} {n(y - s)}l{n(2 * s)} {n(2 * s)}m0 -{n(2 * s)}l-{n(2 * s)} {n(2 * s)}"
+        case "drop":
+            return f"M{n(x)} {n(y - s - 1)}l{n(s - 1)} {n(s)}a{n(s - 0.6)} {n(s - 0.6)} 0 1 1 -{n(2 * s - 2)} 0z"
+        case "flask":
+            return f"M{n(x - s)} {n(y - s)}h{n(2 * s)}l-{n(s)} {n(2 * s)}z"
+        case "query":
+            return f"M{n(x - 3)} {n(y - 3)}a3 3 0 1 1 4 2.8l-1 1v1.7m0 2v1"
+
+
+def bar(x: float, top: float, bottom: float, shape: Shape) -> str:
+    """An interval: as high as what the value may be, its ends capped by the kind's own width."""
+    wide = {"circle": 3.0, "triangle": 4.0}.get(shape, HALF_BAR)
+    height = max(bottom - top, 2.0)
+    return f"M{n(x - wide)} {n(top)}h{n(2 * wide)}v{n(height)}h-{n(2 * wide)}z"
+
+
+def arrow(x: float, y: float, way: Literal["up", "down"]) -> str:
+    """A head that says: it goes on beyond the scale."""
+    sign = -1 if way == "up" else 1
+    return f"M{n(x - 3.5)} {n(y)}h7l-3.5 {n(sign * 5)}z"
+
+
+def span(left: float, right: float, y: float, height: float) -> str:
+    """A bar along the time axis."""
+    return f"M{n(left)} {n(y)}h{n(max(right - left, 3))}v{n(height)}h-{n(max(right - left, 3))}z"
+
+
+def n(number: float) -> str:
+    """A number of the picture, without digits that nobody sees."""
+    text = f"{number:.1f}"
+    return text.removesuffix(".0")

@@ -1,0 +1,92 @@
+"""One patient's page: the answer, the course, why, and all of it as a table. HTML without script.
+
+Everything is an argument: the same record and answers give the same bytes, whenever asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from fhir_remission.domain.inputs import PatientRecord
+from fhir_remission.domain.page import Words
+from fhir_remission.report.course import course_of
+from fhir_remission.report.entries import Entry, Judgement, entries_of
+from fhir_remission.report.glance import glance_of
+from fhir_remission.report.proof import TRUST, link_of, proof_of
+from fhir_remission.report.templates import render
+from fhir_remission.report.words import converted, kind_of, moment, sent, source
+
+
+class Row(Struct, frozen=True):
+    """One line of the table."""
+
+    id: int
+    number: int
+    moment: str
+    kind: str
+    sent: str
+    converted: str
+    source: str
+    link: str
+    counts: str
+    hollow: bool
+
+
+class Dossier(Struct, frozen=True):
+    """What a page is made of."""
+
+    record: PatientRecord
+    judgements: tuple[Judgement, ...]
+    """One for each criteria set; the first is shown first, the others are tabs."""
+    words: Words
+    tables: str = ""
+    """The version of the mapping tables."""
+    source: str = ""
+    """The base URL of the server that was read; empty where there is none to link to."""
+    line: str = ""
+    """The name of the file beside the page that holds the JSON line; empty: none."""
+
+
+def patient_page(dossier: Dossier) -> str:
+    """The page of one patient as HTML."""
+    entries = entries_of(dossier.record, dossier.judgements)
+    glances = [glance_of(one, dossier.words) for one in dossier.judgements]
+    proofs = [proof_of(one, entries, dossier.tables) for one in dossier.judgements]
+    return render(
+        "patient.html.j2",
+        patient=dossier.record.patient.removeprefix("Patient/"),
+        as_of=dossier.judgements[0].now["as_of"][:10],
+        panels=list(zip(glances, proofs, strict=True)),
+        course=course_of(entries, dossier.judgements),
+        rows=_rows(entries, dossier.source),
+        unmapped=dossier.record.resembling,
+        trust=TRUST,
+        line=dossier.line,
+        first=dossier.judgements[0].criteria.about.title,
+    )
+
+
+def _rows(entries: Sequence[Entry], base: str) -> list[Row]:
+    return [
+        Row(
+            one.id,
+            one.number,
+            moment(one.item),
+            kind_of(one.item),
+            sent(one.item),
+            converted(one.item),
+            source(one.item),
+            link_of(one, base),
+            _counts(one),
+            bool(one.hollow),
+        )
+        for one in entries
+    ]
+
+
+def _counts(entry: Entry) -> str:
+    if entry.hollow:
+        return f"no: {entry.hollow}"
+    return "yes, of the draw that decided" if entry.decided else "yes"

@@ -1,0 +1,41 @@
+"""From values to heights: a root scale for percentages, a logarithm for counts and ratios."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Scale(Struct, frozen=True):
+    """Where a value lies between the bottom and the top of a track, in pixels of the picture."""
+
+    kind: Literal["root", "log"]
+    low: float
+    high: float
+    top: float
+    bottom: float
+
+    def at(self, value: Decimal | float) -> float:
+        """The height of a value; what lies beyond the scale is drawn at its end."""
+        held = min(max(float(value), self.low), self.high)
+        if self.kind == "root":
+            share = math.sqrt(held / self.high)
+        else:
+            share = math.log(held / self.low) / math.log(self.high / self.low)
+        return round(self.bottom - share * (self.bottom - self.top), 1)
+
+    def below(self, value: Decimal | float) -> bool:
+        """Whether the value lies below what the scale shows."""
+        return float(value) < self.low
+
+    def above(self, value: Decimal | float) -> bool:
+        """Whether the value lies above what the scale shows."""
+        return float(value) > self.high
+
+
+def decades(low: float, high: float) -> tuple[float, float]:
+    """The powers of ten that hold both values."""
+    return 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))

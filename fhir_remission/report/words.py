@@ -1,0 +1,81 @@
+"""What a value, an event or an answer is called on a page."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.inputs import Event, Finding, Interval, Result, Unreadable
+from fhir_remission.domain.layout import printable
+from fhir_remission.domain.narrative import interval_text
+from fhir_remission.domain.wording import ANALYTES
+from fhir_remission.report.entries import Entry
+
+
+def kind_of(item: Result | Event) -> str:
+    """What was measured or done."""
+    if isinstance(item, Event):
+        detail = f", {item.detail.replace('-', ' ')}" if item.detail else ""
+        return item.kind.replace("-", " ") + detail
+    name = ANALYTES.get(item.analyte, item.analyte.replace("-", " "))
+    if item.analyte != "mrd":
+        return name
+    told = (item.marker, item.method, f"in {item.specimen}" if item.specimen else "")
+    return " ".join(("MRD", *(word for word in told if word)))
+
+
+def sent(item: Result | Event) -> str:
+    """The value as it was sent."""
+    return printable(item.original) or "nothing"
+
+
+def converted(item: Result | Event) -> str:
+    """The value as it is judged: in the unit of the criteria, or why it cannot be."""
+    if isinstance(item, Event):
+        return "" if item.certainty == "confirmed" else item.certainty
+    if isinstance(item.value, Unreadable):
+        return "cannot be used"
+    if isinstance(item.value, Finding):
+        return item.value.answer
+    return f"{interval_text(item.value)} {item.unit}".strip()
+
+
+def moment(item: Result | Event) -> str:
+    """When, as it was sent."""
+    if item.when is None:
+        return "no date"
+    ended = item.ended if isinstance(item, Event) else None
+    text = item.when.text if ended is None else f"{item.when.text} to {ended.text}"
+    return printable(text.replace("T", " "))
+
+
+def source(item: Result | Event) -> str:
+    """Which version of which resource, and under which code."""
+    version = f" version {item.source.version}" if item.source.version else ""
+    code = f" by {item.source.code}" if item.source.code else ""
+    return printable(f"{item.source.ref}{version}{code}")
+
+
+def told(entry: Entry) -> str:
+    """All of one value in one line: what a pointer, a focus and a screen reader are told."""
+    item = entry.item
+    as_sent, as_judged = sent(item), converted(item)
+    same = as_judged in ("", as_sent)
+    assay = ""
+    if isinstance(item, Result) and item.analyte == "mrd":
+        assay = f", sensitivity {item.sensitivity or 'not said'}"
+    parts = [
+        f"{kind_of(item)} {as_sent}{'' if same else f' = {as_judged}'}{assay}",
+        moment(item),
+        source(item),
+    ]
+    if entry.number:
+        parts.append(f"evidence e{entry.number}")
+    if entry.decided:
+        parts.append("of the draw that decided")
+    if entry.hollow:
+        parts.append(f"does not count: {entry.hollow}")
+    return "; ".join(printable(part) for part in parts)
+
+
+def is_interval(item: Result | Event) -> bool:
+    """Whether the value is a stretch, not a point."""
+    value = item.value if isinstance(item, Result) else None
+    return isinstance(value, Interval) and value.low != value.high
