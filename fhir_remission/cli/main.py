@@ -31,6 +31,7 @@ from fhir_remission.cli.flags import (
 )
 from fhir_remission.cli.mappings import app as mappings_app
 from fhir_remission.cli.progress import ended, followed
+from fhir_remission.cli.report import register as register_report
 from fhir_remission.cli.site import register as register_site
 from fhir_remission.cli.text import page_width, show, words, write
 from fhir_remission.cli.text import say as _say
@@ -49,6 +50,7 @@ app = typer.Typer(
 register_archive(app)
 register_writing(app)
 app.add_typer(mappings_app, name="mappings")
+register_report(app)
 register_site(app)
 
 

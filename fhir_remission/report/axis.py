@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -57,7 +58,7 @@ class Axis(Struct, frozen=True):
         first, last = date.fromordinal(self.knots[0]), date.fromordinal(self.knots[-1])
         drawn = sum(
             two - one
-            for one, two in zip(self.knots, self.knots[1:], strict=False)
+            for one, two in pairwise(self.knots)
             if not any(self._place(one) == cut.left for cut in self.breaks)
         )
         found: list[tuple[float, str]] = []
@@ -74,7 +75,7 @@ def axis_of(days: Iterable[date], left: float, right: float) -> Axis:
     held = sorted({one.toordinal() for one in days})
     margin = max(2, (held[-1] - held[0]) // 40)
     held = [held[0] - margin, *held, held[-1] + margin + 1]
-    gaps = [two - one for one, two in zip(held, held[1:], strict=False)]
+    gaps = [two - one for one, two in pairwise(held)]
     silent = max(SILENT_DAYS, sum(gaps) // SILENT_SHARE)
     widths = [BREAK if gap > silent else float(gap) for gap in gaps]
     per_day = (right - left) / sum(widths)

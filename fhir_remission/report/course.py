@@ -189,5 +189,3 @@ def _text(days: Sequence[date], tracks: Sequence[Track]) -> str:
 def many(count: int, name: str) -> str:
     """A number of things."""
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
-
-

@@ -9,7 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from fhir_remission.domain.inputs import (
+from fhir_remission.domain.criteria.kinds import Absent, Threshold
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.inputs import (
     Event,
     Finding,
     Interval,
@@ -19,8 +21,6 @@ from fhir_remission.domain.inputs import (
     Unreadable,
     When,
 )
-from fhir_remission.domain.kinds import Absent, Threshold
-from fhir_remission.domain.rules import CriteriaSet
 
 Line = Mapping[str, Any]
 """A published assessment, decoded (`schema/assessment-1.json`)."""
@@ -61,7 +61,8 @@ class Entry(Struct, frozen=True):
 
 def entries_of(record: PatientRecord, judgements: Sequence[Judgement]) -> tuple[Entry, ...]:
     """All results and events, those too that only the answers name."""
-    items = dict.fromkeys((*record.results, *record.undated, *record.events))
+    held: tuple[Result | Event, ...] = (*record.results, *record.undated, *record.events)
+    items: dict[Result | Event, None] = dict.fromkeys(held)
     known = {key_of(item) for item in items}
     for item in _cited_items(judgements):
         if key_of(item) not in known:

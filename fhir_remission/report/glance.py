@@ -7,8 +7,8 @@ from datetime import date
 
 from msgspec import Struct
 
-from fhir_remission.domain.page import Words
-from fhir_remission.domain.wording import STATES
+from fhir_remission.domain.answer.page_parts import Words
+from fhir_remission.domain.answer.wording import STATES
 from fhir_remission.report.course import many, tone_of
 from fhir_remission.report.entries import Judgement, Line
 
@@ -75,7 +75,10 @@ def _tone(now: Line) -> str:
 def _rows(one: Judgement, words: Words) -> Iterator[tuple[str, str]]:
     now = one.now
     why = f" Why: {words.sentence('reasons', now['reason'])}" if now["reason"] else ""
-    yield "Category", f"{now['category']}: {words.categories.display('category', now['category'])}.{why}"
+    yield (
+        "Category",
+        f"{now['category']}: {words.categories.display('category', now['category'])}.{why}",
+    )
     if now["response_date"]:
         first = now["first_sign"]
         sign = f", first sign {first}" if first not in (None, now["response_date"]) else ""
@@ -83,8 +86,14 @@ def _rows(one: Judgement, words: Words) -> Iterator[tuple[str, str]]:
     yield from _course_rows(now)
     event = now["mrd_event"]
     mrd = words.categories.display("mrd", now["mrd"])
-    yield "MRD", mrd if event == "none" else f"{mrd}; {words.categories.display('mrd-event', event)}"
-    if now["category"] not in (one.criteria.outcomes.not_evaluable, one.criteria.outcomes.undecided):
+    yield (
+        "MRD",
+        mrd if event == "none" else f"{mrd}; {words.categories.display('mrd-event', event)}",
+    )
+    if now["category"] not in (
+        one.criteria.outcomes.not_evaluable,
+        one.criteria.outcomes.undecided,
+    ):
         yield "Confidence", words.categories.display("confidence", now["confidence"])
     for assumed in now["assumptions"]:
         yield "Assumed", f"{words.sentence('assumptions', assumed['id'])} ({assumed['class']})"
@@ -112,7 +121,9 @@ def _course_rows(now: Line) -> Iterator[tuple[str, str]]:
         yield "In remission for", f"{many(days, 'day')} up to {now['as_of'][:10]}"
     if now["best_response"] not in (None, now["category"]):
         yield "Best response", now["best_response"]
-    reached = ", ".join(f"{r['category']} {r['date']}" for r in now.get("responses", ()) if "date" in r)
+    reached = ", ".join(
+        f"{r['category']} {r['date']}" for r in now.get("responses", ()) if "date" in r
+    )
     if reached:
         yield "Reached", reached
     latest = now.get("latest")

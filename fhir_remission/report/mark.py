@@ -30,26 +30,28 @@ class Mark(Struct, frozen=True):
     shape: str = ""
 
 
-def outline(shape: Shape, x: float, y: float, size: float = SIZE) -> str:
+_CORNERS: dict[str, tuple[tuple[float, float], ...]] = {
+    "triangle": ((0, -1), (1, 1), (-1, 1)),
+    "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+    "diamond": ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
+    "flask": ((-1, -1), (1, -1), (0, 1)),
+    "drop": ((0, -1.3), (0.8, 0.1), (0.5, 0.9), (-0.5, 0.9), (-0.8, 0.1)),
+}
+
+
+def outline(shape: Shape, x: float, y: float) -> str:
     """The path of a shape around a point."""
-    s = size
-    match shape:
-        case "circle":
-            return f"M{n(x - s)} {n(y)}a{n(s)} {n(s)} 0 1 0 {n(2 * s)} 0a{n(s)} {n(s)} 0 1 0 -{n(2 * s)} 0z"
-        case "triangle":
-            return f"M{n(x)} {n(y - s)}l{n(s)} {n(2 * s)}h-{n(2 * s)}z"
-        case "square":
-            return f"M{n(x - s + 0.5)} {n(y - s + 0.5)}h{n(2 * s - 1)}v{n(2 * s - 1)}h-{n(2 * s - 1)}z"
-        case "diamond":
-            return f"M{n(x)} {n(y - s - 1)}l{n(s + 1)} {n(s + 1)}l-{n(s + 1)} {n(s + 1)}l-{n(s + 1)} -{n(s + 1)}z"
-        case "cross":
-            return f"M{n(x - s)} {n(y - s)}l{n(2 * s)} {n(2 * s)}m0 -{n(2 * s)}l-{n(2 * s)} {n(2 * s)}"
-        case "drop":
-            return f"M{n(x)} {n(y - s - 1)}l{n(s - 1)} {n(s)}a{n(s - 0.6)} {n(s - 0.6)} 0 1 1 -{n(2 * s - 2)} 0z"
-        case "flask":
-            return f"M{n(x - s)} {n(y - s)}h{n(2 * s)}l-{n(s)} {n(2 * s)}z"
-        case "query":
-            return f"M{n(x - 3)} {n(y - 3)}a3 3 0 1 1 4 2.8l-1 1v1.7m0 2v1"
+    s = SIZE
+    if shape == "circle":
+        arc = f"a{n(s)} {n(s)} 0 1 0"
+        return f"M{n(x - s)} {n(y)}{arc} {n(2 * s)} 0{arc} -{n(2 * s)} 0z"
+    if shape == "cross":
+        way = f"l{n(2 * s)} {n(2 * s)}m0 -{n(2 * s)}l-{n(2 * s)} {n(2 * s)}"
+        return f"M{n(x - s)} {n(y - s)}{way}"
+    if shape == "query":
+        return f"M{n(x - 3)} {n(y - 3)}a3 3 0 1 1 4 2.8l-1 1v1.7m0 2v1"
+    first, *rest = (f"{n(x + s * across)} {n(y + s * down)}" for across, down in _CORNERS[shape])
+    return f"M{first}L{' '.join(rest)}z"
 
 
 def bar(x: float, top: float, bottom: float, shape: Shape) -> str:

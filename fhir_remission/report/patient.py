@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from fhir_remission.domain.inputs import PatientRecord
-from fhir_remission.domain.page import Words
+from fhir_remission.domain.answer.layout import printable
+from fhir_remission.domain.answer.page_parts import Words
+from fhir_remission.domain.nouns.inputs import PatientRecord
 from fhir_remission.report.course import course_of
 from fhir_remission.report.entries import Entry, Judgement, entries_of
 from fhir_remission.report.glance import glance_of
@@ -66,6 +67,12 @@ def patient_page(dossier: Dossier) -> str:
         line=dossier.line,
         first=dossier.judgements[0].criteria.about.title,
     )
+
+
+def withheld_page(patient: str, reason: str) -> str:
+    """The page of somebody of whom nothing may be said."""
+    told = printable(reason)
+    return render("withheld.html.j2", patient=patient.removeprefix("Patient/"), reason=told)
 
 
 def _rows(entries: Sequence[Entry], base: str) -> list[Row]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
-from fhir_remission.domain.layout import printable
+from fhir_remission.domain.answer.layout import printable
 from fhir_remission.report.entries import Entry, Judgement, Key, evidence_key, key_of
 
 VERDICTS = {
@@ -70,7 +70,9 @@ def proof_of(one: Judgement, entries: Sequence[Entry], tables: str) -> Proof:
             (draw["effective"], "chosen" if draw["chosen"] else "not chosen", draw["reason"])
             for draw in now["draws"]
         ),
-        claims=tuple((_SAYS[c["agrees"]], printable(c["text"]), c["source"]) for c in now["claims"]),
+        claims=tuple(
+            (_SAYS[c["agrees"]], printable(c["text"]), c["source"]) for c in now["claims"]
+        ),
         skipped=tuple((told["source"], printable(told["reason"])) for told in now["skipped"]),
         policies=tuple((k, v) for k, v in now["policies"].items() if k in open_ones),
         versions=(
@@ -86,7 +88,9 @@ def link_of(entry: Entry, base: str) -> str:
     """Where the source shows this very version; empty where there is no server to ask."""
     ref, version = entry.item.source.ref, entry.item.source.version
     kind, _, name = ref.partition("/")
-    if not base.startswith(("https://", "http://")) or not name or not kind.isalpha():
+    place = urlsplit(base)
+    usable = place.scheme in ("https", "http") and "@" not in place.netloc
+    if not usable or not name or not kind.isalpha():
         return ""
     history = f"/_history/{quote(version, safe='')}" if version else ""
     return f"{base.rstrip('/')}/{kind}/{quote(name, safe='')}{history}"

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from fhir_remission.domain.inputs import Event, Finding, Interval, Result
-from fhir_remission.domain.kinds import Threshold
-from fhir_remission.domain.rules import CriteriaSet
+from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.report.axis import Axis
 from fhir_remission.report.entries import Entry
 from fhir_remission.report.mark import Mark, Shape, arrow, bar, n, outline, span
@@ -125,9 +125,7 @@ def mrd_tracks(
         marks = _marks(own, scale, axis)
         ticks = _decade_ticks(scale) if _numbers(own) else ()
         line = _line(own, scale, axis)
-        found.append(
-            Track(name, unit, scale.top, scale.bottom, marks, tuple(rules), ticks, line)
-        )
+        found.append(Track(name, unit, scale.top, scale.bottom, marks, tuple(rules), ticks, line))
         top = scale.bottom + GAP
     return found
 
@@ -166,9 +164,7 @@ def _kind(entry: Entry) -> str:
 
 
 def _results(entries: Sequence[Entry], analytes: Sequence[str]) -> list[Entry]:
-    return [
-        one for one in entries if isinstance(one.item, Result) and one.item.analyte in analytes
-    ]
+    return [one for one in entries if isinstance(one.item, Result) and one.item.analyte in analytes]
 
 
 def _numbers(entries: Iterable[Entry]) -> list[Decimal]:
@@ -229,7 +225,7 @@ def _mark(entry: Entry, scale: Scale, axis: Axis) -> Mark:
 
 
 def _interval(value: Interval, scale: Scale, x: float, shape: Shape) -> tuple[str, float]:
-    """A point where the value is one; else a bar over all it may be, with heads where it goes on."""
+    """A point where the value is one, else a bar over all it may be; a head where it goes on."""
     if value.low == value.high:
         y = scale.at(value.low)
         head = arrow(x, y + 6, "down") if scale.below(value.low) else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fhir_remission.domain.inputs import Event, Finding, Interval, Result, Unreadable
-from fhir_remission.domain.layout import printable
-from fhir_remission.domain.narrative import interval_text
-from fhir_remission.domain.wording import ANALYTES
+from fhir_remission.domain.answer.layout import printable
+from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.wording import ANALYTES
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
 from fhir_remission.report.entries import Entry
 
 

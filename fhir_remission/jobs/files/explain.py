@@ -26,7 +26,7 @@ from fhir_remission.jobs.site.site import Site, open_site, settings_of
 from fhir_remission.jobs.sync.read_ahead import read_patients, records_of
 from fhir_remission.version import VERSION
 
-__all__ = ["Report", "Request", "run", "run_site"]
+__all__ = ["Found", "Report", "Request", "judged_of_file", "judged_of_site", "run", "run_site"]
 
 # How many patients an error may list before it becomes a wall.
 LISTED = 5
@@ -40,15 +40,23 @@ class Report(Struct, frozen=True):
     exit_code: int
 
 
+class Found(Struct, frozen=True):
+    """Patients judged with all that was said of them, oldest first, and by what."""
+
+    judged: tuple[Judged, ...]
+    judge: Judge
+    words: Words
+    complaints: tuple[str, ...] = ()
+    exit_code: int = 0
+    source: str = ""
+    """The base URL of the server they were read from."""
+
+
 def run(
     source: str | BinaryIO, request: Request, *, patient: str = "", width: int = WIDTH
 ) -> Report:
     """Explain the patients of the input, or the one that was asked for."""
-    name = source if isinstance(source, str) else "stdin"
-    judge = judge_for(structs.replace(request, history=True))
-    answers = judged_patients(read_chunks(source), name, request, judge)
-    chosen = _chosen(answers.judged, patient, name) if patient else answers.judged
-    return Report(_told(chosen, judge, width), answers.complaints, answers.exit_code)
+    return _report(judged_of_file(source, request, patient=patient), width)
 
 
 def run_site(
@@ -59,7 +67,23 @@ def run_site(
     patient: str,
     width: int = WIDTH,
 ) -> Report:
-    """Explain one patient of a site as its next run would judge them; nothing is written.
+    """Explain one patient of a site as its next run would judge them; nothing is written."""
+    return _report(judged_of_site(config, assignments, request, patient=patient), width)
+
+
+def judged_of_file(source: str | BinaryIO, request: Request, *, patient: str = "") -> Found:
+    """The patients of the input, or the one that was asked for."""
+    name = source if isinstance(source, str) else "stdin"
+    judge = judge_for(structs.replace(request, history=True))
+    answers = judged_patients(read_chunks(source), name, request, judge)
+    chosen = tuple(_chosen(answers.judged, patient, name)) if patient else answers.judged
+    return Found(chosen, judge, _words(), answers.complaints, answers.exit_code)
+
+
+def judged_of_site(
+    config: Path | None, assignments: Sequence[str], request: Request, *, patient: str
+) -> Found:
+    """One patient of a site, judged as its next run would.
 
     Whatever the criteria of the request are: those of the settings, where it names none.
     """
@@ -70,8 +94,18 @@ def run_site(
         wanted, judge = patient.removeprefix("Patient/"), site.judge
         members = find_cohort(settings.cohort, client, judge.mappings, as_of=judge.as_of)
         with closing(read_patients(site, [[wanted]])) as reading:
-            judged = [_of_site(site, name, found, members) for name, found in reading]
-        return Report(_told(judged, judge, width), (), 3 if judged[0].incomplete else 0)
+            judged = tuple(_of_site(site, name, found, members) for name, found in reading)
+        code = 3 if judged[0].incomplete else 0
+        return Found(judged, judge, _words(), exit_code=code, source=settings.source.base_url)
+
+
+def _words() -> Words:
+    return Words(load_categories(), load_vocabularies())
+
+
+def _report(found: Found, width: int) -> Report:
+    lines = _told(found.judged, found.judge, found.words, width)
+    return Report(lines, found.complaints, found.exit_code)
 
 
 def _of_site(site: Site, patient: str, evidence: Evidence, members: Members) -> Judged:
@@ -84,8 +118,7 @@ def _of_site(site: Site, patient: str, evidence: Evidence, members: Members) -> 
     return Judged(name, tuple(found for _, found in site.judge.assess(record)), record=record)
 
 
-def _told(chosen: Sequence[Judged], judge: Judge, width: int) -> tuple[str, ...]:
-    words = Words(load_categories(), load_vocabularies())
+def _told(chosen: Sequence[Judged], judge: Judge, words: Words, width: int) -> tuple[str, ...]:
     lines: list[str] = []
     for one in chosen:
         for page in _pages(one, judge, words, width):

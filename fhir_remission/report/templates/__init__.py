@@ -9,12 +9,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fhir_remission.report.mark import n
 
 
+def _legible(value: object) -> object:
+    """A text without what would steer a reader: control characters, turned directions."""
+    if isinstance(value, str) and not value.isprintable():
+        return "".join(one if one.isprintable() else " " for one in value)
+    return value
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("fhir_remission.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_legible,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -1,0 +1,86 @@
+"""Commands that make pages for clinicians: one patient, or a cohort."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fhir_remission.cli.flags import AsOf, Assign, Complete, Mappings, Strict, Timezone
+from fhir_remission.cli.text import say, words
+from fhir_remission.errors import UsageError
+
+if TYPE_CHECKING:
+    from fhir_remission.jobs.files.explain import Found
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(report)
+
+
+def report(
+    file: Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")] = "-",
+    out: Annotated[Path | None, typer.Option(help="the page to write, such as page.html")] = None,
+    patient: Annotated[str, typer.Option(help="only this patient")] = "",
+    config: Annotated[
+        Path | None, typer.Option(help="read --patient from the server of these settings")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="a tagged PDF beside it, by Chromium")] = False,
+    criteria: Annotated[str, typer.Option(help="criteria sets, comma-separated")] = "",
+    as_of: AsOf = "",
+    complete: Complete = "",
+    mappings: Mappings = None,
+    timezone: Timezone = "",
+    strict: Strict = False,
+    assign: Assign = None,
+) -> int:
+    """Show a patient's answer as a page: the course as a picture, each criterion, the evidence.
+
+    The page needs no script and asks nothing of anybody; the JSON line lies in a file beside it.
+    """
+    from fhir_remission.jobs.files.explain import Request, judged_of_file, judged_of_site
+
+    if out is None:
+        raise UsageError("where to put it: give --out, such as --out page.html")
+    request = Request(
+        criteria=words(criteria) if config is not None else words(criteria or "eln-2022"),
+        as_of=as_of,
+        complete=frozenset(words(complete)),
+        overlay=mappings,
+        timezone=timezone,
+        strict=strict,
+    )
+    if config is not None:
+        if not patient or file != "-":
+            raise UsageError("--config reads one patient from the server: give --patient, no FILE")
+        found = judged_of_site(config, assign or [], request, patient=patient)
+    else:
+        found = judged_of_file(sys.stdin.buffer if file == "-" else file, request, patient=patient)
+    for complaint in found.complaints:
+        say(complaint)
+    if len(found.judged) != 1:
+        there = ", ".join(one.patient for one in found.judged[:5]) or "nobody with evidence"
+        raise UsageError(f"a page shows one patient, name one with --patient; there are: {there}")
+    return _write(found, out, pdf=pdf) or found.exit_code
+
+
+def _write(found: Found, out: Path, *, pdf: bool) -> int:
+    from fhir_remission.effects.files.private_file import write_output
+    from fhir_remission.effects.process.printer import print_page
+    from fhir_remission.fhir.writing.assessment_json import write_line
+    from fhir_remission.report import dossier_of, patient_page, withheld_page
+
+    (judged,) = found.judged
+    beside = out.with_suffix(".ndjson")
+    dossier = dossier_of(judged, found.judge, found.words, source=found.source, line=beside.name)
+    if dossier is None:
+        write_output(out, withheld_page(judged.patient, judged.incomplete).encode())
+        return 3
+    write_output(out, patient_page(dossier).encode())
+    write_output(beside, b"".join(write_line(dict(one.now)) for one in dossier.judgements))
+    if pdf:
+        write_output(out.with_suffix(".pdf"), print_page(out))
+    return 0

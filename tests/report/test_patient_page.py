@@ -1,0 +1,227 @@
+"""One patient's page: what it says, what its marks are worth, what it never does."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from fhir_remission.cli.main import main
+from fhir_remission.domain.nouns.inputs import Interval, Result
+from fhir_remission.report import patient_page, withheld_page
+from fhir_remission.report.entries import entries_of
+from fhir_remission.report.glance import glance_of
+from tests.report.courses import (
+    CASES,
+    HOSTILE,
+    NAMED,
+    dossier,
+    hostile_dossier,
+    long_dossier,
+    named,
+)
+
+DRAWN = {"blasts-marrow", "blasts-blood", "anc", "platelets", "mrd"}
+CASE = CASES / "complete-remission" / "bundle.json"
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes, and the text of every title of a mark."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.titles: dict[str, str] = {}
+        self._mark, self._in_title = "", False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember the tag; a group with an id is a mark whose title comes next."""
+        held = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, held))
+        if tag == "g" and "id" in held:
+            self._mark = held["id"]
+        self._in_title = tag == "title" and bool(self._mark)
+
+    def handle_data(self, data: str) -> None:
+        """The text of a title belongs to the mark before it."""
+        if self._in_title:
+            self.titles[self._mark] = self.titles.get(self._mark, "") + data
+
+    def handle_endtag(self, tag: str) -> None:
+        """A title ends."""
+        if tag == "title":
+            self._in_title = False
+
+    @property
+    def marks(self) -> dict[str, dict[str, str]]:
+        """The marks of values and events."""
+        return {
+            a["id"]: a for t, a in self.tags if t == "g" and a.get("class", "x").split()[0] == "m"
+        }
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_value_is_a_mark_that_says_what_it_is(name: str) -> None:
+    """Each drawn value has its mark; the text has the value as sent and its source."""
+    held = named(name)
+    found = Elements(patient_page(held))
+
+    for entry in entries_of(held.record, held.judgements):
+        item = entry.item
+        if not isinstance(item, Result) or item.analyte not in DRAWN or item in held.record.undated:
+            continue
+        mark, text = found.marks[f"m{entry.id}"], found.titles[f"m{entry.id}"]
+        assert item.source.ref in text
+        assert entry.hollow in text
+        assert bool(entry.hollow) == (" h" in mark["class"])
+        if isinstance(item.value, Interval):
+            assert Decimal(mark.get("data-low", "nothing")) == item.value.low
+            high = mark.get("data-high")
+            assert (None if high is None else Decimal(high)) == item.value.high
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_page_is_one_file_without_script(name: str) -> None:
+    """Same bytes each time, at most 150 kB, no script, nothing fetched, all references within."""
+    page = patient_page(named(name))
+    found = Elements(page)
+
+    assert page == patient_page(named(name))
+    assert len(page.encode()) <= 150_000
+    assert not {tag for tag, _ in found.tags} & {
+        "script",
+        "img",
+        "iframe",
+        "object",
+        "link",
+        "form",
+    }
+    ids = {held["id"] for _, held in found.tags if "id" in held}
+    for _, held in found.tags:
+        assert not [one for one in held if one.startswith("on") or one in ("src", "style")]
+        link = held.get("href", "#why")
+        assert link.removeprefix("#") in ids or link.startswith("https://fhir.example/r4/")
+
+
+def test_a_long_course_is_light_and_whole(tmp_path: Path) -> None:
+    """200 results weigh at most 150 kB."""
+    held = long_dossier(tmp_path)
+
+    assert len(held.record.results) >= 155
+    assert len(patient_page(held).encode()) <= 150_000
+
+
+def test_five_percent_lies_on_its_line() -> None:
+    """The mark of a value at a threshold has the height of the line of the threshold."""
+    page = patient_page(named("blasts-exactly-five"))
+    line = re.search(r'data-rule="5 %" d="M112 ([\d.]+)H', page)
+    mark = next(one for one in Elements(page).marks.values() if one.get("data-low") == "5")
+
+    assert line is not None
+    assert mark["data-y"] == line[1]
+
+
+def test_a_value_below_a_limit_is_a_bar() -> None:
+    """`<1` reaches from nothing to one; it is no point."""
+    found = Elements(patient_page(named("blasts-less-than-one")))
+    mark = next(one for one in found.marks.values() if one.get("data-high") == "1")
+
+    assert mark["data-low"] == "0"
+
+
+def test_what_does_not_count_is_hollow_with_its_reason() -> None:
+    """A preliminary marrow, a draw that was not chosen."""
+    preliminary = Elements(patient_page(named("preliminary-marrow")))
+    assert any("does not count: preliminary" in text for text in preliminary.titles.values())
+
+    draws = Elements(patient_page(named("counts-of-two-draws")))
+    assert any("does not count: draw not chosen" in text for text in draws.titles.values())
+    assert any("of the draw that decided" in text for text in draws.titles.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "tone"),
+    [
+        ("complete-remission", "remission"),
+        ("refractory-after-two-inductions", "disease"),
+        ("t17-sarcoma-silent", "doubt"),
+        ("promyelocytic-leukaemia", "outside"),
+        ("mrd-ten-fold-rise", "suspected"),
+    ],
+)
+def test_answers_look_like_what_they_say(name: str, tone: str) -> None:
+    """Only a remission looks like one, and every look has a sign and a word of its own."""
+    held = named(name)
+
+    assert glance_of(held.judgements[0], held.words).tone == tone
+    assert f'class="glance {tone}"' in patient_page(held)
+
+
+def test_the_dead_look_like_nobody_else() -> None:
+    """Deceased comes first, whatever the state."""
+    held = named("complete-remission")
+    (one,) = held.judgements
+    dead = structs.replace(one, history=({**one.now, "flags": ["deceased"]},))
+
+    assert glance_of(dead, held.words).tone == "dead"
+
+
+def test_hostile_texts_stay_text(tmp_path: Path) -> None:
+    """No tag, attribute, expression or direction mark of a display or a value gets through."""
+    page = patient_page(hostile_dossier(tmp_path))
+    found = Elements(page)
+
+    assert not {tag for tag, _ in found.tags} & {"script", "img"}
+    assert "&lt;script&gt;" in page
+    assert "{{7*7}}" in page
+    assert HOSTILE[-1] not in page
+
+
+def test_several_sets_are_tabs_of_the_same_evidence() -> None:
+    """One picture, a band and a panel for each set, chosen without script."""
+    page = patient_page(dossier(str(CASE), criteria=("eln-2022", "iwg-2003")))
+
+    assert page.count('type="radio"') == 2
+    assert page.count("<svg") == 1
+    assert ">eln-2022</text>" in page
+    assert ">iwg-2003</text>" in page
+
+
+def test_a_source_with_a_password_is_never_linked() -> None:
+    """What stands in an address before the @ is nobody's to see."""
+    held = structs.replace(named("complete-remission"), source="https://me:secret@fhir.example")
+
+    assert "secret" not in patient_page(held)
+
+
+def test_nothing_may_be_said_has_a_page() -> None:
+    """Damaged evidence is told, escaped, and looks like doubt."""
+    page = withheld_page("Patient/p<1>", "<b>cut</b>")
+
+    assert "Nothing may be said" in page
+    assert "<b>" not in page
+
+
+def test_the_command_writes_page_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`report` writes the page, and beside it the line that `classify` prints."""
+    out = tmp_path / "page.html"
+    when = ["--as-of", "2026-10-01T00:00:00Z"]
+
+    assert main(["report", str(CASE), "--out", str(out), *when]) == 0
+    assert main(["classify", str(CASE), *when]) == 0
+    assert (tmp_path / "page.ndjson").read_text() == capsys.readouterr().out
+    assert 'href="page.ndjson"' in out.read_text()
+    assert out.stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.parametrize("given", [[], ["--config", "x", "--out", "y.html"]])
+def test_the_command_says_what_it_needs(given: list[str]) -> None:
+    """No page to write, or no patient to read."""
+    assert main(["report", str(CASE), *given]) == 2
