@@ -83,6 +83,7 @@ SMALL = {
     "effects/http/refusal.py": "client, pages and writer read a refusal alike",
     "effects/http/scopes.py": "smart and login compare scopes alike",
     "effects/process/environment.py": "the one module that reads the environment",
+    "effects/process/printer.py": "the one place that starts a browser",
     "effects/server/history.py": "the client would pass 300 lines",
     "effects/state/lock.py": "archive and bulk lock without a database",
     "fhir/reading/stated.py": "the record would pass 300 lines",
@@ -90,6 +91,7 @@ SMALL = {
     "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
     "rehearsal/server/codec.py": "the one place that knows JSON from bytes",
     "rehearsal/server/merge.py": "one operation of the server",
+    "report/scale.py": "scale, axis, track and mark are the four parts of the picture",
 }
 # The pure layers may not reach the world through the standard library either.
 IMPURE = {

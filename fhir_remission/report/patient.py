@@ -12,6 +12,9 @@ from msgspec import Struct
 from fhir_remission.domain.answer.layout import printable
 from fhir_remission.domain.answer.page_parts import Words
 from fhir_remission.domain.nouns.inputs import PatientRecord
+from fhir_remission.jobs.files.classify import document_of
+from fhir_remission.jobs.judging.incoming import Judged
+from fhir_remission.jobs.judging.judging import Judge
 from fhir_remission.report.course import course_of
 from fhir_remission.report.entries import Entry, Judgement, entries_of
 from fhir_remission.report.glance import glance_of
@@ -48,6 +51,23 @@ class Dossier(Struct, frozen=True):
     """The base URL of the server that was read; empty where there is none to link to."""
     line: str = ""
     """The name of the file beside the page that holds the JSON line; empty: none."""
+
+
+def dossier_of(
+    judged: Judged, judge: Judge, words: Words, *, source: str = "", line: str = ""
+) -> Dossier | None:
+    """What the page of one patient is made of; None where nothing may be said of them.
+
+    `source` is the base URL of the server, `line` the file beside the page with the JSON line.
+    """
+    if judged.record is None:
+        return None
+    version = judge.mappings.version
+    judgements = tuple(
+        Judgement(criteria, tuple(document_of(one, version) for one in history))
+        for criteria, history in zip(judge.sets, judged.assessments, strict=True)
+    )
+    return Dossier(judged.record, judgements, words, version, source, line)
 
 
 def patient_page(dossier: Dossier) -> str:

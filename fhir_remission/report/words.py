@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_remission.domain.answer.layout import printable
+from fhir_remission.domain.answer.layout import LONGEST, printable
 from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.answer.wording import ANALYTES
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
@@ -21,9 +21,14 @@ def kind_of(item: Result | Event) -> str:
     return " ".join(("MRD", *(word for word in told if word)))
 
 
+def legible(text: str) -> str:
+    """The text as it can be read: most texts as they are."""
+    return text if text.isprintable() and len(text) <= LONGEST else printable(text)
+
+
 def sent(item: Result | Event) -> str:
     """The value as it was sent."""
-    return printable(item.original) or "nothing"
+    return legible(item.original) or "nothing"
 
 
 def converted(item: Result | Event) -> str:
@@ -43,14 +48,14 @@ def moment(item: Result | Event) -> str:
         return "no date"
     ended = item.ended if isinstance(item, Event) else None
     text = item.when.text if ended is None else f"{item.when.text} to {ended.text}"
-    return printable(text.replace("T", " "))
+    return legible(text.replace("T", " "))
 
 
 def source(item: Result | Event) -> str:
     """Which version of which resource, and under which code."""
     version = f" version {item.source.version}" if item.source.version else ""
     code = f" by {item.source.code}" if item.source.code else ""
-    return printable(f"{item.source.ref}{version}{code}")
+    return legible(f"{item.source.ref}{version}{code}")
 
 
 def told(entry: Entry) -> str:
@@ -72,7 +77,7 @@ def told(entry: Entry) -> str:
         parts.append("of the draw that decided")
     if entry.hollow:
         parts.append(f"does not count: {entry.hollow}")
-    return "; ".join(printable(part) for part in parts)
+    return "; ".join(legible(part) for part in parts)
 
 
 def is_interval(item: Result | Event) -> bool:

@@ -80,8 +80,8 @@ def test_every_value_is_a_mark_that_says_what_it_is(name: str) -> None:
         assert entry.hollow in text
         assert bool(entry.hollow) == (" h" in mark["class"])
         if isinstance(item.value, Interval):
-            assert Decimal(mark.get("data-low", "nothing")) == item.value.low
-            high = mark.get("data-high")
+            assert Decimal(mark.get("data-v") or mark["data-low"]) == item.value.low
+            high = mark.get("data-v") or mark.get("data-high")
             assert (None if high is None else Decimal(high)) == item.value.high
 
 
@@ -120,7 +120,7 @@ def test_five_percent_lies_on_its_line() -> None:
     """The mark of a value at a threshold has the height of the line of the threshold."""
     page = patient_page(named("blasts-exactly-five"))
     line = re.search(r'data-rule="5 %" d="M112 ([\d.]+)H', page)
-    mark = next(one for one in Elements(page).marks.values() if one.get("data-low") == "5")
+    mark = next(one for one in Elements(page).marks.values() if one.get("data-v") == "5")
 
     assert line is not None
     assert mark["data-y"] == line[1]
