@@ -149,11 +149,11 @@ class Evil:
             self.first.set()
             behave(asked, wire)
         elif self._behind:
-            wire.send(self._handed_on(asked))
+            wire.send(self.handed_on(asked))
         else:
             say(b"{}", 404)(asked, wire)
 
-    def _handed_on(self, asked: Asked) -> bytes:
+    def handed_on(self, asked: Asked) -> bytes:
         """The good server's answer; its address in it becomes ours."""
         there = http.client.HTTPConnection(self._behind, timeout=30)
         kept = {name: value for name, value in asked.headers.items() if name not in _OF_HOP}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -15,16 +13,9 @@ from fhir_remission.effects.http.origin import read_base
 from fhir_remission.effects.http.transport import Limits, NoAnswer, Request, RequestsExchange
 from fhir_remission.effects.process.clock import Stop, SystemClock
 from fhir_remission.errors import Interrupted
-from tests.hostile.evil import DRIPS, Evil, at, no_handshake, waited
-from tests.hostile.processes import (
-    AS_OF,
-    PATIENTS,
-    SOON,
-    Ended,
-    HostileSite,
-    evil_site,
-    side_by_side,
-)
+from tests.hostile.crossing import cold, crossed, judged
+from tests.hostile.evil import DRIPS, Evil, no_handshake, waited
+from tests.hostile.processes import side_by_side
 
 LIMITS = Limits(connect_seconds=0.5, read_seconds=0.4)
 assert LIMITS.whole_seconds == 2.5
@@ -111,92 +102,24 @@ def test_a_run_that_is_to_end_cuts_a_read_at_once_and_gives_a_write_a_moment(pha
 
 # Whole commands -------------------------------------------------------------------------------
 
-# Where the evil begins, by what stands in the address: the first and a later question.
-PLACES = {"metadata": "metadata", "search": "Observation", "late search": "Specimen"}
-COMMANDS: dict[str, tuple[str, ...]] = {
-    "retract": ("retract", "--run", "none"),
-    "sync": ("sync", "--as-of", AS_OF),
-    "dry run": ("sync", "--dry-run", "--as-of", AS_OF),
-    "plan": ("plan", "--as-of", AS_OF),
-    "reconcile": ("reconcile",),
-    "explain": ("explain", "--patient", PATIENTS[0], "--as-of", AS_OF),
-    "doctor": ("doctor",),
-    "bulk": ("bulk", "--out", "export"),
-}
-IMPATIENT = 'source: read_timeout = "2s"\nrun: max_runtime = "{}"'
 
-
-def check_consistent(site: HostileSite, ended: Ended, good_base: str) -> None:
-    """The state can be read, and the next run on a good server does all that is left."""
-    assert "Traceback" not in ended.stderr
-    assert "bug" not in ended.stderr
-    site.point_to(good_base)
-    again = site.run("sync", "--as-of", AS_OF)
-    assert again.code == 0, again.stderr
-    assert site.run("state", "check").code == 0
-
-
-def ended_by(
-    folder: Path, command: str, phase: str, place: str, how: str, *, check: bool = True
-) -> Ended:
-    """Run a command against a server that drips somewhere; end it by a signal or its deadline."""
-    part = "$export" if command == "bulk" else PLACES[place]
-    settings = IMPATIENT.format("4s" if how == "max_runtime" else "10m")
-    with evil_site(folder, at(part, DRIPS[phase]), settings) as (site, evil, good):
-        signals = [] if how == "max_runtime" else [getattr(signal, how)]
-        ended = site.run(*COMMANDS[command], until=evil.first if signals else None, signals=signals)
-        if check:
-            check_consistent(site, ended, good.base_url)
-    return ended
-
-
-def judged(ended: Ended, how: str) -> None:
-    """The right code, in time; where all cores are taken a process waits for its turn as well."""
-    soon = SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    if how == "max_runtime":
-        # Starting the interpreter is not counted by the run itself.
-        assert ended.seconds < 4 + soon + 1, ended
-        assert ended.code == 75, ended
-    else:
-        assert ended.seconds < soon, ended
-        assert ended.code == 128 + getattr(signal, how), ended
-
-
-def test_sync_ends_in_time_in_any_phase(tmp_path: Path) -> None:
-    """By SIGTERM and by its deadline, and the next run does the rest."""
+def test_a_command_ends_in_time_in_any_phase(tmp_path: Path) -> None:
+    """By a signal and by its deadline, as whole processes; the cross of all is in `test_cross`."""
     cases = [
         ("sync", "gzip body", "late search", "SIGTERM"),
         ("sync", "headers", "metadata", "max_runtime"),
-        ("bulk", "100 Continue", "metadata", "SIGTERM"),
+        ("bulk", "100 Continue", "$export", "SIGTERM"),
         ("doctor", "silence", "metadata", "SIGINT"),
         ("explain", "headers", "search", "SIGTERM"),
+        ("apply", "body", "write", "SIGTERM"),
+        ("retry", "chunks", "search", "SIGINT"),
     ]
     found = side_by_side(
         [
-            lambda case=case, place=place: ended_by(tmp_path / str(place), *case, check=not place)
+            lambda case=case, place=place: crossed(tmp_path / str(place), *case, ran=cold)
             for place, case in enumerate(cases)
         ]
     )
 
     for case, ended in zip(cases, found, strict=True):
         judged(ended, case[-1])  # type: ignore[arg-type]
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("how", ["SIGTERM", "max_runtime"])
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_that_reads_ends_in_time_in_every_phase(
-    command: str, how: str, tmp_path: Path
-) -> None:
-    """Each command, each drip, at the first question and a later one."""
-    places = ["metadata"] if command in ("bulk", "retract") else ["metadata", "search"]
-    cases = [(phase, place) for phase in DRIPS for place in places]
-    ends = []
-    for number, (phase, place) in enumerate(cases):
-        check = number % 6 == 0
-        folder = tmp_path / str(number)
-        ended = ended_by(folder, command, phase, place, how, check=check)
-        judged(ended, how)
-        ends.append(ended.seconds)
-    print(f"{command}, {how}: {len(cases)} drips, the slowest end after {max(ends):.1f} s")

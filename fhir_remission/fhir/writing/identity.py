@@ -180,11 +180,16 @@ def is_unedited(resource: Resource, *, namespace: str = NAMESPACE) -> bool:
 
 
 def identifier_value(resource: Resource, system: str) -> str:
-    """The value of the resource's identifier of that system, or empty."""
+    """The value of the resource's identifier of that system as it is written, or empty."""
     held = resource.get("identifier")
     listed: Json = held if isinstance(held, list) else [held]
     found = (text_of(i.get("value")) for i in objects(listed) if i.get("system") == system)
     return next(found, "") or carried_value(resource, system)
+
+
+def assessment_name(resource: Resource, namespace: str = NAMESPACE) -> str:
+    """The id that we gave to a result, by its identifier; the same if a server changed its case."""
+    return identifier_value(resource, f"{namespace}/id/assessment").lower()
 
 
 def canonical_text(value: Json) -> str:

@@ -26,7 +26,7 @@ from fhir_remission.fhir.writing.decide import Action, category_of, decide
 from fhir_remission.fhir.writing.explanation import note
 from fhir_remission.fhir.writing.identity import content_digest
 from fhir_remission.fhir.writing.ownership import Known
-from fhir_remission.fhir.writing.retraction import FROM_SERVER
+from fhir_remission.fhir.writing.retraction import sent_back
 from fhir_remission.fhir.writing.withdrawal import Withdrawal, own_id
 
 RETRACTED = "retracted on purpose; it holds until its evidence changes or it is released"
@@ -166,7 +166,7 @@ def _marking(
 
 def marked(existing: Resource, by: Authorship, change: Change) -> Resource:
     """The resource as preliminary, with a note that a person has to look at the one beside it."""
-    meta, kind = existing.get("meta"), text_of(existing.get("resourceType"))
+    kind = text_of(existing.get("resourceType"))
     opening = Change("sibling-parked", successor=change.successor).opening
     kept: list[Json] = [
         held
@@ -175,10 +175,7 @@ def marked(existing: Resource, by: Authorship, change: Change) -> Resource:
     ]
     status = _OPEN[kind] if not by.statuses or _OPEN[kind] in by.statuses else existing["status"]
     resource: Resource = {
-        **existing,
-        "meta": {name: item for name, item in meta.items() if name not in FROM_SERVER}
-        if isinstance(meta, dict)
-        else {},
+        **sent_back(existing),
         "status": status,
         "note": [*kept, note(change.sentence, by)],
     }

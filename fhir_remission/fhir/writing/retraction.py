@@ -15,15 +15,21 @@ FROM_SERVER = ("versionId", "lastUpdated", "source")
 CITING = ("investigation", "derivedFrom", "problem", "supportingInfo", "focus", "entity")
 
 
+def sent_back(existing: Resource) -> Resource:
+    """What stands there without what the server put in, as it can be sent again."""
+    meta = existing.get("meta")
+    held = meta if isinstance(meta, dict) else {}
+    kept = {name: item for name, item in held.items() if name not in FROM_SERVER}
+    rest = {name: item for name, item in existing.items() if name != "meta"}
+    return {**rest, "meta": kept} if kept else rest
+
+
 def retracted(existing: Resource, by: Authorship, change: Change) -> Resource:
     """The resource as entered in error; summary and findings stay readable."""
-    meta, notes = existing.get("meta"), existing.get("note")
+    notes = existing.get("note")
     kept: list[Json] = list(notes) if isinstance(notes, list) else []
     resource: Resource = {
-        **existing,
-        "meta": {name: item for name, item in meta.items() if name not in FROM_SERVER}
-        if isinstance(meta, dict)
-        else {},
+        **sent_back(existing),
         "status": "entered-in-error",
         "note": [*kept, note(change.sentence, by)],
     }

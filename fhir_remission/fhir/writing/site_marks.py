@@ -21,7 +21,7 @@ from fhir_remission.fhir.writing.carried import carried_marks, carried_value
 from fhir_remission.fhir.writing.identity import (
     KINDS,
     Identity,
-    identifier_value,
+    assessment_name,
     key_check,
     opaque_id,
 )
@@ -100,7 +100,7 @@ def is_named_by_key(
 ) -> bool:
     """Whether only our key could have made the name that the resource goes by."""
     own = {
-        identifier_value(resource, identity.identifier_system("assessment")),
+        assessment_name(resource, identity.namespace),
         text_of(resource.get("id")),
     } - {""}
     return bool(own & {*names}) or bool(own & _possible(resource, identity, patients))

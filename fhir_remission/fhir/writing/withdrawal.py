@@ -10,7 +10,12 @@ from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.fhir.r4.datatypes import Json, Resource, bare, objects, target_of, text_of
 from fhir_remission.fhir.writing.authorship import Authorship
 from fhir_remission.fhir.writing.decide import Action, decide_withdrawal
-from fhir_remission.fhir.writing.identity import KINDS, identifier_value, resource_id
+from fhir_remission.fhir.writing.identity import (
+    KINDS,
+    assessment_name,
+    identifier_value,
+    resource_id,
+)
 from fhir_remission.fhir.writing.ownership import Known
 from fhir_remission.fhir.writing.site_marks import criteria_id_of
 
@@ -79,7 +84,7 @@ def evidence_cited(resource: Resource) -> set[str]:
 
 def own_id(resource: Resource, by: Authorship) -> str:
     """The id that we gave: where a server gives ids itself, only the identifier has it."""
-    return identifier_value(resource, by.identity.identifier_system("assessment"))
+    return assessment_name(resource, by.identity.namespace)
 
 
 def _in_force(resource: Resource, by: Authorship) -> bool:

@@ -23,7 +23,7 @@ from fhir_remission.fhir.writing.decide import category_of
 from fhir_remission.fhir.writing.identity import content_digest, identifier_value
 from fhir_remission.fhir.writing.ownership import Known, owner_of
 from fhir_remission.fhir.writing.parked import RETRACTED, fingerprint, stands_as
-from fhir_remission.fhir.writing.retraction import FROM_SERVER, retracted
+from fhir_remission.fhir.writing.retraction import retracted, sent_back
 from fhir_remission.jobs.site.site import Site, open_site, settings_of
 from fhir_remission.jobs.write_back.deleted_evidence import without_gone
 from fhir_remission.jobs.write_back.existing_results import (
@@ -167,11 +167,7 @@ def _former(history: object, digest: str, namespace: str) -> Resource | None:
     ordered = sorted(held, key=_age, reverse=True)
     others = (one for one in ordered if content_digest(one, namespace=namespace) != digest)
     former = next(others, None)
-    if former is None:
-        return None
-    meta = cast(Resource, former.get("meta") or {})
-    kept = {name: item for name, item in meta.items() if name not in FROM_SERVER}
-    return {**former, "meta": kept}
+    return None if former is None else sent_back(former)
 
 
 def _age(item: Resource) -> tuple[int, str]:

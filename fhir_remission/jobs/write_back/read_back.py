@@ -19,6 +19,9 @@ from fhir_remission.fhir.writing.transaction import Write
 from fhir_remission.jobs.write_back.delivery import Landed, name_of
 from fhir_remission.jobs.write_back.result_rows import is_result
 
+# Whose result it is, which, and on what evidence: no run could tell without these.
+NEEDED = ("assessment", "site", "evidence-hash")
+
 
 class Keeping:
     """What one sink was seen to do during this run."""
@@ -29,7 +32,7 @@ class Keeping:
         self.told: dict[str, str] = {}
         """Path of an element to dropped, changed or added."""
         self.loses_identity = False
-        """Without our identifier nothing could be found again."""
+        """Without our identifiers as we gave them nothing could be found again as ours."""
         self.missing = ""
         """What was answered as written just now, and is not there."""
 
@@ -68,6 +71,6 @@ class Keeping:
         found = differences(sent, stored)
         for how in ("dropped", "changed", "added"):
             self.told.update({f"{kind}.{path}": how for path in getattr(found, how)})
-        system = self._by.identity.identifier_system("assessment")
-        if not identifier_value(stored, system):
+        needed = [f"{self._by.identity.namespace}/id/{name}" for name in NEEDED]
+        if any(identifier_value(sent, one) != identifier_value(stored, one) for one in needed):
             self.loses_identity = True

@@ -13,7 +13,12 @@ from fhir_remission.effects.state.state_rows import AssessmentRow, EvidenceRow, 
 from fhir_remission.errors import ReadIncomplete
 from fhir_remission.fhir.r4.datatypes import Resource, text_of
 from fhir_remission.fhir.writing.authorship import Authorship, versions_of
-from fhir_remission.fhir.writing.identity import KINDS, content_digest, identifier_value
+from fhir_remission.fhir.writing.identity import (
+    KINDS,
+    assessment_name,
+    content_digest,
+    identifier_value,
+)
 from fhir_remission.fhir.writing.ownership import Known
 from fhir_remission.fhir.writing.site_marks import criteria_id_of
 from fhir_remission.fhir.writing.transaction import Write
@@ -145,7 +150,7 @@ def name_of(row: AssessmentRow) -> str:
 
 def own_name(resource: Resource, by: Authorship) -> str:
     """The reference under the id that we gave, also where the server gave another one."""
-    own = identifier_value(resource, by.identity.identifier_system("assessment"))
+    own = assessment_name(resource, by.identity.namespace)
     return f"{resource['resourceType']}/{own or resource['id']}"
 
 

@@ -39,8 +39,8 @@ ATTEMPTS = 3
 NOBODY = "Device"
 """Whose rows are about the sink itself."""
 LOSES_IDENTITY = (
-    "the server drops our identifier, so nothing written could be found again: use a sink of "
-    "kind ndjson"
+    "the server drops or changes our identifiers, so nothing written could be found again: use a "
+    "sink of kind ndjson"
 )
 NOT_STORED = "was answered as written and is not there: nothing counts as written; tried again"
 
@@ -227,8 +227,7 @@ class Sink:
         stored = self.keeping.read_back(writes, sent.landed)
         if self.keeping.missing:
             return Outcome(problem=f"{self.keeping.missing} {NOT_STORED}")
-        memory = prospect.memory
-        rows: list[AssessmentRow] = []
+        memory, rows = prospect.memory, list[AssessmentRow]()
         for write in writes:
             if is_result(write.resource):
                 name = here(write.resource)
@@ -241,6 +240,7 @@ class Sink:
         told(outcome.written)
         if self.keeping.loses_identity:
             rows.append(structs.replace(rows[0], key=lost_identity_key(self.place), patient=NOBODY))
+            outcome = structs.replace(outcome, problem=LOSES_IDENTITY, stop=True)
         self._store(prospect, rows)
         return outcome
 

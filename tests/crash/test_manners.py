@@ -1,0 +1,129 @@
+"""Servers with manners of their own: nothing doubled, nobody's edit lost, and never in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fhir_remission.jobs.sync.retract_run import retract_run
+from tests.crash.manners import MANNERS, live_with
+from tests.crash.test_crash import SERVERS
+from tests.crash.test_write_back import recount
+from tests.crash.world import RESULTS, World
+
+Make = Callable[..., World]
+CR = "demo-01-cr"
+NOTE = [{"authorString": "Dr. House", "text": "I disagree"}]
+REFUSED = ("upper-case values", "values cut", "systems renamed")
+"""Nothing written there could be known again as ours."""
+OF_A_PERSON = ("an identifier added", "use and type added", "extended")
+"""Without our state, what such a server adds is a person's for all that we can know."""
+
+
+def living(world: World) -> list[dict[str, Any]]:
+    """Results that stand, by whatever is left of their names."""
+    found = [one for kind in RESULTS for one in world.server.store.resources(kind)]
+    ours = [one for one in found if "/id/" in str(one.get("identifier", ""))]
+    return [one for one in ours if one["status"] != "entered-in-error"]
+
+
+def says(resource: dict[str, Any]) -> str:
+    """The category of a result."""
+    if resource["resourceType"] == "Observation":
+        return str(resource["valueCodeableConcept"]["coding"][0]["code"])
+    return str(resource["finding"][0]["itemCodeableConcept"]["coding"][0]["code"])
+
+
+@pytest.fixture(params=["put", "conditional-update", "search"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """How such a server is written to."""
+    return str(request.param)
+
+
+@pytest.mark.parametrize("manner", [name for name in MANNERS if name not in REFUSED])
+def test_a_server_of_its_own_manner_has_one_result_of_each_kind(
+    manner: str, mode: str, make_world: Make
+) -> None:
+    """First, changed, with a lost state, beside an edit: one of each, and the edit as it was."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    live_with(world, MANNERS[manner])
+
+    def settled() -> None:
+        # A receipt that says too little is told (3), and looked after by the next run.
+        codes = [world.sync().code for _ in range(2)]
+        assert codes in ([0, 0], [3, 0]), codes
+        assert world.sync().summary["unsafe_requests"] == 0
+        assert len(living(world)) == 2
+
+    settled()
+    recount(world, "platelets", 62)
+    settled()
+    assert {says(one) for one in living(world)} == {"CRh"}
+    for name in ("state.db", "state.db-wal", "state.db-shm"):
+        (world.folder / name).unlink(missing_ok=True)
+    lost = world.sync()
+    assert lost.code == (3 if manner in OF_A_PERSON else 0), lost
+    assert len(living(world)) == 2
+
+    theirs = world.edit(living(world)[0], note=NOTE)
+    recount(world, "platelets", 20)
+    for _ in range(3):
+        assert world.sync().code == 3
+    stands = world.server.store.resource(theirs["resourceType"], theirs["id"])
+    assert stands == theirs
+    assert len(living(world)) == 2
+
+
+@pytest.mark.parametrize("manner", REFUSED)
+def test_a_server_that_changes_our_names_is_refused_at_the_first_write(
+    manner: str, mode: str, make_world: Make
+) -> None:
+    """Exit 5 with what to do, one result of each at most, and nothing more by any later run."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    live_with(world, MANNERS[manner])
+
+    first = world.sync()
+
+    assert first.code == 5
+    assert "drops or changes our identifiers" in first.lines[0]["reason"]
+    stood = len(world.server.store.log)
+    for value in (62, 20):
+        recount(world, "platelets", value)
+        assert world.sync().code == 5
+    assert len(world.server.store.log) == stood + 2  # the laboratory's
+
+
+def test_a_server_that_changes_the_case_of_our_names_gets_no_second_ones(
+    mode: str, make_world: Make
+) -> None:
+    """Also when the state was lost that knew what it does."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    live_with(world, MANNERS["upper-case values"])
+    world.sync()
+
+    for _ in range(2):
+        for name in ("state.db", "state.db-wal", "state.db-shm"):
+            (world.folder / name).unlink(missing_ok=True)
+        assert world.sync().code in (3, 5)
+
+    assert len(living(world)) == 2
+
+
+@pytest.mark.parametrize("manner", ["no history", "untagged", "sourced", "bare ETag", "no ETag"])
+def test_a_run_is_taken_back_there_too(manner: str, make_world: Make) -> None:
+    """What it created is entered in error; where there is no history, it says what it left."""
+    world = make_world(patients=(CR,))
+    live_with(world, MANNERS[manner])
+    first = world.sync()
+
+    found = retract_run(world.config, (), first.summary["run_id"])
+
+    assert len(found) == 2
+    if manner == "no history":
+        assert {one.how for one in found} == {"left"}
+        assert len(living(world)) == 2
+    else:
+        assert living(world) == []
+    assert world.sync().code == 0
