@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fhir_remission import classify
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.domain.tables.analytes import read_analytes
@@ -513,6 +514,40 @@ def test_an_overlay_that_contradicts_or_cannot_be_read_stops(
     with pytest.raises(TableError, match=re.escape(said)) as caught:
         load_mappings(tmp_path)
     assert caught.value.exit_code == 2
+
+
+def test_a_site_adds_its_units_and_judges_by_them(tmp_path: Path) -> None:
+    """A spelling that is refused as ambiguous is one row in the site's folder, and no code."""
+    bundle = Path("fixtures/cases/complete-remission/bundle.json").read_text()
+    sent = bundle.replace('"10*3/uL"', '"Trillion/Kanister"')
+    assert sent != bundle
+    (tmp_path / "units.tsv").write_text(
+        f"{UNIT_HEADER}\nTrillion/Kanister\tcount\t10*9/L\t1\tboth\t\t\tour laboratory\n"
+    )
+
+    as_of = "2026-10-01T00:00:00Z"
+    (shipped,) = classify(sent.encode(), as_of=as_of)
+    (with_site,) = classify(sent.encode(), as_of=as_of, mappings=tmp_path)
+
+    assert (shipped.category, with_site.category) != ("CR", shipped.category)
+    assert with_site.category == "CR"
+
+
+def test_a_table_nobody_reads_is_refused(tmp_path: Path) -> None:
+    """`unit.tsv` beside good tables would be missed in silence: the known names are told."""
+    (tmp_path / "codes.tsv").write_text(f"{CODES}\n")
+    (tmp_path / "unit.tsv").write_text(f"{UNIT_HEADER}\n")
+
+    with pytest.raises(SettingsError, match=r"units\.tsv.*servers/\*\.toml in it, not unit\.tsv"):
+        load_mappings(tmp_path)
+
+
+def test_a_folder_of_servers_alone_is_an_overlay(tmp_path: Path) -> None:
+    """A site may know its server better and have no codes of its own."""
+    (tmp_path / "servers").mkdir()
+    (tmp_path / "servers/house.toml").write_text('id = "house"\nverified = true\n')
+
+    assert load_mappings(tmp_path).version == load_mappings().version
 
 
 def test_an_overlay_that_is_not_there_is_a_setting_to_correct(tmp_path: Path) -> None:

@@ -154,17 +154,23 @@ def test_a_file_without_categories_says_nothing() -> None:
 def test_a_wrong_shape_is_told_in_a_whole_sentence() -> None:
     """File, line, what is wrong, and in which table and key."""
     ratio, line = edited('id = "blasts-halved"', "kind", 'kind = "ratio"')
-    assert refused(ratio) == f"site.toml:{line}: invalid value 'ratio' in [criterion] kind"
+    kinds = f"site.toml:{line}: invalid value 'ratio' in [criterion] kind; known are absent, "
+    assert refused(ratio).startswith(kinds)
+    assert refused(ratio).endswith("persisted, threshold")
     wrong, line = edited("[about]", "lineages", "lineages = 3")
     assert refused(wrong) == f"site.toml:{line}: expected `array`, got `int` in [about] lineages"
     bare = "policy = 1\n" + TEXT[: TEXT.index("[[policy]]")]
     assert refused(bare) == "site.toml:1: expected `array`, got `int` in [policy]"
     more = TEXT + "\n[tresholds]\nx = 1\n"
     line = line_of(more, "[tresholds]")
-    assert refused(more) == f"site.toml:{line}: object contains unknown field `tresholds`"
+    assert refused(more) == (
+        f"site.toml:{line}: object contains unknown field `tresholds`; known are about, assume, "
+        "category, criterion, landmark, mrd, numbers, outcomes, policy, relapse"
+    )
     units, line = edited('id = "platelets-recovered"', "unit", 'units = "10*9/L"')
     assert refused(units) == (
-        f"site.toml:{line}: object contains unknown field `units` in [criterion] units"
+        f"site.toml:{line}: object contains unknown field `units` in [criterion] units; "
+        "known are analyte, id, kind, mark, missing, op, source, text, unit, value"
     )
 
 

@@ -164,6 +164,63 @@ def test_a_bad_row_stops_the_run_and_names_the_file(
         load_families(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ('id = "x"\nverified = true\nvendor = "x"', "facts, id, match, observation, verified"),
+        ('id = "x"\nverified = true\n[match]\nname = ["x"]', "publisher, software"),
+        ('id = "x"\nverified = true\n[facts.batch]\nvalue = true\nwho = "s"', "source, value"),
+        (
+            'id = "x"\nverified = true\n[facts.page_sise]\nvalue = 5\nsource = "y"',
+            "opaque_ids, page_size, patient_form",
+        ),
+        ('id = "x"\nverified = true\n[observation.notes]\nsource = "s"', "note, partOf"),
+    ],
+)
+def test_an_unknown_name_is_told_beside_those_that_are_known(
+    tmp_path: Path, text: str, known: str
+) -> None:
+    """Who writes a family need not read our code."""
+    (tmp_path / "x.toml").write_text(text)
+
+    with pytest.raises(TableError, match=rf"known are .*{known}"):
+        load_families(tmp_path, SERVERS)
+
+
+HOUSE = """id = "house"
+verified = true
+[match]
+software = ["HAPI"]
+[facts.page_size]
+value = 7
+source = "our own server, measured"
+"""
+
+
+def test_a_family_of_the_site_is_recognised_before_the_shipped_ones(tmp_path: Path) -> None:
+    """Two families know the same words: the site knows its server better."""
+    (tmp_path / "house.toml").write_text(HOUSE)
+    families = load_families(tmp_path, SERVERS)
+
+    profile = choose_profile(statement(software="HAPI FHIR Server"), families, setting="auto")
+
+    assert (profile.name, profile.page_size) == ("house", 7)
+    with pytest.raises(SettingsError, match=r"known are auto, .*house"):
+        choose_profile(statement(), families, setting="cerner")
+
+
+def test_a_shipped_family_is_changed_fact_by_fact(tmp_path: Path) -> None:
+    """A site that knows one thing better writes that thing, and keeps all others."""
+    (tmp_path / "oracle.toml").write_text(
+        'id = "oracle"\nverified = true\n[facts.page_size]\nvalue = 7\nsource = "measured"\n'
+    )
+    own = load_families(tmp_path, SERVERS)["oracle"]
+    shipped = FAMILIES["oracle"]
+
+    assert own.values() == shipped.values() | {"page_size": 7}
+    assert (own.match, own.observation) == (shipped.match, shipped.observation)
+
+
 def test_every_family_of_the_design_has_its_file() -> None:
     """Seven that were looked at, five that were only read about."""
     verified = {name for name, family in FAMILIES.items() if family.verified}

@@ -68,6 +68,24 @@ def test_a_wrong_clock_a_refused_login_and_another_address_are_found(tmp_path: P
         assert examined(hospital)["exit"].exit_code == 4
 
 
+def test_a_family_of_the_site_needs_no_fork(tmp_path: Path) -> None:
+    """A file in the site's folder: `doctor` and a run use it, and a wrong name in it stops both."""
+    family = tmp_path / "tables/servers/house.toml"
+    family.parent.mkdir(parents=True)
+    family.write_text(
+        'id = "house"\nverified = true\n[match]\nsoftware = ["fhir-remission"]\n'
+        '[facts.page_size]\nvalue = 7\nsource = "measured here"\n'
+    )
+    own = (f"mappings.dir={tmp_path / 'tables'}", "source.profile=auto")
+    with world("generic", tmp_path / "w") as hospital:
+        assert "profile house" in examined(hospital, *own)["metadata"].says
+        assert hospital.run(assign=own).code == 0
+        assert [one for one in hospital.source.requests if b"_count=7" in one.body]
+        family.write_text(family.read_text().replace("page_size", "page_sise"))
+        assert hospital.run(assign=own).code == 2
+        assert "page_size" in examined(hospital, *own)["metadata"].says
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     """A server that is down is 75, as in a run."""
     with world("generic", tmp_path) as hospital:

@@ -19,6 +19,7 @@ from fhir_remission.domain.criteria.kinds import (
     Threshold,
 )
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet, Policy, Sourced
+from fhir_remission.domain.nouns.known_fields import known_instead
 from fhir_remission.errors import TableError
 
 __all__ = ["CriteriaSet", "read_criteria", "with_policies"]
@@ -73,11 +74,13 @@ def read_criteria(text: str, *, file: str, analytes: Collection[str] | None = No
     lines = _Lines(text)
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
-        criteria = msgspec.convert(raw, CriteriaSet)
     except tomllib.TOMLDecodeError as error:
         raise _toml_error(error, file) from None
+    try:
+        criteria = msgspec.convert(raw, CriteriaSet)
     except msgspec.ValidationError as error:
-        raise _shape_error(str(error), file, lines) from None
+        instead = known_instead(raw, CriteriaSet)
+        raise _shape_error(str(error), instead, file, lines) from None
     _check(criteria, _Complaints(file, lines), analytes)
     return replace(criteria, category=_in_precedence(criteria, _Complaints(file, lines)))
 
@@ -115,17 +118,18 @@ def _toml_error(error: tomllib.TOMLDecodeError, file: str) -> TableError:
     return TableError(f"not TOML: {error}", file=file, line=int(found[1]) if found else None)
 
 
-def _shape_error(message: str, file: str, lines: _Lines) -> TableError:
+def _shape_error(message: str, instead: str, file: str, lines: _Lines) -> TableError:
     path = _PATH.search(message)
     field = _FIELD.search(message)
     reason = message.partition(" - at ")[0]
     reason = reason[0].lower() + reason[1:]
     named = field[1] if field else ""
     if path is None:
-        return TableError(reason, file=file, line=lines.at(named, 0, ""))
+        return TableError(reason + instead, file=file, line=lines.at(named, 0, ""))
     table, index, key = path["table"], int(path["index"] or 0), path["key"] or named
     place = f"[{table}]" + (f" {key}" if key else "")
-    return TableError(f"{reason} in {place}", file=file, line=lines.at(table, index, key))
+    where = lines.at(table, index, key)
+    return TableError(f"{reason} in {place}{instead}", file=file, line=where)
 
 
 class _Complaints:

@@ -144,6 +144,8 @@ def _check(row: Row, analytes: dict[str, Analyte]) -> None:
         raise row.refuse("a row has either a system and a code, or a text")
     unknown = [name for name in row.listed("analyte") if name not in analytes]
     if unknown:
-        raise row.refuse(f"{unknown[0]} is no row of analytes.tsv")
+        raise row.refuse(
+            f"{unknown[0]} is no row of analytes.tsv; use one of {', '.join(analytes)}"
+        )
     if row["answer"] in AMOUNTS and not row["analyte"]:
         raise row.refuse(f"{row['answer']} needs the analytes it is said of")

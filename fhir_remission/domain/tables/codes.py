@@ -152,7 +152,10 @@ def _meaning(row: CodeRow) -> tuple[object, ...]:
 def _code_row(row: Row, analytes: dict[str, Analyte], namespace: str) -> CodeRow:
     analyte = analytes.get(row["analyte"])
     if analyte is None:
-        raise row.refuse(f"{row['analyte']} is no row of analytes.tsv; add it there or correct it")
+        known = ", ".join(analytes)
+        raise row.refuse(
+            f"{row['analyte']} is no row of analytes.tsv; add it there or use one of {known}"
+        )
     if not row["system"] or not row["code"]:
         raise row.refuse("a code is only known together with its system; give both")
     for condition in row.listed("condition"):

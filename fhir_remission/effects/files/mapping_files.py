@@ -55,7 +55,9 @@ def load_mappings(overlay: Path | None = None, *, namespace: str = "") -> Mappin
 
 def criteria_names(overlay: Path | None = None) -> list[str]:
     """The criteria sets that are there, shipped and the site's own."""
-    return sorted({path.stem for place in _criteria_dirs(overlay) for path in place.glob("*.toml")})
+    return sorted(
+        {path.stem for place in _dirs("criteria", overlay) for path in place.glob("*.toml")}
+    )
 
 
 def load_criteria(
@@ -67,7 +69,7 @@ def load_criteria(
     """
     from fhir_remission.domain.criteria.loading import read_criteria
 
-    for place in _criteria_dirs(overlay):
+    for place in _dirs("criteria", overlay):
         path = place / f"{name}.toml"
         if path.parent == place and path.is_file():
             table = _text(path)
@@ -117,9 +119,14 @@ def load_categories() -> Categories:
     return read_categories(table.text, file=table.file)
 
 
-def _criteria_dirs(overlay: Path | None) -> tuple[Path, ...]:
-    own = () if overlay is None or not overlay.is_dir() else (overlay / "criteria",)
-    return (*own, default_dir() / "criteria")
+def server_dirs(overlay: Path | None) -> tuple[Path, ...]:
+    """Where the families of servers stand, the site's own folder first."""
+    return _dirs("servers", overlay)
+
+
+def _dirs(name: str, overlay: Path | None) -> tuple[Path, ...]:
+    own = () if overlay is None or not overlay.is_dir() else (overlay / name,)
+    return (*own, default_dir() / name)
 
 
 def _text(path: Path) -> TableText:

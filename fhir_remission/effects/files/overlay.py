@@ -15,6 +15,7 @@ from fhir_remission.errors import SettingsError, TableError
 
 _ADDING = ("equal", "equivalent")
 _REMOVING = ("disjoint", "unmatched")
+PANELS = "panels.tsv"  # read by itself: what a server is asked for, never what an answer is made of
 
 
 class _Target(Struct):
@@ -58,20 +59,21 @@ def read_overlay(place: Path, *, namespace: str) -> Overlay:
 
 
 def _files(place: Path) -> list[Path]:
-    """The tables and ConceptMaps of an overlay; one that only brings criteria has none."""
-    if place.is_dir():
-        found = [*place.glob("*.tsv"), *place.glob("*.json")]
-        known = sorted(path for path in found if path.suffix == ".json" or path.stem in TABLES)
-    else:
-        known = [place]
-    if not known and any((place / "criteria").glob("*.toml")):
-        return []
-    if not known or any(path.suffix != ".json" and path.stem not in TABLES for path in known):
+    """The tables and ConceptMaps of an overlay; one that only brings criteria or servers has none.
+
+    A table under a name that nobody reads is refused: its rows would be missed in silence.
+    """
+    found = sorted([*place.glob("*.tsv"), *place.glob("*.json")]) if place.is_dir() else [place]
+    beside = [*place.glob("criteria/*.toml"), *place.glob("servers/*.toml"), *place.glob(PANELS)]
+    tables = [path for path in found if path.name != PANELS]
+    stray = [path.name for path in tables if path.suffix != ".json" and path.stem not in TABLES]
+    if stray or not (tables or beside):
         raise SettingsError(
             f"{place} holds no overlay; give {', '.join(f'{name}.tsv' for name in TABLES)}, "
-            "a ConceptMap as .json, a directory of these, or criteria/*.toml in it"
+            f"{PANELS}, a ConceptMap as .json, a directory of these, or criteria/*.toml or "
+            f"servers/*.toml in it{f', not {stray[0]}' if place.is_dir() and stray else ''}"
         )
-    return known
+    return tables
 
 
 def _read(path: Path) -> bytes:

@@ -183,8 +183,8 @@ def connect(
     )
 
 
-def introduce(connection: Connection, servers: Path, *, delta: str = "auto") -> Introduction:
-    """Ask the server what it can do and choose the profile to use it by."""
+def introduce(connection: Connection, *servers: Path, delta: str = "auto") -> Introduction:
+    """Ask the server what it can do and choose the profile, of the folders `servers`, to use it."""
     reader = connection.reader()
     host = str(connection.base.origin)
     try:
@@ -193,7 +193,7 @@ def introduce(connection: Connection, servers: Path, *, delta: str = "auto") -> 
         raise CapabilityMissing(f"{error}; or write it into base_url") from None
     profile = choose_profile(
         _statement(answer, host),
-        load_families(servers),
+        load_families(*servers),
         setting=connection.settings.profile,
         delta=delta,
     )

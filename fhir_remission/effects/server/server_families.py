@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.domain.nouns.known_fields import known_instead
 from fhir_remission.errors import CapabilityMissing, SettingsError, TableError
 from fhir_remission.fhir.r4.datatypes import Json
 from fhir_remission.fhir.r4.rules_r4 import OBSERVATION_ELEMENTS
@@ -60,29 +62,65 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
             found["observation_takes"] = {n: takes for n, takes in listed.items() if takes}
         return found
 
+    def over(self, shipped: Family) -> Family:
+        """A site's file laid over the shipped one: its facts come first, its words and elements
+        take the place of those shipped where it gives any."""
+        return Family(
+            self.id,
+            self.verified,
+            match=self.match if self.match != Match() else shipped.match,
+            facts=shipped.facts | self.facts,
+            observation=self.observation or shipped.observation,
+        )
 
-def load_families(folder: Path) -> dict[str, Family]:
-    """Read every file of `mappings/servers`; a row without source or with a wrong name stops."""
-    return {path.stem: _read_family(path) for path in sorted(folder.glob("*.toml"))}
+
+def load_families(*folders: Path) -> dict[str, Family]:
+    """Read every file of these folders; a row without source or with a wrong name stops.
+
+    The site's folder comes before the shipped one: its families are recognised first, and a file
+    of a shipped name is laid over that family, fact by fact.
+    """
+    families: dict[str, Family] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            found = _read_family(path)
+            own = families.get(found.id)
+            families[found.id] = own.over(found) if own else found
+    return families
 
 
 def _read_family(path: Path) -> Family:
     try:
-        family = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Family)
-        msgspec.convert({"name": family.id} | family.values(), _StrictProfile)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TableError(str(error), file=str(path)) from None
+    family = _told(raw, Family, path)
+    _told({"name": family.id} | family.values(), _StrictProfile, path)
     sources = [(name, fact.source) for name, fact in family.facts.items()]
     sources += [(name, element.source) for name, element in family.observation.items()]
     unknown = family.observation.keys() - OBSERVATION_ELEMENTS
     if unknown:
-        raise TableError(f"Observation has no element {min(unknown)}", file=str(path))
+        known = ", ".join(sorted(OBSERVATION_ELEMENTS))
+        raise TableError(
+            f"Observation has no element {min(unknown)}; known are {known}", file=str(path)
+        )
     for name, source in sources:
         if not source.strip():
             raise TableError(f"{name} has no source: say who found it and where", file=str(path))
     if family.id != path.stem:
         raise TableError(f"id is {family.id}, the file is named {path.stem}", file=str(path))
     return family
+
+
+_T = TypeVar("_T")
+
+
+def _told(raw: dict[str, object], shape: type[_T], path: Path) -> _T:
+    """What the file says; a name that nobody knows is told beside those that are known."""
+    try:
+        return msgspec.convert(raw, shape)
+    except msgspec.ValidationError as error:
+        raise TableError(f"{error}{known_instead(raw, shape)}", file=str(path)) from None
 
 
 class _StrictProfile(Profile, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.files.mapping_files import server_dirs
 from fhir_remission.effects.http.smart import TokenHeaders
 from fhir_remission.effects.http.transport import OutcomeUnknown
 from fhir_remission.effects.process.clock import Stop, SystemClock
@@ -101,7 +101,7 @@ class Report:
 def _of_server(one: Examined, settings: Settings) -> Iterator[Finding]:
     yield from _network(one)
     try:
-        found = introduce(one.connection, default_dir() / "servers", delta=_delta(one))
+        found = introduce(one.connection, *server_dirs(settings.mappings.dir), delta=_delta(one))
     except RemissionError as error:
         yield failed(one, "metadata", error)
         return

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 from msgspec import Struct, structs
 
-from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.files.mapping_files import server_dirs
 from fhir_remission.effects.process.clock import Clock, Stop
 from fhir_remission.effects.server.connect import READ_TYPES, Connection, connect, introduce
 from fhir_remission.fhir.server.server_profile import Profile
@@ -37,12 +38,15 @@ class Needs(Struct, frozen=True):
 def open_source(settings: Settings, *, clock: Clock, stop: Stop, dry_run: bool) -> Server:
     """Reach the server that evidence is read from; it may be a sink too."""
     sinks = [one for one in settings.sink.values() if _is_server(one) and is_source(one, settings)]
-    return _open(settings.source, needs_of(settings, sinks, dry_run=dry_run), clock, stop)
+    needs = needs_of(settings, sinks, dry_run=dry_run)
+    return _open(settings.source, needs, settings.mappings.dir, clock, stop)
 
 
-def open_sink(sink: SinkSettings, *, clock: Clock, stop: Stop, dry_run: bool) -> Server:
+def open_sink(
+    sink: SinkSettings, overlay: Path | None, *, clock: Clock, stop: Stop, dry_run: bool
+) -> Server:
     """Reach a server that results go to and that is not the source."""
-    return _open(sink, repository_needs(sink, dry_run=dry_run), clock, stop)
+    return _open(sink, repository_needs(sink, dry_run=dry_run), overlay, clock, stop)
 
 
 def repository_needs(sink: SinkSettings, *, dry_run: bool) -> Needs:
@@ -75,11 +79,13 @@ def _results(sinks: Iterable[SinkSettings]) -> set[str]:
     return {kind for sink in sinks for kind in (*sink.resources, "Device")}
 
 
-def _open(settings: ServerSettings, needs: Needs, clock: Clock, stop: Stop) -> Server:
+def _open(
+    settings: ServerSettings, needs: Needs, overlay: Path | None, clock: Clock, stop: Stop
+) -> Server:
     connection = connect(
         settings, clock=clock, stop=stop, read=needs.read, write=needs.write, version=VERSION
     )
     source = settings if isinstance(settings, SourceSettings) else SourceSettings()
-    found = introduce(connection, default_dir() / "servers", delta=source.delta)
+    found = introduce(connection, *server_dirs(overlay), delta=source.delta)
     profile = structs.replace(found.profile, without=source.without)
     return Server(connection, profile, found.server_time)

@@ -196,7 +196,8 @@ def _sinks(
 
 
 def _sink_server(wanted: SinkSettings, frame: Frame) -> Server:
-    return open_sink(wanted, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run)
+    overlay = frame.settings.mappings.dir
+    return open_sink(wanted, overlay, clock=frame.clock, stop=frame.stop, dry_run=frame.dry_run)
 
 
 def _client(to: Server, frame: Frame) -> FhirClient:
