@@ -12,7 +12,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.extras: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[spark,postgres]"
+	$(BIN)/python -m pip install --quiet --editable ".[spark,postgres]" --group browser
 	touch $@
 
 prepare: $(VENV)/.extras build/tools/.installed  ## what lanes need besides, before any two run at once
@@ -67,6 +67,15 @@ lane-postgres: $(VENV)/.extras  ## the state in PostgreSQL; needs Debian's postg
 	bash tests/effects/postgres.sh $(BIN)/python -m pytest tests/effects/test_state.py
 	bash tests/effects/postgres.sh sh -c \
 		'$(BIN)/python -m tests.crash.kill_points --points 9 --postgres "$$FHIR_REMISSION_IT_POSTGRES"'
+
+lane-browser: $(VENV)/.extras  ## pages in Chromium: axe, keyboard, print, greyscale, attacks; needs Node
+	bash tests/report/browser.sh $(BIN)/python -m pytest tests/report/test_browser.py -m long
+
+docs-screens: $(VENV)/.extras  ## docs/pictures/pages: six courses as pictures, to be looked at after a change
+	bash tests/report/browser.sh $(BIN)/python -m tests.report.screens docs/pictures/pages
+
+bench-report: $(VENV)/.installed  ## time and weight of a page of 200 results, and whether bytes are equal
+	$(BIN)/python -m tests.bench.report
 
 bench-write-back: $(VENV)/.installed  ## requests of write-back beside posting everything
 	$(BIN)/python -m tests.bench.write_back

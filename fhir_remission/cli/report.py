@@ -14,6 +14,7 @@ from fhir_remission.errors import UsageError
 
 if TYPE_CHECKING:
     from fhir_remission.jobs.files.explain import Found
+    from fhir_remission.jobs.files.printed_lines import Line
 
 
 def register(app: typer.Typer) -> None:
@@ -23,8 +24,15 @@ def register(app: typer.Typer) -> None:
 
 def report(
     file: Annotated[str, typer.Argument(help="a Bundle, a resource or NDJSON; - is stdin")] = "-",
-    out: Annotated[Path | None, typer.Option(help="the page to write, such as page.html")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the page to write, such as page.html; of a cohort the folder"),
+    ] = None,
     patient: Annotated[str, typer.Option(help="only this patient")] = "",
+    cohort: Annotated[
+        Path | None,
+        typer.Option(help="printed lines, or the folder of archive: pages of everybody to --out"),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="read --patient from the server of these settings")
     ] = None,
@@ -45,6 +53,10 @@ def report(
 
     if out is None:
         raise UsageError("where to put it: give --out, such as --out page.html")
+    if cohort is not None:
+        if file != "-" or patient or config is not None or pdf:
+            raise UsageError("--cohort shows everybody of its lines: no FILE, --patient or --pdf")
+        return _write_cohort(cohort, out, mappings)
     request = Request(
         criteria=words(criteria) if config is not None else words(criteria or "eln-2022"),
         as_of=as_of,
@@ -83,4 +95,34 @@ def _write(found: Found, out: Path, *, pdf: bool) -> int:
     write_output(beside, b"".join(write_line(dict(one.now)) for one in dossier.judgements))
     if pdf:
         write_output(out.with_suffix(".pdf"), print_page(out))
+    return 0
+
+
+def _write_cohort(cohort: Path, out: Path, mappings: Path | None) -> int:
+    from fhir_remission.effects.files.private_file import private_folder, write_output
+    from fhir_remission.jobs.files.explain import Request, words_of_pages
+    from fhir_remission.jobs.files.printed_lines import read_results
+    from fhir_remission.jobs.judging.request import judge_for
+    from fhir_remission.report import cohort_pages, dossier_of_lines, patient_page, withheld_page
+
+    found, told = read_results(cohort), words_of_pages()
+    names = tuple(sorted({line["criteria"]["id"] for line in found.lines}))
+    sets = judge_for(Request(criteria=names, overlay=mappings)).sets if names else ()
+    people: dict[str, list[Line]] = {}
+    for line in found.lines:
+        people.setdefault(line["patient"], []).append(line)
+    # A number names the page: a patient's id has no place in an address.
+    pages = {name: f"patients/{at:06d}.html" for at, name in enumerate(sorted(people), start=1)}
+    private_folder(out)
+    private_folder(out / "patients")
+    for name, own in people.items():
+        dossier = dossier_of_lines(name, own, sets, told)
+        reason = str(own[-1]["reason"])
+        page = patient_page(dossier) if dossier else withheld_page(name, reason)
+        write_output(out / pages[name], page.encode())
+    made = cohort_pages(
+        found.lines, told, link=pages.__getitem__, unmapped=found.unmapped, refused=found.refused
+    )
+    for name, page in made.items():
+        write_output(out / name, page.encode())
     return 0

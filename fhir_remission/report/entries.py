@@ -29,6 +29,11 @@ NO_ANSWER = "no answer rests on it"
 _SIGNS = {"blood-blasts": "blasts-blood", "extramedullary-disease": "extramedullary-disease"}
 
 
+def age_of(line: Line) -> tuple[bool, str]:
+    """By this lines are sorted oldest first, the current answer last."""
+    return bool(line.get("current", True)), str((line.get("anchor") or {}).get("effective") or "")
+
+
 class Judgement(Struct, frozen=True):
     """One criteria set and what it said at each anchor, oldest first; the last is the answer."""
 

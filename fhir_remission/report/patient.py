@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from fhir_remission.domain.answer.layout import printable
 from fhir_remission.domain.answer.page_parts import Words
+from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.inputs import PatientRecord
 from fhir_remission.jobs.files.classify import document_of
 from fhir_remission.jobs.judging.incoming import Judged
 from fhir_remission.jobs.judging.judging import Judge
 from fhir_remission.report.course import course_of
-from fhir_remission.report.entries import Entry, Judgement, entries_of
+from fhir_remission.report.entries import Entry, Judgement, Line, age_of, entries_of
 from fhir_remission.report.glance import glance_of
 from fhir_remission.report.proof import TRUST, link_of, proof_of
 from fhir_remission.report.templates import render
@@ -68,6 +69,26 @@ def dossier_of(
         for criteria, history in zip(judge.sets, judged.assessments, strict=True)
     )
     return Dossier(judged.record, judgements, words, version, source, line)
+
+
+def dossier_of_lines(
+    patient: str, lines: Sequence[Line], sets: Sequence[CriteriaSet], words: Words
+) -> Dossier | None:
+    """The same from printed lines alone: the picture shows what the answers rest on.
+
+    None where they have no answer.
+    """
+    known = {one.id: one for one in sets}
+    held: dict[str, list[Line]] = {}
+    for line in lines:
+        if "category" in line:
+            held.setdefault(line["criteria"]["id"], []).append(line)
+    if not held:
+        return None
+    judgements = tuple(
+        Judgement(known[name], tuple(sorted(own, key=age_of))) for name, own in held.items()
+    )
+    return Dossier(PatientRecord(patient), judgements, words)
 
 
 def patient_page(dossier: Dossier) -> str:

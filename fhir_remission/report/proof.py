@@ -78,7 +78,7 @@ def proof_of(one: Judgement, entries: Sequence[Entry], tables: str) -> Proof:
         versions=(
             ("Criteria", f"{about.title} ({about.id}, version {about.version}): {about.paper}"),
             ("Software", f"{now['software']['name']} {now['software']['version']}"),
-            ("Tables", tables),
+            *([("Tables", tables)] if tables else ()),
             ("Evidence hash, as on the server", now["evidence_hash"]),
         ),
     )

@@ -92,8 +92,10 @@ def long_course(results: int = 200, text: str = "C92.0") -> list[dict[str, Any]]
     for at in range(results):
         day = start + timedelta(days=at * 200 // results)
         kind = at % 4
-        if kind == 0 and at % 20 == 0:
-            found.append(observation(f"m{at}", "11150-0", day, 60 if at == 0 else 2, "%"))
+        if kind == 0:
+            marrow = at % 20 == 0
+            code, value = ("11150-0", 60 if at == 0 else 2) if marrow else ("718-7", 10)
+            found.append(observation(f"m{at}", code, day, value, "%" if marrow else "g/dL"))
         elif kind == 1:
             found.append(observation(f"p{at}", "777-3", day, 20 + at, "10*9/L"))
         elif kind == 2:

@@ -26,7 +26,16 @@ from fhir_remission.jobs.site.site import Site, open_site, settings_of
 from fhir_remission.jobs.sync.read_ahead import read_patients, records_of
 from fhir_remission.version import VERSION
 
-__all__ = ["Found", "Report", "Request", "judged_of_file", "judged_of_site", "run", "run_site"]
+__all__ = [
+    "Found",
+    "Report",
+    "Request",
+    "judged_of_file",
+    "judged_of_site",
+    "run",
+    "run_site",
+    "words_of_pages",
+]
 
 # How many patients an error may list before it becomes a wall.
 LISTED = 5
@@ -77,7 +86,7 @@ def judged_of_file(source: str | BinaryIO, request: Request, *, patient: str = "
     judge = judge_for(structs.replace(request, history=True))
     answers = judged_patients(read_chunks(source), name, request, judge)
     chosen = tuple(_chosen(answers.judged, patient, name)) if patient else answers.judged
-    return Found(chosen, judge, _words(), answers.complaints, answers.exit_code)
+    return Found(chosen, judge, words_of_pages(), answers.complaints, answers.exit_code)
 
 
 def judged_of_site(
@@ -96,10 +105,13 @@ def judged_of_site(
         with closing(read_patients(site, [[wanted]])) as reading:
             judged = tuple(_of_site(site, name, found, members) for name, found in reading)
         code = 3 if judged[0].incomplete else 0
-        return Found(judged, judge, _words(), exit_code=code, source=settings.source.base_url)
+        return Found(
+            judged, judge, words_of_pages(), exit_code=code, source=settings.source.base_url
+        )
 
 
-def _words() -> Words:
+def words_of_pages() -> Words:
+    """What ids are called on a page."""
     return Words(load_categories(), load_vocabularies())
 
 
