@@ -19,7 +19,7 @@ from fhir_remission.report.track import (
     mrd_tracks,
 )
 
-WIDTH, LEFT, RIGHT = 960.0, 112.0, 888.0
+LEFT, RIGHT = 132.0, 884.0
 BAND, HEAD = 26.0, 24.0
 # A label of a band needs so many pixels for a letter.
 LETTER = 7.0
@@ -49,6 +49,8 @@ class Window(Struct, frozen=True):
 class Course(Struct, frozen=True):
     """Everything the template draws."""
 
+    left: float
+    right: float
     height: float
     bands: tuple[tuple[str, float, tuple[Answered, ...]], ...]
     windows: tuple[Window, ...]
@@ -81,6 +83,8 @@ def course_of(entries: Sequence[Entry], judgements: Sequence[Judgement]) -> Cour
     floor, tracks = _tracks(entries, first, axis, top + GAP - 8)
     decided = sorted({one.x for track in tracks for one in track.marks if one.decided})
     return Course(
+        left=LEFT,
+        right=RIGHT,
         height=floor + 34,
         bands=tuple(bands),
         windows=tuple(_windows(first, axis)),
@@ -179,7 +183,9 @@ def _windows(one: Judgement, axis: Axis) -> Iterator[Window]:
 
 def _text(days: Sequence[date], tracks: Sequence[Track]) -> str:
     """What the picture shows, for who does not see it."""
-    names = ", ".join(f"{one.name} ({many(len(one.marks), 'mark')})" for one in tracks)
+    names = ", ".join(
+        f"{' '.join((one.name, *one.about))} ({many(len(one.marks), 'mark')})" for one in tracks
+    )
     return (
         f"From {min(days)} to {max(days)}: {names}. Every mark can be reached with the keyboard; "
         "the table below says the same."

@@ -50,7 +50,8 @@ class Track(Struct, frozen=True):
     """One row of the picture."""
 
     name: str
-    unit: str
+    about: tuple[str, ...]
+    """Its unit, and what else tells it from its like, a line each."""
     top: float
     bottom: float
     marks: tuple[Mark, ...]
@@ -69,7 +70,7 @@ def blasts_track(entries: Sequence[Entry], criteria: CriteriaSet, axis: Axis, to
     marrow = [one for one in own if one.item.analyte == "blasts-marrow"]  # type: ignore[union-attr]
     return Track(
         "Blasts",
-        "%",
+        ("%",),
         scale.top,
         scale.bottom,
         _marks(own, scale, axis),
@@ -91,7 +92,7 @@ def count_track(
     scale = Scale("log", max(low, floor), high, top, top + _HEIGHT["count"])
     return Track(
         name,
-        limits[0].unit if limits else "10*9/L",
+        (limits[0].unit if limits else "10*9/L",),
         scale.top,
         scale.bottom,
         _marks(own, scale, axis),
@@ -121,11 +122,11 @@ def mrd_tracks(
             Rule(scale.at(one.positive_from), f"positive from {n_value(one.positive_from)}")
             for one in cutoffs
         ]
-        name = " ".join(("MRD", *(word for word in (marker, method) if word)))
+        about = tuple(word for word in (marker, method, unit) if word)
         marks = _marks(own, scale, axis)
         ticks = _decade_ticks(scale) if _numbers(own) else ()
         line = _line(own, scale, axis)
-        found.append(Track(name, unit, scale.top, scale.bottom, marks, tuple(rules), ticks, line))
+        found.append(Track("MRD", about, scale.top, scale.bottom, marks, tuple(rules), ticks, line))
         top = scale.bottom + GAP
     return found
 
@@ -137,7 +138,7 @@ def lane_tracks(entries: Sequence[Entry], axis: Axis, top: float) -> list[Track]
         own = [one for one in entries if _kind(one) in kinds and one.day is not None]
         if own:
             marks = tuple(_lane_mark(one, shape, axis, top) for one in own)
-            found.append(Track(name, "", top, top + LANE, marks))
+            found.append(Track(name, (), top, top + LANE, marks))
             top += LANE + 4
     return found
 

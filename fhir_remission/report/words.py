@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_remission.domain.answer.layout import LONGEST, printable
 from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.answer.wording import ANALYTES
-from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
+from fhir_remission.domain.nouns.inputs import Event, Finding, Result, Unreadable
 from fhir_remission.report.entries import Entry
 
 
@@ -78,9 +78,3 @@ def told(entry: Entry) -> str:
     if entry.hollow:
         parts.append(f"does not count: {entry.hollow}")
     return "; ".join(legible(part) for part in parts)
-
-
-def is_interval(item: Result | Event) -> bool:
-    """Whether the value is a stretch, not a point."""
-    value = item.value if isinstance(item, Result) else None
-    return isinstance(value, Interval) and value.low != value.high

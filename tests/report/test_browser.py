@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.report import patient_page
-from tests.report.courses import NAMED, hostile_dossier, long_dossier, named
+from fhir_remission.cli.main import main
+from fhir_remission.jobs.files.explain import words_of_pages
+from fhir_remission.report import cohort_pages, patient_page
+from tests.report.courses import CASES, NAMED, dossier, hostile_dossier, long_dossier, named
 
 pytestmark = [
     pytest.mark.long,
@@ -221,8 +223,6 @@ def test_the_policy_of_the_page_holds(browser: Any, tmp_path: Path) -> None:
 
 def test_tabs_without_script(browser: Any, tmp_path: Path) -> None:
     """The arrow keys choose the criteria set; the others are hidden."""
-    from tests.report.courses import CASES, dossier
-
     case = str(CASES / "complete-remission" / "bundle.json")
     file = tmp_path / "page.html"
     file.write_text(patient_page(dossier(case, criteria=("eln-2022", "iwg-2003"))))
@@ -235,3 +235,35 @@ def test_tabs_without_script(browser: Any, tmp_path: Path) -> None:
     assert not opened.page.locator("section.n1").is_visible()
     assert opened.axe() == []
     opened.context.close()
+
+
+def test_a_cohort_of_five_thousand_opens_in_a_second(browser: Any, tmp_path: Path) -> None:
+    """The overview and each kind of page, at both widths; axe finds nothing."""
+    now = named("complete-remission").judgements[0].now
+    lines = [
+        {**now, "patient": f"Patient/{at:05d}", "missing": ["platelets"]} for at in range(5000)
+    ]
+    made = cohort_pages(lines, words_of_pages(), link=lambda _: "index.html")
+    for name in ("index.html", "by-state-7.html", "worklist.html"):
+        (tmp_path / name).write_text(made[name], encoding="utf-8")
+        for width in WIDTHS:
+            opened = Opened(browser, width, tmp_path / name)
+            took = opened.page.evaluate(
+                "performance.timing.loadEventEnd - performance.timing.fetchStart"
+            )
+            assert took < 1000, (name, took)
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+            if name != "worklist.html" or width == WIDTHS[0]:
+                assert opened.axe() == []
+            opened.context.close()
+
+
+def test_the_pdf_of_the_command_is_tagged(tmp_path: Path) -> None:
+    """`--pdf` prints by the Chromium that is found: tagged, two pages at most."""
+    case = CASES / "complete-remission" / "bundle.json"
+    out = tmp_path / "page.html"
+
+    assert main(["report", str(case), "--out", str(out), "--pdf"]) == 0
+    printed = out.with_suffix(".pdf").read_bytes()
+    assert b"/StructTreeRoot" in printed
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 2

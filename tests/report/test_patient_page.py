@@ -119,7 +119,7 @@ def test_a_long_course_is_light_and_whole(tmp_path: Path) -> None:
 def test_five_percent_lies_on_its_line() -> None:
     """The mark of a value at a threshold has the height of the line of the threshold."""
     page = patient_page(named("blasts-exactly-five"))
-    line = re.search(r'data-rule="5 %" d="M112 ([\d.]+)H', page)
+    line = re.search(r'data-rule="5 %" d="M132 ([\d.]+)H', page)
     mark = next(one for one in Elements(page).marks.values() if one.get("data-v") == "5")
 
     assert line is not None
