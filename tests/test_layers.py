@@ -20,9 +20,13 @@ OURS = {
     "jobs": {"errors", "domain", "fhir", "settings", "effects", "jobs", "version"},
     "rehearsal": {"errors", "rehearsal"},
     "report": {"errors", "domain", "jobs", "report"},
+    "service": {
+        *("errors", "domain", "fhir", "settings", "effects", "jobs", "report", "service"),
+        "version",
+    },
     "cli": {
         *("errors", "domain", "fhir", "settings", "effects", "jobs", "rehearsal", "cli", "version"),
-        "report",
+        *("report", "service"),
     },
     "__init__": {"errors", "domain", "jobs", "version"},
     "__main__": {"cli"},
@@ -39,6 +43,10 @@ THEIRS = {
     "jobs": {"msgspec", "pandas", "pyarrow", "pyspark", "structlog"},
     "rehearsal": {"msgspec"},
     "report": {"jinja2", "msgspec"},
+    "service": {
+        *("falcon", "gunicorn", "jwt", "msgspec", "prometheus_client", "requests"),
+        *("sqlalchemy", "structlog", "waitress"),
+    },
     "version": set(),
     "cli": {"msgspec", "rich", "typer"},
     "__init__": set(),
@@ -54,6 +62,7 @@ ROOMS = {
         "spark",
     ),
     "rehearsal": ("cohort", "server", "faults", "listening"),
+    "service": ("request", "callers", "answering", "probes", "running"),
     "cli": (),
     "settings": (),
 }
@@ -90,6 +99,11 @@ SMALL = {
     "jobs/site/install.py": "the first settings file; the site itself is at 300 lines",
     "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
     "rehearsal/server/codec.py": "the one place that knows JSON from bytes",
+    "cli/service.py": "one module per group of commands",
+    "service/answering/site.py": "what the requests of a process share, and no more",
+    "service/callers/rates.py": "knows nothing of logins",
+    "service/request/correlation.py": "one header table of two standards",
+    "service/running/wsgi.py": "the entry for servers of one's own",
     "rehearsal/server/merge.py": "one operation of the server",
     "report/scale.py": "scale, axis, track and mark are the four parts of the picture",
 }

@@ -32,6 +32,7 @@ from fhir_remission.cli.flags import (
 from fhir_remission.cli.mappings import app as mappings_app
 from fhir_remission.cli.progress import ended, followed
 from fhir_remission.cli.report import register as register_report
+from fhir_remission.cli.service import register as register_service
 from fhir_remission.cli.site import register as register_site
 from fhir_remission.cli.text import page_width, show, words, write
 from fhir_remission.cli.text import say as _say
@@ -52,6 +53,7 @@ register_writing(app)
 app.add_typer(mappings_app, name="mappings")
 register_report(app)
 register_site(app)
+register_service(app)
 
 
 def main(arguments: list[str] | None = None) -> int:

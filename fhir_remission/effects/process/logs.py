@@ -38,6 +38,8 @@ FIELDS = frozenset(
         *("acknowledged", "vanished", "entries", "changes", "next"),
         # Paths of elements that a server dropped, never values.
         *("not_kept", "changed", "cohort"),
+        # Of a request: the template of its route, never its address.
+        *("route", "trace", "caller"),
     }
 )
 _URL = re.compile(r"(?i)\b(https?://)(?:[^/\s@]*@)?([^/?#\s]+)[^\s]*")
@@ -106,7 +108,7 @@ def configure_logs(
     logging.getLogger(OURS).setLevel(level.upper())
     for name in CAPPED:
         logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.contextvars.clear_contextvars()
+    # What else is bound stays: a request that is served has names of its own around a run.
     structlog.contextvars.bind_contextvars(run_id=run_id)
 
 

@@ -25,7 +25,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def listening(stop: Stop) -> Iterator[None]:
-    """Turn signals into a request that is honoured between two steps; a second one is at once."""
+    """Turn signals into a request that is honoured between two steps; a second one is at once.
+
+    Off the main thread there are no signals to listen to: who serves requests has its own end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def ask(number: int, _: FrameType | None) -> None:
         late = stop.overdue()

@@ -33,6 +33,8 @@ class Judge(Struct, frozen=True):
     options: Options
     rows: Mapping[str, tuple[CohortRow, ...]] = {}
     """What the site states of patients, where it is not given with each of them."""
+    doubts: tuple[str, ...] = ()
+    """What is assumed of the reading of everybody's record."""
 
     def where_specimens(self, *, come: bool) -> Judge:
         """The same judge where Specimens come, so that one which does not is a gap, or do not."""
@@ -75,7 +77,7 @@ class Judge(Struct, frozen=True):
         )
         record, places = read_entries(patient, entries, self.mappings, reading, deleted=deleted)
         flags = (*record.flags, ONE_SIDED) if one_sided else record.flags
-        doubted = tuple(sorted({*record.doubts, *doubts}))
+        doubted = tuple(sorted({*record.doubts, *doubts, *self.doubts}))
         return structs.replace(record, doubts=doubted, flags=flags), places
 
     def assess(self, record: PatientRecord) -> list[tuple[CriteriaSet, tuple[Assessment, ...]]]:

@@ -1,0 +1,1 @@
+"""Records and patients to answers, by the same middle as every job."""

@@ -1,0 +1,1 @@
+"""The application and the servers it runs on."""

@@ -1,0 +1,70 @@
+"""`fhir-remission serve`: the service of a site, on gunicorn, or on waitress where that is not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fhir_remission.effects.process.logs import configure_logs
+from fhir_remission.errors import SettingsError, UsageError
+
+if TYPE_CHECKING:
+    from fhir_remission.service.answering.site import ServedSite
+
+
+def serve(
+    config: Path, assignments: tuple[str, ...], announce: Callable[[str], None], port: int | None
+) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        UsageError: the extra `service` is not installed, or the settings cannot be served.
+    """
+    try:
+        from fhir_remission.service.answering.site import ServedSite
+        from fhir_remission.service.running.app import application
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"this needs {error.name}: python -m pip install 'fhir-remission[service]'"
+        ) from None
+    if port is not None:
+        assignments = (*assignments, f"service.bind=127.0.0.1:{port}")
+    site = ServedSite(config, assignments)
+
+    def load() -> Any:
+        site.open()
+        return application(site)
+
+    if sys.platform == "win32":
+        _serve_by_waitress(site, load, announce)
+    else:
+        from fhir_remission.service.running.gunicorn_server import run
+
+        run(site, load, announce)
+
+
+def _serve_by_waitress(
+    site: ServedSite, load: Callable[[], Any], announce: Callable[[str], None]
+) -> None:
+    """waitress, where gunicorn does not run: it has bodies whole before a thread has them."""
+    import waitress
+
+    from fhir_remission.service.callers.callers import Callers, check_bind
+
+    settings, service = site.settings, site.settings.service
+    configure_logs(style=settings.log.format, level=settings.log.level, run_id=site.run_id)
+    if service.cert_file:
+        raise SettingsError("service.cert_file: waitress has no TLS; let a proxy do it")
+    host, port = check_bind(settings, open_to_all=Callers(service, site.clock).open)
+    announce(f"http://{host}:{port}")
+    waitress.serve(
+        load(),
+        host=host.strip("[]"),
+        port=port,
+        threads=service.threads,
+        ident=None,
+        channel_timeout=int(service.body_time.total_seconds()),
+        max_request_body_size=service.max_body_mib << 20,
+    )
