@@ -36,7 +36,7 @@ ELSEWHERE = {
     "schtasks": "Windows only: not run",
 }
 # Commands that do not end by themselves or that another test runs from the text of the page.
-APART = ("fhir-remission rehearse", "fhir-remission demo", "fhir-remission serve")
+APART = ("fhir-remission rehearse", "fhir-remission demo", "fhir-remission serve", "curl")
 
 
 def blocks(page: Path, *kinds: str) -> list[str]:

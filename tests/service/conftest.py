@@ -19,6 +19,8 @@ from fhir_remission.service.running.app import application  # noqa: E402
 
 CASES = Path(__file__).parents[2] / "fixtures/cases"
 OPERATION = "/$classify-remission"
+SOURCE = '[source]\nbase_url = "{base}"\nallow_insecure = true\nrate = "1000/s"\n'
+DEMO = min(one["id"] for one in demo_cohort() if one["resourceType"] == "Patient")
 
 
 class Served:

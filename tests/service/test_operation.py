@@ -16,7 +16,16 @@ from fhir_remission import Classifier
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from fhir_remission.service.request.arguments import RECORD, VALUES
-from tests.service.conftest import OPERATION, Serve, Served, case, named, parameters
+from tests.service.conftest import (
+    DEMO,
+    OPERATION,
+    SOURCE,
+    Serve,
+    Served,
+    case,
+    named,
+    parameters,
+)
 
 CR = case("complete-remission")
 AS_OF = "2026-06-30T00:00:00Z"
@@ -328,11 +337,7 @@ def test_every_patient_is_in_the_audit(served: Served) -> None:
     assert "frida" not in json.dumps(line)
 
 
-SOURCE = '[source]\nbase_url = "{base}"\nallow_insecure = true\nrate = "1000/s"\n'
 BY_ID = "/Patient/{}/$classify-remission"
-
-
-DEMO = min(one["id"] for one in demo_cohort() if one["resourceType"] == "Patient")
 
 
 def test_a_patient_of_the_source_is_read(serve: Serve, source: EmbeddedServer) -> None:

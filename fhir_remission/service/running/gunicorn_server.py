@@ -6,7 +6,6 @@ import gc
 import os
 import socket
 import ssl
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -119,10 +118,6 @@ def run(site: ServedSite, load: Callable[[], Any], announce: Callable[[str], Non
     log = settings.log
     configure_logs(style=log.format, level=log.level, run_id=site.run_id)
     host, port = check_bind(settings, open_to_all=Callers(settings.service, site.clock).open)
-    if settings.service.workers > 1:
-        os.environ.setdefault(
-            "PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="fhir-remission-metrics-")
-        )
     held = socket.create_server((host.strip("[]"), port)) if port == 0 else None
     if held is not None:
         port = held.getsockname()[1]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fhir_remission.effects.process.logs import configure_logs
 from fhir_remission.errors import SettingsError, UsageError
+from fhir_remission.jobs.site.site import settings_of
 
 if TYPE_CHECKING:
     from fhir_remission.service.answering.site import ServedSite
@@ -22,6 +25,9 @@ def serve(
     Raises:
         UsageError: the extra `service` is not installed, or the settings cannot be served.
     """
+    if port is not None:
+        assignments = (*assignments, f"service.bind=127.0.0.1:{port}")
+    _share_counts(settings_of(config, assignments, {}).service.workers)
     try:
         from fhir_remission.service.answering.site import ServedSite
         from fhir_remission.service.running.app import application
@@ -29,8 +35,6 @@ def serve(
         raise UsageError(
             f"this needs {error.name}: python -m pip install 'fhir-remission[service]'"
         ) from None
-    if port is not None:
-        assignments = (*assignments, f"service.bind=127.0.0.1:{port}")
     site = ServedSite(config, assignments)
 
     def load() -> Any:
@@ -43,6 +47,12 @@ def serve(
         from fhir_remission.service.running.gunicorn_server import run
 
         run(site, load, announce)
+
+
+def _share_counts(workers: int) -> None:
+    """Several workers count in one folder; the library looks for it when it is first imported."""
+    if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="fhir-remission-metrics-")
 
 
 def _serve_by_waitress(
