@@ -105,7 +105,6 @@ SMALL = {
     "service/request/correlation.py": "one header table of two standards",
     "service/running/wsgi.py": "the entry for servers of one's own",
     "rehearsal/server/merge.py": "one operation of the server",
-    "report/scale.py": "scale, axis, track and mark are the four parts of the picture",
 }
 # The pure layers may not reach the world through the standard library either.
 IMPURE = {

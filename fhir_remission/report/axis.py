@@ -73,8 +73,9 @@ class Axis(Struct, frozen=True):
 def axis_of(days: Iterable[date], left: float, right: float) -> Axis:
     """The axis that shows all of these days, with a little room at both ends."""
     held = sorted({one.toordinal() for one in days})
-    margin = max(2, (held[-1] - held[0]) // 40)
-    held = [held[0] - margin, *held, held[-1] + margin + 1]
+    known = held[-1] - held[0]
+    # After the last day there is room for the name of the last answer.
+    held = [held[0] - max(2, known // 40), *held, held[-1] + max(3, known // 8) + 1]
     gaps = [two - one for one, two in pairwise(held)]
     silent = max(SILENT_DAYS, sum(gaps) // SILENT_SHARE)
     widths = [BREAK if gap > silent else float(gap) for gap in gaps]

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
+from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.report.axis import Axis, Break, axis_of
 from fhir_remission.report.entries import Entry, Judgement, Line
 from fhir_remission.report.mark import Mark
@@ -35,7 +36,6 @@ class Answered(Struct, frozen=True):
     label: str
     text: str
     tone: str
-    current: bool
 
 
 class Window(Struct, frozen=True):
@@ -129,6 +129,8 @@ def _answer_days(one: Judgement) -> Iterator[date]:
         day = _anchor_day(line)
         if day is not None:
             yield day
+    for opens, closes, _ in _window_days(one):
+        yield from (opens, closes)
 
 
 def _anchor_day(line: Line) -> date | None:
@@ -151,8 +153,21 @@ def _band(one: Judgement, axis: Axis, top: float, place: int) -> Iterator[Answer
         label = code if len(code) * LETTER < right - left else ""
         text = f"{day}: {code}; {line['summary']}"
         yield Answered(
-            f"a{place}-{at}", left, right, top, label, text, tone_of(line), at + 1 == len(held)
+            f"a{place}-{at}", left, right, top, label, text, _band_tone(line, one.criteria)
         )
+
+
+def _band_tone(line: Line, criteria: CriteriaSet) -> str:
+    """How a category looks in the band; the state has its own place in the glance."""
+    category, said = line["category"], criteria.outcomes
+    if line["mrd_event"] != "none" or category == said.relapse_suspected:
+        return "suspected"
+    if category in (said.not_evaluable, said.undecided):
+        return "doubt"
+    rows = [row for row in criteria.category if row.id == category]
+    if any(row.remission for row in rows):
+        return "remission"
+    return "waiting" if any(row.claim for row in rows) else "disease"
 
 
 def tone_of(line: Line) -> str:
@@ -172,13 +187,18 @@ def tone_of(line: Line) -> str:
 
 
 def _windows(one: Judgement, axis: Axis) -> Iterator[Window]:
+    for opens, closes, day in _window_days(one):
+        text = f"window of the marrow of {day}: {opens} to {closes}"
+        yield Window(axis.start(opens), axis.end(closes), text)
+
+
+def _window_days(one: Judgement) -> Iterator[tuple[date, date, date]]:
+    """Where the window of each marrow opens and closes, and the day of the marrow."""
     before = timedelta(days=one.criteria.numbers.window_before.days)
     for line in one.history:
         day = _anchor_day(line)
         if line["anchor"]["kind"] == "marrow" and line["window_closes"] and day is not None:
-            closes = date.fromisoformat(line["window_closes"])
-            left, right = axis.start(day - before), axis.end(closes)
-            yield Window(left, right, f"window of the marrow of {day}: {day - before} to {closes}")
+            yield day - before, date.fromisoformat(line["window_closes"]), day
 
 
 def _text(days: Sequence[date], tracks: Sequence[Track]) -> str:

@@ -8,6 +8,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+# Answers without a number, from nothing to much, and what they keep from the ends of a track.
+ANSWERS = ("negative", "low-level", "indeterminate", "positive")
+MARGIN = 9
+
 
 class Scale(Struct, frozen=True):
     """Where a value lies between the bottom and the top of a track, in pixels of the picture."""
@@ -26,6 +30,11 @@ class Scale(Struct, frozen=True):
         else:
             share = math.log(held / self.low) / math.log(self.high / self.low)
         return round(self.bottom - share * (self.bottom - self.top), 1)
+
+    def of_answer(self, answer: str) -> float:
+        """Where an answer without a number lies, clear of both ends of the track."""
+        room = self.bottom - self.top - 2 * MARGIN
+        return round(self.bottom - MARGIN - ANSWERS.index(answer) / 3 * room, 1)
 
     def below(self, value: Decimal | float) -> bool:
         """Whether the value lies below what the scale shows."""

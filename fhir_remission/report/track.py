@@ -35,8 +35,6 @@ LANES: tuple[tuple[str, tuple[str, ...], Shape], ...] = (
 LESIONS = ("extramedullary", "extramedullary-disease", "cns-blasts")
 LANE, GAP = 20.0, 30.0
 _HEIGHT = {"blasts": 130.0, "count": 96.0, "mrd": 90.0}
-# An answer without a number has a place of its own between none and much, told beside the track.
-_FINDINGS = {"negative": "0", "low-level": "1", "indeterminate": "2", "positive": "3"}
 
 
 class Rule(Struct, frozen=True):
@@ -124,7 +122,7 @@ def mrd_tracks(
         ]
         about = tuple(word for word in (marker, method, unit) if word)
         marks = _marks(own, scale, axis)
-        ticks = _decade_ticks(scale) if _numbers(own) else ()
+        ticks = _decade_ticks(scale) if _numbers(own) else _answer_ticks(scale)
         line = _line(own, scale, axis)
         found.append(Track("MRD", about, scale.top, scale.bottom, marks, tuple(rules), ticks, line))
         top = scale.bottom + GAP
@@ -200,6 +198,10 @@ def _decade_ticks(scale: Scale) -> tuple[Rule, ...]:
     return tuple(found)
 
 
+def _answer_ticks(scale: Scale) -> tuple[Rule, ...]:
+    return tuple(Rule(scale.of_answer(one), one) for one in ("negative", "positive"))
+
+
 def _marks(entries: Sequence[Entry], scale: Scale, axis: Axis) -> tuple[Mark, ...]:
     return tuple(_mark(one, scale, axis) for one in entries if one.day is not None)
 
@@ -215,8 +217,7 @@ def _mark(entry: Entry, scale: Scale, axis: Axis) -> Mark:
         high = "" if value.high is None else f"{value.high:f}"
         path, y = _interval(value, scale, x, shape)
     elif isinstance(value, Finding):
-        share = int(_FINDINGS[value.answer]) / 3
-        y = scale.bottom - share * (scale.bottom - scale.top)
+        y = scale.of_answer(value.answer)
         low = high = value.answer
         path = outline(shape, x, y)
     else:
