@@ -127,3 +127,29 @@ def test_a_run_is_taken_back_there_too(manner: str, make_world: Make) -> None:
     else:
         assert living(world) == []
     assert world.sync().code == 0
+
+
+@pytest.mark.parametrize("manner", ["none", "deaf to If-Match", "no ETag", "an ETag of words"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_edit_between_our_look_and_our_write_is_not_lost(
+    manner: str, which: int, mode: str, make_world: Make
+) -> None:
+    """Where the server does not heed If-Match either: what was written over stands again."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    live_with(world, MANNERS[manner])
+    assert world.sync().code == 0
+    recount(world, "platelets", 62)
+    edits: list[dict[str, Any]] = []
+
+    def meanwhile(_: Any) -> None:
+        world.between = lambda _: None
+        edits.append(world.edit(living(world)[which], note=NOTE, status="final"))
+
+    world.between = meanwhile
+    assert world.sync().code == 3
+    (theirs,) = edits
+    stands = world.server.store.resource(theirs["resourceType"], theirs["id"])
+    assert stands is not None
+    assert {**stands, "meta": {}} == {**theirs, "meta": {}}
+    assert world.sync().code == 3
+    assert len(living(world)) == 2

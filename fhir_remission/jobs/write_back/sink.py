@@ -17,14 +17,14 @@ from fhir_remission.effects.server.client import FhirClient
 from fhir_remission.effects.state.lease import Lease
 from fhir_remission.effects.state.state import State
 from fhir_remission.effects.state.state_rows import AssessmentRow, EvidenceRow
-from fhir_remission.errors import Conflict, SafetyStop
+from fhir_remission.errors import SafetyStop
 from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.writing.checks import check_resource
 from fhir_remission.fhir.writing.site_marks import criteria_id_of
 from fhir_remission.fhir.writing.transaction import Write, not_taken
 from fhir_remission.jobs.judging.summary import Outcome, Told
 from fhir_remission.jobs.write_back.deleted_evidence import writes_without_gone
-from fhir_remission.jobs.write_back.delivery import FASTER, Delivery, deliver
+from fhir_remission.jobs.write_back.delivery import FASTER, Delivery
 from fhir_remission.jobs.write_back.duplicates import undouble
 from fhir_remission.jobs.write_back.parking import told_of_parked
 from fhir_remission.jobs.write_back.patients import SameServer, Subjects
@@ -33,7 +33,8 @@ from fhir_remission.jobs.write_back.planned_writes import Outlook, references_of
 from fhir_remission.jobs.write_back.read_back import Keeping
 from fhir_remission.jobs.write_back.result_rows import Memory, Place, is_result, own_name, status_of
 from fhir_remission.jobs.write_back.unanswered_sends import settle_provenances
-from fhir_remission.jobs.write_back.unversioned import has_moved, unguarded, was_overwritten
+from fhir_remission.jobs.write_back.unversioned import send_guarded
+from fhir_remission.jobs.write_back.written_over import put_back
 
 ATTEMPTS = 3
 NOBODY = "Device"
@@ -171,25 +172,15 @@ class Sink:
         if not writes:
             self._remember(prospect, outcome, told)
             return outcome
-        sent = self._sent(prospect, writes)
+        sent = send_guarded(self.client, prospect, writes)
+        if put_back(self.client, prospect, writes, sent.landed):
+            told("updated")
+            return Delivery(again=FASTER)
         if sent.again:
             return sent
         if sent.problem:
             return Outcome(problem=sent.problem)
         return self._settle(prospect, writes, sent, outcome, told)
-
-    def _sent(self, prospect: Prospect, writes: Sequence[Write]) -> Delivery:
-        """Send them; where no version guards what stands, compared right before and after."""
-        by, stood = prospect.memory.place.by, unguarded(prospect, writes)
-        if has_moved(self.client, by, stood):
-            return Delivery(again=FASTER)
-        try:
-            sent = deliver(self.client, writes, namespace=by.identity.namespace)
-        except Conflict:
-            return Delivery(again=FASTER)
-        if was_overwritten(self.client, by, stood, writes, sent.landed):
-            return Delivery(again=FASTER)
-        return sent
 
     def _announce(self, prospect: Prospect, writes: Sequence[Write]) -> None:
         """Record what is about to be sent, so that nothing sent is ever unknown to us."""

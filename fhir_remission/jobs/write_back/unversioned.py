@@ -10,15 +10,29 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from fhir_remission.effects.server.client import FhirClient
-from fhir_remission.errors import RequestRefused
+from fhir_remission.errors import Conflict, RequestRefused
 from fhir_remission.fhir.r4.datatypes import Resource, version_of
 from fhir_remission.fhir.writing.authorship import Authorship
 from fhir_remission.fhir.writing.fidelity import differences
 from fhir_remission.fhir.writing.parked import stands_as
 from fhir_remission.fhir.writing.transaction import Write
-from fhir_remission.jobs.write_back.delivery import Landed, name_of
+from fhir_remission.jobs.write_back.delivery import FASTER, Delivery, Landed, deliver, name_of
 from fhir_remission.jobs.write_back.planned_requests import Prospect, here
 from fhir_remission.jobs.write_back.result_rows import is_result, own_name
+
+
+def send_guarded(client: FhirClient, prospect: Prospect, writes: Sequence[Write]) -> Delivery:
+    """Send them; where no version guards what stands, compared right before and after."""
+    by, stood = prospect.memory.place.by, unguarded(prospect, writes)
+    if has_moved(client, by, stood):
+        return Delivery(again=FASTER)
+    try:
+        sent = deliver(client, writes, namespace=by.identity.namespace)
+    except Conflict:
+        return Delivery(again=FASTER)
+    if was_overwritten(client, by, stood, writes, sent.landed):
+        return Delivery(again=FASTER)
+    return sent
 
 
 def unguarded(prospect: Prospect, writes: Sequence[Write]) -> dict[str, Resource]:
