@@ -13,6 +13,7 @@ from fhir_remission.report.templates import render
 
 # Lanes on one page: a page opens in a second, and a person scrolls no further.
 PER_PAGE = 200
+ORDERS_PER_PAGE = 1000
 COLUMNS = (
     *("patient", "criteria", "state", "state_since", "category", "code", "best_response", "mrd"),
     *("mrd_event", "response_date", "provisional", "confidence", "missing", "flags", "reason"),
@@ -40,7 +41,7 @@ def cohort_pages(
     for place, one in enumerate(found):
         stem = "" if place == 0 else f"{one.criteria}-"
         pages |= _plots(one, stem, link)
-        pages[f"{stem}worklist.html"] = render("worklist.html.j2", cohort=one, link=link, stem=stem)
+        pages |= _worklists(one, stem, link)
         pages[f"{stem}index.html"] = render(
             "cohort.html.j2",
             cohort=one,
@@ -92,6 +93,24 @@ def _plot(
         pages=list(enumerate(names, start=1)),
         here=at + 1,
     )
+
+
+def _worklists(one: Cohort, stem: str, link: Callable[[str], str]) -> dict[str, str]:
+    orders = one.orders
+    parts = [orders[at : at + ORDERS_PER_PAGE] for at in range(0, len(orders), ORDERS_PER_PAGE)]
+    names = [f"{stem}worklist{f'-{at + 1}' if at else ''}.html" for at in range(len(parts) or 1)]
+    return {
+        name: render(
+            "worklist.html.j2",
+            cohort=one,
+            orders=part,
+            link=link,
+            stem=stem,
+            pages=list(enumerate(names, start=1)),
+            here=names.index(name) + 1,
+        )
+        for name, part in zip(names, parts or [()], strict=True)
+    }
 
 
 def _work(one: Cohort) -> list[tuple[str, int]]:

@@ -137,13 +137,16 @@ def _pieces(one: Person, at: _Place) -> Iterator[Piece]:
 
 def _turns(one: Person) -> Iterator[tuple[date, str, str]]:
     """The days on which the state changed, as the lines have them."""
-    before = ""
+    before = ("", "")
     for line in one.lines:
         state = line.get("state")
         day = _first(line)
-        if state and day is not None and state != before:
-            before = state
-            yield day, state, tone_of(line)
+        if not state or day is None:
+            continue
+        turn = (state, tone_of(line))
+        if turn != before:
+            before = turn
+            yield day, *turn
 
 
 def _signs(one: Person, at: _Place) -> Iterator[Sign]:
