@@ -44,8 +44,8 @@ THEIRS = {
     "rehearsal": {"msgspec"},
     "report": {"jinja2", "msgspec"},
     "service": {
-        *("falcon", "gunicorn", "jwt", "msgspec", "prometheus_client", "requests"),
-        *("sqlalchemy", "structlog", "waitress"),
+        *("cryptography", "falcon", "gunicorn", "jwt", "msgspec", "prometheus_client", "requests"),
+        *("pydantic", "sqlalchemy", "structlog", "waitress"),
     },
     "version": set(),
     "cli": {"msgspec", "rich", "typer"},
@@ -62,7 +62,9 @@ ROOMS = {
         "spark",
     ),
     "rehearsal": ("cohort", "server", "faults", "listening"),
-    "service": ("request", "callers", "answering", "probes", "running"),
+    "service": (
+        *("request", "callers", "answering", "hooks", "subscriptions", "probes", "running"),
+    ),
     "cli": (),
     "settings": (),
 }

@@ -21,10 +21,13 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="on loopback, instead of service.bind")
     ] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="run sync when the source notifies of a change")
+    ] = False,
     assign: Assign = None,
 ) -> int:
     """Serve the operation $classify-remission until told to stop; needs the extra `service`."""
     from fhir_remission.service.running.serve import serve as run
 
-    run(config, tuple(assign or ()), lambda line: show([line]), port)
+    run(config, tuple(assign or ()), lambda line: show([line]), port, sync=sync)
     return 0

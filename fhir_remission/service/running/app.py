@@ -12,9 +12,11 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.effects.process.logs import describe_bug, get_logger
 from fhir_remission.errors import RemissionError
+from fhir_remission.service.answering.pages import Pages
 from fhir_remission.service.answering.site import ServedSite
-from fhir_remission.service.callers.callers import Callers
+from fhir_remission.service.callers.callers import Caller, Callers
 from fhir_remission.service.callers.rates import Rates
+from fhir_remission.service.hooks import service as hooks
 from fhir_remission.service.probes.metrics import Metrics
 from fhir_remission.service.probes.self_description import (
     Definition,
@@ -28,9 +30,12 @@ from fhir_remission.service.request.deadlines import DEADLINES
 from fhir_remission.service.request.media import FHIR
 from fhir_remission.service.request.refusals import Refused, body_of, broken, refusal_of
 from fhir_remission.service.running.operation import Operation
+from fhir_remission.service.subscriptions.receiver import Marks, Receiver
 
 # Nobody has to log in for these: they say nothing of anybody.
 _OPEN = ("/health/live", "/health/ready")
+# A signed link and the secret of a Subscription prove themselves.
+_PROVED = ("/pages/", "/notify")
 _CODES = {404: "not-found", 405: "not-supported", 400: "structure", 414: "too-long"}
 
 
@@ -41,6 +46,8 @@ class Around:
         self._clock = SystemClock()
         self._callers = Callers(site.settings.service, self._clock)
         self._rates = Rates(site.settings.service.rate, self._clock)
+        self._clients = hooks.Clients(site)
+        self._origins = site.settings.service.hooks.origins
         self._seconds = site.settings.service.body_time.total_seconds()
         self._metrics, self._run_id = metrics, site.run_id
 
@@ -58,9 +65,21 @@ class Around:
             resp.set_header(name, value)
         for name, value in _HEADERS.items():
             resp.set_header(name, value)
-        if req.path not in _OPEN:
-            req.context.caller = self._callers.of(req.env)
+        req.context.caller = self._caller(req, resp)
+        if req.context.caller is not None:
             self._rates.check(req.context.caller.name)
+
+    def _caller(self, req: Any, resp: Any) -> Caller | None:
+        """Who calls; None where the route itself finds out, or anybody may."""
+        if req.path in _OPEN or req.path.startswith(_PROVED):
+            return None
+        if req.path.startswith(hooks.PATH):
+            hooks.allow_origin(req, resp, self._origins)
+            if req.method == "OPTIONS" and req.get_header("Origin") in self._origins:
+                return None
+            if self._clients.named:
+                return Caller(self._clients.name(req.get_header("Authorization") or "", req.path))
+        return self._callers.of(req.env)
 
     def process_response(self, req: Any, resp: Any, _: object, __: bool) -> None:  # noqa: FBT001
         """After the answer is made: log and count, and give the caller its time to take it."""
@@ -91,8 +110,8 @@ _HEADERS = {
 }
 
 
-def application(site: ServedSite) -> Any:
-    """The WSGI application of a site."""
+def application(site: ServedSite, *, start_runs: bool = False) -> Any:
+    """The WSGI application of a site; `start_runs` lets notifications start runs of `sync`."""
     metrics = Metrics(site)
     app = falcon.App(middleware=[Around(site, metrics)])
     app.req_options.strip_url_path_trailing_slash = True
@@ -110,6 +129,16 @@ def application(site: ServedSite) -> Any:
     app.add_route("/health/live", Live())
     app.add_route("/health/ready", Ready(site))
     app.add_route("/metrics", Measured(metrics))
+    pages = Pages(site)
+    app.add_route("/patients/{patient}", pages)
+    app.add_route("/pages/{token}", pages, suffix="signed")
+    hook = hooks.Hook(site, pages)
+    app.add_route(hooks.PATH, hooks.Discovery(site))
+    app.add_route(f"{hooks.PATH}/{hooks.ID}", hook)
+    app.add_route(f"{hooks.PATH}/{hooks.ID}/feedback", hook, suffix="feedback")
+    receiver = Receiver(site, Marks(site, start_runs=start_runs))
+    app.add_route("/notify", receiver)
+    app.add_route("/notify/{kind}/{name}", receiver)
     return app
 
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def serve(
-    config: Path, assignments: tuple[str, ...], announce: Callable[[str], None], port: int | None
+    config: Path,
+    assignments: tuple[str, ...],
+    announce: Callable[[str], None],
+    port: int | None,
+    *,
+    sync: bool = False,
 ) -> None:
     """Serve until told to stop.
 
@@ -39,7 +44,7 @@ def serve(
 
     def load() -> Any:
         site.open()
-        return application(site)
+        return application(site, start_runs=sync)
 
     if sys.platform == "win32":
         _serve_by_waitress(site, load, announce)

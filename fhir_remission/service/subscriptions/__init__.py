@@ -1,0 +1,1 @@
+"""Wake-up calls of a FHIR server: who has changed, never what."""
