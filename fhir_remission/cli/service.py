@@ -13,7 +13,8 @@ from fhir_remission.cli.text import show
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command()(serve)
+    for command in (serve, subscribe):
+        app.command()(command)
 
 
 def serve(
@@ -30,4 +31,16 @@ def serve(
     from fhir_remission.service.running.serve import serve as run
 
     run(config, tuple(assign or ()), lambda line: show([line]), port, sync=sync)
+    return 0
+
+
+def subscribe(
+    config: Config = Path("site.toml"),
+    remove: Annotated[bool, typer.Option("--remove", help="switch them off")] = False,
+    assign: Assign = None,
+) -> int:
+    """Make or renew the Subscriptions by which the source wakes `serve`; --remove ends them."""
+    from fhir_remission.jobs.site.subscriptions import subscribe as job
+
+    show(job(config, tuple(assign or ()), remove=remove))
     return 0

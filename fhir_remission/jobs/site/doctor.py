@@ -26,6 +26,7 @@ from fhir_remission.jobs.site.probes import (
 from fhir_remission.jobs.site.registration import servers_of
 from fhir_remission.jobs.site.search_checks import searches
 from fhir_remission.jobs.site.site import settings_of
+from fhir_remission.jobs.site.subscriptions import examined
 from fhir_remission.jobs.site.sync_checks import forecast, group, sinks, site
 from fhir_remission.settings import Settings
 from fhir_remission.settings.model import Source as SourceSettings
@@ -118,6 +119,10 @@ def _of_server(one: Examined, settings: Settings) -> Iterator[Finding]:
     yield from _writes(one, profile)
     if isinstance(one.settings, SourceSettings):
         yield from group(one, settings, profile)
+        try:
+            yield from examined(one, settings, one.connection.client(profile))
+        except RemissionError as error:
+            yield failed(one, "subscriptions", error)
         yield _export(one, profile)
     yield from sinks(one, settings, profile)
 
