@@ -54,7 +54,7 @@ def test_a_hostile_file_ends_as_expected(
         assert said == reason
         return
 
-    items = list(read_documents([body], name=name, hiding=load_issue_codes()))
+    items = list(read_documents([body], name=name, harmless=load_issue_codes()))
     entries = [item for item in items if isinstance(item, Entry)]
     damage = [(item.kind, item.reason) for item in items if isinstance(item, Damaged)]
     groups = group_by_patient(entries)

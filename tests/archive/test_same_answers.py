@@ -173,7 +173,48 @@ def test_people_with_several_names(owners: int, tmp_path: Path) -> None:
 
     report = archive([file], tmp_path / "out")
 
-    assert report.exit_code == 0
+    # The number names exactly one of them, or nobody that can be told.
+    assert report.exit_code == (0 if owners == 1 else 3)
+    lines, expected = (tmp_path / "out/assessments.ndjson").read_bytes(), classified(file)
+    if owners == 1:
+        assert lines == expected
+        return
+    assert [told(line) for line in lines.splitlines()] == [
+        told(line) for line in expected.splitlines()
+    ]
+    assert b"urn:mrn|7" not in lines
+
+
+def told(line: bytes) -> tuple[str, str]:
+    """Who, and what became of them."""
+    found = json.loads(line)
+    return found["patient"], found.get("disposition", "judged")
+
+
+def test_a_broken_version_may_have_moved_a_result(tmp_path: Path) -> None:
+    """The newer version names another patient and cannot be read: nobody knows whose it is now."""
+    moved = {**blasts(1, "q"), "meta": {"versionId": "2"}, "resourceType": None}
+    file = write(tmp_path / "in.ndjson", [blasts(1, "p"), blasts(2, "p"), moved])
+
+    archive([file], tmp_path / "out")
+
+    lines, expected = (tmp_path / "out/assessments.ndjson").read_bytes(), classified(file)
+    found = dict(map(told, lines.splitlines()))
+    assert found["Patient/p"] == "incomplete"
+    assert found == dict(map(told, expected.splitlines()))
+
+
+def test_a_report_without_a_subject_is_of_whom_its_results_are(tmp_path: Path) -> None:
+    """It was entered in error, and takes its results with it."""
+    report = {
+        "resourceType": "DiagnosticReport",
+        "id": "r",
+        "status": "entered-in-error",
+        "result": [{"reference": f"Observation/{blasts(1, 'p')['id']}"}],
+    }
+    file = write(tmp_path / "in.ndjson", [blasts(1, "p"), report, blasts(2, "q")])
+
+    assert archive([file], tmp_path / "out").exit_code == 0
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
 
 

@@ -40,7 +40,7 @@ def read(document: Node, *lines: Node) -> tuple[list[Item], Account]:
     text = "\n".join(json.dumps(one) for one in (document, *lines))
     account = Account()
     hiding = load_issue_codes()
-    items = list(read_documents([text.encode()], name="in", hiding=hiding, account=account))
+    items = list(read_documents([text.encode()], name="in", harmless=hiding, account=account))
     return items, account
 
 

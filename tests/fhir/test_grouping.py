@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from fhir_remission.domain.nouns.inputs import Unreadable
 from fhir_remission.fhir.incoming.documents import read_documents
 from fhir_remission.fhir.incoming.grouping import Groups, group_by_patient
@@ -81,7 +83,42 @@ def test_an_identifier_of_two_patients_names_neither() -> None:
         person("p2", identifier=identifier),
     )
 
-    assert refs(found)["urn:mrn|0042"] == ["Observation/o1"]
+    assert set(refs(found)) == {"Patient/p1", "Patient/p2"}
+    assert [one.ref for one in found.lost] == ["Observation/o1"]
+
+
+@pytest.mark.parametrize(
+    ("system", "value", "is_lost"),
+    [
+        ("urn:mrn", "0043", False),
+        ("urn:mrn", "42", True),
+        ("urn:mrn", " 0042", True),
+        ("", "0043", True),
+        ("urn:other", "0043", True),
+    ],
+)
+def test_an_identifier_that_nobody_carries(system: str, value: str, *, is_lost: bool) -> None:
+    """Another person's only where the patients at hand carry others of its system."""
+    found = groups(
+        observation(subject={"identifier": {"system": system, "value": value}}),
+        person("p1", identifier=[{"system": "urn:mrn", "value": "0042"}]),
+    )
+
+    assert [one.ref for one in found.lost] == (["Observation/o1"] if is_lost else [])
+    assert len(refs(found)) == 2 - is_lost
+
+
+def test_an_identifier_of_a_merged_person_names_the_survivor() -> None:
+    """Both records carry it, and are one person."""
+    identifier = [{"system": "urn:mrn", "value": "0042"}]
+    link = [{"type": "replaced-by", "other": {"reference": "Patient/p2"}}]
+    found = groups(
+        observation(subject={"identifier": identifier[0]}),
+        person("p1", identifier=identifier, link=link, active=False),
+        person("p2", identifier=identifier),
+    )
+
+    assert "Observation/o1" in refs(found)["Patient/p2"]
 
 
 def test_two_servers_with_the_same_id_are_two_people() -> None:

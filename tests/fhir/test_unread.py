@@ -537,9 +537,34 @@ def test_a_report_that_is_called_evidence_misses_its_results() -> None:
 
 
 def test_a_report_of_something_else_may_miss_its_results() -> None:
-    """None of them came: nothing says that it is evidence."""
-    made = resource("DiagnosticReport", status="final", result=[{"reference": "Observation/x9"}])
-    assert not record(observation(), made).unplaced
+    """None of them came: sodium is no evidence; what has no code, or is a blood count, may be."""
+    gone = [{"reference": "Observation/x9"}]
+    for code, missing in ((SODIUM, False), (None, True), (CBC, True), (MARROW_WORDS, True)):
+        made = resource("DiagnosticReport", status="final", code=code, result=gone)
+        assert bool(record(observation(), made).unplaced) == missing
+
+
+SODIUM = {"coding": [{"system": "http://loinc.org", "code": "2951-2"}]}
+CBC = {"coding": [{"system": "http://loinc.org", "code": "58410-2"}]}
+MARROW_WORDS = {"text": "Knochenmark"}
+
+
+def test_a_report_that_is_called_evidence_and_is_empty() -> None:
+    """What it found stands in words, if anywhere."""
+    code = {"coding": [{"system": "http://loinc.org", "code": "11150-0"}]}
+    report = resource("DiagnosticReport", status="final", code=code, conclusion="45 %")
+    assert lost(record(observation(), report)) == ["a report of an input that holds no result"]
+
+
+def test_a_member_of_which_only_an_older_version_came() -> None:
+    """The report names version 9, and version 2 is at hand."""
+    named = [{"reference": "Observation/o1/_history/9"}]
+    report = resource("DiagnosticReport", status="final", result=named)
+    read = record(observation(meta={"versionId": "2"}), report)
+    assert lost(read) == [
+        "Observation/o1/_history/9, which it names, is newer than what is at hand"
+    ]
+    assert not record(observation(meta={"versionId": "9"}), report).unplaced
 
 
 def test_a_method_that_cannot_be_read_is_the_one_that_proves_least() -> None:

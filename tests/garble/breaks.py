@@ -12,7 +12,10 @@ from tests.garble.bases import Base, Node, resource_of
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 ELEMENT = ("drop", "empty", "rename", "type", "null", "list", "space", "letter")
-ENTRY = ("no-resource", "null-resource", "other-key", "bare", "wrap", "mode", "outcome", "unrefer")
+ENTRY = (
+    *("no-resource", "null-resource", "other-key", "bare", "wrap", "mode", "outcome", "unrefer"),
+    *("hide", "rules", "heading", "whose", "zero-date"),
+)
 SEVERITIES = ("fatal", "error", "warning", "information")
 # http://hl7.org/fhir/R4/valueset-issue-type.html: all codes of the code system, in its order.
 ISSUES = (
@@ -23,6 +26,16 @@ ISSUES = (
     *("exception", "timeout", "incomplete", "throttled", "informational"),
 )
 WRAPPERS = ("searchset", "collection", "batch-response", "history", "message", "document")
+# Where a converter puts what it has no place for.
+HIDINGS = ("Parameters", "part", "Entry", "entries", "contained", "beside", "outcome-beside")
+# What may turn the meaning of everything else (http://hl7.org/fhir/R4/extensibility.html).
+RULES = ("implicitRules", "modifierExtension")
+NOBODYS = ("Patient/null", "Patient/undefined", "Person/p1", "Encounter/e1", "RelatedPerson/r1")
+ZEROS = ("1900-01-01", "1970-01-01T00:00:00Z", "1753-01-01", "1899-12-30")
+CELLS: dict[str, Json] = {
+    "code": {"coding": [{"system": "http://loinc.org", "code": "38257-2"}]},
+    "valueQuantity": {"value": 500, "unit": "{#}"},
+}
 MODES = ("outcome", "include", "mach", "")
 OTHERS: tuple[Json, ...] = (7, "x", True, {}, [])
 
@@ -170,12 +183,85 @@ def _replace(entry: Node, resource: Node, how: str, random: Random) -> str:
         mode = random.choice(MODES)
         entry["search"] = {"mode": mode}
         return mode
+    elif how in _CHANGES:
+        return _CHANGES[how](entry, copy.deepcopy(resource), random)
     else:
         severity, code = random.choice(SEVERITIES), random.choice(ISSUES)
         issue: Json = [{"severity": severity, "code": code}]
         entry["resource"] = {"resourceType": "OperationOutcome", "issue": issue}
         return f"{severity} {code}"
     return ""
+
+
+def _hidden(entry: Node, resource: Node, random: Random) -> str:
+    """Put the resource where nobody looks for it."""
+    how = random.choice(HIDINGS)
+    held: Json = [{"resource": resource}]
+    named: Json = [{"name": "return", "resource": resource}]
+    inner: Json = [resource]
+    part: Json = [{"name": "return", "part": named}]
+    made: dict[str, Node] = {
+        "Parameters": {"resourceType": "Parameters", "parameter": named},
+        "part": {"resourceType": "Parameters", "parameter": part},
+        "Entry": {"resourceType": "Bundle", "type": "searchset", "Entry": held},
+        "entries": {"resourceType": "Bundle", "type": "searchset", "entries": held},
+        "contained": {"resourceType": "Encounter", "id": "e", "contained": inner},
+    }
+    entry["resource"] = made.get(how, {"resourceType": "Basic", "id": "b"})
+    if how == "beside":
+        entry["resource2"] = resource
+    if how == "outcome-beside":
+        issue: Json = [{"severity": "warning", "code": "incomplete"}]
+        outcome: Json = {"resourceType": "OperationOutcome", "issue": issue}
+        entry["response"] = {"status": "200", "outcome": outcome}
+    return how
+
+
+def _ruled(entry: Node, resource: Node, random: Random) -> str:
+    name = random.choice(RULES)
+    extension: Json = [{"url": "http://example.org/negates", "valueBoolean": True}]
+    resource[name] = extension if name == "modifierExtension" else "http://example.org/rules"
+    entry["resource"] = resource
+    return name
+
+
+def _headed(entry: Node, resource: Node, random: Random) -> str:
+    """Its value under a name that FHIR does not have, and something else within."""
+    for name in [name for name in resource if name.startswith("value")]:
+        resource[f"{name}New"] = resource.pop(name)
+    inside = random.choice(("component", "hasMember"))
+    member: Json = [{"reference": "Observation/unknown"}]
+    if resource["resourceType"] == "Observation":
+        cells: Json = [CELLS]
+        resource[inside] = cells if inside == "component" else member
+    entry["resource"] = resource
+    return inside
+
+
+def _nobodys(entry: Node, resource: Node, random: Random) -> str:
+    name = random.choice(NOBODYS)
+    if "subject" in resource:
+        resource["subject"] = {"reference": name}
+    entry["resource"] = resource
+    return name
+
+
+def _zeroed(entry: Node, resource: Node, random: Random) -> str:
+    """Its times as a database has them that knows none."""
+    zero = random.choice(ZEROS)
+    for name in [name for name in resource if name.endswith(("DateTime", "Instant"))]:
+        resource[name] = zero
+    entry["resource"] = resource
+    return zero
+
+
+_CHANGES = {
+    "hide": _hidden,
+    "rules": _ruled,
+    "heading": _headed,
+    "whose": _nobodys,
+    "zero-date": _zeroed,
+}
 
 
 def _referred(base: Base, resource: Node) -> list[int]:

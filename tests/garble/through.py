@@ -51,8 +51,26 @@ def through_sync(seed: int, count: int) -> Tally:
             for one in batch
             if one.broken.entry is not None
         }
-        _take(tally, batch, whole, _synced([one.base for one in batch], broken))
+        _take(tally, batch, whole, _synced_or_stopped([one.base for one in batch], broken))
     return tally
+
+
+def _synced_or_stopped(every: Sequence[Base], broken: Mapping[str, Node]) -> Answered:
+    """What each run says; a row of a stranger stops the run that it is in, and no other."""
+    try:
+        return _synced(every, broken)
+    except Stopped:
+        if len(every) == 1:
+            return {}
+    half = len(every) // 2
+    return {
+        **_synced_or_stopped(every[:half], broken),
+        **_synced_or_stopped(every[half:], broken),
+    }
+
+
+class Stopped(Exception):
+    """The run ended at once: the server sent what nobody asked for."""
 
 
 def _alike() -> list[Base]:
@@ -100,6 +118,8 @@ def _take(tally: Tally, batch: Sequence[Try], whole: Answered, after: Answered) 
 
 def _is_attributed(one: Try) -> bool:
     """Whether what is damaged by it is known to be the patient's."""
+    if one.broken.kind == "whose":
+        return False
     damage = read_incoming([one.broken.body], "input").damage
     return all(item.patient or not item.hides_evidence for item in damage)
 
@@ -117,7 +137,7 @@ def _archived(bodies: Sequence[bytes]) -> Answered:
 def _is_answerable(one: Try) -> bool:
     """A row of somebody nobody asked for ends a run of `sync` at once, and rightly."""
     moved = one.broken.path == "subject.reference" and exemption_of(one.broken, "") is not None
-    return _is_servable(one.base) and not moved
+    return _is_servable(one.base) and not moved and one.broken.kind != "whose"
 
 
 def _is_servable(base: Base) -> bool:
@@ -152,6 +172,8 @@ def _synced(every: Sequence[Base], broken: Mapping[str, Node]) -> Answered:
 
         world.source.faults.answer = answered  # type: ignore[method-assign]
         ran = world.run(dry=True, as_of=AS_OF)
+    if ran.error.startswith("SafetyStop"):
+        raise Stopped
     assert ran.lines, ran.error
     assert ran.code in (0, 3), ran.error
     return _standings(ran.lines)

@@ -7,7 +7,7 @@ import re
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
 # A term, or an answer (LA). Parts and lists (LP, LL, LG) are not judged: no sure sample of each.
-_LOINC = re.compile(r"((?:LA)?[0-9]{1,7})-([0-9])", re.ASCII)
+_LOINC = re.compile(r"((?:LA)?[1-9][0-9]{0,6})-([0-9])", re.ASCII)
 _OTHER_LOINC = re.compile(r"(?:L[B-Z]|MTHU)[0-9]+-[0-9]", re.ASCII)
 # SNOMED CT Technical Implementation Guide: 6 to 18 digits; expressions are longer than a code.
 _SCTID = re.compile(r"[1-9][0-9]{5,17}", re.ASCII)

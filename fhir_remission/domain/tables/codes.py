@@ -78,6 +78,8 @@ class CodeMap(Struct, frozen=True, eq=False):
     hints: Hints = NO_HINTS
     bare: dict[str, tuple[CodeRow, ...]] = {}
     """What a code means in whichever system: nobody can be sure, where its system is not known."""
+    panels: frozenset[tuple[str, str]] = frozenset()
+    """Codes of panels that may hold an input."""
 
     @property
     def analytes(self) -> frozenset[str]:

@@ -10,7 +10,18 @@ from msgspec import Struct
 from fhir_remission.domain.nouns.tsv import read_rows
 
 COLUMNS = ("means", "word", "source")
-MEANS = ("input", "leukaemia", "aml", "not-aml", "drug", "transfusion", "gcsf", "other")
+MEANS = (
+    "input",
+    "tissue",
+    "count",
+    "leukaemia",
+    "aml",
+    "not-aml",
+    "drug",
+    "transfusion",
+    "gcsf",
+    "other",
+)
 
 
 class Hints(Struct, frozen=True):
@@ -21,34 +32,48 @@ class Hints(Struct, frozen=True):
 
     def names(self, what: str, text: str) -> bool:
         """Whether a text names something of this kind."""
-        return bool(self.tables) and what in _meanings(self, text.casefold())
+        return bool(self.tables) and _names(self, what, text.casefold())
 
 
 NO_HINTS = Hints()
+# An AML is a leukaemia.
+_ALSO = {"leukaemia": ("leukaemia", "aml")}
 
 
-@lru_cache(maxsize=1 << 10)
-def _meanings(hints: Hints, text: str) -> frozenset[str]:
-    pattern, means = _compiled(hints)
-    found = {what for one in pattern.finditer(text) for what in means[(one.lastindex or 1) - 1]}
-    return frozenset(found | {"leukaemia"} if "aml" in found else found)
+@lru_cache(maxsize=1 << 12)
+def _names(hints: Hints, what: str, text: str) -> bool:
+    return any(one["other"] is None for one in _compiled(hints, what).finditer(text))
+
+
+@lru_cache(maxsize=32)
+def _compiled(hints: Hints, what: str) -> re.Pattern[str]:
+    """One pattern of all words of a kind, the longest first; words of `other` come before them.
+
+    Words of another kind are not in it: `chlorom*` must not take `chlorom` away from it.
+    """
+    words, others = _words(hints, _ALSO.get(what, (what,))), _words(hints, ("other",))
+    return re.compile(f"(?P<other>{_any_of(others)})|{_any_of(words)}")
+
+
+def _any_of(words: set[str]) -> str:
+    ordered = sorted(words, key=lambda word: (-len(word), word))
+    return "|".join(map(_as_pattern, ordered)) or "(?!)"
+
+
+def _words(hints: Hints, kinds: tuple[str, ...]) -> set[str]:
+    return {word for kind, word in _rows(hints) if kind in kinds}
 
 
 @lru_cache(maxsize=4)
-def _compiled(hints: Hints) -> tuple[re.Pattern[str], tuple[tuple[str, ...], ...]]:
-    """One pattern of all words, the longest first, and what each of them means."""
-    words: dict[str, tuple[str, ...]] = {}
-    rows = (
+def _rows(hints: Hints) -> tuple[tuple[str, str], ...]:
+    """Every row as its kind and word."""
+    rows = [
         row for file, text in hints.tables for row in read_rows(text, file=file, columns=COLUMNS)
-    )
+    ]
     for row in rows:
         if row["means"] not in MEANS or not row["word"]:
             raise row.refuse(f"a row gives a word and what it means: {', '.join(MEANS)}")
-        word = row["word"].casefold()
-        words[word] = (*words.get(word, ()), row["means"])
-    ordered = sorted(words, key=lambda word: (-len(word), word))
-    pattern = "|".join(f"({_as_pattern(word)})" for word in ordered)
-    return re.compile(pattern), tuple(words[word] for word in ordered)
+    return tuple((row["means"], row["word"].casefold()) for row in rows)
 
 
 def _as_pattern(word: str) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from fhir_remission.domain.nouns.tsv import read_rows
 
 ISSUE_COLUMNS = ("code", "parent", "hides", "means", "source")
-Hiding = frozenset[str]
-"""The codes that hide rows whatever the severity."""
+Harmless = frozenset[str]
+"""The codes that say nothing of the rows at warning and information: all others hide some."""
 
 
-def read_issue_codes(text: str, *, file: str) -> Hiding:
+def read_issue_codes(text: str, *, file: str) -> Harmless:
     """Read the table; TableError names a row whose parent has none or that does not say."""
     known: set[str] = {""}
-    hiding: set[str] = set()
+    harmless: set[str] = set()
     for row in read_rows(text, file=file, columns=ISSUE_COLUMNS):
         if row["parent"] not in known:
             raise row.refuse(f"the parent {row['parent']} has no row above this one; add it")
         if row["hides"] not in ("yes", "no"):
             raise row.refuse("hides must be yes or no")
         known.add(row["code"])
-        if row["hides"] == "yes":
-            hiding.add(row["code"])
-    return frozenset(hiding)
+        if row["hides"] == "no":
+            harmless.add(row["code"])
+    return frozenset(harmless)

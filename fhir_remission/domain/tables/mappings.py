@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.domain.nouns.tsv import Row
@@ -91,6 +91,7 @@ def read_mappings(
     *,
     version: str,
     removed: Sequence[Removal] = (),
+    panels: Iterable[tuple[str, str]] = (),
     namespace: str = NAMESPACE,
 ) -> Mappings:
     """Read every table, shipped texts first and a site's after them; a bad row stops the run."""
@@ -117,7 +118,10 @@ def read_mappings(
     systems = _systems(tables, used, namespace)
     return Mappings(
         analytes=analytes,
-        codes=merge_codes(codes, lookalikes, systems, Hints(tuple(tables["hints"]))),
+        codes=structs.replace(
+            merge_codes(codes, lookalikes, systems, Hints(tuple(tables["hints"]))),
+            panels=frozenset((systems.canonical(system), code) for system, code in panels),
+        ),
         units=_units(tables),
         values=merge_values(values, _value_words(tables)),
         events=merge_events(events, _ranges(tables), systems),

@@ -36,6 +36,9 @@ class Systems(Struct, frozen=True, eq=False):
 
     def coding(self, system: str | None, code: str) -> tuple[str, str]:
         """A coding as the tables name it: the system's address, the code as its owner writes it."""
+        if not system and "|" in code:
+            # As a search writes it.
+            system, _, code = code.rpartition("|")
         found = self.canonical(system) if system else ""
         return found, _as_owned(found, code.strip())
 

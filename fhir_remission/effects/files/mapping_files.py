@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.domain.nouns.tsv import read_rows
-from fhir_remission.domain.tables.issues import Hiding, read_issue_codes
+from fhir_remission.domain.tables.issues import Harmless, read_issue_codes
 from fhir_remission.domain.tables.mappings import (
     TABLES,
     Mappings,
@@ -38,6 +38,7 @@ def default_dir() -> Path:
 def load_mappings(overlay: Path | None = None, *, namespace: str = "") -> Mappings:
     """The shipped tables with a site's overlay; a row that contradicts another stops the run."""
     from fhir_remission.effects.files.overlay import read_overlay  # most sites have none
+    from fhir_remission.effects.files.panels import load_panels
 
     shipped = {name: [_text(default_dir() / f"{name}.tsv")] for name in TABLES}
     removed: tuple[Removal, ...] = ()
@@ -49,6 +50,7 @@ def load_mappings(overlay: Path | None = None, *, namespace: str = "") -> Mappin
         shipped,
         version=_version(shipped, removed),
         removed=removed,
+        panels=load_panels(overlay),
         namespace=namespace or NAMESPACE,
     )
 
@@ -97,8 +99,8 @@ def load_vocabularies() -> dict[str, dict[str, str]]:
 
 
 @cache
-def load_issue_codes() -> Hiding:
-    """The issue types by which a server says that rows may be missing."""
+def load_issue_codes() -> Harmless:
+    """The issue types by which a server says nothing of the rows."""
     table = _text(default_dir() / "issues.tsv")
     return read_issue_codes(table.text, file=table.file)
 

@@ -68,6 +68,8 @@ class _Reading(Struct):
     pages: int = 0
     total: int = 0
     account: Account = field(default_factory=Account)
+    harmless: frozenset[str] = frozenset()
+    """Codes by which this server says nothing of the rows."""
 
     def add(self, page: Page, rows: Screened) -> None:
         """Take one page in."""
@@ -84,8 +86,8 @@ class _Reading(Struct):
 
     def _end(self, page: Page, rows: Screened, *, repeated: int) -> None:
         """Account for everything on a page but the rows that are kept."""
-        hiding = load_issue_codes()
-        hidden = sum(any(one.hides(hiding) for one in issues) for issues in page.outcomes)
+        table, known = load_issue_codes(), self.harmless
+        hidden = sum(any(one.hides(table, known) for one in each) for each in page.outcomes)
         self.account.add(
             Account(
                 read=page.read,
@@ -155,7 +157,7 @@ class FhirClient:
 
     def search(self, query: Query, *, linked: frozenset[str] = frozenset()) -> Found:
         """Run one search to its last page; what could not be read is named, not left out."""
-        reading = _Reading()
+        reading = _Reading(harmless=frozenset(self.profile.harmless_codes))
 
         def take(page: Page, _: Answer) -> None:
             self._take(page, query, linked, reading)
@@ -169,7 +171,7 @@ class FhirClient:
         label = f"read {query.resource_type}"
         url = f"{self.transport.base.url}/{query.resource_type}/{quote(name, safe='')}"
         answer = self.transport.get(url, label, self.profile.read_headers)
-        reading = _Reading()
+        reading = _Reading(harmless=frozenset(self.profile.harmless_codes))
         if not is_done(answer):
             error = refusal(self.host, label, answer)
             if not isinstance(error, RequestRefused):

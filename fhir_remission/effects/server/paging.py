@@ -66,7 +66,7 @@ class Pages:
         self._transport, self._profile, self._max_pages = transport, profile, max_pages
         self._host = str(transport.base.origin)
         self._get_only: set[str] = set()
-        self._hiding = load_issue_codes()
+        self._harmless = load_issue_codes()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="page")
 
     def close(self) -> None:
@@ -188,7 +188,8 @@ class Pages:
             f"the server reports {issue.code or 'an issue'} among the matches"
             for outcome in page.outcomes
             for issue in outcome
-            if issue.hides(self._hiding) or known.intersection(issue.details)
+            if known.intersection(issue.details)
+            or issue.hides(self._harmless, frozenset(self._profile.harmless_codes))
         ]
         if page.type == "OperationOutcome":
             hidden.append("the server sent an OperationOutcome instead of a page")

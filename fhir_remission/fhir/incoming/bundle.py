@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, why
-from fhir_remission.fhir.incoming.entries import BUNDLE, BundleBody, Entries, Link, next_of
+from fhir_remission.fhir.incoming.entries import Entries
+from fhir_remission.fhir.incoming.envelope import (
+    BundleBody,
+    Link,
+    decode_bundle,
+    decode_parameters,
+    next_of,
+)
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 
@@ -41,12 +48,12 @@ _LINKS = msgspec.json.Decoder(_Links)
 
 def read_page(body: bytes, *, name: str = "the answer") -> Page:
     """Read one page of a search; a bad entry is damage, only a bad page is an error."""
-    bundle = _decode_bundle(body, name)
+    bundle, strange = _decode_bundle(body, name)
     if bundle.resource_type == "OperationOutcome":
         return Page(outcomes=(_outcome_page(body, name),), type="OperationOutcome", read=1)
     if bundle.resource_type != "Bundle":
         raise InputError(f"{name} is a {bundle.resource_type or 'JSON object'}, not a Bundle")
-    return read_bundle(bundle, name=name)
+    return read_bundle(bundle, name=name, strange=strange)
 
 
 def next_link(body: bytes) -> str:
@@ -58,10 +65,10 @@ def next_link(body: bytes) -> str:
     return next_of(page.link or []) if page.resource_type == "Bundle" else ""
 
 
-def read_bundle(bundle: BundleBody, *, name: str) -> Page:
-    """The entries of a decoded Bundle, each decoded on its own."""
+def read_bundle(bundle: BundleBody, *, name: str, strange: str = "") -> Page:
+    """The entries of a decoded Bundle, each decoded on its own; `strange` as in `envelope`."""
     found = Entries()
-    matches = found.add(bundle, name)
+    matches = found.add(bundle, name, strange=strange)
     return Page(
         entries=tuple(found.entries),
         outcomes=tuple(found.outcomes),
@@ -76,15 +83,18 @@ def read_bundle(bundle: BundleBody, *, name: str) -> Page:
     )
 
 
-def as_bundle(body: bytes) -> BundleBody | None:
-    """The Bundle of a document, or none where it is another resource; errors are msgspec's."""
-    bundle = BUNDLE.decode(body)
-    return bundle if bundle.resource_type == "Bundle" else None
+def read_wrapper(body: bytes | Raw, *, name: str) -> Page | None:
+    """What a Bundle or Parameters holds; none where it is no such thing. Errors are msgspec's."""
+    bundle, strange = decode_bundle(body)
+    if bundle.resource_type == "Bundle":
+        return read_bundle(bundle, name=name, strange=strange)
+    held = decode_parameters(body) if bundle.resource_type == "Parameters" else None
+    return None if held is None else read_bundle(held, name=name)
 
 
-def _decode_bundle(body: bytes, name: str) -> BundleBody:
+def _decode_bundle(body: bytes, name: str) -> tuple[BundleBody, str]:
     try:
-        return BUNDLE.decode(body)
+        return decode_bundle(body)
     except UNREADABLE as error:
         raise InputError(f"{name} is not a FHIR Bundle in JSON: {why(error)}") from None
 

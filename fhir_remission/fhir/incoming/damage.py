@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from fhir_remission.fhir.incoming.subjects import address_key
 from fhir_remission.fhir.r4.elements import Reference, is_there
@@ -13,7 +13,11 @@ from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.server.queries import EVIDENCE
 
-_EVIDENCE = frozenset({*EVIDENCE, "Medication", "Bundle", "OperationOutcome"})
+_EVIDENCE = frozenset({*EVIDENCE, "Medication", "Bundle", "Parameters", "OperationOutcome"})
+
+
+UNREAD = "?"
+"""Stands for a type that cannot be read."""
 
 
 class Damaged(Struct, frozen=True):
@@ -27,7 +31,7 @@ class Damaged(Struct, frozen=True):
     subject: str = ""
     """The reference of the patient it is about, where that much could be read."""
     ref: str = ""
-    """What it is called: older versions of it no longer stand."""
+    """What it is called: older versions of it no longer stand. `?/id` where its type is unread."""
 
     @property
     def hides_evidence(self) -> bool:
@@ -81,6 +85,12 @@ def damaged(body: bytes | Raw, place: str, error: Exception | None, reason: str 
     )
 
 
+def within(body: bytes | Raw, place: str) -> Damaged:
+    """A resource of a type that is not read, which contains what may be evidence."""
+    reason = "it contains what may be evidence, and its own type is not read"
+    return structs.replace(damaged(body, place, None, reason), resource_type="", ref="")
+
+
 def why(error: Exception | None) -> str:
     """A decoding error in words that quote nothing of the data."""
     if isinstance(error, RecursionError):
@@ -95,7 +105,8 @@ def _called(salvage: _Salvage) -> str:
         name = _TEXT.decode(salvage.id) if is_there(salvage.id) else ""
     except UNREADABLE:
         name = ""
-    return f"{salvage.resource_type}/{name}" if name and salvage.resource_type else ""
+    kind = salvage.resource_type if salvage.resource_type in TYPE_NAMES else UNREAD
+    return f"{kind}/{name}" if name else ""
 
 
 def _resource_of(body: bytes | Raw) -> bytes | Raw:

@@ -12,16 +12,17 @@ from msgspec import Raw, Struct, field, structs
 
 from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.domain.nouns.plain_text import plain
-from fhir_remission.domain.tables.issues import Hiding
+from fhir_remission.domain.tables.issues import Harmless
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.incoming.bundle import Page, as_bundle, read_bundle
-from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, why
+from fhir_remission.fhir.incoming.bundle import Page, read_wrapper
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, why, within
 from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
+from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.r4.encodings import as_utf8, texts_of
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Resource, decode_resource
 
 Item = Entry | Damaged | Deleted
 Line = tuple[int, bytes]
@@ -33,10 +34,10 @@ _BYTE = re.compile(r" \(byte (\d+)\)$")
 
 
 class Told(Struct, frozen=True):
-    """What a text is called, which issues hide rows, and the account of what came in."""
+    """What a text is called, which issues hide no rows, and the account of what came in."""
 
     name: str
-    hiding: Hiding = frozenset()
+    harmless: Harmless = frozenset()
     account: Account = field(default_factory=Account)
 
 
@@ -44,7 +45,7 @@ def read_documents(
     chunks: Iterable[bytes],
     *,
     name: str,
-    hiding: Hiding = frozenset(),
+    harmless: Harmless = frozenset(),
     account: Account | None = None,
 ) -> Iterator[Item]:
     """Yield what the text holds; whether it is one document or many is seen from its first lines.
@@ -55,7 +56,7 @@ def read_documents(
     the text and the place; one bad line or entry among good ones is a `Damaged`.
     """
     name = plain(name)  # a file may have any bytes for a name, and it stands in lines of JSON
-    told = Told(name, hiding, Account() if account is None else account)
+    told = Told(name, harmless, Account() if account is None else account)
     lines = _lines(bounded(as_utf8(chunks, name=name), name=name))
     first = next(lines, None)
     if first is None:
@@ -114,15 +115,14 @@ def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
     body = _together(lines, told.name)
     try:
         resource = decode_resource(body)
-        bundle = as_bundle(body) if resource == "Bundle" else None
+        page = read_wrapper(body, name=told.name) if _is_wrapper(resource) else None
     except UNREADABLE as error:
         texts = list(texts_of(body))
         if len(texts) < 2:
             _refuse(body, error, told.name)
         yield from _many(texts, told)
         return
-    if bundle is not None:
-        page = read_bundle(bundle, name=told.name)
+    if page is not None:
         _refuse_empty(page, told.name)
         yield from of_page(page, told)
         return
@@ -181,22 +181,27 @@ def _many(lines: Iterable[Line], told: Told) -> Iterator[Item]:
 def one_line(line: bytes, told: Told) -> Iterator[Item]:
     """What one line holds; errors are msgspec's."""
     resource = decode_resource(line)
-    if resource == "Bundle":
-        bundle = as_bundle(line)
-        if bundle is not None:
-            yield from of_page(read_bundle(bundle, name=told.name), told)
+    page = read_wrapper(line, name=told.name) if _is_wrapper(resource) else None
+    if page is not None:
+        yield from of_page(page, told)
         return
     items: list[Item] = []
     if resource == "OperationOutcome":
         items += _outcome(read_outcome(line), told)
     elif not isinstance(resource, str):
         items.append(Entry(resource=resource, place=told.name))
+    elif evidence_within(line):
+        items.append(within(line, told.name))
     elif resource in TYPE_NAMES:
         told.account.end("irrelevant")
     else:
         items.append(damaged(line, told.name, None, NO_TYPE))
     told.account.read += 1
     yield from items
+
+
+def _is_wrapper(resource: Resource | str) -> bool:
+    return isinstance(resource, str) and resource in WRAPPERS
 
 
 def is_lines(chunks: Iterable[bytes]) -> bool:
@@ -221,7 +226,7 @@ def of_page(page: Page, told: Told) -> Iterator[Item]:
 
 def _outcome(issues: tuple[Issue, ...], told: Told) -> Iterator[Damaged]:
     """What an OperationOutcome among the resources means for them."""
-    hiding = next((one for one in issues if one.hides(told.hiding)), None)
+    hiding = next((one for one in issues if one.hides(told.harmless)), None)
     if hiding is None:
         told.account.end("irrelevant")
         return

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, ValidationError, structs
 
-from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
-from fhir_remission.fhir.r4.elements import Meta, is_there
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, within
+from fhir_remission.fhir.incoming.envelope import (
+    WRAPPERS,
+    BundleBody,
+    BundleEntry,
+    decode_bundle,
+    decode_entry,
+    decode_parameters,
+    decode_strange_entry,
+    has_lost_link,
+    next_of,
+)
+from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
 
 # Batches of batches of documents; deeper is a mistake or an attack.
@@ -20,49 +31,6 @@ MAX_DEPTH = 8
 _WRITTEN = frozenset({"201", "202", "204"})
 NO_TYPE = "its type is none that FHIR has"
 _STATUS = re.compile(r"\s*([1-5]\d\d)\b")
-
-
-class _Search(Struct):
-    mode: str | None = None
-
-
-class _Request(Struct):
-    method: str | None = None
-    url: str | None = None
-
-
-class _Response(Struct):
-    status: str | None = None
-
-
-class _BundleEntry(Struct, rename="camel"):
-    full_url: str | None = None
-    resource: Raw = Raw(b"")
-    search: _Search | None = None
-    request: _Request | None = None
-    response: _Response | None = None
-
-
-class Link(Struct):
-    """Where a Bundle goes on, or came from."""
-
-    relation: str | None = None
-    url: str | None = None
-
-
-class BundleBody(Struct, rename="camel"):
-    """A Bundle whose entries are not decoded yet."""
-
-    resource_type: str | None = None
-    type: str | None = None
-    meta: Meta | None = None
-    total: int | None = None
-    link: list[Link] | None = None
-    entry: list[Raw] | None = None
-
-
-BUNDLE = msgspec.json.Decoder(BundleBody)
-_ENTRY = msgspec.json.Decoder(_BundleEntry)
 
 
 class Entries:
@@ -76,12 +44,16 @@ class Entries:
         self.irrelevant = 0
         self.read = 0
 
-    def add(self, bundle: BundleBody, name: str, *, depth: int = 0) -> int:
-        """Take in a Bundle and what it says of itself; how many of its entries are matches."""
+    def add(self, bundle: BundleBody, name: str, *, strange: str = "", depth: int = 0) -> int:
+        """Take in a Bundle and what it says of itself; how many of its entries are matches.
+
+        `strange` is an element of it that FHIR does not know.
+        """
         kind, newer, came = bundle.type or "", set[str](), 0
-        meta = held_back(bundle.meta)
-        if meta:
-            self._incomplete(name, f"the Bundle is labelled {meta}: rows were held back")
+        for reason in _lacks(bundle, strange):
+            self._incomplete(name, reason)
+        if is_there(bundle.issues):
+            self._outcome(bundle.issues)
         for index, body in enumerate(bundle.entry or []):
             place = f"{name} entry {index}"
             self.read += 1
@@ -97,7 +69,13 @@ class Entries:
 
     def _entry(self, body: Raw, place: str, kind: str, newer: set[str], depth: int) -> bool:
         """Take in one entry; whether it counts among the matches of its Bundle."""
-        entry = _ENTRY.decode(body)
+        try:
+            entry: BundleEntry = decode_entry(body)
+        except ValidationError:
+            entry, strange = decode_strange_entry(body)
+            if strange:
+                self.damage.append(damaged(body, place, None, f"a resource under {strange}"))
+                return True
         mode = entry.search.mode if entry.search else None
         # Most of all entries are rows of a search, and every one passes here.
         plain = kind == "searchset" and entry.request is None and entry.response is None
@@ -106,19 +84,36 @@ class Entries:
             if not isinstance(resource, str):
                 self.entries.append(Entry(resource, entry.full_url or "", place))
                 return True
-        if entry.request is not None and entry.request.method == "DELETE":
+        self._uncommon(entry, body, place, (kind, mode or "", depth), newer)
+        return mode not in ("include", "outcome")
+
+    def _uncommon(
+        self,
+        entry: BundleEntry,
+        body: Raw,
+        place: str,
+        around: tuple[str, str, int],
+        newer: set[str],
+    ) -> None:
+        """Take in an entry that is no plain row; `around` it are kind of Bundle, mode and depth."""
+        kind, mode, depth = around
+        if entry.response is not None and is_there(entry.response.outcome):
+            self._outcome(entry.response.outcome)
+        method = (entry.request.method or "").strip().upper() if entry.request else ""
+        if method == "DELETE":
             self._deletion(entry, place, kind, newer)
+        elif method == "PATCH":
+            self._change(entry, place)
         elif trouble := _trouble(entry, kind):
             self.damage.append(damaged(body, place, None, trouble))
         elif not is_there(entry.resource):
             self._empty(entry, body, place)
         else:
-            self._resource(entry, body, place, mode or "", depth)
+            self._resource(entry, body, place, mode, depth)
             if kind == "history":
                 newer.add(_target(entry))
-        return mode not in ("include", "outcome")
 
-    def _empty(self, entry: _BundleEntry, body: Raw, place: str) -> None:
+    def _empty(self, entry: BundleEntry, body: Raw, place: str) -> None:
         status = _STATUS.match((entry.response.status if entry.response else None) or "")
         if status is not None and status[1] in _WRITTEN:
             self.irrelevant += 1
@@ -129,7 +124,7 @@ class Entries:
     def _incomplete(self, name: str, reason: str) -> None:
         self.damage.append(Damaged(place=name, reason=reason, kind="incomplete"))
 
-    def _deletion(self, entry: _BundleEntry, place: str, kind: str, newer: set[str]) -> None:
+    def _deletion(self, entry: BundleEntry, place: str, kind: str, newer: set[str]) -> None:
         ref = _target(entry)
         if ref:
             # A history is written from the newest to the oldest.
@@ -138,34 +133,65 @@ class Entries:
         else:
             self.damage.append(Damaged(place=place, reason="a deletion that does not say of what"))
 
-    def _resource(self, entry: _BundleEntry, body: Raw, place: str, mode: str, depth: int) -> None:
+    def _change(self, entry: BundleEntry, place: str) -> None:
+        """A change in part: what it changed is not known any more."""
+        ref = _target(entry)
+        reason = "a change in part (PATCH); the whole resource is not here"
+        self.damage.append(
+            Damaged(place=place, reason=reason, resource_type=ref.partition("/")[0], ref=ref)
+        )
+
+    def _outcome(self, body: Raw) -> None:
+        """One that stands beside the entries."""
+        self.read += 1
+        self.outcomes.append(read_outcome(body))
+
+    def _resource(self, entry: BundleEntry, body: Raw, place: str, mode: str, depth: int) -> None:
         resource = decode_resource(entry.resource)
         if resource == "OperationOutcome":
             self.outcomes.append(read_outcome(entry.resource))
         elif mode == "outcome":
             self.damage.append(damaged(body, place, None, "a resource where an outcome was said"))
-        elif resource == "Bundle":
-            self._nested(entry.resource, place, depth)
+        elif isinstance(resource, str) and resource in WRAPPERS:
+            self._nested(entry.resource, resource, place, depth)
         elif not isinstance(resource, str):
             included = mode == "include"
             url = entry.full_url or ""
             self.entries.append(Entry(resource, full_url=url, place=place, included=included))
+        elif evidence_within(entry.resource):
+            self.damage.append(within(body, place))
         elif resource in TYPE_NAMES:
             self.irrelevant += 1
         else:
             self.damage.append(damaged(body, place, None, NO_TYPE))
 
-    def _nested(self, body: Raw, place: str, depth: int) -> None:
+    def _nested(self, body: Raw, kind: str, place: str, depth: int) -> None:
         if depth == MAX_DEPTH:
             reason = f"Bundles within Bundles more than {MAX_DEPTH} deep"
             self.damage.append(Damaged(place=place, reason=reason))
             return
-        bundle = BUNDLE.decode(body)
+        bundle, strange = decode_bundle(body) if kind == "Bundle" else (decode_parameters(body), "")
+        if bundle is None:
+            self.irrelevant += 1
+            return
         self.read -= 1  # the wrapping is no entry of its own
-        self.add(bundle, place, depth=depth + 1)
+        self.add(bundle, place, strange=strange, depth=depth + 1)
 
 
-def _trouble(entry: _BundleEntry, kind: str) -> str:
+def _lacks(bundle: BundleBody, strange: str) -> Iterator[str]:
+    """Why rows may be missing, by what a Bundle says of itself."""
+    label = held_back(bundle.meta)
+    if label:
+        yield f"the Bundle is labelled {label}: rows were held back"
+    if is_there(bundle.implicit_rules):
+        yield "the Bundle follows implicitRules that are not known"
+    if strange:
+        yield f"the Bundle has {strange}, which FHIR does not know: it may hold rows"
+    if has_lost_link(bundle.link or []):
+        yield "one page of several: nothing says where the next one is"
+
+
+def _trouble(entry: BundleEntry, kind: str) -> str:
     """Why an entry is not what was asked for, whatever it holds; empty where it may be."""
     status = entry.response.status if entry.response else None
     asked = kind in ("batch-response", "transaction-response")
@@ -178,7 +204,7 @@ def _trouble(entry: _BundleEntry, kind: str) -> str:
     return ""
 
 
-def _target(entry: _BundleEntry) -> str:
+def _target(entry: BundleEntry) -> str:
     """What an entry is about: as its request names it, else by its address."""
     asked = entry.request.url if entry.request is not None else None
     for text in (asked, entry.full_url):
@@ -195,8 +221,3 @@ def unfinished(next_url: str, total: int | None, came: int) -> list[str]:
     if total is not None and total > came:
         return [f"{total} announced, {came} received"]
     return []
-
-
-def next_of(links: list[Link]) -> str:
-    """The address of the next page; empty where nothing says so."""
-    return next((link.url for link in links if link.relation == "next" and link.url), "")

@@ -14,7 +14,15 @@ from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.fhir.incoming.merges import KINDS as MERGED
 from fhir_remission.fhir.incoming.merges import Links, Person, links_of, people_of
 from fhir_remission.fhir.incoming.owners import settled, through_reports
-from fhir_remission.fhir.incoming.subjects import NOBODY, UNKNOWN, reference_key, subject_of
+from fhir_remission.fhir.incoming.subjects import (
+    NOBODY,
+    UNKNOWN,
+    Carried,
+    carried,
+    is_identifier,
+    reference_key,
+    subject_of,
+)
 from fhir_remission.fhir.incoming.versions import Rank, rank_of
 from fhir_remission.fhir.r4.elements import Reference
 from fhir_remission.fhir.r4.references import Index, index_of, named, parse_literal
@@ -57,21 +65,31 @@ def group_by_patient(
     *,
     beside: Sequence[Entry] = (),
     people: Mapping[str, Person] | None = None,
+    nobodys: frozenset[str] = frozenset(),
 ) -> Groups:
     """Sort resources to their patients; shared ones go with every patient that refers to them.
 
-    `beside` may be referred to and is sorted to nobody. `people` are the merged records where they
+    `beside` may be referred to and is sorted to nobody. `nobodys` are identifiers that name nobody.
+    `people` are the merged records where they
     are known; else the entries tell.
     """
     listed = list(entries)
     index, twins = index_of([*listed, *beside]), _twins(listed)
+    known = _people(listed, index, twins) if people is None else people
     keys = _Keys(
         index=index,
-        by_identifier=_identifiers(listed),
+        by_identifier=_identifiers(listed, known),
         twins=twins,
-        people=_people(listed, index, twins) if people is None else people,
+        people=known,
         has_people=any(isinstance(one.resource, Patient) for one in listed),
+        carried=carried(
+            named(identifier)
+            for one in listed
+            if isinstance(one.resource, Patient)
+            for identifier in one.resource.identifier or []
+        ),
         seen={},
+        nobodys=nobodys,
     )
     owned = [(one, patient_key(one, keys)) for one in listed if not _is_nobodys(one)]
     if any(key == UNKNOWN for _, key in owned):
@@ -109,6 +127,9 @@ class _Keys(Struct, frozen=True):
     people: Mapping[str, Person]
     """Who the records are that were merged."""
     has_people: bool
+    carried: Carried
+    nobodys: frozenset[str]
+    """Identifiers of which is known, of a larger input, that they tell nobody apart."""
     seen: dict[str, str]
     """Subjects that were resolved before, by their text."""
 
@@ -146,7 +167,12 @@ def _subject_key(subject: Reference | None, resource: Resource, keys: _Keys) -> 
         return _survivor(here, keys) if here in keys.index.by_ref else UNKNOWN
     if key.startswith("Patient/"):
         return _survivor(key, keys)
-    return keys.by_identifier.get(key, key)
+    known = keys.by_identifier.get(key)
+    if key in keys.nobodys:
+        return UNKNOWN
+    if known is None and keys.has_people and is_identifier(key):
+        return key if keys.carried.tells_apart(key) else UNKNOWN
+    return known or key
 
 
 def _people(entries: Sequence[Entry], index: Index, twins: frozenset[str]) -> dict[str, Person]:
@@ -197,13 +223,17 @@ def _twins(entries: Sequence[Entry]) -> frozenset[str]:
     return frozenset(ref for ref, bases in addresses.items() if len(bases) > 1)
 
 
-def _identifiers(entries: Sequence[Entry]) -> dict[str, str]:
+def _identifiers(entries: Sequence[Entry], people: Mapping[str, Person]) -> dict[str, str]:
     """Patients by identifier; one that two patients carry names neither."""
+
+    def person(ref: str) -> str:
+        return (people[ref].survivor if ref in people else "") or ref
+
     owners: dict[str, set[str]] = {}
     for entry in entries:
         if isinstance(entry.resource, Patient):
             for identifier in entry.resource.identifier or []:
-                owners.setdefault(named(identifier), set()).add(entry.ref)
+                owners.setdefault(named(identifier), set()).add(person(entry.ref))
     return {name: next(iter(refs)) for name, refs in owners.items() if name and len(refs) == 1}
 
 

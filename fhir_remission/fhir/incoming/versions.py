@@ -12,6 +12,7 @@ from fhir_remission.fhir.r4.wire import Entry, Resource
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 Rank = tuple[datetime, int]
+DISPUTED = "two different contents claim to be its latest version"
 UNKNOWN_RANK: Rank = (_NEVER, -1)
 
 

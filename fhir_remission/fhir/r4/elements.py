@@ -73,6 +73,7 @@ class Meta(Struct, rename="camel", omit_defaults=True):
     last_updated: str | None = None
     tag: list[Coding] | None = None
     security: list[Coding] | None = None
+    extension: Raw = NOTHING
 
 
 class Quantity(Struct, omit_defaults=True):
@@ -104,6 +105,7 @@ class Valued(Struct, rename="camel", omit_defaults=True):
 
     code: CodeableConcept | None = None
     data_absent_reason: CodeableConcept | None = None
+    implicit_rules: Raw = NOTHING
     modifier_extension: Raw = NOTHING
     value_quantity: Raw = NOTHING
     value_codeable_concept: Raw = NOTHING
@@ -150,6 +152,15 @@ class Ingredient(Struct, rename="camel", omit_defaults=True):
     item_codeable_concept: CodeableConcept | None = None
     item: CodeableReference | None = None
     """R5."""
+
+
+def must_be_understood(modifier_extension: Raw, implicit_rules: Raw) -> str:
+    """Which element may turn the meaning of all others, so that nothing of it can be used."""
+    if modifier_extension is not NOTHING and is_there(modifier_extension):
+        return "it carries a modifierExtension that is not understood"
+    if implicit_rules is not NOTHING and is_there(implicit_rules):
+        return "it follows implicitRules that are not known"
+    return ""
 
 
 def is_there(raw: Raw) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fhir_remission.domain.nouns.plain_text import plain_code
-from fhir_remission.fhir.r4.elements import CodeableConcept, Coding, Meta
+from fhir_remission.fhir.r4.elements import CodeableConcept, Coding, Meta, is_there
 
 
 class Issue(Struct, frozen=True):
@@ -19,9 +19,13 @@ class Issue(Struct, frozen=True):
     code: str
     details: tuple[str, ...] = ()
 
-    def hides(self, codes: frozenset[str]) -> bool:
-        """Whether something may be missing: an error always says so, others by their code."""
-        return self.severity not in ("warning", "information", "success") or self.code in codes
+    def hides(self, harmless: frozenset[str], known: frozenset[str] = frozenset()) -> bool:
+        """Whether something may be missing: only a mild issue of a harmless code says no.
+
+        `known` are codes of `details` that the server's profile knows to be harmless.
+        """
+        mild = self.severity.lower() in ("warning", "information", "success")
+        return not (mild and (self.code.lower() in harmless or known.intersection(self.details)))
 
 
 class _Issue(Struct):
@@ -63,7 +67,20 @@ HELD_BACK = frozenset({"ABSTRED", "AGGRED", "MASKED", "REDACTED", "SUBSETTED"})
 
 def held_back(meta: Meta | None) -> str:
     """The label that says so, among security labels and tags; empty where there is none."""
-    if meta is None or not (meta.security or meta.tag):
+    if meta is None or not (meta.security or meta.tag or is_there(meta.extension)):
         return ""
-    codes = (coding.code or "" for coding in [*(meta.security or []), *(meta.tag or [])])
-    return next((code for code in codes if code.strip().upper() in HELD_BACK), "")
+    security = [coding.code or "(without a code)" for coding in meta.security or []]
+    tags = [coding.code or "" for coding in meta.tag or []]
+    found = (code for code in [*security, *tags] if code.strip().upper() in _TOLD)
+    return next(found, "") or _gone(meta)
+
+
+_TOLD = {*HELD_BACK, "(WITHOUT A CODE)"}
+# Azure exports what was deleted as well, marked by this extension with `soft-deleted`:
+# https://learn.microsoft.com/azure/healthcare-apis/fhir/export-data (includeAssociatedData).
+_DELETED_STATE = b"/data-extensions/deleted-state"
+
+
+def _gone(meta: Meta) -> str:
+    """What an extension says that marks a resource as deleted."""
+    return "deleted-state" if _DELETED_STATE in bytes(meta.extension) else ""

@@ -19,6 +19,9 @@ _TIME = re.compile(
 )
 # Outside of these years a time is a slip of the pen, and arithmetic with zones may overflow.
 _YEARS = range(1900, 2200)
+# What databases and programs hold where there is no date: the zero of OLE and Excel, of SQL Server,
+# of Unix. No laboratory of those days wrote FHIR.
+_PLACEHOLDERS = frozenset({"1900-01-01", "1899-12-30", "1899-12-31", "1753-01-01", "1970-01-01"})
 _TICK = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
@@ -55,6 +58,8 @@ def read_time(text: str, zone: tzinfo | None) -> Placed | Unplaced:
 
 
 def _read(text: str, zone: tzinfo | None) -> Placed | Unplaced:
+    if text.strip()[:10] in _PLACEHOLDERS:
+        return Unplaced(f"time {text[:10]} stands for one that is not known")
     found = _TIME.fullmatch(text.strip())
     if found is None or int(found["year"]) not in _YEARS:
         return Unplaced(f"time {text[:40]} is not a FHIR date or time")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from fhir_remission.fhir.r4.elements import is_there
-from fhir_remission.fhir.r4.wire import UNREADABLE, Resource, decode_resource
+from fhir_remission.fhir.r4.wire import UNREADABLE, Header, Resource, decode_resource
 
 # https://hl7.org/fhir/R4/resourcelist.html, and what DSTU2, STU3, R4B and R5 name besides
 # (their pages of the same name). Types that are read stand in `wire.READ_TYPES`.
@@ -76,11 +76,36 @@ def hides_contained(raw: Raw) -> bool:
     if not is_there(raw):
         return False
     try:
-        bodies = _CONTAINED.decode(raw) or []
-        kinds = [decode_resource(body) for body in bodies]
+        held = [decode_resource(body) for body in _CONTAINED.decode(raw) or []]
     except UNREADABLE:
         return True
-    return any(kind not in TYPE_NAMES if isinstance(kind, str) else not kind.id for kind in kinds)
+    return any(
+        one not in TYPE_NAMES or one in _WRAPPERS
+        if isinstance(one, str)
+        else not one.id or is_there(one.contained)
+        for one in held
+    )
+
+
+# None of these may be contained (http://hl7.org/fhir/R4/references.html#contained), and each may
+# hold results or say that some are missing.
+_WRAPPERS = frozenset({"Bundle", "Parameters", "OperationOutcome"})
+_EVIDENCE = _WRAPPERS | {
+    *("Observation", "DiagnosticReport", "Condition", "Procedure", "MedicationAdministration"),
+}
+_HEADER = msgspec.json.Decoder(Header)
+
+
+def evidence_within(body: bytes | Raw) -> bool:
+    """Whether a resource of a type that is not read contains what may be evidence."""
+    if b'"contained"' not in bytes(body):
+        return False
+    try:
+        inner = _CONTAINED.decode(_HEADER.decode(body).contained) or []
+        held = [_HEADER.decode(one).resource_type for one in inner]
+    except UNREADABLE:
+        return True
+    return any(kind in _EVIDENCE or kind not in TYPE_NAMES for kind in held)
 
 
 def _bodies(raw: Raw) -> list[Raw]:

@@ -37,6 +37,8 @@ class _Known(Struct, rename="camel", omit_defaults=True):
     type_name: ClassVar[str] = ""
     id: str | None = None
     meta: Meta | None = None
+    implicit_rules: Raw = NOTHING
+    modifier_extension: Raw = NOTHING
     identifier: list[Identifier] | None = None
     contained: Raw = NOTHING
 
@@ -110,7 +112,6 @@ class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition
     """A diagnosis and what is claimed of its course."""
 
     type_name: ClassVar[str] = "Condition"
-    modifier_extension: Raw = NOTHING
     clinical_status: CodeableConcept | str | None = None
     """A code alone before R4; so is the next."""
     verification_status: CodeableConcept | str | None = None
@@ -135,7 +136,6 @@ class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure
     """Something that was done."""
 
     type_name: ClassVar[str] = "Procedure"
-    modifier_extension: Raw = NOTHING
     status: str | None = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
@@ -157,7 +157,6 @@ class MedicationAdministration(
     """A dose that was given."""
 
     type_name: ClassVar[str] = "MedicationAdministration"
-    modifier_extension: Raw = NOTHING
     status: str | None = None
     medication_codeable_concept: CodeableConcept | None = None
     medication_reference: Reference | None = None
@@ -226,6 +225,7 @@ class Header(Struct, rename="camel"):
 
     resource_type: str | None = None
     id: str | None = None
+    contained: Raw = NOTHING
 
 
 class Entry(Struct, frozen=True):

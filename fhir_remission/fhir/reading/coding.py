@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from msgspec import Struct, structs
 
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
 from fhir_remission.fhir.r4.elements import CodeableConcept
-from fhir_remission.fhir.reading.context import codings_of, words_of
+from fhir_remission.fhir.reading.context import words_of
 
+LIKE_INPUT = ", and reads like an input"
 ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
 
 
@@ -52,17 +54,44 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
 
     A code that cannot be read is some code: which, may be said by its words, or by nothing.
     """
-    match = _match(tuple(codings_of(concept, codes.systems)), codes)
-    if not match.unread or match.rows:
+    sent = () if concept is None else [(c.system, c.code) for c in concept.coding or () if c.code]
+    pairs, match = _as_sent(tuple(sent), codes)
+    if match.unread and not match.rows:
+        return structs.replace(match, unread="") if _is_something_else(concept, codes) else match
+    if match.known or not pairs or any(system in codes.systems.known for system, _ in pairs):
         return match
-    words = words_of(concept)
-    if words and not any(codes.hints.names("input", text) for text in words):
-        return structs.replace(match, unread="")
+    # A code of the house that nobody has mapped, and that calls itself blasts or marrow.
+    if any(codes.hints.names("input", text) for text in words_of(concept)):
+        why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
+        return structs.replace(match, unread=why)
     return match
 
 
+_EVIDENT = ("input", "tissue", "count")
+_LETTERS = re.compile(r"[A-Za-z\u00c0-\u024f]")
+
+
+def _is_something_else(concept: CodeableConcept | None, codes: CodeMap) -> bool:
+    """Whether the words of a code that cannot be read say that it is no input.
+
+    Words in letters that the table of hints does not have say nothing.
+    """
+    words = [text for text in words_of(concept) if _LETTERS.search(text)]
+    hints = codes.hints
+    alike = any(hints.names(what, text) for text in words for what in _EVIDENT)
+    return bool(words) and not alike
+
+
 # A laboratory sends the same few codes again and again.
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1 << 11)
+def _as_sent(
+    sent: tuple[tuple[str | None, str], ...], codes: CodeMap
+) -> tuple[tuple[tuple[str, str], ...], Match]:
+    """What codings mean as they were sent, and as the tables name them."""
+    pairs = tuple(codes.systems.coding(system, code) for system, code in sent)
+    return pairs, _match(pairs, codes)
+
+
 def _match(pairs: tuple[tuple[str, str], ...], codes: CodeMap) -> Match:
     rows: list[CodeRow] = []
     alike: list[str] = []

@@ -6,8 +6,8 @@ from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Certainty, Claim, Event, Skipped, Source, When
 from fhir_remission.domain.tables.events import EventRow
-from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there
+from fhir_remission.fhir.incoming.versions import DISPUTED, Current
+from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.context import Context, codings_of, period_of, words_of
@@ -197,11 +197,8 @@ def _doubt(condition: Condition, current: Current, status: set[str]) -> str:
     """Why nobody can say whether it counts."""
     if condition.verification_status is not None and not status & _VERIFIED:
         return "its verification status cannot be read"
-    if is_there(condition.modifier_extension):
-        return "it carries a modifierExtension that is not understood"
-    if current.disputed:
-        return "two different contents claim to be its latest version"
-    return ""
+    why = must_be_understood(condition.modifier_extension, condition.implicit_rules)
+    return why or (DISPUTED if current.disputed else "")
 
 
 def _refuted(status: set[str], current: Current, rows: Rows) -> tuple[Event, ...]:

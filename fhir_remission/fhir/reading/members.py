@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
-from fhir_remission.fhir.r4.elements import NOTHING, Reference
+from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there
 from fhir_remission.fhir.r4.references import Literal, parse_literal
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
-from fhir_remission.fhir.reading.context import Context
+from fhir_remission.fhir.reading.context import Context, codings_of
 from fhir_remission.fhir.reading.screening import patient_of
 
 # A report or panel in one of these states stands for what it holds (`modified` is of R5).
@@ -73,7 +73,7 @@ def members_of(resource: Resource) -> list[Reference]:
     """The results that a report or a panel names, under the element of whichever release."""
     if isinstance(resource, DiagnosticReport):
         return resource.result or []
-    if not isinstance(resource, Observation):
+    if not isinstance(resource, Observation) or not (resource.has_member or resource.related):
         return []
     related = (one for one in resource.related or [] if one.type == "has-member")
     return [*(resource.has_member or []), *(one.target for one in related if one.target)]
@@ -83,20 +83,33 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
     """The results that are named beside evidence and are not at hand: they may be any."""
     missing = []
     for entry in entries:
-        named = members_of(entry.resource)
-        if not named or getattr(entry.resource, "status", None) not in LIVE:
+        holder = entry.resource
+        named = members_of(holder)
+        if not named:
+            if isinstance(holder, DiagnosticReport) and _is_empty(holder, context):
+                missing.append(Skipped(entry.ref, "a report of an input that holds no result"))
             continue
-        inside = contained(getattr(entry.resource, "contained", None) or NOTHING)
+        if getattr(holder, "status", None) not in LIVE:
+            continue
+        inside = contained(getattr(holder, "contained", NOTHING))
         found = [(one, context.index.resource(one, inside)) for one in named]
-        if not any(_is_evidence(one, context) for one in (entry.resource, *(r for _, r in found))):
-            continue
-        for reference, resource in found:
-            literal = parse_literal(reference.reference or "")
-            if resource is None and _may_be_any(literal, context):
-                name = reference.reference or reference.display or "a result"
-                reason = f"{name}, which it names, is not at hand"
-                missing.append(Skipped(source=entry.ref, reason=reason))
+        matters = any(_is_evidence(one, context) for one in (holder, *(r for _, r in found)))
+        reasons = (_missing(one, resource, context) for one, resource in found if matters)
+        missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]
     return missing
+
+
+def _missing(reference: Reference, resource: Resource | None, context: Context) -> str:
+    """Why what is at hand is not what a reference names; empty where it is."""
+    text = reference.reference or ""
+    if resource is None:
+        named = text or reference.display or "a result"
+        literal = parse_literal(text)
+        return f"{named}, which it names, is not at hand" if _may_be_any(literal, context) else ""
+    version = text.rpartition("/_history/")[2] if "/_history/" in text else ""
+    held = (resource.meta.version_id if resource.meta else None) or ""
+    older = version.isdecimal() and held.isdecimal() and int(held) < int(version)
+    return f"{text}, which it names, is newer than what is at hand" if older else ""
 
 
 def _may_be_any(literal: Literal | None, context: Context) -> bool:
@@ -107,10 +120,22 @@ def _may_be_any(literal: Literal | None, context: Context) -> bool:
     return literal is None or literal.type == "Observation"
 
 
+def _is_empty(report: DiagnosticReport, context: Context) -> bool:
+    """Whether a report that stands is called an input and neither names nor contains anything."""
+    empty = report.status in LIVE and not is_there(report.contained)
+    return empty and bool(match_codes(report.code, context.mappings.codes).rows)
+
+
 def _is_evidence(resource: Resource | None, context: Context) -> bool:
-    """Whether it is a result that some criterion reads, or a report that is called one."""
+    """Whether it is a result that some criterion reads, or what holds some by its code.
+
+    A report or panel of which nobody can read what it is may hold any.
+    """
     if not isinstance(resource, Observation | DiagnosticReport):
         return False
-    match = match_codes(resource.code, context.mappings.codes)
-    holds = isinstance(resource, DiagnosticReport) or bool(resource.has_member)
-    return bool(match.rows) or bool(match.lookalike and holds)
+    codes = context.mappings.codes
+    match = match_codes(resource.code, codes)
+    if match.rows or not members_of(resource):
+        return bool(match.rows)
+    panel = not codes.panels.isdisjoint(codings_of(resource.code, codes.systems))
+    return bool(match.lookalike or match.unread) or panel

@@ -17,12 +17,12 @@ from fhir_remission.domain.nouns.inputs import (
     Skipped,
     Unreadable,
 )
-from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import Component, is_there
+from fhir_remission.fhir.incoming.versions import DISPUTED, Current
+from fhir_remission.fhir.r4.elements import Component, must_be_understood
 from fhir_remission.fhir.r4.times import Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation, components
-from fhir_remission.fhir.reading.coding import match_codes
+from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
 from fhir_remission.fhir.reading.context import Context, term_of, words_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
@@ -32,6 +32,7 @@ from fhir_remission.fhir.reading.observation_status import (
     never_counts,
 )
 from fhir_remission.fhir.reading.part import Part, Whole, read_attributes, read_part
+from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import read_specimen, report_specimen
 
 
@@ -82,18 +83,27 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     read = _read_parts(parts, whole, context)
     lost = (Skipped(source=entry.ref, reason=shape),) if shape else ()
     assumed = specimen if whole.has_specimen else report_specimen(entry.ref, context)
+    strange = _of_the_house(parts[0])
     return structs.replace(
         read,
+        unmapped=strange,
+        resembling=strange,
         unplaced=(*read.unplaced, *lost),
         specimen_assumed=assumed.assumed
         and any(not isinstance(one.value, Unreadable) for one in read.results),
     )
 
 
+def _of_the_house(part: Part) -> tuple[str, ...]:
+    """The code of a house that nobody has mapped, and that reads like an input."""
+    unread = part.match.unread and not part.match.rows
+    return part.match.codes[:1] if unread and part.match.unread.endswith(LIKE_INPUT) else ()
+
+
 def _method_said(observation: Observation, context: Context) -> str:
     """The method as a term; one that is said and not understood is `unread`."""
     concept = observation.method
-    if concept is None or not (concept.coding or concept.text):
+    if concept is None:
         return ""
     return term_of("method", concept, context.mappings) or "unread"
 
@@ -125,32 +135,34 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
                 return ObservationRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
     unmapped = parts[0].match.codes[:1] or ("(no code)",)
     hints = context.mappings.codes.hints
-    alike = any(hints.names("input", text) for text in words_of(observation.code))
+    words = words_of(observation.code)
+    alike = any(hints.names(what, text) for text in words for what in ("input", "tissue"))
     return ObservationRead(unmapped=unmapped, resembling=unmapped if alike else ())
 
 
 def _trouble(observation: Observation, current: Current) -> str:
-    if is_there(observation.modifier_extension):
-        return "it carries a modifierExtension that is not understood"
-    if current.disputed:
-        return "two different contents claim to be its latest version"
-    return ""
+    why = must_be_understood(observation.modifier_extension, observation.implicit_rules)
+    if why:
+        return why
+    return DISPUTED if current.disputed else ""
 
 
 def _read_parts(parts: list[Part], whole: Whole, context: Context) -> ObservationRead:
     results: list[Result] = []
     reasons: list[str] = []
     lost: list[str] = []
-    held = any(part.component and part.match.measures for part in parts)
+    inner = {row.analyte for part in parts[1:] for row in part.match.rows}
+    panel = any(part.match.measures for part in parts[1:])
     for part in parts:
         if not part.match.known or part.match.attribute:
             continue
         about = f"component {part.match.code}: " if part.component else ""
         if part.match.unread and not part.match.rows:
-            if not (held and not part.component):
+            if part.component or not panel or has_value(part.valued):
                 lost.append(f"{about}{part.match.unread}")
             continue
-        read, reason = read_part(part, whole, context, container=held and not part.component)
+        held = not part.component and any(row.analyte in inner for row in part.match.rows if inner)
+        read, reason = read_part(part, whole, context, container=held)
         results.extend(read)
         if reason:
             reasons.append(f"{about}{reason}")

@@ -10,6 +10,7 @@ from fhir_remission.domain.nouns.inputs import Standing
 from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
 from fhir_remission.fhir.reading.specimen import SpecimenSays
@@ -53,7 +54,8 @@ def doubt_of(
         return f"status is {observation.status}" if observation.status else NO_STATUS
     for focus in observation.focus or []:
         known = focus.type or context.index.resource(focus, inside) is not None
-        if not known and parse_literal(focus.reference or "") is None:
+        literal = parse_literal(focus.reference or "")
+        if not known and (literal is None or literal.type not in TYPE_NAMES):
             return "its focus cannot be read"
     return context.disowned.get(ref, "")
 

@@ -10,11 +10,13 @@ from fhir_remission.domain.nouns.inputs import Interval, Result, Source, Standin
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import Valued, is_there
+from fhir_remission.fhir.r4.elements import NOTHING, Valued, is_there
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
+from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
-from fhir_remission.fhir.reading.coding import Match
+from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.context import Context, term_of
+from fhir_remission.fhir.reading.members import members_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
     concept_of,
@@ -65,7 +67,9 @@ def read_part(
     unmet = _unmet(row, said)
     if unmet and said.kind:
         return [], unmet
-    if (container or _has_members(whole)) and not has_value(part.valued):
+    if container and not has_value(part.valued):
+        return [], ""
+    if _has_members(whole) and _is_heading(part, row, whole, context):
         return [], ""
     reported = _judged(part, row, said, whole, context)
     if unmet and not reported.problem:
@@ -100,7 +104,25 @@ def _specimen_of(row: CodeRow, whole: Whole, context: Context) -> SpecimenSays:
 
 def _has_members(whole: Whole) -> bool:
     observation = whole.current.entry.resource
-    return isinstance(observation, Observation) and bool(observation.has_member)
+    return isinstance(observation, Observation) and bool(
+        observation.has_member or observation.related
+    )
+
+
+def _is_heading(part: Part, row: CodeRow, whole: Whole, context: Context) -> bool:
+    """Whether it has no value itself, and is only the heading of a result that is at hand."""
+    if has_value(part.valued):
+        return False
+    observation = whole.current.entry.resource
+    members = members_of(observation)
+    inside = contained(getattr(observation, "contained", NOTHING)) if members else {}
+    found = (context.index.resource(one, inside) for one in members)
+    return any(
+        one.analyte == row.analyte
+        for member in found
+        if isinstance(member, Observation)
+        for one in match_codes(member.code, context.mappings.codes).rows
+    )
 
 
 def _unmet(row: CodeRow, said: SpecimenSays) -> str:

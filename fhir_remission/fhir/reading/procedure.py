@@ -6,8 +6,13 @@ from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Event, Skipped, When
 from fhir_remission.domain.tables.events import EventRow
-from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import CodeableConcept, Period, Reference, is_there
+from fhir_remission.fhir.incoming.versions import DISPUTED, Current
+from fhir_remission.fhir.r4.elements import (
+    CodeableConcept,
+    Period,
+    Reference,
+    must_be_understood,
+)
 from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure
@@ -22,11 +27,10 @@ from fhir_remission.fhir.reading.condition import (
 )
 from fhir_remission.fhir.reading.context import Context, codings_of, term_of, words_of
 
-# `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run.
+# `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run. What is
+# on hold, or of a status nobody knows, may have begun: it is neither here nor there.
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
-_NOT_DONE = frozenset(
-    {"preparation", "not-done", "on-hold", "suspended", "entered-in-error", "unknown"}
-)
+_NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
 _HINTS = ("drug", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
@@ -189,8 +193,5 @@ def _not_done(resource: Procedure | MedicationAdministration) -> str:
 def _doubt(resource: Procedure | MedicationAdministration, current: Current) -> str:
     if resource.status not in _DONE:
         return f"status is {resource.status or 'missing'}"
-    if is_there(resource.modifier_extension):
-        return "it carries a modifierExtension that is not understood"
-    if current.disputed:
-        return "two different contents claim to be its latest version"
-    return ""
+    why = must_be_understood(resource.modifier_extension, resource.implicit_rules)
+    return why or (DISPUTED if current.disputed else "")

@@ -18,6 +18,7 @@ from fhir_remission.domain.nouns.inputs import (
 )
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current, latest
+from fhir_remission.fhir.r4.elements import must_be_understood
 from fhir_remission.fhir.r4.references import Index, index_of, named
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
@@ -55,6 +56,10 @@ _READERS: dict[type, Callable[[Current, Context], Read]] = {
     Procedure: read_procedure,
     MedicationAdministration: read_administration,
 }
+
+
+_PANELS = (DiagnosticReport, Observation)
+_HOLDERS = (DiagnosticReport, *_READERS)
 
 
 def read_record(
@@ -106,13 +111,13 @@ def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
 
 
 def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
-    """Results that lie inside of their report or panel and have no reference of their own."""
+    """What lies inside of another resource and may be evidence, without a reference of its own."""
     return [
         Entry(resource=inner, place=entry.place, name=f"{entry.ref}{key}")
         for entry in entries
-        if isinstance(entry.resource, DiagnosticReport | Observation)
+        if isinstance(entry.resource, _HOLDERS)
         for key, inner in contained(entry.resource.contained).items()
-        if isinstance(inner, Observation)
+        if isinstance(inner, tuple(_READERS))
     ]
 
 
@@ -169,13 +174,18 @@ def _disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
     kept: set[str] = set()
     disowned: dict[str, str] = {}
     for entry in entries:
-        status = getattr(entry.resource, "status", None)
+        holder = entry.resource
+        if not members_of(holder):
+            continue
+        assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
+        status = holder.status
+        turned = must_be_understood(holder.modifier_extension, holder.implicit_rules)
         for ref in _held(entry, index):
-            if status in LIVE or status == "unknown":
+            if not turned and (status in LIVE or status == "unknown"):
                 kept.add(ref)
             else:
-                why = f"{entry.ref}, which holds it, has the status {status or 'missing'}"
-                disowned.setdefault(ref, why)
+                why = f": {turned}" if turned else f", has the status {status or 'missing'}"
+                disowned.setdefault(ref, f"{entry.ref}, which holds it{why}")
     return {ref: why for ref, why in disowned.items() if ref not in kept}
 
 

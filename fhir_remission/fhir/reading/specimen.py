@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from fhir_remission.fhir.r4.elements import CodeableConcept, Reference
+from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
+from fhir_remission.fhir.r4.elements import CodeableConcept, Reference, must_be_understood
 from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import contained
@@ -111,13 +112,17 @@ def _void(specimen: Specimen, context: Context) -> str:
         if term_of("specimen-condition", condition, context.mappings) == "unsatisfactory":
             return "its specimen is unsatisfactory"
     subject = specimen.subject
-    if subject is not None and not context.is_patient(subject) and context.is_person(subject):
+    others = subject is not None and reference_key(subject) != UNKNOWN
+    if others and subject and not context.is_patient(subject) and context.is_person(subject):
         return "its specimen is of another person"
     return ""
 
 
 def _doubt(specimen: Specimen, context: Context) -> str:
     """What is said of it and not understood: it may say that the sample is no good."""
+    why = must_be_understood(specimen.modifier_extension, specimen.implicit_rules)
+    if why:
+        return f"of its specimen: {why}"
     if specimen.status is not None and specimen.status not in _FINE:
         return f"its specimen has the status {specimen.status}"
     for condition in specimen.condition or []:

@@ -67,6 +67,8 @@ class Profile(Struct, frozen=True):
     expired_codes: tuple[str, ...] = ()
     incomplete_codes: tuple[str, ...] = ()
     forbidden_codes: tuple[str, ...] = ()
+    harmless_codes: tuple[str, ...] = ()
+    """What this server says with answers that lack nothing, whatever the issue type."""
     tomorrow_codes: tuple[str, ...] = ()
     read_headers: dict[str, str] = {}
     transaction: bool = False

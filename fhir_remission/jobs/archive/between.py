@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,10 +10,12 @@ from msgspec import Struct
 from fhir_remission.effects.files.private_file import write_whole
 from fhir_remission.effects.files.shared_resources import write_shared
 from fhir_remission.effects.files.spool import Row, read_rows
+from fhir_remission.fhir.incoming.subjects import is_identifier
 from fhir_remission.jobs.archive.parts import (
     DELETED,
     IDENTITIES,
     NAMED,
+    NOBODYS,
     PEOPLE,
     SHARED,
     Prepare,
@@ -32,6 +34,12 @@ class Found(Struct, frozen=True):
     lost: tuple[str, ...]
 
 
+def gone(deleted: Iterable[Row], lost: Iterable[str]) -> list[str]:
+    """What every worker must know to be gone, broken or nobody's."""
+    nobodys = {NOBODYS + name for name in lost if is_identifier(name)}
+    return sorted({row.key for row in deleted} | nobodys)
+
+
 def prepare_judging(folder: Path, files: Sequence[Files], specials: Sequence[Files]) -> Found:
     """Who is the same person, what all may point to, and what was deleted."""
 
@@ -40,11 +48,14 @@ def prepare_judging(folder: Path, files: Sequence[Files], specials: Sequence[Fil
             yield from read_rows(folder / name, length)
 
     named = list(rows(specials[NAMED]))
-    kept = (row for one in files for row in rows(one))
+
+    def kept(_: frozenset[str]) -> Iterator[Row]:
+        return (row for one in files for row in rows(one))
+
     moves, lost = moves_of(
         rows(specials[PEOPLE]), rows(specials[IDENTITIES]), named, holders(kept, named)
     )
-    shared, deleted = folder / "shared.db", sorted({row.key for row in rows(specials[DELETED])})
+    shared, deleted = folder / "shared.db", gone(rows(specials[DELETED]), lost)
     if specials[SHARED]:
         write_shared(shared, rows(specials[SHARED]))
     if moves:

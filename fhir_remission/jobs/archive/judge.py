@@ -25,8 +25,10 @@ from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
 from fhir_remission.fhir.writing.assessment_json import assessment_brief, write_line
 from fhir_remission.jobs.archive.parts import (
+    BROKEN,
     FLAW,
     LISTED,
+    NOBODYS,
     OUTLINE,
     Flaw,
     Judgement,
@@ -80,6 +82,10 @@ class Judging:
         """Look up there what belongs to no single patient."""
         self.shared = shared
         self.judge = self.judge.where_specimens(come=shared.holds("Specimen"))
+
+    def marked(self, mark: str) -> frozenset[str]:
+        """The names among the deleted ones that carry a mark."""
+        return frozenset(one[1:] for one in self.deleted if one.startswith(mark))
 
     def place_of(self, row: Row) -> str:
         """Where a row was read, as `classify` names it."""
@@ -184,7 +190,11 @@ def _judged(
 ) -> tuple[Iterable[Judged], Account]:
     rows.sort(key=_order)
     whole = {row.id for row in rows if row.kind != OUTLINE}
-    given = Incoming(deleted=set(judging.deleted))
+    given = Incoming(
+        deleted=set(judging.deleted),
+        broken=judging.marked(BROKEN),
+        nobodys=judging.marked(NOBODYS),
+    )
     for row in rows:
         if row.kind == OUTLINE and row.id not in whole:
             given.account.end("irrelevant")

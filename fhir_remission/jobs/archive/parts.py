@@ -19,6 +19,12 @@ RESOURCE, FLAW, OUTLINE = range(3)
 # names were used, what belongs to no single patient, and what was deleted.
 PEOPLE, IDENTITIES, NAMED, SHARED, DELETED = range(5)
 SPECIAL = 5
+BROKEN = "!"
+NOBODYS = "?"
+"""Marks among the names of what was deleted, which every worker knows: some version of it cannot be
+read; an identifier that names nobody."""
+WITHDRAWN = "withdrawn"
+"""Of a name that was used: what it names is evidence of nothing by itself."""
 LISTED = 1000
 
 

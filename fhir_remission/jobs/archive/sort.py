@@ -9,9 +9,9 @@ from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.effects.files.mapping_files import load_issue_codes
 from fhir_remission.effects.files.spool import Row, TakesRows, partition_of, short
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.incoming.bundle import as_bundle, read_bundle
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
-from fhir_remission.fhir.incoming.documents import Item, Told, of_page, one_line, read_documents
+from fhir_remission.fhir.incoming.documents import Item, Told, one_line, read_documents
+from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.incoming.merges import KINDS as MERGED
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
@@ -21,7 +21,7 @@ from fhir_remission.fhir.incoming.subjects import (
     reference_key,
 )
 from fhir_remission.fhir.r4.references import named
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
 from fhir_remission.fhir.r4.wire import (
     READ_TYPES,
     UNREADABLE,
@@ -39,6 +39,7 @@ from fhir_remission.fhir.r4.wire import (
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
 from fhir_remission.fhir.reading.routing import Glance, plain_key, subject_key
 from fhir_remission.jobs.archive.parts import (
+    BROKEN,
     DELETED,
     FLAW,
     IDENTITIES,
@@ -47,10 +48,12 @@ from fhir_remission.jobs.archive.parts import (
     PEOPLE,
     RESOURCE,
     SHARED,
+    WITHDRAWN,
     Flaw,
     Split,
 )
 
+_IRRELEVANT = TYPE_NAMES - READ_TYPES - WRAPPERS - {"OperationOutcome"}
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Names repeat; forgetting them all now and then keeps memory flat.
@@ -70,6 +73,7 @@ class Sorter:
         self._flaws: list[Flaw] = []
         self._more = 0
         self._kept = 0
+        self._people = 0
         self._mappings = mappings
         self.account = Account()
         self._told = Told("", load_issue_codes(), self.account)
@@ -134,7 +138,7 @@ class Sorter:
             self._end_without_patient(entry, key, offset)
             return
         if not key.startswith("Patient/"):
-            self._use(key, number)
+            self._use(key, number, WITHDRAWN if _is_withdrawn(resource) else "")
         name = entry.resource.id or ""
         self._add(key, number, body, offset, kind, name, entry.full_url, entry.place)
 
@@ -175,7 +179,9 @@ class Sorter:
         key = own_key(resource)
         if key == UNKNOWN and resource.id and isinstance(resource, Observation | DiagnosticReport):
             # A report or panel may tell whose it is (`archive_people.holders`).
-            return entry.ref if may_matter(resource, self._mappings) else UNKNOWN
+            # What a withdrawn report holds is doubtful.
+            holds = bool(getattr(resource, "result", None))
+            return entry.ref if holds or may_matter(resource, self._mappings) else key
         return key
 
     def _person(self, entry: Entry, key: str, number: int) -> None:
@@ -189,16 +195,20 @@ class Sorter:
         for name in names:
             if name and name != key:
                 self._special(PEOPLE, key, name, number)
+        if not self._people:
+            # Whoever names a patient by an identifier may mean this one, too.
+            self._special(IDENTITIES, key, "", number)
+        self._people += 1
         for identifier in resource.identifier or []:
             if named(identifier):
                 self._special(IDENTITIES, key, named(identifier), number)
 
-    def _use(self, key: str, number: int) -> None:
+    def _use(self, key: str, number: int, mark: str) -> None:
         if key not in self._named:
             if len(self._named) > _REMEMBERED:
                 self._named = {""}
             self._named.add(key)
-            self._special(NAMED, key, "", number)
+            self._special(NAMED, key, mark, number)
 
     def _share(self, entry: Entry, number: int, body: bytes) -> None:
         names = {entry.full_url} | ({entry.ref} if entry.resource.id else set())
@@ -209,27 +219,16 @@ class Sorter:
     def _special(self, which: int, key: str, text: str, number: int) -> None:
         self._spool.add(self._partitions + which, Row(self._part, number, key, text.encode()))
 
-    def bundle(self, number: int, line: bytes, offset: int) -> None:
-        """Send on what a Bundle in one line holds."""
-        try:
-            bundle = as_bundle(line)
-        except UNREADABLE as error:
-            self.account.read += 1
-            self.unreadable(number, line, offset, error)
-            return
-        if bundle is not None:
-            for item in of_page(read_bundle(bundle, name=""), self._told):
-                self._take(item, number, offset)
-
     def other(self, number: int, line: bytes, offset: int, kind: str) -> None:
-        """A line of a type that is not read: of no interest, an outcome, or damage."""
-        if kind in TYPE_NAMES and kind != "OperationOutcome":
+        """A line that holds others, or is of no interest, an outcome, or damage."""
+        if kind in _IRRELEVANT and not evidence_within(line):
             self.account.read += 1
             self.account.end("irrelevant")
             return
         try:
             items = list(one_line(line, self._told))
         except UNREADABLE as error:
+            self.account.read += 1
             self.unreadable(number, line, offset, error)
             return
         for item in items:
@@ -243,12 +242,12 @@ class Sorter:
             kind = ""
         if not body.strip():
             return
-        if kind in TYPE_NAMES and kind not in READ_TYPES and kind != "Bundle":
+        if kind in _IRRELEVANT or kind == "OperationOutcome":
             self.other(0, body, 0, kind)
             return
         try:
             account = self.account
-            items = read_documents([body], name="", hiding=self._told.hiding, account=account)
+            items = read_documents([body], name="", harmless=self._told.harmless, account=account)
             for number, item in enumerate(items):
                 self._take(item, number, 0)
         except InputError as error:
@@ -284,13 +283,14 @@ class Sorter:
             body = msgspec.json.encode(item)
             row = Row(self._part, number, patient, body, offset, FLAW, place=item.place)
             self._spool.add(partition_of(short(patient), self._partitions), row)
+            if item.ref:
+                # Its older versions may be another patient's.
+                self._special(DELETED, BROKEN + item.ref, "", number)
 
     def flaw(self, offset: int, reason: str, *, patient: str = "", harmless: bool = False) -> None:
         """Name damage; the first ones of a part in full, and always one that hides anybody's."""
-        hides = not patient and not harmless
-        if len(self._flaws) < LISTED or (
-            hides and not any(one.hides_anybodys for one in self._flaws)
-        ):
+        known = patient or harmless
+        if len(self._flaws) < LISTED or not (known or any(o.hides_anybodys for o in self._flaws)):
             self._flaws.append(Flaw(self._file, offset, reason, patient, harmless))
         else:
             self._more += 1

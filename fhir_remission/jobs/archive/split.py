@@ -21,6 +21,7 @@ from fhir_remission.effects.http.inflate import (
     split_lines,
     unpacked,
 )
+from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.r4.elements import NOTHING
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
@@ -40,7 +41,7 @@ from fhir_remission.jobs.archive.work_plan import LARGEST_DOCUMENT
 # Codes and subjects come again and again; their texts must not be held without end.
 _REMEMBERED = 50_000
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
-_IRRELEVANT = TYPE_NAMES - READ_TYPES - {"Bundle", "OperationOutcome"}
+_IRRELEVANT = TYPE_NAMES - READ_TYPES - WRAPPERS - {"OperationOutcome"}
 
 
 def split_parts(
@@ -216,10 +217,7 @@ class _Splitter:
         else:
             # Counted there, with what lies within.
             self._elsewhere += 1
-            if kind == "Bundle":
-                self._sorter.bundle(number, line, offset)
-            else:
-                self._sorter.other(number, line, offset, kind)
+            self._sorter.other(number, line, offset, kind)
 
     def _too_long(self, piece: bytes, offset: int, *, again: bool) -> bool:
         """Name a line that is too long, by its first piece; return whether another one follows."""

@@ -8,11 +8,13 @@ who is then decided by `group_by_patient` alone, which sees them side by side.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from fhir_remission.domain.tables.systems import plain_name
 from fhir_remission.effects.files.spool import Row
+from fhir_remission.fhir.incoming.subjects import Carried, is_identifier, plain_value
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.jobs.archive.parts import Flaw
+from fhir_remission.jobs.archive.parts import WITHDRAWN, Flaw
 
 _ORPHANS = ("Observation/", "DiagnosticReport/")
 _NAMED = re.compile(rb'"reference"\s*:\s*"([^"\\]*Observation/[^"\\]+)"')
@@ -42,10 +44,15 @@ class _Joined:
         return {name: self.root(name) for name in self._over if self.root(name) != name}
 
 
-def holders(rows: Iterable[Row], named: Iterable[Row]) -> Iterator[Row]:
-    """Which reports and panels hold the results that name no patient: their key is theirs, too."""
+Rows = Callable[[frozenset[str]], Iterable[Row]]
+"""The rows of these ids; of every one where none is given."""
+
+
+def holders(rows: Rows, named: Iterable[Row]) -> Iterator[Row]:
+    """Which reports and panels hold results: their key is that of those, where either has none."""
     orphans = {row.key for row in named if row.key.startswith(_ORPHANS)}
-    for row in rows if orphans else ():
+    held: set[str] = set()
+    for row in rows(frozenset()) if orphans else ():
         body = bytes(row.body)
         if b'"result"' not in body and b'"hasMember"' not in body:
             continue
@@ -53,6 +60,15 @@ def holders(rows: Iterable[Row], named: Iterable[Row]) -> Iterator[Row]:
             # An orphan that holds others is joined with whichever of them says whose it is.
             if name in orphans or row.key in orphans:
                 yield Row(row.task, row.number, row.key, name.encode())
+            if row.key in orphans:
+                held.add(name.rpartition("/")[2])
+    for row in rows(frozenset(held)) if held else ():
+        if (
+            row.id in held
+            and not row.key.startswith(_ORPHANS)
+            and b'"Observation"' in bytes(row.body)
+        ):
+            yield Row(row.task, row.number, row.key, f"Observation/{row.id}".encode())
 
 
 def _relative(text: str) -> str:
@@ -63,7 +79,7 @@ def _relative(text: str) -> str:
 def moves_of(
     people: Iterable[Row],
     identities: Iterable[Row],
-    named: Iterable[Row],
+    named: Sequence[Row],
     held: Iterable[Row] = (),
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Which keys are to be read together with which other key, and the names that are nobody's."""
@@ -78,17 +94,48 @@ def moves_of(
     for name in used:
         if name.startswith("urn:uuid:"):
             joined.join(name, f"Patient/{name.removeprefix('urn:uuid:')}")
-    for row in identities if used else ():
-        name = str(row.body, "utf-8")
-        if name in used:
-            joined.join(name, row.key)
+    strange = {name for name in used if is_identifier(name)}
+    carry = _carried(identities, strange, used, joined) if used else None
+    nobodys = {name for name in strange if carry is not None and not carry.tells_apart(name)}
     alone = {name for name in used if name.startswith(_ORPHANS)}
     found = {joined.root(row.key) for row in listed if row.key not in alone}
     nowhere = {name for name in used if name.startswith("urn:")} - addresses if addresses else set()
-    lost = {name for name in alone if joined.root(name) not in found} | nowhere
+    withdrawn = {row.key for row in named if bytes(row.body) == WITHDRAWN.encode()}
+    lost = {name for name in alone if joined.root(name) not in found} | nowhere | nobodys
+    lost -= withdrawn
     return joined.moves(), frozenset(lost)
+
+
+def _carried(
+    identities: Iterable[Row], strange: set[str], used: set[str], joined: _Joined
+) -> Carried | None:
+    """Join identifiers with whoever carries them; what is carried besides, where anybody comes.
+
+    Of the values only those are kept that something is called by: there are as many as patients.
+    """
+    asked = {plain_value(name.rpartition("|")[2]) for name in strange}
+    systems, values, somebody = set[str](), set[str](), False
+    owners: dict[str, set[str]] = {}
+    for row in identities:
+        name = str(row.body, "utf-8")
+        somebody = True
+        if name in used:
+            owners.setdefault(name, set()).add(joined.root(row.key))
+        if name:
+            system, _, value = name.rpartition("|")
+            systems.add(plain_name(system))
+            values |= {plain_value(value)} & asked
+    for name, found in owners.items():
+        if len(found) == 1:
+            strange.discard(name)
+        for key in found:
+            joined.join(name, key)
+    return Carried(frozenset(systems - {""}), frozenset(values)) if somebody else None
 
 
 def unassigned(name: str) -> Flaw:
     """Something that may be evidence, and that names no patient nor is held by one's report."""
+    if is_identifier(name):
+        # Its value is a person's number, and this stands in what everybody is told.
+        name = f"an identifier of {name.rpartition('|')[0] or 'no system'}"
     return Flaw(name, 0, "it may be evidence, and names no patient that can be resolved")

@@ -10,9 +10,10 @@ from fhir_remission.domain.answer.accounting import Account, Place
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import PatientRecord
 from fhir_remission.effects.files.mapping_files import load_issue_codes
-from fhir_remission.fhir.incoming.damage import Damaged, Deleted
+from fhir_remission.fhir.incoming.damage import UNREAD, Damaged, Deleted
 from fhir_remission.fhir.incoming.documents import Item, read_documents
 from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
 from fhir_remission.jobs.judging.judging import Judge
@@ -39,6 +40,10 @@ class Incoming(Struct):
     entries: list[Entry] = []
     damage: list[Damaged] = []
     deleted: set[str] = set()
+    broken: frozenset[str] = frozenset()
+    """What some version of cannot be read, wherever that version was found."""
+    nobodys: frozenset[str] = frozenset()
+    """Identifiers that tell nobody apart among all of whom this is a part."""
     account: Account = field(default_factory=Account)
 
     def take(self, item: Item) -> None:
@@ -76,8 +81,8 @@ class Answers(Struct, frozen=True):
 def read_incoming(chunks: Iterable[bytes], name: str) -> Incoming:
     """Everything a text holds."""
     given = Incoming()
-    hiding = load_issue_codes()
-    for item in read_documents(chunks, name=name, hiding=hiding, account=given.account):
+    harmless = load_issue_codes()
+    for item in read_documents(chunks, name=name, harmless=harmless, account=given.account):
         given.take(item)
     return given
 
@@ -96,11 +101,11 @@ def judge_incoming(
     unless somebody accepts it as one of the `doubts` of every answer.
     """
     judge = judge.where_specimens(
-        come=judge.reading.specimens or _specimens_came((*given.entries, *beside), given.deleted)
+        come=judge.reading.specimens or _specimens_came((*given.entries, *beside), given)
     )
-    groups = group_by_patient(given.entries, beside=beside)
+    groups = group_by_patient(given.entries, beside=beside, nobodys=given.nobodys)
     damage = [*given.damage, *_end_lost(groups, given.account, judge)]
-    touched = _touched(damage, groups)
+    touched = _touched(damage, groups, given.broken)
     if not doubts and not withheld:
         withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")
     reading = _Reading(judge, frozenset(given.deleted), doubts)
@@ -113,10 +118,16 @@ def judge_incoming(
     return Answers(tuple(found), tuple(damage), given.account)
 
 
-def _specimens_came(entries: Iterable[Entry], deleted: Iterable[str]) -> bool:
+def _specimens_came(entries: Iterable[Entry], given: Incoming) -> bool:
     """Whether Specimens come at all: then one that a result names and that does not is a gap."""
-    gone = any(ref.startswith("Specimen/") for ref in deleted)
-    return gone or any(isinstance(entry.resource, Specimen) for entry in entries)
+    gone = any(ref.startswith("Specimen/") for ref in given.deleted)
+    lost = any(one.resource_type == "Specimen" or _is_nameless(one) for one in given.damage)
+    return gone or lost or any(isinstance(entry.resource, Specimen) for entry in entries)
+
+
+def _is_nameless(item: Damaged) -> bool:
+    """Whether it is a resource of nobody knows which type."""
+    return item.kind != "incomplete" and item.resource_type not in TYPE_NAMES
 
 
 def _end_lost(groups: Groups, account: Account, judge: Judge) -> list[Damaged]:
@@ -182,16 +193,18 @@ def _concerns(record: PatientRecord) -> bool:
     return any(found)
 
 
-def _touched(damage: Iterable[Damaged], groups: Groups) -> dict[str, str]:
+def _touched(damage: Iterable[Damaged], groups: Groups, broken: Iterable[str]) -> dict[str, str]:
     """Patients of whom evidence is known to be missing, and why: nothing is said of them.
 
     A version that cannot be read may have moved its result from somebody, or changed it.
     """
     hiding = [item for item in damage if item.hides_evidence]
     touched = {item.patient: _told(item) for item in hiding if item.patient}
-    newer = {item.ref: _told(item) for item in hiding if item.ref}
+    newer = {ref: f"another version of {ref} cannot be read" for ref in broken}
+    newer |= {item.ref: _told(item) for item in hiding if item.ref}
     for patient, entries in groups.patients.items() if newer else ():
-        why = next((newer[one.ref] for one in entries if one.ref in newer), "")
+        names = (name for one in entries for name in (one.ref, f"{UNREAD}/{one.resource.id}"))
+        why = next((newer[name] for name in names if name in newer), "")
         if why:
             touched.setdefault(patient, why)
     return touched

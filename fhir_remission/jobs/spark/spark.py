@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -20,6 +21,7 @@ from msgspec import Struct, structs
 
 from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.effects.files.spool import Row
+from fhir_remission.jobs.archive.between import gone
 from fhir_remission.jobs.archive.judge import Judging, judge_person, printed
 from fhir_remission.jobs.archive.parts import (
     DELETED,
@@ -108,11 +110,15 @@ def judge_archive(
         beside[PEOPLE],
         beside[IDENTITIES],
         beside[NAMED],
-        holders(_panels(rows, beside[NAMED]), beside[NAMED]),
+        holders(partial(_named, rows), beside[NAMED]),
     )
     flaws += [unassigned(name) for name in sorted(lost)]
     job = _job(flaws, accept_damage=accept_damage)
-    plan = structs.replace(_plan(beside, setup, parts, splits, job), moves=moves)
+    plan = structs.replace(
+        _plan(beside, setup, parts, splits, job),
+        moves=moves,
+        deleted=gone(beside[DELETED], lost),
+    )
     return _judge(rows.where(f"which = {EVIDENCE}"), plan), flaws
 
 
@@ -163,13 +169,13 @@ def _beside(rows: DataFrame) -> list[list[Row]]:
     return [[row for which, row in listed if which == BESIDE + kind] for kind in range(SPECIAL)]
 
 
-def _panels(rows: DataFrame, named: list[Row]) -> Iterator[Row]:
-    """The rows that may hold results which name no patient, where there are any."""
-    if not named:
-        return
+def _named(rows: DataFrame, ids: frozenset[str]) -> Iterator[Row]:
+    """The rows of these ids; where none is given, those that may hold results."""
+    found = rows.where(f"which = {EVIDENCE}")
     text = "cast(body as string)"
     holds = f"(instr({text}, '\"result\"') > 0 or instr({text}, '\"hasMember\"') > 0)"
-    for one in rows.where(f"which = {EVIDENCE} and {holds}").toLocalIterator():
+    wanted = found.where(found["id"].isin(sorted(ids))) if ids else found.where(holds)
+    for one in wanted.toLocalIterator():
         yield row_of(one)[1]
 
 
@@ -184,8 +190,7 @@ def _plan(
     for row in sorted(beside[SHARED], key=lambda row: (row.task, row.number)):
         shared.setdefault(row.key, (row.address, row.place, bytes(row.body)))
     prepare = Prepare(bases=bases_of(parts, splits), sources=[part.source for part in parts])
-    deleted = sorted({row.key for row in beside[DELETED]})
-    return Plan(encode(setup), encode(prepare), encode(job), {}, shared, deleted)
+    return Plan(encode(setup), encode(prepare), encode(job), {}, shared)
 
 
 def _judge(rows: DataFrame, plan: Plan) -> DataFrame:

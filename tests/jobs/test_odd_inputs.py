@@ -1,0 +1,233 @@
+"""A proved remission and one thing against it, told as converters and servers tell it.
+
+None of these may leave the remission proved with exit 0; the base alone does.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.jobs.files.classify import judged_patients
+from fhir_remission.jobs.judging.request import Request, judge_for
+
+CASE = Path("fixtures/cases/relapse-in-a-period-without-end/bundle.json")
+REQUEST = Request(as_of="2026-10-01T00:00:00Z", complete=frozenset({"Procedure"}))
+Node = dict[str, Any]
+LOINC, OWN = "http://loinc.org", "https://w3id.org/fhir-remission/CodeSystem/input"
+
+
+def concept(code: str, system: str = LOINC) -> Node:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def resources() -> tuple[list[Node], Node]:
+    """What proves the remission, and the marrow of its relapse."""
+    held = [entry["resource"] for entry in json.loads(CASE.read_text())["entry"]]
+    (relapse,) = (one for one in held if one["id"] == "marrow-rel")
+    relapse = {**relapse, "effectiveDateTime": "2026-06-10"}
+    relapse.pop("effectivePeriod")
+    return [one for one in held if one["id"] != "marrow-rel"], relapse
+
+
+def relapse(**parts: Any) -> Node:
+    made = resources()[1]
+    if any(name.startswith(("value", "_value", "extension")) for name in parts):
+        made.pop("valueQuantity")
+    return {name: value for name, value in {**made, **parts}.items() if value is not ...}
+
+
+def resource(kind: str, **parts: Any) -> Node:
+    about = {"subject": {"reference": "Patient/p1"}, "status": "final", "id": "odd"}
+    return {"resourceType": kind, **about, **parts}
+
+
+def bundle(held: list[Any], kind: str = "collection", **parts: Any) -> Node:
+    return {"resourceType": "Bundle", "type": kind, "entry": held, **parts}
+
+
+def with_entry(**entry: Any) -> Node:
+    return bundle([*({"resource": one} for one in resources()[0]), entry])
+
+
+def added(*more: Node) -> Node:
+    return bundle([{"resource": one} for one in (*resources()[0], *more)])
+
+
+def changed(name: str, **parts: Any) -> Node:
+    """The proof with one of its resources changed."""
+    return bundle(
+        [{"resource": {**one, **parts} if one["id"] == name else one} for one in resources()[0]]
+    )
+
+
+def enveloped(**parts: Any) -> Node:
+    return bundle([{"resource": one} for one in resources()[0]], "searchset", **parts)
+
+
+def outcome(severity: str, code: str) -> Node:
+    return {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}
+
+
+def report(**parts: Any) -> Node:
+    return resource("DiagnosticReport", code={"text": "KM"}, **parts)
+
+
+def is_silent(given: Node) -> bool:
+    """Whether somebody is in a proved remission, and nothing is said against it."""
+    answers = judged_patients([json.dumps(given).encode()], "input", REQUEST, judge_for(REQUEST))
+    latest = [one.assessments[0][-1] for one in answers.judged if one.assessments]
+    claimed = any(one.category in ("CR", "CRh", "CRi") for one in latest)
+    return claimed and answers.exit_code == 0
+
+
+CELLS = {"code": concept("38257-2"), "valueQuantity": {"value": 500, "unit": "{#}"}}
+CHEMO = concept("367336001", "http://snomed.info/sct")
+ODD: dict[str, Callable[[], Node]] = {
+    # A value where no element of FHIR holds it, in something that holds other things.
+    "value-beside-a-component": lambda: added(relapse(valueDecimal=45, component=[CELLS])),
+    "value-beside-a-member": lambda: added(
+        relapse(valueDecimal=45, hasMember=[{"reference": "Observation/cells-4"}])
+    ),
+    "value-masked-with-a-component": lambda: added(relapse(_valueQuantity={}, component=[CELLS])),
+    "unread-code-with-a-value-and-a-component": lambda: added(
+        relapse(code={"text": "Blasten"}, component=[CELLS])
+    ),
+    # What may turn the meaning of all the rest.
+    "rules-of-a-count": lambda: changed("anc-6", implicitRules="http://example.org/rules"),
+    "rules-of-the-diagnosis": lambda: changed("dx", implicitRules="http://example.org/rules"),
+    "rules-of-a-bundle": lambda: enveloped(implicitRules="http://example.org/rules"),
+    "modifier-of-a-report": lambda: added(
+        report(modifierExtension=[{"url": "x"}], result=[{"reference": "Observation/anc-6"}])
+    ),
+    "deleted-state": lambda: changed(
+        "marrow-d32",
+        meta={"extension": [{"url": "http://a.example/data-extensions/deleted-state"}]},
+    ),
+    "label-in-words": lambda: changed("anc-6", meta={"security": [{"display": "redacted"}]}),
+    # Words of other languages, and of none that the table has.
+    **{
+        f"words-{words}": lambda words=words: added(relapse(code={"text": words}))  # type: ignore[misc]
+        for words in (
+            *("Blastenanteil", "Blastes médullaires", "Blastos en médula ósea", "Blasti sangue"),
+            *("cellules blastiques", "芽球", "Бласты", "Unreife Zellen", "Rezidiv", "KM"),
+        )
+    },
+    "words-of-a-house-code": lambda: added(
+        relapse(code={"coding": [{"system": "urn:lab", "code": "X", "display": "Blasten KM"}]})
+    ),
+    "words-of-a-count": lambda: added(
+        {**relapse(code={"text": "Neutrophile korrigiert"}), "effectiveDateTime": "2026-02-10"}
+    ),
+    "code-with-its-system": lambda: added(relapse(code=concept("http://loinc.org|11150-0", ""))),
+    "code-with-a-leading-zero": lambda: added(relapse(code=concept("011150-0"))),
+    "sarcoma-in-french": lambda: added(
+        resource("Condition", code={"text": "Sarcome myéloïde"}, onsetDateTime="2026-06-10")
+    ),
+    "chloroma": lambda: added(
+        resource("Condition", code={"text": "Chlorom"}, onsetDateTime="2026-06-10")
+    ),
+    # Times that stand for none, and states that nobody knows.
+    **{
+        f"zero-{zero}": lambda zero=zero: added(relapse(effectiveDateTime=zero))  # type: ignore[misc]
+        for zero in ("1900-01-01", "1970-01-01T00:00:00Z", "1753-01-01", "1899-12-30")
+    },
+    **{
+        f"start-{state}": lambda state=state: added(  # type: ignore[misc]
+            resource("Procedure", status=state, code=CHEMO, performedDateTime="2026-02-06")
+        )
+        for state in ("on-hold", "unknown", "suspended")
+    },
+    # Whose it is.
+    **{
+        f"of-{whose}": lambda whose=whose: added(relapse(subject={"reference": whose}))  # type: ignore[misc]
+        for whose in (
+            "Patient/null",
+            "Patient/undefined",
+            "Person/p1",
+            "Encounter/e",
+            "Patient?a=b",
+        )
+    },
+    "of-an-identifier": lambda: added(relapse(subject={"identifier": {"value": "p1"}})),
+    "of-a-person-in-focus": lambda: added(relapse(focus=[{"reference": "Patiente/donor"}])),
+    # What it lies in.
+    "parameters": lambda: added(
+        {"resourceType": "Parameters", "parameter": [{"name": "r", "resource": relapse()}]}
+    ),
+    "parameters-part": lambda: added(
+        {
+            "resourceType": "Parameters",
+            "parameter": [{"name": "a", "part": [{"name": "b", "resource": relapse()}]}],
+        }
+    ),
+    "contained-in-an-encounter": lambda: added(resource("Encounter", contained=[relapse(id="o")])),
+    "contained-bundle": lambda: added(report(contained=[{**bundle([]), "id": "b"}])),
+    "contained-twice": lambda: added(
+        report(contained=[{**report(contained=[relapse(id="o")]), "id": "d"}])
+    ),
+    "contained-condition": lambda: added(
+        report(
+            contained=[
+                {
+                    **resource("Condition", code={"text": "Chlorom"}, onsetDateTime="2026-06-10"),
+                    "id": "c",
+                }
+            ]
+        )
+    ),
+    "bundle-misspelt": lambda: added(
+        {"resourceType": "Bundle", "type": "searchset", "Entry": [{"resource": relapse()}]}
+    ),
+    "bundle-with-more": lambda: enveloped(entries=[{"resource": relapse()}]),
+    "entry-with-more": lambda: with_entry(resource={"resourceType": "Basic"}, other=relapse()),
+    # What a server says of its answer.
+    "issues-of-the-bundle": lambda: enveloped(issues=outcome("warning", "incomplete")),
+    "outcome-of-an-answer": lambda: with_entry(
+        resource={"resourceType": "Basic"},
+        response={"status": "200", "outcome": outcome("warning", "incomplete")},
+    ),
+    "issue-in-capitals": lambda: with_entry(resource=outcome("WARNING", "INCOMPLETE")),
+    "issue-of-no-known-code": lambda: with_entry(resource=outcome("warning", "partial-results")),
+    "next-in-capitals": lambda: enveloped(link=[{"relation": "Next", "url": "http://x"}]),
+    "next-without-address": lambda: enveloped(link=[{"relation": "next"}]),
+    "link-of-no-kind": lambda: enveloped(link=[{"rel": "next", "href": "http://x"}]),
+    "patch": lambda: with_entry(
+        request={"method": "PATCH", "url": "Observation/anc-6"},
+        resource={"resourceType": "Parameters"},
+    ),
+    # What is named.
+    "panel-of-nothing": lambda: added(
+        relapse(code=concept("57021-8"), valueX=..., hasMember=[{"reference": "Observation/x"}])
+    ),
+    "report-of-words": lambda: added(report(result=[{"display": "Blasten 45 %"}])),
+    "report-of-a-newer-version": lambda: added(
+        report(result=[{"reference": "Observation/anc-6/_history/9"}])
+    ),
+    "report-of-an-input-without-result": lambda: added(
+        {**report(conclusion="45 %"), "code": concept("11150-0")}
+    ),
+    "version-without-its-type": lambda: with_entry(
+        resource={
+            **copy.deepcopy(next(one for one in resources()[0] if one["id"] == "anc-6")),
+            "resourceType": None,
+            "subject": {"reference": "Patient/other"},
+        }
+    ),
+}
+
+
+def test_the_proof_alone_is_a_proved_remission() -> None:
+    """Else nothing of the rest says anything."""
+    assert is_silent(added())
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_stands_against_it_is_told_or_blocks(name: str) -> None:
+    """However it is told."""
+    assert not is_silent(ODD[name]())
