@@ -80,6 +80,9 @@ bench-report: $(VENV)/.installed  ## time and weight of a page of 200 results, a
 bench-write-back: $(VENV)/.installed  ## requests of write-back beside posting everything
 	$(BIN)/python -m tests.bench.write_back
 
+lane-units: $(VENV)/.installed  ## the systemd files of `install`: verified, and how exposed they are
+	bash tests/lanes/units.sh $(CURDIR)/$(BIN)/fhir-remission
+
 lane-wheel: $(VENV)/.installed build/tools/.installed  ## the built wheel with what is locked, away from the checkout; its SBOM
 	bash tests/wheel.sh $(PYTHON) $(CURDIR)/build/tools/bin/cyclonedx-py $(CURDIR)/dist
 

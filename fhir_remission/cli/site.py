@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(key, name="key")
     app.add_typer(config_app, name="config")
-    for command in (doctor, jwks, version):
+    for command in (doctor, install, jwks, version):
         app.command()(command)
 
 
@@ -101,6 +102,42 @@ def doctor(
     report = job.Report(job.Request(config, tuple(assign or ()), write_probe))
     write(report.lines(as_json=as_json))
     return report.exit_code
+
+
+def install(
+    kind: Annotated[
+        Literal["systemd", "cron", "windows-task"], typer.Argument(help="whose files to make")
+    ],
+    config: Config = Path("site.toml"),
+    every: Annotated[str, typer.Option(help="how long from one run to the next")] = "30m",
+    program: Annotated[
+        Path | None, typer.Option(help="the command to start; this one unless given")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="a folder for them, not stdout")] = None,
+    assign: Assign = None,
+) -> int:
+    """Print the files that have this machine run this site by itself; changes nothing."""
+    from fhir_remission.jobs.judging.request import duration_of
+    from fhir_remission.jobs.site import install as job
+    from fhir_remission.jobs.site.site import settings_of
+
+    here = program or Path(sys.argv[0])
+    asked = job.Wanted(
+        settings_of(config, assign or [], {}),
+        config,
+        here.absolute(),
+        duration_of("--every", every),
+    )
+    files = job.files_for(kind, asked)
+    if out is not None:
+        show(f"{place}: belongs to {name}" for place, name in job.write_files(files, out))
+    else:
+        show(
+            line
+            for name, text in files.items()
+            for line in (f"# --- {name}", *text.splitlines(), "")
+        )
+    return 0
 
 
 def jwks(config: Config = Path("site.toml"), assign: Assign = None) -> int:
