@@ -80,6 +80,26 @@ bench-report: $(VENV)/.installed  ## time and weight of a page of 200 results, a
 bench-write-back: $(VENV)/.installed  ## requests of write-back beside posting everything
 	$(BIN)/python -m tests.bench.write_back
 
+# helm and helm-unittest come as sources through the Go proxy, which checks their sums.
+HELM := build/go/bin/helm
+$(HELM):
+	mkdir -p build/go/bin
+	GOBIN=$(CURDIR)/build/go/bin go install helm.sh/helm/v3/cmd/helm@v3.19.0
+build/go/bin/untt: $(HELM)
+	rm -rf build/go/unittest && mkdir -p build/go
+	cp -r "$$(go mod download -json github.com/helm-unittest/helm-unittest@v1.0.3 | sed -n 's/^.*"Dir": "\(.*\)",$$/\1/p')" build/go/unittest
+	chmod -R u+w build/go/unittest
+	cd build/go/unittest && go build -o ../bin/untt ./cmd/helm-unittest
+build/go/bin/actionlint:
+	mkdir -p build/go/bin
+	GOBIN=$(CURDIR)/build/go/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+
+lane-chart: $(VENV)/.installed build/tools/.installed build/go/bin/untt  ## the chart: lint, tests, schemas; needs Go
+	PYTHON=$(BIN)/python bash tests/lanes/chart.sh $(HELM) build/go/bin/untt build/tools/bin/kubernetes-validate $(BIN)/fhir-remission
+
+lane-image: $(VENV)/.installed build/tools/.installed  ## the image, built and really run; needs Debian's buildah and podman
+	bash tests/lanes/image.sh $(CURDIR)/$(BIN)/python build/tools/bin/hadolint
+
 lane-units: $(VENV)/.installed  ## the systemd files of `install`: verified, and how exposed they are
 	bash tests/lanes/units.sh $(CURDIR)/$(BIN)/fhir-remission
 

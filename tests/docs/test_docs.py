@@ -33,7 +33,7 @@ ELSEWHERE = {
     "sudo": "make lane-units verifies the files; starting them needs a machine with systemd",
     "pipx": "make lane-wheel",
     "uvx": "make lane-wheel",
-    }
+}
 # Commands that do not end by themselves or that another test runs from the text of the page.
 APART = ("fhir-remission rehearse", "fhir-remission demo", "fhir-remission serve", "curl")
 

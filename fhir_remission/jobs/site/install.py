@@ -66,6 +66,108 @@ def first_settings(file: Path) -> None:
         raise not_written(file, error) from None
 
 
+UNITS = {
+    "fhir-remission.service": """\
+[Unit]
+Description=AML remission from FHIR results: one run
+Documentation=https://w3id.org/fhir-remission
+After=network-online.target time-sync.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={program} sync --config {config} --output last-run.ndjson --log-format json
+WorkingDirectory={folder}
+# 3: some patients wait; 6: another run is under way. 75 is tried again by the timer.
+SuccessExitStatus=3 6
+TimeoutStopSec={stop}
+{hardening}""",
+    "fhir-remission.timer": """\
+[Unit]
+Description=AML remission from FHIR results: every {minutes} minutes
+
+[Timer]
+OnBootSec=2min
+OnUnitInactiveSec={minutes}min
+RandomizedDelaySec=60
+
+[Install]
+WantedBy=timers.target
+""",
+    "fhir-remission-serve.service": """\
+[Unit]
+Description=AML remission from FHIR results: the HTTP service
+Documentation=https://w3id.org/fhir-remission
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=600
+StartLimitBurst=5
+
+[Service]
+Type=simple
+ExecStart={program} serve --config {config} --set log.format=json
+WorkingDirectory={folder}
+Restart=on-failure
+RestartSec=10
+# What a restart does not mend: usage and settings, a login, a safety stop, a lacking server.
+RestartPreventExitStatus=2 4 5 7
+TimeoutStopSec=60
+{hardening}
+[Install]
+WantedBy=multi-user.target
+""",
+    "fhir-remission-serve.socket": """\
+[Unit]
+Description=AML remission from FHIR results: where the HTTP service listens
+
+[Socket]
+ListenStream=127.0.0.1:8080
+
+[Install]
+WantedBy=sockets.target
+""",
+}
+
+
+TASK = """\
+<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo><Description>AML remission from FHIR results</Description></RegistrationInfo>
+  <Triggers>
+    <TimeTrigger>
+      <Repetition>
+        <Interval>PT{minutes}M</Interval>
+        <StopAtDurationEnd>false</StopAtDurationEnd>
+      </Repetition>
+      <StartBoundary>2026-01-01T00:00:00</StartBoundary>
+      <Enabled>true</Enabled>
+    </TimeTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>S-1-5-19</UserId>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <StartWhenAvailable>true</StartWhenAvailable>
+    <RunOnlyIfNetworkAvailable>true</RunOnlyIfNetworkAvailable>
+    <ExecutionTimeLimit>PT2H</ExecutionTimeLimit>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>{program}</Command>
+      <Arguments>{arguments}</Arguments>
+      <WorkingDirectory>{folder}</WorkingDirectory>
+    </Exec>
+  </Actions>
+</Task>
+"""
+
+
 class Wanted(Struct, frozen=True):
     """The site for which files are made, the program that runs it, and how often."""
 
@@ -121,77 +223,22 @@ def write_files(files: Mapping[str, str], folder: Path) -> list[tuple[Path, str]
 
 
 def _systemd(wanted: Wanted) -> dict[str, str]:
-    writes = "".join(f"ReadWritePaths={_unit(str(path))}\n" for path in wanted.folders)
-    here = _unit(str(wanted.config.absolute().parent), quoted=False)
-    start = f"{_unit(str(wanted.program))} {{}} --config {_unit(str(wanted.config.absolute()))}"
+    folder = wanted.config.absolute().parent
     stop = max(120, 10 + int(wanted.settings.source.read_timeout.total_seconds()))
-    sync = f"""\
-[Unit]
-Description=AML remission from FHIR results: one run
-Documentation=https://w3id.org/fhir-remission
-After=network-online.target time-sync.target
-Wants=network-online.target
-
-[Service]
-Type=oneshot
-ExecStart={start.format("sync")} --output last-run.ndjson --log-format json
-WorkingDirectory={here}
-# 3: some patients wait; 6: another run is under way. 75 is tried again by the timer.
-SuccessExitStatus=3 6
-TimeoutStopSec={stop}
-{HARDENING}{writes}"""
-    timer = f"""\
-[Unit]
-Description=AML remission from FHIR results: every {wanted.minutes} minutes
-
-[Timer]
-OnBootSec=2min
-OnUnitInactiveSec={wanted.minutes}min
-RandomizedDelaySec=60
-
-[Install]
-WantedBy=timers.target
-"""
-    serve = f"""\
-[Unit]
-Description=AML remission from FHIR results: the HTTP service
-Documentation=https://w3id.org/fhir-remission
-After=network-online.target
-Wants=network-online.target
-StartLimitIntervalSec=600
-StartLimitBurst=5
-
-[Service]
-Type=simple
-ExecStart={start.format("serve")} --set log.format=json
-WorkingDirectory={here}
-Restart=on-failure
-RestartSec=10
-# What a restart does not mend: usage and settings, a login, a safety stop, a lacking server.
-RestartPreventExitStatus=2 4 5 7
-TimeoutStopSec=60
-{HARDENING}{writes}
-[Install]
-WantedBy=multi-user.target
-"""
-    socket = """\
-[Unit]
-Description=AML remission from FHIR results: where the HTTP service listens
-
-[Socket]
-ListenStream=127.0.0.1:8080
-
-[Install]
-WantedBy=sockets.target
-"""
+    words = {
+        "program": _unit(str(wanted.program)),
+        "config": _unit(str(wanted.config.absolute())),
+        "folder": _unit(str(folder), quoted=False),
+        "minutes": str(wanted.minutes),
+        "stop": str(stop),
+        "hardening": HARDENING
+        + "".join(f"ReadWritePaths={_unit(str(path))}\n" for path in wanted.folders),
+    }
     folders = "".join(
         f'd "{str(path).replace("%", "%%")}" 0700 {USER} {USER} -\n' for path in wanted.folders
     )
     return {
-        "/etc/systemd/system/fhir-remission.service": sync,
-        "/etc/systemd/system/fhir-remission.timer": timer,
-        "/etc/systemd/system/fhir-remission-serve.service": serve,
-        "/etc/systemd/system/fhir-remission-serve.socket": socket,
+        **{f"/etc/systemd/system/{name}": text.format(**words) for name, text in UNITS.items()},
         "/usr/lib/sysusers.d/fhir-remission-user.conf": f'u {USER} - "FHIR remission"\n',
         "/usr/lib/tmpfiles.d/fhir-remission-folders.conf": folders,
     }
@@ -229,44 +276,14 @@ def _shell(text: str) -> str:
 
 
 def _windows_task(wanted: Wanted) -> str:
-    arguments = f'sync --config "{wanted.config.absolute()}" --output last-run.ndjson'
-    return f"""\
-<?xml version="1.0" encoding="UTF-16"?>
-<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <RegistrationInfo><Description>AML remission from FHIR results</Description></RegistrationInfo>
-  <Triggers>
-    <TimeTrigger>
-      <Repetition>
-        <Interval>PT{wanted.minutes}M</Interval>
-        <StopAtDurationEnd>false</StopAtDurationEnd>
-      </Repetition>
-      <StartBoundary>2026-01-01T00:00:00</StartBoundary>
-      <Enabled>true</Enabled>
-    </TimeTrigger>
-  </Triggers>
-  <Principals>
-    <Principal id="Author">
-      <UserId>S-1-5-19</UserId>
-      <RunLevel>LeastPrivilege</RunLevel>
-    </Principal>
-  </Principals>
-  <Settings>
-    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
-    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
-    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
-    <StartWhenAvailable>true</StartWhenAvailable>
-    <RunOnlyIfNetworkAvailable>true</RunOnlyIfNetworkAvailable>
-    <ExecutionTimeLimit>PT2H</ExecutionTimeLimit>
-  </Settings>
-  <Actions Context="Author">
-    <Exec>
-      <Command>{escape(_one_line(str(wanted.program)))}</Command>
-      <Arguments>{escape(_one_line(arguments))}</Arguments>
-      <WorkingDirectory>{escape(str(wanted.config.absolute().parent))}</WorkingDirectory>
-    </Exec>
-  </Actions>
-</Task>
-"""
+    config = wanted.config.absolute()
+    words = {
+        "program": str(wanted.program),
+        "arguments": f'sync --config "{config}" --output last-run.ndjson',
+        "folder": str(config.parent),
+        "minutes": str(wanted.minutes),
+    }
+    return TASK.format(**{name: escape(_one_line(word)) for name, word in words.items()})
 
 
 def _one_line(text: str) -> str:
