@@ -100,6 +100,13 @@ lane-chart: $(VENV)/.installed build/tools/.installed build/go/bin/untt  ## the 
 lane-image: $(VENV)/.installed build/tools/.installed  ## the image, built and really run; needs Debian's buildah and podman
 	bash tests/lanes/image.sh $(CURDIR)/$(BIN)/python build/tools/bin/hadolint
 
+lane-release: build/tools/.installed build/go/bin/actionlint  ## what `make release` makes, and the workflows that publish it
+	build/go/bin/actionlint -shellcheck= .github/workflows/*.yml
+	bash tests/lanes/release.sh $(CURDIR)/build/tools/bin $(CURDIR)/build/release
+
+release: build/tools/.installed  ## sdist and wheel, the same bytes twice, checked, with sums and provenance, in dist/
+	bash tests/lanes/release.sh $(CURDIR)/build/tools/bin $(CURDIR)/dist
+
 lane-units: $(VENV)/.installed  ## the systemd files of `install`: verified, and how exposed they are
 	bash tests/lanes/units.sh $(CURDIR)/$(BIN)/fhir-remission
 
