@@ -175,6 +175,12 @@ mutants: $(VENV)/.installed  ## changed lines of the domain that no test notices
 	$(BIN)/python -m pip install --quiet --group mutants
 	nice $(BIN)/python -m tests.mutants.run $(MODULES)
 
+bench-service: $(VENV)/.installed  ## the service beside the judge in a loop: rates, latencies, memory
+	$(BIN)/python -m tests.bench.service 20000
+
+long-service: $(VENV)/.installed  ## 24 000 requests of clients that drip, vanish and send rubbish
+	$(BIN)/python -m tests.service.hostile_clients 24000
+
 long-writes: $(VENV)/.installed  ## 10 000 schedules of everybody who can meet our results; hours
 	$(BIN)/python -m pytest -m long -s tests/crash/test_owners.py
 

@@ -49,6 +49,8 @@ Next:
       a first look at your own server
   README.md
       settings, exit codes, where to change what
+  fhir-remission serve --config site.toml
+      then open http://127.0.0.1:8080/patients/ID for a patient's page
 """
 Show = Callable[[Iterable[str]], None]
 Line = dict[str, Any]
