@@ -184,7 +184,11 @@ start()
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP"])
 def test_a_resolver_that_never_answers_keeps_nobody(how: str, tmp_path: Path) -> None:
     """No socket is there to be cut, and the thread that waits hears nothing."""
-    site = HostileSite(tmp_path, "http://slow.example/fhir", 'run: max_runtime = "10m"')
+    site = HostileSite(
+        tmp_path,
+        "https://slow.example/fhir",
+        'run: max_runtime = "10m"\nsource: allow_insecure = true',
+    )
     ready = threading.Event()
 
     def look() -> None:
