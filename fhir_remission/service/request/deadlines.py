@@ -39,10 +39,11 @@ class Deadlines:
         with self._lock:
             self._held.pop(threading.get_ident(), None)
 
-    def cut(self, held: Any) -> None:
-        """No more is read from this connection."""
-        with contextlib.suppress(OSError, AttributeError):  # waitress has no socket here
-            held.shutdown(socket.SHUT_RD)
+    def cut(self, held: Any, how: int = socket.SHUT_RD) -> None:
+        """No more is read from this connection; waitress has none here."""
+        with contextlib.suppress(OSError, TypeError):
+            # Not the shutdown of a TLS socket, which takes the encryption off what follows.
+            socket.socket.shutdown(held, how)
 
     def _run(self) -> None:
         while True:
@@ -53,9 +54,8 @@ class Deadlines:
                 for thread, _ in late:
                     del self._held[thread]
             for _, (_, held, how) in late:
-                with contextlib.suppress(OSError):
-                    # gunicorn wraps a socket for TLS while it is being served.
-                    getattr(held, "sock", held).shutdown(how)
+                # gunicorn wraps a socket for TLS while it is being served.
+                self.cut(getattr(held, "sock", held), how)
 
 
 DEADLINES = Deadlines(SystemClock())
