@@ -22,4 +22,9 @@ venv/bin/fhir-remission demo > demo.txt
 grep -q "0 writes" demo.txt
 venv/bin/fhir-remission classify "$checkout"/fixtures/cases/complete-remission/bundle.json --as-of 2026-10-01T00:00:00Z > line.json
 grep -q '"category":"CR"' line.json
+# As people install commands: each in an environment of its own, with nothing of ours beside it.
+tools=$(dirname "$2") python=$(command -v "$1")
+UV_TOOL_DIR=$folder/uv UV_CACHE_DIR=$folder/cache "$tools/uv" tool run --quiet --python "$python" --from "$3"/fhir_remission-*.whl fhir-remission version
+PIPX_HOME=$folder/pipx PIPX_BIN_DIR=$folder/bin "$tools/pipx" install --quiet --python "$python" "$3"/fhir_remission-*.whl
+"$folder/bin/fhir-remission" version
 echo "the wheel works away from the checkout"
