@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from fhir_remission.domain.answer.proof import rule_of
-from fhir_remission.domain.answer.wording import ADVICE, ANALYTES, EVENTS, STATES, WHY
+from fhir_remission.domain.answer.wording import ADVICE, EVENTS, STATES, WHY
 from fhir_remission.domain.course.progress import Draft
 from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import Category
@@ -18,6 +18,7 @@ from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval
 from fhir_remission.domain.nouns.verdicts import Proof, Quantity, day_of
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.tables.analytes import ANALYTES
 
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2

@@ -12,16 +12,6 @@ STATES = {
     "unknown": "State unknown{since}",
 }
 EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
-ANALYTES = {
-    "anc": "ANC",
-    "platelets": "platelets",
-    "hemoglobin": "haemoglobin",
-    "wbc": "leukocytes",
-    "blasts-marrow": "marrow blasts",
-    "blasts-blood": "blood blasts",
-    "marrow-cells-counted": "marrow cells counted",
-    "marrow-cellularity": "marrow cellularity",
-}
 WHY = {
     "therapy-after-marrow": "therapy has begun since the last marrow",
     "no-marrow": "no marrow on record",

@@ -16,6 +16,18 @@ Kind = Literal["quantity", "finding", "either", "attribute"]
 KINDS = ("quantity", "finding", "either", "attribute")
 DIMENSIONS = ("count", "fraction", "ratio", "mass", "number")
 
+# What a page calls it; any other by its id.
+ANALYTES = {
+    "anc": "ANC",
+    "platelets": "platelets",
+    "hemoglobin": "haemoglobin",
+    "wbc": "leukocytes",
+    "blasts-marrow": "marrow blasts",
+    "blasts-blood": "blood blasts",
+    "marrow-cells-counted": "marrow cells counted",
+    "marrow-cellularity": "marrow cellularity",
+}
+
 
 class Analyte(Struct, frozen=True):
     """One row of `analytes.tsv`: what its values may be, in which unit, within which bounds."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from fhir_remission.domain.answer.wording import ANALYTES
 from fhir_remission.domain.nouns.namespace import NAMESPACE
+from fhir_remission.domain.tables.analytes import ANALYTES
 from fhir_remission.effects.files.mapping_files import (
     criteria_names,
     load_categories,
