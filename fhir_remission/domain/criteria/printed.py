@@ -31,7 +31,8 @@ _TOLD = {
 def rule_of(one: AnyCriterion) -> str:
     """The rule in words: a threshold by its numbers, any other by the text of the file."""
     if isinstance(one, Threshold):
-        return f"{ANALYTES.get(one.analyte, one.analyte)} {one.op} {one.value.normalize():f} {one.unit}"
+        name = ANALYTES.get(one.analyte, one.analyte)
+        return f"{name} {one.op} {one.value.normalize():f} {one.unit}"
     return one.text or type(one).__name__
 
 
