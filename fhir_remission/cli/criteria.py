@@ -33,6 +33,6 @@ def diff(left: SetName, right: SetName, mappings: Overlay = None) -> int:
     from fhir_remission.domain.criteria.printed import differences
     from fhir_remission.effects.files.mapping_files import load_criteria
 
-    both = [load_criteria(name, overlay=mappings) for name in (left, right)]
-    show(differences(*both, page_width(100)))
+    one, other = (load_criteria(name, overlay=mappings) for name in (left, right))
+    show(differences(one, other, page_width(100)))
     return 0
