@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_remission.domain.answer.narrative import interval_text
-from fhir_remission.domain.tables.analytes import ANALYTES
 from fhir_remission.domain.criteria.loading import JUDGED_ANALYTES, CriteriaSet
 from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.tables.analytes import ANALYTES
 from tests.domain.builder import Course, criteria, induction, now, remission, value
 
 
