@@ -1,14 +1,14 @@
-"""The commands about criteria sets: `criteria show` and `criteria diff`."""
+"""The commands about criteria sets: `criteria show`, `criteria diff`, `criteria export`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from fhir_remission.cli.flags import WholeHelp
-from fhir_remission.cli.text import page_width, show
+from fhir_remission.cli.text import page_width, say, show
 
 app = typer.Typer(
     cls=WholeHelp, help="The criteria sets: read, compared, and written out for other systems."
@@ -35,4 +35,29 @@ def diff(left: SetName, right: SetName, mappings: Overlay = None) -> int:
 
     one, other = (load_criteria(name, overlay=mappings) for name in (left, right))
     show(differences(one, other, page_width(100)))
+    return 0
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Option("--set", help="the criteria set, shipped or the site's own")],
+    out: Annotated[Path, typer.Option("--out", help="folder for the files")],
+    form: Annotated[
+        Literal["cql", "fhir"],
+        typer.Option("--format", help="the library as text, or with its resources"),
+    ] = "cql",
+    mappings: Overlay = None,
+    namespace: Annotated[str, typer.Option(help="the site's namespace, where it is not ours")] = "",
+) -> int:
+    """Write a set as CQL, or as Library, PlanDefinition and ValueSets of FHIR R4.
+
+    The library judges one course: the latest evaluable marrow with its window. A criterion that it
+    cannot judge is named, and what needs it is never said.
+    """
+    from fhir_remission.jobs.files import criteria_files as job
+
+    done = job.run(name, out, form, overlay=mappings, namespace=namespace)
+    show(str(path) for path in done.files)
+    for lost in done.inexpressible:
+        say(f"not expressible in CQL: criterion {lost}; no category that needs it is ever said")
     return 0

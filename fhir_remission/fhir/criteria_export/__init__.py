@@ -1,0 +1,1 @@
+"""A criteria set in the field's own language: CQL, Library and PlanDefinition."""

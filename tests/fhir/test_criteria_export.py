@@ -1,0 +1,128 @@
+"""A set written out as CQL and FHIR: from its file alone, with nothing that it does not say."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fhir_remission.cli.main import main
+from fhir_remission.domain.criteria.loading import read_criteria
+from fhir_remission.effects.files.mapping_files import (
+    criteria_names,
+    default_dir,
+    load_criteria,
+    load_mappings,
+)
+from fhir_remission.fhir.criteria_export.library_text import Library, library
+from fhir_remission.fhir.criteria_export.values import unit_factors, value_sets
+
+NS = "https://w3id.org/fhir-remission"
+ELN = (default_dir() / "criteria" / "eln-2022.toml").read_text(encoding="utf-8")
+
+
+def written(text: str) -> Library:
+    """The library of a set that is given as a file's text."""
+    return library(read_criteria(text, file="ours.toml"), load_mappings(), NS)
+
+
+@pytest.mark.parametrize("name", criteria_names())
+def test_every_criterion_and_category_is_defined_with_mark_and_source(name: str) -> None:
+    """Above each definition stand its rule, how surely it was read, and where."""
+    criteria = load_criteria(name)
+    text = library(criteria, load_mappings(), NS).text
+
+    for one in criteria.criterion:
+        told = re.search(rf'((?://.*\n)+)define (function )?"Criterion {one.id}"', text)
+        assert told is not None, one.id
+        assert f"[{one.mark}] {one.source}" in told[1]
+    for row in criteria.category:
+        told = re.search(rf'((?://.*\n)+)define function "Category {row.id}"', text)
+        assert told is not None, row.id
+        assert f'define "Is {row.id}"' in text
+    assert text.count("{") == text.count("}")
+    assert "$" not in text.replace("?$'", "").replace("+)?$'", "")
+
+
+def test_what_cql_cannot_judge_is_named_and_never_known() -> None:
+    """ELN 2017 asks how much blasts have risen: its PD is never said."""
+    made = library(load_criteria("eln-2017"), load_mappings(), NS)
+
+    assert "blasts-risen" in made.inexpressible
+    assert "'blasts-risen'" in made.text.split('define "Not expressible"')[1].split("\n")[0]
+    assert 'define "Criterion blasts-risen":\n  null as Boolean' in made.text
+    assert library(load_criteria("eln-2022"), load_mappings(), NS).inexpressible == ()
+
+
+def test_numbers_of_a_site_reach_the_library() -> None:
+    """Odd thresholds, another window and hostile words: what the file says, and no more."""
+    text = ELN.replace("value = 1.0\n", "value = 0.9999\n").replace('id = "eln-2022"', 'id = "x-1"')
+    text = text.replace("window_after           = { value = 14", "window_after = { value = 21")
+    text = text.replace(
+        'title = "European LeukemiaNet 2022"', 'title = "It\'s \\"ours\\" */\\ndefine X: 1"'
+    )
+
+    made = written(text)
+
+    assert made.name == "X1"
+    assert 'not "Below"(value, 999.9000)' in made.text
+    assert "D.dayNo <= m.dayNo + 21" in made.text
+    assert "\ndefine X" not in made.text
+
+
+def test_a_policy_of_the_file_decides() -> None:
+    """With the last marrow's answer kept after a new start the library withholds nothing."""
+    kept = ELN.replace('default = "not-evaluable"', 'default = "last-marrow"')
+
+    assert "when false and" in written(kept).text
+    assert "when true and" in written(ELN).text
+
+
+def test_units_are_those_of_the_tables() -> None:
+    """Per microlitre and as whole multiples; K/uL is thousands, never kelvin."""
+    factors = unit_factors(load_mappings(), "anc")
+
+    assert (factors["10*9/L"], factors["K/uL"], factors["/uL"]) == ("1000.0", "1000.0", "1.000")
+    assert "%" not in factors
+
+
+def test_value_sets_leave_out_codes_under_a_condition() -> None:
+    """A code that counts only with a Specimen would count everywhere in a value set."""
+    sets = {one.name: {code for _, code, _ in one.codes} for one in value_sets(load_mappings())}
+
+    assert "11150-0" in sets["blasts-marrow"]
+    assert "C150836" not in sets["blasts-marrow"]
+    assert "770-8" not in sets["anc"]
+    assert all(sets.values())
+
+
+def test_the_command_writes_the_library_and_its_resources(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """CQL as text; as FHIR the same text, an action per answer, each value set; twice the same."""
+    asked = ["criteria", "export", "--set", "eln-2022", "--out", str(tmp_path)]
+    assert main(asked) == 0
+    assert main([*asked, "--format", "fhir"]) == 0
+    text = (tmp_path / "Eln2022.cql").read_bytes()
+    held = json.loads((tmp_path / "Library-Eln2022.json").read_text())
+    plan = json.loads((tmp_path / "PlanDefinition-Eln2022.json").read_text())
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    assert main([*asked, "--format", "fhir"]) == 0
+
+    assert base64.b64decode(held["content"][0]["data"]) == text
+    assert plan["library"] == [f"{held['url']}|{held['version']}"]
+    asked_of = [one["condition"][0]["expression"] for one in plan["action"]]
+    assert {one["language"] for one in asked_of} == {"text/cql-expression"}
+    assert all(f"define {one['expression']}:" in text.decode() for one in asked_of)
+    assert [one["title"] for one in plan["action"]][:5] == ["CR", "CRh", "CRi", "MLFS", "PR"]
+    for address in re.findall(r"^valueset \"[\w-]+\": '(.*)'$", text.decode(), re.MULTILINE):
+        assert (tmp_path / f"ValueSet-{address.rpartition('/')[2]}.json").is_file()
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert b"PlanDefinition-Eln2022.json" in capsysbinary.readouterr().out
+
+
+def test_the_command_names_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr, so that nobody takes the library for the whole set."""
+    assert main(["criteria", "export", "--set", "iwg-2003", "--out", str(tmp_path)]) == 0
+    assert "not expressible in CQL: criterion partial-response-range" in capsys.readouterr().err
