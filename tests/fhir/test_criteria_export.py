@@ -79,6 +79,14 @@ def test_a_policy_of_the_file_decides() -> None:
     assert "when true and" in written(ELN).text
 
 
+def test_unknown_verdicts_are_seen() -> None:
+    """CQL's `exists` passes over nulls: an unknown earlier remission was taken for none."""
+    text = written(ELN).text
+
+    assert "where V is null return all true) then null as Boolean" in text
+    assert not re.search(r"exists \(verdicts V where V is null\)", text)
+
+
 def test_units_are_those_of_the_tables() -> None:
     """Per microlitre and as whole multiples; K/uL is thousands, never kelvin."""
     factors = unit_factors(load_mappings(), "anc")

@@ -111,12 +111,10 @@ define function "Is absent"(sign String, silence Boolean):
     else null as Boolean
   end
 
-define function "All known"(verdicts List<Boolean>):
-  not exists (verdicts V where V is null)
-
+// "exists" passes over nulls: what is unknown is counted by something that is not null.
 define function "Any"(verdicts List<Boolean>):
   if exists (verdicts V where V is true) then true
-  else if exists (verdicts V where V is null) then null as Boolean
+  else if exists (verdicts V where V is null return all true) then null as Boolean
   else false
 """
 
@@ -159,10 +157,10 @@ define function "Answer after"(m MARROW, prior Boolean):
     when not "Is evaluation"(m) then $NE$
     when "Is cleared"(m) is true then case
       when "Best category"(m, prior) is not null then "Best category"(m, prior)
+      when "Is open"(m, prior) then $IND$
       when "Is early"(m) then
         (if "Blasts in every draw"(m) and prior is null then $IND$
          else if "Blasts in every draw"(m) and prior then $suspected$ else $NE$)
-      when "Is open"(m, prior) then $IND$
       when "But for quality"(m, prior) is true then $NE$
       when "But for quality"(m, prior) is null then $IND$
       when prior is null then $IND$
