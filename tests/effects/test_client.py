@@ -271,9 +271,15 @@ def test_named_resources_are_read_in_chunks(clock: FakeClock) -> None:
     assert len(found.entries) == N
 
 
-def test_a_total_larger_than_what_came_is_incomplete(clock: FakeClock) -> None:
-    """16 million announced, 4 million written, and the run said done (Data Pipes #1109)."""
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_total_larger_than_what_came_is_incomplete(clock: FakeClock, *, exact: bool) -> None:
+    """16 million announced, 4 million written, and the run said done (Data Pipes #1109).
+
+    Of a server whose totals are estimates it is a warning.
+    """
     with reading(clock) as chain:
+        client = chain.client
+        client.profile = msgspec.structs.replace(client.profile, total_is_exact=exact)
         transport = chain.client.transport
         original = transport.post_search
 
@@ -285,7 +291,8 @@ def test_a_total_larger_than_what_came_is_incomplete(clock: FakeClock) -> None:
         transport.post_search = announce_more  # type: ignore[method-assign]
         found = chain.client.search(chain.query)
 
-    assert found.incomplete == ("31 announced, 25 received",)
+    said = "31 announced, 25 received"
+    assert (found.incomplete, found.estimate) == (((said,), "") if exact else ((), said))
 
 
 def test_messages_name_host_type_and_codes_only(clock: FakeClock) -> None:

@@ -231,3 +231,13 @@ def test_the_proof_alone_is_a_proved_remission() -> None:
 def test_what_stands_against_it_is_told_or_blocks(name: str) -> None:
     """However it is told."""
     assert not is_silent(ODD[name]())
+
+
+def test_a_resource_in_the_wrong_place_may_be_anybodys() -> None:
+    """What stands in the right place beside it says nothing of it."""
+    given = json.dumps(ODD["entry-with-more"]()).encode()
+    answers = judged_patients([given], "input", REQUEST, judge_for(REQUEST))
+
+    assert [one.incomplete for one in answers.judged] == [
+        "evidence may be missing: input entry 10: a resource under other"
+    ]

@@ -74,7 +74,7 @@ class Entries:
         except ValidationError:
             entry, strange = decode_strange_entry(body)
             if strange:
-                self.damage.append(damaged(body, place, None, f"a resource under {strange}"))
+                self.damage.append(Damaged(place=place, reason=f"a resource under {strange}"))
                 return True
         mode = entry.search.mode if entry.search else None
         # Most of all entries are rows of a search, and every one passes here.

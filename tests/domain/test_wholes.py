@@ -1,0 +1,39 @@
+"""Shares of one differential that add up to more than there can be."""
+
+from __future__ import annotations
+
+import pytest
+
+from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.domain.record.wholes import FLAG, checked
+from fhir_remission.effects.files.mapping_files import load_criteria
+from tests.domain.builder import Course
+
+NEUTROPHILS, BLASTS = "neutrophils-pct", "blasts-blood"
+PARTS = ("neutrophils-segmented-pct", "neutrophils-band-pct")
+
+
+@pytest.mark.parametrize(
+    ("shares", "is_refused"),
+    [
+        ({NEUTROPHILS: 60, BLASTS: 45}, False),
+        ({NEUTROPHILS: 60, BLASTS: 46}, True),
+        ({PARTS[0]: 50, PARTS[1]: 11, BLASTS: 45}, True),
+        ({PARTS[0]: 50, PARTS[1]: 10, BLASTS: 45}, False),
+        # The sum and its two addends are the same cells.
+        ({NEUTROPHILS: 60, PARTS[0]: 50, PARTS[1]: 10, BLASTS: 40}, False),
+        ({NEUTROPHILS: 60}, False),
+    ],
+)
+def test_a_differential_of_more_than_105_percent(
+    shares: dict[str, int], *, is_refused: bool
+) -> None:
+    """No share of it can be used, and each says why."""
+    course = Course()
+    for analyte, share in shares.items():
+        course.result(analyte, 30, share)
+
+    found = checked(course.results, load_criteria("eln-2022").numbers)
+
+    assert all(isinstance(one.value, Unreadable) == is_refused for one in found)
+    assert all((FLAG in one.flags) == is_refused for one in found)
