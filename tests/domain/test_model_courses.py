@@ -111,17 +111,19 @@ def test_3_4_before_the_first_remission_a_start_opens_a_wait() -> None:
 
 @pytest.mark.parametrize(("blasts", "best"), [(50, None), (12, "PR")])
 def test_3_4_a_start_after_a_marrow_and_before_any_remission(blasts: int, best: str | None) -> None:
-    """No answer until the next marrow; what the last one said stays in the history."""
+    """What the last marrow said stands, and a response is awaited (T24); or nothing, by policy."""
     course = induction().marrow(30, blasts).blood(30, 1500, 150_000).chemo(35)
-    *_, before, found = judge(course)
+    kept = now(course)
+    assert (kept.category, kept.state) == (best or "NR", "awaiting-response")
+    assert "therapy-since" in kept.flags
+    policy = {"answer_after_new_start": "not-evaluable"}
+    *_, before, found = judge(course, policies=policy)
     assert (found.category, found.state, found.state_since) == ("NE", "awaiting-response", on(35))
     assert (found.anchor.kind, found.reason) == ("none", "therapy-after-marrow")
     assert (found.best_response, found.summary.count("since the last marrow")) == (best, 1)
     assert (before.category, before.current) == (best or "NR", False)
-    unread = now(induction().marrow(30, 12).chemo(35))
+    unread = now(induction().marrow(30, 12).chemo(35), policies=policy)
     assert (unread.category, unread.state) == ("NE", "awaiting-response")
-    kept = now(course, policies={"answer_after_new_start": "last-marrow"})
-    assert (kept.category, kept.state) == (best or "NR", "awaiting-response")
 
 
 def test_6_2_in_remission_since_the_first_category() -> None:

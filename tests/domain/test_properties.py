@@ -301,4 +301,4 @@ def test_a_finding_is_no_number() -> None:
         replace(one, value=Finding("negative")) if one.analyte == "platelets" else one
         for one in course.results
     ]
-    assert judge(course)[-1].category == "MLFS"
+    assert judge(course)[-1].category == "CRi"

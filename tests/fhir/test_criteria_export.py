@@ -73,10 +73,10 @@ def test_numbers_of_a_site_reach_the_library() -> None:
 
 def test_a_policy_of_the_file_decides() -> None:
     """With the last marrow's answer kept after a new start the library withholds nothing."""
-    kept = ELN.replace('default = "not-evaluable"', 'default = "last-marrow"')
+    withheld = ELN.replace('default = "last-marrow"', 'default = "not-evaluable"')
 
-    assert "when false and" in written(kept).text
-    assert "when true and" in written(ELN).text
+    assert "when false and" in written(ELN).text
+    assert "when true and" in written(withheld).text
 
 
 def test_unknown_verdicts_are_seen() -> None:

@@ -44,17 +44,17 @@ def remission() -> list[Resource]:
 
 CONTRADICTIONS: dict[str, tuple[str, Resource, str, str]] = {
     "two values": (
-        "p1", {"valueString": "40"}, "several values: valueQuantity and valueString", "MLFS",
+        "p1", {"valueString": "40"}, "several values: valueQuantity and valueString", "CRi",
     ),
     "a value and the reason why there is none": (
         "a1", {"dataAbsentReason": concept(ABSENT)},
-        "no value: data absent, Error, although a value is there", "MLFS",
+        "no value: data absent, Error, although a value is there", "CRi",
     ),
     "a unit that is not its code": (
         "p1",
         {"valueQuantity": {"value": 150, "unit": "/uL", "system": "http://unitsofmeasure.org",
                            "code": "10*9/L"}},
-        "unit text /uL contradicts unit code 10*9/L", "MLFS",
+        "unit text /uL contradicts unit code 10*9/L", "CRi",
     ),
     "a marrow code on blood": (
         "m1", {"contained": [BLOOD], "specimen": {"reference": "#s"}},

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.answer.finish import Segment, finish, nothing
 from fhir_remission.domain.course import budget
-from fhir_remission.domain.course.walk import beginning, walk
+from fhir_remission.domain.course.ways import beginning, walk
 from fhir_remission.domain.criteria.loading import CriteriaSet, with_policies
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import PatientRecord

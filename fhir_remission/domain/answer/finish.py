@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.answer.flags import flags_of
 from fhir_remission.domain.answer.narrative import next_better, summary
-from fhir_remission.domain.answer.proof import lineages_below, proof_lines
-from fhir_remission.domain.course.progress import Draft, Progress
+from fhir_remission.domain.answer.proof import criteria_lines, lineages_below, proof_lines
+from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.scope import diagnosis_gate, read_signs
 from fhir_remission.domain.evaluation.choice import confidence_of
+from fhir_remission.domain.evaluation.trace import notes_of
 from fhir_remission.domain.nouns.assessment import (
     Anchor,
     Assessment,
@@ -22,11 +23,10 @@ from fhir_remission.domain.nouns.assessment import (
     ClaimNote,
     Clock,
     DrawNote,
+    Latest,
 )
 from fhir_remission.domain.nouns.inputs import Claim
 from fhir_remission.domain.record.facts import Facts
-
-UNTREATED = ("untreated", "active-disease", "relapsed", "awaiting-response")
 
 
 class Segment(Struct, frozen=True):
@@ -53,14 +53,15 @@ class Dates(Struct, frozen=True):
 def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
     """Put one draft into words and dates."""
     draft = segment.draft
-    state, since = state_of(facts, segment)
+    state, since = draft.state, draft.since
     dates = _dates(facts, segment)
     claims = _claims(facts, segment, state)
     flags = flags_of(facts, draft, segment.until, state)
     if any(one.agrees is False for one in claims):
         flags = tuple(sorted({*flags, "claim-disagrees"}))
     assumptions = _with_doubts(facts, draft)
-    treated = draft.reason == "before-therapy" and state == "awaiting-response"
+    last = segment.until is None
+    treated = last and draft.reason == "before-therapy" and state == "awaiting-response"
     found = replace(
         _answer(facts, draft),
         reason="therapy-after-marrow" if treated else draft.reason,
@@ -83,19 +84,17 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
 def _answer(facts: Facts, draft: Draft) -> Assessment:
     """What the anchor itself says; state, flags and dates depend on what comes after it."""
     criteria = facts.criteria
-    event, code = _mrd_of(facts, draft)
-    best = draft.after.best or draft.after.ended_best
     return Assessment(
         patient=facts.record.patient,
         criteria_id=criteria.id,
         criteria_version=criteria.version,
-        state=draft.after.state,
-        state_since=draft.after.since,
+        state=draft.state,
+        state_since=draft.since,
         category=draft.category,
-        best_response=best.id if best is not None else None,
-        mrd=draft.mrd,
-        mrd_event=event,
-        code=code,
+        best_response=draft.best,
+        mrd=draft.mrd.status,
+        mrd_event=draft.mrd.event,
+        code=draft.mrd.code or draft.category,
         provisional=draft.doubted,
         confidence=confidence_of(draft.assumptions),
         assumptions=draft.assumptions,
@@ -108,27 +107,40 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         response_date=draft.response_date,
         first_sign=draft.first_sign,
         window_closes=_closes(draft),
-        last_marrow=None,
-        last_blood=None,
-        last_mrd=None,
+        **dict.fromkeys(("last_marrow", "last_blood", "last_mrd")),
         current=False,
         clock=Clock("", window_open=False, stale=False),
         criteria_results=proof_lines(facts, draft),
         skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
         policies=tuple((one.name, one.default) for one in criteria.policy),
-        draws=_draws(draft),
+        draws=_draws(facts, draft),
         claims=(),
         summary="",
         next_better="",
+        latest=_latest(facts, draft),
+        responses=draft.responses,
+        remission_number=draft.number if draft.remitted and draft.began is not None else None,
         reason=draft.reason,
     )
 
 
+def _latest(facts: Facts, draft: Draft) -> Latest | None:
+    """What the latest marrow proves by itself, where that is not what stands."""
+    own = draft.own
+    if own is None or own.category == draft.category:
+        return None
+    marrow = facts.marrows[own.place]
+    anchor = Anchor("marrow", marrow.effective, marrow.refs)
+    flags = tuple(sorted(set(own.flags)))
+    return Latest(own.category, anchor, flags, criteria_lines(facts, own.found))
+
+
 def _closes(draft: Draft) -> date | None:
     """The last day of the marrow's window; an anchor that carries an answer has none."""
-    if draft.evaluation is None or draft.kind != "marrow" or draft.carries:
+    found = draft.own.found if draft.own is not None else draft.evaluation
+    if found is None or draft.kind != "marrow" or draft.carries:
         return None
-    return draft.evaluation.window.last
+    return found.window.last
 
 
 def _provisional(draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]) -> bool:
@@ -143,31 +155,14 @@ def _with_doubts(facts: Facts, draft: Draft) -> tuple[Assumption, ...]:
     return tuple(sorted({*draft.assumptions, *reading}, key=lambda one: (one.id, one.cls)))
 
 
-def nothing(facts: Facts, progress: Progress, as_of: datetime, today: date) -> Assessment:
+def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessment:
     """The answer where there is nothing to assess."""
     gate = diagnosis_gate(facts, read_signs(facts), date.max)
     reason = gate.reason if gate.state == "closed" else "no-marrow"
-    draft = Draft(
-        "none", date.min, "", (), progress, facts.criteria.outcomes.not_evaluable, reason=reason,
-        missing=("marrow",) if gate.state != "closed" else (),
-    )  # fmt: skip
+    draft = replace(
+        start, reason=reason, missing=("marrow",) if gate.state != "closed" else (), flags=()
+    )
     return finish(facts, Segment(draft, None, frozenset()), as_of, today)
-
-
-def state_of(facts: Facts, segment: Segment) -> tuple[str, date | None]:
-    """Where the course stands until the next anchor: a start of therapy opens a new wait."""
-    progress = segment.draft.after
-    if progress.remission is not None or progress.state not in UNTREATED:
-        return progress.state, progress.since
-    first = max(progress.course.opened, segment.draft.day)
-    cycle = facts.therapy.first_from(first)
-    if cycle is not None and segment.holds(cycle.day):
-        return "awaiting-response", cycle.day
-    earlier = facts.therapy.latest(segment.draft.day)
-    waits = progress.state in ("untreated", "awaiting-response") and earlier is not None
-    if waits and earlier is not None and earlier.day >= progress.course.opened:
-        return "awaiting-response", earlier.day
-    return progress.state, progress.since
 
 
 def _dates(facts: Facts, segment: Segment) -> Dates:
@@ -194,17 +189,6 @@ def _last_blood(facts: Facts, segment: Segment) -> date | None:
     return None
 
 
-def _mrd_of(facts: Facts, draft: Draft) -> tuple[str, str]:
-    """The MRD event, and the code that shows category and MRD together."""
-    rules, remission = facts.criteria.mrd, draft.after.remission
-    code = draft.code or draft.category
-    if remission is None or draft.after.row is None or draft.after.doubt:
-        return "none", draft.category
-    event = draft.after.mrd.event
-    shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event, "")
-    return event, shown or code
-
-
 def _clock(
     facts: Facts, known: tuple[str, Dates, date | None], as_of: datetime, today: date
 ) -> Clock:
@@ -219,8 +203,10 @@ def _clock(
     return Clock(as_of.isoformat(), closes is not None and today <= closes, stale)
 
 
-def _draws(draft: Draft) -> tuple[DrawNote, ...]:
-    return draft.evaluation.notes if draft.evaluation is not None and not draft.carries else ()
+def _draws(facts: Facts, draft: Draft) -> tuple[DrawNote, ...]:
+    """The draws of the latest marrow's window."""
+    found = draft.own.found if draft.own is not None else draft.evaluation
+    return notes_of(facts, found) if found is not None and not draft.carries else ()
 
 
 def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]:
@@ -238,8 +224,7 @@ def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]
 
 def _said_after(claim: Claim, draft: Draft) -> bool:
     """Whether it was said when the remission was there to be seen."""
-    remission = draft.after.remission
-    seen = draft.response_date or (remission.since if remission is not None else None)
+    seen = draft.response_date or draft.began
     return claim.when is not None and seen is not None and claim.when.first_day > seen
 
 

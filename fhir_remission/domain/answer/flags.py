@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from fhir_remission.domain.course.progress import Draft
+from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import Independence, Threshold
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
@@ -20,15 +20,26 @@ from fhir_remission.domain.record.facts import Facts
 
 def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
     """All flags of an assessment, sorted."""
-    found = {*draft.flags, *draft.mrd_flags, *facts.record.flags}
+    found = {*draft.flags, *draft.mrd.flags, *facts.record.flags}
     found.update(f"read-failed:{name}" for name in facts.record.failed)
     found.update(f"never-read:{name}" for name in facts.record.without)
     found.update(_of_patient(facts, draft))
+    if state == "awaiting-response" and _treated_since(facts, draft, until):
+        found.add("therapy-since")
     if draft.evaluation is not None and not draft.carries:
         found.update(_of_marrow(facts, draft, until))
-    if state == "in-remission" and draft.after.remission is not None:
+    if state == "in-remission" and draft.row is not None:
         found.update(_of_remission(facts, draft, until))
     return tuple(sorted(found))
+
+
+def _treated_since(facts: Facts, draft: Draft, until: date | None) -> bool:
+    """Whether a start of therapy came after the marrow whose answer stands."""
+    outcomes = facts.criteria.outcomes
+    if draft.evaluation is None or draft.category in (outcomes.not_evaluable, outcomes.relapse):
+        return False
+    cycle = facts.therapy.first_from(draft.evaluation.view.marrow.day)
+    return cycle is not None and (until is None or cycle.day < until)
 
 
 def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:
@@ -58,7 +69,7 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
     found = draft.evaluation
     if found is None:
         return
-    if draft.after.baseline.inferred and found.view.background.baseline.reading is not None:
+    if draft.inferred and found.view.background.baseline.reading is not None:
         yield "baseline-inferred"
     yield from _of_counts(found)
     asked = {name for row in facts.criteria.category for name in row.requires}
@@ -118,13 +129,12 @@ def _holds(one: Threshold, quantity: Quantity) -> bool | None:
 
 
 def _of_remission(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
-    remission = draft.after.remission
-    if remission is None:
+    if draft.row is None:
         return
     last = date.max if until is None else until - timedelta(days=1)
-    places = facts.draws_between(max(remission.since, draft.day), last)
+    places = facts.draws_between(max(draft.began or draft.day, draft.day), last)
     counted = [facts.draws[one] for one in places]
-    if _falls_short(facts, remission.row, counted):
+    if _falls_short(facts, draft.row, counted):
         yield "counts-below-criteria"
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from fhir_remission.domain.answer.proof import rule_of
 from fhir_remission.domain.answer.wording import ADVICE, EVENTS, STATES, WHY
-from fhir_remission.domain.course.progress import Draft
+from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation

@@ -16,7 +16,7 @@ from fhir_remission.domain.answer.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.answer.timetable import drawn
 from fhir_remission.domain.answer.wording import WHY
 from fhir_remission.domain.criteria.rules import CriteriaSet
-from fhir_remission.domain.evaluation.marrow import JOINED
+from fhir_remission.domain.evaluation.trace import JOINED
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
 from fhir_remission.domain.nouns.verdicts import order_of

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from msgspec.structs import replace
-
-from fhir_remission.domain.course.progress import Draft
-from fhir_remission.domain.course.relapses import PRIOR_LINE
+from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
-from fhir_remission.domain.nouns.verdicts import Judgement, gathered, order_of
+from fhir_remission.domain.nouns.verdicts import Judgement, order_of
 from fhir_remission.domain.record.facts import Facts
 
 
 def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     """The criteria that some category asks for, then gates, limits, rules and MRD."""
-    lines = [_with_trail(one, draft) for one in draft.guards]
-    found = draft.evaluation
-    if found is not None:
-        asked = _asked(facts.criteria)
-        lines[:0] = [line_of(one, found.judgements[one.id]) for one in asked]
-    if draft.mrd_proof:
+    found = [*criteria_lines(facts, draft.evaluation), *draft.lines()]
+    if draft.mrd.used:
         verdict = {"negative": Verdict.MET, "unknown": Verdict.UNKNOWN}.get(
-            draft.mrd, Verdict.NOT_MET
+            draft.mrd.status, Verdict.NOT_MET
         )
         rules = facts.criteria.mrd
         source = f"{rules.source} [{rules.mark}]"
-        lines.append(CriterionResult("mrd-negative", verdict, rules.text, source, draft.mrd_proof))
-    return tuple(lines)
+        found.append(CriterionResult("mrd-negative", verdict, rules.text, source, draft.mrd.used))
+    return tuple(found)
 
 
-def _with_trail(line: CriterionResult, draft: Draft) -> CriterionResult:
-    """What earlier anchors gathered of a remission that may have been."""
-    if line is not PRIOR_LINE:
-        return line
-    return replace(line, evidence=gathered(draft.after.maybe))
+def criteria_lines(facts: Facts, found: Evaluation | None) -> tuple[CriterionResult, ...]:
+    """Every criterion that some category asks for, at the chosen draw."""
+    if found is None:
+        return ()
+    return tuple(line_of(one, found.judgements[one.id]) for one in _asked(facts.criteria))
 
 
 @lru_cache
@@ -48,7 +42,7 @@ def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
 
 def line_of(one: AnyCriterion, judgement: Judgement) -> CriterionResult:
     """One criterion as a line of the proof."""
-    evidence = (*gathered(judgement.trail), *judgement.proof)
+    evidence = judgement.proof
     if len(evidence) > 1:
         evidence = tuple(sorted(set(evidence), key=order_of))
     source = f"{one.source} [{one.mark}]"

@@ -1,1 +1,1 @@
-"""Through time: where the course of the disease stands."""
+"""Through time: every course that the record allows, walked from anchor to anchor."""

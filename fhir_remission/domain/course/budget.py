@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from fhir_remission.domain.course.courses import baseline_of, first_course
-from fhir_remission.domain.course.progress import Draft, Progress
+from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.scope import diagnosis_gate, read_signs
 from fhir_remission.domain.record.facts import Facts
 
 # Some seconds of one core. Ten years with a marrow a month and counts every day ask for 70 000.
 MOST_STEPS = 1_000_000
+# So many ways of one step are tried, and so many courses are told apart at once.
+MOST_TRIALS = 512
+MOST_WORLDS = 256
+# So many unreadable smears or draws of one window are tried both ways.
+FEW = 3
 # A draw that is tried with a marrow costs as much as so many anchors that are carried on to it.
 _TRIED = 30
 
@@ -32,17 +36,15 @@ def unjudged(facts: Facts) -> Draft:
     """The one answer to a record that asks for too much: everything is possible, nothing said."""
     outcomes = facts.criteria.outcomes
     gate = diagnosis_gate(facts, read_signs(facts), date.max)
-    course = first_course(facts)
-    nowhere = Progress(course, baseline_of(facts, course), "unknown", None)
     last = facts.marrows[-1]
     closed = gate.state == "closed"
     return Draft(
-        "marrow",
-        last.day,
-        last.effective,
-        last.refs,
-        nowhere,
-        outcomes.not_evaluable if closed else outcomes.undecided,
+        kind="marrow",
+        day=last.day,
+        effective=last.effective,
+        refs=last.refs,
+        state="unknown",
+        category=outcomes.not_evaluable if closed else outcomes.undecided,
         reason=gate.reason if closed else "too-many-unknowns",
         candidates=() if closed else tuple(row.id for row in facts.criteria.category if row.claim),
         doubted=True,

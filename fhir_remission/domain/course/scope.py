@@ -151,7 +151,7 @@ def _unread(facts: Facts, day: date) -> Gate | None:
     numbers = facts.numbers
     for one in facts.therapy.possible:
         past = (day - day_of(one)).days
-        if -numbers.window_after.days <= past < numbers.early_marrow.days:
+        if -numbers.window_after.days <= past < numbers.early_marrow.days - 1:
             return Gate("doubt", "therapy-possible", (one,))
     return None
 

@@ -14,6 +14,8 @@ from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.therapy import Cycle
 
+LESS_INTENSIVE = "less-intensive"
+
 
 def guard(
     name: str, verdict: Verdict, rule: str, sourced: Sourced | str, proof: Proof = ()
@@ -38,36 +40,35 @@ def phrase(number: Number) -> str:
 def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
     """The cycle after whose start the marrow came too soon to be a response."""
     cycle = facts.therapy.latest(marrow.day - timedelta(days=1))
-    if cycle is None or (marrow.day - cycle.day).days >= facts.numbers.early_marrow.days:
+    if cycle is None:
         return None
-    return cycle
+    # Day 1 is the first day of therapy.
+    day = (marrow.day - cycle.day).days + 1
+    return cycle if day < early_for(facts, cycle).days else None
 
 
-def repeats_of(facts: Facts, place: int) -> Iterator[Marrow]:
+def early_for(facts: Facts, cycle: Cycle) -> Number:
+    """The day of a cycle from which on a marrow may show a response."""
+    numbers = facts.numbers
+    mild = numbers.early_marrow_less_intensive
+    known = cycle.intensity == LESS_INTENSIVE and mild is not None
+    return mild if known and mild is not None else numbers.early_marrow
+
+
+def repeats_of(facts: Facts, place: int) -> Iterator[int]:
     """The marrows so soon after this one, with no start between, that they decide for it."""
     marrow, numbers = facts.marrows[place], facts.numbers
     reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
     start = facts.therapy.first_from(marrow.day)
-    for later in facts.marrows_after(place, numbers.repeat_marrow.days):
+    near = facts.marrows_after(place, numbers.repeat_marrow.days)
+    for at, later in enumerate(near, start=place + 1):
         if later.day >= reach:
             return
         if later.inadequate:
             continue
         if start is not None and start.day < later.day:
             return
-        yield later
-
-
-def contradicting(facts: Facts, place: int) -> Marrow | None:
-    """The next marrow, where it is so close that it decides, and does not agree across 5 %."""
-    threshold = facts.numbers.disease_blasts.value
-    here = facts.marrows[place].reaches(threshold)
-    for later in repeats_of(facts, place):
-        there = later.reaches(threshold)
-        # An unread marrow that is clear after all would be contradicted; a clear repeat is none.
-        if there is not here or here is None:
-            return later if here is not None or there is not False else None
-    return None
+        yield at
 
 
 def window_lines(
@@ -93,10 +94,9 @@ def window_lines(
             guard("window-whole", Verdict.NOT_MET, rule, numbers.window_after, window.cut_proof)
         )
     if early is not None:
-        rule = f"at least {phrase(numbers.early_marrow)} after the start of a cycle"
-        lines.append(
-            guard("marrow-not-early", Verdict.NOT_MET, rule, numbers.early_marrow, early.events)
-        )
+        number = early_for(facts, early)
+        rule = f"on day {number.value} of a cycle or later, counted from its first"
+        lines.append(guard("marrow-not-early", Verdict.NOT_MET, rule, number, early.events))
     if repeat is not None:
         rule = f"no other marrow within {phrase(numbers.repeat_marrow)} that disagrees"
         lines.append(

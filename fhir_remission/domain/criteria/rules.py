@@ -40,6 +40,8 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     after_pegylated_gcsf: Number
     repeat_marrow: Number
     early_marrow: Number
+    early_marrow_less_intensive: Number | None = None
+    """The same after a start known to be less intensive; without it no other day holds."""
     cycle_gap: Number
     lineage_blasts: Number
     disease_blasts: Number

@@ -6,7 +6,7 @@ value is taken apart at the thresholds of the set, an unknown answer is tried bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product as combinations
 from itertools import takewhile
@@ -14,7 +14,7 @@ from itertools import takewhile
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.criteria.kinds import AnyMet
+from fhir_remission.domain.criteria.kinds import AnyMet, Threshold
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.criterion import Judgements, Plan, judge_all, plan_of
 from fhir_remission.domain.evaluation.views import View
@@ -23,6 +23,7 @@ from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, holds, pieces
 from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
 
+NONE: frozenset[str] = frozenset()
 HOLDS = (Verdict.MET, Verdict.ASSUMED)
 LEVELS: tuple[Confidence, ...] = ("proved", "routine", "material")
 
@@ -42,8 +43,12 @@ class Choice(Struct, frozen=True):
     """The row's category, or one of the set's other outcomes."""
     judgements: dict[str, Judgement]
     assumptions: tuple[Assumption, ...] = ()
-    possible: frozenset[str] = frozenset()
-    """Every answer that the unknown leaves open, its own included."""
+    ways: Mapping[str, tuple[Assumption, ...]] = {}
+    """Every answer that the unknown leaves open, with what it rests on."""
+    held: frozenset[str] = frozenset()
+    """Better answers that nothing but a policy holds back."""
+    uncounted: frozenset[str] = frozenset()
+    """Those of them that a count would decide: no count of the draw can be read."""
 
     @property
     def level(self) -> int:
@@ -60,26 +65,37 @@ class Chooser:
         self.strict = strict
         self.plan = plan_of(criteria)
         self._quality = {one.id for one in self.plan.adequate}
-        self._possible: dict[tuple[object, ...], frozenset[str]] = {}
+        self._claims = frozenset(one.id for one in rows if one.claim)
+        self._remissions = frozenset(one.id for one in rows if one.remission)
+        self._below = tuple(one for one in rows if not one.remission)
 
     def choose(self, view: View) -> Choice:
         """The category one view proves, or why none."""
         found = judge_all(self.criteria, view, strict=self.strict)
-        row = proved(self.rows, found)
-        if row is not None:
-            better = self._better(view, found, row)
-            return Choice(row, row.id, found, assumed(row, found), better)
-        answer = self._fallback(found)
-        possible = self._open(view, found)
-        if answer == self.criteria.outcomes.undecided:
-            possible = self._worlds(view, found)
-        return Choice(None, answer, found, (), possible)
+        uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
+        rows = self._below if uncounted else self.rows
+        row = proved(rows, found)
+        lacks = self._lacking(view, found) if uncounted else NONE
+        held = lacks | self._cleared(view, found) if uncounted or row is None else NONE
+        ahead = rows if row is None else takewhile(lambda one: one.id != row.id, rows)
+        if uncounted and held & self._remissions and not any(one.early for one in rows):
+            # No category is left for a marrow without counts: the set has no lower claim.
+            return Choice(None, self.criteria.outcomes.undecided, found, (), {}, held, lacks)
+        if row is not None and not any(_unsettled(one, found) for one in ahead):
+            own = assumed(row, found)
+            return Choice(row, row.id, found, own, {row.id: own}, held, lacks)
+        answer = self._fallback(found, rows) if row is None else row.id
+        if answer not in (self.criteria.outcomes.undecided, row.id if row else ""):
+            return Choice(None, answer, found, (), {answer: ()}, held, lacks)
+        ways = self._ways(view, found, rows)
+        rests = assumed(row, found) if row else ()
+        return Choice(row, answer, found, rests, ways, held, lacks)
 
-    def _fallback(self, found: Judgements) -> str:
+    def _fallback(self, found: Judgements, rows: Sequence[Category]) -> str:
         outcomes = self.criteria.outcomes
-        if any(_unsettled(row, found) for row in self.rows):
+        if any(_unsettled(row, found) for row in rows):
             return outcomes.undecided
-        short = [self._but_for_quality(row, found) for row in self.rows]
+        short = [self._but_for_quality(row, found) for row in rows]
         if Verdict.MET in short:
             return outcomes.not_evaluable
         return outcomes.undecided if Verdict.UNKNOWN in short else outcomes.no_response
@@ -96,33 +112,31 @@ class Chooser:
             answer = verdict
         return answer
 
-    def _better(self, view: View, found: Judgements, row: Category) -> frozenset[str]:
-        ahead = takewhile(lambda one: one.id != row.id, self.rows)
-        if not any(_unsettled(one, found) for one in ahead):
-            return frozenset()
-        return self._worlds(view, found)
+    def _lacking(self, view: View, found: Judgements) -> frozenset[str]:
+        """Remissions that some count would give."""
+        return self._remissions & frozenset(self._ways(view, found, self.rows))
 
-    def _open(self, view: View, found: Judgements) -> frozenset[str]:
-        """Categories that a clean sample could still give where only an old one forbids them."""
+    def _cleared(self, view: View, found: Judgements) -> frozenset[str]:
+        """Claims that a clean sample could still give where only an old one forbids them."""
         if not any(one.open for one in found.values()):
-            return frozenset()
+            return NONE
         opened = {
             name: Judgement(Verdict.UNKNOWN) if one.open else one for name, one in found.items()
         }
-        claims = {one.id for one in self.rows if one.claim}
-        return self._worlds(view, opened) & claims
+        return self._claims & frozenset(self._ways(view, opened, self.rows))
 
-    def _worlds(self, view: View, found: Judgements) -> frozenset[str]:
-        """Every answer that some way out of the unknown would give."""
-        key = tuple(one.verdict for one in found.values())
-        if key not in self._possible:
-            worlds = self._resolved(view, found)
-            self._possible[key] = frozenset(self._outcome(world) for world in worlds)
-        return self._possible[key]
-
-    def _outcome(self, world: Judgements) -> str:
-        row = proved(self.rows, world)
-        return row.id if row is not None else self._fallback(world)
+    def _ways(
+        self, view: View, found: Judgements, rows: Sequence[Category]
+    ) -> dict[str, tuple[Assumption, ...]]:
+        """Every answer that some way out of the unknown gives; the weightiest assumptions stand."""
+        ways: dict[str, tuple[Assumption, ...]] = {}
+        for way in self._resolved(view, found):
+            row = proved(rows, way)
+            answer = row.id if row is not None else self._fallback(way, rows)
+            rests = assumed(row, way) if row is not None else ()
+            if answer not in ways or _weight(rests) > _weight(ways[answer]):
+                ways[answer] = rests
+        return ways
 
     def _resolved(self, view: View, found: Judgements) -> Iterator[Judgements]:
         analytes = _unsure_analytes(self.plan, found)
@@ -168,6 +182,21 @@ def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
     """The assumptions on which the row rests, each once."""
     every = {found[name].assumption for name in row.requires} - {None}
     return tuple(sorted((one for one in every if one is not None), key=lambda one: one.id))
+
+
+def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:
+    return LEVELS.index(confidence_of(rests)), len(rests)
+
+
+def _uncounted(criteria: CriteriaSet, view: View) -> bool:
+    """Whether no count of the draw can be read: an interval of all values is no count."""
+    named = {one.id: one for one in criteria.criterion}
+    lineages = (named[name] for name in criteria.about.lineages)
+    for one in lineages:
+        reading = view.quantity(one.analyte).reading if isinstance(one, Threshold) else None
+        if isinstance(reading, Interval) and (reading.low or reading.high is not None):
+            return False
+    return True
 
 
 def _unsettled(row: Category, found: Judgements) -> bool:

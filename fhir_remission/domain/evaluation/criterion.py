@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.kinds import (
     Absent,
@@ -185,7 +184,7 @@ def _persisted(one: Persisted, view: View) -> Judgement:
 def _no_prior(_one: NoPriorRemission, view: View) -> Judgement:
     sign = view.background.prior_remission
     answers: dict[str, bool | None] = {"present": False, "unknown": None}
-    return replace(judged(answers.get(sign.state, True), sign.proof), trail=sign.trail)
+    return judged(answers.get(sign.state, True), sign.proof)
 
 
 def _any_below(parts: list[Judgement]) -> Judgement:

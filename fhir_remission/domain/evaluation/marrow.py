@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
-from fhir_remission.domain.evaluation.choice import HOLDS, Choice, Chooser
+from fhir_remission.domain.evaluation.choice import Choice, Chooser
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.views import Background, View
 from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_blood_blasts
-from fhir_remission.domain.nouns.assessment import Assumption, DrawNote, Verdict
+from fhir_remission.domain.nouns.assessment import Assumption, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval
 from fhir_remission.domain.nouns.intervals import product, scaled
 from fhir_remission.domain.nouns.verdicts import NOTHING, Judgement, Quantity, SignReading
@@ -22,33 +23,66 @@ from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Memory, agreed
 
-JOINED = "completes the draw of"
+
+class Way(Struct, frozen=True):
+    """One answer that the marrow with its window may prove."""
+
+    answer: str
+    day: date
+    """The later of the marrow and the draw that proves it, or that speaks for the answer."""
+    assumptions: tuple[Assumption, ...]
 
 
-class Evaluation(Struct, frozen=True):
+class Tried(NamedTuple):
+    """One draw of the window, read with the marrow."""
+
+    place: int | None
+    view: View
+    choice: Choice
+
+
+class Evaluation(Struct, frozen=True, eq=False):
     """What a marrow with its window proves."""
 
     category: str
     row: Category | None
-    choice: Choice
-    view: View
+    tried: tuple[Tried, ...]
+    best: Tried
+    """The draw that proves it, or that speaks for the answer."""
     window: Window
-    day: date
-    """The later of the marrow and the draw that proves it, or that speaks for the answer."""
+    ways: tuple[Way, ...]
+    """Every answer that the record allows, the best first."""
+    held: tuple[str, ...]
+    """Better answers that nothing but a policy holds back, the best first."""
+    uncounted: tuple[str, ...]
+    """Those of them that a count would decide."""
     remitted: date
-    """The first day on which any draw proves any remission."""
-    assumptions: tuple[Assumption, ...]
-    possible_higher: tuple[str, ...]
-    candidates: tuple[str, ...]
-    notes: tuple[DrawNote, ...]
+    """The first day on which any draw surely proves any remission."""
+    perhaps: date
+    """The first day on which one may."""
     blood: BloodBlasts
-    missing: tuple[str, ...]
-    """What is not known, and would be needed for a better or a decided answer."""
+    rows: tuple[Category, ...]
 
     @property
-    def judgements(self) -> dict[str, Judgement]:
+    def view(self) -> View:
+        """The chosen draw beside the marrow."""
+        return self.best.view
+
+    @property
+    def judgements(self) -> Mapping[str, Judgement]:
         """Every criterion at the chosen draw."""
-        return self.choice.judgements
+        return self.best.choice.judgements
+
+    @property
+    def day(self) -> date:
+        """The response date of the answer."""
+        return self.ways[-1].day if self.row is not None else self.best.view.day
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Every answer that is open besides its own."""
+        named = dict.fromkeys((*(one.answer for one in self.ways), *self.held))
+        return tuple(one for one in named if one != self.category)
 
 
 class Look(Struct, frozen=True):
@@ -62,135 +96,91 @@ class Look(Struct, frozen=True):
 
 def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
     """Judge every draw of the window with the marrow, and take the best that one draw proves."""
-    blood = read_blood_blasts(facts.smears, window.looked)
+    days, marrow = facts.draw_days, facts.marrows[place]
+    blood = read_blood_blasts(facts.smears, window.places, days, marrow.day)
     usable: list[int | None] = [one for one in window.places if one not in window.refused]
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
-    tried: list[tuple[int | None, View, Choice]] = []
+    tried = []
     for one in usable or [None]:
         view = _view(facts, place, one, (window, blood), look)
-        tried.append((one, view, chooser.choose(view)))
-    order = {id(row): rank for rank, row in enumerate(look.rows)}
-    best = min(tried, key=lambda entry: _rank(entry[2], order, facts.criteria))
-    return _evaluation(facts, best, tried, (window, blood), look)
-
-
-def _rank(choice: Choice, order: dict[int, int], criteria: CriteriaSet) -> tuple[int, int, int]:
-    """Best category first, then best proved; `min` keeps the earliest of equals."""
-    if choice.row is not None:
-        return (0, order[id(choice.row)], choice.level)
-    outcomes = criteria.outcomes
-    tail = (outcomes.undecided, outcomes.not_evaluable, outcomes.no_response)
-    # Of draws that prove nothing the one with the fewest failures speaks best for the answer.
-    failed = sum(one.verdict is Verdict.NOT_MET for one in choice.judgements.values())
-    return (1, tail.index(choice.answer), failed)
+        tried.append(Tried(one, view, chooser.choose(view)))
+    return _evaluation(facts.criteria, tried, (window, blood), look.rows)
 
 
 def _evaluation(
-    facts: Facts,
-    best: tuple[int | None, View, Choice],
-    tried: Sequence[tuple[int | None, View, Choice]],
-    seen: tuple[Window, BloodBlasts],
-    look: Look,
-) -> Evaluation:
-    place, view, choice = best
-    window, blood = seen
-    possible = _possible([one for _, _, one in tried], choice, look.rows)
-    undecided = choice.answer == facts.criteria.outcomes.undecided
-    return Evaluation(
-        category=choice.answer,
-        row=choice.row,
-        choice=choice,
-        view=view,
-        window=window,
-        day=view.day,
-        remitted=min(
-            (one.day for _, one, what in tried if what.row is not None and what.row.remission),
-            default=view.day,
-        ),
-        assumptions=choice.assumptions,
-        possible_higher=_better_rows(possible, look.rows) if undecided else possible,
-        candidates=possible if undecided else (),
-        notes=_notes(facts, place, tried, window),
-        blood=blood,
-        missing=_missing(facts.criteria, [one for _, _, one in tried], possible, look.rows),
-    )
-
-
-def _missing(
     criteria: CriteriaSet,
-    choices: Sequence[Choice],
-    possible: Sequence[str],
-    rows: Sequence[Category],
-) -> tuple[str, ...]:
-    asked = {name for row in rows if row.id in possible for name in row.requires}
-    unknown = {
-        name
-        for one in choices
-        if one.possible & set(possible)
-        for name in asked
-        if one.judgements[name].open or one.judgements[name].verdict is Verdict.UNKNOWN
-    }
-    return tuple(sorted({one.missing for one in criteria.criterion if one.id in unknown} - {""}))
+    tried: Sequence[Tried],
+    seen: tuple[Window, BloodBlasts],
+    rows: tuple[Category, ...],
+) -> Evaluation:
+    """The best that one draw is sure to prove, and what is better and may be proved."""
+    order = _ranks(criteria, rows)
+    undecided = order[criteria.outcomes.undecided]
 
+    def least(one: Tried) -> int:
+        return max((order[name] for name in one.choice.ways), default=undecided)
 
-def _better_rows(possible: Sequence[str], rows: Sequence[Category]) -> tuple[str, ...]:
-    claims = {row.id for row in rows if row.claim}
-    return tuple(one for one in possible if one in claims)
+    def rank(one: Tried) -> tuple[int, int, int]:
+        failed = sum(j.verdict is Verdict.NOT_MET for j in one.choice.judgements.values())
+        return (least(one), one.choice.level, 0 if one.choice.row is not None else failed)
 
-
-def _possible(choices: Sequence[Choice], best: Choice, rows: Sequence[Category]) -> tuple[str, ...]:
-    """Everything some draw leaves possible that is better than the answer, best first."""
-    order = list(dict.fromkeys(row.id for row in rows))
-    ceiling = order.index(best.row.id) if best.row is not None else len(order)
-    named = {name for one in choices for name in one.possible}
-    if best.row is not None:
-        named = {name for name in named if name in order and order.index(name) < ceiling}
-    return tuple(
-        sorted(named, key=lambda one: (order.index(one) if one in order else len(order), one))
+    best = min(tried, key=rank)
+    floor = least(best)
+    ways: dict[int, Way] = {}
+    for one in (best, *tried):
+        for name, rests in one.choice.ways.items():
+            if order[name] < floor or (order[name] == floor == least(one)):
+                ways.setdefault(order[name], Way(name, one.view.day, rests))
+    if not ways:
+        ways[floor] = Way(criteria.outcomes.undecided, best.view.day, ())
+    found = tuple(ways[rank] for rank in sorted(ways))
+    named = {name for one in tried for name in one.choice.held if order[name] < floor}
+    held = sorted(named - {one.answer for one in found}, key=order.__getitem__)
+    settled = len(found) == 1 or _one_side({one.answer for one in found}, rows)
+    sure, maybe = _remitted(tried, rows)
+    return Evaluation(
+        category=found[-1].answer if settled else criteria.outcomes.undecided,
+        row=_row_of(found[-1].answer, best, rows) if settled else None,
+        tried=tuple(tried),
+        best=best,
+        window=seen[0],
+        ways=found,
+        held=tuple(held),
+        uncounted=tuple(one for one in held if any(one in o.choice.uncounted for o in tried)),
+        remitted=min(sure, default=best.view.day),
+        perhaps=min((*maybe, *sure), default=best.view.day),
+        blood=seen[1],
+        rows=rows,
     )
 
 
-def _notes(
-    facts: Facts,
-    chosen: int | None,
-    tried: Sequence[tuple[int | None, View, Choice]],
-    window: Window,
-) -> tuple[DrawNote, ...]:
-    answers = {place: choice for place, _, choice in tried if place is not None}
-    notes = []
-    for place in window.places:
-        draw = facts.draws[place]
-        if place in window.refused:
-            reason = window.refused[place]
-        elif place == chosen:
-            reason = (
-                f"proves {answers[place].answer}" if answers[place].row else "read with the marrow"
-            )
-        else:
-            reason = f"gives {answers[place].answer}{_given(facts, draw, chosen)}"
-        sources = {*draw.cited, *_against(answers.get(place))}
-        notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
-    return tuple(notes)
+def _ranks(criteria: CriteriaSet, rows: Sequence[Category]) -> dict[str, int]:
+    """Every answer, the best first."""
+    outcomes = criteria.outcomes
+    answers = (outcomes.undecided, outcomes.not_evaluable, outcomes.no_response)
+    return {
+        name: rank for rank, name in enumerate(dict.fromkeys((*(r.id for r in rows), *answers)))
+    }
 
 
-def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:
-    """What a draw that was tried too gave to the chosen one, if it did."""
-    assert chosen is not None  # noqa: S101 - where a draw was tried, one was chosen
-    taker = facts.draws[chosen]
-    joined = [
-        name
-        for name, count in taker.counts.items()
-        if count.joined and count.proof == draw.own[name].proof
-    ]
-    return f"; {JOINED} {taker.effective} with its {' and '.join(joined)}" if joined else ""
+def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | None:
+    """The row of the answer; of several alternatives the one that is proved."""
+    proved = best.choice.row
+    if proved is not None and proved.id == answer:
+        return proved
+    return next((row for row in rows if row.id == answer), None)
 
 
-def _against(choice: Choice | None) -> set[str]:
-    """The resources that kept a draw from proving more."""
-    if choice is None:
-        return set()
-    failed = [one for one in choice.judgements.values() if one.verdict not in HOLDS]
-    return {p.source.ref for one in failed for p in one.proof}
+def _remitted(tried: Sequence[Tried], rows: Sequence[Category]) -> tuple[list[date], list[date]]:
+    """The days on which some draw surely proves a remission, and on which one may."""
+    remissions = {row.id for row in rows if row.remission}
+    sure = [o.view.day for o in tried if o.choice.ways and remissions.issuperset(o.choice.ways)]
+    return sure, [one.view.day for one in tried if remissions & set(one.choice.ways)]
+
+
+def _one_side(answers: set[str], rows: Sequence[Category]) -> bool:
+    """Whether all answers are of a marrow below the line of disease: the lowest is said then."""
+    return answers <= {row.id for row in rows if row.remission or row.early}
 
 
 def _lesion(facts: Facts, day: date, look: Look) -> SignReading:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.inputs import Event, Interval
-from fhir_remission.domain.nouns.intervals import Reading
+from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, above, at_least
 from fhir_remission.domain.nouns.verdicts import SILENT, Proof, SignReading, day_of
 from fhir_remission.domain.record.draws import COUNTS, Draw, count_of
 from fhir_remission.domain.record.facts import Facts
@@ -26,10 +27,10 @@ class Window(Struct, frozen=True):
     """What ended it early; empty where nothing did."""
     cut_proof: Proof
     places: range
-    looked: range
-    """The draws in which blasts are looked for: what may have cut the window hides none."""
     refused: dict[int, str]
     """Draws of the window that do not count, with the reason."""
+    unsure: tuple[int, ...] = ()
+    """Draws of the window of which that cannot be told."""
 
 
 def window_of(facts: Facts, place: int) -> Window:
@@ -38,13 +39,11 @@ def window_of(facts: Facts, place: int) -> Window:
     numbers = facts.numbers
     first = marrow.day - timedelta(days=numbers.window_before.days)
     last = marrow.day + timedelta(days=numbers.window_after.days)
-    ends = sorted(_ends(facts, place), key=lambda one: (one.last, one.cause))
-    cut = next((one for one in ends if one.last < last), End(last, "", (), certain=True))
-    sure = min((one.last for one in ends if one.certain), default=last)
+    ends = min(_ends(facts, place), key=lambda one: (one.last, one.cause), default=None)
+    cut = ends if ends is not None and ends.last < last else End(last, "", ())
     places = facts.draws_between(first, cut.last)
-    looked = facts.draws_between(first, min(sure, last))
-    refused = _refused(facts, marrow, places)
-    return Window(first, cut.last, cut.cause, cut.proof, places, looked, refused)
+    refused, unsure = _refused(facts, marrow, places)
+    return Window(first, cut.last, cut.cause, cut.proof, places, refused, unsure)
 
 
 class End(NamedTuple):
@@ -53,51 +52,49 @@ class End(NamedTuple):
     last: date
     cause: str
     proof: Proof
-    certain: bool
-    """Whether it is there beyond doubt."""
 
 
 def _ends(facts: Facts, place: int) -> list[End]:
+    """What is there beyond doubt; what may be there is one way to read the record, or the other."""
     day = facts.marrows[place].day
     before = timedelta(days=1)
     reach = facts.numbers.window_after.days
     ends: list[End] = []
-    for later in facts.marrows_after(place, reach):
-        if later.certain or not ends:
-            sure = later.certain
-            ends.append(End(later.day - before, "the next marrow", later.results, certain=sure))
-        if later.certain:
-            break
+    later = next((one for one in facts.marrows_after(place, reach) if one.certain), None)
+    if later is not None:
+        ends.append(End(later.day - before, "the next marrow", later.results))
     cycle = facts.therapy.first_from(day)
     if cycle is not None:
         # Blood is drawn before the infusion: counts of the day itself are still of this cycle.
-        ends.append(End(cycle.day, "the next cycle", cycle.events, certain=True))
+        ends.append(End(cycle.day, "the next cycle", cycle.events))
     for lesion in facts.extramedullary.next_after(day, day + timedelta(days=reach)):
         sign = facts.extramedullary.on(lesion)
-        sure = sign.state == "present"
-        ends.append(End(lesion - before, "new extramedullary disease", sign.proof, certain=sure))
+        if sign.state == "present":
+            ends.append(End(lesion - before, "new extramedullary disease", sign.proof))
     return ends
 
 
-def _refused(facts: Facts, marrow: Marrow, places: range) -> dict[int, str]:
-    """Draws before the marrow with a later fall up to its day: they are from before the nadir."""
+def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str], tuple[int, ...]]:
+    """Draws before the marrow with a later fall up to its day, and those that may have had one."""
     refused: dict[int, str] = {}
-    lowest: dict[str, Decimal | None] = {}
+    unsure: list[int] = []
+    later: dict[str, list[Reading]] = {name: [] for name in COUNTS}
     for place in reversed(places):
         draw = facts.draws[place]
         if draw.day > marrow.day:
             continue
         if draw.day < marrow.day:
-            for name, low in lowest.items():
-                if _may_have_fallen(count_of(draw, name).reading, low):
-                    refused[place] = f"a later draw up to the marrow may be lower in {name}"
+            fallen = {name: _fallen(count_of(draw, name).reading, later[name]) for name in COUNTS}
+            sure = next((name for name in COUNTS if fallen[name]), None)
+            if sure is not None:
+                refused[place] = f"a later draw up to the marrow is lower in {sure}"
+            elif None in fallen.values():
+                unsure.append(place)
         for name in COUNTS:
             now = _known_by_then(draw, name, marrow.day)
             if now is not None:
-                low = now.low if isinstance(now, Interval) else None
-                was = lowest.get(name, low)
-                lowest[name] = None if low is None or was is None else min(low, was)
-    return refused
+                later[name].append(now)
+    return refused, tuple(unsure)
 
 
 def _known_by_then(draw: Draw, name: str, day: date) -> Reading:
@@ -107,19 +104,27 @@ def _known_by_then(draw: Draw, name: str, day: date) -> Reading:
     return None if count.joined and max(days, default=day) <= day else count.reading
 
 
-def _may_have_fallen(then: Reading, lowest: Decimal | None) -> bool:
-    """Whether a count may since have been lower; `lowest` None: a later one cannot be read."""
-    if then is None:
+def _fallen(then: Reading, later: list[Reading]) -> bool | None:
+    """Whether a count was lower in a later draw; None where that cannot be told."""
+    if then is None or not later:
         return False
-    if lowest is None or not isinstance(then, Interval) or then.high is None:
-        return True
-    return lowest < then.high
+    before = then if isinstance(then, Interval) else ANYTHING
+    answer: bool | None = False
+    for one in later:
+        now = one if isinstance(one, Interval) else ANYTHING
+        if now.high is not None and above(before, now.high):
+            return True
+        if before.high is None or at_least(now, before.high) is not True:
+            answer = None
+    return answer
 
 
 class BloodBlasts(Struct, frozen=True):
     """Blasts seen or feared in the window's blood, and the smears that cleared them."""
 
-    smears: tuple[SignReading, ...]
+    smears: Sequence[SignReading]
+    standing: range = range(0)
+    """Draws from the marrow's day on, before any blasts since: a clear report there stands."""
     last: int | None = None
     """The place of the last draw that was not clean."""
     seen: int | None = None
@@ -134,10 +139,14 @@ class BloodBlasts(Struct, frozen=True):
         """Blood blasts as they count for one draw.
 
         Blasts anywhere in the window stand until a later draw reports none by microscopy; from
-        then on a draw is clear only by its own report, never by assumption.
+        then on a draw is clear only by its own report, never by assumption. A draw that reports
+        none on the marrow's day or later stands against blasts that come after it.
         """
         if self.last is None:
             return SILENT if place is None else self.smears[place]
+        stands = place is not None and place in self.standing
+        if place is not None and stands and self.smears[place].state == "absent":
+            return self.smears[place]
         if place is not None and self.cleared is not None and place >= self.cleared:
             own = self.smears[place]
             if own.state == "absent":
@@ -151,8 +160,10 @@ class BloodBlasts(Struct, frozen=True):
         return SignReading("unknown", self.worst.proof)
 
 
-def read_blood_blasts(smears: tuple[SignReading, ...], places: range) -> BloodBlasts:
-    """Blood blasts over one window."""
+def read_blood_blasts(
+    smears: Sequence[SignReading], places: range, days: Sequence[date] = (), since: date = date.max
+) -> BloodBlasts:
+    """Blood blasts over one window; of draws on these days, a clear one since then may stand."""
     dirty = [one for one in places if smears[one].state in ("present", "unknown")]
     if not dirty:
         return BloodBlasts(smears)
@@ -162,4 +173,13 @@ def read_blood_blasts(smears: tuple[SignReading, ...], places: range) -> BloodBl
     cleared = next((one for one in after if smears[one].state == "absent"), None)
     proof = tuple(p for one in dirty for p in smears[one].proof)
     worst = SignReading("unknown" if seen is None else "present", proof)
-    return BloodBlasts(smears, dirty[-1], seen, feared, cleared, worst)
+    standing = _standing(places, dirty, days, since)
+    return BloodBlasts(smears, standing, dirty[-1], seen, feared, cleared, worst)
+
+
+def _standing(places: range, dirty: Sequence[int], days: Sequence[date], since: date) -> range:
+    """The draws from the marrow's day on that lie on a day before any blasts since."""
+    own = bisect_left(days, since, places.start, places.stop) if days else places.stop
+    first = next((one for one in dirty if one >= own), None)
+    until = places.stop if first is None else bisect_left(days, days[first])
+    return range(own, max(own, until))

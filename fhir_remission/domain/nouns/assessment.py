@@ -84,6 +84,15 @@ class Clock(Struct, frozen=True):
     stale: bool
 
 
+class Latest(Struct, frozen=True):
+    """What the latest marrow with its window proves by itself, beside the answer that stands."""
+
+    category: str
+    anchor: Anchor
+    flags: tuple[str, ...]
+    criteria_results: tuple[CriterionResult, ...] = ()
+
+
 class Assessment(Struct, frozen=True):
     """The answer for one patient, one criteria set and one anchor."""
 
@@ -123,5 +132,11 @@ class Assessment(Struct, frozen=True):
     """One or two sentences a clinician reads without help; begins with the state."""
     next_better: str
     """What is missing for the next better category; empty when nothing better exists."""
+    latest: Latest | None = None
+    """Where the latest marrow says something else than the course."""
+    responses: tuple[tuple[str, date], ...] = ()
+    """The responses of the course, each with the first day that proved it."""
+    remission_number: int | None = None
+    """The first, the second remission; none where the ways to read the record differ."""
     reason: str = ""
     """Why NE or IND, a row of `mappings/vocabulary/reasons.tsv`; empty otherwise."""

@@ -15,25 +15,6 @@ Proof = tuple[Result | Event, ...]
 SignState = Literal["absent", "present", "unknown", "silent", "automated"]
 
 
-class Trail(Struct, frozen=True):
-    """Evidence gathered from anchor to anchor, each link once: never copied, so never doubled.
-
-    It is cited by the anchors after it, and what they cite is not gathered again: 24 marrows
-    without platelets, each proof holding the ones before twice, took 7.7 GiB.
-    """
-
-    own: Proof
-    before: Trail | None = None
-
-    def evidence(self) -> Proof:
-        """All of it, the earliest first, each item once."""
-        links, link = [self.own], self.before
-        while link is not None:
-            links.append(link.own)
-            link = link.before
-        return tuple({id(one): one for own in reversed(links) for one in own}.values())
-
-
 class Quantity(Struct, frozen=True):
     """What one analyte says at one moment, and which results say so."""
 
@@ -56,8 +37,6 @@ class SignReading(Struct, frozen=True):
     proof: Proof = ()
     open: bool = False
     """Present by an earlier sample only: a sample of this draw could still clear it."""
-    trail: Trail | None = None
-    """What earlier anchors gathered of it."""
 
 
 class Judgement(Struct, frozen=True):
@@ -68,8 +47,6 @@ class Judgement(Struct, frozen=True):
     assumption: Assumption | None = None
     open: bool = False
     flag: str = ""
-    trail: Trail | None = None
-    """Evidence of earlier anchors behind the proof, told only where an answer is printed."""
 
 
 SILENT = SignReading("silent")
@@ -86,16 +63,6 @@ _VERDICTS = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}
 def judged(answer: Answer, proof: Proof = ()) -> Judgement:
     """A three-valued answer as a judgement."""
     return Judgement(_VERDICTS[answer], proof)
-
-
-def longer(trail: Trail | None, proof: Proof) -> Trail | None:
-    """The trail with one more link; nothing gathered is no link."""
-    return Trail(proof, trail) if proof else trail
-
-
-def gathered(trail: Trail | None) -> Proof:
-    """All the evidence of a trail, or none."""
-    return trail.evidence() if trail is not None else ()
 
 
 def day_of(one: Result | Event) -> date:

@@ -57,6 +57,6 @@ def _beside(one: Result | Event, marrows: Sequence[date], numbers: Numbers) -> b
     if isinstance(one, Result):
         # Its own marrow stands on the first day that it may be of.
         return any(when.first_day < day <= when.last_day for day in marrows)
-    early = timedelta(days=numbers.early_marrow.days - 1)
+    early = timedelta(days=numbers.early_marrow.days - 2)
     cut = timedelta(days=numbers.window_after.days)
     return any(when.first_day - cut <= day <= when.last_day + early for day in marrows)

@@ -32,11 +32,11 @@ class Facts(Struct, frozen=True):
 
     record: PatientRecord
     criteria: CriteriaSet
-    marrows: tuple[Marrow, ...]
+    marrows: Sequence[Marrow]
     marrow_days: tuple[date, ...]
     draws: tuple[Draw, ...]
     draw_days: tuple[date, ...]
-    smears: tuple[SignReading, ...]
+    smears: Sequence[SignReading]
     """Blood blasts of each draw, in the order of `draws`."""
     extramedullary: Extramedullary
     therapy: Therapy

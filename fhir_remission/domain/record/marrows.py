@@ -191,7 +191,7 @@ def _scales(results: Sequence[Result], criteria: CriteriaSet, first_start: date 
     disproved: set[tuple[str, str]] = set()
     for one in results:
         source = (one.source.system, one.source.code)
-        baseline = first_start is None or one.when.first_day <= first_start
+        baseline = first_start is not None and one.when.first_day <= first_start
         doubts.setdefault(source, one if baseline and _may_be_fraction(one, ceiling) else None)
         if isinstance(one.value, Interval) and above(one.value, ceiling):
             disproved.add(source)
@@ -199,7 +199,7 @@ def _scales(results: Sequence[Result], criteria: CriteriaSet, first_start: date 
 
 
 def _may_be_fraction(result: Result, ceiling: Decimal) -> bool:
-    """Whether the value may lie above nothing and at most at the ceiling."""
+    """Whether the value may lie above nothing and below the ceiling."""
     if not isinstance(result.value, Interval):
         return True
-    return not is_zero(result.value) and above(result.value, ceiling) is not True
+    return not is_zero(result.value) and at_least(result.value, ceiling) is not True

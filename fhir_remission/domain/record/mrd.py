@@ -122,16 +122,18 @@ def combined(samples: Sequence[MrdSample]) -> Status:
 
 
 def is_confirmed(
-    samples: Sequence[MrdSample], days: Sequence[date], used: Sequence[MrdSample], rules: Mrd
+    samples: Sequence[MrdSample], used: Sequence[MrdSample], rules: Mrd, began: date
 ) -> bool:
-    """Whether a second negative in the same tissue came late enough after the first."""
-    first = min(one.day for one in used)
+    """Whether two negatives of one tissue in this remission lie far enough apart."""
+    reach = timedelta(days=rules.window_days)
     tissues = {one.result.specimen for one in used}
-    later = samples[bisect_left(days, first + timedelta(days=rules.confirm_days)) :]
-    return any(
-        one.status == "negative" and one.result.specimen in tissues and _counts(one, rules)
-        for one in later
-    )
+    days = [
+        one.day
+        for one in samples
+        if one.status == "negative" and one.result.specimen in tissues and _counts(one, rules)
+        and one.day >= began - reach
+    ]  # fmt: skip
+    return bool(days) and max(days) - min(days) >= timedelta(days=rules.confirm_days)
 
 
 class MrdHistory(Struct, frozen=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import ZERO, above, is_zero
@@ -65,6 +66,16 @@ def _weighed(heard: Sequence[tuple[Said, Result | Event]]) -> SignReading:
     return SILENT
 
 
+NOBODY: Mapping[date, bool] = {}
+
+
+def as_told(reading: SignReading, present: bool | None) -> SignReading:  # noqa: FBT001
+    """The reading, or how it turns out where it cannot be read and one way is looked at."""
+    if present is None or reading.state != "unknown":
+        return reading
+    return replace(reading, state="present" if present else "absent")
+
+
 class Memory(Struct, frozen=True):
     """For how long a word on extramedullary disease holds."""
 
@@ -82,12 +93,13 @@ class Track(Struct, frozen=True):
     days: tuple[date, ...]
     readings: tuple[SignReading, ...]
 
-    def at(self, day: date, memory: Memory) -> SignReading:
+    def at(self, day: date, memory: Memory, heard: Mapping[date, bool] = NOBODY) -> SignReading:
         """How the site stands on a day; a lesion silent for too long is unknown, never gone."""
         place = bisect_right(self.days, day) - 1
         if place < 0:
             return SILENT
-        found, told = self.readings[place], self.days[place]
+        told = self.days[place]
+        found = as_told(self.readings[place], heard.get(told))
         if found.state == "absent":
             # However the course is counted, an old denial stands for its own time only.
             return found if (day - told).days <= memory.denial else SILENT
@@ -104,10 +116,12 @@ class Extramedullary(Struct, frozen=True):
     tracks: tuple[Track, ...]
     days: tuple[date, ...]
     """Every day on which disease was not denied, sorted."""
+    told: Mapping[date, bool] = NOBODY
+    """How a day that cannot be read turns out, in one way to read the record."""
 
     def at(self, day: date, memory: Memory) -> SignReading:
         """The worst that any site says on the day."""
-        found = [track.at(day, memory) for track in self.tracks]
+        found = [track.at(day, memory, self.told) for track in self.tracks]
         for state in ("present", "unknown"):
             worst = [one for one in found if one.state == state]
             if worst:
@@ -117,7 +131,7 @@ class Extramedullary(Struct, frozen=True):
     def on(self, day: date) -> SignReading:
         """What was said on the very day."""
         heard = [
-            track.readings[place]
+            as_told(track.readings[place], self.told.get(day))
             for track in self.tracks
             for place in range(bisect_left(track.days, day), bisect_right(track.days, day))
         ]
@@ -131,8 +145,9 @@ class Extramedullary(Struct, frozen=True):
         """The first day after `day` on which disease was not denied, and the first it was seen."""
         found: list[date] = []
         for place in range(bisect_right(self.days, day), bisect_right(self.days, until)):
-            present = self.on(self.days[place]).state == "present"
-            if present or not found:
+            state = self.on(self.days[place]).state
+            present = state == "present"
+            if present or (state == "unknown" and not found):
                 found.append(self.days[place])
             if present:
                 break

@@ -1,0 +1,287 @@
+"""What the ways to read a record say together: what all share is said, what differs is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course import lines
+from fhir_remission.domain.course.draft import Draft
+from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.scope import Gate
+from fhir_remission.domain.course.world import Lines, Node, Said, World, gathered
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.trace import missing_for
+from fhir_remission.domain.nouns.assessment import AnchorKind, CriterionResult
+
+T = TypeVar("T")
+OF_A_SIDE = ("concurrent-marrow-clear", "contradicted-by-next-marrow")
+MANY = 2
+"""So many ways besides the first show their lines; all are behind what was looked at."""
+UNTREATED = ("untreated", "active-disease", "relapsed", "awaiting-response")
+MISSING = {
+    "marrow": "marrow-blasts",
+    "lesion": "extramedullary-disease",
+    "smear": "blood-blasts",
+    "claim": "earlier-response",
+}
+REASONS = {
+    "marrow": "marrow-undecided",
+    "lesion": "extramedullary-undecided",
+    "smear": "blood-blasts-undecided",
+}
+
+
+class Anchor(NamedTuple):
+    """One anchor, and what each way to read the record says there."""
+
+    kind: AnchorKind
+    day: date
+    effective: str
+    refs: tuple[str, ...]
+    told: tuple[tuple[Said, World], ...]
+    nodes: tuple[Node, ...]
+    phases: frozenset[str]
+    """The phases before it."""
+    asked: tuple[str, ...]
+    """The kinds of things that were unknown here."""
+    gate: Gate | None = None
+    """Where the diagnosis is in doubt."""
+
+
+def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | None) -> Draft:
+    """One answer; until the next anchor's day, after the one before."""
+    out, order = ground.out, ground.order
+    saids = [said for said, _ in anchor.told]
+    names = list(dict.fromkeys(one.category for one in saids))
+    gate = anchor.gate
+    settled = gate is None and (len(names) == 1 or _one_side(ground, names))
+    category = max(names, key=lambda name: order.get(name, 0)) if settled else out.undecided
+    of_it = [one for one in saids if one.category == category]
+    first = of_it[0] if of_it else _told_here(saids)
+    candidates = () if category != out.undecided else _candidates(ground, anchor, names)
+    higher = _higher(ground, category, names, candidates, of_it, saids)
+    draft = _answered(ground, anchor, category, first, of_it)
+    state, since = _state(ground, anchor, until, before)
+    return replace(
+        draft,
+        state=state,
+        since=since,
+        reason=_reason(ground, anchor, category, saids),
+        candidates=candidates,
+        possible_higher=higher,
+        missing=_missing(ground, anchor, category, saids, open_end=bool(higher)),
+    )
+
+
+def _answered(
+    ground: Ground, anchor: Anchor, category: str, first: Said, of_it: Sequence[Said]
+) -> Draft:
+    """The answer with its dates, its criteria and its flags."""
+    saids = [said for said, _ in anchor.told]
+    flags = _flags(of_it or saids)
+    worlds = [world for _, world in anchor.told]
+    remitted = all(world.phase == "remission" for world in worlds)
+    return Draft(
+        kind=anchor.kind,
+        day=anchor.day,
+        effective=anchor.effective,
+        refs=anchor.refs,
+        category=category,
+        state="",
+        response_date=_shared([one.day for one in of_it]),
+        first_sign=_shared([one.first_sign for one in of_it]),
+        evaluation=first.found if of_it or not first.carries else None,
+        carries=first.carries,
+        assumptions=tuple(
+            sorted({a for one in of_it for a in one.assumptions}, key=lambda a: (a.id, a.cls))
+        ),
+        flags=flags,
+        lines=_lines(
+            anchor, first, flags, settled=bool(of_it), claims=category in ground.order or not of_it
+        ),
+        doubted=any(one.doubted for one in of_it),
+        own=first.own if of_it else None,
+        row=_row(ground, first, category),
+        remitted=remitted and anchor.gate is None,
+        began=_shared([one.began for one in saids]) if remitted else None,
+        number=_shared([one.number for one in saids]),
+        opened=_shared([one.opened for one in saids]),
+        inferred=any(one.inferred for one in saids),
+        ways=len(worlds),
+    )
+
+
+def _told_here(saids: Sequence[Said]) -> Said:
+    """What shows best why nothing is said: an answer of this anchor, with its criteria if any."""
+    here = [one for one in saids if not one.carries]
+    return next((one for one in here if one.found is not None), here[0] if here else saids[0])
+
+
+def _flags(saids: Sequence[Said]) -> tuple[str, ...]:
+    """What the ways raise; what rests on the side of a marrow, only where all of them do."""
+    every = dict.fromkeys(flag for one in saids for flag in one.flags)
+    return tuple(
+        flag for flag in every if flag not in OF_A_SIDE or all(flag in one.flags for one in saids)
+    )
+
+
+def _shared(values: Sequence[T]) -> T | None:
+    return values[0] if values and all(one == values[0] for one in values) else None
+
+
+def _one_side(ground: Ground, names: Sequence[str]) -> bool:
+    """Whether all are claims of a marrow below the line: the lowest of them is said."""
+    rows = [ground.rows.get(name) for name in names]
+    return all(row is not None and (row.remission or row.early) for row in rows)
+
+
+def _row(ground: Ground, first: Said, category: str) -> Category | None:
+    found = first.found
+    if found is not None and found.row is not None and found.row.id == category:
+        return found.row
+    return ground.rows.get(category)
+
+
+def _candidates(ground: Ground, anchor: Anchor, names: Sequence[str]) -> tuple[str, ...]:
+    out = ground.out
+    if anchor.gate is not None and anchor.gate.reason in ("read-failed", "evidence-unplaced"):
+        return ()
+    every = {*names, *(name for said, _ in anchor.told for name in said.candidates)}
+    if anchor.gate is not None:
+        every.add(out.not_evaluable)
+    every -= {out.undecided, ""}
+    if every == {out.not_evaluable}:
+        return ()
+    ranks = (*ground.order, out.relapse, out.relapse_suspected, out.refractory, out.no_response)
+    rank = {name: place for place, name in enumerate(dict.fromkeys(ranks))}
+    return tuple(sorted(every, key=lambda name: (rank.get(name, len(rank)), name)))
+
+
+def _higher(
+    ground: Ground,
+    category: str,
+    names: Sequence[str],
+    candidates: Sequence[str],
+    of_it: Sequence[Said],
+    saids: Sequence[Said],
+) -> tuple[str, ...]:
+    order = ground.order
+    if category == ground.out.undecided:
+        last = len(order)
+        held = {
+            name
+            for one in saids
+            for name in one.held
+            if order.get(name, last) < order.get(one.category, last)
+        }
+        every = {*candidates, *held}
+        claims = (one for one in every if one in order and ground.rows[one].claim)
+        return tuple(sorted(claims, key=order.__getitem__))
+    every = {*names, *(name for one in of_it for name in one.held)}
+    limit = order.get(category, len(order))
+    better = {one for one in every if order.get(one, limit) < limit}
+    return tuple(sorted(better, key=order.__getitem__))
+
+
+def _reason(ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said]) -> str:
+    if anchor.gate is not None:
+        return anchor.gate.reason
+    own = {one.reason for one in saids}
+    if "before-therapy" in own and category == ground.out.not_evaluable:
+        return "before-therapy"
+    if len(own) == 1 and (own != {""} or category != ground.out.undecided):
+        return own.pop()
+    if category != ground.out.undecided:
+        return next((one.reason for one in saids if one.category == category), "")
+    if len(anchor.phases) > 1 or "claim" in anchor.asked or anchor.phases == {"unproved"}:
+        return "earlier-remission-unknown"
+    names = {one.category for one in saids}
+    if ground.out.refractory and ground.out.refractory in names and names & set(ground.order):
+        return "remission-not-excluded-at-landmark"
+    if anchor.phases == {"remission"}:
+        for kind, reason in REASONS.items():
+            if kind in anchor.asked:
+                return reason
+        return "signs-undecided"
+    return "undecided"
+
+
+def _missing(
+    ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said], *, open_end: bool
+) -> tuple[str, ...]:
+    """What is not known, and would be needed for a better or a decided answer."""
+    named = {name for one in saids for name in one.missing if one.category == category}
+    undecided = category == ground.out.undecided
+    if anchor.gate is not None:
+        unread = ("read-failed", "evidence-unplaced", "therapy-possible")
+        return () if anchor.gate.reason in unread else ("aml-diagnosis",)
+    if undecided:
+        named |= {MISSING[kind] for kind in anchor.asked if kind in MISSING}
+        if len(anchor.phases) > 1 or anchor.phases == {"unproved"}:
+            named.add("earlier-response")
+    if undecided or open_end or category == ground.out.not_evaluable:
+        founds = {id(one.found): one.found for one in saids if one.found is not None}
+        for found in founds.values():
+            named.update(missing_for(ground.facts.criteria, found))
+    return tuple(sorted(named))
+
+
+def _lines(
+    anchor: Anchor, first: Said, flags: Sequence[str], *, settled: bool, claims: bool
+) -> Lines:
+    """The lines of the answer; where the ways differ, those of each and what was looked at."""
+    alike = len({one.category for one, _ in anchor.told}) == 1
+    one_way = len(anchor.told) == 1 and not anchor.asked
+    if alike and (one_way or not claims):
+        return first.lines
+
+    def told() -> tuple[CriterionResult, ...]:
+        found = list(first.lines())
+        if not settled:
+            others = [one for one, _ in anchor.told if one is not first and not one.carries]
+            found += [line for one in others[:MANY] for line in one.lines()]
+            found = [lines.doubted(one) for one in found]
+        denied = "contradicted-by-next-marrow" in flags
+        found = [one for one in found if denied or one.criterion != "marrow-not-contradicted"]
+        named = {one.criterion: one for one in reversed(found)}
+        return (*reversed(named.values()), lines.unlike(gathered(anchor.nodes)))
+
+    return told
+
+
+def _state(
+    ground: Ground, anchor: Anchor, until: date | None, before: Draft | None
+) -> tuple[str, date | None]:
+    """Where the course stands until the next anchor; the ways share it, or it is unknown."""
+    if anchor.gate is not None:
+        return "unknown", None
+    states = {_state_of(ground, said, world, anchor.day, until) for said, world in anchor.told}
+    names = {state for state, _ in states}
+    if len(names) == 1:
+        days = {day for _, day in states}
+        since = next(iter(days)) if len(days) == 1 else None
+        return names.pop(), since
+    if before is not None and before.state == "unknown":
+        return "unknown", before.since
+    return "unknown", anchor.day
+
+
+def _state_of(
+    ground: Ground, said: Said, world: World, day: date, until: date | None
+) -> tuple[str, date | None]:
+    """In one world: a start of therapy opens a new wait."""
+    if world.phase == "remission" or said.state not in UNTREATED:
+        return said.state, said.since
+    therapy, opened = ground.facts.therapy, said.opened or world.opened
+    cycle = therapy.first_from(max(opened, day))
+    if cycle is not None and (until is None or cycle.day < until):
+        return "awaiting-response", cycle.day
+    earlier = therapy.latest(day)
+    waits = said.state in ("untreated", "awaiting-response") and earlier is not None
+    if waits and earlier is not None and earlier.day >= opened:
+        return "awaiting-response", earlier.day
+    return said.state, said.since

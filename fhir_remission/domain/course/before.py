@@ -1,0 +1,226 @@
+"""A marrow before the first remission of its course: is it a response, and which?"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course import lines
+from fhir_remission.domain.course.landmarks import landmark_of
+from fhir_remission.domain.course.scope_lines import guard, repeats_of
+from fhir_remission.domain.course.step import Case, Step, limits_of
+from fhir_remission.domain.course.world import Move, Own, Phase, Said, World
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.marrow import Evaluation, Way
+from fhir_remission.domain.nouns.assessment import Verdict
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.verdicts import Proof
+
+
+def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
+    """The answer of a marrow that has a side of the line."""
+    ground, out = step.ground, step.ground.out
+    if case.side is None:
+        return pass_over(step, world, kept, case, "inadequate-marrow")
+    if case.early is not None and case.side:
+        return pass_over(step, world, kept, case, "early-marrow")
+    found = step.evaluated(world, kept, case)
+    way = step.trial.pick(found.ways)
+    row = ground.rows.get(way.answer)
+    if row is not None and row.remission:
+        return remit(step, world, kept, case, found, way)
+    if way.answer == out.not_evaluable:
+        return pass_over(step, world, kept, case, "too-few-cells", found)
+    if case.capped and row is None:
+        if case.early is not None:
+            return pass_over(step, world, kept, case, "early-marrow", found)
+        said = Said(
+            category=out.undecided, state="unknown", since=case.marrow.day, opened=kept.opened,
+            number=kept.number, reason="contradicted-by-next-marrow", found=found,
+            flags=limits_of(case), lines=lines.at(case), held=found.held,
+        )  # fmt: skip
+        return _stands(world, said, case, world.phase)
+    return _answered(step, world, kept, case, found, way)
+
+
+def _answered(
+    step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way
+) -> Move:
+    """No remission: what the marrow says, or refractory disease from the landmark on."""
+    ground, out = step.ground, step.ground.out
+    row, answer = ground.rows.get(way.answer), way.answer
+    perhaps = [name for name in found.uncounted if ground.rows[name].remission]
+    reason = ""
+    more: tuple[lines.Line, ...] = ()
+    candidates: tuple[str, ...] = ()
+    rule = landmark_of(case.facts, case.marrow, *ground.course(world))
+    if case.early is not None or world.again:
+        rule = None
+    if rule is not None:
+        step.trial.look(rule[1])
+        answer = out.undecided if perhaps else out.refractory
+        verdict = Verdict.UNKNOWN if perhaps else Verdict.NOT_MET
+        reason = "remission-not-excluded-at-landmark" if perhaps else ""
+        candidates = (*perhaps, out.refractory) if perhaps else ()
+        more = (guard("before-landmark", verdict, rule[0].text, rule[0], rule[1]),)
+    elif answer == out.undecided:
+        reason, candidates = "undecided", found.held
+    claim = row if row is not None and answer == row.id else None
+    state = "active-disease"
+    if answer == out.undecided:
+        state = "unknown"
+    elif claim is not None and claim.early:
+        state = "awaiting-response"
+    said = Said(
+        category=answer, state=state, opened=kept.opened, number=kept.number, reason=reason,
+        since=kept.since if kept.state == state else case.marrow.day,
+        day=way.day if claim is not None else None, found=found, candidates=candidates,
+        assumptions=() if answer == out.undecided else step.assumed(world, case, way, row),
+        held=found.held if answer != out.undecided else (),
+        flags=(*limits_of(case), *(claim.flags if claim is not None else ())),
+        lines=lines.at(case, *more), inferred=ground.course(world)[1].inferred,
+    )  # fmt: skip
+    phase: Phase = world.phase
+    if phase in ("before", "relapsed") and perhaps:
+        phase = "unproved"
+    return _stands(replace(world, since=way.day), said, case, phase)
+
+
+def _stands(world: World, said: Said, case: Case, phase: Phase) -> Move:
+    after = replace(
+        world, phase="before" if phase == "relapsed" else phase, category=said.category,
+        place=case.place,
+    )  # fmt: skip
+    return after, said, said
+
+
+def nothing_of(step: Step, kept: Said, case: Case, reason: str, *more: lines.Line) -> Said:
+    """Not evaluable; the course stands where it stood."""
+    return Said(
+        category=step.ground.out.not_evaluable, state=kept.state, since=kept.since, reason=reason,
+        opened=kept.opened, number=kept.number, flags=limits_of(case), lines=lines.at(case, *more),
+        inferred=kept.inferred,
+    )  # fmt: skip
+
+
+def pass_over(
+    step: Step,
+    world: World,
+    kept: Said,
+    case: Case,
+    reason: str,
+    found: Evaluation | None = None,
+) -> Move:
+    """Not evaluable, or the answer of the marrow before where nothing speaks against it."""
+    said = replace(
+        nothing_of(step, kept, case, reason), found=found,
+        held=found.held if found is not None else (),
+    )  # fmt: skip
+    if world.place is None:
+        return world, kept, said
+    against = _against(step, world, case)
+    if against is not None:
+        text = "nothing after the response may have ended it"
+        more = (lines.undecided("no-relapse-in-blood", text, against),) if against else ()
+        return world, kept, replace(said, lines=lines.at(case, *more))
+    doubt = () if case.early is not None else ("inadequate-marrow",)
+    poor = lines.quality(case) if found is not None else ()
+    carried = replace(
+        kept, carries=True, doubted=True, flags=(*limits_of(case), *doubt),
+        lines=lines.at(case, *poor, lines.silent(case)),
+        own=Own(said.category, case.place, found, doubt),
+    )  # fmt: skip
+    return world, kept, carried
+
+
+def _against(step: Step, world: World, case: Case) -> Proof | None:
+    """What puts in doubt what the evaluable marrow said; None where nothing does."""
+    facts, ground, day = step.ground.facts, step.ground, case.marrow.day
+    assert world.place is not None  # noqa: S101 - asked by the caller
+    before = facts.marrows[world.place]
+    cycle = facts.therapy.first_from(before.day)
+    if facts.criteria.withholds_after_start and cycle is not None and cycle.day < day:
+        return ()
+    row = ground.rows.get(world.category)
+    if row is None or not row.claim:
+        return None
+    near = (day - before.day).days < facts.numbers.repeat_marrow.days
+    if near and case.side is not None and case.side == row.early:
+        return lines.seen_on(case)
+    proof: list[Result | Event] = []
+    for later in repeats_of(facts, case.place):
+        if step.side(later):
+            proof += (*lines.seen_on(case), *facts.marrows[later].results)
+            break
+    first = before.day + timedelta(days=1)
+    for one in facts.draws_between(first, day):
+        if step.smear(one):
+            proof += facts.smears[one].proof
+    for other in (one for one in facts.extramedullary.days if first <= one <= day):
+        if step.lesion(other):
+            proof += facts.extramedullary.on(other).proof
+    return tuple(proof) or None
+
+
+def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:
+    """A marrow that proves a remission: the first of the course, or one more of it."""
+    ground = step.ground
+    row = next(one for one in found.rows if one.id == way.answer)
+    if found.row is not None and found.row.id == row.id:
+        row = found.row
+    going = world.phase == "remission"
+    began = kept.began if going else _began(step, found, way)
+    said = Said(
+        category=row.id, state="in-remission", since=began, day=way.day, found=found,
+        assumptions=step.assumed(world, case, way, row), held=found.held, lines=lines.at(case),
+        opened=kept.opened, number=kept.number, began=began, **_doubts(case, found, row),
+        ground=kept.ground if going else _evidence(case, found, row),
+        inferred=ground.course(world)[1].inferred,
+    )  # fmt: skip
+    if going:
+        said = best_of(step, world, replace(kept, suspected=None, wary=None), case, said)
+    after = replace(
+        world, phase="remission", category=said.category, place=None, samples=(), bloody=False,
+        asked=None, since=world.since if going else began,
+    )  # fmt: skip
+    return after, said, said
+
+
+def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said:
+    """In a remission the best category proved in it stands, and beside it what is proved now."""
+    best = step.ground.better(world.category, now.category)
+    own = Own(now.category, case.place, now.found, now.flags)
+    if best == now.category and now.category != world.category:
+        return replace(now, own=own)
+    if best == now.category:
+        # Proved once more: since the first day that proved it, by the latest evidence.
+        return replace(now, day=kept.day if kept.category == best else now.day, own=own)
+    return replace(
+        kept, own=own, carries=False, held=now.held, flags=limits_of(case), lines=now.lines,
+        missing=(), candidates=(), doubted=kept.doubted,
+    )  # fmt: skip
+
+
+def _began(step: Step, found: Evaluation, way: Way) -> date:
+    """The first day on which any draw proves any remission, in one of the ways."""
+    remissions = {row.id for row in found.rows if row.remission}
+    sure = found.remitted if remissions.issuperset(o.answer for o in found.ways) else way.day
+    if found.perhaps < sure:
+        return step.trial.pick((sure, found.perhaps))
+    return sure
+
+
+def _evidence(case: Case, found: Evaluation, row: Category) -> Proof:
+    support = (one for name in row.requires for one in found.judgements[name].proof)
+    return tuple(dict.fromkeys((*case.marrow.results, *support)))
+
+
+def _doubts(case: Case, found: Evaluation, row: Category) -> dict[str, Any]:
+    """The flags of the row, and whether one of its doubts makes the answer provisional."""
+    verdicts = {found.judgements[name].verdict for name in row.doubts} - {Verdict.MET}
+    flags = [*limits_of(case), *row.flags]
+    if Verdict.NOT_MET in verdicts:
+        flags.append("few-cells")
+    return {"flags": tuple(flags), "doubted": bool(verdicts - {Verdict.ASSUMED})}

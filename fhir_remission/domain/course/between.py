@@ -1,0 +1,65 @@
+"""Blood and lesions between marrows: what they mean to a remission, or to what may be one."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course import lines
+from fhir_remission.domain.course.marrow_step import as_if
+from fhir_remission.domain.course.relapsing import BLOOD, LESION, ended
+from fhir_remission.domain.course.remission import (
+    calm,
+    completes,
+    earlier,
+    lately,
+    now,
+    seen,
+    suspicion,
+)
+from fhir_remission.domain.course.step import Step
+from fhir_remission.domain.course.world import Move, Said, World
+
+
+def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move:
+    """Blood and lesions between marrows matter to a remission, and to what may be one."""
+    if world.since is not None and step.day <= world.since:
+        return world, kept, None
+    if world.phase == "unproved":
+        sign = step.lesion(step.day) if kind == "extramedullary" else step.smear(place)
+        if not sign:
+            return world, kept, None
+        if not step.trial.pick((False, True)):
+            return replace(world, phase="before"), kept, None
+        world, kept = as_if(step, world, kept)
+    if world.phase != "remission":
+        return world, kept, None
+    if kind == "extramedullary":
+        return at_lesion(step, world, kept)
+    return at_blood(step, world, kept, place)
+
+
+def at_lesion(step: Step, world: World, kept: Said) -> Move:
+    """A word on disease outside the marrow in a remission: a new lesion ends it."""
+    if not step.lesion(step.day):
+        return world, kept, None
+    proof = step.facts.extramedullary.on(step.day).proof
+    return ended(step, world, kept, (LESION, step.ground.relapse.extramedullary, proof))
+
+
+def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
+    """Blood of a patient in remission: blasts, or the smear that clears a suspicion."""
+    rule, day = step.ground.relapse.blood, step.day
+    proof = step.ground.facts.smears[place].proof
+    if not step.smear(place):
+        suspected = world.bloody
+        after, kept = calm(world, kept)
+        cleared = replace(now(step, after, kept), carries=True, flags=())
+        return after, kept, cleared if suspected else None
+    world, kept = lately(step, world, kept, day)
+    told = (*earlier(step, world), *proof)
+    if completes(step, world, day):
+        return ended(step, world, kept, (BLOOD, rule, told))
+    assert rule is not None  # noqa: S101 - without one any sample completes it
+    after, kept = seen(step, world, kept, day)
+    said = suspicion(step, kept, day, lines.relapse_rule(BLOOD, rule, told))
+    return after, kept, replace(said, missing=("repeat-blood",))

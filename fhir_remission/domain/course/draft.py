@@ -1,0 +1,67 @@
+"""What one anchor says, before it is put into words."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec import Struct
+
+from fhir_remission.domain.course.world import Lines, Own, no_lines
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
+from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.record.mrd import MrdEvent, Status
+
+
+class Residual(Struct, frozen=True):
+    """Measurable residual disease as it stands at an anchor."""
+
+    status: Status = "unknown"
+    event: MrdEvent = "none"
+    code: str = ""
+    flags: tuple[str, ...] = ()
+    used: Proof = ()
+    past: tuple[tuple[str, date], ...] = ()
+    """Relapses of MRD that have ended, and their ends."""
+
+
+class Draft(Struct, frozen=True, eq=False, kw_only=True):
+    """What all ways to read the record say together at one anchor."""
+
+    kind: AnchorKind
+    day: date
+    effective: str
+    refs: tuple[str, ...]
+    category: str
+    state: str
+    since: date | None = None
+    reason: str = ""
+    response_date: date | None = None
+    first_sign: date | None = None
+    evaluation: Evaluation | None = None
+    """The marrow with its window, where this anchor is or carries one."""
+    carries: bool = False
+    """Whether the category is that of an earlier marrow."""
+    assumptions: tuple[Assumption, ...] = ()
+    candidates: tuple[str, ...] = ()
+    possible_higher: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    lines: Lines = no_lines
+    doubted: bool = False
+    own: Own | None = None
+    """What the latest marrow says by itself, where a remission keeps another answer."""
+    row: Category | None = None
+    remitted: bool = False
+    """Whether every way is in a remission."""
+    began: date | None = None
+    """Its first day, where the ways share it."""
+    number: int | None = None
+    opened: date | None = None
+    inferred: bool = False
+    mrd: Residual = Residual()
+    best: str | None = None
+    responses: tuple[tuple[str, date], ...] = ()
+    """The claims of the course with the first day that proved each."""
+    ways: int = 1

@@ -1,0 +1,114 @@
+"""What all steps of one patient share: the facts, the rules, and what was worked out once."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from datetime import date
+from decimal import Decimal
+
+from fhir_remission.domain.course.courses import (
+    Baseline,
+    Course,
+    background_of,
+    baseline_of,
+    first_course,
+)
+from fhir_remission.domain.course.readings import as_told
+from fhir_remission.domain.course.scope import read_signs
+from fhir_remission.domain.course.world import Key, Said, Side, World
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.verdicts import NOTHING, SignReading
+from fhir_remission.domain.record.facts import Facts
+
+
+class Ground:
+    """One patient and one set of criteria."""
+
+    def __init__(self, facts: Facts, *, strict: bool) -> None:
+        self.facts, self.strict = facts, strict
+        self.signs = read_signs(facts)
+        self.out, self.relapse = facts.criteria.outcomes, facts.criteria.relapse
+        self.line: Decimal = facts.numbers.disease_blasts.value
+        self.rows: dict[str, Category] = {}
+        for row in facts.criteria.category:
+            self.rows.setdefault(row.id, row)
+        self.order = {name: rank for rank, name in enumerate(self.rows)}
+        self.first = first_course(facts)
+        self.found: dict[object, Evaluation] = {}
+        self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}
+        self._alike: dict[object, tuple[date, int | None]] = {}
+        self._resolved: dict[frozenset[tuple[Key, Side]], Facts] = {}
+
+    def course(self, world: World) -> tuple[Course, Baseline]:
+        """The course of a world, and what it is measured against."""
+        key = (world.opened, world.by, world.again)
+        if key not in self._courses:
+            blasts = NOTHING if world.by is None else self.facts.marrows[world.by].blasts
+            course = Course(
+                2 if world.again else 1, world.opened, world.opened, certain=True,
+                relapsed=world.again, relapse_blasts=blasts,
+            )  # fmt: skip
+            if not world.again and self.first.surely == date.min:
+                course = self.first
+            self._courses[key] = (course, baseline_of(self.facts, course))
+        return self._courses[key]
+
+    def resolved(self, told: dict[Key, Side]) -> Facts:
+        """The record as one trial reads it."""
+        if not told:
+            return self.facts
+        key = frozenset(told.items())
+        if key not in self._resolved:
+            self._resolved[key] = as_told(self.facts, told, self.line)
+        return self._resolved[key]
+
+    def forget(self) -> None:
+        """Nothing of this step is asked for again."""
+        self._resolved.clear()
+        self.found.clear()
+
+    def same_course(self, day: date, by: int | None) -> tuple[date, int | None]:
+        """One day for all relapses that no later anchor can tell apart."""
+        facts = self.facts
+        if by is not None and not isinstance(facts.marrows[by].blasts.reading, Interval):
+            by = None
+        found = self.course(World(day, "relapsed", again=True, by=by))
+        back = background_of(facts, *found, SignReading("absent"))
+        told = tuple(
+            one.when is not None and one.when.first_day < day for one in facts.record.claims
+        )
+        key = (
+            bisect_left(facts.therapy.days, day),
+            bisect_left(facts.extramedullary.days, day),
+            told,
+            repr(found[1].blasts.reading),
+            repr(back.baseline_blood_blasts.reading),
+            *(repr(one.reading) for one in back.baseline_counts.values()),
+            back.lesion_before_therapy.state,
+        )
+        return self._alike.setdefault(key, (day, by))
+
+    def better(self, one: str, two: str) -> str:
+        """The better of two answers of the table; one that is none of it is the lesser."""
+        last = len(self.order)
+        return min(one, two, key=lambda name: self.order.get(name, last))
+
+
+def nothing_yet(ground: Ground) -> Said:
+    """What stands before the first anchor."""
+    facts, opened = ground.facts, ground.first.opened
+    known = bool(facts.marrows or facts.events.get("aml-diagnosis"))
+    first = facts.marrow_days[0] if facts.marrow_days else date.max
+    claimed = any(
+        one.when is None or (one.when.first_day - first).days < int(one.says == "relapse")
+        for one in facts.record.claims
+        if one.says in ("remission", "relapse")
+    )
+    return Said(
+        category=ground.out.not_evaluable,
+        state="untreated" if known and not claimed else "unknown",
+        since=opened if known and not claimed and opened > date.min else None,
+        opened=opened,
+    )

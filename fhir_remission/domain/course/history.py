@@ -1,0 +1,191 @@
+"""From anchor to anchor: what was answered before, the best of a course, and its MRD."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course.agreement import Anchor, agreed
+from fhir_remission.domain.course.draft import Draft, Residual
+from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.scope import diagnosis_gate
+from fhir_remission.domain.course.scope_lines import early_cycle
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.record.mrd import (
+    MrdHistory,
+    MrdSample,
+    Status,
+    is_confirmed,
+    suffix_status,
+)
+
+
+class Told:
+    """What has been said so far."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.best: str | None = None
+        self.of_course: str | None = None
+        self.responses: dict[str, date] = {}
+        self.refractory = False
+        self.mrd = Followed(ground)
+
+    def drafts(self, anchors: Sequence[Anchor]) -> list[Draft]:
+        """One draft for each anchor, and the wait that a policy asks for."""
+        drafts: list[Draft] = []
+        for place, anchor in enumerate(anchors):
+            until = anchors[place + 1].day if place + 1 < len(anchors) else None
+            draft = agreed(self.ground, anchor, until, drafts[-1] if drafts else None)
+            drafts.append(self._told(draft, anchor))
+        last = self._waiting(drafts[-1], anchors[-1]) if drafts else None
+        return drafts if last is None else [*drafts, last]
+
+    def _told(self, draft: Draft, anchor: Anchor) -> Draft:
+        self._responded(draft)
+        out = self.ground.out
+        flags = draft.flags
+        if draft.remitted and self.refractory and draft.row is not None and draft.row.remission:
+            flags = (*flags, "after-refractory")
+        if draft.category == out.refractory and out.refractory:
+            self.refractory = True
+        mrd = self.mrd.at(draft, anchor)
+        found = replace(
+            draft, flags=flags, mrd=mrd, best=self.of_course or self.best,
+            responses=tuple(sorted(self.responses.items(), key=lambda one: (one[1], one[0]))),
+        )  # fmt: skip
+        if out.relapse and draft.category == out.relapse:
+            self.best, self.of_course = self.of_course or self.best, None
+            self.responses, self.refractory = {}, False
+        return found
+
+    def _responded(self, draft: Draft) -> None:
+        """The claims of the course, each since the first day that proved it."""
+        ground, found = self.ground, draft.evaluation
+        row = ground.rows.get(draft.category)
+        if row is None or not row.claim:
+            return
+        if draft.response_date is not None:
+            self.responses.setdefault(row.id, draft.response_date)
+        if found is not None and draft.ways == 1 and not draft.carries:
+            for one in found.tried:
+                proved = one.choice.row
+                if proved is not None and proved.claim:
+                    day = self.responses.get(proved.id, one.view.day)
+                    self.responses[proved.id] = min(day, one.view.day)
+        self.of_course = ground.better(row.id, self.of_course or row.id)
+
+    def _waiting(self, last: Draft, anchor: Anchor) -> Draft | None:
+        """Before the first remission of a course a start asks for the next marrow, by policy."""
+        facts, out = self.ground.facts, self.ground.out
+        if not facts.criteria.withholds_after_start:
+            return None
+        if last.category in (out.not_evaluable, out.relapse):
+            return None
+        phases = {world.phase for _, world in anchor.told}
+        if phases == {"remission"}:
+            return None
+        cycle = facts.therapy.first_from(max(last.day, last.opened or last.day))
+        if cycle is None or diagnosis_gate(facts, self.ground.signs, cycle.day).state != "open":
+            return None
+        open_end = bool(phases & {"remission", "unproved"})
+        return Draft(
+            kind="none", day=cycle.day, effective="", refs=(), missing=("marrow",),
+            category=out.undecided if open_end else out.not_evaluable,
+            state="unknown" if open_end else "awaiting-response",
+            since=last.since if open_end else cycle.day, opened=last.opened, best=last.best,
+            reason="earlier-remission-unknown" if open_end else "therapy-after-marrow",
+            responses=last.responses, number=last.number,
+        )  # fmt: skip
+
+
+class Followed:
+    """MRD of a remission: what its samples have shown since it began."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._begin(None)
+
+    def _begin(self, began: date | None) -> None:
+        self.began = began
+        self.history = MrdHistory()
+        self.status: Status = "unknown"
+        self.code = ""
+        self.flags: tuple[str, ...] = ()
+
+    def at(self, draft: Draft, anchor: Anchor) -> Residual:
+        """The MRD at this anchor; nothing where not every way is in one remission."""
+        if not draft.remitted:
+            self._begin(None)
+            return Residual(code=draft.category)
+        if draft.kind == "marrow":
+            return self._at_marrow(draft)
+        if draft.kind == "mrd":
+            return self._at_sample(draft)
+        return self._shown(draft, ())
+
+    def _at_marrow(self, draft: Draft) -> Residual:
+        facts, row = self.ground.facts, draft.row
+        rules, marrow = facts.criteria.mrd, facts.marrows[bisect_left(facts.marrow_days, draft.day)]
+        used: tuple[MrdSample, ...] = ()
+        if row is not None and row.remission and early_cycle(facts, marrow) is None:
+            cycle = facts.therapy.latest(draft.day - timedelta(days=1))
+            since = cycle.day if cycle is not None else date.min
+            status, used = suffix_status(facts.mrd, facts.mrd_days, draft.day, since, rules)
+            new = draft.began is None or draft.began != self.began
+            if new:
+                self._begin(draft.began)
+            if used or new:
+                self.status, self.code = status, row.mrd.get(status, row.id)
+                flags = {flag for one in used for flag in one.flags}
+                asks = rules.needs_confirmation and status == "negative" and status in row.mrd
+                if asks and not is_confirmed(facts.mrd, used, rules, self.began or draft.day):
+                    flags.add("mrd-unconfirmed")
+                self.flags = tuple(sorted(flags))
+            else:
+                self.code = row.mrd.get(self.status, row.id)
+            if new:
+                for one in (one for one in used if one.day < draft.day):
+                    self._add(one, row)
+        told = self._shown(draft, tuple(one.result for one in used))
+        days = facts.mrd_days
+        for place in range(bisect_left(days, draft.day), bisect_right(days, draft.day)):
+            self._add(facts.mrd[place], row)
+        event = self._shown(draft, ())
+        return replace(told, event=event.event, code=event.code, past=event.past)
+
+    def _add(self, sample: MrdSample, row: Category | None) -> None:
+        rules = self.ground.facts.criteria.mrd
+        if rules.only_after and self.code not in rules.only_after:
+            return
+        low = row is not None and self.code == row.mrd.get("low-level", "")
+        self.history = self.history.after(sample, rules, low_level=low)
+
+    def _at_sample(self, draft: Draft) -> Residual:
+        facts = self.ground.facts
+        ref = draft.refs[0]
+        place = next(
+            one for one in range(bisect_left(facts.mrd_days, draft.day), len(facts.mrd))
+            if facts.mrd[one].result.source.ref == ref
+        )  # fmt: skip
+        sample = facts.mrd[place]
+        self._add(sample, self.ground.rows.get(draft.category))
+        self.status, self.flags = sample.status, (*sample.flags, *self.history.flags)
+        told = self._shown(draft, (sample.result,))
+        return replace(told, status=sample.status)
+
+    def _shown(self, draft: Draft, used: Proof) -> Residual:
+        rules, row = self.ground.facts.criteria.mrd, draft.row
+        said = row is not None and row.remission
+        event = self.history.event if said else "none"
+        shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event, "")
+        return Residual(
+            status=self.status if said else "unknown",
+            event=event,
+            flags=self.flags if said else (),
+            code=shown or (self.code if said and self.code else draft.category), used=used,
+        )  # fmt: skip

@@ -1,0 +1,108 @@
+"""Gates, limits and rules of the course as lines of the proof, made where an answer is printed."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course.scope_lines import gate_line, guard, window_lines
+from fhir_remission.domain.course.step import Case
+from fhir_remission.domain.course.world import Lines, Said
+from fhir_remission.domain.criteria.rules import Number, Rule
+from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
+from fhir_remission.domain.nouns.verdicts import Proof
+
+Line = CriterionResult
+LANDMARK = "before-landmark"
+UNREAD = "what cannot be read proves nothing"
+RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-marrow")
+
+
+def around(case: Case) -> tuple[Line, ...]:
+    """The gates and limits of the marrow."""
+    scope = "remission is said only of acute myeloid leukaemia; APL is out of scope"
+    before = "leukaemia or a start of therapy is documented before the marrow"
+    return (
+        gate_line("aml-diagnosis", case.diagnosis, scope, "title and scope of the criteria"),
+        gate_line(
+            "response-evaluation", case.gate, before, "a response needs something to respond"
+        ),
+        *window_lines(case.facts, case.marrow, case.window, case.early, case.repeat),
+    )
+
+
+def at(case: Case, *more: Line) -> Lines:
+    """The surroundings of the marrow, and what else decided."""
+    return lambda: (*around(case), *more)
+
+
+def only(*lines: Line) -> Lines:
+    """These lines alone."""
+    return lambda: lines
+
+
+def seen_on(case: Case) -> Proof:
+    """All that was looked at on the day of the marrow."""
+    facts, day = case.facts, case.marrow.day
+    smears = (p for one in facts.draws_between(day, day) for p in facts.smears[one].proof)
+    return (*case.marrow.results, *smears, *facts.extramedullary.on(day).proof)
+
+
+def had_remission(kept: Said) -> Line:
+    """The remission after which partial remission and progression are not tested."""
+    rule = "after a remission of this course, partial remission and progression are not tested"
+    verdict = Verdict.NOT_MET if kept.ground else Verdict.UNKNOWN
+    return guard("no-prior-remission", verdict, rule, "order of evaluation", kept.ground)
+
+
+def relapse_rule(name: str, rule: Rule, proof: Proof) -> Line:
+    """A relapse rule: not met, the patient is not free of relapse."""
+    return guard(name, Verdict.NOT_MET, rule.text, rule, proof)
+
+
+def undecided(name: str, text: str, proof: Proof) -> Line:
+    """What could not be read."""
+    return guard(name, Verdict.UNKNOWN, text, UNREAD, proof)
+
+
+def doubted(line: Line) -> Line:
+    """A rule that one way breaks and another does not."""
+    decided = line.criterion in (*RELAPSES, LANDMARK) and line.verdict is Verdict.NOT_MET
+    return replace(line, verdict=Verdict.UNKNOWN, source=UNREAD) if decided else line
+
+
+def quality(case: Case) -> tuple[Line, ...]:
+    """Too few cells; counts as of a remission would make up for them."""
+    proof = (*case.marrow.cells.proof, *case.marrow.cellularity.proof)
+    if not proof:
+        return ()
+    rule = "enough cells were counted, or cellularity makes up for it"
+    source = "non-evaluable: technically suboptimal sample"
+    draws = (case.facts.draws[one].own.values() for one in case.window.places)
+    counts = (p for own in draws for one in own for p in one.proof)
+    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, (*proof, *counts)),)
+
+
+def taken_back(proof: Proof) -> Line:
+    """What took a remission back where no relapse is defined."""
+    text = "disease after a remission takes it back; the set defines no relapse"
+    return guard("remission-kept", Verdict.NOT_MET, text, "order of evaluation", proof)
+
+
+def not_begun(case: Case, lineage: Number) -> Line:
+    """The course that had not begun yet."""
+    diagnosed = case.facts.events.get("aml-diagnosis", ())
+    rule = "the course has begun: diagnosis or a marrow full of blasts before this marrow"
+    return guard("response-evaluation", Verdict.NOT_MET, rule, lineage, diagnosed)
+
+
+def silent(case: Case) -> Line:
+    """The marrow that leaves the answer to the one before."""
+    rule = "the marrow gives an answer of its own"
+    proof = (*seen_on(case), *case.marrow.cells.proof, *case.marrow.cellularity.proof)
+    return guard("marrow-decides", Verdict.NOT_MET, rule, "order of evaluation", proof)
+
+
+def unlike(proof: Proof) -> Line:
+    """What the record leaves open, and would give another course."""
+    text = "the record allows one course only"
+    return undecided("course-known", text, proof)

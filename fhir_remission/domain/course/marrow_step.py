@@ -1,0 +1,138 @@
+"""A marrow in one world: whether it is looked at, and from which phase."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course import lines
+from fhir_remission.domain.course.before import nothing_of, respond
+from fhir_remission.domain.course.relapsing import relapsed_still, still, treated
+from fhir_remission.domain.course.remission import follow
+from fhir_remission.domain.course.step import Case, Step, limits_of
+from fhir_remission.domain.course.world import Move, Said, Side, World
+from fhir_remission.domain.evaluation.windows import read_blood_blasts, window_of
+from fhir_remission.domain.nouns.inputs import Claim
+
+OUT_OF_COURSE = "no-disease-or-therapy-before-marrow"
+
+
+def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
+    """One marrow in one world."""
+    ground, marrow = step.ground, step.ground.facts.marrows[place]
+    side = step.side(place)
+    told_of = world.phase == "before" and claims_of(step, world, marrow.day)
+    if world.phase == "before" and not world.again and not told_of:
+        last = ground.course(world)[1].last_day
+        if last is not None and marrow.day <= last and side:
+            case = _bare(step, place, side)
+            return _scoped(step, world, kept, case, "before-therapy")
+    case = step.case(world, place, side)
+    closed = _closed(step, world, kept, case, told_of=told_of)
+    if closed is not None:
+        return closed
+    if world.again and world.phase in ("relapsed", "before", "unproved"):
+        sign = still(step, world, kept, case)
+        if sign is not None:
+            return relapsed_still(step, world, kept, case, sign)
+        if world.phase == "relapsed":
+            if side is None and not treated(step, world, kept, marrow.day):
+                told = lines.at(case, lines.silent(case))
+                return world, kept, replace(kept, flags=limits_of(case), lines=told)
+            world = replace(world, phase="before", place=None, category="")
+            told_of = claims_of(step, world, marrow.day)
+    if told_of and _heard(step, world):
+        world, kept = as_if(step, world, kept)
+    return _from_phase(step, world, kept, case)
+
+
+def _from_phase(step: Step, world: World, kept: Said, case: Case) -> Move:
+    """Before a remission or in one; what a policy holds back may have been one."""
+    if world.phase == "unproved" and _signs(step, case):
+        true = step.trial.pick((False, True))
+        world, kept = as_if(step, world, kept) if true else (replace(world, phase="before"), kept)
+    if world.phase == "remission":
+        return follow(step, world, kept, case)
+    return respond(step, world, kept, case)
+
+
+def _closed(step: Step, world: World, kept: Said, case: Case, *, told_of: bool) -> Move | None:
+    """Not this leukaemia, or no response evaluation at all."""
+    doubt = case.diagnosis.state == "doubt"
+    if case.diagnosis.state == "closed" or (doubt and not step.trial.pick((True, False))):
+        return _unsaid(step, world, kept, case)
+    if world.phase != "before" or told_of:
+        return None
+    closed = case.gate.state == "closed"
+    if closed and not (case.gate.perhaps and step.trial.pick((True, False))):
+        return world, kept, nothing_of(step, kept, case, case.gate.reason)
+    if case.marrow.day < world.opened:
+        line = lines.not_begun(case, step.ground.facts.numbers.lineage_blasts)
+        return world, kept, nothing_of(step, kept, case, OUT_OF_COURSE, line)
+    return None
+
+
+def _bare(step: Step, place: int, side: Side) -> Case:
+    """A marrow of before any therapy: nothing around it matters."""
+    ground = step.ground
+    marrow = ground.facts.marrows[place]
+    gates = step.gates(marrow)
+    return Case(
+        step.facts, place, step.facts.marrows[place], window_of(step.facts, place), None, None,
+        side, *gates,
+    )  # fmt: skip
+
+
+def _scoped(step: Step, world: World, kept: Said, case: Case, reason: str) -> Move:
+    """Not evaluable, unless the diagnosis closes or opens another answer first."""
+    if case.diagnosis.state != "open":
+        return _unsaid(step, world, kept, case)
+    return world, kept, nothing_of(step, kept, case, reason)
+
+
+def _unsaid(step: Step, world: World, kept: Said, case: Case) -> Move:
+    """It may be no leukaemia of these criteria at all."""
+    said = nothing_of(step, kept, case, case.diagnosis.reason)
+    return world, kept, replace(said, state="unknown", since=None)
+
+
+def claims_of(step: Step, world: World, day: date) -> bool:
+    """Whether somebody spoke of a remission before: never proof, but no longer "none before"."""
+    since = world.opened if world.again else date.min
+    claims = step.ground.facts.record.claims
+    return any(_tells(one, since, day, again=world.again) for one in claims)
+
+
+def _tells(claim: Claim, since: date, day: date, *, again: bool) -> bool:
+    """Whether a word tells of an earlier remission; one of a relapse does, in a first course."""
+    if claim.says == "relapse" and not again:
+        return claim.when is None or claim.when.first_day <= day
+    said = claim.says == "remission"
+    return said and (claim.when is None or since <= claim.when.first_day < day)
+
+
+def _heard(step: Step, world: World) -> bool:
+    """Whether the claim is true; one without a date may become so at any marrow."""
+    record = step.ground.facts.record
+    if any(one.says == "remission" and one.when is None for one in record.claims):
+        return step.trial.pick((False, True), "claim")
+    return bool(step.trial.tell(("claim", int(world.again)), (False, True)))
+
+
+def as_if(step: Step, world: World, kept: Said) -> tuple[World, Said]:
+    """A remission that nobody proved was one: nobody knows since when, or the how manieth."""
+    said = Said(
+        category=step.ground.out.undecided, state="in-remission", opened=kept.opened, number=None,
+        reason="earlier-remission-unknown", carries=True,
+    )  # fmt: skip
+    return replace(world, phase="remission", category="", place=None, since=None), said
+
+
+def _signs(step: Step, case: Case) -> bool:
+    """Whether the marrow, its day or its window shows disease."""
+    day = case.marrow.day
+    if case.side or step.lesion(day) or any(step.smears_of(day).values()):
+        return True
+    blood = read_blood_blasts(case.facts.smears, case.window.places)
+    return blood.last is not None and blood.cleared is None

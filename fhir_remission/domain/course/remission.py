@@ -1,0 +1,276 @@
+"""A marrow, blood or a lesion in a remission: it goes on, is suspected to have ended, or ends."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course import lines
+from fhir_remission.domain.course.before import best_of, remit
+from fhir_remission.domain.course.relapsing import BLOOD, LESION, MARROW, ended
+from fhir_remission.domain.course.step import Case, Step, limits_of
+from fhir_remission.domain.course.world import Move, Own, Said, World
+from fhir_remission.domain.criteria.kinds import AdequateMarrow
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import Verdict
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.intervals import above
+from fhir_remission.domain.nouns.verdicts import Proof
+
+BESIDE = ("concurrent-marrow-clear",)
+
+
+def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
+    """The answer of a marrow once the course has had a remission."""
+    rules, day = step.ground.relapse, case.marrow.day
+    waits = case.side and (case.repeat is not None or _asks_repeat(step, world, case))
+    if case.side and not waits:
+        own = case.marrow.blasts.proof
+        return ended(step, world, kept, (MARROW, rules.marrow, own), case=case, by=case.place)
+    if step.lesion(day):
+        lesion = case.facts.extramedullary.on(day).proof
+        outside = (LESION, rules.extramedullary, lesion)
+        flags = BESIDE if case.side is False else ()
+        return ended(step, world, kept, outside, case=case, flags=flags)
+    today = step.smears_of(day)
+    blasts = True in today.values()
+    proof: Proof = tuple(p for one in today if today[one] for p in case.facts.smears[one].proof)
+    if blasts and case.side is not None and completes(step, world, day):
+        flags = BESIDE if case.side is False else ()
+        beside = case.marrow.results if case.side is False else ()
+        seen_in = (BLOOD, rules.blood, (*earlier(step, world), *proof, *beside))
+        return ended(step, world, kept, seen_in, case=case, flags=flags)
+    if case.side and case.repeat is None:
+        world, kept = seen(step, world, kept, day) if blasts else (world, kept)
+        kept = replace(kept, suspected=kept.suspected or day, wary=kept.wary or day)
+        after = replace(world, asked=world.asked or day)
+        assert rules.marrow is not None  # noqa: S101 - it asks for the repeat
+        line = lines.relapse_rule(MARROW, rules.marrow, case.marrow.blasts.proof)
+        return after, kept, _at(case, suspicion(step, kept, day, line))
+    if case.side:
+        world, kept = seen(step, world, kept, day) if blasts else (world, kept)
+        said = _undecided(step, kept, case, "contradicted-by-next-marrow")
+        return world, kept, said
+    if case.side is None:
+        return _no_marrow(step, world, kept, case, today)
+    return _clear(step, world, kept, case, list(today.values()))
+
+
+def _no_marrow(
+    step: Step, world: World, kept: Said, case: Case, today: dict[int, bool | None]
+) -> Move:
+    """A marrow that cannot be judged leaves the remission standing; the blood of its day counts."""
+    if not case.marrow.inadequate:
+        return carried(step, world, kept, case)
+    said_not = step.ground.facts.marrows[case.place].inadequate
+    if not said_not and True in today.values():
+        world, kept = seen(step, world, kept, case.marrow.day)
+    elif not said_not and False in today.values():
+        world, kept = calm(world, kept)
+    return carried(step, world, kept, case)
+
+
+def carried(
+    step: Step, world: World, kept: Said, case: Case, found: Evaluation | None = None
+) -> Move:
+    """What stands, at a marrow that says nothing."""
+    doubt = () if case.early is not None else ("inadequate-marrow",)
+    own = Own(step.ground.out.not_evaluable, case.place, found, (*limits_of(case), *doubt))
+    poor = lines.quality(case) if found is not None else ()
+    said = replace(
+        now(step, world, kept), carries=True, doubted=True, own=own,
+        flags=(*limits_of(case), *doubt),
+        lines=lines.at(case, *poor, lines.silent(case), lines.had_remission(kept)),
+    )  # fmt: skip
+    return world, kept, said
+
+
+def _at(case: Case, said: Said) -> Said:
+    told = said.lines
+    return replace(
+        said, flags=(*limits_of(case), *said.flags), lines=lambda: (*lines.around(case), *told())
+    )
+
+
+def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | None]) -> Move:
+    """Below the line in remission: its window says what it is now."""
+    ground, out = step.ground, step.ground.out
+    found = step.evaluated(world, kept, case)
+    if False in today and True not in today:
+        world, kept = calm(world, kept)
+    way = step.trial.pick(found.ways)
+    row = ground.rows.get(way.answer)
+    if row is not None and row.remission and not case.capped:
+        return remit(step, world, kept, case, found, way)
+    blood = found.blood
+    if blood.last is not None and blood.cleared is None:
+        sure = blood.worst.state == "present" and blood.feared is None
+        if sure or step.trial.pick((True, False)):
+            return _blasts_in_window(step, world, kept, case, found, bloody=True in today)
+    if way.answer == out.not_evaluable or (row is None and case.early is not None):
+        return carried(step, world, kept, case, found)
+    if _is_good(step, found):
+        world, kept = calm(replace(world, asked=None), kept)
+    if row is None:
+        if way.answer == out.undecided:
+            return carried_open(step, world, kept, case, found)
+        said = replace(_undecided(step, kept, case, "signs-of-disease"), found=found)
+        return world, kept, said
+    said = Said(
+        category=row.id, state="in-remission", found=found, held=found.held, since=kept.began,
+        flags=(*limits_of(case), *row.flags), lines=lines.at(case, lines.had_remission(kept)),
+        assumptions=step.assumed(world, case, way, row), opened=kept.opened, number=kept.number,
+        began=kept.began, ground=kept.ground, day=way.day, inferred=kept.inferred,
+    )  # fmt: skip
+    best = best_of(step, world, kept, case, said)
+    after = replace(world, category=best.category)
+    return after, best, replace(best, **_flagged(now(step, after, best), best))
+
+
+def _flagged(said: Said, best: Said) -> dict[str, object]:
+    """What a suspicion changes in what is said."""
+    if said is best:
+        return {}
+    names = ("category", "state", "since", "day", "first_sign", "found", "missing", "lines")
+    return {name: getattr(said, name) for name in names}
+
+
+def carried_open(step: Step, world: World, kept: Said, case: Case, found: Evaluation) -> Move:
+    """A clear marrow of a set without a lower claim: the remission stands."""
+    own = Own(step.ground.out.undecided, case.place, found, limits_of(case))
+    said = replace(
+        now(step, world, kept), own=own, flags=limits_of(case), held=(),
+        lines=lines.at(case, lines.had_remission(kept)),
+    )  # fmt: skip
+    return world, kept, said
+
+
+def _blasts_in_window(
+    step: Step, world: World, kept: Said, case: Case, found: Evaluation, *, bloody: bool
+) -> Move:
+    """Blood blasts beside a clear marrow: the first half of a relapse."""
+    rules, day, proof = step.ground.relapse, case.marrow.day, found.blood.worst.proof
+    if rules.blood is None:
+        return ended(step, world, kept, (BLOOD, None, proof), case=case, flags=BESIDE)
+    good = _is_good(step, found)
+    first = next(
+        (case.facts.draws[one].day for one in case.window.places
+         if case.facts.smears[one].state == "present"), day,
+    )  # fmt: skip
+    # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
+    began = first if good or kept.suspected is None else kept.suspected
+    kept = replace(kept, suspected=began, wary=kept.wary or max(first, day))
+    samples = () if good else world.samples
+    world = replace(world, asked=None, bloody=True, samples=samples)
+    if bloody:
+        world, kept = seen(step, world, kept, day)
+    line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results))
+    said = suspicion(step, kept, max(first, day), line)
+    said = replace(said, found=found, flags=BESIDE, carries=False)
+    return world, kept, _at(case, said)
+
+
+def _undecided(step: Step, kept: Said, case: Case, reason: str) -> Said:
+    """Nothing can be said here, and the course goes on."""
+    out, day = step.ground.out, case.marrow.day
+    text = reason.replace("-", " ")
+    return Said(
+        category=out.undecided, state="unknown", since=day, reason=reason, opened=kept.opened,
+        number=kept.number, flags=limits_of(case),
+        candidates=tuple(one for one in (kept.category, out.relapse or out.no_response) if one),
+        lines=lines.at(
+            case, lines.had_remission(kept), lines.undecided(MARROW, text, lines.seen_on(case))
+        ),
+    )  # fmt: skip
+
+
+def _is_good(step: Step, found: Evaluation) -> bool:
+    """Whether the marrow is good enough for its blast count to end a suspicion."""
+    named = (
+        one.id for one in step.ground.facts.criteria.criterion if isinstance(one, AdequateMarrow)
+    )
+    verdicts = {found.judgements[name].verdict for name in named}
+    if Verdict.NOT_MET in verdicts:
+        return False
+    return step.trial.pick((False, True)) if Verdict.UNKNOWN in verdicts else True
+
+
+def _asks_repeat(step: Step, world: World, case: Case) -> bool:
+    """Whether a low value soon after therapy asks for a repeat before it is a relapse."""
+    rule, day = step.ground.relapse.marrow, case.marrow.day
+    if rule is None or rule.recent_at_most is None:
+        return False
+    start, reading = case.facts.therapy.latest(day), case.marrow.blasts.reading
+    recent = start is not None and (day - start.day).days <= rule.recent_days
+    repeated = world.asked is not None and (day - world.asked).days >= rule.repeat_after
+    if not recent or repeated or not isinstance(reading, Interval):
+        return False
+    states = {case.facts.smears[one].state for one in case.window.places}
+    high = above(reading, rule.recent_at_most)
+    if high or "present" in states:
+        return False
+    return step.trial.pick((True, False)) if high is None or "unknown" in states else True
+
+
+def completes(step: Step, world: World, day: date) -> bool:
+    """Whether a positive sample of this day fulfils the rule; without a rule any does."""
+    rule = step.ground.relapse.blood
+    if rule is None or rule.samples == 1:
+        return True
+    return any(rule.min_days <= (day - one).days <= rule.max_days for one in world.samples)
+
+
+def earlier(step: Step, world: World) -> Proof:
+    """The samples before that count for the rule."""
+    facts = step.ground.facts
+    places = (one for day in world.samples for one in facts.draws_between(day, day))
+    return tuple(
+        p for one in places if facts.smears[one].state in ("present", "unknown")
+        for p in facts.smears[one].proof
+    )  # fmt: skip
+
+
+def seen(step: Step, world: World, kept: Said, day: date) -> tuple[World, Said]:
+    """Blasts in the blood of this day, short of a relapse; one of long ago is no first half."""
+    world, kept = lately(step, world, kept, day)
+    after = replace(world, samples=(*world.samples, day), bloody=True)
+    return after, replace(kept, suspected=kept.suspected or day, wary=kept.wary or day)
+
+
+def lately(step: Step, world: World, kept: Said, day: date) -> tuple[World, Said]:
+    """The samples that may still be the first half of the rule, and the first sign they are."""
+    rule = step.ground.relapse.blood
+    if rule is None or not rule.max_days or not world.samples:
+        return world, kept
+    near = tuple(one for one in world.samples if (day - one).days <= rule.max_days)
+    if near == world.samples:
+        return world, kept
+    signs = [*near, *([world.asked] if world.asked is not None else [])]
+    return replace(world, samples=near), replace(kept, suspected=min(signs, default=None))
+
+
+def calm(world: World, kept: Said) -> tuple[World, Said]:
+    """Blood is clear: a suspicion raised by it ends, and no other."""
+    after = replace(world, samples=(), bloody=False)
+    if after.asked is None:
+        kept = replace(kept, suspected=None, wary=None)
+    return after, kept
+
+
+def suspicion(step: Step, kept: Said, day: date, *told: lines.Line) -> Said:
+    """A sign of relapse that falls short of the rule."""
+    return Said(
+        category=step.ground.out.relapse_suspected, state="relapse-suspected",
+        since=kept.wary or day,
+        first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True, opened=kept.opened,
+        number=kept.number, began=kept.began, ground=kept.ground,
+        suspected=kept.suspected, lines=lines.only(lines.had_remission(kept), *told),
+    )  # fmt: skip
+
+
+def now(step: Step, world: World, kept: Said) -> Said:
+    """What a world says where nothing is added."""
+    if world.phase == "remission" and (world.bloody or world.asked is not None):
+        return suspicion(step, kept, kept.suspected or step.day)
+    return kept

@@ -1,0 +1,199 @@
+"""One step in one world: what it asks, and the marrow it stands at with everything around it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course.budget import FEW
+from fhir_remission.domain.course.courses import background_of, memory_of
+from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_gate
+from fhir_remission.domain.course.scope_lines import early_cycle, repeats_of
+from fhir_remission.domain.course.trials import Trial
+from fhir_remission.domain.course.world import Said, Side, World
+from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.marrow import Evaluation, Look, Way, evaluate
+from fhir_remission.domain.evaluation.windows import Window, window_of
+from fhir_remission.domain.nouns.assessment import Assumption
+from fhir_remission.domain.nouns.verdicts import SignReading
+from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import Marrow
+from fhir_remission.domain.record.therapy import Cycle
+
+
+class Case(NamedTuple):
+    """One marrow in one world, and everything around it that decides how it is looked at."""
+
+    facts: Facts
+    place: int
+    marrow: Marrow
+    window: Window
+    early: Cycle | None
+    repeat: Marrow | None
+    """The marrow soon after it that disagrees, and decides."""
+    side: Side
+    diagnosis: Gate
+    gate: Gate
+    """Whether it is a response evaluation at all."""
+
+    @property
+    def capped(self) -> bool:
+        """Whether it can prove no remission, whatever the counts."""
+        return self.early is not None or (self.repeat is not None and self.side is not True)
+
+
+class Step:
+    """One trial of one step."""
+
+    def __init__(self, ground: Ground, trial: Trial, day: date) -> None:
+        self.ground, self.trial, self.day = ground, trial, day
+
+    @property
+    def facts(self) -> Facts:
+        """The record as this trial reads it."""
+        return self.ground.resolved(self.trial.told)
+
+    def side(self, place: int) -> Side:
+        """Whether the marrow is diseased; None where there is none to judge."""
+        one = self.ground.facts.marrows[place]
+        self.trial.look(one.results)
+        if one.inadequate:
+            return None
+        reached = one.reaches(self.ground.line)
+        ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
+        if one.statement.state == "unknown" or not one.certain:
+            ways = (*ways, None)
+        return self.trial.tell(("marrow", place), ways)
+
+    def lesion(self, day: date) -> bool:
+        """Whether disease outside the marrow was told of on the day."""
+        sign = self.ground.facts.extramedullary.on(day)
+        self.trial.look(sign.proof)
+        if sign.state == "unknown":
+            return bool(self.trial.tell(("lesion", day.toordinal()), (False, True)))
+        return sign.state == "present"
+
+    def smear(self, place: int) -> bool | None:
+        """Whether the blood held blasts; None where nobody looked."""
+        sign = self.ground.facts.smears[place]
+        self.trial.look(sign.proof)
+        if sign.state == "unknown":
+            return bool(self.trial.tell(("smear", place), (False, True)))
+        return {"present": True, "absent": False}.get(sign.state)
+
+    def smears_of(self, day: date) -> dict[int, bool | None]:
+        """What each draw of a day says of blasts."""
+        return {place: self.smear(place) for place in self.ground.facts.draws_between(day, day)}
+
+    def repeat(self, place: int, side: Side) -> Marrow | None:
+        """The first marrow soon after this one that lies on the other side of the line."""
+        if side is None:
+            return None
+        for later in repeats_of(self.ground.facts, place):
+            there = self.side(later)
+            if there is not None and there is not side:
+                return self.facts.marrows[later]
+        return None
+
+    def case(self, world: World, place: int, side: Side) -> Case:
+        """Decide everything near the marrow that is unknown, and look at it."""
+        ground = self.ground
+        marrow = ground.facts.marrows[place]
+        self._near_marrows(place)
+        reach = timedelta(days=ground.facts.numbers.window_after.days)
+        before = marrow.day - timedelta(days=1)
+        for day in self._lesion_days(before, marrow.day + reach):
+            if self.lesion(day):
+                break
+        repeat = self.repeat(place, side)
+        window = self._window(place, marrow.day)
+        facts = self.facts
+        early = early_cycle(facts, marrow)
+        diagnosis, gate = self.gates(marrow)
+        baseline = ground.course(world)[1]
+        self.trial.look(
+            window.cut_proof, gate.proof, diagnosis.proof, baseline.blasts.proof,
+            early.events if early is not None else (),
+        )  # fmt: skip
+        return Case(
+            facts, place, facts.marrows[place], window, early, repeat, side, diagnosis, gate
+        )
+
+    def gates(self, marrow: Marrow) -> tuple[Gate, Gate]:
+        """Whether it is this leukaemia, and whether the marrow is a response evaluation."""
+        facts, signs = self.ground.facts, self.ground.signs
+        return diagnosis_gate(facts, signs, marrow.day), evaluation_gate(facts, signs, marrow)
+
+    def _near_marrows(self, place: int) -> None:
+        """The first marrow after this one that is there at all ends its window."""
+        facts = self.ground.facts
+        for later, one in enumerate(
+            facts.marrows_after(place, facts.numbers.window_after.days), start=place + 1
+        ):
+            if one.certain or self.side(later) is not None:
+                return
+
+    def _lesion_days(self, after: date, until: date) -> list[date]:
+        facts = self.ground.facts
+        found = facts.extramedullary.next_after(after, until)
+        if not found or facts.extramedullary.on(found[0]).state == "present":
+            return []
+        return [one for one in facts.extramedullary.days if after < one <= until]
+
+    def _window(self, place: int, day: date) -> Window:
+        facts = self.ground.facts
+        window = window_of(self.facts, place)
+        unread = [one for one in window.places if facts.smears[one].state == "unknown"]
+        for one in unread:
+            if len(unread) <= FEW or facts.draws[one].day == day:
+                self.smear(one)
+        refused = dict(window.refused)
+        for count, one in enumerate(window.unsure):
+            self.trial.look(*(own.proof for own in facts.draws[one].own.values()))
+            if count >= FEW or self.trial.tell(("draw", one), (False, True)):
+                refused[one] = "a later draw up to the marrow may be lower"
+        return replace(window, refused=refused)
+
+    def evaluated(self, world: World, kept: Said, case: Case) -> Evaluation:
+        """Judge the marrow with its window against the rows that it may prove."""
+        ground = self.ground
+        had = world.phase in ("remission", "withdrawn")
+        told = frozenset(self.trial.told.items())
+        key = (case.place, case.capped, had, world.opened, world.by, world.again, told)
+        if key not in ground.found:
+            rows = ground.facts.criteria.category
+            if case.capped:
+                rows = tuple(row for row in rows if row.early)
+            course, baseline = ground.course(world)
+            prior = SignReading("present", kept.ground) if had else SignReading("absent")
+            background = background_of(case.facts, course, baseline, prior)
+            look = Look(rows, memory_of(case.facts, course), background, ground.strict)
+            ground.found[key] = evaluate(case.facts, case.place, case.window, look)
+        found = ground.found[key]
+        self.trial.look(found)
+        return found
+
+    def assumed(
+        self, world: World, case: Case, way: Way, row: Category | None
+    ) -> tuple[Assumption, ...]:
+        """All that was assumed: by the criteria, of the diagnosis, of the therapy."""
+        facts = self.ground.facts
+        every = {*way.assumptions, *case.diagnosis.assumptions, *case.gate.assumptions}
+        asks = row.needs_therapy if row is not None else way.answer == self.ground.out.no_response
+        if asks and self.ground.course(world)[1].start is None and not world.again:
+            rule = facts.criteria.assume.therapy_before_marrow
+            every.add(Assumption("therapy-before-marrow", rule.level))
+        return tuple(sorted(every, key=lambda one: (one.id, one.cls)))
+
+
+def limits_of(case: Case) -> tuple[str, ...]:
+    """The flags that the surroundings raise."""
+    flags = list(case.marrow.flags)
+    if case.early is not None:
+        flags.append("early-marrow")
+    if case.repeat is not None:
+        flags.append("contradicted-by-next-marrow")
+    return tuple(flags)

@@ -1,0 +1,263 @@
+"""Through a patient's record in order of time, in every way in which it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course.agreement import Anchor, agreed
+from fhir_remission.domain.course.between import between
+from fhir_remission.domain.course.budget import MOST_WORLDS
+from fhir_remission.domain.course.draft import Draft
+from fhir_remission.domain.course.ground import Ground, nothing_yet
+from fhir_remission.domain.course.history import Told
+from fhir_remission.domain.course.marrow_step import at_marrow
+from fhir_remission.domain.course.remission import now
+from fhir_remission.domain.course.scope import Gate, diagnosis_gate
+from fhir_remission.domain.course.step import Step
+from fhir_remission.domain.course.trials import TooManyWays, Trial, trials
+from fhir_remission.domain.course.world import (
+    Held,
+    Key,
+    Move,
+    Node,
+    Said,
+    Side,
+    World,
+    joined,
+    no_lines,
+)
+from fhir_remission.domain.nouns.assessment import AnchorKind
+from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.record.facts import Facts
+
+Ways = dict[World, Held]
+
+
+class Point(NamedTuple):
+    """Something in the record that may be an anchor."""
+
+    day: date
+    rank: int
+    place: int
+    kind: Literal["marrow", "extramedullary", "blood", "mrd"]
+
+
+def walk(facts: Facts, *, strict: bool) -> list[Draft]:
+    """Every anchor of the patient in order of time."""
+    ground = Ground(facts, strict=strict)
+    anchors = [one for one in _Walk(ground).anchors() if one is not None]
+    return Told(ground).drafts(anchors)
+
+
+def beginning(facts: Facts) -> Draft:
+    """Where the patient stands before the first anchor."""
+    ground = Ground(facts, strict=False)
+    said = nothing_yet(ground)
+    world = World(ground.first.opened, "before")
+    anchor = Anchor("none", date.min, "", (), ((said, world),), (), frozenset({"before"}), ())
+    return agreed(ground, anchor, None, None)
+
+
+def _points(facts: Facts) -> Iterator[Point]:
+    # A marrow that cannot be judged says nothing of the blood and the lesions of its day.
+    marrow_days = {one.day for one in facts.marrows if not one.inadequate}
+    for place, marrow in enumerate(facts.marrows):
+        yield Point(marrow.day, 0, place, "marrow")
+    lesions = set(facts.extramedullary.days) - set(facts.marrow_days)
+    for place, day in enumerate(facts.extramedullary.days):
+        if day in lesions:
+            yield Point(day, 1, place, "extramedullary")
+    for place, draw in enumerate(facts.draws):
+        reported = facts.smears[place].state in ("present", "unknown", "absent")
+        if reported and draw.day not in marrow_days and draw.day not in lesions:
+            yield Point(draw.day, 2, place, "blood")
+    for place, sample in enumerate(facts.mrd):
+        # Rank 2 would tie with blood of the day; MRD is looked at last.
+        yield Point(sample.day, 2 + 1, place, "mrd")
+
+
+class _Walk:
+    """The ways of one patient, from point to point."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.lost = False
+        """Whether too much is unknown to tell the ways apart."""
+        kept = nothing_yet(ground)
+        self.ways: Ways = {
+            World(day, "before"): Held(replace(kept, opened=day), Node((), ()))
+            for day in _openings(ground)
+        }
+
+    def anchors(self) -> Iterator[Anchor | None]:
+        """Each point where something is said."""
+        for point in sorted(_points(self.ground.facts)):
+            gate = diagnosis_gate(self.ground.facts, self.ground.signs, point.day)
+            if point.kind != "marrow" and gate.state != "open":
+                continue
+            if not self.lost:
+                yield self._mrd(point) if point.kind == "mrd" else self._stepped(point, gate)
+                self.ground.forget()
+            elif point.kind == "marrow":
+                yield self._unknown(point, gate)
+
+    def _stepped(self, point: Point, gate: Gate) -> Anchor | None:
+        after: dict[World, list[Held]] = {}
+        told: dict[tuple[int, World], tuple[Said | None, Said, World]] = {}
+        asked: dict[str, None] = {}
+        nodes: list[Node] = []
+        phases = frozenset(world.phase for world in self.ways)
+        try:
+            for world, held in self.ways.items():
+                for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
+                    new = replace(walked, ahead=self._ahead(trial, point, walked))
+                    node = Node((held.node,), tuple(trial.looked))
+                    after.setdefault(_past(new, point.day), []).append(Held(kept, node))
+                    told[id(said), new] = (said, kept, new)
+                    asked |= trial.asked
+                    nodes.append(node)
+        except TooManyWays:
+            self.lost = True
+        if not self.lost:
+            self.ways = {world: _merged(many) for world, many in _alike(after).items()}
+            self.lost = len(self.ways) > MOST_WORLDS
+        if self.lost:
+            return self._unknown(point, gate) if point.kind == "marrow" else None
+        if all(said is None for said, _, _ in told.values()):
+            return None
+        step = Step(self.ground, Trial((), frozenset()), point.day)
+        every = tuple(
+            (said if said is not None else replace(now(step, new, kept), carries=True), new)
+            for said, kept, new in told.values()
+        )
+        doubt = gate if gate.state == "doubt" else None
+        kind, effective, refs = _named(self.ground.facts, point)
+        return Anchor(
+            kind, point.day, effective, refs, every, tuple(nodes), phases, tuple(asked), doubt
+        )
+
+    def _in(self, world: World, held: Held, point: Point) -> Callable[[Trial], Move]:
+        def step(trial: Trial) -> Move:
+            one = Step(self.ground, trial, point.day)
+            if point.kind == "marrow":
+                return at_marrow(one, world, held.kept, point.place)
+            return between(one, world, held.kept, point.kind, point.place)
+
+        return step
+
+    def _mrd(self, point: Point) -> Anchor | None:
+        """A sample moves MRD alone, in a remission."""
+        facts = self.ground.facts
+        for world in self.ways:
+            if world.phase != "remission" or (world.since and point.day < world.since):
+                return None
+        if point.day in facts.marrow_days:
+            return None
+        step = Step(self.ground, Trial((), frozenset()), point.day)
+        told = tuple(
+            (replace(now(step, world, held.kept), carries=True, lines=no_lines), world)
+            for world, held in self.ways.items()
+        )
+        result = facts.mrd[point.place].result
+        nodes = tuple(held.node for held in self.ways.values())
+        return Anchor(
+            "mrd", point.day, result.when.text, (result.source.ref,), told, nodes,
+            frozenset({"remission"}), (),
+        )  # fmt: skip
+
+    def _ahead(self, trial: Trial, point: Point, world: World) -> frozenset[tuple[Key, Side]]:
+        """What was told of things to come."""
+        facts = self.ground.facts
+
+        def lies_ahead(key: Key) -> bool:
+            kind, at = key
+            if kind == "claim":
+                return world.phase in ("before", "unproved", "withdrawn")
+            if kind == "draw":
+                return False
+            if kind == "lesion":
+                return date.fromordinal(at) > point.day
+            day = facts.marrow_days[at] if kind == "marrow" else facts.draw_days[at]
+            same = day == point.day and kind == "smear" and point.kind == "extramedullary"
+            return day > point.day or same
+
+        if not trial.told:
+            return frozenset()
+        return frozenset(one for one in trial.told.items() if lies_ahead(one[0]))
+
+    def _unknown(self, point: Point, gate: Gate) -> Anchor:
+        """Too many ways: everything is possible, and nothing is said."""
+        out = self.ground.out
+        closed = gate.state == "closed"
+        claims = tuple(name for name, row in self.ground.rows.items() if row.claim)
+        others = (out.relapse, out.refractory, out.no_response)
+        said = Said(
+            category=out.not_evaluable if closed else out.undecided, state="unknown",
+            reason=gate.reason if closed else "too-many-unknowns", doubted=True, number=None,
+            candidates=() if closed else (*claims, *(one for one in others if one)),
+        )  # fmt: skip
+        kind, effective, refs = _named(self.ground.facts, point)
+        world = World(point.day, "before")
+        return Anchor(kind, point.day, effective, refs, ((said, world),), (), frozenset(), ())
+
+
+def _openings(ground: Ground) -> set[date]:
+    """Every day on which the course may have opened."""
+    first = ground.first
+    days = {first.opened}
+    if first.surely not in (date.min, first.opened):
+        days.add(first.surely)
+        days |= {o.day for o in ground.signs.perhaps_full if first.opened < o.day < first.surely}
+    return days
+
+
+def _past(world: World, day: date) -> World:
+    """A remission's first day matters only while it lies ahead."""
+    gone = world.since is not None and world.since < day
+    return replace(world, since=None) if gone else world
+
+
+def _alike(after: dict[World, list[Held]]) -> dict[World, list[Held]]:
+    """In a remission it hardly matters which relapse it followed: the earliest stands for all.
+
+    Lesions since the earliest count for it, so that it proves no more than any of them.
+    """
+    groups: dict[World, list[World]] = {}
+    for world in after:
+        later = world.phase == "remission" and world.again
+        key = replace(world, opened=date.min, by=None) if later else world
+        groups.setdefault(key, []).append(world)
+    found: dict[World, list[Held]] = {}
+    for many in groups.values():
+        first = min(many, key=lambda one: one.opened)
+        found[first] = [held for one in many for held in after[one]]
+    return found
+
+
+def _merged(many: list[Held]) -> Held:
+    if len(many) == 1:
+        return many[0]
+    kept = joined([one.kept for one in many])
+    return Held(kept, Node(tuple(one.node for one in many), ()))
+
+
+def _named(facts: Facts, point: Point) -> tuple[AnchorKind, str, tuple[str, ...]]:
+    if point.kind == "marrow":
+        one = facts.marrows[point.place]
+        return "marrow", one.effective, one.refs
+    if point.kind == "blood":
+        proof = facts.smears[point.place].proof
+        return "blood", facts.draws[point.place].effective, _refs(proof)
+    proof = facts.extramedullary.on(point.day).proof
+    text = next((one.when.text for one in proof if one.when is not None), "")
+    return "extramedullary", text, _refs(proof)
+
+
+def _refs(proof: Proof) -> tuple[str, ...]:
+    observed = {one.source.ref for one in proof if not isinstance(one, Event)}
+    return tuple(sorted(observed or {one.source.ref for one in proof}))

@@ -1,0 +1,167 @@
+"""One definite course as far as it has been walked, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult
+from fhir_remission.domain.nouns.verdicts import Proof
+
+Key = tuple[str, int]
+"""One thing that is unknown: a marrow or a draw by place, a lesion by the ordinal of its day."""
+Side = bool | None
+"""How it turns out: there or not; of a marrow at or above the line, below it, or no marrow."""
+Phase = Literal["before", "unproved", "remission", "relapsed", "withdrawn"]
+"""Before any remission of the course; with one that only a policy holds back; in one; relapsed;
+after one that a set without relapse took back."""
+
+
+class World(Struct, frozen=True):
+    """One definite course: all that a later anchor may ask of it. No field says "perhaps"."""
+
+    opened: date
+    phase: Phase
+    again: bool = False
+    """Whether a relapse opened it."""
+    by: int | None = None
+    """The marrow that proved that relapse."""
+    category: str = ""
+    """What stands: of the latest evaluable marrow, or the best of the remission."""
+    place: int | None = None
+    """The marrow that said so, before a remission."""
+    since: date | None = None
+    """The first day of the answer that stands, while it lies ahead."""
+    samples: tuple[date, ...] = ()
+    """Blood blasts since the last clear smear or marrow."""
+    bloody: bool = False
+    """Whether blood raised a suspicion that nothing has ended."""
+    asked: date | None = None
+    """The marrow that asked for a repeat."""
+    ahead: frozenset[tuple[Key, Side]] = frozenset()
+    """What was told of things to come, so that it turns out the same when it comes."""
+
+
+Lines = Callable[[], tuple[CriterionResult, ...]]
+
+
+def no_lines() -> tuple[CriterionResult, ...]:
+    """Nothing beside the criteria."""
+    return ()
+
+
+class Own(Struct, frozen=True, eq=False):
+    """What the latest marrow with its window says by itself."""
+
+    category: str
+    place: int
+    found: Evaluation | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Said(Struct, frozen=True, eq=False, kw_only=True):
+    """What one world says at one anchor, with what is printed of it and nothing that decides."""
+
+    category: str
+    state: str
+    since: date | None = None
+    day: date | None = None
+    """The response date."""
+    first_sign: date | None = None
+    reason: str = ""
+    found: Evaluation | None = None
+    carries: bool = False
+    """Whether the answer is that of an earlier marrow."""
+    assumptions: tuple[Assumption, ...] = ()
+    candidates: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    """Better answers that a policy holds back."""
+    missing: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    lines: Lines = no_lines
+    doubted: bool = False
+    """A doubt named in the flags makes the answer provisional."""
+    own: Own | None = None
+    opened: date | None = None
+    """When the course began, as it is printed."""
+    number: int | None = 1
+    """Which course it is; None where the ways differ."""
+    began: date | None = None
+    """The first day of the remission; None where only somebody's word tells of it."""
+    ground: Proof = ()
+    """What opened the phase: the evidence of the remission, or of the relapse."""
+    suspected: date | None = None
+    """The first sign of a relapse that is not proved."""
+    wary: date | None = None
+    """Since when one is suspected."""
+    inferred: bool = False
+    """Whether the baseline is one by inference."""
+
+
+Move = tuple[World, Said, Said | None]
+"""The world after an anchor, what stands in it, and what is said here if anything."""
+
+
+class Node(Struct, frozen=True, eq=False):
+    """What a step looked at, behind those before it: told only where an answer is printed."""
+
+    before: tuple[Node, ...]
+    looked: tuple[Proof | Evaluation, ...]
+
+
+class Held(NamedTuple):
+    """A world's standing answer and its proof."""
+
+    kept: Said
+    node: Node
+
+
+def joined(many: Sequence[Said]) -> Said:
+    """What equal worlds say together: what they do not share is not printed."""
+    first = many[0]
+    if len(many) == 1:
+        return first
+    shared = {
+        name: getattr(first, name) if len({getattr(one, name) for one in many}) == 1 else None
+        for name in ("since", "day", "first_sign", "opened", "number", "began")
+    }
+    rests = {rest for one in many for rest in one.assumptions}
+    signs = [one.suspected for one in many if one.suspected is not None]
+    return replace(
+        first,
+        assumptions=tuple(sorted(rests, key=lambda one: (one.id, one.cls))),
+        suspected=min(signs, default=None),
+        **shared,
+    )
+
+
+def gathered(nodes: Sequence[Node]) -> Proof:
+    """All the evidence behind some nodes, each piece once."""
+    found: dict[int, object] = {}
+    seen: set[int] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        waiting.extend(node.before)
+        for looked in node.looked:
+            parts = looked if isinstance(looked, tuple) else _of(looked)
+            found.update((id(one), one) for one in parts)
+    return tuple(found.values())  # type: ignore[arg-type]
+
+
+def _of(found: Evaluation) -> Proof:
+    """All that an evaluation read: every criterion at every draw."""
+    return tuple(
+        proof
+        for tried in found.tried
+        for one in tried.choice.judgements.values()
+        for proof in one.proof
+    )

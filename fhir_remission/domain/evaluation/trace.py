@@ -1,0 +1,65 @@
+"""What a marrow with its window leaves to tell: what is missing, and which draws were not taken."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.evaluation.choice import HOLDS, Choice
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import DrawNote, Verdict
+from fhir_remission.domain.record.draws import Draw
+from fhir_remission.domain.record.facts import Facts
+
+JOINED = "completes the draw of"
+
+
+def missing_for(criteria: CriteriaSet, found: Evaluation) -> tuple[str, ...]:
+    """What is not known, and would be needed for a better or a decided answer."""
+    wanted = set(found.open)
+    asked = {name for row in found.rows if row.id in wanted for name in row.requires}
+    unknown = {
+        name
+        for one in found.tried
+        if wanted & {*one.choice.ways, *one.choice.held}
+        for name in asked
+        if one.choice.judgements[name].open
+        or one.choice.judgements[name].verdict is Verdict.UNKNOWN
+    }
+    return tuple(sorted({one.missing for one in criteria.criterion if one.id in unknown} - {""}))
+
+
+def notes_of(facts: Facts, found: Evaluation) -> tuple[DrawNote, ...]:
+    """Each draw of the window: taken or not, and why."""
+    chosen, window = found.best.place, found.window
+    answers = {one.place: one.choice for one in found.tried if one.place is not None}
+    notes = []
+    for place in window.places:
+        draw = facts.draws[place]
+        if place in window.refused:
+            reason = window.refused[place]
+        elif place == chosen:
+            reason = f"proves {found.category}" if found.row else "read with the marrow"
+        else:
+            reason = f"gives {answers[place].answer}{_given(facts, draw, chosen)}"
+        sources = {*draw.cited, *_against(answers.get(place))}
+        notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
+    return tuple(notes)
+
+
+def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:
+    """What a draw that was tried too gave to the chosen one, if it did."""
+    assert chosen is not None  # noqa: S101 - where a draw was tried, one was chosen
+    taker = facts.draws[chosen]
+    joined = [
+        name
+        for name, count in taker.counts.items()
+        if count.joined and count.proof == draw.own[name].proof
+    ]
+    return f"; {JOINED} {taker.effective} with its {' and '.join(joined)}" if joined else ""
+
+
+def _against(choice: Choice | None) -> set[str]:
+    """The resources that kept a draw from proving more."""
+    if choice is None:
+        return set()
+    failed = [one for one in choice.judgements.values() if one.verdict not in HOLDS]
+    return {p.source.ref for one in failed for p in one.proof}
