@@ -171,7 +171,9 @@ def test_samples_within_fourteen_days_go_with_the_marrow() -> None:
 
 def test_blood_counts_for_the_suffix_only_where_the_set_says_so() -> None:
     """A sample of unsaid tissue is kept: it may be of the marrow, and only doubts."""
-    blood, unsaid = sample("positive", specimen="blood"), sample("negative", specimen="")
+    blood = sample("positive", specimen="blood", marker="")
+    unsaid = sample("negative", specimen="")
+    assert suffix(sample("positive", specimen="blood")) == ("positive", [30])
     assert suffix(blood) == ("unknown", [])
     assert suffix(blood, rules=replace(ELN, tissues=("marrow", "blood"))) == ("positive", [30])
     assert suffix(unsaid) == ("unknown", [30])

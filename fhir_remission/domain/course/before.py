@@ -79,7 +79,10 @@ def _answered(
         day=way.day if claim is not None else None, found=found, candidates=candidates,
         assumptions=() if answer == out.undecided else step.assumed(world, case, way, row),
         held=found.held if answer != out.undecided else (),
-        flags=(*limits_of(case), *(claim.flags if claim is not None else ())),
+        flags=(
+            *limits_of(case), *(claim.flags if claim is not None else ()),
+            *(("baseline-after-start",) if ground.course(world)[1].late else ()),
+        ),
         lines=lines.at(case, *more), inferred=ground.course(world)[1].inferred,
     )  # fmt: skip
     phase: Phase = world.phase

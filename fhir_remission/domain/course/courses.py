@@ -12,6 +12,7 @@ from fhir_remission.domain.evaluation.views import Background
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, Quantity, SignReading, day_of
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Memory
 from fhir_remission.domain.record.therapy import Cycle
 
@@ -41,6 +42,8 @@ class Baseline(Struct, frozen=True):
     """Marrows up to this day are pre-treatment, not responses."""
     inferred: bool
     start: Cycle | None
+    late: bool = False
+    """Whether it lies after the start: therapy had to begin before anybody could look."""
 
 
 def first_course(facts: Facts) -> Course:
@@ -118,8 +121,28 @@ def baseline_of(facts: Facts, course: Course) -> Baseline:
         bisect_left(facts.marrow_days, course.opened), bisect_right(facts.marrow_days, start.day)
     )
     candidates = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    late = _after_start(facts, start.day) if not candidates and not course.relapsed else None
+    if late is not None:
+        return Baseline(
+            _trusted(late.blasts, course), late.day, inferred=False, start=start, late=True
+        )
     blasts = candidates[-1].blasts if candidates else course.relapse_blasts
     return Baseline(_trusted(blasts, course), start.day, inferred=False, start=start)
+
+
+def _after_start(facts: Facts, start: date) -> Marrow | None:
+    """The first marrow soon after an emergency start, which had changed nothing yet."""
+    reach = facts.numbers.baseline_after_start
+    if reach is None:
+        return None
+    first = bisect_right(facts.marrow_days, start)
+    for place in range(first, len(facts.marrows)):
+        marrow = facts.marrows[place]
+        if (marrow.day - start).days > reach.days:
+            return None
+        if not marrow.inadequate:
+            return marrow
+    return None
 
 
 def _inferred(facts: Facts, course: Course) -> Baseline:

@@ -48,6 +48,8 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     before_diagnosis: Number
     treated_before_marrow: Number
     baseline_inferred: Number
+    baseline_after_start: Number | None = None
+    """Until when a marrow after the first start may be the baseline, where none lies before it."""
     extramedullary_silence: Number
     extramedullary_denial: Number
     fraction_ceiling: Number
@@ -183,6 +185,12 @@ class Mrd(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     window_days: int
     confirm_days: int
     tissues: tuple[str, ...]
+    blood_markers: tuple[str, ...] = ()
+    """Markers that count in blood too, by `blood_by`; where no marker is stated none does."""
+    blood_by: tuple[str, ...] = ()
+    no_mrd: tuple[str, ...] = ()
+    """Genes whose variants by `no_mrd_by` are clonal haematopoiesis, and no residual disease."""
+    no_mrd_by: tuple[str, ...] = ()
     suffix_by: tuple[str, ...] = ()
     """Assays whose negative or low level shows beside a remission; empty: any. A positive always
     does."""

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Cutoff, Mrd
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Result
@@ -40,7 +41,10 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
         if one.analyte == "marrow-adequacy":
             stated.setdefault(one.when.first_day, []).append(one)
     found = []
+    rules = criteria.mrd
     for one in (one for one in every if one.analyte == "mrd"):
+        if one.marker in rules.no_mrd and one.method in rules.no_mrd_by:
+            continue
         adequacy = agreed(stated.get(one.when.first_day, [])).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
         found.append(_sample(one, criteria.mrd, void=void))
@@ -103,9 +107,16 @@ def suffix_status(
     reach = timedelta(days=rules.window_days)
     first = max(marrow - reach, since)
     near = samples[bisect_left(days, first) : bisect_right(days, marrow + reach)]
-    of_marrow = (one for one in near if one.result.specimen in ("", *rules.tissues))
-    used = tuple(one for one in of_marrow if _counts(one, rules))
+    of_tissue = (one for one in near if _of_tissue(one.result, rules))
+    used = tuple(one for one in of_tissue if _counts(one, rules))
     return combined(used), used
+
+
+def _of_tissue(result: Result, rules: Mrd) -> bool:
+    """Whether the sample's tissue counts beside a remission, for its marker and its assay."""
+    if result.specimen in ("", *rules.tissues):
+        return True
+    return result.marker in rules.blood_markers and result.method in rules.blood_by
 
 
 def _counts(sample: MrdSample, rules: Mrd) -> bool:
@@ -145,6 +156,8 @@ class MrdHistory(Struct, frozen=True):
     """Assays that have been negative, in whatever tissue."""
     lowest: tuple[tuple[tuple[str, str, str], Interval], ...] = ()
     """The lowest positive level by tissue and assay."""
+    clearing: tuple[tuple[tuple[str, str, str], date], ...] = ()
+    """The first negative after a relapse of MRD, by tissue and assay."""
     suspects: tuple[tuple[str, str, str], ...] = ()
     """Tissue and assay of positives that wait for a second one."""
     flags: tuple[str, ...] = ()
@@ -153,6 +166,8 @@ class MrdHistory(Struct, frozen=True):
         """The history with one more sample; `low_level`: the remission carries that code."""
         assay = sample.assay
         key = (sample.result.specimen, *assay)
+        if sample.status == "negative" and self.event == "relapse" and key in self.suspects:
+            return self._cleared(sample, key, rules)
         if sample.status == "negative":
             waiting = tuple(one for one in self.suspects if one != key)
             cleared = self.event == "relapse-suspected" and not waiting
@@ -161,13 +176,26 @@ class MrdHistory(Struct, frozen=True):
                 None if cleared else self.event_day,
                 tuple(sorted({*self.negatives, assay})),
                 self.lowest,
-                waiting,
+                suspects=waiting,
             )
         if sample.status not in ("positive", "low-level"):
             return MrdHistory(
-                self.event, self.event_day, self.negatives, self.lowest, self.suspects
+                self.event,
+                self.event_day,
+                self.negatives,
+                self.lowest,
+                self.clearing,
+                self.suspects,
             )
         return self._detected(sample, key, rules, low_level=low_level)
+
+    def _cleared(self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd) -> MrdHistory:
+        """A relapse of MRD ends with two negatives of its marker and tissue, weeks apart."""
+        first = dict(self.clearing).get(key, sample.day)
+        assays = tuple(sorted({*self.negatives, sample.assay}))
+        if sample.day - first >= timedelta(days=rules.confirm_days):
+            return MrdHistory("none", None, assays, self.lowest)
+        return replace(self, negatives=assays, clearing=((key, first),), flags=())
 
     def _detected(
         self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd, *, low_level: bool
@@ -191,8 +219,8 @@ class MrdHistory(Struct, frozen=True):
             day,
             self.negatives,
             tuple(sorted(lowest.items(), key=lambda one: one[0])),
-            suspects,
-            ("mrd-other-assay",) if other else (),
+            suspects=suspects,
+            flags=("mrd-other-assay",) if other else (),
         )
 
 
