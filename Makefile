@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: docs docs-pages demo prepare test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-smoke mutants long-garble clean
+.PHONY: docs docs-pages demo prepare test lint types lock audit long server-hapi bench bench-all bench-core bench-gaps bench-front-door bench-smoke mutants long-garble clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -126,6 +126,9 @@ build/docs/.installed: pyproject.toml
 	build/docs/bin/python -m pip install --quiet --group docs
 	touch $@
 
+lane-pythons: $(VENV)/.installed  ## the front door, the cases and the demo on the other Pythons of this machine
+	bash tests/pythons.sh build/pythons
+
 build/tools/.installed: pyproject.toml
 	$(PYTHON) -m venv build/tools
 	build/tools/bin/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -167,6 +170,9 @@ bench-core: $(VENV)/.installed  ## judging one patient with 20, 200 and 2 000 re
 
 bench-gaps: $(VENV)/.installed  ## 5 to 500 marrows that lack something: time, peak memory, evidence
 	$(BIN)/python -m tests.bench.gaps
+
+bench-front-door: $(VENV)/.installed  ## 1 000 calls from Python beside BEFORE=commit, and start-up
+	$(BIN)/python -m tests.bench.front_door $(BEFORE)
 
 same-output: $(VENV)/.installed  ## every command over fixtures/, byte for byte as at BASE=commit
 	$(BIN)/python -m tests.same_output.compare $(BASE)

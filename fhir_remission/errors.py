@@ -27,23 +27,53 @@ import re
 
 
 class RemissionError(Exception):
-    """The root of the tree; on its own a bug of ours."""
+    """The root of the tree; on its own a bug of ours.
+
+    Example:
+        >>> from fhir_remission import RemissionError, classify
+        >>> try:
+        ...     classify("bundle.json", criteria="eln-2023")
+        ... except RemissionError as error:
+        ...     error.exit_code
+        2
+    """
 
     exit_code = 1
 
 
 class UsageError(RemissionError):
-    """The call, the settings or the input must change before another run makes sense."""
+    """The call, the settings or the input must change before another run makes sense.
+
+    Example:
+        >>> from fhir_remission import schema
+        >>> schema("assessment-0")
+        Traceback (most recent call last):
+        fhir_remission.errors.UsageError: there is no schema assessment-0; there are: assessment-1
+    """
 
     exit_code = 2
 
 
 class SettingsError(UsageError):
-    """A flag, an environment variable or the settings file is wrong."""
+    """A flag, an environment variable or the settings file is wrong.
+
+    Example:
+        >>> from fhir_remission import Classifier
+        >>> Classifier(timezone="Europe/Hamlet")
+        Traceback (most recent call last):
+        fhir_remission.errors.SettingsError: ...
+    """
 
 
 class TableError(UsageError):
-    """A mapping or criteria file is wrong; the message begins with `file:line`."""
+    """A mapping or criteria file is wrong; the message begins with `file:line`.
+
+    Example:
+        >>> from fhir_remission import TableError
+        >>> raise TableError("the row names no source", file="codes.tsv", line=7)
+        Traceback (most recent call last):
+        fhir_remission.errors.TableError: codes.tsv:7: the row names no source
+    """
 
     def __init__(self, reason: str, *, file: str, line: int | None = None) -> None:
         place = file if line is None else f"{file}:{line}"
@@ -53,7 +83,14 @@ class TableError(UsageError):
 
 
 class InputError(UsageError):
-    """What was given is not JSON, not FHIR or not a type we read."""
+    """What was given is not JSON, not FHIR or not a type we read.
+
+    Example:
+        >>> from fhir_remission import classify
+        >>> classify(b"<html>")
+        Traceback (most recent call last):
+        fhir_remission.errors.InputError: ...
+    """
 
 
 class LoginRefused(RemissionError):

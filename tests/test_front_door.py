@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import jsonschema
 import msgspec
 import pytest
+from sqlalchemy import make_url
 
 import fhir_remission
 from fhir_remission import Assessment, Classifier, InputError, SettingsError, classify, schema
+from fhir_remission.jobs.site.site_files import state_file
+from fhir_remission.settings.model import Settings
 
 ROOT = Path(__file__).parents[1]
 CASES = sorted(path.parent for path in ROOT.glob("fixtures/cases/*/bundle.json"))
@@ -142,6 +149,54 @@ def test_errors_say_what_to_do() -> None:
         schema("assessment-0")
 
 
+def _told() -> Iterator[tuple[str, object]]:
+    """Everything public that can carry a docstring, with its methods."""
+    for name in set(fhir_remission.__all__) - {"__version__"}:
+        found = getattr(fhir_remission, name)
+        yield name, found
+        if found in (Assessment, Classifier):
+            for own, member in vars(found).items():
+                if inspect.isfunction(member) and not own.startswith("_"):
+                    yield f"{name}.{own}", member
+
+
+TOLD = dict(_told())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder the examples are in: a Bundle, settings and their key."""
+    folder = tmp_path_factory.mktemp("examples")
+    (folder / "bundle.json").write_bytes(BODY)
+    (folder / "site.toml").write_text(SITE.format(key="site.key"))
+    key = [sys.executable, "-m", "fhir_remission", "key", "new", str(folder / "site.key")]
+    subprocess.run(key, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(TOLD))
+def test_everything_public_has_an_example_that_runs(
+    name: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a docstring shows is what happens."""
+    monkeypatch.chdir(site)
+    (example,) = doctest.DocTestFinder(recurse=False).find(TOLD[name], name, globs={})
+    assert example.examples, f"{name} has no example"
+
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    assert runner.run(example, out=said.append).failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize("name", ["Classifier", "classify", "schema", "Classifier.transaction"])
+def test_what_can_fail_says_how(name: str) -> None:
+    """And every parameter and answer has a type."""
+    assert "Raises:" in (TOLD[name].__doc__ or "")
+    signature = inspect.signature(cast("Callable[..., object]", TOLD[name]))
+    given = [one for one in signature.parameters.values() if one.name != "self"]
+    assert [one.name for one in given if one.annotation is inspect.Parameter.empty] == []
+
+
 PUBLIC = {
     *("Assessment", "Classifier", "InputError", "RemissionError", "SettingsError", "TableError"),
     *("UsageError", "__version__", "classify", "schema"),
@@ -181,3 +236,27 @@ def test_every_module_imports_without_what_windows_lacks() -> None:
     )
 
     assert done.stdout.decode().strip() == "CR", done.stderr.decode()[-2000:]
+
+
+@pytest.mark.parametrize("path", ["C:/data/state.db", "C:\\data\\state.db", "/data/state.db"])
+def test_a_path_of_windows_is_a_path(path: str) -> None:
+    """The state's file is the same one for the database and for who looks at its rights."""
+    settings = Settings.model_validate({"state": {"url": f"sqlite:///{path}"}})
+
+    assert str(state_file(settings)) == path
+    assert make_url(settings.state.url).database == path
+
+
+def test_a_file_is_given_as_text_or_path(tmp_path: Path) -> None:
+    """Both forms of the input and of the site's folder, one answer."""
+    file, folder = tmp_path / "bundle.json", tmp_path / "own"
+    file.write_bytes(BODY)
+    (folder / "servers").mkdir(parents=True)
+    (folder / "servers/house.toml").write_text('id = "house"\nverified = true\n')
+
+    found = [
+        classify(given, as_of=AS_OF, mappings=own)[0].to_json()
+        for given in (str(file), file)
+        for own in (str(folder), folder)
+    ]
+    assert set(found) == {classify(BODY, as_of=AS_OF)[0].to_json()}

@@ -264,3 +264,39 @@ def test_a_small_module_says_why_it_stands_alone() -> None:
     }
 
     assert small == {*SMALL}
+
+
+# Keys and hot paths: where a tuple is what is meant.
+TUPLES = {
+    "effects/files/spool.py put at",  # once a row of an archive
+    "jobs/spark/rows.py put at",  # what stands for it
+    "jobs/reading/evidence.py _read_chunk people",  # a row of what `zip` pairs
+    "fhir/reading/condition.py source_of pair",  # a system and its code: everywhere a key
+    "domain/record/mrd.py _detected key",  # a key of a table
+    "rehearsal/cohort/evidence.py concept coding",  # a row of the text
+    "rehearsal/cohort/evidence.py _procedure coding",
+    "rehearsal/listening/listener.py __init__ address",  # the library's own
+}
+
+
+def test_no_tuple_stands_in_for_parameters() -> None:
+    """What belongs together has a name, and each part of it too."""
+    found = set()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith("domain/course/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                arguments = (*node.args.args, *node.args.kwonlyargs)
+                found |= {f"{name} {node.name} {one.arg}" for one in arguments if _is_pair(one)}
+    assert found - TUPLES == set()
+    assert TUPLES - found == set()
+
+
+def _is_pair(one: ast.arg) -> bool:
+    """Whether it is annotated as a tuple of a few things rather than of many of one kind."""
+    kind = one.annotation
+    if not isinstance(kind, ast.Subscript) or ast.unparse(kind.value) != "tuple":
+        return False
+    return isinstance(kind.slice, ast.Tuple) and not ast.unparse(kind).endswith("...]")

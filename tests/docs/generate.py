@@ -149,7 +149,7 @@ def errors_page() -> str:
     for name, kind in vars(errors).items():
         if not (isinstance(kind, type) and issubclass(kind, RemissionError)):
             continue
-        said = (kind.__doc__ or "").strip()
+        said = (kind.__doc__ or "").partition("\n\n")[0].strip()
         lines += [
             "",
             f"## {name} {{#{anchor_of(kind)}}}",

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.kinds import (
@@ -144,6 +145,14 @@ class _Complaints:
         raise TableError(reason, file=self._file, line=self._lines.at(table, index, key))
 
 
+class _Place(Struct, frozen=True):
+    """A row of the file, and who complains about it."""
+
+    complain: _Complaints
+    table: str
+    index: int
+
+
 def _check(criteria: CriteriaSet, complain: _Complaints, analytes: Collection[str] | None) -> None:
     _check_sources(criteria, complain)
     known: dict[str, AnyCriterion] = {}
@@ -225,12 +234,12 @@ def _check_categories(
     if not ids:
         complain.refuse("a criteria file needs at least one category", "category", 0, "")
     for index, row in enumerate(criteria.category):
-        _all_known(row.requires + row.doubts, known, row.id, (complain, "category", index))
+        _all_known(row.requires + row.doubts, known, row.id, _Place(complain, "category", index))
         if row.after and row.after not in ids:
             complain.refuse(f"{row.id} comes after unknown {row.after}", "category", index, "after")
     for index, policy in enumerate(criteria.policy):
         for switch in policy.when_yes:
-            _all_known(switch.adds, known, policy.name, (complain, "policy", index))
+            _all_known(switch.adds, known, policy.name, _Place(complain, "policy", index))
             if switch.category not in ids:
                 complain.refuse(
                     f"policy {policy.name} names unknown category {switch.category}",
@@ -242,12 +251,12 @@ def _all_known(
     names: Iterable[str],
     known: Mapping[str, AnyCriterion],
     who: str,
-    place: tuple[_Complaints, str, int],
+    place: _Place,
 ) -> None:
-    complain, table, index = place
     for name in names:
         if name not in known:
-            complain.refuse(f"{who} requires unknown criterion {name}", table, index, "requires")
+            reason = f"{who} requires unknown criterion {name}"
+            place.complain.refuse(reason, place.table, place.index, "requires")
 
 
 def _in_precedence(criteria: CriteriaSet, complain: _Complaints) -> tuple[Category, ...]:

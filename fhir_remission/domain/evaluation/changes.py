@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from fhir_remission.domain.criteria.kinds import (
     Band,
@@ -94,17 +95,22 @@ def increase(one: PercentIncrease, view: View) -> Judgement:
     answers = []
     if base.low < one.points_below:
         high = one.points_below if base.high is None else min(base.high, one.points_below)
-        answers.append(_risen(now, (base.low, high), one.fraction, one.points))
+        answers.append(_risen(now, _Ends(base.low, high), one.fraction, one.points))
     if base.high is None or base.high >= one.points_below:
         low = max(base.low, one.points_below)
-        answers.append(_risen(now, (low, base.high), one.fraction, None))
+        answers.append(_risen(now, _Ends(low, base.high), one.fraction, None))
     all_agree = all(one is answers[0] for one in answers)
     return judged(answers[0] if all_agree else None, _proof(view))
 
 
-def _risen(
-    now: Interval, base: tuple[Decimal, Decimal | None], fraction: Decimal, points: Decimal | None
-) -> bool | None:
+class _Ends(NamedTuple):
+    """The baselines that are possible; no highest one where it is open."""
+
+    low: Decimal
+    high: Decimal | None
+
+
+def _risen(now: Interval, base: _Ends, fraction: Decimal, points: Decimal | None) -> bool | None:
     """Whether the rise holds for every, for no or for some baseline between the two ends."""
     low, high = base
     if high is not None and _rise_over(now, high, fraction, points) is True:

@@ -10,7 +10,7 @@ from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
-from fhir_remission.fhir.reading.context import Context, codings_of, period_of, words_of
+from fhir_remission.fhir.reading.context import Context, Suspected, codings_of, period_of, words_of
 
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -108,15 +108,13 @@ def is_lookalike(pairs: list[tuple[str, str]], context: Context) -> bool:
 def suspicion(
     pairs: list[tuple[str, str]],
     words: tuple[str, ...],
-    suspected: tuple[str, tuple[str, ...]],
+    suspected: Suspected,
     context: Context,
 ) -> tuple[EventRow | None, str]:
     """What codes that no row names may still mean, and why it is only suspected.
 
-    `suspected` is the type of the resource and the hints that make it one, the worst first; what
-    says nothing may be the worst. By the range of the
-    code; by the code alone where its system is unknown; by its words, where it has some; and
-    what has neither a code of its system nor words may be anything.
+    By the range of the code; by the code alone where its system is unknown; by its words, where it
+    has some; and what has neither a code of its system nor words may be anything: the worst.
     """
     kind, hints = suspected
     systems, events = context.mappings.systems, context.mappings.events
@@ -156,7 +154,7 @@ def _unread(
 ) -> tuple[Rows, str]:
     """The leukaemia that a code no row names may be."""
     words = words_of(concept)
-    row, why = suspicion(pairs, words, ("Condition", ("leukaemia",)), context)
+    row, why = suspicion(pairs, words, Suspected("Condition", ("leukaemia",)), context)
     if row is None:
         return [], ""
     if not any(context.mappings.events.within(*pair, "Condition") for pair in pairs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,6 +16,13 @@ from fhir_remission.fhir.r4.elements import CodeableConcept, Identifier, Period,
 from fhir_remission.fhir.r4.references import Index, named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.r4.wire import Device, DiagnosticReport, Entry, Observation, Resource
+
+
+class Suspected(NamedTuple):
+    """The type of a resource, and the hints that make it suspicious, the worst first."""
+
+    kind: str
+    hints: tuple[str, ...]
 
 
 class Reading(Struct, frozen=True):

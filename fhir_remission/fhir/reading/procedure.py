@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Event, Skipped, When
@@ -25,7 +27,7 @@ from fhir_remission.fhir.reading.condition import (
     source_of,
     suspicion,
 )
-from fhir_remission.fhir.reading.context import Context, codings_of, term_of, words_of
+from fhir_remission.fhir.reading.context import Context, Suspected, codings_of, term_of, words_of
 
 # `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run. What is
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
@@ -125,7 +127,7 @@ def _read(
     if doubt and any(_starts(row) for _, row in rows):
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     # Whether blood was given cannot be told: then it may have been, and a count is a bound.
-    return _events(current, rows, times, (_words(concepts), doubt or told))
+    return _events(current, rows, times, _Words(_words(concepts), doubt or told))
 
 
 def _suspected(
@@ -136,7 +138,7 @@ def _suspected(
 ) -> tuple[Rows, str]:
     """The start of therapy that a code no row names may be."""
     words = tuple(text for one in concepts for text in words_of(one))
-    row, why = suspicion(pairs, words, (resource.type_name, _HINTS), context)
+    row, why = suspicion(pairs, words, Suspected(resource.type_name, _HINTS), context)
     if row is None:
         return [], ""
     pair = pairs[0] if pairs else ("", "")
@@ -146,7 +148,14 @@ def _suspected(
     return [(pair, maybe)], f"{why}: it may be a start of therapy"
 
 
-def _events(current: Current, rows: Rows, times: Times, words: tuple[str, str]) -> EventsRead:
+class _Words(NamedTuple):
+    """What was written, and why it is told beside being used."""
+
+    original: str
+    told: str
+
+
+def _events(current: Current, rows: Rows, times: Times, words: _Words) -> EventsRead:
     when, ended, problem = times
     original, told = words
     events = tuple(

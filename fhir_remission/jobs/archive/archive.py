@@ -25,6 +25,7 @@ from fhir_remission.jobs.archive.journal import Header, Journal, boot_id
 from fhir_remission.jobs.archive.output import Format, Summary, merge, summary_of
 from fhir_remission.jobs.archive.parts import (
     SPECIAL,
+    At,
     Flaw,
     Judgement,
     JudgePartition,
@@ -173,7 +174,7 @@ class _Run:
             if answer.outcome != "done" and len(batch) > 1:
                 failed.append(batch)
                 continue
-            place = self._setup.sources[batch[0].source].path, batch[0].low
+            place = At(self._setup.sources[batch[0].source].path, batch[0].low)
             result = self._taken(answer, place, len(batch))
             if isinstance(result, Split):
                 self._journal.note(result)
@@ -181,7 +182,7 @@ class _Run:
             self._progress("reading", self._done, self._total)
         return failed
 
-    def _taken(self, answer: Answer, place: tuple[str, int], files: int = 1) -> Result | None:
+    def _taken(self, answer: Answer, place: At, files: int = 1) -> Result | None:
         """The result of a job, and what has to be said of it."""
         if answer.outcome == "died":
             self._flaws.append(Flaw(*place, f"{answer.deaths} workers died while reading it"))
@@ -214,8 +215,7 @@ class _Run:
         jobs = [(one, encode(MoveRows(one, files[one]))) for one in sources]
         lengths: dict[str, list[int]] = {}
         for answer in workers.run(jobs):
-            place = (f"partition {answer.job}", 0)
-            result = self._taken(answer, place)
+            result = self._taken(answer, At(f"partition {answer.job}", 0))
             if isinstance(result, Moved):
                 known = lengths.setdefault(result.spool, result.lengths)
                 lengths[result.spool] = [
@@ -237,7 +237,7 @@ class _Run:
         done = len(files) - len(jobs)
         self._progress("judging", done, len(files))
         for answer in workers.run(jobs):
-            result = self._taken(answer, (f"partition {answer.job}", 0))
+            result = self._taken(answer, At(f"partition {answer.job}", 0))
             if isinstance(result, Judgement):
                 self._journal.note(result)
             done += 1

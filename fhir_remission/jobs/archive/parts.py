@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -54,6 +54,13 @@ class Part(Struct, frozen=True):
     source: int
     low: int
     high: int
+
+
+class At(NamedTuple):
+    """Where something stands: a file or a partition, and the byte in it."""
+
+    file: str
+    offset: int
 
 
 class Flaw(Struct, frozen=True):

@@ -40,18 +40,39 @@ class Assessment(answer.Assessment, frozen=True, kw_only=True):
 
     Counts are in 10*9/L and percentages in percent, as exact `Decimal`; days are `date`. The fields
     are those of the published line (`fhir_remission.schema("assessment-1")`), where each is told.
+    Category and criteria are those of the named paper; each of `criteria_results` names its source.
+
+    Example:
+        >>> from fhir_remission import classify
+        >>> (found,) = classify("bundle.json", as_of="2026-10-01T00:00:00Z")
+        >>> found.category, found.state, found.response_date.isoformat()
+        ('CR', 'in-remission', '2026-02-10')
     """
 
     mapping_version: str
     """The digest of the tables that read the evidence; part of the evidence hash."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The published line as an object: what `classify` prints, decoded."""
+        """The published line as an object: what `classify` prints, decoded.
+
+        Example:
+            >>> from fhir_remission import classify
+            >>> (found,) = classify("bundle.json")
+            >>> found.to_dict()["category"]
+            'CR'
+        """
         found: dict[str, Any] = document_of(self, self.mapping_version)
         return found
 
     def to_json(self) -> bytes:
-        """The published line, byte for byte what `classify` prints, with its newline."""
+        """The published line, byte for byte what `classify` prints, with its newline.
+
+        Example:
+            >>> from fhir_remission import classify
+            >>> (found,) = classify("bundle.json")
+            >>> found.to_json()[-2:]
+            b'}\\n'
+        """
         return write_line(document_of(self, self.mapping_version))
 
 
@@ -75,6 +96,12 @@ class Classifier:
     Raises:
         SettingsError: an unknown criteria set, zone or moment.
         TableError: a row of a table or a criteria file, with its file and line.
+
+    Example:
+        >>> from fhir_remission import Classifier
+        >>> judge = Classifier(["eln-2022", "iwg-2003"], timezone="Europe/Berlin")
+        >>> [(found.criteria_id, found.category) for found in judge("bundle.json")]
+        [('eln-2022', 'CR'), ('iwg-2003', 'CR')]
     """
 
     def __init__(
@@ -119,7 +146,16 @@ class Classifier:
     def to_frame(self, many: Iterable[Resources]) -> pd.DataFrame:
         """The assessments of many inputs as a pandas DataFrame, a row per assessment.
 
-        Columns and types are those of `archive --format parquet`. Needs the extra `frames`.
+        Columns and types are those of `archive --format parquet`.
+
+        Raises:
+            InputError: one of the inputs is not FHIR, or damaged.
+            UsageError: the extra `frames` is not installed.
+
+        Example:
+            >>> from fhir_remission import Classifier
+            >>> Classifier().to_frame(["bundle.json"])["category"].to_list()
+            ['CR']
         """
         try:
             import pandas as pd
@@ -128,7 +164,13 @@ class Classifier:
         return self.to_arrow(many).to_pandas(types_mapper=pd.ArrowDtype)
 
     def to_arrow(self, many: Iterable[Resources]) -> pa.Table:
-        """The assessments of many inputs as an Arrow table; see `to_frame`."""
+        """The assessments of many inputs as an Arrow table; see `to_frame`.
+
+        Example:
+            >>> from fhir_remission import Classifier
+            >>> Classifier().to_arrow(["bundle.json"]).column("category").to_pylist()
+            ['CR']
+        """
         from fhir_remission.jobs.judging.columns import (
             ASSESSMENTS,
             batch_of,
@@ -148,6 +190,15 @@ class Classifier:
         """The transaction Bundle that `classify --output bundle --config SITE` prints, decoded.
 
         `site` is the settings file that names `site.id` and `site.key_file`.
+
+        Raises:
+            InputError: the input is not FHIR, or damaged.
+            SettingsError: the settings or the key are not there or wrong.
+
+        Example:
+            >>> from fhir_remission import Classifier
+            >>> Classifier().transaction("bundle.json", site="site.toml")["type"]
+            'transaction'
         """
         from fhir_remission.jobs.files.transaction_out import transaction_of
 
@@ -197,11 +248,14 @@ def classify(
     The arguments are those of `Classifier`; the tables of the last few sets of arguments stay
     loaded, so a changed file of `mappings` needs a new process or a `Classifier` of its own.
 
-        for found in classify("bundle.json", criteria="eln-2022"):
-            print(found.patient, found.state, found.category)
-
     Raises:
         UsageError: one of `InputError`, `SettingsError`, `TableError`.
+
+    Example:
+        >>> from fhir_remission import classify
+        >>> for found in classify("bundle.json", criteria="eln-2022"):
+        ...     print(found.patient, found.state, found.category)
+        Patient/frida in-remission CR
     """
     kept = _kept(
         (criteria,) if isinstance(criteria, str) else tuple(criteria),
@@ -241,6 +295,11 @@ def schema(name: str) -> dict[str, Any]:
 
     Raises:
         UsageError: there is none of that name; the message lists those that are.
+
+    Example:
+        >>> from fhir_remission import schema
+        >>> schema("assessment-1")["$schema"]
+        'https://json-schema.org/draft/2020-12/schema'
     """
     folder = Path(__file__).resolve().parents[2] / "schema"
     known = sorted(path.stem for path in folder.glob("*.json"))

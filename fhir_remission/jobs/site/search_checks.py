@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from fhir_remission.effects.files.mapping_files import load_mappings
 from fhir_remission.effects.server.access import Reader
@@ -34,7 +35,9 @@ def searches(one: Examined, profile: Profile) -> Iterator[Finding]:
         try:
             probe = search_for_nothing(reader, profile, kind, parameters)
             link = link or probe.self_link
-            yield _honoured(one, name, probe) or _lacking(one, reader, profile, (name, kind), probe)
+            yield _honoured(one, name, probe) or _lacking(
+                one, reader, profile, _Asked(name, kind), probe
+            )
         except RemissionError as error:
             yield failed(one, f"search {name}", error)
     if profile.needs_patient:
@@ -84,8 +87,15 @@ def _honoured(one: Examined, name: str, probe: Probe) -> Finding | None:
     return None
 
 
+class _Asked(NamedTuple):
+    """What was searched for: a parameter or a kind of question, and the type."""
+
+    name: str
+    kind: str
+
+
 def _lacking(
-    one: Examined, reader: Reader, profile: Profile, asked: tuple[str, str], probe: Probe
+    one: Examined, reader: Reader, profile: Profile, asked: _Asked, probe: Probe
 ) -> Finding:
     """Why a search failed; a run would leave each patient incomplete for want of it."""
     name, kind = asked

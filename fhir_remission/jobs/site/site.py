@@ -37,7 +37,7 @@ from fhir_remission.jobs.site.clocks import Clocks, weigh
 from fhir_remission.jobs.site.servers import Server, is_source, open_sink, open_source
 from fhir_remission.jobs.site.site_claim import claim_for, identity_of, key_of
 from fhir_remission.jobs.site.site_files import open_to_all
-from fhir_remission.jobs.site.turn import Turn
+from fhir_remission.jobs.site.turn import Memory, Turn
 from fhir_remission.jobs.write_back.patients import OtherServer, Rule
 from fhir_remission.jobs.write_back.result_rows import Place
 from fhir_remission.jobs.write_back.results import ResultsSink
@@ -144,7 +144,7 @@ def open_site(
 def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
     settings = frame.settings
     key = key_of(settings)
-    state, lease = _memory(frame, key, stack)
+    state, lease = memory = _memory(frame, key, stack)
     frame = structs.replace(frame, former=read_claim(state.database).former)
     audit = Audit(settings.audit.file, clock=frame.clock, run_id=frame.run_id)
     stack.callback(audit.close)
@@ -170,7 +170,7 @@ def _wired(frame: Frame, judge: Judge, stack: ExitStack) -> Site:
         state=state,
         lease=lease,
         audit=audit,
-        sinks=tuple(_sinks(servers, server, frame, judge, (state, lease))),
+        sinks=tuple(_sinks(servers, server, frame, judge, memory)),
         results=_results(frame, judge, server.profile, stack),
         connections=tuple({id(to): to.connection for to in (server, *servers.values())}.values()),
         back_dated=frame.back_dated,
@@ -182,7 +182,7 @@ def _sinks(
     source: Server,
     frame: Frame,
     judge: Judge,
-    memory: tuple[State, Lease | None],
+    memory: Memory,
 ) -> Iterator[Sink]:
     for name, to in servers.items():
         wanted = frame.settings.sink[name]
@@ -220,16 +220,16 @@ def _results(
     )
 
 
-def _memory(frame: Frame, key: bytes, stack: ExitStack) -> tuple[State, Lease | None]:
+def _memory(frame: Frame, key: bytes, stack: ExitStack) -> Memory:
     """The state under lock and lease; a dry run forgets everything and locks nobody out."""
     if frame.dry_run:
         state = stack.enter_context(closing(open_state("sqlite://", frame.clock)))
-        return state, None
+        return Memory(state, None)
     settings = frame.settings
     state = stack.enter_context(closing(open_state(settings.state.url, frame.clock)))
     claim_for(state, settings, key)
     lease = frame.turn.take(settings, state, stack)
-    return state, lease
+    return Memory(state, lease)
 
 
 def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile: Profile) -> Place:

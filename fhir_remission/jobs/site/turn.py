@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -26,6 +26,13 @@ ASKED_FOR = "asked for"
 # Between two looks at a lock that another run holds, in seconds.
 PAUSE = 0.5
 Taken = TypeVar("Taken")
+
+
+class Memory(NamedTuple):
+    """What is known of earlier runs, and the turn of this one; a dry run has none."""
+
+    state: State
+    lease: Lease | None
 
 
 class Turn(Struct, frozen=True):
