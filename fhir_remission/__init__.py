@@ -14,7 +14,8 @@ from fhir_remission.errors import InputError, RemissionError, SettingsError, Tab
 from fhir_remission.version import VERSION
 
 if TYPE_CHECKING:
-    from fhir_remission.jobs.files.classifier import Assessment, Classifier, classify, schema
+    from fhir_remission.jobs.files.classifier import Classifier, classify
+    from fhir_remission.jobs.files.published import Assessment, schema
 
 __version__ = VERSION
 
@@ -35,5 +36,6 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import the job when it is asked for: every command begins here and most need another."""
     if name in __all__:
-        return getattr(import_module("fhir_remission.jobs.files.classifier"), name)
+        home = "published" if name in {"Assessment", "schema"} else "classifier"
+        return getattr(import_module(f"fhir_remission.jobs.files.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

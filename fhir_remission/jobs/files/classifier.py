@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
-from fhir_remission.domain.nouns import assessment as answer
 from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.effects.process.environment import read_chunks
 from fhir_remission.errors import InputError, UsageError
 from fhir_remission.fhir.r4.datatypes import Json
-from fhir_remission.fhir.writing.assessment_json import write_line
-from fhir_remission.jobs.files.classify import document_of, judged_patients
+from fhir_remission.jobs.files.classify import judged_patients
+from fhir_remission.jobs.files.published import Assessment, published
 from fhir_remission.jobs.judging.incoming import Judged
 from fhir_remission.jobs.judging.judging import Judge
 from fhir_remission.jobs.judging.request import Request, judge_for, moment_of
@@ -33,47 +32,6 @@ if TYPE_CHECKING:
 
 Resources = str | Path | bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]]
 """A path, JSON or NDJSON as bytes, one decoded resource or Bundle, or a list of them."""
-
-
-class Assessment(answer.Assessment, frozen=True, kw_only=True):
-    """The answer for one patient, one criteria set and one anchor.
-
-    Counts are in 10*9/L and percentages in percent, as exact `Decimal`; days are `date`. The fields
-    are those of the published line (`fhir_remission.schema("assessment-1")`), where each is told.
-    Category and criteria are those of the named paper; each of `criteria_results` names its source.
-
-    Example:
-        >>> from fhir_remission import classify
-        >>> (found,) = classify("bundle.json", as_of="2026-10-01T00:00:00Z")
-        >>> found.category, found.state, found.response_date.isoformat()
-        ('CR', 'in-remission', '2026-02-10')
-    """
-
-    mapping_version: str
-    """The digest of the tables that read the evidence; part of the evidence hash."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The published line as an object: what `classify` prints, decoded.
-
-        Example:
-            >>> from fhir_remission import classify
-            >>> (found,) = classify("bundle.json")
-            >>> found.to_dict()["category"]
-            'CR'
-        """
-        found: dict[str, Any] = document_of(self, self.mapping_version)
-        return found
-
-    def to_json(self) -> bytes:
-        """The published line, byte for byte what `classify` prints, with its newline.
-
-        Example:
-            >>> from fhir_remission import classify
-            >>> (found,) = classify("bundle.json")
-            >>> found.to_json()[-2:]
-            b'}\\n'
-        """
-        return write_line(document_of(self, self.mapping_version))
 
 
 class Classifier:
@@ -137,7 +95,7 @@ class Classifier:
         """
         judge = self._judge()
         return [
-            _published(one, judge)
+            published(one, judge.mappings.version)
             for found in self._judged(resources, judge)
             for assessments in found.assessments
             for one in (assessments if self._request.history else assessments[-1:])
@@ -290,25 +248,6 @@ def _kept(
     )
 
 
-def schema(name: str) -> dict[str, Any]:
-    """A published JSON Schema by its name: `assessment-1` is the line of an assessment.
-
-    Raises:
-        UsageError: there is none of that name; the message lists those that are.
-
-    Example:
-        >>> from fhir_remission import schema
-        >>> schema("assessment-1")["$schema"]
-        'https://json-schema.org/draft/2020-12/schema'
-    """
-    folder = Path(__file__).resolve().parents[2] / "schema"
-    known = sorted(path.stem for path in folder.glob("*.json"))
-    if name not in known:
-        raise UsageError(f"there is no schema {name}; there are: {', '.join(known)}")
-    found: dict[str, Any] = msgspec.json.decode((folder / f"{name}.json").read_bytes())
-    return found
-
-
 def _reloaded(request: Request) -> Classifier:
     """A pickled Classifier where it arrives; the moment it was given travels with it."""
     return Classifier(
@@ -320,11 +259,6 @@ def _reloaded(request: Request) -> Classifier:
         mappings=request.overlay,
         strict=request.strict,
     )
-
-
-def _published(one: answer.Assessment, judge: Judge) -> Assessment:
-    fields = {name: getattr(one, name) for name in one.__struct_fields__}
-    return Assessment(**fields, mapping_version=judge.mappings.version)
 
 
 def _json(resources: bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]]) -> bytes:
