@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from msgspec import Raw, ValidationError, structs
 
@@ -31,6 +32,14 @@ MAX_DEPTH = 8
 _WRITTEN = frozenset({"201", "202", "204"})
 NO_TYPE = "its type is none that FHIR has"
 _STATUS = re.compile(r"\s*([1-5]\d\d)\b")
+
+
+class _Around(NamedTuple):
+    """What an entry stands in: the kind of Bundle, the mode of its search, how deep."""
+
+    kind: str
+    mode: str
+    depth: int
 
 
 class Entries:
@@ -84,7 +93,7 @@ class Entries:
             if not isinstance(resource, str):
                 self.entries.append(Entry(resource, entry.full_url or "", place))
                 return True
-        self._uncommon(entry, body, place, (kind, mode or "", depth), newer)
+        self._uncommon(entry, body, place, _Around(kind, mode or "", depth), newer)
         return mode not in ("include", "outcome")
 
     def _uncommon(
@@ -92,10 +101,10 @@ class Entries:
         entry: BundleEntry,
         body: Raw,
         place: str,
-        around: tuple[str, str, int],
+        around: _Around,
         newer: set[str],
     ) -> None:
-        """Take in an entry that is no plain row; `around` it are kind of Bundle, mode and depth."""
+        """Take in an entry that is no plain row."""
         kind, mode, depth = around
         if entry.response is not None and is_there(entry.response.outcome):
             self._outcome(entry.response.outcome)
