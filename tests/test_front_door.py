@@ -221,7 +221,8 @@ for name in ("SIGHUP", "SIGALRM", "setitimer", "SIGUSR1"):
     if hasattr(signal, name): delattr(signal, name)
 import importlib, pkgutil
 import fhir_remission
-skip = ("fhir_remission.jobs.spark.spark",)
+# Modules of an extra, imported where their command runs: Spark, and the server of POSIX.
+skip = ("fhir_remission.jobs.spark.spark", "fhir_remission.service.running.gunicorn_server")
 for module in pkgutil.walk_packages(fhir_remission.__path__, "fhir_remission."):
     if not module.name.endswith("__main__") and not module.name.startswith(skip):
         importlib.import_module(module.name)
