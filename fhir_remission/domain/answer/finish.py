@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -75,7 +76,7 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         last_blood=dates.blood,
         last_mrd=dates.mrd,
         current=segment.until is None,
-        clock=_clock(facts, (state, dates, _closes(draft)), as_of, today),
+        clock=_clock(facts, _Known(state, dates, _closes(draft)), as_of, today),
         claims=claims,
     )
     return replace(found, summary=summary(found), next_better=next_better(facts, draft, found))
@@ -189,9 +190,15 @@ def _last_blood(facts: Facts, segment: Segment) -> date | None:
     return None
 
 
-def _clock(
-    facts: Facts, known: tuple[str, Dates, date | None], as_of: datetime, today: date
-) -> Clock:
+class _Known(NamedTuple):
+    """Where the course stands, its dates, and the day on which it was closed."""
+
+    state: str
+    dates: Dates
+    closes: date | None
+
+
+def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
     state, dates, closes = known
     numbers = facts.numbers
     looked = max((day for day in (dates.marrow, dates.mrd) if day is not None), default=None)

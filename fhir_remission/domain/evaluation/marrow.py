@@ -94,6 +94,13 @@ class Look(Struct, frozen=True):
     strict: bool
 
 
+class _Seen(NamedTuple):
+    """What all draws of a marrow share."""
+
+    window: Window
+    blood: BloodBlasts
+
+
 def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
     """Judge every draw of the window with the marrow, and take the best that one draw proves."""
     days, marrow = facts.draw_days, facts.marrows[place]
@@ -102,15 +109,15 @@ def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
     tried = []
     for one in usable or [None]:
-        view = _view(facts, place, one, (window, blood), look)
+        view = _view(facts, place, one, _Seen(window, blood), look)
         tried.append(Tried(one, view, chooser.choose(view)))
-    return _evaluation(facts.criteria, tried, (window, blood), look.rows)
+    return _evaluation(facts.criteria, tried, _Seen(window, blood), look.rows)
 
 
 def _evaluation(
     criteria: CriteriaSet,
     tried: Sequence[Tried],
-    seen: tuple[Window, BloodBlasts],
+    seen: _Seen,
     rows: tuple[Category, ...],
 ) -> Evaluation:
     """The best that one draw is sure to prove, and what is better and may be proved."""
@@ -143,13 +150,13 @@ def _evaluation(
         row=_row_of(found[-1].answer, best, rows) if settled else None,
         tried=tuple(tried),
         best=best,
-        window=seen[0],
+        window=seen.window,
         ways=found,
         held=tuple(held),
         uncounted=tuple(one for one in held if any(one in o.choice.uncounted for o in tried)),
         remitted=min(sure, default=best.view.day),
         perhaps=min((*maybe, *sure), default=best.view.day),
-        blood=seen[1],
+        blood=seen.blood,
         rows=rows,
     )
 
@@ -194,7 +201,7 @@ def _view(
     facts: Facts,
     place: int,
     draw_place: int | None,
-    seen: tuple[Window, BloodBlasts],
+    seen: _Seen,
     look: Look,
 ) -> View:
     marrow = facts.marrows[place]
@@ -207,7 +214,7 @@ def _view(
         quantities |= draw.counts
         quantities["blasts-count"] = blast_count(draw, facts)
     signs = {
-        "blood-blasts": seen[1].at(draw_place),
+        "blood-blasts": seen.blood.at(draw_place),
         "extramedullary-disease": _lesion(facts, day, look),
         "auer-rods": marrow.auer,
     }
