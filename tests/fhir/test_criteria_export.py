@@ -87,6 +87,28 @@ def test_unknown_verdicts_are_seen() -> None:
     assert not re.search(r"exists \(verdicts V where V is null\)", text)
 
 
+def test_what_the_library_does_not_read_is_refused() -> None:
+    """Transfusions, growth factor, drugs, undated results: no answer, rather than a wrong one."""
+    text = written(ELN).text
+
+    assert 'when "Is beyond this library" then null as String' in text
+    beyond = text.split('define "Is beyond this library":')[1].split("\n\n")[0]
+    for part in ("support-given", "MedicationAdministration", "not-read", "Is undated"):
+        assert part in beyond
+    sets = {one.name: {code for _, code, _ in one.codes} for one in value_sets(load_mappings())}
+    assert "12719002" in sets["support-given"]
+    assert "116863004" in sets["red-cells-given"]
+    assert "C150836" in sets["not-read"]
+
+
+def test_red_cells_given_leave_independence_open() -> None:
+    """A set that asks for independence never says CR of somebody who was transfused."""
+    text = library(load_criteria("iwg-2003"), load_mappings(), NS).text
+    judged = text.split('define function "Criterion rbc-independent"():')[1].split("\n\n")[0]
+
+    assert judged.strip().startswith('if exists [Procedure: "red-cells-given"] then null')
+
+
 def test_units_are_those_of_the_tables() -> None:
     """Per microlitre and as whole multiples; K/uL is thousands, never kelvin."""
     factors = unit_factors(load_mappings(), "anc")

@@ -21,9 +21,10 @@ from fhir_remission.domain.criteria.kinds import (
     Threshold,
 )
 from fhir_remission.domain.criteria.printed import rule_of
-from fhir_remission.domain.criteria.rules import Category, CriteriaSet
+from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.criteria_export import marrow_text, record_text
+from fhir_remission.fhir.criteria_export.answers import answers, choice, rows
 from fhir_remission.fhir.criteria_export.spelling import (
     decimal_text,
     identifier,
@@ -81,22 +82,13 @@ def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Librar
         "// ---- Categories, the first that holds is said ----\n",
         *_categories(criteria),
         _judged(criteria, judges),
-        _filled(marrow_text.ANSWERS, _facts(criteria, mappings) | _choice(criteria)),
+        _filled(marrow_text.ANSWERS, _facts(criteria, mappings) | choice(criteria)),
         *(
             f'define "Is {quoted_name(one)}":\n  "Category" = \'{quoted(one)}\'\n'
             for one in answers(criteria)
         ),
     ]
     return Library(name, "\n".join(parts), lost)
-
-
-def answers(criteria: CriteriaSet) -> tuple[str, ...]:
-    """Everything the library can say, categories first."""
-    outcomes = criteria.outcomes
-    rest = (outcomes.relapse, outcomes.relapse_suspected, outcomes.no_response)
-    last = (outcomes.not_evaluable, outcomes.undecided)
-    whole = (*(one.id for one in criteria.category), *rest, *last)
-    return tuple(dict.fromkeys(one for one in whole if one))
 
 
 def _head(
@@ -169,7 +161,9 @@ def _judge(one: AnyCriterion, criteria: CriteriaSet) -> _Judge | None:
         case Absent():
             return _Judge("", _unless_told("auer-rods", one.silent), "")
         case Independence():
-            return _Judge("", _unless_told("rbc-transfusion-independence", one.silent), "")
+            near = _unless_told("rbc-transfusion-independence", one.silent)
+            given = '[Procedure: "red-cells-given"]'
+            return _Judge("", f"if exists {given} then null as Boolean\n  else {near}", "")
         case AdequateMarrow():
             body = (
                 f'if counted then not "Below"(cells, {decimal_text(one.cells)})\n'
@@ -217,17 +211,9 @@ def _criterion(one: AnyCriterion, judge: _Judge | None) -> str:
     return f"{told}{head}:\n  {judge.body}\n"
 
 
-def _rows(criteria: CriteriaSet) -> Iterator[tuple[str, Category]]:
-    """Each category row with a name of its own: alternatives of one id are ways."""
-    met: dict[str, int] = {}
-    for row in criteria.category:
-        met[row.id] = met.get(row.id, 0) + 1
-        yield row.id if met[row.id] == 1 else f"{row.id} way {met[row.id]}", row
-
-
 def _categories(criteria: CriteriaSet) -> Iterator[str]:
     known = {one.id: one for one in criteria.criterion}
-    for name, row in _rows(criteria):
+    for name, row in rows(criteria):
         rules = "\n".join(f"//   {one}: {one_line(rule_of(known[one]))}" for one in row.requires)
         parameters = ", ".join(f"{identifier(one)} Boolean" for one in row.requires)
         body = "\n    and ".join(identifier(one) for one in row.requires) or "true"
@@ -245,7 +231,7 @@ def _judged(criteria: CriteriaSet, judges: Mapping[str, _Judge | None]) -> str:
     lets = [f"      {identifier(one.id)}: {_called(one.id, judges[one.id])}" for one in late]
     quality = {one.id for one in criteria.criterion if isinstance(one, AdequateMarrow)}
     fields, spared = [], []
-    for name, row in _rows(criteria):
+    for name, row in rows(criteria):
         call = (
             f'"Category {quoted_name(name)}"({", ".join(identifier(one) for one in row.requires)})'
         )
@@ -262,36 +248,6 @@ def _judged(criteria: CriteriaSet, judges: Mapping[str, _Judge | None]) -> str:
         + ",\n".join(fields)
         + " }\n"
     ).replace("MARROW", record_text.MARROW)
-
-
-def _choice(criteria: CriteriaSet) -> dict[str, str]:
-    rows = list(_rows(criteria))
-    outcomes = criteria.outcomes
-    when = [
-        f'    when exists (("Judged"(m, prior)) J where J.{identifier(name)})'
-        f" then '{quoted(row.id)}'"
-        for name, row in rows
-    ]
-    remissions = [_any(name, "false") for name, row in rows if row.remission]
-    early = [_any(name, "prior") for name, row in rows if row.early]
-    suspected = outcomes.relapse_suspected or outcomes.no_response
-    return {
-        "NE": f"'{quoted(outcomes.not_evaluable)}'",
-        "IND": f"'{quoted(outcomes.undecided)}'",
-        "NR": f"'{quoted(outcomes.no_response)}'",
-        "best": "\n".join(when),
-        "open": " or ".join(f"J.{identifier(name)} is null" for name, _ in rows),
-        "remissions": ", ".join(remissions) or "false",
-        "earliest": ", ".join(early) or "false",
-        "suspected": f"'{suspected}'",
-        "relapse": f"'{outcomes.relapse or outcomes.no_response}'",
-        "withholds": "true" if criteria.withholds_after_start else "false",
-    }
-
-
-def _any(name: str, prior: str) -> str:
-    """Whether any draw of the window proves the category."""
-    return f'"Any"(("Judged"(m, {prior})) J return all J.{identifier(name)})'
 
 
 def _called(name: str, judge: _Judge | None) -> str:

@@ -156,15 +156,14 @@ define function "Answer after"(m MARROW, prior Boolean):
   case
     when not "Is evaluation"(m) then $NE$
     when "Is cleared"(m) is true then case
+      when "Blasts in every draw"(m) and prior is null then $IND$
+      when "Blasts in every draw"(m) and prior then $suspected$
       when "Best category"(m, prior) is not null then "Best category"(m, prior)
       when "Is open"(m, prior) then $IND$
-      when "Is early"(m) then
-        (if "Blasts in every draw"(m) and prior is null then $IND$
-         else if "Blasts in every draw"(m) and prior then $suspected$ else $NE$)
+      when "Is early"(m) then $NE$
       when "But for quality"(m, prior) is true then $NE$
       when "But for quality"(m, prior) is null then $IND$
       when prior is null then $IND$
-      when prior and "Blasts in every draw"(m) then $suspected$
       else $NR$
     end
     when prior is true and "Is cleared"(m) is false then $relapse$
@@ -189,6 +188,7 @@ define "Latest evaluable marrow":
 
 define function "Verdict"(m MARROW, answer String, remitted Boolean):
   case
+    when "Is beyond this library" then null as String
     when exists "APL confirmed" then $NE$
     when exists "Other leukaemia confirmed" and not exists "AML confirmed" then $NE$
     when exists "Other leukaemia confirmed" and exists "Marrows" then $IND$

@@ -244,7 +244,8 @@ define "Lesion statements":
   flatten {
     [Observation: "extramedullary-disease"] O
       let t: (O.effective as FHIR.dateTime).value
-      where O.status.value in { 'final', 'amended', 'corrected' } and "Day"(t) >= "Opened on"
+      where O.status.value in { 'final', 'amended', 'corrected' }
+        and Coalesce("Day"(t) >= "Opened on", true)
         and exists (((O.value as FHIR.CodeableConcept).coding) C
           where C.code.value in { $answers$ })
       return all Tuple { dayNo: "Day"(t),
@@ -252,7 +253,7 @@ define "Lesion statements":
           where C.code.value in { $present$ }) },
     [Condition: "extramedullary"] C
       let dayNo: "Day"((C.onset as FHIR.dateTime).value)
-      where "Verified"(C, { 'confirmed' }) and dayNo >= "Opened on"
+      where "Verified"(C, { 'confirmed' }) and Coalesce(dayNo >= "Opened on", true)
       return all Tuple { dayNo: dayNo, present: true } }
 
 define "First sign on":
@@ -261,4 +262,31 @@ define "First sign on":
     { Min("Blood blast results" B where "Above"(B.v, 0.0) is true return all B.dayNo) },
     { Min("Lesion statements" S where S.present return all S.dayNo) },
     { "Treated on" } })
+
+// ---- What lies beyond this library: a record that holds any of it is refused, never guessed ----
+
+define function "Is undated"(o Observation):
+  o.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' }
+    and "Seconds"((o.effective as FHIR.dateTime).value) is null
+
+define "Is beyond this library":
+  exists ([Observation: "not-read"] O
+      where O.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' })
+    or exists ([Procedure: "support-given"] P
+      where P.status.value in { 'completed', 'in-progress', 'stopped' })
+    or exists [MedicationAdministration]
+    or exists ([Procedure: "therapy-start"] P
+      where P.status.value in { 'completed', 'in-progress', 'stopped' }
+        and "Day"((P.performed as FHIR.dateTime).value) is null)
+    or exists ([Observation: "blasts-marrow"] O where "Is undated"(O))
+    or exists ([Observation: "blasts-blood"] O where "Is undated"(O))
+    or exists ([Observation: "extramedullary-disease"] O where "Is undated"(O))
+    or exists ([Observation: "extramedullary-disease"] O
+      where O.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' }
+        and not exists (((O.value as FHIR.CodeableConcept).coding) C
+          where C.code.value in { $answers$ }))
+    or exists ([Condition: "extramedullary"] C
+      where not "Verified"(C, { 'refuted', 'entered-in-error', 'differential' })
+        and ("Day"((C.onset as FHIR.dateTime).value) is null
+          or not "Verified"(C, { 'confirmed' })))
 """

@@ -6,7 +6,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 from fhir_remission.domain.criteria.rules import CriteriaSet
-from fhir_remission.fhir.criteria_export.library_text import Library, answers
+from fhir_remission.fhir.criteria_export.answers import answers
+from fhir_remission.fhir.criteria_export.library_text import Library
 from fhir_remission.fhir.criteria_export.values import ValueSet
 from fhir_remission.fhir.r4.datatypes import Json, Resource
 from fhir_remission.fhir.r4.terminology import PUBLISHER, Edition

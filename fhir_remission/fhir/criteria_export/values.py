@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.intervals import EXACT
+from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.units import Converted, UnitSent
 from fhir_remission.fhir.criteria_export.spelling import decimal_text
@@ -16,6 +17,14 @@ from fhir_remission.fhir.criteria_export.spelling import decimal_text
 PER_MICROLITRE = 1000
 ANALYTES = ("blasts-marrow", "marrow-cells-counted", "anc", "platelets", "blasts-blood")
 UNREAD = ("auer-rods", "rbc-transfusion-independence")
+# What may change an answer and is not read: a record that holds any is refused.
+BEYOND = (
+    *("marrow-adequacy", "marrow-cellularity", "blasts-blood-count"),
+    *("blasts-blood-presence", "blasts-blood-equivalent", "blasts-blood-equivalent-count"),
+    *("blasts-marrow-equivalent", "cns-blasts", "platelet-clumps"),
+)
+PROCEDURES_BEYOND = ("platelet-transfusion", "gcsf", "gcsf-pegylated", "transplant")
+RED_CELLS = ("rbc-transfusion", "transfusion-unspecified")
 # Codes of UCUM and texts as laboratories send them; each is read by the tables, or left out.
 SPELLINGS = (
     *("10*9/L", "10^9/L", "x10^9/L", "10*3/uL", "10^3/uL", "10*3/mm3", "K/uL", "K/mm3", "G/L"),
@@ -32,13 +41,17 @@ class ValueSet(Struct, frozen=True):
 
 def value_sets(mappings: Mappings) -> Iterator[ValueSet]:
     """Every value set of a library; codes that count only under a condition are left out."""
+    rows = mappings.codes.rows.values()
     for analyte in (*ANALYTES, *UNREAD, "extramedullary-disease"):
-        rows = mappings.codes.rows.values()
         held = [one for one in rows if one.analyte == analyte and not one.conditions]
         yield ValueSet(analyte, tuple((one.system, one.code, one.display) for one in held))
+    beyond = [one for one in rows if one.analyte in BEYOND or _conditional(one)]
+    yield ValueSet("not-read", tuple((one.system, one.code, one.display) for one in beyond))
     for kind in ("aml-diagnosis", "apl-diagnosis", "other-leukaemia", "extramedullary"):
-        yield _events(mappings, kind)
-    yield _events(mappings, "therapy-start")
+        yield _events(mappings, kind, kind)
+    yield _events(mappings, "therapy-start", "therapy-start")
+    yield _events(mappings, "red-cells-given", *RED_CELLS)
+    yield _events(mappings, "support-given", *PROCEDURES_BEYOND, "transfusion-unspecified")
     yield ValueSet("remission-claimed", tuple(_claiming(mappings)))
     for answer in ("positive", "negative"):
         coded = mappings.values.coded.items()
@@ -62,15 +75,20 @@ def unit_factors(mappings: Mappings, analyte: str) -> dict[str, str]:
     return found
 
 
-def _events(mappings: Mappings, kind: str) -> ValueSet:
+def _conditional(row: CodeRow) -> bool:
+    """Whether the code is an input only under a condition that CQL does not check."""
+    return row.analyte in (*ANALYTES, "extramedullary-disease") and bool(row.conditions)
+
+
+def _events(mappings: Mappings, name: str, *kinds: str) -> ValueSet:
     rows = mappings.events.rows.items()
     codes = {
         (system, code, one.display)
         for (system, code), held in rows
         for one in held
-        if one.kind == kind and one.certainty == "confirmed"
+        if one.kind in kinds and one.certainty == "confirmed"
     }
-    return ValueSet(kind, tuple(sorted(codes)))
+    return ValueSet(name, tuple(sorted(codes)))
 
 
 def _claiming(mappings: Mappings) -> list[tuple[str, str, str]]:
