@@ -78,12 +78,12 @@ def report(**parts: Any) -> Node:
     return resource("DiagnosticReport", code={"text": "KM"}, **parts)
 
 
-def is_silent(given: Node) -> bool:
-    """Whether somebody is in a proved remission, and nothing is said against it."""
+def claimed_in(given: Node) -> set[str]:
+    """The remissions that are said of somebody though nothing is said of the input."""
     answers = judged_patients([json.dumps(given).encode()], "input", REQUEST, judge_for(REQUEST))
     latest = [one.assessments[0][-1] for one in answers.judged if one.assessments]
-    claimed = any(one.category in ("CR", "CRh", "CRi") for one in latest)
-    return claimed and answers.exit_code == 0
+    claims = {one.category for one in latest} & {"CR", "CRh", "CRi"}
+    return claims if answers.exit_code == 0 else set()
 
 
 CELLS = {"code": concept("38257-2"), "valueQuantity": {"value": 500, "unit": "{#}"}}
@@ -99,12 +99,8 @@ ODD: dict[str, Callable[[], Node]] = {
         relapse(code={"text": "Blasten"}, component=[CELLS])
     ),
     # What may turn the meaning of all the rest.
-    "rules-of-a-count": lambda: changed("anc-6", implicitRules="http://example.org/rules"),
     "rules-of-the-diagnosis": lambda: changed("dx", implicitRules="http://example.org/rules"),
     "rules-of-a-bundle": lambda: enveloped(implicitRules="http://example.org/rules"),
-    "modifier-of-a-report": lambda: added(
-        report(modifierExtension=[{"url": "x"}], result=[{"reference": "Observation/anc-6"}])
-    ),
     "deleted-state": lambda: changed(
         "marrow-d32",
         meta={"extension": [{"url": "http://a.example/data-extensions/deleted-state"}]},
@@ -222,15 +218,36 @@ ODD: dict[str, Callable[[], Node]] = {
 }
 
 
+# What stands against one count: the other still proves an incomplete remission.
+ODD_COUNT: dict[str, Callable[[], Node]] = {
+    "rules": lambda: changed("anc-6", implicitRules="http://example.org/rules"),
+    "modifier-of-its-report": lambda: added(
+        report(modifierExtension=[{"url": "x"}], result=[{"reference": "Observation/anc-6"}])
+    ),
+}
+
+
 def test_the_proof_alone_is_a_proved_remission() -> None:
     """Else nothing of the rest says anything."""
-    assert is_silent(added())
+    assert claimed_in(added()) == {"CR"}
+
+
+@pytest.mark.parametrize("name", ODD_COUNT)
+def test_what_stands_against_a_count_takes_it_away(name: str) -> None:
+    """What is left is said, and what that count may have proved as well."""
+    answers = judged_patients(
+        [json.dumps(ODD_COUNT[name]()).encode()], "input", REQUEST, judge_for(REQUEST)
+    )
+    latest = answers.judged[0].assessments[0][-1]
+
+    assert (latest.category, latest.possible_higher) == ("CRi", ("CR", "CRh"))
+    assert [one.source for one in latest.skipped] == ["Observation/anc-6"]
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_what_stands_against_it_is_told_or_blocks(name: str) -> None:
     """However it is told."""
-    assert not is_silent(ODD[name]())
+    assert claimed_in(ODD[name]()) == set()
 
 
 def test_a_resource_in_the_wrong_place_may_be_anybodys() -> None:

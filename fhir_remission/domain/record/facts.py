@@ -85,8 +85,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
-    first = therapy.days[0] if therapy.days else None
-    marrows = read_marrows(results, criteria, first, equivalents=equivalents)
+    marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
     by_kind: dict[str, list[Event]] = {}
     for event in events:
         by_kind.setdefault(event.kind, []).append(event)

@@ -42,6 +42,13 @@ class Therapy(Struct, frozen=True):
     possible: tuple[Event, ...] = ()
     """What may have been a start outside of every cycle that is known."""
 
+    @property
+    def first_at_latest(self) -> date | None:
+        """The day by which therapy had begun, if it ever did, in whatever way this is read."""
+        if self.days:
+            return self.days[0]
+        return max((day_of(one) for one in self.possible), default=None)
+
     def latest(self, day: date) -> Cycle | None:
         """The cycle that began last, up to and including the day."""
         place = bisect_right(self.days, day)
