@@ -137,7 +137,7 @@ build/tools/.installed: pyproject.toml
 
 # What is younger than six weeks waits: a release that somebody stole is found by then.
 lock: build/tools/.installed  ## deploy/: the versions, hashes and licences of what is deployed
-	build/tools/bin/uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 \
+	build/tools/bin/uv pip compile pyproject.toml --extra postgres --extra service --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command "make lock" \
 		--exclude-newer "$$(date -u -d '6 weeks ago' +%FT00:00:00Z)" -o deploy/requirements.txt
 	rm -rf build/locked && $(PYTHON) -m venv build/locked

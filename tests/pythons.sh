@@ -18,7 +18,7 @@ for version in ${asked:-3.12 3.13 3.14}; do
   venv=$folder/$version
   "$python" -m venv "$venv"
   "$venv/bin/python" -m pip install --quiet --upgrade "pip>=25.1"
-  "$venv/bin/python" -m pip install --quiet --editable '.[frames]' jsonschema pytest pytest-timeout hypothesis
+  "$venv/bin/python" -m pip install --quiet --editable '.[frames,service]' jsonschema pytest pytest-timeout hypothesis
   "$venv/bin/python" -W error::SyntaxWarning -m compileall -q -f fhir_remission
   "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/test_front_door.py tests/test_cases.py
   "$venv/bin/fhir-remission" demo > "$venv/demo.txt"

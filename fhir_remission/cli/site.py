@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -121,11 +122,10 @@ def install(
     from fhir_remission.jobs.site import install as job
     from fhir_remission.jobs.site.site import settings_of
 
-    here = program or Path(sys.argv[0])
     asked = job.Wanted(
         settings_of(config, assign or [], {}),
         config,
-        here.absolute(),
+        (program or _this_command()).absolute(),
         duration_of("--every", every),
     )
     files = job.files_for(kind, asked)
@@ -138,6 +138,15 @@ def install(
             for line in (f"# --- {name}", *text.splitlines(), "")
         )
     return 0
+
+
+def _this_command() -> Path:
+    """The command that was started, or that of this Python: `python -m` has no file to start."""
+    started = Path(sys.argv[0])
+    if started.stem == "fhir-remission" and started.is_file():
+        return started
+    name = "fhir-remission.exe" if sys.platform == "win32" else "fhir-remission"
+    return Path(sysconfig.get_path("scripts")) / name
 
 
 def jwks(config: Config = Path("site.toml"), assign: Assign = None) -> int:

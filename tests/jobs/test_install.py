@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import shlex
+import sys
+import sysconfig
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -131,3 +133,31 @@ def test_files_that_are_there_are_left(tmp_path: Path, capfd: pytest.CaptureFixt
     for name, text in before.items():
         assert name in said
         assert text.splitlines()[0] in said
+
+
+@pytest.mark.parametrize("started", ["-c", "", "__main__.py", "pytest"])
+def test_the_command_is_found_however_we_were_started(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    started: str,
+) -> None:
+    """`python -m`, a worker and a debugger have no file that a scheduler could start."""
+    monkeypatch.setattr(sys, "argv", [started])
+    config = str(_site(tmp_path / "site") / "site.toml")
+
+    assert main(["install", "cron", "--config", config]) == 0
+    assert f"{sysconfig.get_path('scripts')}/fhir-remission sync " in capsys.readouterr().out
+
+
+def test_the_command_that_was_started_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The link of pipx outlives the environment it leads to; a relative one is made whole."""
+    folder = _site(tmp_path / "site")
+    monkeypatch.chdir(folder)
+    Path("fhir-remission").symlink_to("program")
+    monkeypatch.setattr(sys, "argv", ["./fhir-remission"])
+
+    assert main(["install", "cron"]) == 0
+    assert f"{folder}/fhir-remission sync " in capsys.readouterr().out

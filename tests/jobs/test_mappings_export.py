@@ -170,11 +170,12 @@ def test_a_site_namespace_reaches_every_address(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    """One line that names the option."""
+    """One line that names the folder and the next step."""
     (tmp_path / "file").write_text("")
     command = [*COMMAND, str(tmp_path / "file")]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)
 
     assert done.returncode == 2
-    assert b"--out" in done.stderr
+    assert b"/file cannot be written (File exists): check the folder" in done.stderr
+    assert done.stderr.count(b"\n") == 1
     assert b"Traceback" not in done.stderr

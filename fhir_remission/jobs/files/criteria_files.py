@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_criteria, load_mappings
-from fhir_remission.errors import SettingsError
+from fhir_remission.effects.files.private_file import not_written, write_whole
 from fhir_remission.fhir.criteria_export.library_text import library
 from fhir_remission.fhir.criteria_export.resources import resources
 from fhir_remission.fhir.criteria_export.values import value_sets
@@ -47,7 +47,7 @@ def run(
     try:
         out.mkdir(parents=True, exist_ok=True)
         for file, text in texts.items():
-            (out / file).write_bytes(text.encode())
+            write_whole(out / file, text.encode())
     except OSError as error:
-        raise SettingsError(f"--out {out}: cannot be written: {error.strerror}") from None
+        raise not_written(out, error) from None
     return Exported([out / file for file in texts], written.inexpressible)

@@ -15,7 +15,7 @@ from fhir_remission.effects.files.mapping_files import (
     load_mappings,
     load_vocabularies,
 )
-from fhir_remission.errors import SettingsError
+from fhir_remission.effects.files.private_file import not_written, write_whole
 from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.r4.terminology import Edition, Term, Vocabulary, own_terms, terminology
 from fhir_remission.version import VERSION
@@ -50,10 +50,10 @@ def run(out: Path, *, namespace: str = "") -> list[Path]:
         out.mkdir(parents=True, exist_ok=True)
         for resource in made:
             path = out / f"{resource['resourceType']}-{resource['id']}.json"
-            path.write_bytes(_text(resource))
+            write_whole(path, _text(resource))
             written.append(path)
     except OSError as error:
-        raise SettingsError(f"--out {out}: cannot be written: {error.strerror}") from None
+        raise not_written(out, error) from None
     return written
 
 
