@@ -97,8 +97,8 @@ def _sections(criteria: CriteriaSet) -> Iterator[tuple[str, list[tuple[str, Row]
     """What is no category and no criterion, under the headings of the page."""
     yield "NUMBERS AND WINDOWS, applied over time", _fields(criteria.numbers)
     yield "ASSUMED, where nothing was ever reported", _fields(criteria.assume)
-    yield "RELAPSE", _fields(criteria.relapse)
-    yield "REFRACTORY", _fields(criteria.landmark)
+    yield "END OF A REMISSION", _fields(criteria.relapse)
+    yield "FAILURE OF THERAPY", _fields(criteria.landmark)
     yield "ANSWERS THAT ARE NO CATEGORY", [("outcomes", criteria.outcomes)]
     cutoffs = [(f"cut-off by {one.method}, {one.unit}", one) for one in criteria.mrd.cutoffs]
     yield "MEASURABLE RESIDUAL DISEASE", [("mrd", criteria.mrd), *cutoffs]
