@@ -183,6 +183,6 @@ def place_of(error: BaseException) -> str:
 
 
 def anchor_of(kind: type[BaseException]) -> str:
-    """The place in `docs/errors.md` that tells of this kind of error, or of what it is a kind of."""
+    """The place in `docs/errors.md` that tells of this kind of error, or of a wider one."""
     told = next((one for one in kind.__mro__ if one.__module__ == __name__), kind)
     return re.sub(r"(?<!^)(?=[A-Z])", "-", told.__name__).lower()

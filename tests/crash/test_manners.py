@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from fhir_remission.cli import main as cli
+from fhir_remission.effects.server.writer import WritingClient
+from fhir_remission.errors import Interrupted, Unreachable
 from fhir_remission.jobs.sync.retract_run import retract_run
 from tests.crash.manners import MANNERS, live_with
 from tests.crash.test_crash import SERVERS
@@ -153,3 +156,26 @@ def test_an_edit_between_our_look_and_our_write_is_not_lost(
     assert {**stands, "meta": {}} == {**theirs, "meta": {}}
     assert world.sync().code == 3
     assert len(living(world)) == 2
+
+
+@pytest.mark.parametrize("error", [Interrupted("SIGTERM"), Unreachable("no answer"), KeyError("x")])
+def test_a_retraction_that_is_cut_short_has_ended(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The state holds how: nobody takes it for a run that died, and it can be run again."""
+    world = make_world(patients=(CR,))
+    first = world.sync()
+
+    def cut(*_: object, **__: object) -> None:
+        raise error
+
+    real = WritingClient.update
+    monkeypatch.setattr(WritingClient, "update", cut)
+    with pytest.raises(type(error)):
+        retract_run(world.config, (), first.summary["run_id"])
+
+    monkeypatch.setattr(WritingClient, "update", real)
+    assert cli.main(["state", "check", "--config", str(world.config)]) == 0
+    assert {one.how for one in retract_run(world.config, (), first.summary["run_id"])} == {
+        "withdrawn"
+    }

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from fhir_remission import errors
 from fhir_remission.cli.main import app, main
 from fhir_remission.errors import RemissionError, anchor_of
 from fhir_remission.settings import load_settings

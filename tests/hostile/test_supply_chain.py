@@ -62,7 +62,9 @@ def test_every_licence_is_listed() -> None:
         )
     }
     here = {
-        name: str(version) for name, (version, marker) in locked().items() if "== 'win32'" not in marker
+        name: str(version)
+        for name, (version, marker) in locked().items()
+        if "== 'win32'" not in marker
     }
     assert {name: version for name, (version, _) in listed.items()} == here
     assert not [name for name, (_, licence) in listed.items() if licence in {"", "UNKNOWN"}]

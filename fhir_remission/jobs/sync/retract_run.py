@@ -7,6 +7,7 @@ later run has written again, stays as it is and is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ from fhir_remission.effects.http.transport import OutcomeUnknown
 from fhir_remission.effects.server.writer import WritingClient
 from fhir_remission.effects.state.parked_rows import ParkedRow, evidence_of, settle_parked
 from fhir_remission.effects.state.state_rows import AssessmentRow
-from fhir_remission.errors import RequestRefused, UsageError
+from fhir_remission.errors import RemissionError, RequestRefused, UsageError
 from fhir_remission.fhir.r4.datatypes import Resource, objects, text_of, version_of
 from fhir_remission.fhir.writing.authorship import Change
 from fhir_remission.fhir.writing.decide import category_of
@@ -59,17 +60,31 @@ def retract_run(
     with open_site(settings, as_of="", dry_run=False) as site:
         if run not in {row.id for row in site.state.runs(limit=100_000)}:
             raise UsageError(f"no run {run} in the state; the last were {_last(site)}")
-        site.state.begin_run(site.run_id)
         written = [(sink, site.state.written_by(run, sink.place.name)) for sink in site.sinks]
         total = sum(len(rows) for _, rows in written)
         found: list[TakenBack] = []
-        for sink, rows in written:
-            for one in _at(site, sink, rows):
-                found.append(one)
-                progress("taking back", len(found), total)
-        left = sum(one.how == "left" for one in found)
-        site.state.end_run(site.run_id, 3 if left else 0, {"taken_back": len(found) - left})
+        with _row_of(site, found):
+            for sink, rows in written:
+                for one in _at(site, sink, rows):
+                    found.append(one)
+                    progress("taking back", len(found), total)
         return found
+
+
+@contextmanager
+def _row_of(site: Site, found: list[TakenBack]) -> Iterator[None]:
+    """The row of this run in the state: ended however the run ends, with what it came to."""
+    site.state.begin_run(site.run_id)
+    code = RemissionError.exit_code
+    try:
+        yield
+        code = 3 if any(one.how == "left" for one in found) else 0
+    except RemissionError as error:
+        code = error.exit_code
+        raise
+    finally:
+        taken_back = sum(one.how != "left" for one in found)
+        site.state.end_run(site.run_id, code, {"taken_back": taken_back})
 
 
 def _last(site: Site) -> str:
