@@ -107,7 +107,7 @@ def _write_cohort(cohort: Path, out: Path, mappings: Path | None) -> int:
 
     found, told = read_results(cohort), words_of_pages()
     names = tuple(sorted({line["criteria"]["id"] for line in found.lines}))
-    sets = judge_for(Request(criteria=names, overlay=mappings)).sets if names else ()
+    judge = judge_for(Request(criteria=names or ("eln-2022",), overlay=mappings))
     people: dict[str, list[Line]] = {}
     for line in found.lines:
         people.setdefault(line["patient"], []).append(line)
@@ -116,7 +116,7 @@ def _write_cohort(cohort: Path, out: Path, mappings: Path | None) -> int:
     private_folder(out)
     private_folder(out / "patients")
     for name, own in people.items():
-        dossier = dossier_of_lines(name, own, sets, told)
+        dossier = dossier_of_lines(name, own, judge, told)
         reason = str(own[-1]["reason"])
         page = patient_page(dossier) if dossier else withheld_page(name, reason)
         write_output(out / pages[name], page.encode())

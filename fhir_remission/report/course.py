@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from msgspec import Struct
 
 from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.verdicts import day_of
+from fhir_remission.domain.record.therapy import Cycle
 from fhir_remission.report.axis import Axis, Break, axis_of
 from fhir_remission.report.entries import Entry, Judgement, Line
 from fhir_remission.report.mark import Mark
@@ -38,6 +40,15 @@ class Answered(Struct, frozen=True):
     tone: str
 
 
+class Numbered(Struct, frozen=True):
+    """A cycle of therapy, from its first start to its last."""
+
+    left: float
+    right: float
+    label: str
+    text: str
+
+
 class Window(Struct, frozen=True):
     """The days around a marrow whose counts are read with it."""
 
@@ -53,6 +64,7 @@ class Course(Struct, frozen=True):
     right: float
     height: float
     bands: tuple[tuple[str, float, tuple[Answered, ...]], ...]
+    cycles: tuple[Numbered, ...]
     windows: tuple[Window, ...]
     tracks: tuple[Track, ...]
     ticks: tuple[tuple[float, str], ...]
@@ -68,7 +80,9 @@ class Course(Struct, frozen=True):
             yield from track.marks
 
 
-def course_of(entries: Sequence[Entry], judgements: Sequence[Judgement]) -> Course | None:
+def course_of(
+    entries: Sequence[Entry], judgements: Sequence[Judgement], cycles: Sequence[Cycle] = ()
+) -> Course | None:
     """The picture; None where nothing has a date."""
     days = [*_days(entries), *(day for one in judgements for day in _answer_days(one))]
     if not days:
@@ -85,8 +99,9 @@ def course_of(entries: Sequence[Entry], judgements: Sequence[Judgement]) -> Cour
     return Course(
         left=LEFT,
         right=RIGHT,
-        height=floor + 34,
+        height=floor + (52 if cycles else 34),
         bands=tuple(bands),
+        cycles=tuple(_cycles(cycles, axis)),
         windows=tuple(_windows(first, axis)),
         tracks=tuple(tracks),
         ticks=tuple(axis.ticks()),
@@ -184,6 +199,14 @@ def tone_of(line: Line) -> str:
         "untreated": "waiting",
     }
     return known.get(state, "doubt")
+
+
+def _cycles(cycles: Sequence[Cycle], axis: Axis) -> Iterator[Numbered]:
+    for number, one in enumerate(cycles, start=1):
+        last = max(day_of(event) for event in one.events)
+        until = f" to {last}" if last > one.day else ""
+        text = f"cycle {number}, {one.intensity or 'intensity not said'}: {one.day}{until}"
+        yield Numbered(axis.start(one.day), axis.end(last), f"C{number}", text)
 
 
 def _windows(one: Judgement, axis: Axis) -> Iterator[Window]:

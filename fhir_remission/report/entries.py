@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date
 from typing import Any
 
 from msgspec import Struct
 
-from fhir_remission.domain.criteria.kinds import Absent, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
-from fhir_remission.domain.nouns.inputs import (
-    Event,
-    Finding,
-    Interval,
-    PatientRecord,
-    Result,
-    Source,
-    Unreadable,
-    When,
-)
+from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, Value
+from fhir_remission.report.judged_counts import Counted
 
 Line = Mapping[str, Any]
 """A published assessment, decoded (`schema/assessment-1.json`)."""
 Key = tuple[str, str, str]
 NO_ANSWER = "no answer rests on it"
-_SIGNS = {"blood-blasts": "blasts-blood", "extramedullary-disease": "extramedullary-disease"}
 
 
 def age_of(line: Line) -> tuple[bool, str]:
@@ -57,6 +46,17 @@ class Entry(Struct, frozen=True):
     """Why it does not count; empty where it does."""
     decided: bool = False
     """Whether it is of the draw that proved the answer."""
+    counted: Counted | None = None
+    """What it is judged as, where that is not what was sent."""
+    cites: tuple[int, ...] = ()
+    """The numbers of what it is derived from."""
+
+    @property
+    def value(self) -> Value | None:
+        """What it may be, as the criteria see it; an event has none."""
+        if self.counted is not None:
+            return self.counted.reading
+        return self.item.value if isinstance(self.item, Result) else None
 
     @property
     def day(self) -> date | None:
@@ -64,16 +64,15 @@ class Entry(Struct, frozen=True):
         return self.item.when.first_day if self.item.when is not None else None
 
 
-def entries_of(record: PatientRecord, judgements: Sequence[Judgement]) -> tuple[Entry, ...]:
-    """All results and events, those too that only the answers name."""
+def entries_of(
+    record: PatientRecord,
+    judgements: Sequence[Judgement],
+    counts: Mapping[Result, Counted] | None = None,
+) -> tuple[Entry, ...]:
+    """All results and events, and the counts that are derived from them."""
+    counts = counts or {}
     held: tuple[Result | Event, ...] = (*record.results, *record.undated, *record.events)
-    items: dict[Result | Event, None] = dict.fromkeys(held)
-    known = {key_of(item) for item in items}
-    for item in _cited_items(judgements):
-        if key_of(item) not in known:
-            known.add(key_of(item))
-            items[item] = None
-    ordered = sorted(items, key=_order)
+    ordered = sorted(dict.fromkeys((*held, *counts)), key=_order)
     now = {key for one in judgements for key in _cited(one.now)}
     ever = {key for one in judgements for line in one.history for key in _cited(line)}
     reasons = _Reasons(judgements, ever)
@@ -81,16 +80,23 @@ def entries_of(record: PatientRecord, judgements: Sequence[Judgement]) -> tuple[
     for item in ordered:
         if key_of(item) in now:
             numbers.setdefault(key_of(item), len(numbers) + 1)
-    return tuple(
-        Entry(
-            place,
-            item,
-            number=numbers.get(key_of(item), 0),
-            hollow=reasons.against(item),
-            decided=reasons.decided(item) and key_of(item) in now,
+    found = []
+    for place, item in enumerate(ordered, start=1):
+        counted = counts.get(item) if isinstance(item, Result) else None
+        parts = (counted.parts if counted else ()) or (item,)
+        cited = sorted(numbers[key_of(one)] for one in parts if key_of(one) in numbers)
+        found.append(
+            Entry(
+                place,
+                item,
+                number=numbers.get(key_of(item), 0),
+                hollow=reasons.against(item, parts),
+                decided=reasons.decided(item) and bool(cited),
+                counted=counted,
+                cites=tuple(cited) if parts != (item,) else (),
+            )
         )
-        for place, item in enumerate(ordered, start=1)
-    )
+    return tuple(found)
 
 
 def key_of(item: Result | Event) -> Key:
@@ -124,7 +130,7 @@ class _Reasons:
     def decided(self, item: Result | Event) -> bool:
         return item.when is not None and item.when.text in self._decided
 
-    def against(self, item: Result | Event) -> str:
+    def against(self, item: Result | Event, parts: Sequence[Result | Event]) -> str:
         if isinstance(item, Event):
             return "" if item.certainty == "confirmed" else f"{item.certainty}: proves nothing"
         if isinstance(item.value, Unreadable):
@@ -134,7 +140,7 @@ class _Reasons:
         text = item.when.text
         if self._anchors.get(text):
             return "the marrow was not adequate"
-        if key_of(item) in self._ever or text in self._anchors:
+        if any(key_of(one) in self._ever for one in parts) or text in self._anchors:
             return ""
         if text in self._not_chosen:
             return f"draw not chosen: {self._not_chosen[text]}"
@@ -151,43 +157,3 @@ def _order(item: Result | Event) -> tuple[bool, str, str, str, str]:
     when = item.when
     start = when.start.astimezone(UTC).isoformat() if when is not None else ""
     return (when is None, start, item.source.ref, item.source.code, item.original)
-
-
-def _cited_items(judgements: Iterable[Judgement]) -> Iterator[Result | Event]:
-    for one in judgements:
-        analytes = {
-            row.id: row.analyte if isinstance(row, Threshold) else _SIGNS.get(row.sign, row.sign)
-            for row in one.criteria.criterion
-            if isinstance(row, Threshold | Absent)
-        }
-        for line in one.history:
-            for criterion in line["criteria_results"]:
-                for told in criterion["evidence"]:
-                    name = analytes.get(criterion["criterion"], criterion["criterion"])
-                    yield _read_back(told, name)
-
-
-def _read_back(told: Line, analyte: str) -> Result | Event:
-    """Printed evidence as what it was printed from, as far as it is told."""
-    code, effective = told["code"], told["effective"]
-    source = Source(told["source"], told["version"], code["system"], code["code"])
-    when = _when(effective) if effective else None
-    is_result = told["source"].startswith("Observation/")
-    if when is None or not is_result:
-        return Event("event", when, source, original=told["original"])
-    value: Interval | Finding | Unreadable = Unreadable(told["original"], "its value is not told")
-    unit = ""
-    if told["value"] is not None:
-        held = told["value"]
-        high = None if held["high"] is None else Decimal(held["high"])
-        value = Interval(Decimal(held["low"]), high, held["low_open"], held["high_open"])
-        unit = held["unit"]
-    elif "finding" in told:
-        value = Finding(told["finding"])
-    return Result(analyte, value, when, source, told["original"], unit)
-
-
-def _when(effective: Line) -> When:
-    start, end = (datetime.fromisoformat(effective[side]) for side in ("start", "end"))
-    text = effective["start"] if start == end else effective["start"][:10]
-    return When(start, end, start.date(), end.date(), text)

@@ -170,7 +170,7 @@ def _numbers(entries: Iterable[Entry]) -> list[Decimal]:
     """Ends of values that a logarithm can show."""
     found = []
     for one in entries:
-        value = one.item.value if isinstance(one.item, Result) else None
+        value = one.value
         if isinstance(value, Interval):
             found += [end for end in (value.low, value.high) if end is not None and end > 0]
     return found
@@ -207,8 +207,7 @@ def _marks(entries: Sequence[Entry], scale: Scale, axis: Axis) -> tuple[Mark, ..
 
 
 def _mark(entry: Entry, scale: Scale, axis: Axis) -> Mark:
-    item = entry.item
-    value = item.value if isinstance(item, Result) else None
+    value = entry.value
     shape: Shape = SHAPES.get(_kind(entry), "circle")
     x = _middle(entry, axis)
     low = high = ""
@@ -273,7 +272,7 @@ def _told(
         told(entry),
         hollow=bool(entry.hollow),
         decided=entry.decided,
-        number=entry.number,
+        number=entry.number or min(entry.cites, default=0),
         x=x,
         y=round(y, 1),
         low=low,
@@ -287,7 +286,7 @@ def _line(entries: Sequence[Entry], scale: Scale, axis: Axis) -> str:
     found: list[str] = []
     before: float | None = None
     for one in entries:
-        value = one.item.value if isinstance(one.item, Result) else None
+        value = one.value
         if one.hollow or one.day is None or not isinstance(value, Interval):
             continue
         if value.low != value.high:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fhir_remission.domain.answer.layout import LONGEST, printable
 from fhir_remission.domain.answer.narrative import interval_text
-from fhir_remission.domain.nouns.inputs import Event, Finding, Result, Unreadable
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.tables.analytes import ANALYTES
 from fhir_remission.report.entries import Entry
 
@@ -31,15 +31,21 @@ def sent(item: Result | Event) -> str:
     return legible(item.original) or "nothing"
 
 
-def converted(item: Result | Event) -> str:
+def converted(entry: Entry) -> str:
     """The value as it is judged: in the unit of the criteria, or why it cannot be."""
+    item, value = entry.item, entry.value
     if isinstance(item, Event):
         return "" if item.certainty == "confirmed" else item.certainty
-    if isinstance(item.value, Unreadable):
+    if isinstance(value, Finding):
+        return value.answer
+    if not isinstance(value, Interval):
         return "cannot be used"
-    if isinstance(item.value, Finding):
-        return item.value.answer
-    return f"{interval_text(item.value)} {item.unit}".strip()
+    told = f"{interval_text(value)} {item.unit}".strip()
+    cause = entry.counted.cause if entry.counted else None
+    if cause is None:
+        return told
+    given = f" of {cause.when.first_day}" if cause.when is not None else ", of no date"
+    return f"{told}, an upper bound: the {kind_of(cause)}{given} may have raised it"
 
 
 def moment(item: Result | Event) -> str:
@@ -61,7 +67,7 @@ def source(item: Result | Event) -> str:
 def told(entry: Entry) -> str:
     """All of one value in one line: what a pointer, a focus and a screen reader are told."""
     item = entry.item
-    as_sent, as_judged = sent(item), converted(item)
+    as_sent, as_judged = sent(item), converted(entry)
     same = as_judged in ("", as_sent)
     assay = ""
     if isinstance(item, Result) and item.analyte == "mrd":
@@ -73,6 +79,8 @@ def told(entry: Entry) -> str:
     ]
     if entry.number:
         parts.append(f"evidence e{entry.number}")
+    if entry.cites:
+        parts.append(f"evidence {', '.join(f'e{one}' for one in entry.cites)}")
     if entry.decided:
         parts.append("of the draw that decided")
     if entry.hollow:

@@ -29,7 +29,11 @@ def main() -> int:
             file = Path(folder) / "page.html"
             file.write_text(patient_page(named(name)), encoding="utf-8")
             page.goto(file.as_uri())
-            page.screenshot(path=out / f"{name}.png")
+            # All of the answer and the picture: a course that is cut tells nothing.
+            end = page.locator("#why").bounding_box()
+            assert end is not None
+            shown = {"x": 0, "y": 0, "width": 1080, "height": end["y"] - 8}
+            page.screenshot(path=out / f"{name}.png", full_page=True, clip=shown)
         browser.close()
     return 0
 

@@ -12,9 +12,11 @@ from msgspec import structs
 
 from fhir_remission.cli.main import main
 from fhir_remission.domain.nouns.inputs import Interval, Result
-from fhir_remission.report import patient_page, withheld_page
-from fhir_remission.report.entries import entries_of
+from fhir_remission.jobs.judging.request import Request, judge_for
+from fhir_remission.report import Dossier, dossier_of_lines, patient_page, withheld_page
+from fhir_remission.report.entries import Entry, entries_of
 from fhir_remission.report.glance import glance_of
+from fhir_remission.report.judged_counts import judged_counts
 from tests.report.courses import (
     CASES,
     HOSTILE,
@@ -27,6 +29,11 @@ from tests.report.courses import (
 
 DRAWN = {"blasts-marrow", "blasts-blood", "anc", "platelets", "mrd"}
 CASE = CASES / "complete-remission" / "bundle.json"
+
+
+def entries(held: Dossier) -> tuple[Entry, ...]:
+    """What the page of a dossier shows."""
+    return entries_of(held.facts.record, held.judgements, judged_counts(held.facts))
 
 
 class Elements(HTMLParser):
@@ -71,18 +78,22 @@ def test_every_value_is_a_mark_that_says_what_it_is(name: str) -> None:
     held = named(name)
     found = Elements(patient_page(held))
 
-    for entry in entries_of(held.record, held.judgements):
-        item = entry.item
-        if not isinstance(item, Result) or item.analyte not in DRAWN or item in held.record.undated:
+    for entry in entries(held):
+        item, value = entry.item, entry.value
+        if (
+            not isinstance(item, Result)
+            or item.analyte not in DRAWN
+            or item in held.facts.record.undated
+        ):
             continue
         mark, text = found.marks[f"m{entry.id}"], found.titles[f"m{entry.id}"]
         assert item.source.ref in text
         assert entry.hollow in text
         assert bool(entry.hollow) == (" h" in mark["class"])
-        if isinstance(item.value, Interval):
-            assert Decimal(mark.get("data-v") or mark["data-low"]) == item.value.low
+        if isinstance(value, Interval):
+            assert Decimal(mark.get("data-v") or mark["data-low"]) == value.low
             high = mark.get("data-v") or mark.get("data-high")
-            assert (None if high is None else Decimal(high)) == item.value.high
+            assert (None if high is None else Decimal(high)) == value.high
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -112,7 +123,7 @@ def test_a_long_course_is_light_and_whole(tmp_path: Path) -> None:
     """200 results weigh at most 150 kB."""
     held = long_dossier(tmp_path)
 
-    assert len(held.record.results) >= 155
+    assert len(held.facts.record.results) >= 155
     assert len(patient_page(held).encode()) <= 150_000
 
 
@@ -132,6 +143,66 @@ def test_a_value_below_a_limit_is_a_bar() -> None:
     mark = next(one for one in found.marks.values() if one.get("data-high") == "1")
 
     assert mark["data-low"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("name", "track", "low", "high", "cause"),
+    [
+        ("platelets-two-days-after-transfusion", "Platelets", "0", "150", "platelet transfusion"),
+        ("neutrophils-after-pegfilgrastim", "ANC", "0", "1.5", "gcsf pegylated"),
+    ],
+)
+def test_a_count_that_treatment_may_have_raised_is_a_bar(
+    name: str, track: str, low: str, high: str, cause: str
+) -> None:
+    """It may be anything up to what was measured, and says which treatment bounds it."""
+    held = named(name)
+    page = patient_page(held)
+    (entry,) = (one for one in entries(held) if one.counted is not None)
+    mark = Elements(page).marks[f"m{entry.id}"]
+
+    assert (mark["data-low"], mark["data-high"]) == (low, high)
+    assert f"an upper bound: the {cause} of 20" in Elements(page).titles[f"m{entry.id}"]
+    assert (
+        f'id="m{entry.id}"' in page.partition(f'aria-label="{track} ')[2].partition("</g>\n</g>")[0]
+    )
+
+
+def test_derived_neutrophils_are_drawn_with_what_they_are_derived_from() -> None:
+    """A picture whose ANC track is empty beside a CR would say that there was no count."""
+    held = named("neutrophils-from-percent-and-white-count")
+    (entry,) = (one for one in entries(held) if one.counted is not None)
+    text = Elements(patient_page(held)).titles[f"m{entry.id}"]
+
+    assert text.startswith("ANC derived from 2.0 K/uL and 45 % = 0.9 10*9/L")
+    assert re.search(r"evidence e\d+, e\d+", text)
+    assert not entry.hollow
+
+
+def test_cycles_are_numbered_on_the_axis() -> None:
+    """Each cycle once, from its first start to its last."""
+    page = patient_page(named("refractory-after-two-inductions"))
+    told = re.findall(r"<title>cycle (\d), ([a-z -]+): (\d{4}-\d\d-\d\d)", page)
+
+    assert [number for number, _, _ in told] == ["1", "2"]
+    assert ">C2</text>" in page
+
+
+def test_printed_lines_never_make_neutrophils_of_leukocytes() -> None:
+    """What proves a criterion by derivation is what its code says, not what the criterion asks."""
+    held = named("neutrophils-from-percent-and-white-count")
+    judge = judge_for(Request(criteria=("eln-2022",)))
+    made = dossier_of_lines("Patient/p1", held.judgements[0].history, judge, held.words)
+    assert made is not None
+    drawn = {one.analyte for one in made.facts.record.results}
+
+    assert "wbc" in drawn
+    assert "anc" not in drawn
+    assert "derived from 2.0 K/uL and 45 %" in patient_page(made)
+    assert "only what the answers rest on" in patient_page(made)
+    assert {one.kind for one in made.facts.record.events} <= {
+        one.kind for one in held.facts.record.events
+    }
 
 
 def test_what_does_not_count_is_hollow_with_its_reason() -> None:
