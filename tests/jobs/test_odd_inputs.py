@@ -106,6 +106,26 @@ ODD: dict[str, Callable[[], Node]] = {
         meta={"extension": [{"url": "http://a.example/data-extensions/deleted-state"}]},
     ),
     "label-in-words": lambda: changed("anc-6", meta={"security": [{"display": "redacted"}]}),
+    # What FHIR has no such element for.
+    "report-with-results-misspelt": lambda: added(
+        report(results=[{"reference": "Observation/anc-6"}])
+    ),
+    "component-with-more": lambda: added(
+        relapse(
+            component=[
+                {
+                    "code": concept("11150-0"),
+                    "valueQuantity": {"value": 1, "unit": "%"},
+                    "dataAbsentReson": {"text": "clotted"},
+                }
+            ],
+            valueQuantity=...,
+        )
+    ),
+    "quantity-with-more": lambda: changed(
+        "marrow-d32",
+        valueQuantity={"value": 2, "unit": "%", "comparatr": ">"},
+    ),
     # Words of other languages, and of none that the table has.
     **{
         f"words-{words}": lambda words=words: added(relapse(code={"text": words}))  # type: ignore[misc]
@@ -258,3 +278,22 @@ def test_a_resource_in_the_wrong_place_may_be_anybodys() -> None:
     assert [one.incomplete for one in answers.judged] == [
         "evidence may be missing: input entry 10: a resource under other"
     ]
+
+
+@pytest.mark.parametrize("name", ["anc-6", "marrow-d32"])
+def test_an_element_that_fhir_does_not_have_makes_a_result_doubtful(name: str) -> None:
+    """It may be any element, misspelt; with `_`, it goes with one that FHIR has."""
+    strange = changed(name, statuss="entered-in-error")
+    plain = changed(name, _status={"id": "a"}, note=[{"text": "x"}], fhir_comments=["x"])
+
+    assert "CR" not in claimed_in(strange)
+    assert claimed_in(plain) == {"CR"}
+
+
+def test_an_element_that_fhir_does_not_have_is_named() -> None:
+    """So that whoever sends it can mend it."""
+    given = json.dumps(changed("dx", verificationstatus={"text": "refuted"})).encode()
+    answers = judged_patients([given], "input", REQUEST, judge_for(REQUEST))
+    (skipped,) = answers.judged[0].assessments[0][-1].skipped
+
+    assert skipped.reason == "it has verificationstatus, which FHIR does not know"

@@ -19,10 +19,11 @@ from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, why, 
 from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
 from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.encodings import as_utf8, texts_of
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Resource, decode_resource
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Resource
 
 Item = Entry | Damaged | Deleted
 Line = tuple[int, bytes]

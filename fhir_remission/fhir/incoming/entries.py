@@ -20,11 +20,12 @@ from fhir_remission.fhir.incoming.envelope import (
     has_lost_link,
     next_of,
 )
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 
 # Batches of batches of documents; deeper is a mistake or an attack.
 MAX_DEPTH = 8

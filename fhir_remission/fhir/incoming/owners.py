@@ -6,7 +6,7 @@ A result that was moved to another patient no longer counts for the first one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fhir_remission.fhir.incoming.subjects import UNKNOWN
 from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, rank_of
@@ -89,9 +89,10 @@ def through_reports(owned: list[Keyed], index: Index) -> list[Keyed]:
 def _held(entry: Entry, index: Index) -> list[Entry]:
     """The results that a report or a panel names and that are at hand."""
     resource = entry.resource
-    named_by: Mapping[type, list[Reference] | None] = {
-        DiagnosticReport: getattr(resource, "result", None),
-        Observation: getattr(resource, "has_member", None),
-    }
-    found = (index.find(reference) for reference in named_by.get(type(resource)) or [])
+    named_by: list[Reference] | None = None
+    if isinstance(resource, DiagnosticReport):
+        named_by = resource.result
+    elif isinstance(resource, Observation):
+        named_by = resource.has_member
+    found = (index.find(reference) for reference in named_by or [])
     return [one for one in found if one is not None]

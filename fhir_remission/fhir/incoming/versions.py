@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from fhir_remission.fhir.r4.times import Placed, read_time
-from fhir_remission.fhir.r4.wire import Entry, Resource
+from fhir_remission.fhir.r4.wire import READ_TYPES, Entry, Resource
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 Rank = tuple[datetime, int]
@@ -67,8 +67,10 @@ def _follows(later: Rank, earlier: Rank) -> bool:
     return min(later[1], earlier[1]) >= 0 and later[1] > earlier[1]
 
 
-def _content(resource: Resource) -> Resource:
-    return structs.replace(resource, meta=None)
+def _content(resource: Resource) -> tuple[object, ...]:
+    """What is read of it: another narrative of the same version is no other content."""
+    read = READ_TYPES[resource.type_name].__struct_fields__
+    return tuple(getattr(resource, name) for name in read if name != "meta")
 
 
 def rank_of(resource: Resource) -> Rank:

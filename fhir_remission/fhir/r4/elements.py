@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from msgspec import Raw, Struct
 
 NOTHING = Raw(b"")
@@ -76,7 +78,15 @@ class Meta(Struct, rename="camel", omit_defaults=True):
     extension: Raw = NOTHING
 
 
-class Quantity(Struct, omit_defaults=True):
+class _Amount(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """What every amount may have beside its parts; nothing else: it may be a misspelt `<`."""
+
+    id: Raw = NOTHING
+    extension: Raw = NOTHING
+    fhir_comments: Raw = NOTHING
+
+
+class Quantity(_Amount, omit_defaults=True):
     """A number as it was written, with its unit."""
 
     value: Raw = NOTHING
@@ -84,16 +94,21 @@ class Quantity(Struct, omit_defaults=True):
     unit: str | None = None
     system: str | None = None
     code: str | None = None
+    _value: Raw = NOTHING
+    _comparator: Raw = NOTHING
+    _unit: Raw = NOTHING
+    _system: Raw = NOTHING
+    _code: Raw = NOTHING
 
 
-class Range(Struct, omit_defaults=True):
+class Range(_Amount, omit_defaults=True):
     """From a low to a high quantity."""
 
     low: Quantity | None = None
     high: Quantity | None = None
 
 
-class Ratio(Struct, omit_defaults=True):
+class Ratio(_Amount, omit_defaults=True):
     """A numerator over a denominator."""
 
     numerator: Quantity | None = None
@@ -107,6 +122,8 @@ class Valued(Struct, rename="camel", omit_defaults=True):
     data_absent_reason: CodeableConcept | None = None
     implicit_rules: Raw = NOTHING
     modifier_extension: Raw = NOTHING
+    strange: str = ""
+    """An element that FHIR does not have: it may be any that it has, misspelt."""
     value_quantity: Raw = NOTHING
     value_codeable_concept: Raw = NOTHING
     value_string: Raw = NOTHING
@@ -154,13 +171,21 @@ class Ingredient(Struct, rename="camel", omit_defaults=True):
     """R5."""
 
 
-def must_be_understood(modifier_extension: Raw, implicit_rules: Raw) -> str:
+class Elements(Protocol):
+    """What may turn the meaning of a resource or a component."""
+
+    modifier_extension: Raw
+    implicit_rules: Raw
+    strange: str
+
+
+def must_be_understood(held: Elements) -> str:
     """Which element may turn the meaning of all others, so that nothing of it can be used."""
-    if modifier_extension is not NOTHING and is_there(modifier_extension):
+    if held.modifier_extension is not NOTHING and is_there(held.modifier_extension):
         return "it carries a modifierExtension that is not understood"
-    if implicit_rules is not NOTHING and is_there(implicit_rules):
+    if held.implicit_rules is not NOTHING and is_there(held.implicit_rules):
         return "it follows implicitRules that are not known"
-    return ""
+    return f"it has {held.strange}, which FHIR does not know" if held.strange else ""
 
 
 def is_there(raw: Raw) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
-from fhir_remission.fhir.r4.wire import UNREADABLE, Header, Resource, decode_resource
+from fhir_remission.fhir.r4.wire import UNREADABLE, Header, Resource
 
 # https://hl7.org/fhir/R4/resourcelist.html, and what DSTU2, STU3, R4B and R5 name besides
 # (their pages of the same name). Types that are read stand in `wire.READ_TYPES`.

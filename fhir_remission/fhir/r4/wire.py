@@ -16,7 +16,6 @@ from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
     CodeableReference,
     Collection,
-    Component,
     Dosage,
     Identifier,
     Ingredient,
@@ -27,7 +26,6 @@ from fhir_remission.fhir.r4.elements import (
     Related,
     Timing,
     Valued,
-    is_there,
 )
 
 
@@ -41,6 +39,8 @@ class _Known(Struct, rename="camel", omit_defaults=True):
     modifier_extension: Raw = NOTHING
     identifier: list[Identifier] | None = None
     contained: Raw = NOTHING
+    strange: str = ""
+    """An element that FHIR does not have: it may be any that it has, misspelt."""
 
 
 class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):
@@ -204,20 +204,13 @@ Resource = (
     | Medication
     | Device
 )
-READ_TYPES = frozenset(
-    kind.type_name
+READ_TYPES: dict[str, type[Resource]] = {
+    kind.type_name: kind
     for kind in (
-        Observation,
-        DiagnosticReport,
-        Specimen,
-        Patient,
-        Condition,
-        Procedure,
-        MedicationAdministration,
-        Medication,
-        Device,
+        *(Observation, DiagnosticReport, Specimen, Patient, Condition, Procedure),
+        *(MedicationAdministration, Medication, Device),
     )
-)
+}
 
 
 class Header(Struct, rename="camel"):
@@ -256,24 +249,3 @@ class Entry(Struct, frozen=True):
 
 # What decoding raises: bad JSON, a wrong type, bad UTF-8, brackets without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_RESOURCE: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
-_HEADER = msgspec.json.Decoder(Header)
-_COMPONENTS = msgspec.json.Decoder(list[Component] | None)
-
-
-def decode_resource(body: bytes | Raw) -> Resource | str:
-    """A resource of a type that is read, else the name of its type; errors are msgspec's."""
-    try:
-        return _RESOURCE.decode(body)
-    except msgspec.ValidationError:
-        header = _HEADER.decode(body)
-        if header.resource_type is None or header.resource_type in READ_TYPES:
-            raise
-        return header.resource_type
-
-
-def components(observation: Observation) -> list[Component]:
-    """The components of an Observation; errors are msgspec's."""
-    if not is_there(observation.component):
-        return []
-    return _COMPONENTS.decode(observation.component) or []

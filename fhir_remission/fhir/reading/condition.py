@@ -195,7 +195,7 @@ def _doubt(condition: Condition, current: Current, status: set[str]) -> str:
     """Why nobody can say whether it counts."""
     if condition.verification_status is not None and not status & _VERIFIED:
         return "its verification status cannot be read"
-    why = must_be_understood(condition.modifier_extension, condition.implicit_rules)
+    why = must_be_understood(condition)
     return why or (DISPUTED if current.disputed else "")
 
 

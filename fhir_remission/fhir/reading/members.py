@@ -85,6 +85,10 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
     for entry in entries:
         holder = entry.resource
         named = members_of(holder)
+        strange = holder.strange if _may_hold(holder, context) else ""
+        if strange:
+            reason = f"it has {strange}, which FHIR does not know: it may name results"
+            missing.append(Skipped(entry.ref, reason))
         if not named:
             if isinstance(holder, DiagnosticReport) and _is_empty(holder, context):
                 missing.append(Skipped(entry.ref, "a report of an input that holds no result"))
@@ -97,6 +101,15 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
         reasons = (_missing(one, resource, context) for one, resource in found if matters)
         missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]
     return missing
+
+
+def _may_hold(resource: Resource, context: Context) -> bool:
+    """Whether it is a report of an input or of anything, or a panel: what may name results."""
+    if isinstance(resource, DiagnosticReport):
+        pairs = codings_of(resource.code, context.mappings.systems)
+        plain = bool(pairs) and all(one in context.mappings.systems.known for one, _ in pairs)
+        return not plain or _is_evidence(resource, context)
+    return isinstance(resource, Observation) and _is_panel(resource, context)
 
 
 def _missing(reference: Reference, resource: Resource | None, context: Context) -> str:
@@ -137,5 +150,9 @@ def _is_evidence(resource: Resource | None, context: Context) -> bool:
     match = match_codes(resource.code, codes)
     if match.rows or not members_of(resource):
         return bool(match.rows)
-    panel = not codes.panels.isdisjoint(codings_of(resource.code, codes.systems))
-    return bool(match.lookalike or match.unread) or panel
+    return bool(match.lookalike or match.unread) or _is_panel(resource, context)
+
+
+def _is_panel(resource: Observation | DiagnosticReport, context: Context) -> bool:
+    codes = context.mappings.codes
+    return not codes.panels.isdisjoint(codings_of(resource.code, codes.systems))

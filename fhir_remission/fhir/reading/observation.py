@@ -18,10 +18,11 @@ from fhir_remission.domain.nouns.inputs import (
     Unreadable,
 )
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
+from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import Component, must_be_understood
 from fhir_remission.fhir.r4.times import Unplaced
 from fhir_remission.fhir.r4.type_names import contained
-from fhir_remission.fhir.r4.wire import UNREADABLE, Observation, components
+from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
 from fhir_remission.fhir.reading.context import Context, term_of, words_of
 from fhir_remission.fhir.reading.observation_status import (
@@ -141,7 +142,7 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
 
 
 def _trouble(observation: Observation, current: Current) -> str:
-    why = must_be_understood(observation.modifier_extension, observation.implicit_rules)
+    why = must_be_understood(observation)
     if why:
         return why
     return DISPUTED if current.disputed else ""

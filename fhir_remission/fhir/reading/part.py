@@ -10,7 +10,7 @@ from fhir_remission.domain.nouns.inputs import Interval, Result, Source, Standin
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import NOTHING, Valued, is_there
+from fhir_remission.fhir.r4.elements import NOTHING, Valued, must_be_understood
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
@@ -143,8 +143,8 @@ def _judged(
     understanding = understanding_of(row, context.mappings, decimal_comma=comma)
     reported = read_value(part.valued, understanding)
     trouble = whole.trouble or said.trouble
-    if part.component and is_there(part.valued.modifier_extension):
-        trouble = trouble or "it carries a modifierExtension that is not understood"
+    if part.component:
+        trouble = trouble or must_be_understood(part.valued)
     if kind and row.specimen and kind != row.specimen:
         trouble = trouble or f"its code says {row.specimen} and its Specimen says {kind}"
     if kind == "other" and not row.specimen:

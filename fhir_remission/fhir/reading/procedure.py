@@ -202,5 +202,5 @@ def _not_done(resource: Procedure | MedicationAdministration) -> str:
 def _doubt(resource: Procedure | MedicationAdministration, current: Current) -> str:
     if resource.status not in _DONE:
         return f"status is {resource.status or 'missing'}"
-    why = must_be_understood(resource.modifier_extension, resource.implicit_rules)
+    why = must_be_understood(resource)
     return why or (DISPUTED if current.disputed else "")

@@ -50,16 +50,17 @@ from fhir_remission.fhir.reading.stated import cohort_events
 
 __all__ = ["Reading", "read_record"]
 
-_READERS: dict[type, Callable[[Current, Context], Read]] = {
-    Observation: read_observation,
-    Condition: read_condition,
-    Procedure: read_procedure,
-    MedicationAdministration: read_administration,
+_READERS: dict[str, Callable[[Current, Context], Read]] = {
+    Observation.type_name: read_observation,
+    Condition.type_name: read_condition,
+    Procedure.type_name: read_procedure,
+    MedicationAdministration.type_name: read_administration,
 }
 
 
 _PANELS = (DiagnosticReport, Observation)
-_HOLDERS = (DiagnosticReport, *_READERS)
+_EVENTS = (Condition, Procedure, MedicationAdministration)
+_HOLDERS = (DiagnosticReport, Observation, *_EVENTS)
 
 
 def read_record(
@@ -99,7 +100,7 @@ def read_entries(
 def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
     """What one resource gives, and where it ends."""
     entry = version.entry
-    reader = _READERS.get(type(entry.resource))
+    reader = _READERS.get(entry.resource.type_name)
     if reader is not None and is_ours(entry.resource, context):
         return None, "ours"
     read = reader(version, context) if reader is not None else EventsRead()
@@ -117,7 +118,7 @@ def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
         for entry in entries
         if isinstance(entry.resource, _HOLDERS)
         for key, inner in contained(entry.resource.contained).items()
-        if isinstance(inner, tuple(_READERS))
+        if isinstance(inner, (Observation, *_EVENTS))
     ]
 
 
@@ -179,7 +180,7 @@ def _disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
             continue
         assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
         status = holder.status
-        turned = must_be_understood(holder.modifier_extension, holder.implicit_rules)
+        turned = must_be_understood(holder)
         for ref in _held(entry, index):
             if not turned and (status in LIVE or status == "unknown"):
                 kept.add(ref)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
@@ -12,7 +13,6 @@ from fhir_remission.fhir.r4.wire import (
     Observation,
     Procedure,
     Resource,
-    components,
 )
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.context import codings_of

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.fhir.incoming.subjects import subject_of
+from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.wire import (
     Condition,
@@ -18,7 +19,6 @@ from fhir_remission.fhir.r4.wire import (
     Patient,
     Procedure,
     Resource,
-    components,
 )
 from fhir_remission.fhir.server.queries import Query
 

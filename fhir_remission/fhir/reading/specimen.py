@@ -120,7 +120,7 @@ def _void(specimen: Specimen, context: Context) -> str:
 
 def _doubt(specimen: Specimen, context: Context) -> str:
     """What is said of it and not understood: it may say that the sample is no good."""
-    why = must_be_understood(specimen.modifier_extension, specimen.implicit_rules)
+    why = must_be_understood(specimen)
     if why:
         return f"of its specimen: {why}"
     if specimen.status is not None and specimen.status not in _FINE:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
+from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued
 from fhir_remission.fhir.r4.wire import (
     Condition,
@@ -19,7 +20,6 @@ from fhir_remission.fhir.r4.wire import (
     Procedure,
     Resource,
     Specimen,
-    components,
 )
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.reported import concept_of

@@ -21,8 +21,9 @@ from fhir_remission.effects.files.shared_resources import Found, Shared
 from fhir_remission.effects.files.spool import Row, partition_of, read_rows
 from fhir_remission.fhir.incoming.damage import Damaged, damaged
 from fhir_remission.fhir.incoming.grouping import pointers
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, decode_resource
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 from fhir_remission.fhir.writing.assessment_json import assessment_brief, write_line
 from fhir_remission.jobs.archive.parts import (
     BROKEN,

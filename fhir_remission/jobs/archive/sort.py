@@ -20,6 +20,7 @@ from fhir_remission.fhir.incoming.subjects import (
     own_key,
     reference_key,
 )
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import named
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
 from fhir_remission.fhir.r4.wire import (
@@ -34,7 +35,6 @@ from fhir_remission.fhir.r4.wire import (
     Patient,
     Resource,
     Specimen,
-    decode_resource,
 )
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
 from fhir_remission.fhir.reading.routing import Glance, plain_key, subject_key
@@ -53,7 +53,7 @@ from fhir_remission.jobs.archive.parts import (
     Split,
 )
 
-_IRRELEVANT = TYPE_NAMES - READ_TYPES - WRAPPERS - {"OperationOutcome"}
+_IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - {"OperationOutcome"}
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Names repeat; forgetting them all now and then keeps memory flat.

@@ -41,7 +41,7 @@ from fhir_remission.jobs.archive.work_plan import LARGEST_DOCUMENT
 # Codes and subjects come again and again; their texts must not be held without end.
 _REMEMBERED = 50_000
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
-_IRRELEVANT = TYPE_NAMES - READ_TYPES - WRAPPERS - {"OperationOutcome"}
+_IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - {"OperationOutcome"}
 
 
 def split_parts(
