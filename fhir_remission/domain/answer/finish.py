@@ -68,7 +68,9 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         reason="therapy-after-marrow" if treated else draft.reason,
         state=state,
         state_since=since,
-        provisional=_provisional(draft, assumptions, segment.accepted),
+        # A count without a day may be of a draw that counts, and prove more.
+        provisional=bool(facts.record.undated)
+        or _provisional(draft, assumptions, segment.accepted),
         confidence=confidence_of(assumptions),
         assumptions=assumptions,
         flags=flags,
