@@ -42,8 +42,11 @@ lane-sekmet: $(VENV)/.installed  ## contract and end-to-end suites on sekmet-fhi
 lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Maven
 	FHIR_REMISSION_HAPI=1 $(BIN)/python -m pytest tests/servers -m server
 
-lane-matrix: $(VENV)/.installed  ## every persona with every fault at every kind of moment
+lane-matrix: $(VENV)/.installed  ## every persona with every fault, at one of its moments
 	$(BIN)/python -m tests.matrix.run
+
+long-matrix: $(VENV)/.installed  ## the same at every kind of moment, 10 min
+	$(BIN)/python -m tests.matrix.run --everywhere
 
 lane-fuzz: $(VENV)/.installed  ## readers of pages, Observations and settings, 60 s each
 	$(BIN)/python -m tests.fuzz.run --seconds 60

@@ -1,6 +1,6 @@
 """A seeded part of the matrix: each fault at each kind of moment, each persona with most faults.
 
-All of it: `make lane-matrix`.
+Every pair of them: `make lane-matrix`; all of it: `make long-matrix`.
 """
 
 from __future__ import annotations
