@@ -138,7 +138,8 @@ def test_the_log_names_no_patient(process: Process) -> None:
 
 
 def test_a_stop_loses_no_request(process: Process) -> None:
-    """What is being answered when SIGTERM comes is answered, and the process ends with 0."""
+    """Every connection that was made is answered, those too that waited in the queue of the socket
+    when SIGTERM came; then there is nobody to connect to, and the process has ended with 0."""
     statuses: list[Any] = []
     ended = threading.Event()
 
@@ -151,7 +152,7 @@ def test_a_stop_loses_no_request(process: Process) -> None:
             except OSError as error:
                 statuses.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask) for _ in range(8)]
     for one in threads:
         one.start()
     time.sleep(1)
@@ -162,10 +163,7 @@ def test_a_stop_loses_no_request(process: Process) -> None:
 
     assert code == 0
     assert len(statuses) > 10
-    # A connection that the kernel had taken and nobody had read ends without an answer: only
-    # such may be left, and none that was being answered.
-    assert {one for one in statuses if isinstance(one, int)} == {200}
-    assert sum(not isinstance(one, int) for one in statuses) <= 3
+    assert set(statuses) == {200}
 
 
 def test_two_workers_share_their_counts(tmp_path: Path) -> None:

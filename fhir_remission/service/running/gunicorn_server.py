@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
+from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.effects.process.logs import configure_logs, get_logger
 from fhir_remission.service.answering.site import ServedSite
 from fhir_remission.service.callers.callers import Callers, check_bind
 from fhir_remission.service.request.deadlines import DEADLINES
+from fhir_remission.service.running.last_connections import let_in_the_last
 from fhir_remission.settings import Settings
 
 # Seconds in which a request line and its headers are there, and that a kept connection waits.
@@ -27,6 +30,11 @@ GRACE = 5
 
 class CutOffWorker(ThreadWorker):  # type: ignore[misc]
     """A thread worker whose clients have so long for their headers, and for a TLS handshake."""
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """From now on it is not ready; what it has is answered."""
+        self.app.stopping()
+        super().handle_exit(sig, frame)
 
     def handle(self, conn: Any) -> Any:
         """One request of one connection."""
@@ -52,6 +60,16 @@ class QuietLogger(Logger):  # type: ignore[misc]
         """Each request has a line of ours."""
 
 
+class LastInArbiter(Arbiter):  # type: ignore[misc]
+    """An arbiter that closes its sockets when nobody waits at them any more."""
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 (gunicorn's own)
+        """Called by a signal: the workers still answer while the queue runs empty."""
+        if graceful:
+            let_in_the_last([one.sock for one in self.LISTENERS], SystemClock())
+        super().stop(graceful)
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """The service of a site under gunicorn."""
 
@@ -64,7 +82,6 @@ class Server(BaseApplication):  # type: ignore[misc]
         for name, value in _options(self._site.settings).items():
             self.cfg.set(name, value)
         self.cfg.set("post_worker_init", self._began)
-        self.cfg.set("worker_int", self._stopping)
         self.cfg.set("child_exit", _forgotten)
 
     def load(self) -> Any:
@@ -75,8 +92,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         gc.collect()
         gc.freeze()  # the tables stay: no collection looks at them again
 
-    def _stopping(self, _: Any) -> None:
+    def stopping(self) -> None:
+        """A worker was told to end: the site is not ready any more."""
         self._site.stopping = True
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        LastInArbiter(self).run()
 
 
 def _options(settings: Settings) -> dict[str, Any]:
