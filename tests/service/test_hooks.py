@@ -102,6 +102,65 @@ CARDS = {
     "additionalProperties": False,
 }
 
+REQUEST = {
+    "type": "object",
+    "required": ["hook", "hookInstance", "context"],
+    "properties": {
+        "hook": {"const": "patient-view"},
+        "hookInstance": {"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+        "fhirServer": {"type": ["string", "null"]},
+        "fhirAuthorization": {
+            "type": ["object", "null"],
+            "required": ["access_token"],
+            "properties": {
+                "access_token": TEXT,
+                "token_type": {"const": "Bearer"},
+                "expires_in": {"type": "integer"},
+                "scope": {"type": "string"},
+                "subject": {"type": "string"},
+                "patient": {"type": "string"},
+            },
+        },
+        "context": {
+            "type": "object",
+            "required": ["userId", "patientId"],
+            "properties": {
+                "userId": {"type": "string"},
+                "patientId": {"type": "string", "pattern": "^(Patient/)?[A-Za-z0-9.-]{1,64}$"},
+                "encounterId": {"type": ["string", "null"]},
+            },
+        },
+        "prefetch": {"type": ["object", "null"]},
+        "extension": {},
+    },
+}
+LOGIN = {
+    **{"access_token": "t", "token_type": "Bearer", "expires_in": 300},
+    **{"scope": "patient/*.read", "subject": "x", "patient": "frida"},
+}
+MISSING = object()
+ODDITIES: list[tuple[str, Any]] = [
+    (name, held)
+    for name, many in {
+        "hook": [MISSING, None, "order-sign", 7],
+        "hookInstance": [MISSING, None, "1", 7, {}],
+        "fhirServer": [None, "https://ehr.example/fhir", 7, []],
+        "fhirAuthorization": [None, LOGIN, {}, {"access_token": 7}, "Bearer x", []],
+        "prefetch": [MISSING, None, [], "x", 7],
+        "context": [
+            *(MISSING, None, {}, [], "frida"),
+            {"userId": "Practitioner/p", "patientId": "frida", "encounterId": "e1"},
+            {"userId": "Practitioner/p", "patientId": "Patient/frida"},
+            {"userId": "Practitioner/p"},
+            {"patientId": "frida"},
+            {"userId": "Practitioner/p", "patientId": "a b"},
+            {"userId": "Practitioner/p", "patientId": 7},
+        ],
+        "extension": [{"com.example": {"a": 1}}, None, 7],
+    }.items()
+    for held in many
+]
+
 
 def searchset(kind: str, **more: Any) -> dict[str, Any]:
     """What an EHR prefetches of a type."""
@@ -176,6 +235,23 @@ def test_what_is_not_whole_leaves_a_part_of_a_record(served: Served, key: str, h
     (card,) = cards(served, request(prefetch))
     assert "record partial" in card["detail"]
     assert "provisional" in card["summary"]
+
+
+@pytest.mark.parametrize(("name", "held"), ODDITIES)
+def test_what_the_schema_of_a_request_allows_is_read_and_nothing_else(
+    served: Served, name: str, held: Any
+) -> None:
+    """200 or 412 where the request is one of CDS Hooks 2.0, 400 where it is none."""
+    body = request(**{} if held is MISSING else {name: held})
+    if held is MISSING:
+        del body[name]
+    answer = served.ask("POST", SERVICE, body)
+
+    if jsonschema.Draft202012Validator(REQUEST).is_valid(body):
+        assert answer.status_code in (200, 412), answer.text
+        assert (answer.status_code == 412) == (not body.get("prefetch"))
+    else:
+        assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +14,12 @@ from fhir.resources.R4B.operationdefinition import OperationDefinition
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from fhir_remission import Classifier
+from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.errors import RemissionError
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from fhir_remission.service.request.arguments import RECORD, VALUES
+from fhir_remission.service.request.refusals import refusal_of
 from tests.service.conftest import (
     DEMO,
     OPERATION,
@@ -420,3 +424,42 @@ def test_a_held_lock_is_503(serve: Serve, source: EmbeddedServer, monkeypatch: A
         answer = served.ask("POST", BY_ID.format(DEMO), parameters(write=True))
     refused(answer, 503)
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_source_that_is_too_slow_is_504(serve: Serve) -> None:
+    """After `answer_time` the caller hears so, with a time to come again; nothing is half read."""
+    with EmbeddedServer(resources=demo_cohort(), faults=["slow:400"]) as source:
+        served = serve(SOURCE.format(base=source.base_url) + '[service]\nanswer_time = "1s"\n')
+        answer = served.ask("GET", BY_ID.format(DEMO))
+    refused(answer, 504)
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_site_that_a_person_must_look_at_is_409(serve: Serve, source: EmbeddedServer) -> None:
+    """Results of another site's key: nothing is written over, and the caller cannot mend it."""
+    served = serve(SOURCE.format(base=source.base_url) + WRITING.format("true"))
+    assert served.ask("POST", BY_ID.format(DEMO), parameters(write=True)).status_code == 200
+    key = served.folder / "site.key"
+    key.unlink()
+    new_site_key(key)
+    written = len(source.requests.unsafe)
+    again = serve(SOURCE.format(base=source.base_url) + WRITING.format("true"))
+
+    refused(again.ask("POST", BY_ID.format(DEMO), parameters(write=True)), 409)
+    assert len(source.requests.unsafe) == written
+
+
+def test_every_error_of_ours_has_a_status() -> None:
+    """None is told as a fault of the service, and each that may pass has a time to come again."""
+    found = list(_kinds(RemissionError))
+    assert len(found) > 10
+    for kind in found:
+        made = refusal_of(kind.__new__(kind))
+        assert made.status != 500, kind
+        assert (made.status in (503, 504)) == bool(made.retry_after), kind
+
+
+def _kinds(kind: type[RemissionError]) -> Iterator[type[RemissionError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _kinds(one)

@@ -45,9 +45,9 @@ class _Request(Struct, rename="camel"):
     hook: str
     hook_instance: str
     context: _Context
-    fhir_server: str = ""
+    fhir_server: str | None = None
     fhir_authorization: _Authorization | None = None
-    prefetch: dict[str, Raw] = {}
+    prefetch: dict[str, Raw] | None = None
 
 
 class _Feedback(Struct):
@@ -158,7 +158,7 @@ class Hook:
         _json(resp, b"{}")
 
     def _answer(self, asked: _Request, patient: str) -> Answer:
-        held = read_prefetch(asked.prefetch)
+        held = read_prefetch(asked.prefetch or {})
         if held is not None:
             record = Asked(record="complete" if held.whole else "partial", resource=held.body)
             answer = self._site.judging(record)

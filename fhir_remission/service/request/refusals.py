@@ -16,6 +16,7 @@ from fhir_remission.errors import (
     AlreadyRunning,
     BrokeOff,
     CapabilityMissing,
+    ClockDoubtful,
     Conflict,
     InputError,
     Interrupted,
@@ -27,6 +28,7 @@ from fhir_remission.errors import (
     SafetyStop,
     SettingsError,
     Unreachable,
+    UsageError,
 )
 
 RETRY_AFTER = 10
@@ -55,6 +57,8 @@ class _Row(Struct, frozen=True):
 _TABLE = (
     _Row(InputError, 422, "processing", "the input cannot be judged: send FHIR R4 resources"),
     _Row(SettingsError, 400, "value", "a parameter is not understood: see the OperationDefinition"),
+    _Row(UsageError, 503, "transient", "the settings of this site are wrong: run doctor", 60),
+    _Row(ClockDoubtful, 503, "transient", "the clock here or at the source is wrong", 60),
     _Row(PatientUnmatched, 409, "conflict", "it is not certain who this patient is at a sink"),
     _Row(Conflict, 409, "conflict", "somebody else changed the result first: ask again"),
     _Row(SafetyStop, 409, "conflict", "a person must look at the site first: see its log"),
@@ -66,15 +70,14 @@ _TABLE = (
     _Row(ReadIncomplete, 503, "incomplete", "the record could not be read to its end", 30),
     _Row(Interrupted, 504, "timeout", "it took longer than it may: ask again", RETRY_AFTER),
     _Row(RequestRefused, 503, "transient", "the source refused a request: run doctor", 60),
+    _Row(RemissionError, 503, "transient", "it cannot be answered now: see the log", 60),
 )
 
 
 def refusal_of(error: RemissionError) -> Refused:
-    """The refusal of an error of ours; what is in no row is a fault of ours."""
-    for row in _TABLE:
-        if isinstance(error, row.error):
-            return Refused(row.status, row.code, row.text, retry_after=row.retry_after)
-    return broken()
+    """The refusal of an error of ours; the last row fits them all."""
+    row = next(one for one in _TABLE if isinstance(error, one.error))
+    return Refused(row.status, row.code, row.text, retry_after=row.retry_after)
 
 
 def broken() -> Refused:
