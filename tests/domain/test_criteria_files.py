@@ -293,6 +293,15 @@ def test_a_fifth_set_is_a_file_alone(platelets: str, adults: str, children: str)
     assert "Creutzig" in rule.source
 
 
+def test_a_copy_that_kept_its_id_is_refused(tmp_path: Path) -> None:
+    """A site's own thresholds under the name of ELN 2022 would be a remission ELN denies."""
+    (tmp_path / "criteria").mkdir()
+    (tmp_path / "criteria" / "house.toml").write_text(TEXT.replace("value = 100", "value = 80"))
+    line = line_of(TEXT, 'id = "eln-2022"')
+    with pytest.raises(TableError, match=f"house.toml:{line}: id is eln-2022, the file is named"):
+        classify(PLATELETS_81, criteria="house", mappings=tmp_path)
+
+
 def test_a_folder_without_tables_and_without_criteria_is_no_overlay(tmp_path: Path) -> None:
     """An empty folder of criteria is a wrong path, not an overlay of nothing."""
     (tmp_path / "criteria").mkdir()

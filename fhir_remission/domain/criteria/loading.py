@@ -70,8 +70,14 @@ class _Lines:
         )
 
 
-def read_criteria(text: str, *, file: str, analytes: Collection[str] | None = None) -> CriteriaSet:
-    """Read one criteria file; `analytes`, where given, are those some table maps codes to."""
+def read_criteria(
+    text: str, *, file: str, name: str = "", analytes: Collection[str] | None = None
+) -> CriteriaSet:
+    """Read one criteria file.
+
+    Where given, `name` is what the set is asked for by, and `analytes` those some table maps
+    codes to.
+    """
     lines = _Lines(text)
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
@@ -82,8 +88,12 @@ def read_criteria(text: str, *, file: str, analytes: Collection[str] | None = No
     except msgspec.ValidationError as error:
         instead = known_instead(raw, CriteriaSet)
         raise _shape_error(str(error), instead, file, lines) from None
-    _check(criteria, _Complaints(file, lines), analytes)
-    return replace(criteria, category=_in_precedence(criteria, _Complaints(file, lines)))
+    complain = _Complaints(file, lines)
+    if name and criteria.id != name:
+        # A copy that kept its id would answer in the name of the set it was copied from.
+        complain.refuse(f"id is {criteria.id}, the file is named {name}", "about", 0, "id")
+    _check(criteria, complain, analytes)
+    return replace(criteria, category=_in_precedence(criteria, complain))
 
 
 def with_policies(criteria: CriteriaSet, chosen: Mapping[str, str]) -> CriteriaSet:

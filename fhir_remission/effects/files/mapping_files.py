@@ -75,7 +75,7 @@ def load_criteria(
         path = place / f"{name}.toml"
         if path.parent == place and path.is_file():
             table = _text(path)
-            return read_criteria(table.text, file=table.file, analytes=analytes)
+            return read_criteria(table.text, file=table.file, name=name, analytes=analytes)
     raise SettingsError(
         f"unknown criteria set {name}; there are: {', '.join(criteria_names(overlay))}"
     )
