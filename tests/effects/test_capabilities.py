@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fhir_remission.effects.files.mapping_files import default_dir
 from fhir_remission.effects.server.server_families import choose_profile, load_families
 from fhir_remission.errors import CapabilityMissing, SettingsError, TableError
 from fhir_remission.fhir.r4.datatypes import Json
+from fhir_remission.fhir.server.server_profile import Facts
 
 SERVERS = default_dir() / "servers"
 FAMILIES = load_families(SERVERS)
@@ -84,7 +86,6 @@ def test_a_feature_is_used_only_if_nobody_denies_it() -> None:
     assert [p.write_mode for p in (silent, told, denied, conditional)] == [
         *("search", "put", "search", "conditional-create"),
     ]
-    assert silent.batch
     assert not silent.transaction
 
 
@@ -147,7 +148,9 @@ def test_an_unknown_profile_in_the_settings_is_named() -> None:
             'id = "x"\nverified = true\n[observation.notes]\nsource = "s"',
             "Observation has no element notes",
         ),
-        ('id = "x"\nverified = true\n[facts.page_size]\nvalue = 5', "source"),
+        ('id = "x"\nverified = true\n[facts.page_size]\nvalue = 5', "page_size has no source"),
+        ('id = "x"\nverified = true\n[observation.note]', "note has no source"),
+        ('id = "x"\nverified = true\n[facts.exports]\nvalue = true\nsource = "y"', "exports"),
         ('id = "x"\nverified = true\n[facts.page_sise]\nvalue = 5\nsource = "y"', "page_sise"),
         ('id = "x"\nverified = true\n[facts.page_size]\nvalue = "5"\nsource = "y"', "page_size"),
         ('id = "y"\nverified = true', "the file is named x"),
@@ -169,7 +172,7 @@ def test_a_bad_row_stops_the_run_and_names_the_file(
     [
         ('id = "x"\nverified = true\nvendor = "x"', "facts, id, match, observation, verified"),
         ('id = "x"\nverified = true\n[match]\nname = ["x"]', "publisher, software"),
-        ('id = "x"\nverified = true\n[facts.batch]\nvalue = true\nwho = "s"', "source, value"),
+        ('id = "x"\nverified = true\n[facts.writable]\nvalue = true\nwho = "s"', "source, value"),
         (
             'id = "x"\nverified = true\n[facts.page_sise]\nvalue = 5\nsource = "y"',
             "opaque_ids, page_size, patient_form",
@@ -219,6 +222,21 @@ def test_a_shipped_family_is_changed_fact_by_fact(tmp_path: Path) -> None:
 
     assert own.values() == shipped.values() | {"page_size": 7}
     assert (own.match, own.observation) == (shipped.match, shipped.observation)
+
+
+def test_every_fact_is_explained_and_read() -> None:
+    """Who writes a family finds each fact in the README of the tables; none is without effect."""
+    told = (SERVERS.parent / "README.md").read_text()
+    table = "".join(line.split("|")[1] for line in told.splitlines() if line.startswith("| `"))
+    code = "".join(
+        path.read_text()
+        for floor in ("fhir", "effects", "jobs")
+        for path in PACKAGE.glob(f"{floor}/**/*.py")
+    )
+
+    assert [one for one in Facts.__struct_fields__ if f"`{one}`" not in table] == []
+    read = set(re.findall(r"(?:profile|self)\.(?=(\w+))", code))
+    assert {*Facts.__struct_fields__} - read == set()
 
 
 def test_every_family_of_the_design_has_its_file() -> None:

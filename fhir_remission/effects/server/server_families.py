@@ -16,6 +16,7 @@ from fhir_remission.fhir.r4.rules_r4 import OBSERVATION_ELEMENTS
 from fhir_remission.fhir.server.server_profile import (
     SUPPORTED_VERSIONS,
     Capability,
+    Facts,
     Profile,
     profile_of,
     read_capability,
@@ -33,13 +34,14 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """One thing sites found out, and where it is written."""
 
     value: object
-    source: str
+    source: str = ""
+    """Never blank: whoever leaves it out is told of which fact."""
 
 
 class Element(Struct, frozen=True, forbid_unknown_fields=True):
     """One element of an Observation that an EHR takes, and where that is written."""
 
-    source: str
+    source: str = ""
     takes: tuple[str, ...] = ()
     """Its codes, the one to use first, or the types it may refer to; empty: any."""
 
@@ -53,9 +55,13 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     facts: dict[str, Fact] = {}
     observation: dict[str, Element] = {}
 
-    def values(self) -> dict[str, object]:
+    def known(self) -> dict[str, object]:
         """Return the facts without their sources."""
-        found = {name: fact.value for name, fact in self.facts.items()}
+        return {name: fact.value for name, fact in self.facts.items()}
+
+    def values(self) -> dict[str, object]:
+        """Return the facts and what is known of an Observation, without their sources."""
+        found = self.known()
         if self.observation:
             found["observation_elements"] = tuple(self.observation)
             listed = {name: one.takes for name, one in self.observation.items()}
@@ -95,7 +101,7 @@ def _read_family(path: Path) -> Family:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TableError(str(error), file=str(path)) from None
     family = _told(raw, Family, path)
-    _told({"name": family.id} | family.values(), _StrictProfile, path)
+    _told(family.known(), _StrictFacts, path)
     sources = [(name, fact.source) for name, fact in family.facts.items()]
     sources += [(name, element.source) for name, element in family.observation.items()]
     unknown = family.observation.keys() - OBSERVATION_ELEMENTS
@@ -123,8 +129,8 @@ def _told(raw: dict[str, object], shape: type[_T], path: Path) -> _T:
         raise TableError(f"{error}{known_instead(raw, shape)}", file=str(path)) from None
 
 
-class _StrictProfile(Profile, frozen=True, forbid_unknown_fields=True):
-    """A Profile that refuses names it does not know."""
+class _StrictFacts(Facts, frozen=True, forbid_unknown_fields=True):
+    """Facts that refuse names they do not know."""
 
 
 def choose_profile(

@@ -37,16 +37,13 @@ class Capability(Struct, frozen=True):
     publisher: str
     types: dict[str, TypeSupport]
     transaction: bool | None
-    batch: bool | None
     exports: bool = False
     """Whether it names `$export` of FHIR Bulk Data, for everybody or for a Group."""
 
 
-class Profile(Struct, frozen=True):
-    """How to talk to one server; the defaults are what every server can do."""
+class Facts(Struct, frozen=True):
+    """What is known of a family of servers; the defaults are what every server can do."""
 
-    name: str = "generic"
-    fhir_version: str = ""
     search_method: Literal["post", "get"] = "post"
     page_size: int = 100
     max_codes: int = 50
@@ -61,8 +58,6 @@ class Profile(Struct, frozen=True):
     opaque_ids: bool = False
     """Ids hold more than R4 allows: spaces, commas, letters of any alphabet."""
     delta: Literal["_lastUpdated", "issued", "history", "none"] = "none"
-    last_updated_excludes_date: bool = False
-    sort_by_last_updated: bool = False
     total_is_exact: bool = True
     expired_codes: tuple[str, ...] = ()
     incomplete_codes: tuple[str, ...] = ()
@@ -72,12 +67,19 @@ class Profile(Struct, frozen=True):
     tomorrow_codes: tuple[str, ...] = ()
     read_headers: dict[str, str] = {}
     transaction: bool = False
-    batch: bool = False
     update_create: bool = False
     conditional_update: bool = False
     conditional_create: bool = False
     if_none_match: bool = False
     writable: tuple[str, ...] = ()
+    normalises_content: bool = False
+
+
+class Profile(Facts, frozen=True):
+    """How to talk to one server: its family's facts, its own words and the settings."""
+
+    name: str = "generic"
+    fhir_version: str = ""
     searchable: tuple[str, ...] | None = None
     """None: the server does not say."""
     exports: bool = False
@@ -88,8 +90,6 @@ class Profile(Struct, frozen=True):
     """What an Observation written to an EHR may hold; empty: not known."""
     observation_takes: dict[str, tuple[str, ...]] = {}
     """Which codes of an element it takes, the one to use first; all where none are listed."""
-    external_references: bool = False
-    normalises_content: bool = False
 
     @property
     def write_mode(self) -> Literal["put", "conditional-update", "conditional-create", "search"]:
@@ -130,7 +130,6 @@ def read_capability(resource: Json) -> Capability | None:
             for item in objects(rest.get("resource"))
         },
         transaction=None if known is None else "transaction" in known,
-        batch=None if known is None else "batch" in known or "transaction" in known,
         exports=any(_exports(held) for rest in rests for held in _with_types(rest)),
     )
 
@@ -181,7 +180,6 @@ def profile_of(found: Capability, facts: dict[str, object], *, name: str) -> Pro
         known,
         fhir_version=found.fhir_version,
         transaction=allowed("transaction", found.transaction),
-        batch=allowed("batch", found.batch),
         update_create=allowed("update_create", _all(t.update_create for t in written)),
         conditional_update=allowed(
             "conditional_update", _all(t.conditional_update for t in written)
