@@ -48,7 +48,7 @@ class UsageError(RemissionError):
         >>> from fhir_remission import schema
         >>> schema("assessment-0")
         Traceback (most recent call last):
-        fhir_remission.errors.UsageError: there is no schema assessment-0; there are: assessment-1
+        fhir_remission.errors.UsageError: there is no schema assessment-0; there are: ...
     """
 
     exit_code = 2

@@ -229,7 +229,7 @@ def test_every_line_keeps_the_schema() -> None:
     """What is printed is what the published schema says."""
     import jsonschema
 
-    schema = json.loads((CASE.parents[3] / "fhir_remission/schema/assessment-1.json").read_text())
+    schema = json.loads((CASE.parents[3] / "fhir_remission/schema/assessment-2.json").read_text())
     for line in lines_of(run("classify", str(CASE), "--history")):
         jsonschema.validate(line, schema)
 

@@ -46,7 +46,7 @@ def test_to_json_is_the_published_line(case: Path) -> None:
     assert b"".join(one.to_json() for one in found) == command(body=body)
     assert [one.to_dict() for one in found] == [msgspec.json.decode(x.to_json()) for x in found]
     for one in found:
-        jsonschema.validate(one.to_dict(), schema("assessment-1"))
+        jsonschema.validate(one.to_dict(), schema("assessment-2"))
 
 
 def test_sets_and_history_are_told_in_order() -> None:

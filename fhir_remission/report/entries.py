@@ -13,7 +13,7 @@ from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unr
 from fhir_remission.report.judged_counts import Counted
 
 Line = Mapping[str, Any]
-"""A published assessment, decoded (`schema/assessment-1.json`)."""
+"""A published assessment, decoded (`schema/assessment-2.json`)."""
 Key = tuple[str, str, str]
 NO_ANSWER = "no answer rests on it"
 

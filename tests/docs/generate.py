@@ -100,7 +100,7 @@ def commands_page() -> str:
 
 def json_page() -> str:
     """Every field of the printed line, from its JSON Schema."""
-    schema = json.loads((ROOT / "fhir_remission/schema/assessment-1.json").read_text("utf-8"))
+    schema = json.loads((ROOT / "fhir_remission/schema/assessment-2.json").read_text("utf-8"))
     lines = [
         "# JSON",
         "",
@@ -108,8 +108,8 @@ def json_page() -> str:
         "",
         "One line a patient and criteria set: the same bytes from every command for the same input and",
         "the same `--as-of`. Decimals and dates are text, lists are sorted, keys come in this order.",
-        "The schema is `fhir_remission/schema/assessment-1.json`, in Python",
-        '`fhir_remission.schema("assessment-1")`.',
+        "The schema is `fhir_remission/schema/assessment-2.json`, in Python",
+        '`fhir_remission.schema("assessment-2")`.',
         "",
         "```",
         "fhir-remission classify bundle.json --as-of 2026-06-30T00:00:00Z",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,14 @@ import msgspec
 import pytest
 
 from fhir_remission.domain.nouns.assessment import (
+    Anchor,
     Assessment,
     ClaimNote,
     CriterionResult,
+    CycleDay,
     DrawNote,
+    Latest,
+    MrdEventNote,
     Verdict,
 )
 from fhir_remission.domain.nouns.inputs import (
@@ -31,6 +37,7 @@ from fhir_remission.domain.nouns.inputs import (
 )
 from fhir_remission.fhir.writing.assessment_json import (
     Outcome,
+    assessment_brief,
     assessment_document,
     decimal_text,
     sync_document,
@@ -47,9 +54,9 @@ from tests.fhir.samples import (
     when,
 )
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "fhir_remission/schema/assessment-1.json").read_text("utf-8")
-)
+SCHEMAS = Path(__file__).parents[2] / "fhir_remission/schema"
+SCHEMA = json.loads((SCHEMAS / "assessment-2.json").read_text("utf-8"))
+PUBLISHED_FIRST = "45ed7950310d42c1bc4975601d046c73087f0ce3df1a54c99370fa13715fe25f"
 HASH = "a" * 64
 
 
@@ -82,6 +89,23 @@ def evidence_of_every_kind() -> CriterionResult:
     )
 
 
+def with_a_latest_marrow() -> Assessment:
+    """A remission kept over a marrow that says less, in its second course, MRD gone and back."""
+    latest = Latest(
+        "MLFS",
+        Anchor("marrow", "2026-05-01", ("Observation/m3",)),
+        ("counts-below-criteria",),
+        (evidence_of_every_kind(),),
+    )
+    return complete_remission(
+        latest=latest,
+        responses=(("CRi", date(2026, 3, 10)), ("CR", date(2026, 3, 12))),
+        remission_number=2,
+        cycle=CycleDay(2, 28),
+        mrd_history=(MrdEventNote("relapse", date(2026, 4, 1), date(2026, 5, 1)),),
+    )
+
+
 @pytest.mark.parametrize(
     "assessment",
     [
@@ -97,6 +121,7 @@ def evidence_of_every_kind() -> CriterionResult:
         complete_remission(
             claims=(ClaimNote(Source("Condition/c1", "1", "", ""), "in remission", agrees=None),)
         ),
+        with_a_latest_marrow(),
     ],
 )
 def test_every_assessment_fits_the_schema(assessment: Assessment) -> None:
@@ -104,6 +129,26 @@ def test_every_assessment_fits_the_schema(assessment: Assessment) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(write_line(document(assessment))))
     outcome = Outcome("classified", write="created", locations=("ClinicalImpression/a/_history/1",))
     assert valid(write_line(sync_document(document(assessment), outcome)))
+
+
+def test_without_proof_the_latest_marrow_has_none() -> None:
+    """The brief line says what the latest marrow gives, not on what."""
+    brief = assessment_brief(with_a_latest_marrow(), software_version="0.1.0")
+    assert brief["latest"] == {
+        "category": "MLFS",
+        "anchor": {"kind": "marrow", "effective": "2026-05-01"},
+        "flags": ["counts-below-criteria"],
+    }
+    assert brief["responses"] == [
+        {"category": "CRi", "date": "2026-03-10"},
+        {"category": "CR", "date": "2026-03-12"},
+    ]
+
+
+def test_the_first_schema_stays_as_it_was_published() -> None:
+    """Who reads lines of version 0.1.0 still finds it, to the byte."""
+    raw = (SCHEMAS / "assessment-1.json").read_bytes()
+    assert hashlib.sha256(raw).hexdigest() == PUBLISHED_FIRST
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -128,7 +173,9 @@ def test_keys_come_in_the_order_of_the_schema() -> None:
             for item in value:
                 ordered(item, schema["items"])
 
-    everything = complete_remission(criteria_results=(evidence_of_every_kind(),))
+    everything = msgspec.structs.replace(
+        with_a_latest_marrow(), criteria_results=(evidence_of_every_kind(),)
+    )
     ordered(document(everything), SCHEMA)
     ordered(sync_document(document(everything), Outcome("classified")), SCHEMA)
     ordered(
@@ -158,7 +205,7 @@ def test_what_was_not_judged_has_no_category(disposition: Any) -> None:
         {"evidence_hash": "short"},
         {"response_date": "12.03.2026"},
         {"disposition": "classified"},
-        {"schema": "2"},
+        {"schema": "1"},
         {"anchor": {"kind": "marrow"}},
     ],
 )
@@ -177,7 +224,7 @@ def test_the_schema_wants_every_key(name: str) -> None:
 
 def test_the_vocabulary_of_the_schema_is_that_of_the_types() -> None:
     """Verdicts in code and schema are the same."""
-    verdicts = SCHEMA["properties"]["criteria_results"]["items"]["properties"]["verdict"]["enum"]
+    verdicts = SCHEMA["$defs"]["criterion"]["properties"]["verdict"]["enum"]
     assert set(verdicts) == {verdict.value for verdict in Verdict}
 
 

@@ -32,7 +32,7 @@ from fhir_remission.fhir.writing.site_marks import is_marked
 from tests.fhir.samples import IDENTITY, authorship, complete_remission, result
 
 replace = msgspec.structs.replace
-PINNED_HASH = "7710578cdfe233b8985a0b2cc51ffe4ba9bbe8b1bfe221f895f5f1e6dae2b062"
+PINNED_HASH = "392d05f3e6a466325dfcf98525c13e5edfeac3b25f12a735605c6703b66c694e"
 
 
 def hashed(assessment: Any) -> str:

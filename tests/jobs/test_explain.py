@@ -92,7 +92,7 @@ def test_the_day_of_the_response_stands_beside_the_day_of_the_remission() -> Non
     """In remission since the first category; this one was proved by the later draw."""
     lines = explained(partly_recovered()).lines
 
-    assert any(line.startswith("In remission since 2026-03-03 (CRh") for line in lines)
+    assert lines[3].startswith("In remission since 2026-03-03 (CRi, CRh since 2026-03-12")
     assert "Proved on   2026-03-12" in lines
 
 

@@ -23,8 +23,10 @@ from fhir_remission.domain.nouns.assessment import (
     Assumption,
     ClaimNote,
     Clock,
+    CycleDay,
     DrawNote,
     Latest,
+    MrdEventNote,
 )
 from fhir_remission.domain.nouns.inputs import Claim
 from fhir_remission.domain.record.facts import Facts
@@ -86,11 +88,10 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
 
 def _answer(facts: Facts, draft: Draft) -> Assessment:
     """What the anchor itself says; state, flags and dates depend on what comes after it."""
-    criteria = facts.criteria
     return Assessment(
         patient=facts.record.patient,
-        criteria_id=criteria.id,
-        criteria_version=criteria.version,
+        criteria_id=facts.criteria.id,
+        criteria_version=facts.criteria.version,
         state=draft.state,
         state_since=draft.since,
         category=draft.category,
@@ -115,7 +116,7 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         clock=Clock("", window_open=False, stale=False),
         criteria_results=proof_lines(facts, draft),
         skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
-        policies=tuple((one.name, one.default) for one in criteria.policy),
+        policies=tuple((one.name, one.default) for one in facts.criteria.policy),
         draws=_draws(facts, draft),
         claims=(),
         summary="",
@@ -123,8 +124,21 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         latest=_latest(facts, draft),
         responses=draft.responses,
         remission_number=draft.number if draft.remitted and draft.began is not None else None,
+        cycle=_cycle(facts, draft),
+        mrd_history=tuple(MrdEventNote(*one) for one in draft.mrd.history),
         reason=draft.reason,
     )
+
+
+def _cycle(facts: Facts, draft: Draft) -> CycleDay | None:
+    """Where in the therapy of the course a marrow was taken, if the ways share the course."""
+    if draft.kind != "marrow" or draft.opened is None:
+        return None
+    cycles = facts.therapy.from_until(draft.opened, draft.day)
+    if not cycles:
+        return None
+    # Day 1 is the first day of therapy.
+    return CycleDay(len(cycles), (draft.day - cycles[-1].day).days + 1)
 
 
 def _latest(facts: Facts, draft: Draft) -> Latest | None:

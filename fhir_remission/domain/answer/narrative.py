@@ -33,7 +33,7 @@ def summary(found: Assessment) -> str:
 
 
 def _by_what(found: Assessment) -> str:
-    parts = [found.category]
+    parts = [_response(found)]
     if found.reason in WHY:
         parts.append(WHY[found.reason])
     if found.reason == "therapy-after-marrow":
@@ -52,13 +52,23 @@ def _by_what(found: Assessment) -> str:
     return f" ({', '.join(parts)})"
 
 
+def _response(found: Assessment) -> str:
+    """The category; where a remission began with a lesser one, both with their days."""
+    began = [name for name, day in found.responses if day == found.state_since]
+    if found.state != "in-remission" or found.category in began or not began:
+        return found.category
+    since = next((day for name, day in found.responses if name == found.category), None)
+    return f"{began[0]}, {found.category}{f' since {since}' if since else ''}"
+
+
 def _last(found: Assessment) -> str:
-    known: list[tuple[str, date | None]] = [
-        ("last marrow", found.last_marrow),
-        ("last count", found.last_blood),
-        ("last MRD", found.last_mrd),
+    own = f" ({found.latest.category} by itself)" if found.latest is not None else ""
+    known: list[tuple[str, date | None, str]] = [
+        ("last marrow", found.last_marrow, own),
+        ("last count", found.last_blood, ""),
+        ("last MRD", found.last_mrd, ""),
     ]
-    said = [f"{name} {day}" for name, day in known if day is not None]
+    said = [f"{name} {day}{more}" for name, day, more in known if day is not None]
     return f"; {', '.join(said)}" if said else "; no marrow and no count"
 
 

@@ -71,8 +71,7 @@ def _answer(page: Page) -> list[tuple[str, str]]:
         first = "" if now.first_sign in (None, now.response_date) else now.first_sign
         sign = f", first sign {first}" if first else ""
         rows.append(("Proved on", f"{now.response_date}{sign}"))
-    if now.best_response not in (None, now.category):
-        rows.append(("Best response", str(now.best_response)))
+    rows += _walked(page)
     rows.append(("MRD", words.categories.display("mrd", now.mrd)))
     if now.mrd_event != "none":
         rows.append(("", words.categories.display("mrd-event", now.mrd_event)))
@@ -89,6 +88,26 @@ def _answer(page: Page) -> list[tuple[str, str]]:
     if now.clock.stale:
         rows.append(("Stale", "no recent marrow and no recent count: the state may have changed"))
     rows += [("Note", words.sentence("flags", one)) for one in now.flags]
+    return rows
+
+
+def _walked(page: Page) -> list[tuple[str, str]]:
+    """What the course has reached, and what its latest marrow says by itself."""
+    now, rows = page.now, list[tuple[str, str]]()
+    if now.best_response not in (None, now.category):
+        rows.append(("Best response", str(now.best_response)))
+    reached = ", ".join(f"{name} {day}" for name, day in now.responses)
+    if reached and len(now.responses) > 1:
+        rows.append(("Reached", reached))
+    if now.remission_number is not None:
+        rows.append(("Remission", f"number {now.remission_number}"))
+    if now.latest is not None:
+        said = page.words.categories.display("category", now.latest.category)
+        rows.append(("Latest marrow", f"{now.latest.category} by itself: {said}"))
+    if now.cycle is not None:
+        rows.append(
+            ("Therapy", f"latest marrow on day {now.cycle.day} of cycle {now.cycle.number}")
+        )
     return rows
 
 

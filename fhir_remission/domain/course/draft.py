@@ -22,8 +22,8 @@ class Residual(Struct, frozen=True):
     code: str = ""
     flags: tuple[str, ...] = ()
     used: Proof = ()
-    past: tuple[tuple[str, date], ...] = ()
-    """Relapses of MRD that have ended, and their ends."""
+    history: tuple[tuple[str, date, date | None], ...] = ()
+    """Events of MRD in this remission: what, since when, and until when if it has ended."""
 
 
 class Draft(Struct, frozen=True, eq=False, kw_only=True):

@@ -56,12 +56,17 @@ class Told:
         mrd = self.mrd.at(draft, anchor)
         found = replace(
             draft, flags=flags, mrd=mrd, best=self.of_course or self.best,
-            responses=tuple(sorted(self.responses.items(), key=lambda one: (one[1], one[0]))),
+            responses=self._reached(),
         )  # fmt: skip
         if out.relapse and draft.category == out.relapse:
             self.best, self.of_course = self.of_course or self.best, None
             self.responses, self.refractory = {}, False
         return found
+
+    def _reached(self) -> tuple[tuple[str, date], ...]:
+        """The responses in order of time, the best of a day first."""
+        order = self.ground.order
+        return tuple(sorted(self.responses.items(), key=lambda one: (one[1], order[one[0]])))
 
     def _responded(self, draft: Draft) -> None:
         """The claims of the course, each since the first day that proved it."""
@@ -156,7 +161,7 @@ class Followed:
         for place in range(bisect_left(days, draft.day), bisect_right(days, draft.day)):
             self._add(facts.mrd[place], row)
         event = self._shown(draft, ())
-        return replace(told, event=event.event, code=event.code, past=event.past)
+        return replace(told, event=event.event, code=event.code, history=event.history)
 
     def _add(self, sample: MrdSample, row: Category | None) -> None:
         rules = self.ground.facts.criteria.mrd
@@ -182,10 +187,14 @@ class Followed:
         rules, row = self.ground.facts.criteria.mrd, draft.row
         said = row is not None and row.remission
         event = self.history.event if said else "none"
+        past: list[tuple[str, date, date | None]] = [("relapse", *one) for one in self.history.past]
+        if event != "none" and self.history.event_day is not None:
+            past.append((event, self.history.event_day, None))
         shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event, "")
         return Residual(
             status=self.status if said else "unknown",
             event=event,
             flags=self.flags if said else (),
             code=shown or (self.code if said and self.code else draft.category), used=used,
+            history=tuple(past),
         )  # fmt: skip

@@ -93,6 +93,21 @@ class Latest(Struct, frozen=True):
     criteria_results: tuple[CriterionResult, ...] = ()
 
 
+class MrdEventNote(Struct, frozen=True):
+    """A relapse of MRD in this remission, suspected or confirmed, and its end if it has ended."""
+
+    event: str
+    since: date
+    until: date | None = None
+
+
+class CycleDay(Struct, frozen=True):
+    """Where in the therapy of its course a marrow was taken: day 1 is the first of a cycle."""
+
+    number: int
+    day: int
+
+
 class Assessment(Struct, frozen=True):
     """The answer for one patient, one criteria set and one anchor."""
 
@@ -138,5 +153,8 @@ class Assessment(Struct, frozen=True):
     """The responses of the course, each with the first day that proved it."""
     remission_number: int | None = None
     """The first, the second remission; none where the ways to read the record differ."""
+    cycle: CycleDay | None = None
+    """The cycle and its day of the latest marrow; none before any therapy that is known."""
+    mrd_history: tuple[MrdEventNote, ...] = ()
     reason: str = ""
     """Why NE or IND, a row of `mappings/vocabulary/reasons.tsv`; empty otherwise."""

@@ -161,6 +161,8 @@ class MrdHistory(Struct, frozen=True):
     suspects: tuple[tuple[str, str, str], ...] = ()
     """Tissue and assay of positives that wait for a second one."""
     flags: tuple[str, ...] = ()
+    past: tuple[tuple[date, date], ...] = ()
+    """Relapses of MRD that have ended: the day that confirmed each, and the day of its end."""
 
     def after(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
         """The history with one more sample; `low_level`: the remission carries that code."""
@@ -171,22 +173,17 @@ class MrdHistory(Struct, frozen=True):
         if sample.status == "negative":
             waiting = tuple(one for one in self.suspects if one != key)
             cleared = self.event == "relapse-suspected" and not waiting
-            return MrdHistory(
-                "none" if cleared else self.event,
-                None if cleared else self.event_day,
-                tuple(sorted({*self.negatives, assay})),
-                self.lowest,
+            return replace(
+                self,
+                event="none" if cleared else self.event,
+                event_day=None if cleared else self.event_day,
+                negatives=tuple(sorted({*self.negatives, assay})),
+                clearing=(),
                 suspects=waiting,
+                flags=(),
             )
         if sample.status not in ("positive", "low-level"):
-            return MrdHistory(
-                self.event,
-                self.event_day,
-                self.negatives,
-                self.lowest,
-                self.clearing,
-                self.suspects,
-            )
+            return replace(self, flags=())
         return self._detected(sample, key, rules, low_level=low_level)
 
     def _cleared(self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd) -> MrdHistory:
@@ -194,7 +191,9 @@ class MrdHistory(Struct, frozen=True):
         first = dict(self.clearing).get(key, sample.day)
         assays = tuple(sorted({*self.negatives, sample.assay}))
         if sample.day - first >= timedelta(days=rules.confirm_days):
-            return MrdHistory("none", None, assays, self.lowest)
+            assert self.event_day is not None  # noqa: S101 - what ends has begun
+            past = (*self.past, (self.event_day, sample.day))
+            return MrdHistory("none", None, assays, self.lowest, past=past)
         return replace(self, negatives=assays, clearing=((key, first),), flags=())
 
     def _detected(
@@ -214,11 +213,12 @@ class MrdHistory(Struct, frozen=True):
             day = sample.day
             suspects = tuple(sorted({*suspects, key}))
         other = bool(self.negatives) and sample.assay not in self.negatives
-        return MrdHistory(
-            event,
-            day,
-            self.negatives,
-            tuple(sorted(lowest.items(), key=lambda one: one[0])),
+        return replace(
+            self,
+            event=event,
+            event_day=day,
+            lowest=tuple(sorted(lowest.items(), key=lambda one: one[0])),
+            clearing=(),
             suspects=suspects,
             flags=("mrd-other-assay",) if other else (),
         )

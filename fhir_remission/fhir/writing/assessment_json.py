@@ -1,4 +1,4 @@
-"""An assessment as one JSON line: the shape that `schema/assessment-1.json` publishes.
+"""An assessment as one JSON line: the shape that `schema/assessment-2.json` publishes.
 
 Same assessment, same bytes: keys stand in the order of the schema, lists are sorted, decimals and
 dates are text.
@@ -13,12 +13,18 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.assessment import Assessment, ClaimNote, CriterionResult
+from fhir_remission.domain.nouns.assessment import (
+    Anchor,
+    Assessment,
+    ClaimNote,
+    CriterionResult,
+    Latest,
+)
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, When
 from fhir_remission.domain.nouns.plain_text import plain_json
 from fhir_remission.fhir.r4.datatypes import Json
 
-SCHEMA = "1"
+SCHEMA = "2"
 SOFTWARE = "fhir-remission"
 
 Document = dict[str, Json]
@@ -44,6 +50,7 @@ def assessment_document(
         "patient": assessment.patient,
         "criteria": {"id": assessment.criteria_id, "version": assessment.criteria_version},
         **_answer(assessment),
+        "latest": _latest(assessment.latest, proof=True),
         **_dates(assessment),
         "criteria_results": [_criterion(result) for result in assessment.criteria_results],
         "skipped": [
@@ -71,6 +78,7 @@ def assessment_brief(assessment: Assessment, *, software_version: str) -> Docume
         "patient": assessment.patient,
         "criteria": {"id": assessment.criteria_id, "version": assessment.criteria_version},
         **_answer(assessment),
+        "latest": _latest(assessment.latest, proof=False),
         **_dates(assessment),
         "reason": assessment.reason,
         "software": _software(software_version),
@@ -135,8 +143,16 @@ def _answer(assessment: Assessment) -> Document:
         "state_since": _day(assessment.state_since),
         "category": assessment.category,
         "best_response": assessment.best_response,
+        "responses": [
+            {"category": name, "date": day.isoformat()} for name, day in assessment.responses
+        ],
+        "remission_number": assessment.remission_number,
         "mrd": assessment.mrd,
         "mrd_event": assessment.mrd_event,
+        "mrd_history": [
+            {"event": one.event, "since": one.since.isoformat(), "until": _day(one.until)}
+            for one in assessment.mrd_history
+        ],
         "code": assessment.code,
         "provisional": assessment.provisional,
         "confidence": assessment.confidence,
@@ -149,10 +165,29 @@ def _answer(assessment: Assessment) -> Document:
     }
 
 
+def _latest(latest: Latest | None, *, proof: bool) -> Json:
+    """What the latest marrow says by itself, with its criteria where proof is printed at all."""
+    if latest is None:
+        return None
+    document: Document = {
+        "category": latest.category,
+        "anchor": _anchor(latest.anchor),
+        "flags": list(latest.flags),
+    }
+    if proof:
+        document["criteria_results"] = [_criterion(one) for one in latest.criteria_results]
+    return document
+
+
+def _anchor(anchor: Anchor) -> Json:
+    return {"kind": anchor.kind, "effective": anchor.effective or None}
+
+
 def _dates(assessment: Assessment) -> Document:
-    anchor, clock = assessment.anchor, assessment.clock
+    clock, cycle = assessment.clock, assessment.cycle
     return {
-        "anchor": {"kind": anchor.kind, "effective": anchor.effective or None},
+        "anchor": _anchor(assessment.anchor),
+        "cycle": None if cycle is None else {"number": cycle.number, "day": cycle.day},
         "response_date": _day(assessment.response_date),
         "first_sign": _day(assessment.first_sign),
         "window_closes": _day(assessment.window_closes),

@@ -209,7 +209,9 @@ def taken_elements(resource: Resource, by: Authorship) -> Resource:
 
 def evidence_of(assessment: Assessment) -> tuple[Result | Event, ...]:
     """All evidence of all criteria, by reference, version and code."""
-    cited = {item for result in assessment.criteria_results for item in result.evidence}
+    own = assessment.latest.criteria_results if assessment.latest is not None else ()
+    told = (*assessment.criteria_results, *own)
+    cited = {item for result in told for item in result.evidence}
     return tuple(sorted(cited, key=_by_source))
 
 

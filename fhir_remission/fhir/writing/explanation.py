@@ -8,6 +8,8 @@ from fhir_remission.fhir.r4.datatypes import Json, bare
 from fhir_remission.fhir.writing.assessment_json import decimal_text, evidence_order
 from fhir_remission.fhir.writing.authorship import Authorship, Change
 
+_LATEST = "the latest marrow by itself, which does not lower the response of the remission,"
+
 
 def basis(results: tuple[CriterionResult, ...]) -> str:
     """One line per criterion: verdict, rule, and the evidence with versions."""
@@ -19,6 +21,14 @@ def morphologic(assessment: Assessment) -> tuple[CriterionResult, ...]:
     return tuple(r for r in assessment.criteria_results if not _is_about_mrd(r))
 
 
+def category_basis(assessment: Assessment) -> str:
+    """The criteria that decide the category, then what the latest marrow says by itself."""
+    latest = assessment.latest
+    own = () if latest is None else latest.criteria_results
+    said = "" if latest is None else f"{_LATEST} {latest.anchor.effective}: {latest.category}"
+    return "\n".join(part for part in (basis(morphologic(assessment)), said, basis(own)) if part)
+
+
 def molecular(assessment: Assessment) -> tuple[CriterionResult, ...]:
     """The criteria that decide MRD, an axis of its own."""
     return tuple(r for r in assessment.criteria_results if _is_about_mrd(r))
@@ -28,7 +38,9 @@ def state_basis(assessment: Assessment) -> str:
     """On what the state rests: since when, the best response, the newest results."""
     parts = (
         ("since", assessment.state_since),
+        ("remission number", assessment.remission_number),
         ("best response", assessment.best_response),
+        ("reached", ", ".join(f"{name} {day}" for name, day in assessment.responses)),
         ("first sign", assessment.first_sign),
         ("last marrow", assessment.last_marrow),
         ("last blood count", assessment.last_blood),

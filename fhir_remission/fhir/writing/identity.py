@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.assessment import Assessment, CriterionResult
+from fhir_remission.domain.nouns.assessment import Assessment, CriterionResult, Latest
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, When
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.fhir.r4.datatypes import (
@@ -42,7 +42,7 @@ _ANSWER = (
     *("state", "state_since", "category", "best_response", "mrd", "mrd_event", "code"),
     *("provisional", "confidence", "possible_higher", "candidates", "missing", "lineages_below"),
     *("flags", "response_date", "first_sign", "window_closes", "last_marrow", "last_blood"),
-    *("last_mrd", "reason"),
+    *("last_mrd", "responses", "remission_number", "mrd_history", "cycle", "reason"),
 )
 # What servers own or add by themselves: a change there is nobody's edit.
 SERVER_OWNED = ("id", "meta", "text", "implicitRules", "language")
@@ -131,12 +131,21 @@ def evidence_hash(assessment: Assessment, *, mapping_version: str) -> str:
         [getattr(assessment, name) for name in _ANSWER],
         [[assumed.id, assumed.cls] for assumed in assessment.assumptions],
         [[r.criterion, r.verdict.value, _cited(r)] for r in assessment.criteria_results],
+        _latest(assessment.latest),
         sorted(
             [claim.source.ref, claim.source.version, str(claim.agrees)]
             for claim in assessment.claims
         ),
     ]
     return hashlib.sha256(msgspec.json.encode(decided)).hexdigest()
+
+
+def _latest(latest: Latest | None) -> list[object]:
+    """What the latest marrow says by itself, with its criteria."""
+    if latest is None:
+        return []
+    told = [[one.criterion, one.verdict.value, _cited(one)] for one in latest.criteria_results]
+    return [latest.category, latest.anchor.observations, latest.flags, told]
 
 
 def content_digest(resource: Resource, *, namespace: str = NAMESPACE) -> str:

@@ -17,8 +17,8 @@ from fhir_remission.fhir.writing.authorship import (
 )
 from fhir_remission.fhir.writing.explanation import (
     basis,
+    category_basis,
     molecular,
-    morphologic,
     notes,
     state_basis,
 )
@@ -67,7 +67,7 @@ def protocol(assessment: Assessment, by: Authorship) -> str:
 def findings(assessment: Assessment, by: Authorship) -> list[Json]:
     """Category, then MRD, then state, each coded and with its basis."""
     return [
-        _finding(category_concept(assessment, by), basis(morphologic(assessment))),
+        _finding(category_concept(assessment, by), category_basis(assessment)),
         _finding(mrd_concept(assessment, by), basis(molecular(assessment))),
         _finding(by.concept("state", assessment.state), state_basis(assessment)),
     ]

@@ -13,8 +13,10 @@ from fhir_remission.effects.process.environment import read_chunks
 from fhir_remission.errors import InputError
 
 Line = Mapping[str, Any]
-# What a line without its proof lacks.
-_WITHOUT_PROOF: dict[str, Any] = {
+_SCHEMAS = ("1", "2")
+# What a line without its proof lacks, and one that an earlier version printed.
+_LACKED: dict[str, Any] = {
+    **{"responses": [], "remission_number": None, "latest": None, "cycle": None, "mrd_history": []},
     **{"criteria_results": [], "skipped": [], "policies": {}, "draws": [], "claims": []},
     **{"summary": "", "next_better": "", "reason": "", "evidence_hash": ""},
 }
@@ -55,8 +57,10 @@ def _lines(path: Path) -> Iterator[Line]:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise InputError(f"{path}:{number}: this is no JSON line") from None
         if not _is_ours(line):
-            raise InputError(f"{path}:{number}: no line of fhir-remission (schema assessment-1)")
-        yield {**_WITHOUT_PROOF, **line}
+            raise InputError(
+                f"{path}:{number}: no line of fhir-remission (schema assessment-1 or -2)"
+            )
+        yield {**_LACKED, **line}
 
 
 def _texts(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -68,7 +72,7 @@ def _texts(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _is_ours(line: object) -> bool:
-    if not isinstance(line, dict) or line.get("schema") != "1":
+    if not isinstance(line, dict) or line.get("schema") not in _SCHEMAS:
         return False
     criteria = line.get("criteria")
     named = isinstance(criteria, dict) and isinstance(criteria.get("id"), str)

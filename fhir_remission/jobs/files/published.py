@@ -17,7 +17,7 @@ class Assessment(answer.Assessment, frozen=True, kw_only=True):
     """The answer for one patient, one criteria set and one anchor.
 
     Counts are in 10*9/L and percentages in percent, as exact `Decimal`; days are `date`. The fields
-    are those of the published line (`fhir_remission.schema("assessment-1")`), where each is told.
+    are those of the published line (`fhir_remission.schema("assessment-2")`), where each is told.
     Category and criteria are those of the named paper; each of `criteria_results` names its source.
 
     Example:
@@ -55,14 +55,14 @@ class Assessment(answer.Assessment, frozen=True, kw_only=True):
 
 
 def schema(name: str) -> dict[str, Any]:
-    """A published JSON Schema by its name: `assessment-1` is the line of an assessment.
+    """A published JSON Schema by its name: `assessment-2` is the line of an assessment.
 
     Raises:
         UsageError: there is none of that name; the message lists those that are.
 
     Example:
         >>> from fhir_remission import schema
-        >>> schema("assessment-1")["$schema"]
+        >>> schema("assessment-2")["$schema"]
         'https://json-schema.org/draft/2020-12/schema'
     """
     folder = Path(__file__).resolve().parents[2] / "schema"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A row group is held in memory until it is written; a line with its evidence is 5 to 50 kB.
 _GROUP_BYTES, _GROUP_ROWS = 8 << 20, 20_000
 _ASSUMPTIONS = "array<struct<id:string,class:string>>"
+_RESPONSES = "array<struct<category:string,date:string>>"
+_MRD_HISTORY = "array<struct<event:string,since:string,until:string>>"
 
 
 class Column(NamedTuple):
@@ -40,8 +42,11 @@ ASSESSMENTS = (
     Column("state_since", "date"),
     Column("category", "string"),
     Column("best_response", "string"),
+    Column("responses", _RESPONSES),
+    Column("remission_number", "int"),
     Column("mrd", "string"),
     Column("mrd_event", "string"),
+    Column("mrd_history", _MRD_HISTORY),
     Column("code", "string"),
     Column("provisional", "boolean"),
     Column("confidence", "string"),
@@ -51,8 +56,12 @@ ASSESSMENTS = (
     Column("missing", "array<string>"),
     Column("lineages_below", "array<string>"),
     Column("flags", "array<string>"),
+    Column("latest_category", "string", "latest.category"),
+    Column("latest_effective", "string", "latest.anchor.effective"),
     Column("anchor_kind", "string", "anchor.kind"),
     Column("anchor_effective", "string", "anchor.effective"),
+    Column("cycle", "int", "cycle.number"),
+    Column("cycle_day", "int", "cycle.day"),
     Column("response_date", "date"),
     Column("first_sign", "date"),
     Column("window_closes", "date"),
@@ -109,6 +118,8 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
         "timestamp": pa.timestamp("us", tz="UTC"),
         "array<string>": pa.list_(text),
         _ASSUMPTIONS: pa.list_(pa.struct([("id", text), ("class", text)])),
+        _RESPONSES: pa.list_(pa.struct([("category", text), ("date", text)])),
+        _MRD_HISTORY: pa.list_(pa.struct([("event", text), ("since", text), ("until", text)])),
     }
     return pa.schema([(column.name, kinds[column.kind]) for column in columns])
 
