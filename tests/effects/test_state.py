@@ -483,8 +483,10 @@ def test_the_site_of_a_state_travels_with_it(
 
 
 def test_runs_are_kept_with_exit_and_counts(state: State, clock: FakeClock) -> None:
-    """A run without an end crashed."""
+    """A run without an end died, which the next one finds."""
     state.begin_run("r1")
+    (open_one,) = state.runs()
+    assert (open_one.exit, open_one.ended_at) == (-1, "")
     clock.sleep(60)
     state.begin_run("r2")
     state.end_run("r2", 3, {"classified": 2, "failed": 1})
@@ -492,7 +494,7 @@ def test_runs_are_kept_with_exit_and_counts(state: State, clock: FakeClock) -> N
     newest, oldest = state.runs()
 
     assert (newest.id, newest.exit, newest.counts) == ("r2", 3, '{"classified": 2, "failed": 1}')
-    assert (oldest.id, oldest.exit, oldest.ended_at) == ("r1", -1, "")
+    assert (oldest.id, oldest.exit, oldest.ended_at) == ("r1", 1, oldest.started_at)
 
 
 def test_a_purged_patient_leaves_nothing(state: State, clock: FakeClock) -> None:

@@ -19,6 +19,7 @@ from fhir_remission.effects.state.lease import Lease
 from fhir_remission.effects.state.state_rows import (
     CLEAN_BACKLOG,
     CLEAN_DIRTY,
+    END_THE_DEAD,
     MARK_DIRTY,
     MOVE_WATERMARK,
     POSTPONE,
@@ -209,8 +210,12 @@ class State:
         )
 
     def begin_run(self, run: str) -> None:
-        """Open a run's row."""
+        """Open a run's row, and close those of runs that died: whoever begins holds the lease.
+
+        One of another source that is still under way closes its own again at its end.
+        """
         with self.database.writing() as connection:
+            connection.execute(text(END_THE_DEAD))
             connection.execute(
                 text("INSERT INTO run (id, started_at) VALUES (:id, :at)"),
                 {"id": run, "at": timestamp(self._clock.now())},

@@ -17,7 +17,7 @@ from fhir_remission.effects.process.clock import is_timestamp, timestamp
 from fhir_remission.effects.state.lease import HIGHEST, LASTING
 from fhir_remission.effects.state.state import State
 from fhir_remission.effects.state.state_copy import ROWS
-from fhir_remission.effects.state.state_rows import MARK_DIRTY, read_bundle, read_row
+from fhir_remission.effects.state.state_rows import END_THE_DEAD, MARK_DIRTY, read_bundle, read_row
 
 # Clocks of two machines differ, and looks for changes overlap, by less than that.
 LATEST = timedelta(minutes=10)
@@ -129,8 +129,7 @@ def _mend(connection: Connection, fault: Fault) -> None:
         )
         return
     if fault.why == "runs that never ended":
-        ended = "UPDATE run SET ended_at = started_at, exit = 1"
-        connection.execute(text(f"{ended} WHERE {where}"), here)
+        connection.execute(text(f"{END_THE_DEAD} AND {where}"), here)
         return
     connection.execute(text(f"DELETE FROM {fault.table} WHERE {where}"), here)  # noqa: S608
     _read_again(connection, fault.table, row)

@@ -69,7 +69,7 @@ class BacklogRow(Struct, frozen=True):
 
 
 class RunRow(Struct, frozen=True):
-    """One run; `exit` is -1 while it lasts and after a crash."""
+    """One run; `exit` is -1 while it lasts, and 1 once a later run found that it had died."""
 
     id: str
     started_at: str
@@ -132,6 +132,8 @@ VALUES (:source, :ref, :version, :digest, :used_by)
 ON CONFLICT (source, ref, used_by) DO UPDATE SET
     version = excluded.version, digest = excluded.digest
 """
+# Of a run that died nothing else is known.
+END_THE_DEAD = "UPDATE run SET ended_at = started_at, exit = 1 WHERE exit = -1"
 POSTPONE = """
 INSERT INTO backlog (source, patient, attempts, reason, retry_at)
 VALUES (:source, :patient, 1, :reason, :retry_at)
