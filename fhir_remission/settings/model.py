@@ -255,6 +255,8 @@ class Service(Section):
     answer_time: Duration = timedelta(seconds=25)
     # Requests of one caller.
     rate: Rate = 50.0
+    # The printed lines of the last run, or the folder of `archive`: what /cohort shows.
+    results: NoFile = None
     # A file with a name, a key and scopes a line.
     keys_file: NoFile = None
     cert_file: NoFile = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +15,8 @@ from msgspec import structs
 from fhir_remission.cli.main import main
 from fhir_remission.domain.nouns.inputs import Interval, Result
 from fhir_remission.jobs.judging.request import Request, judge_for
+from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from fhir_remission.report import Dossier, dossier_of_lines, patient_page, withheld_page
 from fhir_remission.report.entries import Entry, entries_of
 from fhir_remission.report.glance import glance_of
@@ -296,3 +300,39 @@ def test_the_command_writes_page_and_line(
 def test_the_command_says_what_it_needs(given: list[str]) -> None:
     """No page to write, or no patient to read."""
     assert main(["report", str(CASE), *given]) == 2
+
+
+def test_a_patient_of_the_server_has_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`report --patient --config` reads as `sync` does, links to the versions at the server, and
+    says what `classify` says of the same resources; nothing is written there."""
+    patient = min(one["id"] for one in demo_cohort() if one["resourceType"] == "Patient")
+    out = tmp_path / "page.html"
+    with EmbeddedServer(resources=demo_cohort()) as server:
+        config = tmp_path / "site.toml"
+        source = f'base_url = "{server.base_url}"\nallow_insecure = true\nrate = "1000/s"'
+        config.write_text(
+            f'[site]\nid = "st-e"\n[source]\n{source}\n[cohort]\nkind = "observation"\n'
+        )
+        asked = ["report", "--patient", patient, "--config", str(config), "--out", str(out)]
+        assert main([*asked, "--as-of", "2026-10-01T00:00:00Z"]) == 0
+        assert server.requests.unsafe == []
+        links = re.findall(r'href="(http[^"]+)"', out.read_text())
+        assert links
+        assert all(one.startswith(f"{server.base_url}/") for one in links)
+        seen = status_of(links[0])
+        missing = main([*asked[:2], "nobody-here", *asked[3:]])
+    (line,) = (json.loads(one) for one in (tmp_path / "page.ndjson").read_text().splitlines())
+
+    assert seen == 200
+    assert missing == 2
+    assert line["patient"] == f"Patient/{patient}"
+    assert f"<b>{line['code']}</b>" in out.read_text()
+    assert "nobody-here" in capsys.readouterr().err
+
+
+def status_of(address: str) -> int:
+    """What a browser that follows the link is answered."""
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return int(answer.status)

@@ -14,10 +14,12 @@ from fhir_remission.errors import InputError
 
 Line = Mapping[str, Any]
 _SCHEMAS = ("1", "2")
+_NO_PROOF: dict[str, Any] = {"criteria_results": [], "skipped": [], "draws": [], "claims": []}
 # What a line without its proof lacks, and one that an earlier version printed.
 _LACKED: dict[str, Any] = {
     **{"responses": [], "remission_number": None, "latest": None, "cycle": None, "mrd_history": []},
-    **{"criteria_results": [], "skipped": [], "policies": {}, "draws": [], "claims": []},
+    **_NO_PROOF,
+    "policies": {},
     **{"summary": "", "next_better": "", "reason": "", "evidence_hash": ""},
 }
 
@@ -30,25 +32,29 @@ class Results(Struct, frozen=True):
     refused: dict[str, int] = {}
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: Path, *, brief: bool = False) -> Results:
     """The lines of a file, or those of a folder that `archive` or `bulk` made.
+
+    `brief` keeps the answers alone: what proves them is most of a line.
 
     Raises:
         InputError: no such file, or a line that is none of ours, with its number.
     """
     if not path.is_dir():
-        return Results(tuple(_lines(path)))
+        return Results(tuple(_lines(path, brief=brief)))
     file = path / "assessments.ndjson"
     if not file.is_file():
         message = f"{path} holds no assessments.ndjson: make it with archive --format ndjson"
         raise InputError(message)
     cohort = _told(path / "summary.json")
     return Results(
-        tuple(_lines(file)), _counts(cohort.get("unmapped")), _counts(cohort.get("refused_units"))
+        tuple(_lines(file, brief=brief)),
+        _counts(cohort.get("unmapped")),
+        _counts(cohort.get("refused_units")),
     )
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _lines(path: Path, *, brief: bool) -> Iterator[Line]:
     for number, text in enumerate(_texts(read_chunks(path)), start=1):
         if not text.strip():
             continue
@@ -60,7 +66,7 @@ def _lines(path: Path) -> Iterator[Line]:
             raise InputError(
                 f"{path}:{number}: no line of fhir-remission (schema assessment-1 or -2)"
             )
-        yield {**_LACKED, **line}
+        yield {**_LACKED, **line, **(_NO_PROOF if brief else {})}
 
 
 def _texts(chunks: Iterable[bytes]) -> Iterator[bytes]:

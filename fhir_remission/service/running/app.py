@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.effects.process.logs import describe_bug, get_logger
 from fhir_remission.errors import RemissionError
+from fhir_remission.service.answering.cohort import Cohort
 from fhir_remission.service.answering.pages import Pages
 from fhir_remission.service.answering.site import ServedSite
 from fhir_remission.service.callers.callers import Caller, Callers
@@ -132,6 +133,9 @@ def application(site: ServedSite, *, start_runs: bool = False) -> Any:
     pages = Pages(site)
     app.add_route("/patients/{patient}", pages)
     app.add_route("/pages/{token}", pages, suffix="signed")
+    cohort = Cohort(site)
+    app.add_route("/cohort", cohort)
+    app.add_route("/cohort/{page}", cohort, suffix="page")
     hook = hooks.Hook(site, pages)
     app.add_route(hooks.PATH, hooks.Discovery(site))
     app.add_route(f"{hooks.PATH}/{hooks.ID}", hook)
