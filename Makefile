@@ -100,8 +100,11 @@ build/go/bin/actionlint:
 lane-chart: $(VENV)/.installed build/tools/.installed build/go/bin/untt  ## the chart: lint, tests, schemas; needs Go
 	PYTHON=$(BIN)/python bash tests/lanes/chart.sh $(HELM) build/go/bin/untt build/tools/bin/kubernetes-validate $(BIN)/fhir-remission
 
+long-chart: $(VENV)/.installed $(HELM)  ## the chart's objects on a real kube-apiserver; needs Go and etcd-server, a quarter of an hour once
+	bash tests/lanes/long_chart.sh $(BIN)/python $(HELM)
+
 lane-image: $(VENV)/.installed build/tools/.installed  ## the image, built and really run; needs Debian's buildah and podman
-	bash tests/lanes/image.sh $(CURDIR)/$(BIN)/python build/tools/bin/hadolint
+	bash tests/lanes/image.sh $(CURDIR)/$(BIN)/python build/tools/bin/hadolint $(CURDIR)/build/tools/bin/cyclonedx-py
 
 lane-release: build/tools/.installed build/go/bin/actionlint  ## what `make release` makes, and the workflows that publish it
 	build/go/bin/actionlint -shellcheck= .github/workflows/*.yml

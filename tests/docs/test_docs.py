@@ -30,6 +30,9 @@ ELSEWHERE = {
     "kubectl": "needs a cluster: make long-chart tries the same objects on an API server",
     "podman": "make lane-image",
     "sudo": "make lane-units verifies the files; starting them needs a machine with systemd",
+    "cp": "tests/docs/test_first_evening.py",
+    "sh": "tests/docs/test_first_evening.py",
+    "docker": "tests/docs/test_first_evening.py, without the containers",
     "pipx": "make lane-wheel",
     "uvx": "make lane-wheel",
 }

@@ -56,6 +56,16 @@ def test_a_unit_names_the_folders_of_the_site(tmp_path: Path, name: str) -> None
     assert str(folder).replace("%", "%%") in made["fhir-remission-folders.conf"]
 
 
+def test_a_socket_unit_listens_where_the_service_would(tmp_path: Path) -> None:
+    """By `service.bind` of this site, not by what is usual."""
+    folder = _site(tmp_path / "site")
+    (folder / "site.toml").write_text('[site]\nid = "st-e"\n[service]\nbind = "127.0.0.1:8099"\n')
+
+    assert (
+        "ListenStream=127.0.0.1:8099\n" in _made(folder, "systemd")["fhir-remission-serve.socket"]
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("every", "when"), [("30m", "*/30 * * * *"), ("4h", "7 */4 * * *")])
 def test_a_line_of_cron_names_the_site(tmp_path: Path, name: str, every: str, when: str) -> None:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Build the image on a base made of Debian's packages (a base cannot be pulled everywhere), and run
 # it: demo, a run against the embedded server, SIGTERM, read-only, no capability, another user.
-#   image.sh PYTHON HADOLINT
+# Leaves the image as an OCI archive and its SBOM (CycloneDX) in build/image.
+#   image.sh PYTHON HADOLINT CYCLONEDX-PY
 set -euo pipefail
 build=$PWD/build/image
 export CONTAINERS_CONF=$build/containers.conf CONTAINERS_STORAGE_CONF=$build/storage.conf
@@ -114,6 +115,27 @@ start=$SECONDS
 podman stop --time 20 remission-term-$$ > /dev/null
 [ $((SECONDS - start)) -lt 10 ] || { echo "SIGTERM took too long"; exit 1; }
 echo "image: SIGTERM is heard"
-if [ -n "${3:-}" ]; then
-  mkdir -p dist && podman save --quiet --format oci-archive -o "$build/fhir-remission-$version.oci.tar" "$image" > /dev/null
-fi
+
+# `serve` with what the image has: ready, healthy by its own check, ended by SIGTERM with nothing lost.
+# Its loopback is its own, so the port is free.
+podman run --rm --no-healthcheck --network none --read-only --cap-drop all --security-opt no-new-privileges --tmpfs /tmp -d \
+  --name remission-serve-$$ -v "$folder/settings:/etc/fhir-remission:ro" -v "$folder/data:/var/lib/fhir-remission" \
+  "${export_paths[@]}" "$image" serve --config /etc/fhir-remission/site.toml > /dev/null
+mapfile -t check < <(podman image inspect --format '{{range slice .HealthCheck.Test 1}}{{println .}}{{end}}' "$image" | sed '/^$/d')
+for _ in $(seq 60); do podman exec remission-serve-$$ "${check[@]}" 2> /dev/null && break; sleep 0.5; done
+podman exec remission-serve-$$ "${check[@]}" || { podman logs remission-serve-$$ | tail -3; exit 1; }
+podman stop --time 30 remission-serve-$$ > /dev/null
+echo "image: serve is healthy by the image's own check"
+
+sbom=$build/fhir-remission-$version.image.cdx.json
+"$1" -m venv "$folder/locked" && "$folder/locked/bin/python" -m pip install --quiet --require-hashes -r deploy/requirements.txt
+"$folder/locked/bin/python" -m pip install --quiet --no-deps "$build"/context/dist/*.whl
+"$folder/locked/bin/python" -m pip uninstall --quiet --yes pip setuptools
+"$3" environment --output-reproducible --output-format JSON --output-file "$folder/wheel.cdx.json" \
+  --pyproject pyproject.toml --mc-type application "$folder/locked/bin/python"
+podman run "${strict[@]}" --entrypoint dpkg-query "$image" -W -f '${Package} ${Version} ${Architecture}\n' |
+  "$1" tests/lanes/image_sbom.py "$folder/wheel.cdx.json" "$version" > "$sbom"
+for name in fhir-remission falcon psycopg libc6; do grep -q "\"name\": \"$name\"" "$sbom" || { echo "SBOM: no $name"; exit 1; }; done
+rm -f "$build/fhir-remission-$version.oci.tar"
+podman save --quiet --format oci-archive -o "$build/fhir-remission-$version.oci.tar" "$image" > /dev/null
+echo "image: archive of $(du -m "$build/fhir-remission-$version.oci.tar" | cut -f1) MB, SBOM of $(grep -c '"purl"' "$sbom") components"

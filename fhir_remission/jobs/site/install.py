@@ -121,7 +121,7 @@ WantedBy=multi-user.target
 Description=AML remission from FHIR results: where the HTTP service listens
 
 [Socket]
-ListenStream=127.0.0.1:8080
+ListenStream={bind}
 
 [Install]
 WantedBy=sockets.target
@@ -230,6 +230,7 @@ def _systemd(wanted: Wanted) -> dict[str, str]:
         "config": _unit(str(wanted.config.absolute())),
         "folder": _unit(str(folder), quoted=False),
         "minutes": str(wanted.minutes),
+        "bind": _one_line(wanted.settings.service.bind),
         "stop": str(stop),
         "hardening": HARDENING
         + "".join(f"ReadWritePaths={_unit(str(path))}\n" for path in wanted.folders),

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from gunicorn import systemd
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -16,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.effects.process.logs import configure_logs, get_logger
+from fhir_remission.errors import SettingsError
 from fhir_remission.service.answering.site import ServedSite
 from fhir_remission.service.callers.callers import Callers, check_bind
 from fhir_remission.service.request.deadlines import DEADLINES
@@ -139,14 +141,34 @@ def run(site: ServedSite, load: Callable[[], Any], announce: Callable[[str], Non
     settings = site.settings
     log = settings.log
     configure_logs(style=log.format, level=log.level, run_id=site.run_id)
-    host, port = check_bind(settings, open_to_all=Callers(settings.service, site.clock).open)
-    held = socket.create_server((host.strip("[]"), port)) if port == 0 else None
-    if held is not None:
-        port = held.getsockname()[1]
-        held.close()
-        service = settings.service.model_copy(update={"bind": f"{host}:{port}"})
-        site.settings = settings.model_copy(update={"service": service})
-    scheme = "https" if settings.service.cert_file else "http"
-    announce(f"{scheme}://{host}:{port}")
-    get_logger().info("serving", host=f"{host}:{port}", count=settings.service.workers)
+    open_to_all = Callers(settings.service, site.clock).open
+    given = _given_by_systemd()
+    for bind in given:
+        check_bind(_bound(settings, bind), open_to_all=open_to_all)
+    host, port = check_bind(settings, open_to_all=open_to_all)
+    if port == 0 and not given:
+        with socket.create_server((host.strip("[]"), port)) as held:
+            port = held.getsockname()[1]
+    site.settings = _bound(settings, given[0] if given else f"{host}:{port}")
+    scheme, bind = "https" if settings.service.cert_file else "http", site.settings.service.bind
+    announce(f"{scheme}://{bind}")
+    get_logger().info("serving", host=bind, count=settings.service.workers)
     Server(site, load).run()
+
+
+def _bound(settings: Settings, bind: str) -> Settings:
+    service = settings.service.model_copy(update={"bind": bind})
+    return settings.model_copy(update={"service": service})
+
+
+def _given_by_systemd() -> list[str]:
+    """Where a socket unit listens for us: what `service.bind` may not be, it may not be either."""
+    first = systemd.SD_LISTEN_FDS_START
+    found = []
+    for number in range(first, first + systemd.listen_fds(unset_environment=False)):
+        with socket.socket(fileno=os.dup(number)) as held:
+            if held.family not in (socket.AF_INET, socket.AF_INET6):
+                raise SettingsError("the socket unit: ListenStream is an address and a port here")
+            host, port = held.getsockname()[:2]
+            found.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return found
