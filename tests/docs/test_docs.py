@@ -96,7 +96,18 @@ def test_every_command_of_a_page_runs(
     for line in commands(page):
         command, _, told = line.partition("  # exit ")
         if "fhir-remission" not in command.split("|")[-1] or command.startswith(
-            (*APART, "venv/", "python3", "podman", "sudo", "pipx", "uvx", "kubectl", "helm")
+            (
+                *APART,
+                "venv/",
+                "python3",
+                "podman",
+                "docker",
+                "sudo",
+                "pipx",
+                "uvx",
+                "kubectl",
+                "helm",
+            )
         ):
             continue
         folder.refresh(command)
