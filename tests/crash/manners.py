@@ -129,13 +129,23 @@ def _bare(etag: str) -> str:
     return _strong(etag).strip('"')
 
 
-def _no_history(request: Request, answer: Answer) -> Answer:
+def no_history(request: Request, answer: Answer) -> Answer:
     if "/_history" not in request.url:
         return answer
     return Answer(404, {}, b'{"resourceType":"OperationOutcome"}', request.url)
 
 
-def _deaf(request: Request) -> Request:
+def short_history(request: Request, answer: Answer) -> Answer:
+    """The version in force and no other."""
+    if "/_history" not in request.url:
+        return answer
+    bundle = json.loads(answer.body)
+    return structs.replace(
+        answer, body=json.dumps({**bundle, "entry": bundle["entry"][:1]}).encode()
+    )
+
+
+def deaf(request: Request) -> Request:
     """If-Match is not heard, neither as a header nor in an entry."""
     kept = {n: v for n, v in request.headers.items() if n.lower() != "if-match"}
     body = request.body
@@ -200,7 +210,7 @@ MANNERS: dict[str, Manner] = {
     "an ETag of words": Manner(answers=_header("etag", lambda _: 'W/"abc/def"')),
     "no Location": Manner(answers=_header("location", lambda _: "")),
     "inner Location": Manner(answers=_located),
-    "no history": Manner(answers=_no_history),
-    "deaf to If-Match": Manner(asked=_deaf),
+    "no history": Manner(answers=no_history),
+    "deaf to If-Match": Manner(asked=deaf),
     "one entry less": Manner(answers=_body(_less)),
 }

@@ -11,7 +11,7 @@ from fhir_remission.cli import main as cli
 from fhir_remission.effects.server.writer import WritingClient
 from fhir_remission.errors import Interrupted, Unreachable
 from fhir_remission.jobs.sync.retract_run import retract_run
-from tests.crash.manners import MANNERS, live_with
+from tests.crash.manners import MANNERS, Manner, deaf, live_with, no_history, short_history
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_write_back import recount
 from tests.crash.world import RESULTS, World
@@ -156,6 +156,49 @@ def test_an_edit_between_our_look_and_our_write_is_not_lost(
     assert {**stands, "meta": {}} == {**theirs, "meta": {}}
     assert world.sync().code == 3
     assert len(living(world)) == 2
+
+
+@pytest.mark.parametrize("history", [no_history, short_history])
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_edit_that_nobody_can_bring_back_is_told(
+    history: Callable[..., Any], which: int, mode: str, make_world: Make
+) -> None:
+    """A server deaf to If-Match that shows no history, or the last version only."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    live_with(world, Manner(asked=deaf, answers=history))
+    assert world.sync().code == 0
+    recount(world, "platelets", 62)
+
+    def meanwhile(_: Any) -> None:
+        world.between = lambda _: None
+        world.edit(living(world)[which], note=NOTE, status="final")
+
+    world.between = meanwhile
+    ran = world.sync()
+    assert ran.code == 3
+    assert "a version that we had not seen" in ran.lines[0]["reason"]
+    assert world.sync().code == 0
+    assert len(living(world)) == 2
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_deletion_that_our_write_undid_is_told(which: int, make_world: Make) -> None:
+    """Between our look and our write, where If-Match is not heeded: a person has to do it again."""
+    world = make_world(habits=SERVERS["put"], patients=(CR,))
+    live_with(world, MANNERS["deaf to If-Match"])
+    assert world.sync().code == 0
+    recount(world, "platelets", 62)
+
+    def meanwhile(_: Any) -> None:
+        world.between = lambda _: None
+        one = living(world)[which]
+        world.server.store.delete(one["resourceType"], one["id"])
+
+    world.between = meanwhile
+    ran = world.sync()
+    assert ran.code == 3
+    assert "was deleted by somebody just before we wrote" in ran.lines[0]["reason"]
+    assert world.sync().code == 0
 
 
 @pytest.mark.parametrize("error", [Interrupted("SIGTERM"), Unreachable("no answer"), KeyError("x")])
