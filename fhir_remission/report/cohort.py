@@ -20,6 +20,7 @@ COMPOSITES = (
     ("CRc (CR, CRh, CRi)", ("CR", "CRh", "CRi")),
     ("ORR (CRc, MLFS, PR)", ("CR", "CRh", "CRi", "MLFS", "PR")),
 )
+REMISSIONS = COMPOSITES[2][1]
 RESPONSES = COMPOSITES[-1][1]
 MARROW_DUE = frozenset(
     {
@@ -61,8 +62,14 @@ class Person(Struct, frozen=True):
     @property
     def remission_since(self) -> date | None:
         """When the first remission began, as far as the lines say."""
-        found = [_day(x["state_since"]) for x in self.lines if x.get("state") == "in-remission"]
-        known = [one for one in found if one is not None]
+        states = [x["state_since"] for x in self.lines if x.get("state") == "in-remission"]
+        reached = [
+            one["date"]
+            for line in self.lines
+            for one in line.get("responses", ())
+            if one["category"] in REMISSIONS
+        ]
+        known = [day for one in (*states, *reached) if (day := _day(one)) is not None]
         return min(known) if known else None
 
     @property

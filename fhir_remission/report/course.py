@@ -101,7 +101,7 @@ def course_of(
         right=RIGHT,
         height=floor + (52 if cycles else 34),
         bands=tuple(bands),
-        cycles=tuple(_cycles(cycles, axis)),
+        cycles=tuple(_cycles(cycles, first.history, axis)),
         windows=tuple(_windows(first, axis)),
         tracks=tuple(tracks),
         ticks=tuple(axis.ticks()),
@@ -201,12 +201,32 @@ def tone_of(line: Line) -> str:
     return known.get(state, "doubt")
 
 
-def _cycles(cycles: Sequence[Cycle], axis: Axis) -> Iterator[Numbered]:
-    for number, one in enumerate(cycles, start=1):
+def _cycles(cycles: Sequence[Cycle], history: Sequence[Line], axis: Axis) -> Iterator[Numbered]:
+    """Cycles by their number within the course of the disease, as the answers count them."""
+    numbers = dict(_counted(history))
+    relapses = {date.fromisoformat(x["state_since"]) for x in history if _has_relapsed(x)}
+    number, before = 0, date.min
+    for one in cycles:
+        anew = any(before < day <= one.day for day in relapses)
+        number = numbers.get(one.day, 1 if anew else number + 1)
+        before = one.day
         last = max(day_of(event) for event in one.events)
         until = f" to {last}" if last > one.day else ""
-        text = f"cycle {number}, {one.intensity or 'intensity not said'}: {one.day}{until}"
-        yield Numbered(axis.start(one.day), axis.end(last), f"C{number}", text)
+        text = f"cycle {number} of the course, {one.intensity or 'intensity not said'}"
+        label = f"C{number}"
+        yield Numbered(axis.start(one.day), axis.end(last), label, f"{text}: {one.day}{until}")
+
+
+def _counted(history: Sequence[Line]) -> Iterator[tuple[date, int]]:
+    """When the cycles began whose numbers the answers tell."""
+    for line in history:
+        cycle, day = line.get("cycle"), _anchor_day(line)
+        if cycle and day is not None:
+            yield day - timedelta(days=cycle["day"] - 1), cycle["number"]
+
+
+def _has_relapsed(line: Line) -> bool:
+    return line["state"] == "relapsed" and bool(line["state_since"])
 
 
 def _windows(one: Judgement, axis: Axis) -> Iterator[Window]:

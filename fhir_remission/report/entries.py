@@ -16,6 +16,8 @@ Line = Mapping[str, Any]
 """A published assessment, decoded (`schema/assessment-2.json`)."""
 Key = tuple[str, str, str]
 NO_ANSWER = "no answer rests on it"
+# Reasons and flags by which a marrow says nothing, whatever its numbers.
+_SPOILED = frozenset({"inadequate-marrow", "too-few-cells"})
 
 
 def age_of(line: Line) -> tuple[bool, str]:
@@ -123,8 +125,10 @@ class _Reasons:
                 self._not_chosen |= {d["effective"]: d["reason"] for d in notes if not d["chosen"]}
                 anchor = line["anchor"]["effective"]
                 if anchor:
-                    spoiled = line["reason"] in ("inadequate-marrow", "too-few-cells")
-                    self._anchors[anchor] = spoiled
+                    self._anchors[anchor] = line["reason"] in _SPOILED
+                latest = line.get("latest")
+                if latest and latest["anchor"]["effective"] and _SPOILED & {*latest["flags"]}:
+                    self._anchors[latest["anchor"]["effective"]] = True
             self._decided |= {d["effective"] for d in one.now["draws"] if d["chosen"]}
 
     def decided(self, item: Result | Event) -> bool:
@@ -138,7 +142,7 @@ class _Reasons:
         if item.standing != "usable":
             return f"{item.standing}: supports nothing positive"
         text = item.when.text
-        if self._anchors.get(text):
+        if self._anchors.get(text) and item.analyte.startswith("blasts-marrow"):
             return "the marrow was not adequate"
         if any(key_of(one) in self._ever for one in parts) or text in self._anchors:
             return ""
@@ -147,8 +151,14 @@ class _Reasons:
         return NO_ANSWER
 
 
+def criteria_of(line: Line) -> Iterator[Line]:
+    """The criteria of an answer, and those of its latest marrow where that says another thing."""
+    yield from line["criteria_results"]
+    yield from (line.get("latest") or {}).get("criteria_results", ())
+
+
 def _cited(line: Line) -> Iterator[Key]:
-    for criterion in line["criteria_results"]:
+    for criterion in criteria_of(line):
         for told in criterion["evidence"]:
             yield evidence_key(told)
 

@@ -47,13 +47,11 @@ def glance_of(one: Judgement, words: Words) -> Glance:
     tone = _tone(now)
     sign, word = SIGNS[tone]
     since = f" since {now['state_since']}" if now["state_since"] else ""
-    number = now.get("remission_number")
-    title = STATES[now["state"]].format(since=since)
     return Glance(
         tone=tone,
         sign=sign,
         word=word,
-        title=f"{title} (CR{number})" if number else title,
+        title=STATES[now["state"]].format(since=since),
         code=now["code"],
         category=words.categories.display("category", now["category"]),
         summary=now["summary"],
@@ -84,12 +82,14 @@ def _rows(one: Judgement, words: Words) -> Iterator[tuple[str, str]]:
         sign = f", first sign {first}" if first not in (None, now["response_date"]) else ""
         yield "Proved on", f"{now['response_date']}{sign}"
     yield from _course_rows(now)
+    yield from _latest_row(now, words)
     event = now["mrd_event"]
     mrd = words.categories.display("mrd", now["mrd"])
     yield (
         "MRD",
         mrd if event == "none" else f"{mrd}; {words.categories.display('mrd-event', event)}",
     )
+    yield from _ended_events(now, words)
     if now["category"] not in (
         one.criteria.outcomes.not_evaluable,
         one.criteria.outcomes.undecided,
@@ -119,16 +119,33 @@ def _course_rows(now: Line) -> Iterator[tuple[str, str]]:
     if now["state"] == "in-remission" and now["state_since"]:
         days = (_day(now["as_of"]) - _day(now["state_since"])).days
         yield "In remission for", f"{many(days, 'day')} up to {now['as_of'][:10]}"
+    if now.get("remission_number"):
+        yield "Remission number", f"{now['remission_number']} (CR{now['remission_number']})"
     if now["best_response"] not in (None, now["category"]):
         yield "Best response", now["best_response"]
-    reached = ", ".join(
-        f"{r['category']} {r['date']}" for r in now.get("responses", ()) if "date" in r
-    )
-    if reached:
-        yield "Reached", reached
+    reached = [f"{one['category']} {one['date']}" for one in now.get("responses", ())]
+    if len(reached) > 1:
+        yield "Reached", ", ".join(reached)
+    if cycle := now.get("cycle"):
+        told = f"marrow on day {cycle['day']} of cycle {cycle['number']} of the course"
+        yield "Therapy", told
+
+
+def _latest_row(now: Line, words: Words) -> Iterator[tuple[str, str]]:
+    """What the latest marrow says by itself, where that is not what stands."""
     latest = now.get("latest")
-    if latest and latest.get("category") not in (None, now["category"]):
-        yield "Latest marrow alone", latest["category"]
+    if latest:
+        said = words.categories.display("category", latest["category"])
+        day = str(latest["anchor"]["effective"] or "")[:10]
+        why = "".join(f" {words.sentence('flags', flag)}" for flag in latest["flags"])
+        yield "Latest marrow alone", f"{day}: {latest['category']}, {said}.{why}"
+
+
+def _ended_events(now: Line, words: Words) -> Iterator[tuple[str, str]]:
+    for one in now.get("mrd_history", ()):
+        if one["until"]:
+            name = words.categories.display("mrd-event", one["event"])
+            yield "MRD before", f"{name} {one['since']} to {one['until']}"
 
 
 def _ago(day: str, now: Line) -> str:

@@ -17,7 +17,7 @@ from fhir_remission.domain.nouns.inputs import (
     When,
 )
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.report.entries import Line
+from fhir_remission.report.entries import Line, criteria_of
 
 _NOT_TOLD = "its value is not told"
 
@@ -36,7 +36,7 @@ def record_of_lines(patient: str, lines: Iterable[Line], tables: Mappings) -> Pa
 
 
 def _cited(line: Line, tables: Mappings) -> Iterator[Result | Event]:
-    for criterion in line["criteria_results"]:
+    for criterion in criteria_of(line):
         for told in criterion["evidence"]:
             source = Source(
                 told["source"], told["version"], told["code"]["system"], told["code"]["code"]

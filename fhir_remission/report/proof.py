@@ -44,6 +44,8 @@ class Proof(Struct, frozen=True):
     title: str
     criteria: tuple[Criterion, ...]
     beside: tuple[Criterion, ...]
+    latest: tuple[Criterion, ...]
+    """Those of the latest marrow by itself, where it says another thing than the answer."""
     draws: tuple[tuple[str, str, str], ...]
     claims: tuple[tuple[str, str, str], ...]
     skipped: tuple[tuple[str, str], ...]
@@ -66,6 +68,10 @@ def proof_of(one: Judgement, entries: Sequence[Entry], tables: str) -> Proof:
         title=about.title,
         criteria=tuple(row for row in rows if not asked or row.name in asked),
         beside=tuple(row for row in rows if asked and row.name not in asked),
+        latest=tuple(
+            _criterion(told, places)
+            for told in (now.get("latest") or {}).get("criteria_results", ())
+        ),
         draws=tuple(
             (draw["effective"], "chosen" if draw["chosen"] else "not chosen", draw["reason"])
             for draw in now["draws"]

@@ -17,6 +17,7 @@ import pytest
 from fhir_remission.cli.main import main
 from fhir_remission.jobs.files.explain import words_of_pages
 from fhir_remission.report import cohort_pages
+from fhir_remission.report.cohort import cohorts_of
 from fhir_remission.report.exact import median_time, share
 from tests.report.courses import NAMED, named
 
@@ -85,6 +86,29 @@ def test_median_of_times_with_people_still_without() -> None:
     assert median_time([(10, True), (20, False), (30, True), (40, True)]) == 30
     assert median_time([(10, True), (20, False), (30, False)]) is None
     assert median_time([]) is None
+
+
+def test_the_current_line_alone_tells_when_a_remission_was_reached() -> None:
+    """Who has relapsed since still counts from the remission: `responses` has its day."""
+    (person,) = cohorts_of(
+        [
+            line(
+                "Patient/a",
+                state="relapsed",
+                category="RELAPSE",
+                state_since="2026-06-01",
+                responses=[
+                    {"category": "MLFS", "date": "2026-01-20"},
+                    {"category": "CRi", "date": "2026-02-01"},
+                    {"category": "CR", "date": "2026-02-10"},
+                ],
+            )
+        ],
+        words_of_pages(),
+    )[0].people
+
+    assert str(person.remission_since) == "2026-02-01"
+    assert str(person.relapsed_on) == "2026-06-01"
 
 
 def test_everybody_is_on_every_list_once() -> None:

@@ -186,10 +186,56 @@ def test_derived_neutrophils_are_drawn_with_what_they_are_derived_from() -> None
 def test_cycles_are_numbered_on_the_axis() -> None:
     """Each cycle once, from its first start to its last."""
     page = patient_page(named("refractory-after-two-inductions"))
-    told = re.findall(r"<title>cycle (\d), ([a-z -]+): (\d{4}-\d\d-\d\d)", page)
+    told = re.findall(r"<title>cycle (\d) of the course, ([a-z -]+): (\d{4}-\d\d-\d\d)", page)
 
     assert [number for number, _, _ in told] == ["1", "2"]
     assert ">C2</text>" in page
+
+
+def test_cycles_are_counted_as_the_answer_counts_them() -> None:
+    """After a relapse from one on: the picture and the words beside it say the same number."""
+    held = named("second-remission")
+    page = patient_page(held)
+    labels = re.findall(r">(C\d)</text>", page)
+    number = held.judgements[0].now["cycle"]["number"]
+
+    assert labels == ["C1", "C1"]
+    assert f"of cycle {number} of the course" in page
+    assert "<dt>Remission number</dt><dd>2 (CR2)</dd>" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("inadequate-marrow-in-remission", "NE"),
+        ("marrow-without-counts-in-remission", "MLFS"),
+    ],
+)
+def test_the_latest_marrow_stands_beside_the_response_of_the_course(name: str, told: str) -> None:
+    """In a remission a marrow of the nadir does not lower it, and what it says is not hidden."""
+    page = patient_page(named(name))
+
+    assert f": {told}, " in page.partition("Latest marrow alone</dt>")[2].partition("</dd>")[0]
+    assert ("The latest marrow by itself" in page) == (told != "NE")
+
+
+def test_a_marrow_that_was_not_adequate_is_hollow_in_a_remission_too() -> None:
+    """Its 0 % proves nothing, though the remission before it stands."""
+    held = named("inadequate-marrow-in-remission")
+    marrows = [one for one in entries(held) if one.item.source.code == "11150-0"]
+
+    assert [bool(one.hollow) for one in marrows] == [False, False, True]
+    assert marrows[-1].hollow == "the marrow was not adequate"
+
+
+def test_what_may_be_is_said_and_a_missing_count_is_no_failed_one() -> None:
+    """One count missing beside a good one: CRi, perhaps CRh, and the count to order."""
+    page = patient_page(named("missing-platelets-low-neutrophils"))
+
+    assert "<b>CRi</b>" in page
+    assert "<dt>May be</dt><dd>CRh</dd>" in page
+    assert "<dt>Missing for better</dt>" in page
+    assert 'class="tag">provisional' in page
 
 
 def test_printed_lines_never_make_neutrophils_of_leukocytes() -> None:

@@ -66,7 +66,8 @@ def _lines(path: Path, *, brief: bool) -> Iterator[Line]:
             raise InputError(
                 f"{path}:{number}: no line of fhir-remission (schema assessment-1 or -2)"
             )
-        yield {**_LACKED, **line, **(_NO_PROOF if brief else {})}
+        whole = {**_LACKED, **line}
+        yield {**whole, **_NO_PROOF, "latest": None} if brief else whole
 
 
 def _texts(chunks: Iterable[bytes]) -> Iterator[bytes]:
