@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -70,12 +71,16 @@ class Axis(Struct, frozen=True):
         return found
 
 
-def axis_of(days: Iterable[date], left: float, right: float) -> Axis:
-    """The axis that shows all of these days, with a little room at both ends."""
+def axis_of(days: Iterable[date], left: float, right: float, tail: float = 0) -> Axis:
+    """The axis that shows all of these days, with a little room at both ends.
+
+    `tail` is what is needed after the last day at least, in pixels: the name of the last answer.
+    """
     held = sorted({one.toordinal() for one in days})
     known = held[-1] - held[0]
-    # After the last day there is room for the name of the last answer.
-    held = [held[0] - max(2, known // 40), *held, held[-1] + max(3, known // 8) + 1]
+    before = max(2, known // 40)
+    after = max(3, known // 8, math.ceil((known + before) * tail / (right - left - tail)))
+    held = [held[0] - before, *held, held[-1] + after + 1]
     gaps = [two - one for one, two in pairwise(held)]
     silent = max(SILENT_DAYS, sum(gaps) // SILENT_SHARE)
     widths = [BREAK if gap > silent else float(gap) for gap in gaps]

@@ -24,8 +24,8 @@ from fhir_remission.report.track import (
 
 LEFT, RIGHT = 132.0, 884.0
 BAND, HEAD = 26.0, 24.0
-# A label of a band needs so many pixels for a letter.
-LETTER = 7.0
+# A label of a band needs so many pixels for a letter, and at both sides.
+LETTER, PADDING = 8.6, 8.0
 
 
 class Answered(Struct, frozen=True):
@@ -88,7 +88,7 @@ def course_of(
     if not days:
         return None
     first = judgements[0]
-    axis = axis_of(days, LEFT, RIGHT)
+    axis = axis_of(days, LEFT, RIGHT, max(_room(one.now["code"]) for one in judgements))
     bands, top = [], HEAD
     for place, one in enumerate(judgements, start=1):
         title = one.criteria.about.id
@@ -99,7 +99,7 @@ def course_of(
     return Course(
         left=LEFT,
         right=RIGHT,
-        height=floor + (52 if cycles else 34),
+        height=floor + (58 if cycles else 34),
         bands=tuple(bands),
         cycles=tuple(_cycles(cycles, first.history, axis)),
         windows=tuple(_windows(first, axis)),
@@ -165,11 +165,15 @@ def _band(one: Judgement, axis: Axis, top: float, place: int) -> Iterator[Answer
         if right - left < 2:
             right = left + 2
         code = line["code"]
-        label = code if len(code) * LETTER < right - left else ""
+        label = code if _room(code) <= right - left else ""
         text = f"{day}: {code}; {line['summary']}"
         yield Answered(
             f"a{place}-{at}", left, right, top, label, text, _band_tone(line, one.criteria)
         )
+
+
+def _room(code: str) -> float:
+    return len(code) * LETTER + PADDING
 
 
 def _band_tone(line: Line, criteria: CriteriaSet) -> str:

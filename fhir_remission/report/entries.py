@@ -129,7 +129,9 @@ class _Reasons:
                 latest = line.get("latest")
                 if latest and latest["anchor"]["effective"] and _SPOILED & {*latest["flags"]}:
                     self._anchors[latest["anchor"]["effective"]] = True
-            self._decided |= {d["effective"] for d in one.now["draws"] if d["chosen"]}
+            chosen = {d["effective"] for d in one.now["draws"] if d["chosen"]}
+            # A relapse, an MRD sample: no draw was chosen, the anchor itself decided.
+            self._decided |= chosen or {one.now["anchor"]["effective"]} - {None}
 
     def decided(self, item: Result | Event) -> bool:
         return item.when is not None and item.when.text in self._decided

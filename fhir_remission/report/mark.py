@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Shape = Literal["circle", "triangle", "square", "diamond", "cross", "drop", "flask", "query"]
 SIZE = 5.0
+# Nearer than this, in pixels, two numbers run into one another.
+NEAR = 14.0
 HALF_BAR = 3.0
 
 
@@ -23,11 +27,37 @@ class Mark(Struct, frozen=True):
     """Where it does not count, or its certainty is less than confirmed."""
     number: int = 0
     """Its number in the evidence of the answer; 0: the answer does not rest on it."""
+    label: str = ""
+    """The numbers that stand beside it: its own and those of marks too near for their own."""
     x: float = 0
     y: float = 0
     low: str = ""
     high: str = ""
     shape: str = ""
+
+
+def labelled(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Marks with their numbers beside them; of those that lie together the first has all: 3-5.
+
+    Numbers that run into one another read like another number.
+    """
+    groups: list[list[Mark]] = []
+    for one in sorted((m for m in marks if m.number), key=lambda m: (m.x, m.y, m.number)):
+        near = (g for g in groups if abs(g[-1].x - one.x) < NEAR and abs(g[-1].y - one.y) < NEAR)
+        held = next(near, None)
+        if held is None:
+            groups.append([one])
+        else:
+            held.append(one)
+    labels = {group[0].id: _numbers([one.number for one in group]) for group in groups}
+    return tuple(replace(one, label=labels.get(one.id, "")) for one in marks)
+
+
+def _numbers(found: Sequence[int]) -> str:
+    told = sorted(set(found))
+    if len(told) > 2 and told[-1] - told[0] == len(told) - 1:
+        return f"{told[0]}-{told[-1]}"
+    return ",".join(map(str, told))
 
 
 _CORNERS: dict[str, tuple[tuple[float, float], ...]] = {

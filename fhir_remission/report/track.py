@@ -12,7 +12,7 @@ from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.report.axis import Axis
 from fhir_remission.report.entries import Entry
-from fhir_remission.report.mark import Mark, Shape, arrow, bar, n, outline, span
+from fhir_remission.report.mark import Mark, Shape, arrow, bar, labelled, n, outline, span
 from fhir_remission.report.scale import Scale, decades
 from fhir_remission.report.words import told
 
@@ -42,6 +42,7 @@ class Rule(Struct, frozen=True):
 
     y: float
     label: str
+    shown: str = ""  # beside the line, where that is less than its label
 
 
 class Track(Struct, frozen=True):
@@ -117,8 +118,8 @@ def mrd_tracks(
         low, high = decades(min(*numbers, *limits, 0.01), max(*numbers, *limits, 1.0) * 1.2)
         scale = Scale("log", max(low, 1e-6), high, top, top + _HEIGHT["mrd"])
         rules = [
-            Rule(scale.at(one.positive_from), f"positive from {n_value(one.positive_from)}")
-            for one in cutoffs
+            Rule(scale.at(cut), f"positive from {n_value(cut)}", f"\u2265 {n_value(cut)}")
+            for cut in dict.fromkeys(one.positive_from for one in cutoffs)
         ]
         about = tuple(word for word in (marker, method, unit) if word)
         marks = _marks(own, scale, axis)
@@ -135,7 +136,7 @@ def lane_tracks(entries: Sequence[Entry], axis: Axis, top: float) -> list[Track]
     for name, kinds, shape in (*LANES, ("lesions", LESIONS, "circle")):
         own = [one for one in entries if _kind(one) in kinds and one.day is not None]
         if own:
-            marks = tuple(_lane_mark(one, shape, axis, top) for one in own)
+            marks = labelled([_lane_mark(one, shape, axis, top) for one in own])
             found.append(Track(name, (), top, top + LANE, marks))
             top += LANE + 4
     return found
@@ -170,8 +171,7 @@ def _numbers(entries: Iterable[Entry]) -> list[Decimal]:
     """Ends of values that a logarithm can show."""
     found = []
     for one in entries:
-        value = one.value
-        if isinstance(value, Interval):
+        if isinstance(value := one.value, Interval):
             found += [end for end in (value.low, value.high) if end is not None and end > 0]
     return found
 
@@ -183,7 +183,9 @@ def _thresholds(criteria: CriteriaSet, analytes: Sequence[str]) -> list[Threshol
 
 
 def _rule(scale: Scale, one: Threshold) -> Rule:
-    return Rule(scale.at(one.value), f"{n_value(one.value)} {one.unit}")
+    """Of a count the unit stands beside the track: "1 10*9/L" reads like another number."""
+    number = n_value(one.value)
+    return Rule(scale.at(one.value), f"{number} {one.unit}", "" if one.unit == "%" else number)
 
 
 def _once(rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -203,7 +205,7 @@ def _answer_ticks(scale: Scale) -> tuple[Rule, ...]:
 
 
 def _marks(entries: Sequence[Entry], scale: Scale, axis: Axis) -> tuple[Mark, ...]:
-    return tuple(_mark(one, scale, axis) for one in entries if one.day is not None)
+    return labelled([_mark(one, scale, axis) for one in entries if one.day is not None])
 
 
 def _mark(entry: Entry, scale: Scale, axis: Axis) -> Mark:
@@ -249,10 +251,8 @@ def _lane_mark(entry: Entry, shape: Shape, axis: Axis, top: float) -> Mark:
     x = _middle(entry, axis)
     answer = ""
     if isinstance(item, Result):
-        value = item.value
-        answer = value.answer if isinstance(value, Finding) else ""
-        absent = answer == "negative"
-        shape = "circle" if not absent else "cross"
+        answer = item.value.answer if isinstance(item.value, Finding) else ""
+        shape = "cross" if answer == "negative" else "circle"
     return _told(entry, outline(shape, x, middle), x, middle, shape, low=answer, high=answer)
 
 

@@ -18,6 +18,7 @@ from fhir_remission.jobs.judging.request import Request, judge_for
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from fhir_remission.report import Dossier, dossier_of_lines, patient_page, withheld_page
+from fhir_remission.report.course import course_of
 from fhir_remission.report.entries import Entry, entries_of
 from fhir_remission.report.glance import glance_of
 from fhir_remission.report.judged_counts import judged_counts
@@ -190,6 +191,38 @@ def test_cycles_are_numbered_on_the_axis() -> None:
 
     assert [number for number, _, _ in told] == ["1", "2"]
     assert ">C2</text>" in page
+
+
+def test_numbers_never_run_into_one_another() -> None:
+    """Three days of one cycle are 3-5; beside each other their numbers would read 345."""
+    page = patient_page(named("refractory-after-two-inductions"))
+    labels = re.findall(r'<text x="([\d.]+)" y="([\d.]+)">([\d,-]+)</text></g>', page)
+
+    assert {"3-5", "6-8"} <= {label for _, _, label in labels}
+    for at, (x, y, label) in enumerate(labels):
+        end = float(x) + 7 * len(label)
+        for other_x, other_y, other in labels[at + 1 :]:
+            apart = abs(float(y) - float(other_y)) >= 10
+            assert apart or not float(x) - 7 * len(other) < float(other_x) < end, (label, other)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_last_answer_has_its_name_in_the_band(name: str) -> None:
+    """However long it is, it stands within the picture."""
+    held = named(name)
+    course = course_of(entries(held), held.judgements, held.facts.therapy.cycles)
+    assert course is not None
+    for _, _, band in course.bands:
+        if band:
+            assert band[-1].label == held.judgements[0].now["code"]
+            assert band[-1].left + 8.6 * len(band[-1].label) < course.right
+
+
+def test_what_decided_without_a_draw_is_marked() -> None:
+    """A relapse is proved by a marrow, an MRD relapse by its sample: no draw is chosen for them."""
+    for name, analyte in (("third-course", "blasts-marrow"), ("mrd-ten-fold-rise", "mrd")):
+        decided = [one.item for one in entries(named(name)) if one.decided]
+        assert analyte in [one.analyte for one in decided if isinstance(one, Result)]
 
 
 def test_cycles_are_counted_as_the_answer_counts_them() -> None:
