@@ -43,7 +43,9 @@ def relapse(**parts: Any) -> Node:
 
 
 def resource(kind: str, **parts: Any) -> Node:
-    about = {"subject": {"reference": "Patient/p1"}, "status": "final", "id": "odd"}
+    about: Node = {"subject": {"reference": "Patient/p1"}, "id": "odd"}
+    if kind != "Condition":
+        about["status"] = "final"
     return {"resourceType": kind, **about, **parts}
 
 
@@ -86,6 +88,15 @@ def claimed_in(given: Node) -> set[str]:
     return claims if answers.exit_code == 0 else set()
 
 
+def in_an_aliquot(*parents: Node) -> Node:
+    """The proof with its marrow measured in a sample that was made of another one."""
+    given = changed("marrow-d32", specimen={"reference": "Specimen/s"})
+    aliquot = resource("Specimen", parent=[{"reference": "Specimen/s0"}])
+    made = ({**aliquot, "id": "s", "status": "available"}, *parents)
+    return {**given, "entry": [*given["entry"], *({"resource": one} for one in made)]}
+
+
+DRAWN = {"resourceType": "Specimen", "id": "s0", "subject": {"reference": "Patient/p1"}}
 CELLS = {"code": concept("38257-2"), "valueQuantity": {"value": 500, "unit": "{#}"}}
 CHEMO = concept("367336001", "http://snomed.info/sct")
 ODD: dict[str, Callable[[], Node]] = {
@@ -106,6 +117,21 @@ ODD: dict[str, Callable[[], Node]] = {
         meta={"extension": [{"url": "http://a.example/data-extensions/deleted-state"}]},
     ),
     "label-in-words": lambda: changed("anc-6", meta={"security": [{"display": "redacted"}]}),
+    # What a sample was made of.
+    "made-of-a-rejected-sample": lambda: in_an_aliquot({**DRAWN, "status": "unsatisfactory"}),
+    "made-of-a-sample-that-is-not-here": in_an_aliquot,
+    # Lesions under codes and words that tables hardly have.
+    "sarcoma-of-orphanet": lambda: added(
+        resource(
+            "Condition", code=concept("86850", "http://www.orpha.net"), onsetDateTime="2026-06-10"
+        )
+    ),
+    **{
+        f"lesion-{words}": lambda words=words: added(  # type: ignore[misc]
+            resource("Condition", code={"text": words}, onsetDateTime="2026-06-10")
+        )
+        for words in ("Granulozytäres Sarkom", "ZNS-Befall", "Extramedullary disease of the skin")
+    },
     # What FHIR has no such element for.
     "report-with-results-misspelt": lambda: added(
         report(results=[{"reference": "Observation/anc-6"}])
@@ -236,6 +262,39 @@ ODD: dict[str, Callable[[], Node]] = {
         }
     ),
 }
+
+
+_AT, _HB = '"valueQuantity": {"value": 45', '"code": {"text": "Hb"}, '
+_TWO = '[{"resource": RELAPSE, "resource": {"resourceType": "Basic"}}, '
+TWICE: dict[str, tuple[str, str]] = {
+    "value": (_AT, f'"valueQuantity": {{"value": 45}}, {_AT.replace("45", "0")}'),
+    "code": (_AT, f"{_HB}{_AT}"),
+    "entry": ('"entry": [', '"entry": [{"resource": RELAPSE}], "entry": ['),
+    "resource": ('"entry": [', f'"entry": {_TWO}'),
+}
+
+
+@pytest.mark.parametrize("as_lines", [False, True])
+@pytest.mark.parametrize("name", TWICE)
+def test_a_name_that_stands_twice_is_told(name: str, *, as_lines: bool) -> None:
+    """Parsers keep the last, and the first may be a relapse."""
+    whole = name in ("value", "code")
+    old, new = TWICE[name]
+    text = json.dumps(added(relapse()) if whole else added())
+    assert old in text
+    before, _, after = text.rpartition(old) if whole else text.partition(old)
+    made = (before + new + after).replace("RELAPSE", json.dumps(relapse()))
+    given = f"{made}\n{json.dumps(resources()[0][0])}\n" if as_lines else made
+    answers = judged_patients([given.encode()], "input", REQUEST, judge_for(REQUEST))
+
+    assert answers.exit_code == 3
+    assert all(one.incomplete for one in answers.judged)
+    assert "stands twice" in " ".join(answers.complaints)
+
+
+def test_a_sample_made_of_a_good_one_is_good() -> None:
+    """An aliquot is no doubt by itself."""
+    assert claimed_in(in_an_aliquot({**DRAWN, "status": "available"})) == {"CR"}
 
 
 # What stands against one count: the other still proves an incomplete remission.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from fhir_remission.errors import InputError
-from fhir_remission.fhir.incoming.damage import Damaged, Deleted, why
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, told_twice, why
 from fhir_remission.fhir.incoming.entries import Entries
 from fhir_remission.fhir.incoming.envelope import (
     BundleBody,
@@ -16,6 +17,7 @@ from fhir_remission.fhir.incoming.envelope import (
     next_of,
 )
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
+from fhir_remission.fhir.r4.repeated import repeated_at_root, repeated_name
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 
 
@@ -65,9 +67,12 @@ def next_link(body: bytes) -> str:
     return next_of(page.link or []) if page.resource_type == "Bundle" else ""
 
 
-def read_bundle(bundle: BundleBody, *, name: str, strange: str = "") -> Page:
-    """The entries of a decoded Bundle, each decoded on its own; `strange` as in `envelope`."""
-    found = Entries()
+def read_bundle(bundle: BundleBody, *, name: str, strange: str = "", wary: bool = False) -> Page:
+    """The entries of a decoded Bundle, each decoded on its own; `strange` as in `envelope`.
+
+    `wary`: names that stand twice are looked for.
+    """
+    found = Entries(wary=wary)
     matches = found.add(bundle, name, strange=strange)
     return Page(
         entries=tuple(found.entries),
@@ -87,9 +92,13 @@ def read_wrapper(body: bytes | Raw, *, name: str) -> Page | None:
     """What a Bundle or Parameters holds; none where it is no such thing. Errors are msgspec's."""
     bundle, strange = decode_bundle(body)
     if bundle.resource_type == "Bundle":
-        return read_bundle(bundle, name=name, strange=strange)
-    held = decode_parameters(body) if bundle.resource_type == "Parameters" else None
-    return None if held is None else read_bundle(held, name=name)
+        page = read_bundle(bundle, name=name, strange=strange, wary=True)
+        twice = repeated_at_root(body)
+    elif bundle.resource_type == "Parameters" and (held := decode_parameters(body)) is not None:
+        page, twice = read_bundle(held, name=name, wary=True), repeated_name(body)
+    else:
+        return None
+    return replace(page, damage=(*page.damage, told_twice(b"", name, twice))) if twice else page
 
 
 def _decode_bundle(body: bytes, name: str) -> tuple[BundleBody, str]:

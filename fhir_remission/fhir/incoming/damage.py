@@ -91,6 +91,18 @@ def within(body: bytes | Raw, place: str) -> Damaged:
     return structs.replace(damaged(body, place, None, reason), resource_type="", ref="")
 
 
+# Where one of these stands twice, nobody knows whose it is or what it is called.
+_NAMING = frozenset(
+    {"subject", "patient", "reference", "identifier", "id", "resource", "resourceType", "a name"}
+)
+
+
+def told_twice(body: bytes | Raw, place: str, name: str) -> Damaged:
+    """A resource in which a name stands twice: what was lost may be anything."""
+    lost = damaged(body, place, None, f"{name} stands twice in one object: one of them is lost")
+    return structs.replace(lost, resource_type="", subject="", ref="") if name in _NAMING else lost
+
+
 def why(error: Exception | None) -> str:
     """A decoding error in words that quote nothing of the data."""
     if isinstance(error, RecursionError):

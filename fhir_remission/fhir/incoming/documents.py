@@ -15,13 +15,14 @@ from fhir_remission.domain.nouns.plain_text import plain
 from fhir_remission.domain.tables.issues import Harmless
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.bundle import Page, read_wrapper
-from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, why, within
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, told_twice, why, within
 from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
 from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.encodings import as_utf8, texts_of
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
+from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Resource
 
@@ -130,7 +131,7 @@ def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
     if isinstance(resource, str):
         raise InputError(f"{told.name}: the root is of type {resource}, which is not read; {GIVE}")
     told.account.read += 1
-    yield Entry(resource=resource, place=told.name)
+    yield _alone(resource, body, told)
 
 
 def _refuse_empty(page: Page, name: str) -> None:
@@ -190,7 +191,7 @@ def one_line(line: bytes, told: Told) -> Iterator[Item]:
     if resource == "OperationOutcome":
         items += _outcome(read_outcome(line), told)
     elif not isinstance(resource, str):
-        items.append(Entry(resource=resource, place=told.name))
+        items.append(_alone(resource, line, told))
     elif evidence_within(line):
         items.append(within(line, told.name))
     elif resource in TYPE_NAMES:
@@ -199,6 +200,12 @@ def one_line(line: bytes, told: Told) -> Iterator[Item]:
         items.append(damaged(line, told.name, None, NO_TYPE))
     told.account.read += 1
     yield from items
+
+
+def _alone(resource: Resource, body: bytes, told: Told) -> Entry | Damaged:
+    """A resource that stands by itself."""
+    twice = repeated_name(body)
+    return told_twice(body, told.name, twice) if twice else Entry(resource, place=told.name)
 
 
 def _is_wrapper(resource: Resource | str) -> bool:

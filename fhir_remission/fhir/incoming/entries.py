@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Raw, ValidationError, structs
 
-from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, within
+from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, told_twice, within
 from fhir_remission.fhir.incoming.envelope import (
     WRAPPERS,
     BundleBody,
@@ -24,6 +24,7 @@ from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome
 from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 
@@ -46,7 +47,9 @@ class _Around(NamedTuple):
 class Entries:
     """What the entries of a Bundle are, with those of the Bundles among them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wary: bool = False) -> None:
+        self.wary = wary
+        """Whether names that stand twice are looked for."""
         self.entries: list[Entry] = []
         self.outcomes: list[tuple[Issue, ...]] = []
         self.damage: list[Damaged] = []
@@ -79,6 +82,9 @@ class Entries:
 
     def _entry(self, body: Raw, place: str, kind: str, newer: set[str], depth: int) -> bool:
         """Take in one entry; whether it counts among the matches of its Bundle."""
+        if self.wary and (twice := repeated_name(body)):
+            self.damage.append(told_twice(body, place, twice))
+            return True
         try:
             entry: BundleEntry = decode_entry(body)
         except ValidationError:

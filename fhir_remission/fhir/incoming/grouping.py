@@ -7,6 +7,7 @@ patient of the report or panel that holds it, and a report to the patient of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -241,7 +242,7 @@ def _referred(group: Sequence[Entry], key: str, keys: _Keys) -> list[Entry]:
     """What the group points to and does not hold: medications, devices, a donor's specimen."""
     held = {id(entry) for entry in group}
     referred: list[Entry] = []
-    for entry in group:
+    for entry in chain(group, referred):
         for reference in pointers(entry):
             found = keys.index.find(reference)
             if found is not None and id(found) not in held:
@@ -255,6 +256,8 @@ def pointers(entry: Entry) -> list[Reference | None]:
     resource = entry.resource
     if isinstance(resource, Observation):
         return [resource.specimen, resource.device]
+    if isinstance(resource, Specimen):
+        return list(resource.parent or [])
     if isinstance(resource, MedicationAdministration):
         return [resource.medication_reference]
     if isinstance(resource, DiagnosticReport):

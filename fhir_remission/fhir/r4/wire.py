@@ -95,6 +95,7 @@ class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen")
     patient: Reference | None = None
     collection: Collection | None = None
     condition: list[CodeableConcept] | None = None
+    parent: list[Reference] | None = None
 
 
 class Patient(_Known, rename="camel", tag_field="resourceType", tag="Patient"):

@@ -60,14 +60,34 @@ def read_specimen(
         return _absent(reference, called, context)
     said = specimen.type if _says(specimen.type) else called
     kind = term_of("specimen", said, context.mappings)
+    origins, gap = _origins(specimen, inside, context)
     return SpecimenSays(
         kind=kind,
         named="" if kind or not _says(specimen.type) else _name(specimen.type),
-        void=_void(specimen, context),
-        doubt=_doubt(specimen, context),
+        void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
+        doubt=next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
         draw_keys=_keys(reference, specimen),
         taken=_taken(specimen, context),
     )
+
+
+# An aliquot of an aliquot of a draw; deeper is a mistake.
+_MADE_OF = 8
+
+
+def _origins(
+    specimen: Specimen, inside: Mapping[str, Resource], context: Context
+) -> tuple[list[Specimen], str]:
+    """The samples from which it was made, and which of them is not at hand: it may be rejected."""
+    found = [specimen]
+    for one in found:
+        for reference in one.parent or []:
+            parent = context.index.resource(reference, inside)
+            if not isinstance(parent, Specimen) or len(found) > _MADE_OF:
+                text = reference.reference or reference.display or "one without a name"
+                return found[1:], f"the sample it was made of, {text}, is not at hand"
+            found.append(parent)
+    return found[1:], ""
 
 
 def report_specimen(ref: str, context: Context) -> SpecimenSays:

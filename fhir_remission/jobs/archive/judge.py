@@ -7,6 +7,7 @@ and JSON. Here is only what brings a patient's rows together and writes the line
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +20,11 @@ from fhir_remission.domain.nouns.inputs import Unreadable
 from fhir_remission.effects.files.private_file import write_whole
 from fhir_remission.effects.files.shared_resources import Found, Shared
 from fhir_remission.effects.files.spool import Row, partition_of, read_rows
-from fhir_remission.fhir.incoming.damage import Damaged, damaged
+from fhir_remission.fhir.incoming.damage import Damaged, damaged, told_twice
 from fhir_remission.fhir.incoming.grouping import pointers
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 from fhir_remission.fhir.writing.assessment_json import assessment_brief, write_line
 from fhir_remission.jobs.archive.parts import (
@@ -104,19 +106,18 @@ class Judging:
         if self.shared is None:
             return []
         held = {entry.ref for entry in entries} | {entry.full_url for entry in entries}
-        wanted = {
-            name: None
-            for entry in entries
-            for reference in pointers(entry)
-            for name in _names((reference.reference or "") if reference else "")
-            if name not in held
-        }
-        found = []
-        for name in wanted:
-            row = self.shared.find(name)
-            resource = decode_resource(row.body) if row is not None else ""
-            if row is not None and not isinstance(resource, str):
-                found.append(Entry(resource, full_url=row.address, place=row.place))
+        found: list[Entry] = []
+        # What is found may point on: a sample to the one it was made of.
+        for entry in chain(entries, found):
+            for reference in pointers(entry):
+                for name in _names((reference.reference or "") if reference else ""):
+                    if name in held:
+                        continue
+                    held.add(name)
+                    row = self.shared.find(name)
+                    resource = decode_resource(row.body) if row is not None else ""
+                    if row is not None and not isinstance(resource, str):
+                        found.append(Entry(resource, full_url=row.address, place=row.place))
         return found
 
 
@@ -233,6 +234,10 @@ def _read(row: Row, judging: Judging) -> Entry | Damaged:
         return damaged(bytes(row.body), place, error)
     if isinstance(resource, str):
         return Damaged(place=place, reason=f"type {resource} is not read", resource_type=resource)
+    body = bytes(row.body)
+    twice = repeated_name(body)
+    if twice:
+        return told_twice(body, place, twice)
     return Entry(resource, row.address, place)
 
 

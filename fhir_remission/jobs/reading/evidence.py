@@ -20,7 +20,7 @@ from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.incoming.grouping import KEPT, group_by_patient
 from fhir_remission.fhir.incoming.merges import Person
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Patient
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Patient, Specimen
 from fhir_remission.fhir.server.queries import (
     BY_PATIENT,
     Query,
@@ -169,13 +169,17 @@ def _specimens(client: FhirClient, entries: Sequence[Entry]) -> Searched:
     if not client.profile.can_search("Specimen"):
         return []
     here = {entry.ref for entry in entries}
-    named = (parse_literal(text) for entry in entries for text in _specimen_names(entry))
-    ids = {
-        one.id
-        for one in named
-        if one is not None and one.type == "Specimen" and one.relative not in here
-    }
-    return [(query, _asked(client, query, frozenset())) for query in _by_id(client, ids)]
+    searched: Searched = []
+    # What is found may name the sample it was made of.
+    while entries:
+        named = (parse_literal(text) for entry in entries for text in _specimen_names(entry))
+        wanted = {one for one in named if one is not None and one.type == "Specimen"}
+        ids = {one.id for one in wanted if one.relative not in here}
+        here |= {one.relative for one in wanted}
+        came = [(query, _asked(client, query, frozenset())) for query in _by_id(client, ids)]
+        searched += came
+        entries = [entry for _, found in came for entry in found.entries]
+    return searched
 
 
 def _by_id(client: FhirClient, ids: Collection[str]) -> list[Query]:
@@ -187,6 +191,8 @@ def _specimen_names(entry: Entry) -> Iterator[str]:
     resource = entry.resource
     if isinstance(resource, Observation):
         named = [resource.specimen]
+    elif isinstance(resource, Specimen):
+        named = [*(resource.parent or [])]
     elif isinstance(resource, DiagnosticReport):
         named = list(resource.specimen or [])
     else:

@@ -1,0 +1,72 @@
+"""A name that stands twice in one JSON object: parsers keep the last, and the first may matter.
+
+JSON does not forbid it (RFC 8259, section 4) and converters from XML do it where an element
+repeats. Looked for in files; what a server answers was written by a serializer of objects.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from msgspec import Raw
+
+from fhir_remission.fhir.r4.wire import UNREADABLE
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_ANYTHING = msgspec.json.Decoder()
+_WRITTEN = msgspec.json.Encoder()
+# Between two members: comma, colon, quotes and spaces; in lines of their own, indentation too.
+_CLOSE, _WIDE = 8, 48
+
+
+def repeated_name(body: bytes | Raw) -> str:
+    """A name that stands twice in an object at any depth; empty where each stands once."""
+    try:
+        # Each name that is lost takes its quotes along. Escapes may make a difference, too.
+        written = _WRITTEN.encode(_ANYTHING.decode(body))
+        if written.count(b'"') == bytes(body).count(b'"'):
+            return ""
+    except UNREADABLE:
+        pass
+    return _found(body)
+
+
+def repeated_at_root(body: bytes | Raw) -> str:
+    """The same of the outermost object alone, without looking into what it holds."""
+    sent, members = bytes(body), _MEMBERS.decode(body)
+    space = _WIDE if b"\n" in sent[:_WIDE] else _CLOSE
+    seen = sum(len(name) + len(bytes(value)) + space for name, value in members.items())
+    return _found(body, outermost=True) if seen + space < len(sent) else ""
+
+
+class _Repeated(Exception):
+    pass
+
+
+def _take(names: set[str], name: str) -> bool:
+    """Take a name out; whether it was there."""
+    found = name in names
+    names.discard(name)
+    return found
+
+
+def _found(body: bytes | Raw, *, outermost: bool = False) -> str:
+    last: list[str] = []
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in pairs]
+        once = set(names)
+        last[:] = [] if len(once) == len(names) else [one for one in names if not _take(once, one)]
+        if last and not outermost:
+            raise _Repeated
+        return {}
+
+    try:
+        json.loads(bytes(body), object_pairs_hook=members)
+    except _Repeated:
+        pass
+    except (ValueError, RecursionError):
+        return "something"
+    # The outermost object is the last to end.
+    return last[0] if last and last[0].isidentifier() else "a name" if last else ""
