@@ -220,6 +220,40 @@ def test_a_bundle_ready_to_post(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_judged_for_a_site_is_judged_by_its_settings(tmp_path: Path) -> None:
+    """A code that the site took back proves no CR in its name; a flag comes before the settings."""
+    bundle = json.loads(CASE.read_bytes())
+    sent = [held for one in bundle["entry"] if (held := one["resource"]).get("code")]
+    (count,) = [held["code"]["coding"][0] for held in sent if held["id"].startswith("plt")]
+    target = {"equivalence": "unmatched"}
+    group = {
+        "source": count["system"],
+        "target": "https://w3id.org/fhir-remission/CodeSystem/analyte",
+        "element": [{"code": count["code"], "target": [target]}],
+    }
+    for name, groups in (("own", [group]), ("none", [])):
+        (tmp_path / name).mkdir()
+        told = {"resourceType": "ConceptMap", "status": "active", "group": groups}
+        (tmp_path / name / "map.json").write_text(json.dumps(told))
+    run("key", "new", str(tmp_path / "site.key"))
+    site = tmp_path / "site.toml"
+    site.write_text(
+        '[site]\nid = "t"\n[mappings]\ndir = "own"\n[criteria]\nsets = ["eln-2022", "iwg-2003"]\n'
+    )
+    at_site = ("classify", str(CASE), "--config", str(site))
+
+    mine, written = run(*at_site), run(*at_site, "--output", "bundle")
+    flagged = run(*at_site, "--mappings", str(tmp_path / "none"), "--criteria", "eln-2022")
+
+    assert (mine.returncode, written.returncode) == (0, 0), (mine.stderr, written.stderr)
+    lines = lines_of(mine)
+    assert [line["criteria"]["id"] for line in lines] == ["eln-2022", "iwg-2003"]  # type: ignore[index]
+    assert not any(line["code"] == "CR" for line in lines)
+    for line in lines:
+        assert str(line["summary"]) in written.stdout.decode()
+    assert [line["code"] for line in lines_of(flagged)] == ["CR"]
+
+
 def test_a_bundle_needs_an_identity() -> None:
     """Without a site there are no ids to write under."""
     refused(run("classify", str(CASE), "--output", "bundle"), 2, "--config", "site.id")

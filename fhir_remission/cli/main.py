@@ -90,14 +90,16 @@ def entry_point() -> Never:
 @app.command()
 def classify(
     file: Source = "-",
-    criteria: Sets = "eln-2022",
+    criteria: Sets = "",
     as_of: AsOf = "",
     history: History = False,
     complete: Complete = "",
     output: Annotated[
         Literal["lines", "bundle"], typer.Option(help="JSON lines, or one transaction Bundle")
     ] = "lines",
-    config: Annotated[Path | None, typer.Option(help="the site's settings (for bundle)")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="judge, and name a bundle, by these settings")
+    ] = None,
     base: Annotated[
         Path | None, typer.Option(help="what of ours stands on the server, as it answered (bundle)")
     ] = None,
@@ -106,6 +108,8 @@ def classify(
     strict: Strict = False,
 ) -> int:
     """Read resources, print one assessment per patient and criteria set. No network.
+
+    The set is eln-2022, or those of --config, by whose settings it is then judged as sync would.
 
     A bundle can be posted any number of times and overwrites nothing: each result is created
     unless it is there. To change what stands, give it as --base (a Bundle or NDJSON read from the
@@ -116,7 +120,7 @@ def classify(
     from fhir_remission.jobs.judging.request import Request
 
     request = Request(
-        criteria=words(criteria),
+        criteria=words(criteria or ("" if config else "eln-2022")),
         as_of=as_of,
         history=history,
         complete=frozenset(words(complete)),

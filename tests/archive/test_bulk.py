@@ -31,11 +31,12 @@ from fhir_remission.errors import (
 from fhir_remission.jobs.archive.archive import Order, Report
 from fhir_remission.jobs.archive.output import FORMATS, Format
 from fhir_remission.jobs.archive.parts import Setup, decode_job, encode
-from fhir_remission.jobs.bulk.bulk import export, request_of, run
+from fhir_remission.jobs.bulk.bulk import export, run
 from fhir_remission.jobs.bulk.order import Asked
 from fhir_remission.jobs.judging.request import Request, judge_for
 from fhir_remission.jobs.reading.cohort import listed_members
 from fhir_remission.jobs.site.site import TYPES_READ, judge_of
+from fhir_remission.jobs.site.site_request import request_of
 from fhir_remission.rehearsal.cohort.cohort import bulk_cohort
 from fhir_remission.settings import load_settings
 from fhir_remission.settings.model import Auth, Source

@@ -122,8 +122,8 @@ def test_a_group_as_sync_judges_it(site: Path) -> None:
 
 def test_all_patients_as_classify_judges_the_files(site: Path) -> None:
     """Patient level, kept, and read again as one file; on the server nothing is left."""
-    from fhir_remission.jobs.bulk.bulk import request_of
     from fhir_remission.jobs.judging.request import Request
+    from fhir_remission.jobs.site.site_request import request_of
 
     lines = bulk(site, "--keep")
 

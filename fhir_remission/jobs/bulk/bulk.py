@@ -41,11 +41,9 @@ from fhir_remission.jobs.bulk.kept import (
     type_of_file,
 )
 from fhir_remission.jobs.bulk.order import Asked, Begun, note_begun, read_begun
-from fhir_remission.jobs.judging.request import Request
-from fhir_remission.jobs.reading.cohort import stated_rows
 from fhir_remission.jobs.site.site import TYPES_READ, settings_of
 from fhir_remission.jobs.site.site_claim import key_of
-from fhir_remission.settings import Settings
+from fhir_remission.jobs.site.site_request import request_of
 from fhir_remission.version import VERSION
 
 _EXPIRED = "status 4"
@@ -159,24 +157,6 @@ def export(
         names = map(PatientHash(key_of(settings) or None), patients_in(order.out, order.form))
         audit.record_all("read", names, server=str(connection.base.origin), outcome="done")
     return report
-
-
-def request_of(settings: Settings, asked: Request) -> Request:
-    """What the command line asked for, judged as `sync` judges at this site."""
-    return structs.replace(
-        asked,
-        criteria=settings.criteria.sets,
-        overlay=settings.mappings.dir,
-        timezone=settings.site.timezone,
-        strict=settings.criteria.strict,
-        accept_routine=frozenset(settings.criteria.accept_routine),
-        attested=frozenset(settings.evidence.absence_proves),
-        rejected_are_cancelled=settings.evidence.rejected_specimens_are_cancelled,
-        without=frozenset(settings.source.without),
-        decimal_comma=settings.site.decimal_comma,
-        namespace=settings.site.base,
-        rows=stated_rows(settings),
-    )
 
 
 def _read_types(asked: Asked, whole: Path) -> frozenset[str]:

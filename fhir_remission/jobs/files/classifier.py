@@ -147,7 +147,8 @@ class Classifier:
     def transaction(self, resources: Resources, *, site: str | Path) -> dict[str, Any]:
         """The transaction Bundle that `classify --output bundle --config SITE` prints, decoded.
 
-        `site` is the settings file that names `site.id` and `site.key_file`.
+        `site` is the settings file that names `site.id` and `site.key_file`. It is judged as that
+        site's `sync` would, but for what this Classifier was told: criteria, mappings, timezone.
 
         Raises:
             InputError: the input is not FHIR, or damaged.
@@ -159,12 +160,13 @@ class Classifier:
             'transaction'
         """
         from fhir_remission.jobs.files.transaction_out import transaction_of
+        from fhir_remission.jobs.site.site_request import request_at
 
-        judge = self._judge()
+        settings, request = request_at(Path(site), self._request)
+        judge = judge_for(request)
         judged = self._judged(resources, judge)
         found = [assessments for one in judged for assessments in one.assessments]
-        history = self._request.history
-        outgoing = transaction_of(found, judge, Path(site), history=history)
+        outgoing = transaction_of(found, judge, settings, history=request.history)
         decoded: dict[str, Any] = msgspec.json.decode(outgoing.body)
         return decoded
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.plain_text import plain_code
 from fhir_remission.effects.process.environment import read_chunks
+from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.writing.assessment_json import (
     Document,
     Outcome,
@@ -23,6 +24,9 @@ from fhir_remission.jobs.judging.incoming import Answers, Judged, judge_incoming
 from fhir_remission.jobs.judging.judging import Judge
 from fhir_remission.jobs.judging.request import Request, judge_for
 from fhir_remission.version import VERSION
+
+if TYPE_CHECKING:
+    from fhir_remission.settings import Settings
 
 # Of the codes that nobody knows so many are named.
 SHOWN = 5
@@ -37,22 +41,35 @@ class Report(Struct, frozen=True):
 
 
 def run(source: str | BinaryIO, request: Request) -> Report:
-    """Classify for the command line."""
+    """Classify for the command line; with settings, as the site's `sync` would."""
+    settings = None
+    if request.config is not None:
+        from fhir_remission.jobs.site.site_request import request_at
+
+        settings, request = request_at(request.config, request)
     name = source if isinstance(source, str) else "stdin"
     judge = judge_for(request)
     answers = judged_patients(read_chunks(source), name, request, judge)
     if request.bundle:
-        from fhir_remission.jobs.files.transaction_out import transaction_of
-
-        found = [assessments for one in answers.judged for assessments in one.assessments]
-        outgoing = transaction_of(
-            found, judge, request.config, history=request.history, base=request.base
-        )
-        code = max(answers.exit_code, 3 if outgoing.left else 0)
-        return Report((outgoing.body,), (*answers.complaints, *outgoing.left), code)
+        return _bundle(answers, judge, request, settings)
     lines = lines_of(answers.judged, judge, request)
     complaints = (*answers.complaints, *_like_inputs(answers.judged))
     return Report(tuple(lines), complaints, answers.exit_code)
+
+
+def _bundle(answers: Answers, judge: Judge, request: Request, settings: Settings | None) -> Report:
+    """One transaction of all results; ids need the site's id and key."""
+    from fhir_remission.jobs.files.transaction_out import transaction_of
+
+    if settings is None:
+        raise SettingsError(
+            "--output bundle needs --config with site.id and site.key_file: "
+            "the ids of what is written are derived from them"
+        )
+    found = [assessments for one in answers.judged for assessments in one.assessments]
+    outgoing = transaction_of(found, judge, settings, history=request.history, base=request.base)
+    code = max(answers.exit_code, 3 if outgoing.left else 0)
+    return Report((outgoing.body,), (*answers.complaints, *outgoing.left), code)
 
 
 def _code(name: str) -> str:

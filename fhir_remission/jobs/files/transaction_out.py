@@ -17,7 +17,7 @@ from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.effects.process.environment import read_chunks
 from fhir_remission.effects.server.client import decode_json
-from fhir_remission.errors import InputError, RemissionError, SafetyStop, SettingsError
+from fhir_remission.errors import InputError, RemissionError, SafetyStop
 from fhir_remission.fhir.r4.datatypes import Json, Resource, objects, target_of, text_of, version_of
 from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.writing.authorship import Authorship, build_device
@@ -28,8 +28,9 @@ from fhir_remission.fhir.writing.patient_writes import Held, PatientWrites, plan
 from fhir_remission.fhir.writing.site_marks import criteria_id_of, is_marked
 from fhir_remission.fhir.writing.transaction import build_transaction_for_all
 from fhir_remission.jobs.judging.judging import Judge
-from fhir_remission.jobs.site.site import authorship_of, settings_of
+from fhir_remission.jobs.site.site import authorship_of
 from fhir_remission.jobs.write_back.result_rows import own_name, status_of
+from fhir_remission.settings import Settings
 
 
 class Outgoing(Struct, frozen=True):
@@ -42,21 +43,15 @@ class Outgoing(Struct, frozen=True):
 def transaction_of(
     found: Iterable[tuple[Assessment, ...]],
     judge: Judge,
-    config: Path | None,
+    settings: Settings,
     *,
     history: bool,
     base: Path | None = None,
 ) -> Outgoing:
-    """Build the Bundle; ids need the site's id and key, so the settings must name them.
+    """Build the Bundle; the settings name the site's id and key, of which the ids are made.
 
     With a `base`, give all assessments of each patient: what it shows may belong to any of them.
     """
-    if config is None:
-        raise SettingsError(
-            "--output bundle needs --config with site.id and site.key_file: "
-            "the ids of what is written are derived from them"
-        )
-    settings = settings_of(config, (), {})
     by = authorship_of(settings, judge, SystemClock().now())
     stands = _Base(by, [] if base is None else list(_results_in(base, by)))
     planned = [
