@@ -119,7 +119,7 @@ def json_page() -> str:
         "|---|---|---|",
     ]
     for name, field in schema["properties"].items():
-        said = _enumerated(field) or field.get("description", "")
+        said = " ".join(filter(None, (field["description"], _enumerated(field))))
         lines.append(f"| `{name}` | {_json_type(field)} | {said} |")
     return "\n".join(lines) + "\n"
 
