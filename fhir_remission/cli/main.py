@@ -23,12 +23,16 @@ from fhir_remission.cli.flags import (
     Config,
     History,
     Mappings,
+    OnePatient,
     Sets,
+    SiteOfPatient,
     Source,
     Strict,
     Timezone,
     WholeHelp,
     WriteAsOf,
+    at_site,
+    sets_of,
 )
 from fhir_remission.cli.mappings import app as mappings_app
 from fhir_remission.cli.progress import ended, followed
@@ -120,7 +124,7 @@ def classify(
     from fhir_remission.jobs.judging.request import Request
 
     request = Request(
-        criteria=words(criteria or ("" if config else "eln-2022")),
+        criteria=sets_of(criteria, config),
         as_of=as_of,
         history=history,
         complete=frozenset(words(complete)),
@@ -141,11 +145,9 @@ def classify(
 @app.command()
 def explain(
     file: Source = "-",
-    patient: Annotated[str, typer.Option(help="only this patient")] = "",
-    config: Annotated[
-        Path | None, typer.Option(help="read --patient from the server of these settings")
-    ] = None,
-    criteria: Annotated[str, typer.Option(help="criteria sets, comma-separated")] = "",
+    patient: OnePatient = "",
+    config: SiteOfPatient = None,
+    criteria: Sets = "",
     as_of: AsOf = "",
     complete: Complete = "",
     mappings: Mappings = None,
@@ -156,24 +158,20 @@ def explain(
     """Explain a patient's answer on one page: the course, each criterion, the evidence."""
     from fhir_remission.jobs.files import explain as job
 
-    if config is not None:
-        if not patient or file != "-":
-            raise UsageError("--config reads one patient from the server: give --patient, no FILE")
-        asked = job.Request(criteria=words(criteria), as_of=as_of, strict=strict)
-        report = job.run_site(config, assign or [], asked, patient=patient, width=page_width())
-        show(report.lines)
-        return report.exit_code
-
     request = job.Request(
-        criteria=words(criteria or "eln-2022"),
+        criteria=sets_of(criteria, config),
         as_of=as_of,
         complete=frozenset(words(complete)),
         overlay=mappings,
         timezone=timezone,
         strict=strict,
     )
-    source = sys.stdin.buffer if file == "-" else file
-    report = job.run(source, request, patient=patient, width=page_width())
+    width = page_width()
+    if at_site(config, patient, file):
+        report = job.run_site(config, assign or [], request, patient=patient, width=width)
+    else:
+        source = sys.stdin.buffer if file == "-" else file
+        report = job.run(source, request, patient=patient, width=width)
     show(report.lines)
     for complaint in report.complaints:
         _say(complaint)

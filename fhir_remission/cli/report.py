@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fhir_remission.cli.flags import AsOf, Assign, Complete, Mappings, Strict, Timezone
+from fhir_remission.cli.flags import (
+    AsOf,
+    Assign,
+    Complete,
+    Mappings,
+    OnePatient,
+    Sets,
+    SiteOfPatient,
+    Strict,
+    Timezone,
+    at_site,
+    sets_of,
+)
 from fhir_remission.cli.text import say, words
 from fhir_remission.errors import UsageError
 
@@ -28,16 +40,14 @@ def report(
         Path | None,
         typer.Option(help="the page to write, such as page.html; of a cohort the folder"),
     ] = None,
-    patient: Annotated[str, typer.Option(help="only this patient")] = "",
+    patient: OnePatient = "",
     cohort: Annotated[
         Path | None,
         typer.Option(help="printed lines, or the folder of archive: pages of everybody to --out"),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="read --patient from the server of these settings")
-    ] = None,
+    config: SiteOfPatient = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="a tagged PDF beside it, by Chromium")] = False,
-    criteria: Annotated[str, typer.Option(help="criteria sets, comma-separated")] = "",
+    criteria: Sets = "",
     as_of: AsOf = "",
     complete: Complete = "",
     mappings: Mappings = None,
@@ -58,16 +68,14 @@ def report(
             raise UsageError("--cohort shows everybody of its lines: no FILE, --patient or --pdf")
         return _write_cohort(cohort, out, mappings)
     request = Request(
-        criteria=words(criteria) if config is not None else words(criteria or "eln-2022"),
+        criteria=sets_of(criteria, config),
         as_of=as_of,
         complete=frozenset(words(complete)),
         overlay=mappings,
         timezone=timezone,
         strict=strict,
     )
-    if config is not None:
-        if not patient or file != "-":
-            raise UsageError("--config reads one patient from the server: give --patient, no FILE")
+    if at_site(config, patient, file):
         found = judged_of_site(config, assign or [], request, patient=patient)
     else:
         found = judged_of_file(sys.stdin.buffer if file == "-" else file, request, patient=patient)

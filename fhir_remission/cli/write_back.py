@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fhir_remission.cli.flags import AsOf, Assign, Config, WholeHelp, WriteAsOf
 from fhir_remission.cli.progress import ended, followed, progress
 from fhir_remission.cli.text import page_width, say, show, write
+
+if TYPE_CHECKING:
+    from fhir_remission.jobs.sync.sync import Run
 
 state_app = typer.Typer(cls=WholeHelp, help="The memory of a site: moved, and looked at.")
 parked_app = typer.Typer(
@@ -62,9 +65,7 @@ def apply(
         write_as_of=write_as_of,
     )
     with again.applying(asked, file) as run:
-        write(followed(run.lines(), run.summary.progress))
-        ended(run.summary.sentence())
-        return run.exit_code
+        return _carried_out(run)
 
 
 def retry(
@@ -79,9 +80,7 @@ def retry(
         if run is None:
             say("nobody is on the backlog")
             return 0
-        write(followed(run.lines(), run.summary.progress))
-        ended(run.summary.sentence())
-        return run.exit_code
+        return _carried_out(run)
 
 
 def reconcile(
@@ -106,9 +105,14 @@ def reconcile(
         write_as_of=write_as_of,
     )
     with again.reconciling(asked, retract_duplicates=retract_duplicates) as run:
-        write(followed(run.lines(), run.summary.progress))
-        ended(run.summary.sentence())
-        return run.exit_code
+        return _carried_out(run)
+
+
+def _carried_out(run: Run) -> int:
+    """Print each line as it comes, and how the run ended."""
+    write(followed(run.lines(), run.summary.progress))
+    ended(run.summary.sentence())
+    return run.exit_code
 
 
 def retract(

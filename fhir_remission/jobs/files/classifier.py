@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from msgspec import structs
@@ -73,16 +73,17 @@ class Classifier:
         mappings: str | Path | None = None,
         strict: bool = False,
     ) -> None:
-        self._request = Request(
-            criteria=(criteria,) if isinstance(criteria, str) else tuple(criteria),
-            as_of=as_of.isoformat() if isinstance(as_of, datetime) else as_of or "",
-            history=history,
-            complete=frozenset(complete),
-            overlay=None if mappings is None else Path(mappings),
-            timezone=timezone,
-            strict=strict,
+        self._load(
+            Request(
+                criteria=(criteria,) if isinstance(criteria, str) else tuple(criteria),
+                as_of=as_of.isoformat() if isinstance(as_of, datetime) else as_of or "",
+                history=history,
+                complete=frozenset(complete),
+                overlay=None if mappings is None else Path(mappings),
+                timezone=timezone,
+                strict=strict,
+            )
         )
-        self._loaded = judge_for(self._request)
 
     def __call__(self, resources: Resources) -> list[Assessment]:
         """Assess the patients of a Bundle, a resource, a file or a list of resources.
@@ -171,7 +172,17 @@ class Classifier:
         return decoded
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reloaded, (self._request,)
+        # The moment it was given travels with it.
+        return Classifier._of, (self._request,)
+
+    @classmethod
+    def _of(cls, request: Request) -> Self:
+        found = cls.__new__(cls)
+        found._load(request)
+        return found
+
+    def _load(self, request: Request) -> None:
+        self._request, self._loaded = request, judge_for(request)
 
     def _judge(self) -> Judge:
         if self._request.as_of:
@@ -218,49 +229,18 @@ def classify(
         Patient/frida in-remission CR
     """
     kept = _kept(
-        (criteria,) if isinstance(criteria, str) else tuple(criteria),
-        as_of.isoformat() if isinstance(as_of, datetime) else as_of or "",
-        history,
-        frozenset(complete),
-        timezone,
-        None if mappings is None else Path(mappings),
-        strict,
-    )
-    return kept(source)
-
-
-@lru_cache(maxsize=8)
-def _kept(
-    criteria: tuple[str, ...],
-    as_of: str,
-    history: bool,  # noqa: FBT001 - lru_cache tells positions apart, not names
-    complete: frozenset[str],
-    timezone: str,
-    mappings: Path | None,
-    strict: bool,  # noqa: FBT001
-) -> Classifier:
-    return Classifier(
-        criteria,
+        criteria if isinstance(criteria, str) else tuple(criteria),
         as_of=as_of,
         history=history,
-        complete=complete,
+        complete=frozenset(complete),
         timezone=timezone,
         mappings=mappings,
         strict=strict,
     )
+    return kept(source)
 
 
-def _reloaded(request: Request) -> Classifier:
-    """A pickled Classifier where it arrives; the moment it was given travels with it."""
-    return Classifier(
-        request.criteria,
-        as_of=request.as_of,
-        history=request.history,
-        complete=request.complete,
-        timezone=request.timezone,
-        mappings=request.overlay,
-        strict=request.strict,
-    )
+_kept = lru_cache(maxsize=8)(Classifier)
 
 
 def _json(resources: bytes | Mapping[str, Json] | Sequence[Mapping[str, Json]]) -> bytes:

@@ -23,6 +23,7 @@ from fhir_remission.jobs.judging.request import Request, judge_for
 from fhir_remission.jobs.reading.cohort import Members, find_cohort
 from fhir_remission.jobs.reading.evidence import Evidence
 from fhir_remission.jobs.site.site import Site, open_site, settings_of
+from fhir_remission.jobs.site.site_request import flags_of
 from fhir_remission.jobs.sync.read_ahead import read_patients, records_of
 from fhir_remission.version import VERSION
 
@@ -92,12 +93,8 @@ def judged_of_file(source: str | BinaryIO, request: Request, *, patient: str = "
 def judged_of_site(
     config: Path | None, assignments: Sequence[str], request: Request, *, patient: str
 ) -> Found:
-    """One patient of a site, judged as its next run would.
-
-    Whatever the criteria of the request are: those of the settings, where it names none.
-    """
-    flags = {"criteria.sets": request.criteria or None, "criteria.strict": request.strict or None}
-    settings = settings_of(config, assignments, {k: v for k, v in flags.items() if v is not None})
+    """One patient of a site, judged as its next run would; what the request names comes first."""
+    settings = settings_of(config, assignments, flags_of(request))
     with open_site(settings, as_of=request.as_of, dry_run=True) as site:
         client = site.connection.client(site.profile)
         wanted, judge = patient.removeprefix("Patient/"), site.judge

@@ -41,19 +41,10 @@ class Judge(Struct, frozen=True):
         return structs.replace(self, reading=structs.replace(self.reading, specimens=come))
 
     def record(
-        self,
-        patient: str,
-        entries: Sequence[Entry],
-        *,
-        rows: Sequence[CohortRow] = (),
-        failed: frozenset[str] = frozenset(),
-        doubts: tuple[str, ...] = (),
-        one_sided: bool = False,
+        self, patient: str, entries: Sequence[Entry], *, rows: Sequence[CohortRow] = ()
     ) -> PatientRecord:
-        """The patient's record, as far as it was read."""
-        return self.read(
-            patient, entries, rows=rows, failed=failed, doubts=doubts, one_sided=one_sided
-        )[0]
+        """The patient's record, read to the end."""
+        return self.read(patient, entries, rows=rows)[0]
 
     def read(
         self,

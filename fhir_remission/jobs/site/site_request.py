@@ -14,14 +14,19 @@ from fhir_remission.settings import Settings
 
 def request_at(config: Path, asked: Request) -> tuple[Settings, Request]:
     """The settings of a site, and the request by them; what the caller named comes first."""
+    settings = settings_of(config, (), flags_of(asked))
+    return settings, request_of(settings, asked)
+
+
+def flags_of(asked: Request) -> dict[str, object]:
+    """What the caller named, by the keys of the settings that it comes before."""
     flags = {
         "criteria.sets": asked.criteria,
         "criteria.strict": asked.strict,
         "mappings.dir": asked.overlay,
         "site.timezone": asked.timezone,
     }
-    settings = settings_of(config, (), {key: value for key, value in flags.items() if value})
-    return settings, request_of(settings, asked)
+    return {key: value for key, value in flags.items() if value}
 
 
 def request_of(settings: Settings, asked: Request) -> Request:
