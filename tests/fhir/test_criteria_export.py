@@ -15,7 +15,7 @@ from fhir_remission.effects.files.mapping_files import (
     load_criteria,
     load_mappings,
 )
-from fhir_remission.fhir.criteria_export.library_text import Library, library
+from fhir_remission.fhir.criteria_export.library_text import Library, library, library_name
 from fhir_remission.fhir.criteria_export.values import unit_factors, value_sets
 
 NS = "https://w3id.org/fhir-remission"
@@ -67,7 +67,7 @@ def test_numbers_of_a_site_reach_the_library() -> None:
 
     assert made.name == "X1"
     assert 'not "Below"(value, 999.9000)' in made.text
-    assert "D.dayNo <= m.dayNo + 21" in made.text
+    assert "Min({ m.dayNo + 21," in made.text
     assert "\ndefine X" not in made.text
 
 
@@ -75,23 +75,67 @@ def test_a_policy_of_the_file_decides() -> None:
     """With the last marrow's answer kept after a new start the library withholds nothing."""
     withheld = ELN.replace('default = "last-marrow"', 'default = "not-evaluable"')
 
-    assert "when false and" in written(ELN).text
-    assert "when true and" in written(withheld).text
+    assert 'define "Waits":\n  false and' in written(ELN).text
+    assert 'define "Waits":\n  true and' in written(withheld).text
 
 
-def test_unknown_verdicts_are_seen() -> None:
-    """CQL's `exists` passes over nulls: an unknown earlier remission was taken for none."""
+def test_what_is_unknown_is_tried_both_ways() -> None:
+    """CQL's `exists` passes over nulls: an unknown verdict was taken for a failed one."""
     text = written(ELN).text
 
-    assert "where V is null return all true) then null as Boolean" in text
-    assert not re.search(r"exists \(verdicts V where V is null\)", text)
+    assert "if verdict is null then { true, false } else { verdict }" in text
+    ways = text.split('define function "Ways of parts"')[1].split("return")[0]
+    assert ways.count('("Either"(') == 12
+
+
+def test_without_a_count_no_remission_is_said() -> None:
+    """A marrow of 2 % without neutrophils and platelets is a leukaemia-free state at most."""
+    text = written(ELN).text
+    rows = text.split('define function "Answer of way"')[1].split("else")[0]
+
+    for remission in ("CR", "CRh", "CRi"):
+        assert f'not capped and not uncounted and "Category {remission}"' in rows
+    assert 'when "Category MLFS"' in rows
+    assert "uncounted: (V.anc is null and V.platelets is null)" in text
+
+
+def test_a_number_with_more_digits_than_a_decimal_of_cql_is_not_expressible() -> None:
+    """Engines keep eight digits after the point: a rounded threshold would be another one."""
+    made = written(ELN.replace("value = 1.0\n", "value = 1.000000000001\n"))
+
+    assert made.inexpressible == ("anc-recovered",)
+    assert "1000.000000001" not in made.text
+
+
+def test_a_value_with_more_digits_lies_between_two_decimals() -> None:
+    """A count of 999.9999999999 that an engine rounds to 1000 would be recovered."""
+    text = written(ELN).text
+
+    assert "Round(x, 8) - 0.00000001, true" in text
+    assert "Round(q.value" not in text
+
+
+@pytest.mark.parametrize("pair", [("a-b", "a_b"), ("a-1", "a1"), ("a-1-2", "a-12"), ("a.b", "a-b")])
+def test_two_sets_never_share_a_name(pair: tuple[str, str]) -> None:
+    """A library that overwrites another would answer in its name."""
+    assert library_name(pair[0]).lower() != library_name(pair[1]).lower()
+    assert re.fullmatch(r"[A-Z][A-Za-z0-9]*", library_name(pair[1]))
+
+
+def test_two_criteria_never_share_a_name() -> None:
+    """Underscore and hyphen are two letters, in CQL as in the file."""
+    text = written(ELN.replace("anc-partly-recovered", "anc_recovered")).text
+
+    assert '"is anc-recovered"' in text
+    assert '"is anc_recovered"' in text
 
 
 def test_what_the_library_does_not_read_is_refused() -> None:
     """Transfusions, growth factor, drugs, undated results: no answer, rather than a wrong one."""
     text = written(ELN).text
 
-    assert 'when "Is beyond this library" then null as String' in text
+    assert 'when "Is beyond this library" then 99' in text
+    assert "when 99 then" not in text
     beyond = text.split('define "Is beyond this library":')[1].split("\n\n")[0]
     for part in ("support-given", "MedicationAdministration", "not-read", "Is undated"):
         assert part in beyond

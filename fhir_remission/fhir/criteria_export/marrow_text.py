@@ -1,106 +1,49 @@
-"""The part of a library that judges one marrow with its window, and says the answer."""
+"""The part of a library that judges one marrow with the draws of its window."""
 
 from __future__ import annotations
 
-TEXT = """
-// ---- One marrow in the course ----
+WAYS = """
+// ---- What cannot be read turns out one way or another: every way is tried ----
 
-define function "Next marrow"(m MARROW):
-  First("Marrows" N where N.at > m.at sort by at)
+define function "Unless empty"(low Decimal, lowOpen Boolean, high Decimal, highOpen Boolean):
+  if low > high or (low = high and (lowOpen or highOpen)) then null as VALUE
+  else Tuple { low: low, lowOpen: lowOpen, high: high, highOpen: highOpen }
 
-define function "Next cycle"(m MARROW):
-  Min("Cycles" C where C >= m.dayNo)
+// What a value and a range have in common; a value that nobody can read may be anything.
+define function "Common"(v VALUE, p VALUE):
+  if v is null then p
+  else "Unless empty"(
+    Max({ v.low, p.low }),
+    (v.low >= p.low and v.lowOpen) or (p.low >= v.low and p.lowOpen),
+    Min({ v.high, p.high }),
+    (v.high <= p.high and v.highOpen) or (p.high <= v.high and p.highOpen))
 
-define function "Is early"(m MARROW):
-  Coalesce(m.dayNo - Max("Cycles" C where C < m.dayNo) < $early_marrow$, false)
+// The parts of a value that the criteria of the set tell apart.
+define function "Parts"(v VALUE, ranges List<VALUE>):
+  (ranges R let part: "Common"(v, R) where part is not null return all part)
 
-define function "Is cleared"(m MARROW):
-  "Below"(m.blasts, $disease_blasts$)
+define function "Either"(verdict Boolean):
+  if verdict is null then { true, false } else { verdict }
 
-// A marrow is a response evaluation only after leukaemia or a start of therapy is on record.
-define function "Is evaluation"(m MARROW):
-  (Coalesce("First sign on" < m.dayNo, false)
-      or Coalesce(m.dayNo - "Diagnosed on" >= $treated_before_marrow$, false))
-    and not ("Treated on" is null and Coalesce(m.dayNo = "First blasts on", false)
-      and m.dayNo = Min("Marrows" N return all N.dayNo))
+define function "On a side"(m MARROW, p VALUE, diseased Boolean):
+  Tuple { dayNo: m.dayNo, blasts: "Common"(m.blasts, p), cells: m.cells, counted: m.counted,
+    sure: true, diseased: diseased }
 
-// Of two marrows close together that disagree the later decides.
-define function "Is contradicted"(m MARROW):
-  exists ("Marrows" N
-    where N.at > m.at and N.dayNo - m.dayNo < $repeat_marrow$
-      and Coalesce("Next cycle"(m) >= N.dayNo, true)
-      and ("Is cleared"(N) is null
-        or ("Is cleared"(N) and "Is cleared"(m) is false)
-        or (not "Is cleared"(N) and "Is cleared"(m) is not false)))
+define function "Sides"(m MARROW):
+  flatten {
+    if "Below"(m.blasts, $disease_blasts$) is false then { } as List<List<MARROW>>
+    else { { "On a side"(m, "Between"(0.0, false, $disease_blasts$, true), false) } },
+    if "Below"(m.blasts, $disease_blasts$) is true then { } as List<List<MARROW>>
+    else { { "On a side"(m, "Between"($disease_blasts$, false, 100.0, false), true) } },
+    if m.sure then { } as List<List<MARROW>> else { { } as List<MARROW> } }
 
-define function "In window"(m MARROW):
-  "Draws" D
-    let next: "Next marrow"(m), cycle: "Next cycle"(m)
-    where D.dayNo >= m.dayNo - $window_before$ and D.dayNo <= m.dayNo + $window_after$
-      and (next is null or D.dayNo < next.dayNo
-        or (D.dayNo = next.dayNo and not D.dateOnly and D.at < next.at))
-      and (cycle is null or D.dayNo <= cycle)
+define function "Seen as"(d DRAW, sign String):
+  Tuple { at: d.at, dayNo: d.dayNo, anc: d.anc, hasANC: d.hasANC, ownANC: d.ownANC,
+    platelets: d.platelets, hasPlatelets: d.hasPlatelets, ownPlatelets: d.ownPlatelets,
+    sign: sign }
 
-define function "Sign of blood blasts"(
-    blasts Integer, doubt Integer, lastClear Integer, chance Integer,
-    smeared Boolean, clear Boolean):
-  case
-    when blasts is not null and Coalesce(chance <= blasts, true) then 'present'
-    when doubt is not null and Coalesce(lastClear <= doubt, true) then 'unknown'
-    when clear then 'absent'
-    when blasts is null and doubt is null then 'silent'
-    else 'unknown'
-  end
-
-// Blasts in the blood of the window stand until a later draw reports none.
-define function "Blood blasts"(m MARROW, moment Integer, smeared Boolean, clear Boolean):
-  "Sign of blood blasts"(
-    Max(("In window"(m)) D
-      where "Above"(D.blood, 0.0) is true return all D.at),
-    Max(("In window"(m)) D
-      where D.smeared and "Above"(D.blood, 0.0) is null return all D.at),
-    Max(("In window"(m)) D
-      where D.at <= moment and D.smeared and D.blood.high = 0.0 return all D.at),
-    Max(("In window"(m)) D
-      where D.at <= moment and D.smeared and "Above"(D.blood, 0.0) is not true return all D.at),
-    smeared, clear)
-
-// A lesion stands for $extramedullary_silence$ days after it was last told, then it is not known.
-define function "Lesion"(dayNo Integer):
-  case
-    when not exists ("Lesion statements" S where S.dayNo <= dayNo) then 'silent'
-    when not exists ("Lesion statements" S
-      where S.present
-        and S.dayNo = Max("Lesion statements" T where T.dayNo <= dayNo return all T.dayNo))
-      then 'absent'
-    when dayNo - Max("Lesion statements" S where S.dayNo <= dayNo return all S.dayNo)
-      <= $extramedullary_silence$ then 'present'
-    else 'unknown'
-  end
-
-// Counts before the marrow prove nothing once a later draw up to its day is lower.
-define function "Has fallen"(m MARROW, dayNo Integer, moment Integer, count VALUE, has Boolean,
-    isANC Boolean):
-  exists ("Draws" E
-    where dayNo < m.dayNo and E.at > moment and E.dayNo <= m.dayNo and has
-      and (if isANC then E.hasANC else E.hasPlatelets)
-      and (if isANC then E.anc.low >= count.high else E.platelets.low >= count.high)
-        is not true)
-
-define function "Usable draws"(m MARROW):
-  ("In window"(m)) D
-    where not "Has fallen"(m, D.dayNo, D.at, D.anc, D.hasANC, true)
-      and not "Has fallen"(m, D.dayNo, D.at, D.platelets, D.hasPlatelets, false)
-    return all Tuple { dayNo: Max({ D.dayNo, m.dayNo }), at: D.at,
-      anc: D.anc, platelets: D.platelets,
-      smeared: D.smeared, clear: D.smeared and Coalesce(D.blood.high = 0.0, false) }
-
-define function "Views"(m MARROW):
-  (if exists "Usable draws"(m) then "Usable draws"(m)
-   else { Tuple { dayNo: m.dayNo, at: null as Integer, anc: null as VALUE, platelets: null as VALUE,
-     smeared: false, clear: false } }) D
-    return all Tuple { anc: D.anc, platelets: D.platelets,
-      bloodBlasts: "Blood blasts"(m, D.at, D.smeared, D.clear), lesion: "Lesion"(D.dayNo) }
+define function "Looks"(d DRAW):
+  if d.sign = 'unknown' then { "Seen as"(d, 'absent'), "Seen as"(d, 'present') } else { d }
 
 // A sign that was never told is taken as absent, unless nothing may be assumed.
 define function "Is absent"(sign String, silence Boolean):
@@ -110,100 +53,186 @@ define function "Is absent"(sign String, silence Boolean):
     when sign = 'silent' then silence
     else null as Boolean
   end
-
-// "exists" passes over nulls: what is unknown is counted by something that is not null.
-define function "Any"(verdicts List<Boolean>):
-  if exists (verdicts V where V is true) then true
-  else if exists (verdicts V where V is null return all true) then null as Boolean
-  else false
 """
 
-ANSWERS = """
-// ---- The answer of one marrow, and of the record ----
+TEXT = """
+define "Ways of marrows":
+  "Marrows" M
+    aggregate R starting ({ { } as List<MARROW> }):
+      flatten (R L return all (("Sides"(M)) S return all flatten { L, S }))
 
-define function "Best category"(m MARROW, prior Boolean):
+define "Ways of draws":
+  "Draws" D
+    aggregate R starting ({ { } as List<DRAW> }):
+      flatten (R L return all (("Looks"(D)) S return all flatten { L, { S } }))
+
+// ---- The window of a marrow ----
+
+define function "Is early"(m MARROW):
+  Coalesce(m.dayNo - Max("Cycles" C where C < m.dayNo) + 1 < $early_marrow$, false)
+
+// Marrows so soon after this one, with no start between, that they decide for it.
+define function "Repeats"(m MARROW, ms List<MARROW>):
+  ms N
+    where N.dayNo > m.dayNo and N.dayNo - m.dayNo < $repeat_marrow$
+      and not exists ("Cycles" C where C >= m.dayNo and C < N.dayNo)
+
+define function "Is contradicted"(m MARROW, ms List<MARROW>):
+  exists (("Repeats"(m, ms)) N where N.diseased != m.diseased)
+
+// Cut by the next marrow, the next cycle and a new lesion.
+define function "Window end"(m MARROW, ms List<MARROW>):
+  Min({ m.dayNo + $window_after$,
+    Min(ms N where N.dayNo > m.dayNo return all N.dayNo) - 1,
+    Min("Cycles" C where C >= m.dayNo),
+    Min("Lesion days" L where L > m.dayNo) - 1 })
+
+define function "In window"(m MARROW, ms List<MARROW>, ds List<DRAW>):
+  ds D where D.dayNo >= m.dayNo - $window_before$ and D.dayNo <= "Window end"(m, ms)
+
+// Whether a count was lower in a later draw; null where that cannot be told.
+define function "Has fallen"(earlier VALUE, later List<VALUE>):
+  if exists (later L where L is not null and earlier is not null
+    and (L.high < earlier.low or (L.high = earlier.low and earlier.lowOpen)))
+  then true
+  else if exists (later L where (L.low >= earlier.high) is not true return all 1)
+  then null as Boolean
+  else false
+
+// Counts before the marrow prove nothing once a later draw up to its day is lower.
+define function "Has nadir after"(m MARROW, d DRAW, window List<DRAW>):
+  if d.dayNo >= m.dayNo then false
+  else (d.hasANC and "Has fallen"(d.anc,
+      window E where E.at > d.at and E.dayNo <= m.dayNo and E.ownANC return all E.anc))
+    or (d.hasPlatelets and "Has fallen"(d.platelets,
+      window E where E.at > d.at and E.dayNo <= m.dayNo and E.ownPlatelets
+        return all E.platelets))
+
+define function "Ways of window"(m MARROW, window List<DRAW>):
+  window D
+    aggregate R starting ({ { } as List<DRAW> }):
+      flatten (R L return all
+        (("Either"("Has nadir after"(m, D, window))) F
+          return all (if F then L else flatten { L, { D } })))
+
+// Blasts anywhere in the window stand until a later draw reports none; a draw that reports none
+// on the marrow's day or later stands against blasts that come after it.
+define function "Blood blasts"(m MARROW, d DRAW, window List<DRAW>):
   case
-$best$
-    else null as String
+    when not exists (window X where X.sign = 'present') then Coalesce(d.sign, 'silent')
+    when d is null then 'present'
+    when d.sign = 'absent' and d.dayNo >= m.dayNo
+      and not exists (window X
+        where X.sign = 'present' and X.dayNo >= m.dayNo and X.dayNo <= d.dayNo) then 'absent'
+    when exists (window X
+      where X.sign = 'absent' and X.at <= d.at
+        and not exists (window Y where Y.sign = 'present' and Y.at >= X.at))
+      then (if d.sign = 'absent' then 'absent' else 'unknown')
+    else 'present'
   end
 
-// A category that is neither proved nor excluded leaves the answer open.
-define function "Is open"(m MARROW, prior Boolean):
-  exists (("Judged"(m, prior)) J where $open$)
+define function "Is dirty"(window List<DRAW>):
+  exists (window X where X.sign = 'present')
+    and not exists (window X
+      where X.sign = 'absent' and X.at > Max(window Y where Y.sign = 'present' return all Y.at))
 
-define function "But for quality"(m MARROW, prior Boolean):
-  "Any"(("Judged"(m, prior)) J return all J.butForQuality)
-
-define function "Best possible when early"(m MARROW, prior Boolean):
-  "Any"({ $earliest$ })
-
-define function "Blasts in every draw"(m MARROW):
-  not exists (("Views"(m)) V where V.bloodBlasts != 'present')
-
-define function "Is remission"(m MARROW):
-  if not "Is evaluation"(m) or "Is contradicted"(m) then false
-  else "Any"({ $remissions$ })
-
-define function "Prior"(proved Boolean, claimed Boolean):
-  if proved then true else if claimed then null as Boolean else proved
-
-define function "Prior remission"(m MARROW):
-  "Prior"(
-    "Any"("Marrows" N where N.at < m.at return all "Is remission"(N)),
-    Coalesce("Remission claimed on" <= m.dayNo, false))
-
-define function "Answer after"(m MARROW, prior Boolean):
+// A lesion stands for $extramedullary_silence$ days after it was last told, then it is not known;
+// a denial stands for its own time only.
+define function "Lesion"(dayNo Integer, since Integer):
   case
-    when not "Is evaluation"(m) then $NE$
-    when "Is cleared"(m) is true then case
-      when "Blasts in every draw"(m) and prior is null then $IND$
-      when "Blasts in every draw"(m) and prior then $suspected$
-      when "Best category"(m, prior) is not null then "Best category"(m, prior)
-      when "Is open"(m, prior) then $IND$
-      when "Is early"(m) then $NE$
-      when "But for quality"(m, prior) is true then $NE$
-      when "But for quality"(m, prior) is null then $IND$
-      when prior is null then $IND$
-      else $NR$
-    end
-    when prior is true and "Is cleared"(m) is false then $relapse$
-    when prior is true or prior is null then $IND$
-    when "Is early"(m) and ("Is cleared"(m) is false
-      or "Best possible when early"(m, prior) is false) then $NE$
-    when "Is cleared"(m) is false then case
-      when "Best category"(m, prior) is not null then "Best category"(m, prior)
-      when "Is open"(m, prior) then $IND$
-      else $NR$
-    end
-    when "Is early"(m) or "Is open"(m, prior) then $IND$
-    when "But for quality"(m, prior) is null then $IND$
-    else $NR$
+    when not exists ("Lesion statements" S where S.dayNo <= dayNo) then 'silent'
+    when not exists ("Lesion statements" S
+      where S.present
+        and S.dayNo = Max("Lesion statements" T where T.dayNo <= dayNo return all T.dayNo))
+      then (if dayNo - Max("Lesion statements" S where S.dayNo <= dayNo return all S.dayNo)
+        <= $extramedullary_denial$ then 'absent' else 'silent')
+    when Max("Lesion statements" S where S.dayNo <= dayNo return all S.dayNo)
+      < since then 'silent'
+    when dayNo - Max("Lesion statements" S where S.dayNo <= dayNo return all S.dayNo)
+      <= $extramedullary_silence$ then 'present'
+    else 'unknown'
   end
 
-define function "Answer"(m MARROW):
-  "Answer after"(m, "Prior remission"(m))
+define function "Views"(m MARROW, window List<DRAW>, usable List<DRAW>, since Integer):
+  if exists usable then
+    (usable D return all Tuple { dayNo: Max({ D.dayNo, m.dayNo }), anc: D.anc,
+      platelets: D.platelets, blood: "Blood blasts"(m, D, window),
+      lesion: "Lesion"(Max({ D.dayNo, m.dayNo }), since) })
+  else { Tuple { dayNo: m.dayNo, anc: null as VALUE, platelets: null as VALUE,
+    blood: "Blood blasts"(m, null as DRAW, window), lesion: "Lesion"(m.dayNo, since) } }
 
-define "Latest evaluable marrow":
-  Last("Marrows" M where "Answer"(M) != $NE$ and not "Is contradicted"(M) sort by at)
+// ---- The course: what every decrease is measured against ----
 
-define function "Verdict"(m MARROW, answer String, remitted Boolean):
+define function "First start"(opened Integer):
+  Min("Cycles" C where C >= opened)
+
+define function "Before start"(opened Integer):
+  Last("Marrows" M where M.dayNo >= opened and M.dayNo <= "First start"(opened) sort by dayNo)
+
+define function "After start"(opened Integer):
+  First("Marrows" M
+    where M.dayNo > "First start"(opened)
+      and M.dayNo <= "First start"(opened) + $baseline_after_start$ sort by dayNo)
+
+define function "First diseased"(opened Integer):
+  Min("Marrows" M where M.dayNo >= opened and "Below"(M.blasts, $disease_blasts$) is not true
+    return all M.dayNo)
+
+define function "Early marrows"(opened Integer):
+  "Marrows" M
+    where M.dayNo >= "First diseased"(opened)
+      and M.dayNo <= "First diseased"(opened) + $baseline_inferred$
+
+define function "Baseline"(opened Integer):
   case
-    when "Is beyond this library" then null as String
-    when exists "APL confirmed" then $NE$
-    when exists "Other leukaemia confirmed" and not exists "AML confirmed" then $NE$
-    when exists "Other leukaemia confirmed" and exists "Marrows" then $IND$
-    when not exists "AML confirmed" and exists "AML doubted" and exists "Marrows" then $IND$
-    when not exists "AML confirmed" and exists "Marrows"
-      and not exists ("Marrows" M where "Below"(M.blasts, $lineage_blasts$) is false) then $IND$
-    when m is null then $NE$
-    when $withholds$ and "Next cycle"(m) is not null and remitted is false then $NE$
-    when $withholds$ and "Next cycle"(m) is not null and remitted is null then $IND$
-    else answer
+    when "Surely opened on" is null and "First start"(opened) is not null then null as VALUE
+    when "First start"(opened) is not null then
+      Coalesce("Before start"(opened), "After start"(opened)).blasts
+    when exists (("Early marrows"(opened)) M
+      where "Below"(M.blasts, $disease_blasts$) is null return all 1) then null as VALUE
+    else Last(("Early marrows"(opened)) M
+      where "Below"(M.blasts, $disease_blasts$) is false sort by dayNo).blasts
   end
 
-/* The category of the latest evaluable marrow with its window. */
-define "Category":
-  "Verdict"("Latest evaluable marrow", "Answer"("Latest evaluable marrow"),
-    "Any"({ "Is remission"("Latest evaluable marrow"),
-      "Prior remission"("Latest evaluable marrow") }))
+define function "Baseline again"(opened Integer):
+  Last("Marrows" M
+    where M.dayNo >= opened and M.dayNo <= Coalesce("First start"(opened), opened)
+    sort by dayNo).blasts
+
+// Marrows up to this day are no responses.
+define function "Last day before"(opened Integer):
+  if "First start"(opened) is not null then
+    (if "Before start"(opened) is null and "After start"(opened) is not null
+     then "After start"(opened).dayNo else "First start"(opened))
+  else Max(("Early marrows"(opened)) M
+    where "Below"(M.blasts, $disease_blasts$) is false return all M.dayNo)
+
+// ---- What one marrow with its window proves: the best that one draw is sure to prove ----
+
+define function "Answers"(m MARROW, window List<DRAW>, usable List<DRAW>, since Integer,
+    base VALUE, prior Boolean, capped Boolean):
+  (("Views"(m, window, usable, since)) V
+    return all Tuple {
+      dayNo: V.dayNo, uncounted: $uncounted$,
+      whole: "Ways of draw"(m, V, base, prior, capped, false),
+      ranks: if $uncounted$ and not capped
+        then (if $lacks_lower$ and exists (("Ways of draw"(m, V, base, prior, capped, false)) R
+            where R in { $remissions$ })
+          then { $IND$ } else "Ways of draw"(m, V, base, prior, capped, true))
+        else "Ways of draw"(m, V, base, prior, capped, false) })
+
+define function "Floor"(answers List<ANSWERS>):
+  Min(answers A return all Max(A.ranks))
+
+define function "Evaluated"(answers List<ANSWERS>):
+  Tuple {
+    ranks: distinct flatten { { "Floor"(answers) },
+      flatten (answers A return all (A.ranks R where R < "Floor"(answers))) },
+    perhaps: exists (answers A where A.uncounted and exists (A.whole R
+      where R in { $remissions$ } and R < "Floor"(answers)
+        and not exists (answers B where R in B.ranks))),
+    since: Coalesce(
+      Min(answers A where not exists (A.ranks R where not (R in { $remissions$ }))
+        return all A.dayNo),
+      Min(answers A where exists (A.ranks R where R in { $remissions$ }) return all A.dayNo)) }
 """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from decimal import Decimal
+
+DIGITS = 8
+LARGEST = Decimal(10) ** 20
 
 
 def identifier(name: str) -> str:
-    """A name as an identifier without quotes."""
-    return "is_" + re.sub(r"\W", "_", name)
+    """A name as an identifier of its own: no two names share one."""
+    return f'"is {quoted_name(name)}"'
 
 
 def quoted_name(name: str) -> str:
@@ -28,6 +31,12 @@ def quoted(text: str) -> str:
 def strings(many: list[str]) -> str:
     """Strings as the members of a list."""
     return ", ".join(f"'{quoted(one)}'" for one in many)
+
+
+def is_decimal(number: Decimal) -> bool:
+    """Whether CQL can hold it exactly: eight digits after the point, 28 in all."""
+    exponent = number.normalize().as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -DIGITS and abs(number) < LARGEST
 
 
 def decimal_text(number: object) -> str:

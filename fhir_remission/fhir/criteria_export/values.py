@@ -49,10 +49,12 @@ def value_sets(mappings: Mappings) -> Iterator[ValueSet]:
     yield ValueSet("not-read", tuple((one.system, one.code, one.display) for one in beyond))
     for kind in ("aml-diagnosis", "apl-diagnosis", "other-leukaemia", "extramedullary"):
         yield _events(mappings, kind, kind)
-    yield _events(mappings, "therapy-start", "therapy-start")
+    yield _events(mappings, "therapy-start", "therapy-start", intense=False)
     yield _events(mappings, "red-cells-given", *RED_CELLS)
     yield _events(mappings, "support-given", *PROCEDURES_BEYOND, "transfusion-unspecified")
-    yield ValueSet("remission-claimed", tuple(_claiming(mappings)))
+    yield _events(mappings, "intensity-known", "therapy-start", intense=True)
+    for said in ("remission", "relapse"):
+        yield ValueSet(f"{said}-claimed", tuple(_claiming(mappings, said)))
     for answer in ("positive", "negative"):
         coded = mappings.values.coded.items()
         codes = {(one[0], one[1], "") for one, said in coded if said == answer and not one[2]}
@@ -80,19 +82,20 @@ def _conditional(row: CodeRow) -> bool:
     return row.analyte in (*ANALYTES, "extramedullary-disease") and bool(row.conditions)
 
 
-def _events(mappings: Mappings, name: str, *kinds: str) -> ValueSet:
+def _events(mappings: Mappings, name: str, *kinds: str, intense: bool | None = None) -> ValueSet:
+    """Codes of these kinds; starts of therapy by whether their intensity is known."""
     rows = mappings.events.rows.items()
     codes = {
         (system, code, one.display)
         for (system, code), held in rows
         for one in held
-        if one.kind in kinds and one.certainty == "confirmed"
+        if one.kind in kinds
+        and one.certainty == "confirmed"
+        and (intense is None or bool(one.detail) is intense)
     }
     return ValueSet(name, tuple(sorted(codes)))
 
 
-def _claiming(mappings: Mappings) -> list[tuple[str, str, str]]:
+def _claiming(mappings: Mappings, said: str) -> list[tuple[str, str, str]]:
     rows = mappings.events.rows.items()
-    return sorted(
-        {(*key, one.display) for key, held in rows for one in held if one.claim == "remission"}
-    )
+    return sorted({(*key, one.display) for key, held in rows for one in held if one.claim == said})

@@ -1,0 +1,238 @@
+"""The criteria of a set as functions of CQL, and the ways in which a draw turns out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import pairwise
+
+from msgspec import Struct
+
+from fhir_remission.domain.criteria.kinds import (
+    Absent,
+    AdequateMarrow,
+    AnyBelow,
+    AnyCriterion,
+    AnyMet,
+    Independence,
+    NoPriorRemission,
+    PercentDecrease,
+    Persisted,
+    Threshold,
+)
+from fhir_remission.domain.criteria.printed import rule_of
+from fhir_remission.domain.criteria.rules import Category, CriteriaSet
+from fhir_remission.fhir.criteria_export import value_text
+from fhir_remission.fhir.criteria_export.answers import ranks, rows
+from fhir_remission.fhir.criteria_export.spelling import (
+    decimal_text,
+    identifier,
+    is_decimal,
+    one_line,
+    quoted_name,
+)
+from fhir_remission.fhir.criteria_export.values import PER_MICROLITRE
+
+# Where a threshold finds its value in the view of one draw with its marrow.
+PLACES = {
+    "anc": "partOfANC",
+    "platelets": "partOfPlatelets",
+    "blasts-marrow": "partOfBlasts",
+    "marrow-cells-counted": "m.cells",
+}
+# What is taken apart at the thresholds of the set, with the highest value of each.
+PARTS = {"anc": 90000000, "platelets": 90000000, "blasts-marrow": 100}
+UNITS = {"10*9/L": PER_MICROLITRE, "%": 1, "{#}": 1}
+TESTS = {
+    "<": '"Below"(value, {0})',
+    ">=": 'not "Below"(value, {0})',
+    ">": '"Above"(value, {0})',
+    "<=": 'not "Above"(value, {0})',
+}
+
+
+class Judge(Struct, frozen=True):
+    """A criterion as a function: its parameters, its body, and what it is called with."""
+
+    parameters: str
+    body: str
+    arguments: str
+
+
+def judge_of(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
+    """How a criterion is judged; None where this library cannot."""
+    value = f"value {value_text.VALUE}"
+    match one:
+        case Threshold():
+            return _compared(one, value)
+        case Absent(sign="blood-blasts" | "extramedullary-disease"):
+            place = "V.blood" if one.sign == "blood-blasts" else "V.lesion"
+            return Judge("sign String", f'"Is absent"(sign, {_silence(one.silent)})', place)
+        case Absent():
+            return Judge("", _unless_told("auer-rods", one.silent), "")
+        case Independence():
+            near = _unless_told("rbc-transfusion-independence", one.silent)
+            given = '[Procedure: "red-cells-given"]'
+            return Judge("", f"if exists {given} then null as Boolean\n  else {near}", "")
+        case AdequateMarrow():
+            body = (
+                f'if counted then not "Below"(cells, {decimal_text(one.cells)})\n'
+                f"  else if recovered then true else ({_silence(one.silent)})"
+            )
+            named = {other.id: other for other in criteria.criterion}
+            counts = " and ".join(_counted(named[name]) for name in criteria.about.lineages)
+            parameters = f"counted Boolean, cells {value_text.VALUE}, recovered Boolean"
+            return Judge(parameters, body, f"m.counted, m.cells, {counts or 'false'}")
+        case PercentDecrease():
+            left = decimal_text(1 - one.fraction)
+            body = (
+                f"if value.high <= baseline.low * {left} then true\n"
+                f"  else if value.low > baseline.high * {left} then false\n"
+                "  else null as Boolean"
+            )
+            return Judge(f"{value}, baseline {value_text.VALUE}", body, "partOfBlasts, base")
+        case AnyBelow() | AnyMet():
+            word = "not " if isinstance(one, AnyBelow) else ""
+            body = " or ".join(f"{word}{identifier(name)}" for name in one.of) or "false"
+            parameters = ", ".join(f"{identifier(name)} Boolean" for name in one.of)
+            return Judge(parameters, body, ", ".join(identifier(name) for name in one.of))
+        case Persisted():
+            return Judge("dayNo Integer", f'dayNo - "Treated on" >= {one.days}', "m.dayNo")
+        case NoPriorRemission():
+            return Judge("prior Boolean", "not prior", "prior")
+    return None
+
+
+def _compared(one: Threshold, value: str) -> Judge | None:
+    """A value against a number that CQL can hold, of an analyte that the library reads."""
+    if one.analyte not in PLACES or one.unit not in UNITS:
+        return None
+    number = one.value * Decimal(UNITS[one.unit])
+    if not is_decimal(number):
+        return None
+    return Judge(value, TESTS[one.op].format(decimal_text(number)), PLACES[one.analyte])
+
+
+def _silence(how: str) -> str:
+    if how == "unknown":
+        return "null as Boolean"
+    return "true" if how == "met" else 'if "Strict" then null as Boolean else true'
+
+
+def _unless_told(name: str, how: str) -> str:
+    return f'if exists [Observation: "{name}"] then null as Boolean else ({_silence(how)})'
+
+
+def criterion_text(one: AnyCriterion, judge: Judge | None) -> str:
+    told = f"// {one_line(rule_of(one))}\n// [{one.mark}] {one_line(one.source)}\n"
+    if judge is None:
+        lost = f'define "Criterion {quoted_name(one.id)}":\n  null as Boolean\n'
+        return f"{told}// Not expressible here: never known.\n{lost}"
+    head = f'define function "Criterion {quoted_name(one.id)}"({judge.parameters})'
+    return f"{told}{head}:\n  {judge.body}\n"
+
+
+def categories_text(criteria: CriteriaSet) -> Iterator[str]:
+    known = {one.id: one for one in criteria.criterion}
+    for name, row in rows(criteria):
+        rules = "\n".join(f"//   {one}: {one_line(rule_of(known[one]))}" for one in row.requires)
+        parameters = ", ".join(f"{identifier(one)} Boolean" for one in row.requires)
+        body = "\n    and ".join(identifier(one) for one in row.requires) or "true"
+        yield (
+            f"// {name}{': a remission' if row.remission else ''}\n{rules}\n"
+            f"// [{row.mark}] {one_line(row.source)}\n"
+            f'define function "Category {quoted_name(name)}"({parameters}):\n  {body}\n'
+        )
+
+
+def _counted(one: AnyCriterion) -> str:
+    """Whether a lineage has recovered, asked of a part of its count."""
+    if isinstance(one, Threshold) and one.analyte in PLACES and one.unit in UNITS:
+        return f'"Criterion {quoted_name(one.id)}"({PLACES[one.analyte]})'
+    return "null as Boolean"
+
+
+def ways_of_draw(criteria: CriteriaSet, judges: Mapping[str, Judge | None]) -> Iterator[str]:
+    """Every answer that a marrow with one draw may prove, tried out part by part."""
+    for analyte in PARTS:
+        yield _parts(analyte, criteria)
+    single = [one for one in criteria.criterion if not isinstance(one, AnyBelow | AnyMet)]
+    tried = ",\n    ".join(
+        f'("Either"({_called(one.id, judges[one.id])})) {identifier(one.id)}' for one in single
+    )
+    said = ", ".join(identifier(one.id) for one in single)
+    parameters = ", ".join(f"{identifier(one.id)} Boolean" for one in single)
+    yield (
+        f'define function "Answer of way"(capped Boolean, uncounted Boolean,\n    {parameters}):\n'
+        f"{_ranked(criteria, judges)}\n"
+    )
+    yield (
+        'define function "Ways of parts"(m MARROW, V VIEW, base VALUE, prior Boolean,\n'
+        "    capped Boolean, uncounted Boolean,\n"
+        "    partOfANC VALUE, partOfPlatelets VALUE, partOfBlasts VALUE):\n"
+        f'  from {tried}\n    return "Answer of way"(capped, uncounted, {said})\n'
+    )
+    yield (
+        'define function "Ways of draw"(m MARROW, V VIEW, base VALUE, prior Boolean,\n'
+        "    capped Boolean, uncounted Boolean):\n"
+        '  distinct flatten (from ("Parts"(V.anc, "Parts of anc")) A,\n'
+        '    ("Parts"(V.platelets, "Parts of platelets")) P,\n'
+        '    ("Parts"(m.blasts, "Parts of blasts-marrow")) B\n'
+        '    return all "Ways of parts"(m, V, base, prior, capped, uncounted, A, P, B))\n'
+    )
+
+
+def _parts(analyte: str, criteria: CriteriaSet) -> str:
+    """The ranges that the thresholds of the set tell apart."""
+    tests = [
+        (one.value * Decimal(UNITS[one.unit]), one.op)
+        for one in criteria.criterion
+        if isinstance(one, Threshold) and one.analyte == analyte and one.unit in UNITS
+    ]
+    if analyte == "blasts-marrow":
+        tests.append((criteria.numbers.disease_blasts.value, ">="))
+    # A cut and the side on which its own value lies.
+    cuts = sorted({(cut, op in (">", "<=")) for cut, op in tests if is_decimal(cut)})
+    ends = [(Decimal(0), False), *cuts, (Decimal(PARTS[analyte]), True)]
+    ranges = [
+        f"Tuple {{ low: {decimal_text(low)}, lowOpen: {str(after).lower()}, "
+        f"high: {decimal_text(high)}, highOpen: {str(not beyond).lower()} }}"
+        for (low, after), (high, beyond) in pairwise(ends)
+    ]
+    return f'define "Parts of {analyte}": {{\n  ' + ",\n  ".join(ranges) + " }\n"
+
+
+def _ranked(criteria: CriteriaSet, judges: Mapping[str, Judge | None]) -> str:
+    """The first row that holds; else whether only the marrow's quality failed."""
+    quality = {one.id for one in criteria.criterion if isinstance(one, AdequateMarrow)}
+    composed = {one.id: one for one in criteria.criterion if isinstance(one, AnyBelow | AnyMet)}
+    rank = ranks(criteria)
+
+    def holds(name: str) -> str:
+        judge = judges[name]
+        if name in composed and judge is not None:
+            return f'"Criterion {quoted_name(name)}"({judge.arguments})'
+        return identifier(name)
+
+    said, spared = [], []
+    for name, row in rows(criteria):
+        asked = ", ".join(holds(one) for one in row.requires)
+        near = ", ".join("true" if one in quality else holds(one) for one in row.requires)
+        call = f'"Category {quoted_name(name)}"'
+        said.append(f"    when {_open_to(row)}{call}({asked}) then {rank[row.id]}")
+        spared.append(f"({_open_to(row)}{call}({near}))")
+    out = criteria.outcomes
+    last = f"    when {' or '.join(spared) or 'false'} then {rank[out.not_evaluable]}"
+    return "\n".join(("  case", *said, last, f"    else {rank[out.no_response]}", "  end"))
+
+
+def _open_to(row: Category) -> str:
+    """A capped marrow proves early rows only; without a count no remission is proved."""
+    guards = [] if row.early else ["not capped and "]
+    if row.remission:
+        guards.append("not uncounted and ")
+    return "".join(guards)
+
+
+def _called(name: str, judge: Judge | None) -> str:
+    return f'"Criterion {quoted_name(name)}"' + ("" if judge is None else f"({judge.arguments})")
