@@ -85,9 +85,8 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
     for entry in entries:
         holder = entry.resource
         named = members_of(holder)
-        strange = holder.strange if _may_hold(holder, context) else ""
-        if strange:
-            reason = f"it has {strange}, which FHIR does not know: it may name results"
+        if holder.strange and _may_hold(holder, context):
+            reason = f"it has {holder.strange}, which FHIR does not know: it may name results"
             missing.append(Skipped(entry.ref, reason))
         if not named:
             if isinstance(holder, DiagnosticReport) and _is_empty(holder, context):
