@@ -218,6 +218,40 @@ def test_a_report_without_a_subject_is_of_whom_its_results_are(tmp_path: Path) -
     assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
 
 
+def test_a_report_of_two_patients_may_be_of_either(tmp_path: Path) -> None:
+    """What names nobody and is held with results of two is nobody's: a doubt about everybody."""
+    orphan = blasts(3, "p")
+    del orphan["subject"]
+    report = {
+        "resourceType": "DiagnosticReport",
+        "id": "r",
+        "status": "final",
+        "code": {"text": "KM"},
+        "result": [{"reference": f"Observation/{blasts(n, 'p')['id']}"} for n in (1, 2, 3)],
+    }
+    rows = [blasts(1, "p"), blasts(2, "q"), orphan, report, blasts(4, "bystander")]
+    file = write(tmp_path / "in.ndjson", rows)
+
+    ran = archive([file], tmp_path / "out")
+
+    lines = (tmp_path / "out/assessments.ndjson").read_bytes().splitlines()
+    assert ran.exit_code == 3
+    assert [told(line) for line in lines] == [told(one) for one in classified(file).splitlines()]
+    assert dict(map(told, lines))["Patient/bystander"] == "incomplete"
+
+
+def test_a_name_that_stands_twice(tmp_path: Path) -> None:
+    """It makes its patient incomplete in a line as in a document, and nobody else."""
+    twice = json.dumps(blasts(1, "p")).replace('"status"', '"status": "entered-in-error", "status"')
+    file = tmp_path / "in.ndjson"
+    file.write_text(f"{twice}\n{json.dumps(blasts(2, 'q'))}\n")
+
+    ran = archive([file], tmp_path / "out")
+
+    assert ran.exit_code == 3
+    assert (tmp_path / "out/assessments.ndjson").read_bytes() == classified(file)
+
+
 def test_a_result_that_lost_its_meaning(tmp_path: Path) -> None:
     """A later version with another code takes the earlier one back, though no table knows it."""
     later = potassium(1, "p", meta={"versionId": "2"}) | {"id": "b1"}

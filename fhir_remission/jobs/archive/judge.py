@@ -217,6 +217,9 @@ def _judged(
         withheld=job.withheld,
         doubts=job.doubts,
     )
+    # What nobody could be found for among these: it is told, as everything that was damaged is.
+    for item in answers.damage[len(given.damage) :] if not job.withheld else ():
+        flaws.append(Flaw(judging.file_of(rows[0]), rows[0].offset, f"{item.place}: {item.reason}"))
     return answers.judged, answers.account
 
 

@@ -84,7 +84,7 @@ def moves_of(
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Which keys are to be read together with which other key, and the names that are nobody's."""
     joined = _Joined()
-    listed = list(held)
+    listed, people = list(held), list(people)
     addresses: set[str] = set()
     for row in (*listed, *people):
         name = str(row.body, "utf-8")
@@ -102,8 +102,23 @@ def moves_of(
     nowhere = {name for name in used if name.startswith("urn:")} - addresses if addresses else set()
     withdrawn = {row.key for row in named if bytes(row.body) == WITHDRAWN.encode()}
     lost = {name for name in alone if joined.root(name) not in found} | nowhere | nobodys
+    lost |= _of_several(alone, listed, people)
     lost -= withdrawn
     return joined.moves(), frozenset(lost)
+
+
+def _of_several(alone: set[str], held: Sequence[Row], people: Sequence[Row]) -> set[str]:
+    """What names nobody and is held together with results of two persons: nobody knows whose."""
+    persons, together = _Joined(), _Joined()
+    for row in people:
+        persons.join(row.key, str(row.body, "utf-8"))
+    for row in held:
+        together.join(row.key, str(row.body, "utf-8"))
+    owners: dict[str, set[str]] = {}
+    for row in held:
+        if row.key not in alone:
+            owners.setdefault(together.root(row.key), set()).add(persons.root(row.key))
+    return {name for name in alone if len(owners.get(together.root(name), ())) > 1}
 
 
 def _carried(
