@@ -199,6 +199,10 @@ def sync(
         Literal["", "auto", "json", "text"], typer.Option(help="how the log on stderr is written")
     ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="log warnings only")] = False,
+    accept_criteria: Annotated[
+        list[str] | None,
+        typer.Option(help="a new version of a set, eln-2022@2: rewrite what an earlier one wrote"),
+    ] = None,
     assign: Assign = None,
 ) -> int:
     """Read the cohort, classify, write the results back; one run, made for a scheduler."""
@@ -207,6 +211,7 @@ def sync(
     from fhir_remission.jobs.judging.answers_page import answers_page
     from fhir_remission.jobs.judging.request import duration_of
     from fhir_remission.jobs.sync import sync as job
+    from fhir_remission.jobs.sync.write_to_sinks import How
 
     if table and output is not None:
         raise UsageError("--table is a page for a person, --output a file of JSON lines: give one")
@@ -228,6 +233,7 @@ def sync(
         wait=duration_of("--wait", wait),
         summary=summary,
         output=output,
+        how=How(accept=tuple(accept_criteria or ())),
     )
     with job.open_run(request) as run:
         lines = followed(run.lines(), run.summary.progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,13 @@ from fhir_remission.domain.criteria.loading import read_criteria
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_mappings
 from fhir_remission.errors import SettingsError, TableError
-from fhir_remission.rehearsal.cohort.evidence import chemotherapy, diagnosis, extramedullary, result
+from fhir_remission.rehearsal.cohort.evidence import (
+    chemotherapy,
+    diagnosis,
+    extramedullary,
+    result,
+    transfusion,
+)
 from tests.domain.builder import CRITERIA, criteria, induction, now
 
 NAMES = sorted(path.stem for path in CRITERIA.glob("*.toml"))
@@ -36,9 +43,11 @@ def refused(text: str) -> str:
     return str(caught.value)
 
 
-def test_four_sets_are_shipped() -> None:
+def test_six_sets_are_shipped() -> None:
     """The names users type."""
-    assert NAMES == ["eln-2017", "eln-2022", "healthtree-2024", "iwg-2003"]
+    assert [
+        *("cibmtr-aml", "eln-2017", "eln-2022", "healthtree-2024", "iwg-2003", "pediatric-2012")
+    ] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,9 +61,10 @@ def test_every_row_has_a_source_and_a_mark(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_decision_is_a_policy(name: str) -> None:
-    """D1 to D10 stand in every file that has the question; the lay set has no MLFS to choose."""
+    """D1 to D10 stand in every file that has the question; not each set has MLFS or PR."""
     ids = {one.id for one in criteria(name).policy}
-    assert ids >= {f"D{n}" for n in range(2, 11)}
+    asked = {f"D{n}" for n in range(2, 11)}
+    assert ids >= (asked - {"D7"} if name == "cibmtr-aml" else asked)
 
 
 def test_unknown_kind() -> None:
@@ -257,7 +267,6 @@ def test_order_of_rows_follows_precedence() -> None:
     assert [row.id for row in found.category] == ["CR", "CRh", "CRi", "MLFS", "PR"]
 
 
-PEDIATRIC = Path(__file__).parents[2] / "fixtures" / "pediatric"
 PLATELETS_81 = [
     {"resourceType": "Patient", "id": "p1"},
     diagnosis("d", "p1", "2026-01-01", "snomed"),
@@ -275,22 +284,88 @@ PLATELETS_81 = [
     ("platelets", "adults", "children"),
     [("81", "CRh", "CR"), ("80", "CRh", "CRi"), ("100", "CR", "CR"), ("40", "CRi", "CRi")],
 )
-def test_a_fifth_set_is_a_file_alone(platelets: str, adults: str, children: str) -> None:
-    """The pediatric consensus asks for platelets above 80: a folder with one file, and no code."""
-    assert [path.name for path in PEDIATRIC.rglob("*.*")] == ["pediatric-2012.toml"]
+def test_a_set_is_a_file_alone(platelets: str, adults: str, children: str, tmp_path: Path) -> None:
+    """The pediatric consensus asks for platelets above 80; a site adds its own set as one file."""
+    text = (CRITERIA / "pediatric-2012.toml").read_text(encoding="utf-8")
+    (tmp_path / "criteria").mkdir()
+    own = text.replace('id = "pediatric-2012"', 'id = "house-80"')
+    (tmp_path / "criteria/house-80.toml").write_text(own, encoding="utf-8")
     counted = result("p1", "p1", "2026-02-10", "platelets", f"{platelets} 10*9/L")
     found = classify(
         [*PLATELETS_81, counted],
-        criteria=["eln-2022", "pediatric-2012"],
+        criteria=["eln-2022", "pediatric-2012", "house-80"],
         complete=["Procedure"],
-        mappings=PEDIATRIC,
+        mappings=tmp_path,
         as_of="2026-06-01T00:00:00Z",
     )
-    assert [one.criteria_id for one in found] == ["eln-2022", "pediatric-2012"]
-    assert [one.category for one in found] == [adults, children]
+    assert [one.criteria_id for one in found] == ["eln-2022", "pediatric-2012", "house-80"]
+    assert [one.category for one in found] == [adults, children, children]
     (rule,) = [one for one in found[1].criteria_results if one.criterion == "platelets-recovered"]
     assert rule.rule == "> 80 10*9/L"
     assert "Creutzig" in rule.source
+
+
+@pytest.mark.parametrize(
+    ("transfused", "days_before", "category"),
+    [("red cells", 3, "CRi"), ("red cells", 8, "CR"), ("platelets", 3, "CRi")],
+)
+def test_the_registry_asks_for_seven_days_without_transfusions(
+    transfused: str, days_before: int, category: str
+) -> None:
+    """CIBMTR: complete remission is independent of transfusions; ELN 2022 flags red cells only."""
+    day = (date(2026, 2, 10) - timedelta(days=days_before)).isoformat()
+    found = classify(
+        [
+            *PLATELETS_81,
+            result("p1", "p1", "2026-02-10", "platelets", "150 10*9/L"),
+            transfusion("b", "p1", day, transfused),
+        ],
+        criteria=["cibmtr-aml", "eln-2022"],
+        complete=["Procedure"],
+        as_of="2026-06-01T00:00:00Z",
+    )
+    assert [one.category for one in found] == [
+        category,
+        "CR" if transfused == "red cells" else "CRi",
+    ]
+
+
+def test_the_registry_s_remission_without_any_word_on_transfusions_is_material() -> None:
+    """Silence proves no independence."""
+    counted = result("p1", "p1", "2026-02-10", "platelets", "150 10*9/L")
+    (found,) = classify([*PLATELETS_81, counted], criteria="cibmtr-aml")
+    assert (found.category, found.confidence) == ("CR", "material")
+
+
+def test_a_file_of_a_site_from_version_one_is_read(tmp_path: Path) -> None:
+    """What version 2 added may be missing: the rule of version 1 holds there, none is guessed."""
+    later = ("early_marrow_less_intensive", "targeted_within", "baseline_after_start",
+             "whole_at_most", "blood_markers", "blood_by", "no_mrd", "no_mrd_by")  # fmt: skip
+    text = (CRITERIA / "eln-2022.toml").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in later]
+    own = "\n".join(kept).replace('id = "eln-2022"', 'id = "house"')
+    own = own.replace('version = "2"', 'version = "1"')
+    (tmp_path / "criteria").mkdir()
+    (tmp_path / "criteria/house.toml").write_text(own, encoding="utf-8")
+    counted = result("p1", "p1", "2026-02-10", "platelets", "150 10*9/L")
+    (found,) = classify([*PLATELETS_81, counted], criteria="house", mappings=tmp_path)
+    assert (found.criteria_version, found.category) == ("1", "CR")
+
+
+@pytest.mark.parametrize(
+    ("axis", "first", "after"),
+    [
+        ("mrd", "[mrd]", "[[policy]]"),
+        ("relapse", "[relapse.marrow]", "[landmark.cycles]"),
+        ("landmark", "[landmark.cycles]", "[mrd]"),
+        ("outcomes", "[outcomes]", "[relapse.marrow]"),
+    ],
+)
+def test_a_part_of_the_file_that_is_missing_is_named(axis: str, first: str, after: str) -> None:
+    """With the file; nothing is assumed about how a set judges MRD or relapse."""
+    cut = TEXT[: TEXT.index(first)] + TEXT[TEXT.index(after) :]
+    with pytest.raises(TableError, match=f"site.toml.*missing required field `{axis}`"):
+        read_criteria(cut, file="site.toml")
 
 
 def test_a_copy_that_kept_its_id_is_refused(tmp_path: Path) -> None:

@@ -78,4 +78,4 @@ def test_one_changed_number_is_one_difference(
 def test_an_unknown_set_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """The sets that there are are named."""
     assert main(["criteria", "show", "eln-2099"]) == 2
-    assert "there are: eln-2017, eln-2022" in capsys.readouterr().err
+    assert "eln-2017, eln-2022" in capsys.readouterr().err

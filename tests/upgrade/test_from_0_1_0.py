@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from fhir_remission.cli import main as cli
+from fhir_remission.jobs.sync.write_to_sinks import How
 from tests.crash.test_two_sites import everything, lose_state, results
-from tests.crash.world import World
+from tests.crash.world import Killed, World
 from tests.upgrade.record import AS_OF, KEY, PATIENTS, SERVERS, SETTINGS
 
 Make = Callable[..., World]
 CR, AMENDED = PATIENTS
+ACCEPTED = How(everybody=True, accept=("eln-2022@2",))
 FOLDER = Path(__file__).parents[2] / "fixtures" / "upgrade" / "0.1.0"
 
 
@@ -99,6 +102,84 @@ def test_the_record_is_of_0_1_0(recorded: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["state", "no state"])
+def test_a_step_of_the_criteria_waits_for_a_person(old: World, lost: bool) -> None:
+    """Nothing is written; the line and the log name the step and the changes by category."""
+    if lost:
+        lose_state(old)
+    before = results(old)
+    said: list[dict[str, Any]] = []
+    old.told = lambda event, **fields: said.append(fields) if event == "held_back" else None
+
+    ran = old.sync()
+
+    assert ran.code == 5, ran
+    assert results(old) == before
+    assert {line["write"] for line in ran.lines} == {"none"}
+    (stop,) = said
+    assert "eln-2022: version 1 stands on the server, this is version 2" in stop["reason"]
+    assert stop["changes"] == "CR to CR: 2"
+    assert "--accept-criteria eln-2022@2" in stop["reason"]
+    assert all("version 1 stands" in line["reason"] for line in ran.lines)
+    assert old.sync().code == 5
+
+
+def test_an_accepted_step_is_remembered(old: World) -> None:
+    """The run that goes on needs no flag; each result says by which version it was made."""
+    assert old.sync(patients=(CR,), how=ACCEPTED).code == 0
+
+    ran = old.sync()
+
+    assert ran.code == 0, ran
+    assert "eln-2022|1" not in json.dumps(list(results(old).values()))
+    assert old.sync().summary["unsafe_requests"] == 0
+
+
+def test_an_accepted_step_that_is_broken_off_goes_on(
+    recorded: dict[str, Any], make_world: Make
+) -> None:
+    """Killed at any effect, the next runs bring it to the same end, each result once."""
+    whole = opened(recorded, make_world)
+    whole.effects.arm()
+    assert whole.sync(how=ACCEPTED).code == 0
+    many = len(whole.effects.names)
+    end = results(whole)
+    for at in range(1, many + 1, max(1, many // 4)):
+        world = opened(recorded, make_world)
+        world.effects.arm(at, "after")
+        with pytest.raises(Killed):
+            world.sync(how=ACCEPTED)
+        world.effects.arm()
+        world.a_minute_later()
+        if world.sync().code:  # It died before it had remembered that a person said yes.
+            assert world.sync(how=ACCEPTED).code == 0
+        assert results(world).keys() == end.keys()
+        assert world.sync().summary["unsafe_requests"] == 0
+
+
+def test_a_plan_that_is_applied_accepts_the_step(old: World, tmp_path: Path) -> None:
+    """A person has seen each line of it."""
+    plan = tmp_path / "plan.json"
+    assert (
+        cli.main(["plan", "--config", str(old.config), "--as-of", AS_OF, "--out", str(plan)]) == 0
+    )
+    assert (
+        cli.main(["apply", "--config", str(old.config), "--plan", str(plan), "--write-as-of"]) == 0
+    )
+
+    assert old.sync().code == 0
+
+
+def test_another_version_cannot_be_accepted(old: World) -> None:
+    """Only one that this site judges by; the message says which."""
+    before = results(old)
+
+    ran = old.sync(how=How(accept=("eln-2022@3",)))
+
+    assert (ran.code, "judges by eln-2022@2" in ran.error) == (2, True), ran
+    assert results(old) == before
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["state", "no state"])
 def test_an_upgrade_writes_no_result_a_second_time(old: World, lost: bool) -> None:
     """The state knows them, or the key proves them; newer tables may write them anew in place."""
     before = results(old)
@@ -106,7 +187,7 @@ def test_an_upgrade_writes_no_result_a_second_time(old: World, lost: bool) -> No
     if lost:
         lose_state(old)
 
-    ran = old.sync()
+    ran = old.sync(how=ACCEPTED)
 
     assert ran.code == 0, ran
     assert results(old).keys() == before.keys()
@@ -124,7 +205,7 @@ def test_changed_evidence_changes_them_in_place_and_marks_them(old: World, lost:
         lose_state(old)
     recount(old)
 
-    ran = old.sync()
+    ran = old.sync(how=ACCEPTED)
 
     assert (ran.code, ran.line(CR)["write"]) == (0, "updated"), ran
     after = results(old)
@@ -145,7 +226,7 @@ def test_withdrawn_evidence_takes_them_back(old: World, lost: bool) -> None:
         if resource["id"].startswith(CR):
             old.source.store.put({**resource, "status": "entered-in-error"})
 
-    ran = old.sync()
+    ran = old.sync(how=ACCEPTED)
 
     if "oracle" not in old.server.service.persona.name:
         assert (ran.code, ran.line(CR)["write"]) == (0, "retracted"), ran
@@ -203,7 +284,7 @@ def test_another_site_never_touches_them(
     # The first is upgraded: its old results are still its own.
     stands = results(first)
     recount(first)
-    ran = first.sync()
+    ran = first.sync(how=ACCEPTED)
     assert ran.line(CR)["write"] == "updated", ran
     mine = {name: results(first)[name] for name in stands if name not in theirs}
     assert mine == {name: stands[name] for name in stands if name not in theirs}
@@ -225,7 +306,7 @@ def test_an_old_state_under_a_corrected_id_stops(old: World, recorded: dict[str,
         assert (ran.code, "rename-site" in ran.error) == (5, True), ran
     assert everything(old) == before
     old.config.write_text(text)
-    assert old.sync().code == 0
+    assert old.sync(how=ACCEPTED).code == 0
 
 
 def test_the_run_is_as_of_the_recorded_moment() -> None:

@@ -175,7 +175,8 @@ def identified(resource: Resource, assessment: Assessment, by: Authorship) -> Re
     }
     if by.in_note:
         # What the method would say of the criteria; an EHR that keeps no identifier has none.
-        named = identifier(identity.identifier_system("criteria"), assessment.criteria_id)
+        said = f"{assessment.criteria_id}|{assessment.criteria_version}"
+        named = identifier(identity.identifier_system("criteria"), said)
         head["identifier"] = [*cast(list[Json], head["identifier"]), named]
     return sealed(taken_elements({**head, **resource}, by), by)
 

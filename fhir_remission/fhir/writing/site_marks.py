@@ -26,6 +26,8 @@ from fhir_remission.fhir.writing.identity import (
     opaque_id,
 )
 
+UNSAID = "1"
+"""The version of all sets when notes named none: that of the sets of 0.1.0."""
 ANCHORS: tuple[AnchorKind, ...] = ("marrow", "blood", "mrd", "extramedullary")
 
 
@@ -106,11 +108,27 @@ def is_named_by_key(
     return bool(own & {*names}) or bool(own & _possible(resource, identity, patients))
 
 
+def criteria_version_of(resource: Resource, identity: Identity) -> str:
+    """By which version of its set a resource of ours was made; empty if it does not say."""
+    carried = carried_value(resource, identity.identifier_system("criteria"))
+    if carried:
+        return carried.partition("|")[2] or UNSAID
+    base = f"{identity.namespace}/criteria/"
+    protocols = resource.get("protocol")
+    if isinstance(protocols, list):
+        texts = [text_of(item) for item in protocols]
+        return next((t.partition("|")[2] for t in texts if t.startswith(base)), "")
+    method = resource.get("method")
+    said = text_of(method.get("text")) if isinstance(method, dict) else ""
+    name, _, version = said.partition(" ")
+    return version if name == criteria_id_of(resource, identity) else ""
+
+
 def criteria_id_of(resource: Resource, identity: Identity) -> str:
     """By which set of criteria a resource of ours was made; empty if it does not say."""
     carried = carried_value(resource, identity.identifier_system("criteria"))
     if carried:
-        return carried
+        return carried.partition("|")[0]
     base = f"{identity.namespace}/criteria/"
     protocols = resource.get("protocol")
     if isinstance(protocols, list):

@@ -135,7 +135,7 @@ class Run:
         site = self._site
         if waiting:
             self._placing.begin(waiting)
-        done: set[str] = set()
+        done = set[str]()
         with closing(read_patients(site, in_chunks(site, waiting))) as reading:
             for patient, evidence in reading:
                 site.stop.check()
@@ -166,9 +166,8 @@ class Run:
         self.summary.account.add(account)
         if evidence.incomplete or evidence.unknown:
             reason = evidence.incomplete or "the server has no such patient"
-            yield from self._unjudged(
-                patient, "incomplete" if evidence.incomplete else "failed", reason
-            )
+            how: Disposition = "incomplete" if evidence.incomplete else "failed"
+            yield from self._unjudged(patient, how, reason)
             return
         refuse_later(evidence.entries, site.clocks)
         self.summary.read(record)
@@ -180,6 +179,7 @@ class Run:
         if self._placing.waits(ready.waiting):
             self._ready.append(ready)
         else:
+            self._placing.open(ready.waiting)
             yield from self._written(ready)
 
     def _written(self, ready: Ready, *, hold: str = "") -> Iterator[bytes]:

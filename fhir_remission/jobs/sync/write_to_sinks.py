@@ -26,6 +26,7 @@ from fhir_remission.jobs.sync.devices import (
     recall,
     survey,
 )
+from fhir_remission.jobs.sync.version_steps import Acceptance, VersionStep, step_of, stopped_by
 from fhir_remission.jobs.write_back.plan_file import Entry, PlanFile, check_plan
 from fhir_remission.jobs.write_back.planned_requests import Prospect
 from fhir_remission.jobs.write_back.results import WITHDRAWN, ResultsSink
@@ -56,6 +57,8 @@ class How(Struct, frozen=True):
     thorough: bool = False
     """Everybody is due, and all of ours is searched and read, whatever the state says."""
     undouble: bool = False
+    accept: tuple[str, ...] = ()
+    """Versions of criteria sets that a person has looked at, `eln-2022@2`."""
 
     @property
     def about_all(self) -> bool:
@@ -73,6 +76,12 @@ class Waiting(Struct, frozen=True):
         """To which sinks anything would be written."""
         found = self.prospects.items()
         return {sink for (sink, *_), prospect in found if prospect.planned.writes}
+
+    @property
+    def steps(self) -> list[tuple[VersionStep, Prospect]]:
+        """What an earlier version of its criteria wrote, and would be written anew."""
+        found = ((step_of(one), one) for one in self.prospects.values())
+        return [(step, one) for step, one in found if step is not None]
 
     @property
     def changes_category(self) -> bool:
@@ -102,11 +111,14 @@ class Placing:
             # A plan is carried out as it is, or not at all.
             sink.attempts = 1 if how.plan else sink.attempts
         self._outdated: set[str] = set()
+        self._opened: set[str] = set()
+        self._acceptance = Acceptance(site, how.accept)
         self._is_first = not site.state.has_results(site.connection.base.url)
 
     def begin(self, patients: Sequence[str]) -> None:
         """See who else writes to each sink that is new to us; leave our Device there."""
         site = self._site
+        self._acceptance.remember()
         for sink in site.sinks:
             sink.untouched, new = False, is_new(sink, site.state)
             if new:
@@ -132,7 +144,15 @@ class Placing:
         """Whether to look at everybody else first; a first run has nothing to change."""
         if self._site.lease is None or not waiting.prospects:
             return False
+        if self._how.plan is None and waiting.steps:
+            # What was accepted goes out as it is read, so that several runs can share the work.
+            return not self._is_accepted(waiting)
         return not self._is_first or self._how.plan is not None or waiting.changes_category
+
+    def _is_accepted(self, waiting: Waiting) -> bool:
+        """Whether all that would be written is a step to a version that was accepted."""
+        stepping = {id(one) for step, one in waiting.steps if self._acceptance.covers(step)}
+        return all(id(one) in stepping for one in waiting.prospects.values() if one.planned.writes)
 
     def hold(self, waiting: Sequence[Waiting], cohort: int) -> str:
         """Why nothing may be written: too many would change category at once; else empty.
@@ -140,13 +160,27 @@ class Placing:
         SafetyStop where a site has come to a sink that must not be written beside.
         """
         written = {name for one in waiting for name in one.writes}
-        for sink in self._site.sinks:
-            if sink.place.name in written and not is_new(sink, self._site.state):
-                self._look_around(sink)
+        self._look_around_at(written)
         reason = self._reason(waiting, cohort)
         if not reason:
             self._introduce_late(written)
         return reason
+
+    def open(self, waiting: Waiting) -> None:
+        """The same for somebody who does not wait for the others, once for each sink.
+
+        Looked at, but not new, is a sink to which what an earlier version wrote is written anew.
+        """
+        written = waiting.writes - self._opened if waiting.steps else set()
+        if written:
+            self._look_around_at(written)
+            self._introduce_late(written)
+            self._opened |= written
+
+    def _look_around_at(self, written: Set[str]) -> None:
+        for sink in self._site.sinks:
+            if sink.place.name in written and not is_new(sink, self._site.state):
+                self._look_around(sink)
 
     def _look_around(self, sink: Sink) -> None:
         beside = self._site.settings.write.beside_old_sites
@@ -168,7 +202,14 @@ class Placing:
         if self._how.plan is not None:
             prospects = [p for one in waiting for p in one.prospects.values()]
             check_plan(self._how.plan, prospects, self._is_done)
+            self._acceptance.remember(everything=True)
             return ""
+        if steps := [
+            found for one in waiting for found in one.steps if not self._acceptance.covers(found[0])
+        ]:
+            reason, changes = stopped_by(steps)
+            self._site.log.error("held_back", reason=reason, changes=changes, next=NEXT)
+            return reason
         changed = sum(one.changes_category for one in waiting)
         allowed = int(self._site.settings.write.max_changed_share * cohort)
         if changed <= max(FEW, allowed):
