@@ -42,7 +42,8 @@ def test_every_assumption_is_named() -> None:
     [
         (Course().marrow(-4, 60), "An answer needs a marrow after the start of therapy."),
         (remission().blood(100, smear=2),
-         "A second sample with blasts is relapse; a clear smear or marrow ends it."),
+         "Another sample with blasts from 2026-04-17 to 2026-06-05 is relapse, counted from the "
+         "sample of 2026-04-10; a clear smear or marrow ends the suspicion."),
         (remission(), ""),
         (induction().marrow(15, 2).blood(15, 1500, 150_000), ""),
     ],

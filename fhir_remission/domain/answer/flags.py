@@ -16,6 +16,7 @@ from fhir_remission.domain.nouns.intervals import holds
 from fhir_remission.domain.nouns.verdicts import Quantity, day_of
 from fhir_remission.domain.record.draws import Draw, count_of
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.mrd import is_clonal
 
 
 def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
@@ -24,6 +25,8 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
     found.update(f"read-failed:{name}" for name in facts.record.failed)
     found.update(f"never-read:{name}" for name in facts.record.without)
     found.update(_of_patient(facts, draft))
+    if _has_clone(facts, draft, until):
+        found.add("mrd-clonal-haematopoiesis")
     if state == "awaiting-response" and _treated_since(facts, draft, until):
         found.add("therapy-since")
     if draft.evaluation is not None and not draft.carries:
@@ -31,6 +34,19 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
     if state == "in-remission" and draft.row is not None:
         found.update(_of_remission(facts, draft, until))
     return tuple(sorted(found))
+
+
+def _has_clone(facts: Facts, draft: Draft, until: date | None) -> bool:
+    """Whether a variant near the anchor, or until the next, is clonal haematopoiesis and no MRD."""
+    rules = facts.criteria.mrd
+    near = max(draft.day, date.min + timedelta(rules.window_days)) - timedelta(rules.window_days)
+    return any(
+        one.analyte == "mrd"
+        and is_clonal(one, rules)
+        and near <= one.when.first_day
+        and (until is None or one.when.first_day < until)
+        for one in facts.record.results
+    )
 
 
 def _treated_since(facts: Facts, draft: Draft, until: date | None) -> bool:

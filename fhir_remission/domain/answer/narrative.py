@@ -6,7 +6,7 @@ better one, or from any.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from fhir_remission.domain.answer.proof import rule_of
 from fhir_remission.domain.answer.wording import ADVICE, EVENTS, STATES, WHY
@@ -16,7 +16,7 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval
-from fhir_remission.domain.nouns.verdicts import Proof, Quantity, day_of
+from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, day_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.tables.analytes import ANALYTES
 
@@ -74,22 +74,40 @@ def _last(found: Assessment) -> str:
 
 def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     """What keeps the answer from the next better one; empty where nothing better exists."""
+    if "repeat-blood" in draft.missing:
+        return _second_sample(facts, draft)
     if draft.evaluation is None or draft.carries or found.reason in ADVICE:
         return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
+    named = (*found.possible_higher, *found.candidates)
     target = _target(facts, draft, found)
     if target is None:
         return ""
+    still_open = target.id in named
+    wanted = (Verdict.UNKNOWN,) if still_open else FAILS
+    judged = draft.evaluation.judgements
     reasons = [
         _reason(one, draft.evaluation, target.id)
         for one in facts.criteria.criterion
-        if one.id in target.requires and draft.evaluation.judgements[one.id].verdict in FAILS
+        if one.id in target.requires and (judged[one.id].verdict in wanted or judged[one.id].open)
     ]
     reasons = [one for one in reasons if one]
     if not reasons:
         return ""
-    still_open = target.id in (*found.possible_higher, *found.candidates)
     link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
     return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
+
+
+def _second_sample(facts: Facts, draft: Draft) -> str:
+    """From which day to which another sample with blasts would be relapse by the set's rule."""
+    rule = facts.criteria.relapse.blood
+    first = draft.first_sign or draft.day
+    if rule is None or not rule.max_days:
+        return ADVICE["repeat-blood"]
+    soon, late = first + timedelta(days=rule.min_days), first + timedelta(days=rule.max_days)
+    return (
+        f"Another sample with blasts from {soon} to {late} is relapse, counted from the sample "
+        f"of {first}; a clear smear or marrow ends the suspicion."
+    )
 
 
 def _missing(found: Assessment) -> str:
@@ -101,10 +119,13 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
     rows, evaluation = facts.criteria.category, draft.evaluation
     if evaluation is None:
         return None
+    judged = evaluation.judgements
     for name in (*found.possible_higher, *found.candidates):
         for row in rows:
-            if row.id == name:
+            if row.id == name and not any(_is_closed(judged[one]) for one in row.requires):
                 return row
+    if found.candidates or found.possible_higher:
+        return None
     if evaluation.row is not None and found.category == evaluation.row.id:
         ahead = [row for row in rows[: rows.index(evaluation.row)] if row.id != found.category]
         return ahead[-1] if ahead else None
@@ -113,6 +134,11 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
         key=lambda row: sum(evaluation.judgements[name].verdict in FAILS for name in row.requires),
         default=None,
     )
+
+
+def _is_closed(judgement: Judgement) -> bool:
+    """Whether it has failed for good: nothing that is open can still make the category."""
+    return judgement.verdict is Verdict.NOT_MET and not judgement.open
 
 
 def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 
 from fhir_remission.domain.answer.layout import fitted
 from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.page_head import answer_rows
 from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.answer.timetable import drawn
@@ -58,57 +59,7 @@ def _head(page: Page) -> list[str]:
         *page.wrap(now.next_better),
         "",
     ]
-    return [*lines, *page.table(_answer(page))]
-
-
-def _answer(page: Page) -> list[tuple[str, str]]:
-    now, words = page.now, page.words
-    category = words.categories.display("category", now.category)
-    why = f"; {words.sentence('reasons', now.reason)}" if now.reason else ""
-    code = f", coded {now.code}" if now.code != now.category else ""
-    rows = [("Category", f"{now.category}: {category}{code}{why}")]
-    if now.response_date is not None:
-        first = "" if now.first_sign in (None, now.response_date) else now.first_sign
-        sign = f", first sign {first}" if first else ""
-        rows.append(("Proved on", f"{now.response_date}{sign}"))
-    rows += _walked(page)
-    rows.append(("MRD", words.categories.display("mrd", now.mrd)))
-    if now.mrd_event != "none":
-        rows.append(("", words.categories.display("mrd-event", now.mrd_event)))
-    rows.append(("Confidence", words.categories.display("confidence", now.confidence)))
-    rows += [
-        ("Assumed", f"{words.sentence('assumptions', one.id)} ({one.cls})")
-        for one in now.assumptions
-    ]
-    rows += [("Missing", words.sentence("missing", one)) for one in now.missing]
-    if now.candidates or now.possible_higher:
-        rows.append(("May be", " or ".join(dict.fromkeys((*now.candidates, *now.possible_higher)))))
-    if now.clock.window_open:
-        rows.append(("Still open", f"counts until {now.window_closes} can still add to this"))
-    if now.clock.stale:
-        rows.append(("Stale", "no recent marrow and no recent count: the state may have changed"))
-    rows += [("Note", words.sentence("flags", one)) for one in now.flags]
-    return rows
-
-
-def _walked(page: Page) -> list[tuple[str, str]]:
-    """What the course has reached, and what its latest marrow says by itself."""
-    now, rows = page.now, list[tuple[str, str]]()
-    if now.best_response not in (None, now.category):
-        rows.append(("Best response", str(now.best_response)))
-    reached = ", ".join(f"{name} {day}" for name, day in now.responses)
-    if reached and len(now.responses) > 1:
-        rows.append(("Reached", reached))
-    if now.remission_number is not None:
-        rows.append(("Remission", f"number {now.remission_number}"))
-    if now.latest is not None:
-        said = page.words.categories.display("category", now.latest.category)
-        rows.append(("Latest marrow", f"{now.latest.category} by itself: {said}"))
-    if now.cycle is not None:
-        rows.append(
-            ("Therapy", f"latest marrow on day {now.cycle.day} of cycle {now.cycle.number}")
-        )
-    return rows
+    return [*lines, *page.table(answer_rows(page))]
 
 
 def _course(page: Page) -> list[str]:
@@ -124,7 +75,9 @@ def _course(page: Page) -> list[str]:
 def _answered(page: Page, one: Assessment) -> str:
     state = page.words.categories.display("state", one.state).lower()
     since = f" since {one.state_since}" if one.state_since else ""
-    why = f", {WHY[one.reason]}" if one.reason in WHY else ""
+    # Beside a marrow of its own day: that therapy has begun since says nothing of that marrow.
+    reason = "before-therapy" if one.reason == "therapy-after-marrow" else one.reason
+    why = f", {WHY[reason]}" if reason in WHY else ""
     doubt = ", provisional" if one.provisional else ""
     return f"=> {one.code}{why}{doubt}; {state}{since}"
 

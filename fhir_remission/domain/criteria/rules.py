@@ -61,6 +61,8 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precise: Number
     targeted_within: Number | None = None
     """How long a targeted drug belongs to the cycle before it; without it each opens one."""
+    biopsy_cellularity: Number | None = None
+    """From which cellularity on a biopsy can stand for an aspirate; without it none does."""
     whole_at_most: Number | None = None
     """What the shares of one differential may add up to; without it nobody adds them up."""
 

@@ -104,8 +104,9 @@ def _idle(result: Result, line: Decimal) -> bool:
 
 
 def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet) -> Marrow:
+    judged, more = _by_sample(results, criteria)
     kinds: dict[str, list[Result]] = {}
-    for one in results:
+    for one in judged:
         kinds.setdefault(one.analyte, []).append(one)
     blasts, flags = _blasts(kinds.get(BLASTS, []), scales, criteria)
     blasts = _with_equivalents(blasts, kinds.get(EQUIVALENT, []), criteria)
@@ -124,8 +125,36 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
         cells=measured(tuple(kinds.get("marrow-cells-counted", ()))),
         cellularity=measured(tuple(kinds.get("marrow-cellularity", ()))),
         auer=sign_of(kinds.get("auer-rods", [])),
-        flags=flags,
+        flags=(*flags, *more),
     )
+
+
+def _by_sample(
+    results: Sequence[Result], criteria: CriteriaSet
+) -> tuple[Sequence[Result], tuple[str, ...]]:
+    """What of a marrow is judged: where its aspirate cannot be, an adequate biopsy of the day.
+
+    A word on quality that names no sample is the aspirate's, once a biopsy reports its own blasts.
+    """
+    cored = [one for one in results if one.biopsy and one.analyte == BLASTS]
+    least = criteria.numbers.biopsy_cellularity
+    if not cored or least is None:
+        return results, ()
+    words = [one for one in results if one.analyte == "marrow-adequacy"]
+    of_aspirate = _adequacy([one for one in words if not one.biopsy])
+    usable = _adequacy([one for one in words if one.biopsy]).state not in ("absent", "unknown")
+    cellularity = measured(
+        tuple(one for one in results if one.analyte == "marrow-cellularity")
+    ).reading
+    dense = isinstance(cellularity, Interval) and at_least(cellularity, least.value) is True
+    aspirated = any(one.analyte == BLASTS and not one.biopsy for one in results)
+    if of_aspirate.state not in ("absent", "unknown") and aspirated:
+        return results, ()
+    if not (usable and dense):
+        return results, ()
+    own = [one for one in results if one.biopsy or one.analyte not in (BLASTS, *QUALITY)]
+    whole = [one for one in results if one.analyte == "marrow-cellularity" and not one.biopsy]
+    return [*own, *whole], ("marrow-by-biopsy",)
 
 
 def _with_equivalents(blasts: Quantity, found: Sequence[Result], criteria: CriteriaSet) -> Quantity:

@@ -43,7 +43,7 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
     found = []
     rules = criteria.mrd
     for one in (one for one in every if one.analyte == "mrd"):
-        if one.marker in rules.no_mrd and one.method in rules.no_mrd_by:
+        if is_clonal(one, rules):
             continue
         adequacy = agreed(stated.get(one.when.first_day, [])).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
@@ -51,9 +51,17 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
     return tuple(found)
 
 
+def is_clonal(result: Result, rules: Mrd) -> bool:
+    """Whether gene and assay tell of clonal haematopoiesis, which is no residual disease."""
+    return result.marker in rules.no_mrd and result.method in rules.no_mrd_by
+
+
 def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
     status = "unknown" if void else _status(result, rules)
     flags = []
+    if _disagrees(result, status):
+        flags.append("mrd-interpretation-disagrees")
+        status = "positive" if status == "positive" else "unknown"
     if status == "negative":
         if not result.method or not result.specimen:
             # Negative by what, in which tissue? Without an answer it proves nothing.
@@ -62,6 +70,15 @@ def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
         elif not result.sensitivity:
             flags.append("mrd-sensitivity-unknown")
     return MrdSample(result.when.first_day, status, result, tuple(flags))
+
+
+def _disagrees(result: Result, status: Status) -> bool:
+    """Whether the laboratory calls a number what it is not; a word not understood may do so."""
+    if not isinstance(result.value, Interval):
+        return False
+    if status == "negative":
+        return result.word in ("positive", "unclear")
+    return status == "positive" and result.word == "negative"
 
 
 def _status(result: Result, rules: Mrd) -> Status:

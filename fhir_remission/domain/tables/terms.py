@@ -9,10 +9,14 @@ from fhir_remission.domain.tables.value_grammar import plain_words
 
 COLUMNS = ("kind", "term", "system", "code", "text", "source")
 TERMS = {
-    "method": ("manual", "automated", "morphology", "flow", "qpcr", "ngs"),
+    "method": ("manual", "automated", "morphology", "flow", "qpcr", "ngs", "biopsy"),
     "specimen": ("blood", "marrow", "csf", "other"),
     "specimen-condition": ("unsatisfactory", "usable"),
     "route": ("intrathecal",),
+    "sample": ("biopsy",),
+    "component": ("gene",),
+    "gene": ("DNMT3A", "TET2", "ASXL1", "NPM1", "FLT3", "IDH1", "IDH2", "TP53"),
+    "interpretation": ("positive", "negative"),
 }
 
 

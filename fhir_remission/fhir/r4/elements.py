@@ -121,6 +121,7 @@ class Valued(Struct, rename="camel", omit_defaults=True):
     code: CodeableConcept | None = None
     data_absent_reason: CodeableConcept | None = None
     implicit_rules: Raw = NOTHING
+    interpretation: Raw = NOTHING
     modifier_extension: Raw = NOTHING
     strange: str = ""
     """An element that FHIR does not have: it may be any that it has, misspelt."""

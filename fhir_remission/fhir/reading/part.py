@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
-from msgspec import Struct, structs
+import msgspec
+from msgspec import Raw, Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Interval, Result, Source, Standing, Unreadable
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import NOTHING, Valued, must_be_understood
+from fhir_remission.fhir.r4.elements import (
+    NOTHING,
+    CodeableConcept,
+    Valued,
+    is_there,
+    must_be_understood,
+)
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
-from fhir_remission.fhir.r4.wire import Entry, Observation
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Observation
 from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.context import Context, term_of
 from fhir_remission.fhir.reading.members import members_of
@@ -26,6 +34,9 @@ from fhir_remission.fhir.reading.reported import (
     understanding_of,
 )
 from fhir_remission.fhir.reading.specimen import SpecimenSays, report_specimen
+
+BIOPSY = "biopsy"
+_INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
 
 
 class Part(Struct, frozen=True):
@@ -192,15 +203,17 @@ def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str) -> Result
         method=method,
         specimen="blood" if specimen == "blood" else "marrow" if specimen == "marrow" else "",
         draw_keys=whole.specimen.draw_keys,
-        marker=row.marker,
+        marker=row.marker or (whole.attributes.gene if mrd else ""),
         sensitivity=(whole.attributes.sensitivity or reported.limit) if mrd else "",
+        word=whole.attributes.word if mrd else "",
+        biopsy=whole.specimen.biopsy or whole.method == BIOPSY,
         flags=tuple(dict.fromkeys(flags)),
     )
 
 
 def _method(row: CodeRow, whole: Whole) -> tuple[str, tuple[str, ...]]:
     """The method of the code, of the Observation or of its attributes, where they agree."""
-    said = {row.method, whole.method}
+    said = {row.method, "" if whole.method == BIOPSY else whole.method}
     if row.analyte == "mrd":
         said.add(whole.attributes.method)
     said.discard("")
@@ -215,12 +228,22 @@ class Attributes(Struct, frozen=True):
     method: str = ""
     specimen: str = ""
     sensitivity: str = ""
+    gene: str = ""
+    word: Literal["", "positive", "negative", "unclear"] = ""
 
 
 def read_attributes(parts: Iterable[tuple[Valued, Match]], mappings: Mappings) -> Attributes:
     """Gather the attributes among the parts of one Observation."""
     said = {"mrd-method": "", "mrd-specimen": "", "mrd-sensitivity": ""}
-    for valued, match in parts:
+    held = list(parts)
+    if not any(row.analyte == "mrd" for _, match in held for row in match.rows):
+        return Attributes()
+    genes = [
+        term_of("gene", concept_of(valued), mappings)
+        for valued, _ in held
+        if term_of("component", valued.code, mappings)
+    ]
+    for valued, match in held:
         analyte = match.rows[0].analyte if len(match.rows) == 1 else ""
         if analyte == "mrd-sensitivity":
             said[analyte] = text_of(valued)
@@ -231,4 +254,32 @@ def read_attributes(parts: Iterable[tuple[Valued, Match]], mappings: Mappings) -
         method=said["mrd-method"],
         specimen=said["mrd-specimen"],
         sensitivity=said["mrd-sensitivity"],
+        gene=genes[0] if len(genes) == 1 else "",
+        word=_word([valued.interpretation for valued, _ in held], mappings),
     )
+
+
+def _word(
+    sent: Iterable[Raw], mappings: Mappings
+) -> Literal["", "positive", "negative", "unclear"]:
+    """What the laboratory calls it; positive where any word does, unclear where one is unread."""
+    words: set[str] = set()
+    for raw in sent:
+        if is_there(raw):
+            words.update(_words_of(raw, mappings))
+    if "positive" in words:
+        return "positive"
+    if "" in words:
+        return "unclear"
+    return "negative" if words else ""
+
+
+def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
+    """Each concept's term; one where STU3 has no list, and empty where it cannot be read."""
+    try:
+        held = _INTERPRETATION.decode(raw)
+    except UNREADABLE:
+        yield ""
+        return
+    for one in held if isinstance(held, list) else [held]:
+        yield term_of("interpretation", one, mappings)

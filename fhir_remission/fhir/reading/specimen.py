@@ -29,6 +29,8 @@ class SpecimenSays(Struct, frozen=True):
 
     kind: str = ""
     """blood, marrow, csf, other; empty where it is not said in a way we know."""
+    biopsy: bool = False
+    """Whether it says to be a trephine biopsy of marrow."""
     named: str = ""
     """What it is called where that could not be understood."""
     void: str = ""
@@ -63,6 +65,7 @@ def read_specimen(
     origins, gap = _origins(specimen, inside, context)
     return SpecimenSays(
         kind=kind,
+        biopsy=_is_biopsy(said, context),
         named="" if kind or not _says(specimen.type) else _name(specimen.type),
         void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
         doubt=next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
@@ -88,6 +91,12 @@ def _origins(
                 return found[1:], f"the sample it was made of, {text}, is not at hand"
             found.append(parent)
     return found[1:], ""
+
+
+def _is_biopsy(said: CodeableConcept | None, context: Context) -> bool:
+    """Whether any word of its type says so: the code may name marrow alone."""
+    terms = context.mappings.terms
+    return any(terms.text_term("sample", text) for text in words_of(said))
 
 
 def report_specimen(ref: str, context: Context) -> SpecimenSays:

@@ -1,0 +1,91 @@
+"""The head of a page: the answer in rows, and what could still change it."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.answer.page_parts import Page
+from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
+from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.assessment import Verdict
+
+
+def answer_rows(page: Page) -> list[tuple[str, str]]:
+    """What is said, on what it rests, and what could change it."""
+    now, words = page.now, page.words
+    category = words.categories.display("category", now.category)
+    why = f"; {words.sentence('reasons', now.reason)}" if now.reason else ""
+    code = f", coded {now.code}" if now.code != now.category else ""
+    rows = [("Category", f"{now.category}: {category}{code}{why}")]
+    if now.response_date is not None:
+        first = "" if now.first_sign in (None, now.response_date) else now.first_sign
+        sign = f", first sign {first}" if first else ""
+        rows.append(("Proved on", f"{now.response_date}{sign}"))
+    rows += _walked(page)
+    rows.append(("MRD", words.categories.display("mrd", now.mrd)))
+    if now.mrd_event != "none":
+        rows.append(("", words.categories.display("mrd-event", now.mrd_event)))
+    out = page.facts.criteria.outcomes
+    if now.category not in (out.not_evaluable, out.undecided):
+        rows.append(("Confidence", words.categories.display("confidence", now.confidence)))
+    rows += [
+        ("Assumed", f"{words.sentence('assumptions', one.id)} ({one.cls})")
+        for one in now.assumptions
+    ]
+    rows += [("Missing", words.sentence("missing", one)) for one in now.missing]
+    if now.candidates or now.possible_higher:
+        rows.append(("May be", " or ".join(dict.fromkeys((*now.candidates, *now.possible_higher)))))
+    if now.clock.window_open and _counts_can_add(page):
+        rows.append(("Still open", f"counts until {now.window_closes} can still add to this"))
+    if now.clock.stale:
+        rows.append(("Stale", "no recent marrow and no recent count: the state may have changed"))
+    rows += [("Note", words.sentence("flags", one)) for one in now.flags]
+    return rows
+
+
+def _counts_can_add(page: Page) -> bool:
+    """Whether a better category is left that fails in nothing but counts of the blood."""
+    now, criteria = page.now, page.facts.criteria
+    if {"early-marrow", "contradicted-by-next-marrow"} & set(now.flags):
+        return False
+    failed = {one.criterion for one in now.criteria_results if one.verdict is Verdict.NOT_MET}
+    of_blood = {
+        one.id
+        for one in criteria.criterion
+        if isinstance(one, AnyBelow | AnyMet | Independence)
+        or (isinstance(one, Threshold) and one.id in _lineage_rules(criteria))
+        or (isinstance(one, Absent) and one.sign == "blood-blasts")
+    }
+    names = [row.id for row in criteria.category]
+    ahead = names[: names.index(now.category)] if now.category in names else names
+    rows = (row for row in criteria.category if row.id in ahead and row.id != now.category)
+    return any(not (failed - of_blood) & set(row.requires) for row in rows)
+
+
+def _lineage_rules(criteria: CriteriaSet) -> set[str]:
+    """The thresholds on what the lineages are counted by."""
+    named = {one.id: one for one in criteria.criterion}
+    counted = {getattr(named[name], "analyte", "") for name in criteria.about.lineages}
+    return {
+        one.id
+        for one in criteria.criterion
+        if isinstance(one, Threshold) and one.analyte in counted
+    }
+
+
+def _walked(page: Page) -> list[tuple[str, str]]:
+    """What the course has reached, and what its latest marrow says by itself."""
+    now, rows = page.now, list[tuple[str, str]]()
+    if now.best_response not in (None, now.category):
+        rows.append(("Best response", str(now.best_response)))
+    reached = ", ".join(f"{name} {day}" for name, day in now.responses)
+    if reached and len(now.responses) > 1:
+        rows.append(("Reached", reached))
+    if now.remission_number is not None:
+        rows.append(("Remission", f"number {now.remission_number}"))
+    if now.latest is not None:
+        said = page.words.categories.display("category", now.latest.category)
+        rows.append(("Latest marrow", f"{now.latest.category} by itself: {said}"))
+    if now.cycle is not None:
+        rows.append(
+            ("Therapy", f"latest marrow on day {now.cycle.day} of cycle {now.cycle.number}")
+        )
+    return rows
