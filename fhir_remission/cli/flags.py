@@ -35,6 +35,13 @@ Complete = Annotated[
 ]
 Mappings = Annotated[Path | None, typer.Option("--mappings", help="folder with the site's rows")]
 Timezone = Annotated[str, typer.Option("--timezone", help="zone for days and bare times")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-criteria",
+        help="a new version of a set, eln-2022@2: rewrite what an earlier one wrote",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="assume nothing")]
 
 

@@ -17,6 +17,7 @@ from typer.exceptions import Abort, TyperException
 from fhir_remission.cli.archive import register as register_archive
 from fhir_remission.cli.criteria import app as criteria_app
 from fhir_remission.cli.flags import (
+    Accept,
     AsOf,
     Assign,
     Complete,
@@ -199,10 +200,7 @@ def sync(
         Literal["", "auto", "json", "text"], typer.Option(help="how the log on stderr is written")
     ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="log warnings only")] = False,
-    accept_criteria: Annotated[
-        list[str] | None,
-        typer.Option(help="a new version of a set, eln-2022@2: rewrite what an earlier one wrote"),
-    ] = None,
+    accept_criteria: Accept = None,
     assign: Assign = None,
 ) -> int:
     """Read the cohort, classify, write the results back; one run, made for a scheduler."""
