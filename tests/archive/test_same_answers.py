@@ -191,9 +191,10 @@ def told(line: bytes) -> tuple[str, str]:
     return found["patient"], found.get("disposition", "judged")
 
 
-def test_a_broken_version_may_have_moved_a_result(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [{"resourceType": None}, {"status": ["final"]}])
+def test_a_broken_version_may_have_moved_a_result(broken: dict[str, Any], tmp_path: Path) -> None:
     """The newer version names another patient and cannot be read: nobody knows whose it is now."""
-    moved = {**blasts(1, "q"), "meta": {"versionId": "2"}, "resourceType": None}
+    moved = {**blasts(1, "q"), "meta": {"versionId": "2"}, **broken}
     file = write(tmp_path / "in.ndjson", [blasts(1, "p"), blasts(2, "p"), moved])
 
     archive([file], tmp_path / "out")

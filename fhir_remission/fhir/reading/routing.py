@@ -60,6 +60,11 @@ def is_first_version(glance: Glance) -> bool:
     return glance.meta is not None and glance.meta.versionId == "1"
 
 
+def is_later_version(glance: Glance) -> bool:
+    """Whether it says that something older of the same resource was there."""
+    return glance.meta is not None and glance.meta.versionId not in (None, "1")
+
+
 def outline(glance: Glance) -> bytes:
     """The resource without its content: it still replaces its older versions."""
     return msgspec.json.encode(glance)

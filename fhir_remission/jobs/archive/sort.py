@@ -37,7 +37,7 @@ from fhir_remission.fhir.r4.wire import (
     Specimen,
 )
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
-from fhir_remission.fhir.reading.routing import Glance, plain_key, subject_key
+from fhir_remission.fhir.reading.routing import Glance, is_later_version, plain_key, subject_key
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
     DELETED,
@@ -65,15 +65,12 @@ class Sorter:
 
     def __init__(self, spool: TakesRows, partitions: int, mappings: Mappings) -> None:
         self._parts: list[int] = []
-        self._part = -1
-        self._file = ""
+        self._part, self._file = -1, ""
         self._spool = spool
         self._partitions = partitions
         self._named: set[str] = set()
         self._flaws: list[Flaw] = []
-        self._more = 0
-        self._kept = 0
-        self._people = 0
+        self._more = self._kept = self._people = 0
         self._mappings = mappings
         self.account = Account()
         self._told = Told("", load_issue_codes(), self.account)
@@ -104,6 +101,8 @@ class Sorter:
         if key is None:
             self._keep_other(number, line, offset, glance, kind)
             return
+        if is_later_version(glance) and self.unreadable(number, line, offset, None):
+            return  # whoever has an older one of it must know, whosoever that is
         self._kept += 1
         name = (glance.id or "").encode()
         at = self._part, number, offset
@@ -265,15 +264,16 @@ class Sorter:
         else:
             self._damage(item, number, offset)
 
-    def unreadable(self, number: int, line: bytes, offset: int, error: Exception | None) -> None:
-        """Account for a line that could not be decoded: to its patient, if it can be told."""
+    def unreadable(self, number: int, line: bytes, offset: int, error: Exception | None) -> bool:
+        """Account for a line that cannot be decoded: to its patient, if it can be told."""
         if error is None:
             try:
                 decode_resource(line)
-                return
+                return False
             except UNREADABLE as found:
                 error = found
         self._damage(damaged(line, "", error), number, offset)
+        return True
 
     def _damage(self, item: Damaged, number: int, offset: int) -> None:
         self.account.end("damaged", item.kind != "incomplete")
