@@ -22,6 +22,8 @@ venv/bin/fhir-remission demo > demo.txt
 grep -q "0 writes" demo.txt
 venv/bin/fhir-remission classify "$checkout"/fixtures/cases/complete-remission/bundle.json --as-of 2026-10-01T00:00:00Z > line.json
 grep -q '"category":"CR"' line.json
+! venv/bin/fhir-remission classify missing.json 2> said.txt
+grep -q 'errors.md#input-error-cannot-be-read' said.txt
 # As people install commands: each in an environment of its own, with nothing of ours beside it.
 tools=$(dirname "$2") python=$(command -v "$1")
 UV_TOOL_DIR=$folder/uv UV_CACHE_DIR=$folder/cache "$tools/uv" tool run --quiet --python "$python" --from "$3"/fhir_remission-*.whl fhir-remission version

@@ -36,6 +36,7 @@ from fhir_remission.cli.flags import (
     sets_of,
 )
 from fhir_remission.cli.mappings import app as mappings_app
+from fhir_remission.cli.messages import place_in_pages
 from fhir_remission.cli.progress import ended, followed
 from fhir_remission.cli.report import register as register_report
 from fhir_remission.cli.service import register as register_service
@@ -44,7 +45,7 @@ from fhir_remission.cli.text import page_width, show, words, write
 from fhir_remission.cli.text import say as _say
 from fhir_remission.cli.write_back import register as register_writing
 from fhir_remission.effects.process.signals import guard
-from fhir_remission.errors import RemissionError, UsageError, anchor_of, place_of
+from fhir_remission.errors import RemissionError, UsageError, place_of
 
 app = typer.Typer(
     cls=WholeHelp,
@@ -289,8 +290,8 @@ def rehearse(
 
 
 def _told_at(error: RemissionError) -> str:
-    """Where this kind of error is explained."""
-    return f" [docs/errors.md#{anchor_of(type(error))}]"
+    """Where this message is explained."""
+    return f" [docs/errors.md#{place_in_pages(error)}]"
 
 
 def _closed_stdout() -> int:

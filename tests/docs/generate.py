@@ -157,8 +157,32 @@ def errors_page() -> str:
             f"{said} Exit code {kind.exit_code}.",
         ]
         lines += ["", TO_DO[name]]
-        if found := sorted(messages.get(name, ())):
-            lines += ["", *(f"- `{text}`" for text in found)]
+        if found := anchored(anchor_of(kind), messages.get(name, set())):
+            lines += ["", *(f'- <a id="{at}"></a>`{text}`' for at, text in found)]
+    return "\n".join(lines) + "\n"
+
+
+def anchored(kind: str, messages: set[str]) -> list[tuple[str, str]]:
+    """Each message of a kind with an anchor of its first words, numbered where two are the same."""
+    found: list[tuple[str, str]] = []
+    for text in sorted(messages):
+        slug = "-".join([kind, *re.findall("[a-z0-9]+", text.lower())[:4]])
+        same = sum(one == slug or one.startswith(f"{slug}--") for one, _ in found)
+        found.append((f"{slug}--{same + 1}" if same else slug, text))
+    return found
+
+
+def messages_table() -> str:
+    """The same anchors for the command line, which prints them."""
+    messages = _messages()
+    lines = [
+        "anchor\tmessage; … stands for names and values. Made by `make docs-pages` from the code"
+    ]
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, RemissionError):
+            lines += [
+                "\t".join(row) for row in anchored(anchor_of(kind), messages.get(name, set()))
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -199,6 +223,7 @@ PAGES = {
     "docs/reference/commands.md": commands_page,
     "docs/reference/json.md": json_page,
     "docs/errors.md": errors_page,
+    "fhir_remission/cli/messages.tsv": messages_table,
 }
 
 if __name__ == "__main__":

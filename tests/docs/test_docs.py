@@ -13,7 +13,8 @@ import pytest
 import typer.main
 
 from fhir_remission.cli.main import app, main
-from fhir_remission.errors import RemissionError, anchor_of
+from fhir_remission.cli.messages import place_in_pages
+from fhir_remission.errors import RemissionError, TableError, anchor_of
 from fhir_remission.settings import load_settings
 from tests.docs.generate import PAGES, ROOT
 from tests.docs.site import Folder, made_folder
@@ -147,19 +148,39 @@ def _kinds_of(kind: type[RemissionError]) -> Iterator[type[RemissionError]]:
 def test_every_kind_of_error_has_a_place_and_prints_it(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """The page has an anchor for each class, and an error ends with the name of its anchor."""
+    """The page has an anchor for each kind and message, and an error ends with its own."""
     page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     for kind in _kinds_of(RemissionError):
         assert f"{{#{anchor_of(kind)}}}" in page, kind
     for line, anchor in (
-        (["classify", str(tmp_path / "no")], "input-error"),
-        (["sync", "--config", str(tmp_path / "no")], "settings-error"),
+        (["classify", str(tmp_path / "no")], "input-error-cannot-be-read"),
+        (
+            ["sync", "--config", str(tmp_path / "no")],
+            "settings-error-no-settings-file-see",
+        ),
         (["sync", "--nonsense"], "usage-error"),
     ):
         assert main(line) == 2
         said = capfd.readouterr().err
         assert said.count("\n") == 1
+        assert f'id="{anchor}"' in page or f"{{#{anchor}}}" in page
         assert said.endswith(f"[docs/errors.md#{anchor}]\n")
+
+
+def test_each_message_leads_to_its_own_place() -> None:
+    """Whatever stands for its names and values; where two say the same, to one of them."""
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    rows = (ROOT / "fhir_remission/cli/messages.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    kinds = {anchor_of(kind): kind for kind in _kinds_of(RemissionError)}
+    words = dict(row.split("\t") for row in rows)
+    assert len(words) == len(rows) > 200
+    for anchor, text in words.items():
+        kind = max((one for one in kinds if anchor.startswith(f"{one}-")), key=len)
+        said = text.replace("…", "x y")
+        error = TableError(said, file="a.tsv") if kind == "table-error" else kinds[kind](said)
+        found = place_in_pages(error)
+        assert f'<a id="{anchor}"></a>`{text}`' in page
+        assert found == anchor or len(words[found]) == len(text), text
 
 
 def test_links_between_pages_lead_somewhere() -> None:
