@@ -16,6 +16,7 @@ from fhir_remission.jobs.files.classify import judged_patients, lines_of
 from fhir_remission.jobs.judging.incoming import Answers, Judged
 from fhir_remission.jobs.judging.judging import Judge
 from fhir_remission.jobs.judging.request import TYPES, Request, judge_for, moment_of, zone_of
+from fhir_remission.jobs.site.site_request import request_of
 from fhir_remission.service.request.arguments import Asked
 from fhir_remission.service.request.refusals import Refused
 from fhir_remission.settings import Settings
@@ -47,7 +48,7 @@ class Judging:
     """Judges records by the tables of a site; what it has loaded it keeps. Threads share it."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._clock, self._base = clock, request_of(settings)
+        self._clock, self._base = clock, request_of(settings, Request())
         self._known = frozenset(criteria_names(settings.mappings.dir))
         self._loaded = lru_cache(maxsize=KEPT)(self._load)
 
@@ -112,22 +113,6 @@ _DAMAGED = (
     "part of the input could not be read or told whose it is, and half a record is no record: "
     "send it as classify reads it, which names the place of each fault"
 )
-
-
-def request_of(settings: Settings) -> Request:
-    """What a site's settings say to whoever judges without its server."""
-    return Request(
-        criteria=settings.criteria.sets,
-        overlay=settings.mappings.dir,
-        timezone=settings.site.timezone,
-        strict=settings.criteria.strict,
-        attested=frozenset(settings.evidence.absence_proves),
-        rejected_are_cancelled=settings.evidence.rejected_specimens_are_cancelled,
-        without=frozenset(settings.source.without),
-        accept_routine=frozenset(settings.criteria.accept_routine),
-        decimal_comma=settings.site.decimal_comma,
-        namespace=settings.site.base,
-    )
 
 
 def _read(body: bytes, request: Request, judge: Judge) -> Answers:
