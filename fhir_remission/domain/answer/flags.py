@@ -16,7 +16,6 @@ from fhir_remission.domain.nouns.intervals import holds
 from fhir_remission.domain.nouns.verdicts import Quantity, day_of
 from fhir_remission.domain.record.draws import Draw, count_of
 from fhir_remission.domain.record.facts import Facts
-from fhir_remission.domain.record.mrd import is_clonal
 
 
 def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
@@ -38,15 +37,11 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
 
 def _has_clone(facts: Facts, draft: Draft, until: date | None) -> bool:
     """Whether a variant near the anchor, or until the next, is clonal haematopoiesis and no MRD."""
-    rules = facts.criteria.mrd
-    near = max(draft.day, date.min + timedelta(rules.window_days)) - timedelta(rules.window_days)
-    return any(
-        one.analyte == "mrd"
-        and is_clonal(one, rules)
-        and near <= one.when.first_day
-        and (until is None or one.when.first_day < until)
-        for one in facts.record.results
-    )
+    reach = timedelta(days=facts.criteria.mrd.window_days)
+    near = draft.day - reach if draft.day > date.min + reach else date.min
+    place = bisect_left(facts.clonal_days, near)
+    later = facts.clonal_days[place : place + 1]
+    return any(until is None or day < until for day in later)
 
 
 def _treated_since(facts: Facts, draft: Draft, until: date | None) -> bool:

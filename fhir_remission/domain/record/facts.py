@@ -15,7 +15,7 @@ from fhir_remission.domain.nouns.verdicts import Proof, SignReading, day_of, ord
 from fhir_remission.domain.record.coarse_times import unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
-from fhir_remission.domain.record.mrd import MrdSample, read_mrd
+from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
 from fhir_remission.domain.record.signs import (
     EQUIVALENTS,
     Extramedullary,
@@ -42,6 +42,8 @@ class Facts(Struct, frozen=True):
     therapy: Therapy
     mrd: tuple[MrdSample, ...]
     mrd_days: tuple[date, ...]
+    clonal_days: tuple[date, ...]
+    """Days on which sequencing found clonal haematopoiesis, which is no MRD; in order of time."""
     events: Mapping[str, tuple[Event, ...]]
     """By kind, in order of time."""
     event_days: Mapping[str, tuple[date, ...]]
@@ -102,6 +104,11 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         therapy=therapy,
         mrd=mrd,
         mrd_days=tuple(one.day for one in mrd),
+        clonal_days=tuple(
+            one.when.first_day
+            for one in results
+            if one.analyte == "mrd" and is_clonal(one, criteria.mrd)
+        ),
         events={kind: tuple(many) for kind, many in by_kind.items()},
         event_days={kind: tuple(day_of(one) for one in many) for kind, many in by_kind.items()},
         equivalents=tuple(
