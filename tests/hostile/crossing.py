@@ -40,7 +40,7 @@ PLACES = {
 }
 IN_TARGET = {"search": "Observation", "late search": "Specimen", "result": "ClinicalImpression"}
 RUNTIME = 4.0
-IMPATIENT = 'source: read_timeout = "2s"\nrun: max_runtime = "{}"'
+IMPATIENT = 'source: read_timeout = "{}s"\nrun: max_runtime = "{}"'
 Runs = Callable[..., Ended]
 
 
@@ -70,9 +70,11 @@ def crossed(
     Afterwards the server is good again: the next run does all that is left, once.
     """
     turning = Turning()
-    longer = round(RUNTIME * (_busy() - 1))
+    # Both grow alike: a request is given up after five times its limit, later than a run ends.
+    times = min(8, round(_busy()))
+    longer = RUNTIME * (times - 1)
     runtime = f"{RUNTIME + longer:.0f}s" if how == "max_runtime" else "10m"
-    with evil_site(folder, turning, IMPATIENT.format(runtime)) as (site, evil, good):
+    with evil_site(folder, turning, IMPATIENT.format(2 * times, runtime)) as (site, evil, good):
         arguments = [*COMMANDS[command], *_prepared(site, turning, command)]
         turning.rule, turning.armed = _there(place, DRIPS[phase], evil), True
         evil.first.clear()
