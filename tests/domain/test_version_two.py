@@ -65,6 +65,17 @@ def test_t29_two_cycles_and_no_remission_is_refractory() -> None:
     assert (found.category, found.state) == ("REFRACTORY", "active-disease")
 
 
+@pytest.mark.parametrize("cells", [80, 300])
+@pytest.mark.parametrize("counts", [("?", "?"), (None, None)])
+def test_counts_nobody_can_read_leave_an_earlier_remission_open(
+    cells: int, counts: tuple[str | None, str | None]
+) -> None:
+    """Blasts after it are a relapse or a partial response, also where the cells were few."""
+    course = induction().marrow(30, 2, cells=cells).blood(30, *counts)
+    found = now(course.marrow(100, 20).blood(100, 1500, 150_000))
+    assert (found.category, found.candidates) == ("IND", ("PR", "RELAPSE"))
+
+
 def test_3_3_a_marrow_of_the_days_after_an_emergency_start_is_the_baseline() -> None:
     """Up to three days, where none lies before; told by a flag."""
     late = Course().chemo(1).marrow(2, 80).marrow(32, 10).blood(32, 1500, 150_000)

@@ -1,22 +1,24 @@
 -- A second reading of the ELN 2022 response criteria, written apart from the package and in
 -- another language, so that a mistake has to be made twice before it goes unseen.
 --
+--   speaks version 2 of the project's clinical model
 --   in    variable `source`: FHIR R4 NDJSON, one resource a line, any order
 --   out   patient, category, response_date
 --
 -- Subset. One course per patient; the site's zone is UTC; nothing lies after `as_of`.
--- CR, CRh, CRi, MLFS, PR, NR, NE, IND and RELAPSE by marrow, for the latest evaluable marrow.
+-- CR, CRh, CRi, MLFS, PR, NR, NE, IND and RELAPSE by marrow, of the course (model 6.1).
 -- Read: Condition (AML, APL, lymphoblastic, myeloid sarcoma), Procedure (chemotherapy), and
 -- Observation (marrow blasts, cells counted, ANC, platelets, blood blasts, extramedullary
 -- disease), by `effectiveDateTime`. Not read: transfusions, growth factors, MRD, derived counts,
--- flow percentages, stated inadequacy, cellularity, refractory disease, relapse by blood or by
--- extramedullary disease, anything after a relapse. A single sample of blood blasts after a
--- remission is named RELAPSE_SUSPECTED so that it cannot pass for another answer.
+-- flow percentages, stated inadequacy, cellularity, refractory disease, relapse by
+-- extramedullary disease, anything after a relapse. In a remission the best that was proved in it is
+-- kept; blood after the last marrow may make it RELAPSE_SUSPECTED, RELAPSE or IND.
 --
 -- Where a block comes from. "Table" is the response table of Döhner et al., Blood 2022;140:1345;
 -- what it leaves open is settled by the project's own model of time and proof ("model" and its
 -- paragraph). Response date: given for CR, CRh, CRi, MLFS, PR (the day it was first proved) and
--- RELAPSE (the day of the marrow), otherwise null.
+-- RELAPSE (the day of the marrow, or of the second sample of blood), otherwise null; null too where
+-- what cannot be read leaves open which of two days it was.
 --
 -- A verdict is BOOLEAN and NULL is "unknown": SQL's AND, OR and NOT are the logic of the model.
 -- Decimals never pass through a double: DuckDB's JSON reader would round 4.99999999999999999999
@@ -312,7 +314,7 @@ draw AS (
     ASOF LEFT JOIN platelets AS plt_z ON plt_z.patient = b.patient AND plt_z.moment >= b.moment
 ),
 
--- Marrows with what surrounds them. Early: less than 21 days after the start of a cycle (model 2.7).
+-- Marrows with what surrounds them. Early: before day 21 of a cycle whose first day is day 1 (model 2.7).
 -- Evaluation: leukaemia or a start is on record before it, or a diagnosis 21 days old (model 3.2),
 -- and it is not itself the first marrow of a course without a known start.
 neighbour AS (
@@ -320,9 +322,9 @@ neighbour AS (
         s.patient, s.moment, s.date_only, s.day, s.v, b.v AS before_therapy, c.opened_on,
         coalesce(c.claimed_on <= s.day, false) AS claimed,
         lead(s.moment) OVER later AS next_moment, lead(s.day) OVER later AS next_day,
-        coalesce(s.day - before.day < 21, false) AS early,
+        coalesce(s.day - before.day < 20, false) AS early,
         after.day AS next_cycle,
-        (coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21, false))
+        (coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21 AND c.treated_on IS NULL, false))
             AND NOT coalesce(c.treated_on IS NULL AND s.day = c.first_blasts_on
                              AND s.day = c.first_marrow_on, false) AS evaluation,
         below(s.v, 5) AS cleared,
@@ -360,6 +362,8 @@ seen AS (
         greatest(m.day, coalesce(d.day, m.day)) AS proved_on, coalesce(d.smeared, false) AS smeared,
         d.smeared AND coalesce(d.blood.hi = 0, false) AS clear,
         max(CASE WHEN above(d.blood, 0) THEN d.moment END) OVER whole AS last_blasts,
+        min(CASE WHEN above(d.blood, 0) AND d.day >= m.day THEN d.moment END) OVER whole AS first_blasts,
+        min(CASE WHEN d.smeared AND above(d.blood, 0) IS NULL AND d.day >= m.day THEN d.moment END) OVER whole AS first_doubt,
         max(CASE WHEN d.smeared AND above(d.blood, 0) IS NULL THEN d.moment END) OVER whole AS last_doubt,
         max(CASE WHEN d.smeared AND d.blood.hi = 0 THEN d.moment END) OVER so_far AS last_clear,
         max(CASE WHEN d.smeared AND above(d.blood, 0) IS NOT TRUE THEN d.moment END) OVER so_far AS last_chance
@@ -396,14 +400,18 @@ standing AS (
 ),
 -- Criteria of one draw. Blood: blasts anywhere in the window need a later "none", and from then on
 -- only a reported "none" will do; a smear that may be "none" makes it unknown; never reported at
--- all is assumed (model 2.5, 4.1, 4.2).
+-- all is assumed (model 2.5, 4.1, 4.2). A draw from the marrow's day on that reports none itself,
+-- before any blasts after the marrow, stands whatever comes later (model 2.5).
 -- Extramedullary: present for 28 days after it was last said, then unknown (model 4.3).
 criterion AS (
     SELECT
-        s.patient, s.marrow_moment, s.proved_on, s.stands, s.smeared, e.patient IS NOT NULL AS stated,
+        s.patient, s.marrow_moment, s.moment, s.proved_on, s.stands, s.smeared,
+        s.anc.v IS NOT NULL OR s.platelets.v IS NOT NULL AS readable, e.patient IS NOT NULL AS stated,
         NOT below(s.anc.v, 1000) AS anc_full, NOT below(s.anc.v, 500) AS anc_half,
         NOT below(s.platelets.v, 100000) AS platelets_full, NOT below(s.platelets.v, 50000) AS platelets_half,
         CASE
+            WHEN s.clear AND may_stand AND coalesce(s.first_doubt > s.moment, true) THEN true
+            WHEN s.last_blasts > s.moment AND s.smeared AND may_stand THEN NULL
             WHEN s.last_blasts IS NOT NULL AND coalesce(s.last_chance <= s.last_blasts, true) THEN false
             WHEN s.last_doubt IS NOT NULL AND coalesce(s.last_clear <= s.last_doubt, true) THEN NULL
             WHEN coalesce(s.last_blasts, s.last_doubt) IS NULL OR s.clear THEN true
@@ -412,26 +420,35 @@ criterion AS (
             WHEN e.patient IS NULL OR NOT e.present THEN true
             WHEN s.proved_on - e.day <= 28 THEN false
         END AS no_extramedullary
-    FROM standing AS s
+    FROM (SELECT *, day >= marrow_day AND coalesce(first_blasts > moment, true) AS may_stand FROM standing) AS s
     ASOF LEFT JOIN statement AS e ON e.patient = s.patient AND e.day <= s.proved_on
 ),
--- Table, row by row. An early marrow proves MLFS at most. A marrow short of cells proves CR only.
+-- Table, row by row, each as "at least this": whatever the counts are, they give CR, CRh or CRi,
+-- so one that can be read proves the lowest of them (model 0 and 8, T25, T26). An early marrow proves MLFS at most. A marrow short of cells proves CR only.
 -- `assumed` ranks what a claim rests on: 0 nothing assumed, 1 no extramedullary disease, 2 no blood
 -- blasts without any differential, or adequacy never told (with counts of CR it is not needed).
 claim AS (
     SELECT
-        m.patient, m.moment, c.proved_on,
+        m.patient, m.moment, c.proved_on, greatest(m.moment, c.moment) AS proved_at,
         clean AND m.cleared AS base,
         base AND NOT m.early AND full_counts AS cr,
         base AND NOT m.early AND m.adequate AND anc_half AND platelets_half AS crh,
-        base AND NOT m.early AND m.adequate AND (NOT anc_full OR NOT platelets_full) AS cri,
+        base AND NOT m.early AND m.adequate AND CASE WHEN c.readable THEN true END AS cri,
         base AND m.adequate AS mlfs,
         clean AND NOT m.cleared AND NOT m.early AND full_counts AND NOT above(m.v, 25)
             AND CASE WHEN m.v.hi * 2 <= m.before_therapy.lo THEN true
                      WHEN m.v.lo * 2 > m.before_therapy.hi THEN false END AS pr,
         CASE WHEN NOT c.smeared THEN 2 WHEN NOT c.stated THEN 1 ELSE 0 END AS assumed,
         CASE WHEN m.adequacy_told OR coalesce(full_counts, false) THEN assumed ELSE 2 END AS assumed_lower,
-        no_blood_blasts
+        no_blood_blasts, c.readable,
+        -- What this draw may have proved, and on its day (model 0).
+        base IS NOT FALSE AND NOT m.early AND c.readable AS chance,
+        chance AND cr IS NULL AND full_counts IS DISTINCT FROM false AS may_cr,
+        chance AND crh IS NULL AND full_counts IS DISTINCT FROM true AND anc_half IS DISTINCT FROM false
+            AND platelets_half IS DISTINCT FROM false AS may_crh,
+        chance AND cri IS NULL AND NOT coalesce(anc_half AND platelets_half, false) AS may_cri,
+        chance AND m.cleared IS NULL AND coalesce(full_counts, false) AS then_cr,
+        chance AND m.cleared IS NULL AND coalesce(anc_half AND platelets_half, false) AS then_crh
     FROM marrow AS m
     JOIN criterion AS c ON c.patient = m.patient AND c.marrow_moment = m.moment,
     LATERAL (SELECT c.no_blood_blasts AND c.no_extramedullary AND c.stands AS clean,
@@ -443,7 +460,13 @@ best AS (
     SELECT
         patient, moment,
         any_of(cr) AS cr, any_of(crh) AS crh, any_of(cri) AS cri, any_of(mlfs) AS mlfs, any_of(pr) AS pr,
-        any_of(base) AS base, bool_and(no_blood_blasts = false) AS blood_blasts,
+        any_of(base) AS base, any_of(cr AND readable) AS cr_counted, bool_and(no_blood_blasts = false) AS blood_blasts,
+        bool_or(may_cr) AS may_cr, bool_or(may_crh) AND NOT bool_or(then_cr) AS may_crh,
+        bool_or(may_cri) AND NOT bool_or(then_crh) AS may_cri,
+        min(proved_on) FILTER (may_cr AND base IS NULL) AS may_cr_on,
+        min(proved_on) FILTER (may_crh AND base IS NULL) AS may_crh_on,
+        min(proved_on) FILTER (may_cri AND base IS NULL) AS may_cri_on,
+        min(proved_at) FILTER (cr OR crh OR cri) AS opened_at,
         min({'assumed': assumed, 'day': proved_on}) FILTER (cr).day AS cr_on,
         min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh).day AS crh_on,
         min({'assumed': assumed_lower, 'day': proved_on}) FILTER (cri).day AS cri_on,
@@ -474,14 +497,14 @@ answer AS (
     SELECT
         *,
         CASE
-            WHEN NOT evaluation THEN 'NE'
+            WHEN NOT evaluation THEN CASE WHEN claimed THEN 'IND' ELSE 'NE' END
             WHEN cleared THEN CASE
                 WHEN cr THEN 'CR' WHEN crh THEN 'CRh' WHEN cri THEN 'CRi' WHEN mlfs THEN 'MLFS'
                 -- Too early for a response, not for the relapse rules (model 2.7).
                 WHEN early AND NOT mlfs AND blood_blasts AND prior IS NULL THEN 'IND'
                 WHEN early AND NOT mlfs AND blood_blasts AND prior THEN 'RELAPSE_SUSPECTED'
                 WHEN early AND NOT mlfs THEN 'NE'
-                WHEN NOT adequate AND base AND NOT cr THEN 'NE'
+                WHEN NOT adequate AND base AND NOT cr_counted THEN 'NE'
                 WHEN NOT adequate AND base IS NULL THEN 'IND'
                 WHEN cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL THEN 'IND'
                 WHEN prior IS NULL THEN 'IND'
@@ -497,13 +520,51 @@ answer AS (
         END AS category
     FROM history
 ),
--- The latest evaluable marrow that stands (model 6.1); before any remission, a start on or after
--- its day asks for the next one (model 3.4), and leaves open what may have been a remission.
+-- The latest evaluable marrow that stands. A start after it changes nothing (model 3.4). In a
+-- remission the best that was proved in it is kept (model 6.1).
 latest AS (
-    SELECT *, remission OR proved AS remitted
-    FROM answer
-    WHERE category <> 'NE' AND NOT contradicted
+    SELECT * REPLACE (
+        CASE WHEN category IN ('CR', 'CRh', 'CRi', 'MLFS', 'NR', 'IND') AND cleared AND kept IS NOT NULL
+             THEN kept.category ELSE category END AS category)
+    FROM (
+        SELECT *, min(CASE
+                WHEN NOT coalesce(remission, false) THEN NULL
+                WHEN cr THEN {'rank': 1, 'day': cr_on, 'category': 'CR'}
+                WHEN crh THEN {'rank': 2, 'day': crh_on, 'category': 'CRh'}
+                ELSE {'rank': 3, 'day': cri_on, 'category': 'CRi'} END) OVER so_far AS kept,
+            -- The day that may have been an earlier one is not said (model 0).
+            bool_or(evaluation AND NOT contradicted AND may_cr) OVER earlier AS maybe_cr,
+            bool_or(evaluation AND NOT contradicted AND may_crh) OVER earlier AS maybe_crh,
+            bool_or(evaluation AND NOT contradicted AND may_cri) OVER earlier AS maybe_cri,
+            contradicted AND (cleared IS DISTINCT FROM false OR lead(category) OVER so_far IS DISTINCT FROM 'NE') AS replaced
+        FROM answer
+        WINDOW so_far AS (PARTITION BY patient ORDER BY moment ROWS UNBOUNDED PRECEDING),
+               earlier AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
+    WHERE category <> 'NE' AND NOT replaced
     QUALIFY row_number() OVER (PARTITION BY patient ORDER BY moment DESC) = 1
+),
+-- Blood after the remission began: one sample with blasts is a suspicion, a second one 7 to 56 days
+-- later without a report of none between them a relapse (table; model 3.7).
+sign AS (
+    SELECT
+        l.patient,
+        bool_or(above(s.v, 0)) AS blasts,
+        max(s.moment) FILTER (above(s.v, 0)) AS last_blasts,
+        max(s.moment) FILTER (s.v.hi = 0) AS last_clear,
+        max(s.moment) FILTER (above(s.v, 0) IS NULL AND NOT coalesce(s.v.hi = 0, false)) AS last_doubt,
+        min(s.moment::DATE) FILTER (EXISTS (
+            FROM smear AS f
+            WHERE f.patient = s.patient AND above(f.v, 0) AND f.moment > l.opened_at
+                AND above(s.v, 0) AND s.moment::DATE - f.moment::DATE BETWEEN 7 AND 56
+                AND NOT EXISTS (
+                    FROM smear AS n
+                    WHERE n.patient = s.patient AND n.moment > f.moment AND n.moment < s.moment
+                        AND above(n.v, 0) IS NOT TRUE))) AS relapsed_on
+    FROM latest AS l
+    JOIN smear AS s ON s.patient = l.patient AND s.moment > l.opened_at AND s.moment > l.moment
+    WHERE l.kept IS NOT NULL AND l.cleared
+    GROUP BY l.patient
 ),
 verdict AS (
     SELECT
@@ -513,21 +574,26 @@ verdict AS (
             WHEN c.other AND c.marrows THEN 'IND'
             WHEN NOT c.aml AND c.maybe_aml AND c.marrows THEN 'IND'
             WHEN NOT c.aml AND NOT c.blasts_of_aml AND c.marrows THEN 'IND'
-            WHEN l.patient IS NULL THEN 'NE'
-            WHEN l.next_cycle IS NOT NULL AND NOT l.remitted THEN 'NE'
-            WHEN l.next_cycle IS NOT NULL AND l.remitted IS NULL THEN 'IND'
+            WHEN l.patient IS NULL THEN CASE WHEN c.marrows AND c.claimed_on IS NOT NULL THEN 'IND' ELSE 'NE' END
+            WHEN s.relapsed_on IS NOT NULL THEN 'RELAPSE'
+            WHEN s.blasts AND coalesce(s.last_clear < s.last_blasts, true) THEN CASE
+                WHEN s.last_doubt > s.last_blasts THEN 'IND' ELSE 'RELAPSE_SUSPECTED' END
+            WHEN s.last_doubt IS NOT NULL AND coalesce(s.last_clear < s.last_doubt, true) THEN 'IND'
             ELSE l.category
         END AS category,
-        l.*  EXCLUDE (patient, category)
+        s.relapsed_on, l.*  EXCLUDE (patient, category)
     FROM course AS c
     LEFT JOIN latest AS l ON l.patient = c.patient
+    LEFT JOIN sign AS s ON s.patient = c.patient
 )
 SELECT
     patient,
     category,
     strftime(CASE category
-        WHEN 'CR' THEN cr_on WHEN 'CRh' THEN crh_on WHEN 'CRi' THEN cri_on
-        WHEN 'MLFS' THEN mlfs_on WHEN 'PR' THEN pr_on WHEN 'RELAPSE' THEN day
+        WHEN 'CR' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cr OR may_cr_on < kept.day, false) THEN kept.day END
+        WHEN 'CRh' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_crh OR may_crh_on < kept.day, false) THEN kept.day END
+        WHEN 'CRi' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cri OR may_cri_on < kept.day, false) THEN kept.day END
+        WHEN 'MLFS' THEN mlfs_on WHEN 'PR' THEN pr_on WHEN 'RELAPSE' THEN coalesce(relapsed_on, day)
     END, '%Y-%m-%d') AS response_date
 FROM verdict
 ORDER BY patient;

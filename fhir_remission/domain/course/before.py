@@ -51,7 +51,7 @@ def _answered(
     """No remission: what the marrow says, or refractory disease from the landmark on."""
     ground, out = step.ground, step.ground.out
     row, answer = ground.rows.get(way.answer), way.answer
-    perhaps = [name for name in found.uncounted if ground.rows[name].remission]
+    perhaps = _uncounted(step, found)
     reason = ""
     more: tuple[lines.Line, ...] = ()
     candidates: tuple[str, ...] = ()
@@ -91,6 +91,11 @@ def _answered(
     return _stands(replace(world, since=way.day), said, case, phase)
 
 
+def _uncounted(step: Step, found: Evaluation) -> list[str]:
+    """The remissions that only missing counts hold back."""
+    return [name for name in found.uncounted if step.ground.rows[name].remission]
+
+
 def _stands(world: World, said: Said, case: Case, phase: Phase) -> Move:
     after = replace(
         world, phase="before" if phase == "relapsed" else phase, category=said.category,
@@ -121,6 +126,8 @@ def pass_over(
         nothing_of(step, kept, case, reason), found=found,
         held=found.held if found is not None else (),
     )  # fmt: skip
+    if found is not None and world.phase in ("before", "relapsed") and _uncounted(step, found):
+        world = replace(world, phase="unproved")
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)
