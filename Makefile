@@ -204,6 +204,15 @@ long: $(VENV)/.installed  ## what does not fit into .ci/run: run it before a rel
 long-soak: $(VENV)/.installed  ## 200 runs of a site whose data change, whose server fails, whose clocks jump
 	nice $(BIN)/python -m tests.lives.soak --runs 200
 
+# In slices: SEED=500000 ANCHORS=20000 CHECKS=0 TWINS=0 runs a part of it, from another seed on.
+ANCHORS ?= 200000
+CHECKS ?= 1000000
+TWINS ?= 20000
+SEED ?= 1
+long-course: $(VENV)/.installed  ## containment, P1 to P3 and the SQL twin on courses nobody has seen; hours
+	nice $(BIN)/python -m tests.domain.search_courses --anchors $(ANCHORS) --checks $(CHECKS) --seed $(SEED)
+	nice $(BIN)/python -m tests.twin.compare --patients $(TWINS) --seed $(SEED)
+
 long-garble: $(VENV)/.installed  ## one thing broken at a time, 240 000 times: nothing may rise
 	$(BIN)/python -m tests.garble.run --tries 200000 --seed 10000000
 	$(BIN)/python -m tests.garble.run --tries 20000 --seed 20000000 --through archive
