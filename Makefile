@@ -57,6 +57,12 @@ lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everythi
 	FHIR_REMISSION_VALIDATORS=1 FHIR_REMISSION_PRODUCED=build/produced \
 		$(BIN)/python -m pytest tests/validators
 
+lane-cql: $(VENV)/.installed  ## exported libraries on cql-execution beside the core; needs a JDK 17, Maven, Node
+	$(BIN)/python -m tests.cql.lane --patients $(or $(PATIENTS),300)
+
+long-cql: $(VENV)/.installed  ## 5 000 courses, on the engine of the JVM too; an hour
+	nice $(BIN)/python -m tests.cql.lane --patients 5000 --jvm
+
 lane-hostile: $(VENV)/.installed  ## every drip against every command, and attacks that take long
 	$(BIN)/python -m pytest tests/hostile -m long -s
 

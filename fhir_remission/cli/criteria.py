@@ -48,15 +48,19 @@ def export(
     ] = "cql",
     mappings: Overlay = None,
     namespace: Annotated[str, typer.Option(help="the site's namespace, where it is not ours")] = "",
+    elm: Annotated[
+        Path | None, typer.Option("--elm", help="what cql-to-elm made of it, for the Library")
+    ] = None,
 ) -> int:
     """Write a set as CQL, or as Library, PlanDefinition and ValueSets of FHIR R4.
 
-    The library judges one course: the latest evaluable marrow with its window. A criterion that it
-    cannot judge is named, and what needs it is never said.
+    The library walks every course that a record allows, as this program does. A criterion that it
+    cannot judge is named, and what needs it is never said; a record that holds transfusions, drugs
+    given or anything else that it does not read gets no answer.
     """
     from fhir_remission.jobs.files import criteria_files as job
 
-    done = job.run(name, out, form, overlay=mappings, namespace=namespace)
+    done = job.run(name, out, form, overlay=mappings, namespace=namespace, elm=elm)
     show(str(path) for path in done.files)
     for lost in done.inexpressible:
         say(f"not expressible in CQL: criterion {lost}; no category that needs it is ever said")

@@ -200,3 +200,40 @@ def test_the_command_names_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFi
     """On stderr, so that nobody takes the library for the whole set."""
     assert main(["criteria", "export", "--set", "iwg-2003", "--out", str(tmp_path)]) == 0
     assert "not expressible in CQL: criterion partial-response-range" in capsys.readouterr().err
+
+
+def elm_of(name: str = "Eln2022", **more: object) -> str:
+    """ELM as a translator writes it, without its statements."""
+    return json.dumps({"library": {"identifier": {"id": name, "version": "1"}, **more}})
+
+
+def test_elm_of_a_translator_joins_the_library(tmp_path: Path) -> None:
+    """A server that translates nothing needs both."""
+    (tmp_path / "made.json").write_text(elm_of())
+    asked = ["criteria", "export", "--set", "eln-2022", "--out", str(tmp_path), "--format", "fhir"]
+
+    assert main([*asked, "--elm", str(tmp_path / "made.json")]) == 0
+    held = json.loads((tmp_path / "Library-Eln2022.json").read_text())["content"]
+    assert [one["contentType"] for one in held] == ["text/cql", "application/elm+json"]
+    assert base64.b64decode(held[1]["data"]).decode() == elm_of()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        elm_of("Eln2017"),
+        elm_of(annotation=[{"errorSeverity": "warning", "message": "hides another"}]),
+    ],
+)
+def test_elm_of_something_else_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An engine would run the ELM and show the CQL of another set."""
+    (tmp_path / "made.json").write_text(text)
+    asked = ["criteria", "export", "--set", "eln-2022", "--out", str(tmp_path), "--format", "fhir"]
+
+    assert main([*asked, "--elm", str(tmp_path / "made.json")]) == 2
+    assert "translate Eln2022.cql with cql-to-elm" in capsys.readouterr().err
+    assert not (tmp_path / "Library-Eln2022.json").exists()

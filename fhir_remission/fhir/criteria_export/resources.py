@@ -17,24 +17,44 @@ PLAN_TYPES = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
 
 
 def resources(
-    criteria: CriteriaSet, written: Library, sets: Iterable[ValueSet], edition: Edition
+    criteria: CriteriaSet,
+    written: Library,
+    sets: Iterable[ValueSet],
+    edition: Edition,
+    elm: bytes = b"",
 ) -> list[Resource]:
-    """Everything that a server with a CQL engine needs of one set."""
+    """Everything that a server with a CQL engine needs of one set; with its ELM where given."""
     return [
-        _library(criteria, written, edition),
+        _library(criteria, written, edition, elm),
         _plan(criteria, written, edition),
         *(_value_set(one, edition) for one in sets),
     ]
 
 
-def _library(criteria: CriteriaSet, written: Library, edition: Edition) -> Resource:
+def complaint_of_elm(elm: object, criteria: CriteriaSet, written: Library) -> str:
+    """Why it is not the translation of this library; empty where nothing speaks against it."""
+    library = elm.get("library") if isinstance(elm, dict) else None
+    if not isinstance(library, dict):
+        return "is no ELM as JSON"
+    named = library.get("identifier")
+    if named != {"id": written.name, "version": criteria.version}:
+        return f"is the ELM of another library than {written.name} {criteria.version}"
+    told = [one for one in library.get("annotation", ()) if isinstance(one, dict)]
+    wrong = [one for one in told if one.get("errorSeverity") in ("error", "warning")]
+    return f"was translated with {len(wrong)} errors and warnings" if wrong else ""
+
+
+def _library(criteria: CriteriaSet, written: Library, edition: Edition, elm: bytes) -> Resource:
+    texts = {"text/cql": written.text.encode(), "application/elm+json": elm}
     return {
         **_head("Library", written.name, criteria.about.title, edition.namespace),
         "version": criteria.version,
         "type": {"coding": [{"system": LIBRARY_TYPES, "code": "logic-library"}]},
         "description": f"{criteria.about.paper}. One marrow with its window, in one course.",
         "content": [
-            {"contentType": "text/cql", "data": b64encode(written.text.encode()).decode("ascii")}
+            {"contentType": kind, "data": b64encode(text).decode("ascii")}
+            for kind, text in texts.items()
+            if text
         ],
     }
 

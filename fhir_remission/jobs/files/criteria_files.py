@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_criteria, load_mappings
 from fhir_remission.effects.files.private_file import not_written, write_whole
-from fhir_remission.fhir.criteria_export.library_text import library
-from fhir_remission.fhir.criteria_export.resources import resources
+from fhir_remission.errors import SettingsError
+from fhir_remission.fhir.criteria_export.library_text import Library, library
+from fhir_remission.fhir.criteria_export.resources import complaint_of_elm, resources
 from fhir_remission.fhir.criteria_export.values import value_sets
 from fhir_remission.fhir.r4.terminology import Edition
 from fhir_remission.version import VERSION
@@ -30,6 +32,7 @@ def run(
     *,
     overlay: Path | None = None,
     namespace: str = "",
+    elm: Path | None = None,
 ) -> Exported:
     """Write the set, the same bytes every time."""
     edition = Edition(namespace or NAMESPACE, VERSION)
@@ -38,7 +41,8 @@ def run(
     written = library(criteria, mappings, edition.namespace)
     texts = {f"{written.name}.cql": written.text}
     if form == "fhir":
-        made = resources(criteria, written, value_sets(mappings), edition)
+        translated = b"" if elm is None else _translated(elm, criteria, written)
+        made = resources(criteria, written, value_sets(mappings), edition, translated)
         texts = {
             f"{one['resourceType']}-{one['id']}.json": json.dumps(one, indent=2, ensure_ascii=False)
             + "\n"
@@ -51,3 +55,18 @@ def run(
     except OSError as error:
         raise not_written(out, error) from None
     return Exported([out / file for file in texts], written.inexpressible)
+
+
+def _translated(file: Path, criteria: CriteriaSet, written: Library) -> bytes:
+    """What a translator made of the library: no wheel can carry one that runs on a JVM."""
+    text = b""
+    try:
+        text = file.read_bytes()
+        why = complaint_of_elm(json.loads(text), criteria, written)
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    except ValueError:
+        why = "is no JSON"
+    if why:
+        raise SettingsError(f"--elm {file}: {why}; translate {written.name}.cql with cql-to-elm")
+    return text
