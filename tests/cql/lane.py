@@ -62,18 +62,27 @@ def of_cases() -> Iterator[Course]:
         people = {one["id"] for one in held if one.get("resourceType") == "Patient" and "id" in one}
         if len(people) != 1:
             continue
-        name = f"case{number:03d}"
-        text = json.dumps(held).replace(f'"Patient/{people.pop()}"', f'"Patient/{name}"')
-        mine = [one for one in json.loads(text) if _is_about(one, name)]
-        mine = [{**one, "id": name} if one["resourceType"] == "Patient" else one for one in mine]
-        yield Course("cases", name, tuple(json.dumps(one) for one in mine))
+        mine = [one for one in _renamed(held, f"case{number:03d}") if _is_about(one)]
+        yield Course("cases", f"case{number:03d}", tuple(json.dumps(one) for one in mine))
 
 
-def _is_about(one: dict[str, Any], name: str) -> bool:
-    if one.get("resourceType") == "Patient":
-        return True
+def _renamed(held: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """All resources under ids of this case: cases share theirs."""
+    text = json.dumps(held)
+    keys = {(one["resourceType"], one["id"]) for one in held if "id" in one}
+    for kind, key in keys:
+        new = name if kind == "Patient" else f"{name}-{key}"
+        text = text.replace(f'"{kind}/{key}"', f'"{kind}/{new}"')
+    told: list[dict[str, Any]] = json.loads(text)
+    return [
+        {**one, "id": name if one["resourceType"] == "Patient" else f"{name}-{one.get('id')}"}
+        for one in told
+    ]
+
+
+def _is_about(one: dict[str, Any]) -> bool:
     about = one.get("subject") or one.get("patient") or {}
-    return "id" in one and about.get("reference") == f"Patient/{name}"
+    return one["resourceType"] == "Patient" or "reference" in about
 
 
 def by_core(courses: Iterable[Course], criteria: str, folder: Path) -> dict[str, str]:

@@ -137,12 +137,17 @@ def test_what_the_library_does_not_read_is_refused() -> None:
     assert 'when "Is beyond this library" then 99' in text
     assert "when 99 then" not in text
     beyond = text.split('define "Is beyond this library":')[1].split("\n\n")[0]
-    for part in ("support-given", "MedicationAdministration", "not-read", "Is undated"):
+    for part in (
+        *("support-given", "MedicationAdministration", "not-read", "Is undated", "[Specimen]"),
+        *("[DiagnosticReport]", "O.specimen is not null", "R.v.high < 1.0", '"wbc"'),
+        "not exists (O.code.coding C where C.system.value in { ",
+    ):
         assert part in beyond
     sets = {one.name: {code for _, code, _ in one.codes} for one in value_sets(load_mappings())}
     assert "12719002" in sets["support-given"]
     assert "116863004" in sets["red-cells-given"]
-    assert "C150836" in sets["not-read"]
+    assert {"C150836", "82903-6"} <= sets["not-read"]
+    assert "when kind = 'count' then 200000.0" in text
 
 
 def test_red_cells_given_leave_independence_open() -> None:
@@ -204,7 +209,8 @@ def test_the_command_names_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFi
 
 def elm_of(name: str = "Eln2022", **more: object) -> str:
     """ELM as a translator writes it, without its statements."""
-    return json.dumps({"library": {"identifier": {"id": name, "version": "1"}, **more}})
+    version = load_criteria("eln-2022").version
+    return json.dumps({"library": {"identifier": {"id": name, "version": version}, **more}})
 
 
 def test_elm_of_a_translator_joins_the_library(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fhir_remission.fhir.criteria_export import (
 )
 from fhir_remission.fhir.criteria_export.answers import answers, choice
 from fhir_remission.fhir.criteria_export.judges import (
+    PARTS,
     categories_text,
     criterion_text,
     judge_of,
@@ -31,9 +32,14 @@ from fhir_remission.fhir.criteria_export.spelling import (
     quoted_name,
     strings,
 )
-from fhir_remission.fhir.criteria_export.values import unit_factors, value_sets
+from fhir_remission.fhir.criteria_export.values import PER_MICROLITRE, unit_factors, value_sets
 
-KINDS = {"anc": "count", "blasts-marrow": "percent", "marrow-cells-counted": "number"}
+KINDS = {
+    "anc": "count",
+    "platelets": "platelet count",
+    "blasts-marrow": "percent",
+    "marrow-cells-counted": "number",
+}
 
 
 class Library(Struct, frozen=True):
@@ -113,9 +119,13 @@ def _facts(criteria: CriteriaSet, mappings: Mappings) -> dict[str, str]:
         answer: sorted({code for (_, code, of), held in coded if held == answer and not of})
         for answer in ("positive", "negative")
     }
+    for name in ("anc", "platelets"):
+        most = mappings.analytes[name].high
+        whole[f"most_{name}"] = decimal_text(PARTS[name] if most is None else most * PER_MICROLITRE)
     return whole | {
         "factors": "\n".join(factors),
         "some": strings(sorted(some)),
+        "systems": strings(sorted({code[0] for one in value_sets(mappings) for code in one.codes})),
         "present": strings(said["positive"]),
         "answers": strings([*said["positive"], *said["negative"]]),
         "VALUE": value_text.VALUE,

@@ -45,7 +45,7 @@ define "ANC results":
     return all Tuple { at: R.at, dateOnly: R.dateOnly, dayNo: R.dayNo, v: R.v }
 
 define "Platelet results":
-  ("Results"([Observation: "platelets"], 'count')) R
+  ("Results"([Observation: "platelets"], 'platelet count')) R
     where not R.tentative
     return all Tuple { at: R.at, dateOnly: R.dateOnly, dayNo: R.dayNo, v: R.v }
 
@@ -219,7 +219,24 @@ define "Is beyond this library":
       where O.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' })
     or exists ([Procedure: "support-given"] P
       where P.status.value in { 'completed', 'in-progress', 'stopped' })
+    or exists ([Observation] O
+      where not exists (O.code.coding C where C.system.value in { $systems$ }))
+    or exists ([Condition] O
+      where not exists (O.code.coding C where C.system.value in { $systems$ }))
+    or exists ([Procedure] O
+      where not exists (O.code.coding C where C.system.value in { $systems$ }))
     or exists [Procedure: "intensity-known"]
+    or exists [Specimen]
+    or exists [DiagnosticReport]
+    or exists ([Observation: "blasts-marrow"] O where O.specimen is not null)
+    or exists ([Observation: "anc"] O where O.specimen is not null)
+    or exists ([Observation: "platelets"] O where O.specimen is not null)
+    or exists ([Observation: "blasts-blood"] O where O.specimen is not null)
+    or exists ("Marrow results" R where R.v.high < 1.0 and R.v.low > 0.0
+      and not exists ("Therapy days" D where D < R.dayNo))
+    or exists (("Results"([Observation: "wbc"], 'count')) W
+      where exists ("ANC results" A where Abs(A.at - W.at) <= $join$ * 3600
+        and (A.v.low <= W.v.low) is not true))
     or exists [MedicationAdministration]
     or exists ([Procedure: "therapy-start"] P
       where P.status.value in { 'completed', 'in-progress', 'stopped' }

@@ -86,7 +86,12 @@ $factors$
   end
 
 define function "Ceiling"(kind String):
-  if kind = 'percent' then 100.0 else 90000000.0
+  case
+    when kind = 'percent' then 100.0
+    when kind = 'count' then $most_anc$
+    when kind = 'platelet count' then $most_platelets$
+    else 90000000.0
+  end
 
 // Decimals of CQL have eight digits after the point: what has more lies between two of them.
 define function "Scaled"(x Decimal, comparator String, ceiling Decimal):

@@ -17,12 +17,9 @@ from fhir_remission.fhir.criteria_export.spelling import decimal_text
 PER_MICROLITRE = 1000
 ANALYTES = ("blasts-marrow", "marrow-cells-counted", "anc", "platelets", "blasts-blood")
 UNREAD = ("auer-rods", "rbc-transfusion-independence")
-# What may change an answer and is not read: a record that holds any is refused.
-BEYOND = (
-    *("marrow-adequacy", "marrow-cellularity", "blasts-blood-count"),
-    *("blasts-blood-presence", "blasts-blood-equivalent", "blasts-blood-equivalent-count"),
-    *("blasts-marrow-equivalent", "cns-blasts", "platelet-clumps"),
-)
+# What else the tables know may change an answer: a record that holds any is refused. Haemoglobin
+# is asked by no criterion that a library judges; leukocytes are compared with their neutrophils.
+READ = (*ANALYTES, *UNREAD, "extramedullary-disease", "wbc", "hemoglobin")
 PROCEDURES_BEYOND = ("platelet-transfusion", "gcsf", "gcsf-pegylated", "transplant")
 RED_CELLS = ("rbc-transfusion", "transfusion-unspecified")
 # Codes of UCUM and texts as laboratories send them; each is read by the tables, or left out.
@@ -42,10 +39,10 @@ class ValueSet(Struct, frozen=True):
 def value_sets(mappings: Mappings) -> Iterator[ValueSet]:
     """Every value set of a library; codes that count only under a condition are left out."""
     rows = mappings.codes.rows.values()
-    for analyte in (*ANALYTES, *UNREAD, "extramedullary-disease"):
+    for analyte in (*ANALYTES, *UNREAD, "extramedullary-disease", "wbc"):
         held = [one for one in rows if one.analyte == analyte and not one.conditions]
         yield ValueSet(analyte, tuple((one.system, one.code, one.display) for one in held))
-    beyond = [one for one in rows if one.analyte in BEYOND or _conditional(one)]
+    beyond = [one for one in rows if one.analyte not in READ or _conditional(one)]
     yield ValueSet("not-read", tuple((one.system, one.code, one.display) for one in beyond))
     for kind in ("aml-diagnosis", "apl-diagnosis", "other-leukaemia", "extramedullary"):
         yield _events(mappings, kind, kind)
