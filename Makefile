@@ -21,7 +21,7 @@ demo: $(VENV)/.installed  ## the main job on the embedded server
 	$(BIN)/fhir-remission demo
 
 test: $(VENV)/.installed  ## the fast tests: no Java, no network
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check fhir_remission tests

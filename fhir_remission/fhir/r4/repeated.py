@@ -1,7 +1,8 @@
 """A name that stands twice in one JSON object: parsers keep the last, and the first may matter.
 
 JSON does not forbid it (RFC 8259, section 4) and converters from XML do it where an element
-repeats. Looked for in files; what a server answers was written by a serializer of objects.
+repeats. The same text or number twice loses nothing. Looked for in files; what a server answers
+was written by a serializer of objects.
 """
 
 from __future__ import annotations
@@ -44,26 +45,29 @@ class _Repeated(Exception):
     pass
 
 
-def _take(names: set[str], name: str) -> bool:
-    """Take a name out; whether it was there."""
-    found = name in names
-    names.discard(name)
-    return found
+def _same(first: object, second: object) -> bool:
+    """Whether nothing is lost where the second takes the place of the first."""
+    return type(first) is type(second) and not isinstance(first, (dict, list)) and first == second
 
 
 def _found(body: bytes | Raw, *, outermost: bool = False) -> str:
     last: list[str] = []
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        names = [name for name, _ in pairs]
-        once = set(names)
-        last[:] = [] if len(once) == len(names) else [one for one in names if not _take(once, one)]
+        kept: dict[str, object] = {}
+        last.clear()
+        for name, value in pairs:
+            if name in kept and not _same(kept[name], value):
+                last.append(name)
+            kept[name] = value
         if last and not outermost:
             raise _Repeated
         return {}
 
     try:
-        json.loads(bytes(body), object_pairs_hook=members)
+        json.loads(
+            bytes(body).decode(errors="replace"), object_pairs_hook=members
+        )  # names matter alone
     except _Repeated:
         pass
     except (ValueError, RecursionError):
