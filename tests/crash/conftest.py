@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.crash.world import World
+from tests.crash.world import World, WorldClock
+
+
+@pytest.fixture(autouse=True)
+def first_noon() -> None:
+    """Each test begins at the same moment, whatever ran before in this process."""
+    WorldClock.time, WorldClock.passed = WorldClock.FIRST_NOON, 0.0
 
 
 @pytest.fixture

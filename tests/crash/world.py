@@ -80,7 +80,8 @@ class Effects:
 class WorldClock:
     """Shared by the site and the tests; sleeping takes no time."""
 
-    time = datetime(2026, 10, 1, 12, tzinfo=UTC)
+    FIRST_NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
+    time = FIRST_NOON
     passed = 0.0
 
     def now(self) -> datetime:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.crash.conftest import quick_path
+from tests.crash.conftest import first_noon, quick_path
 from tests.lives.world import Site
 
-__all__ = ["make_site", "quick_path"]
+__all__ = ["first_noon", "make_site", "quick_path"]
 
 
 @pytest.fixture

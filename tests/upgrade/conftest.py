@@ -1,5 +1,5 @@
 """The worlds of the crash tests."""
 
-from tests.crash.conftest import make_world, quick_path
+from tests.crash.conftest import first_noon, make_world, quick_path
 
-__all__ = ["make_world", "quick_path"]
+__all__ = ["first_noon", "make_world", "quick_path"]
