@@ -16,6 +16,15 @@ from pathlib import Path
 from tests.hostile import warm_child
 from tests.hostile.processes import Ended
 
+# What multiprocessing says where its fork server lost a status (popen_forkserver.Popen.poll);
+# no command of ours ends with it.
+_LOST = 255
+
+
+class LostStatus(Exception):
+    """How the process ended is not known: try the whole case again."""
+
+
 _WARM = multiprocessing.get_context("forkserver")
 _WARM.set_forkserver_preload([warm_child.__name__])
 
@@ -48,6 +57,8 @@ def ran_warm(
         process.join(timeout)
         seconds = time.monotonic() - began
         assert process.exitcode is not None, f"{arguments} did not end"
+        if process.exitcode == _LOST:
+            raise LostStatus(arguments)
         said = err.read_text(errors="replace")
         return Ended(process.exitcode, out.read_bytes(), said, seconds, 0)
     finally:
