@@ -101,7 +101,6 @@ SMALL = {
     "jobs/site/site_request.py": "the site itself is at 300 lines",
     "rehearsal/server/codec.py": "the one place that knows JSON from bytes",
     "cli/service.py": "one module per group of commands",
-    "cli/messages.py": "the anchors of errors, which main, at its 300 lines, asks for",
     "service/answering/site.py": "what the requests of a process share, and no more",
     "service/callers/rates.py": "knows nothing of logins",
     "service/request/correlation.py": "one header table of two standards",

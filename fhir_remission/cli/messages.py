@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -35,6 +34,22 @@ def _messages() -> Iterator[tuple[str, str]]:
 
 
 def _fits(words: str, text: str) -> bool:
-    """Whether these words were said, perhaps behind the file and line of a table."""
-    pattern = "(.*: )?" + ".*".join(map(re.escape, words.split("…")))
-    return re.fullmatch(pattern, text.replace("`", "'"), re.DOTALL) is not None
+    """Whether these words were said, perhaps behind the file and line of a table.
+
+    Each part is taken where it comes first: of a long text, a pattern with many gaps would try all.
+    """
+    text = text.replace("`", "'")
+    first, *rest = words.split("…")
+    if not rest:
+        return text == first or text.endswith(f": {first}")
+    place = 0 if text.startswith(first) else text.find(f": {first}") + 2
+    if place == 1:
+        return False
+    place += len(first)
+    *between, last = rest
+    for part in between:
+        found = text.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return text.endswith(last) and len(text) - len(last) >= place

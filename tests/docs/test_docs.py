@@ -181,6 +181,9 @@ def test_each_message_leads_to_its_own_place() -> None:
         found = place_in_pages(error)
         assert f'<a id="{anchor}"></a>`{text}`' in page
         assert found == anchor or len(words[found]) == len(text), text
+        # However long what a server or a path puts into it.
+        long = kinds[kind](f"{said}: (…) ; " * 2_000) if kind != "table-error" else error
+        assert place_in_pages(long).startswith(kind)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
