@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -463,3 +464,19 @@ def _kinds(kind: type[RemissionError]) -> Iterator[type[RemissionError]]:
     for one in kind.__subclasses__():
         yield one
         yield from _kinds(one)
+
+
+def test_the_list_of_the_site_says_what_it_says_today(serve: Serve, tmp_path: Path) -> None:
+    """Who is put on it has a diagnosis, who is taken off has none, as in a run; no list is 503."""
+    undiagnosed = {**CR, "entry": [x for x in CR["entry"] if x["resource"].get("id") != "dx"]}
+    body = parameters(undiagnosed, record="complete", asOf=AS_OF)
+    cohort, told = tmp_path / "cohort.csv", []
+    cohort.write_text("patient\n")
+    listed = serve('[cohort]\nkind = "list"\nfile = "cohort.csv"\n')
+    for row in ("anna,", "frida,2026-01-04", "anna,"):
+        cohort.write_text(f"patient,diagnosed_on\n{row}\n")
+        told.append(listed.ask("POST", OPERATION, body, headers=LINE).json["confidence"])
+    cohort.unlink()
+
+    assert told == ["material", "proved", "material"]
+    assert "run doctor" in refused(listed.ask("POST", OPERATION, body), 503)

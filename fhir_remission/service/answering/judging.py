@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 
@@ -11,11 +12,13 @@ from msgspec import Struct, structs
 
 from fhir_remission.effects.files.mapping_files import criteria_names
 from fhir_remission.effects.process.clock import Clock
-from fhir_remission.errors import InputError, SettingsError
+from fhir_remission.effects.process.logs import get_logger
+from fhir_remission.errors import InputError, SettingsError, UsageError
 from fhir_remission.jobs.files.classify import judged_patients, lines_of
 from fhir_remission.jobs.judging.incoming import Answers, Judged
 from fhir_remission.jobs.judging.judging import Judge
 from fhir_remission.jobs.judging.request import TYPES, Request, judge_for, moment_of, zone_of
+from fhir_remission.jobs.reading.cohort import stated_rows
 from fhir_remission.jobs.site.site_request import request_of
 from fhir_remission.service.request.arguments import Asked
 from fhir_remission.service.request.refusals import Refused
@@ -48,7 +51,8 @@ class Judging:
     """Judges records by the tables of a site; what it has loaded it keeps. Threads share it."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._clock, self._base = clock, request_of(settings, Request())
+        self._settings, self._clock = settings, clock
+        self._base = request_of(settings, Request())
         self._known = frozenset(criteria_names(settings.mappings.dir))
         self._loaded = lru_cache(maxsize=KEPT)(self._load)
 
@@ -72,7 +76,10 @@ class Judging:
         judge = self._loaded(request.criteria, request.complete, request.history)
         moment = self.moment(asked)
         doubts = () if asked.record == "complete" else (PARTIAL,)
-        return structs.replace(judge, as_of=moment, doubts=doubts), request
+        with of_the_site():
+            # What the list says of a patient today, as a run would read it.
+            rows = stated_rows(self._settings)
+        return structs.replace(judge, as_of=moment, doubts=doubts, rows=rows), request
 
     def moment(self, asked: Asked) -> datetime:
         """The moment that a request asks about."""
@@ -113,6 +120,18 @@ _DAMAGED = (
     "part of the input could not be read or told whose it is, and half a record is no record: "
     "send it as classify reads it, which names the place of each fault"
 )
+
+
+@contextmanager
+def of_the_site() -> Iterator[None]:
+    """Settings or files of the site that are wrong are not the caller's fault."""
+    try:
+        yield
+    except UsageError as error:
+        get_logger().error("site_unusable", reason=str(error))
+        raise Refused(
+            503, "transient", "the settings of this site are wrong: run doctor", retry_after=60
+        ) from None
 
 
 def _read(body: bytes, request: Request, judge: Judge) -> Answers:

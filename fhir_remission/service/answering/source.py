@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 from msgspec import Struct, structs
 
-from fhir_remission.effects.process.logs import get_logger
-from fhir_remission.errors import ReadIncomplete, UsageError
+from fhir_remission.errors import ReadIncomplete
 from fhir_remission.fhir.r4.references import is_id
 from fhir_remission.jobs.judging.incoming import Judged
 from fhir_remission.jobs.reading.cohort import Members
@@ -19,7 +17,7 @@ from fhir_remission.jobs.sync.read_ahead import read_patients, records_of
 from fhir_remission.jobs.sync.sync import Request as SyncRequest
 from fhir_remission.jobs.sync.sync import open_run
 from fhir_remission.jobs.sync.worklist import Worklist
-from fhir_remission.service.answering.judging import PARTIAL, Answer, Judging
+from fhir_remission.service.answering.judging import PARTIAL, Answer, Judging, of_the_site
 from fhir_remission.service.request.arguments import Asked
 from fhir_remission.service.request.refusals import Refused
 from fhir_remission.settings import Settings
@@ -49,7 +47,7 @@ class Source(Struct, frozen=True):
         request = self.judging.request(asked)
         self.judging.moment(asked)
         settings = self._settings(request.criteria)
-        with _of_the_site(), open_site(settings, as_of=asked.as_of, dry_run=True) as site:
+        with of_the_site(), open_site(settings, as_of=asked.as_of, dry_run=True) as site:
             judge = site.judge
             if asked.record == "partial":
                 judge = structs.replace(judge, doubts=(PARTIAL,))
@@ -84,7 +82,7 @@ class Source(Struct, frozen=True):
             patients=(patient,),
             wait=PATIENCE,
         )
-        with _of_the_site(), open_run(request) as run:
+        with of_the_site(), open_run(request) as run:
             lines = list(run.lines())
         if not lines:
             raise Refused(404, "not-found", "the patient is not in the cohort of this site")
@@ -100,18 +98,6 @@ class Source(Struct, frozen=True):
         run = settings.run.model_copy(update={"max_runtime": settings.service.answer_time})
         sets = settings.criteria.model_copy(update={"sets": criteria})
         return settings.model_copy(update={"run": run, "criteria": sets})
-
-
-@contextmanager
-def _of_the_site() -> Iterator[None]:
-    """Settings or files of the site that are wrong are not the caller's fault."""
-    try:
-        yield
-    except UsageError as error:
-        get_logger().error("site_unusable", reason=str(error))
-        raise Refused(
-            503, "transient", "the settings of this site are wrong: run doctor", retry_after=60
-        ) from None
 
 
 def _stated(site: Site, patient: str) -> Members:
