@@ -47,13 +47,17 @@ class Process:
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes]:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = self.connection()
         try:
             connection.request(method, path, body, headers or LINE)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A connection that nobody has used."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
 
     def raw(self, *parts: bytes) -> socket.socket:
         """A connection on which these bytes were sent."""

@@ -65,23 +65,13 @@ class Secured(Process):
 
     caller = "engine"
 
-    def ask(
-        self, method: str, path: str, body: bytes | None = None, **headers: str
-    ) -> tuple[int, bytes]:
-        """One request on a connection of its own."""
+    def connection(self) -> http.client.HTTPConnection:
+        """By TLS, with the certificate of the caller if it has one."""
         context = ssl.create_default_context(cafile=str(self.folder / "good-ca.pem"))
         if self.caller:
             held = self.folder / self.caller
             context.load_cert_chain(f"{held}.pem", f"{held}.key")
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, timeout=20, context=context
-        )
-        try:
-            connection.request(method, path, body, headers or LINE)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=context)
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,8 @@ def _found(body: bytes | Raw, *, outermost: bool = False) -> str:
         return {}
 
     try:
-        json.loads(
-            bytes(body).decode(errors="replace"), object_pairs_hook=members
-        )  # names matter alone
+        # What is no UTF-8 is told by who reads it, where it is read: here names are compared.
+        json.loads(bytes(body).decode(errors="replace"), object_pairs_hook=members)
     except _Repeated:
         pass
     except (ValueError, RecursionError):

@@ -53,7 +53,7 @@ from fhir_remission.jobs.archive.parts import (
     Split,
 )
 
-_IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - {"OperationOutcome"}
+IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - {"OperationOutcome"}
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Names repeat; forgetting them all now and then keeps memory flat.
@@ -220,7 +220,7 @@ class Sorter:
 
     def other(self, number: int, line: bytes, offset: int, kind: str) -> None:
         """A line that holds others, or is of no interest, an outcome, or damage."""
-        if kind in _IRRELEVANT and not evidence_within(line):
+        if kind in IRRELEVANT and not evidence_within(line):
             self.account.read += 1
             self.account.end("irrelevant")
             return
@@ -241,7 +241,7 @@ class Sorter:
             kind = ""
         if not body.strip():
             return
-        if kind in _IRRELEVANT or kind == "OperationOutcome":
+        if kind in IRRELEVANT or kind == "OperationOutcome":
             self.other(0, body, 0, kind)
             return
         try:

@@ -21,9 +21,7 @@ from fhir_remission.effects.http.inflate import (
     split_lines,
     unpacked,
 )
-from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.r4.elements import NOTHING
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
 from fhir_remission.fhir.reading.routing import (
     Glance,
@@ -35,13 +33,12 @@ from fhir_remission.fhir.reading.routing import (
     outline,
 )
 from fhir_remission.jobs.archive.parts import OUTLINE, Part, Setup, Source, Split
-from fhir_remission.jobs.archive.sort import Sorter
+from fhir_remission.jobs.archive.sort import IRRELEVANT, Sorter
 from fhir_remission.jobs.archive.work_plan import LARGEST_DOCUMENT
 
 # Codes and subjects come again and again; their texts must not be held without end.
 _REMEMBERED = 50_000
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
-_IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - {"OperationOutcome"}
 
 
 def split_parts(
@@ -225,7 +222,7 @@ class _Splitter:
             self._sorter.account.add(Account(read=1, damaged=1))
             kind = _type_of_long_line(piece)
             reason = f"a line longer than {LONGEST_LINE >> 20} MiB"
-            self._sorter.flaw(offset, reason, harmless=kind in _IRRELEVANT)
+            self._sorter.flaw(offset, reason, harmless=kind in IRRELEVANT)
         return not piece.endswith(b"\n")
 
 
