@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assumption
-from tests.domain.builder import Course, now, remission
+from tests.domain.builder import Course, now, on, remission
 from tests.domain.stories import line, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good, unasked
 
@@ -123,3 +123,11 @@ def test_a_doubt_gives_its_reason_whole(course: Course, name: str) -> None:
     """As it is read on the page."""
     (told,) = [one for one in now(course).criteria_results if one.criterion == name]
     assert told.source == "what cannot be read proves nothing"
+
+
+def test_a_graft_after_a_relapse_is_therapy() -> None:
+    """It is no cycle, and yet what comes after it is a response of the next course."""
+    course = remission().marrow(100, 40).chemo(112).event("transplant", 120)
+    assert (now(course).category, now(course).state) == ("RELAPSE", "awaiting-response")
+    assert now(course).state_since == on(112)
+    assert now(course.marrow(150, 12).blood(150, 1500, 150_000)).category == "PR"

@@ -72,11 +72,37 @@ def test_each_marrow_of_a_remission_has_the_code_of_its_own_mrd() -> None:
     assert [one.code for one in judge(course)] == ["NE", "CR_MRDneg", "CR_MRDneg", "CR_MRDneg"]
 
 
-def test_the_code_of_the_latest_marrow_is_carried_on() -> None:
-    """By MRD of later days."""
-    course = good(remission().mrd(30, "negative"), 90).mrd(90, "negative")
-    course.mrd(150, "?")
-    assert line(now(course)) == "mrd 150: CR as CR_MRDneg, in-remission since 30, responded 30"
+@pytest.mark.parametrize(
+    ("later", "code", "mrd"),
+    [
+        ({"answer": "negative"}, "CR_MRDneg", "negative"),
+        ({"answer": "?"}, "CR", "unknown"),
+        ({"answer": "positive", "method": "qpcr", "marker": "NPM1"}, "CR", "positive"),
+        ({"answer": "positive", "method": "qpcr", "marker": "NPM1", "specimen": "blood"}, "CR",
+         "positive"),
+        ({"answer": "negative", "specimen": "blood"}, "CR_MRDneg", "negative"),
+        ({"answer": "negative", "method": "ngs"}, "CR_MRDneg", "negative"),
+    ],
+)  # fmt: skip
+def test_the_code_of_the_latest_marrow_stands_while_no_later_sample_disagrees(
+    later: dict[str, str], code: str, mrd: str
+) -> None:
+    """A code that says negative beside MRD that says positive would be two answers in one line."""
+    found = now(remission().mrd(30, "negative").mrd(150, **later))
+    assert (found.code, found.mrd, found.mrd_event) == (code, mrd, "none")
+
+
+def test_no_sample_far_from_a_marrow_gives_a_code() -> None:
+    """Nor does one beside it against the others of that marrow."""
+    assert now(remission().mrd(200, "negative")).code == "CR"
+    beside = now(remission().mrd(30, "positive", **NPM1).mrd(32, "negative"))
+    assert (beside.code, beside.mrd) == ("CR", "positive")
+
+
+def test_a_negative_waits_for_the_second_also_at_a_sample_without_a_marrow() -> None:
+    """Twenty-eight days after the first one it is confirmed, not twenty-seven."""
+    assert "mrd-unconfirmed" in now(remission().mrd(30, "negative").mrd(57, "negative")).flags
+    assert "mrd-unconfirmed" not in now(remission().mrd(30, "negative").mrd(58, "negative")).flags
 
 
 def test_only_a_negative_waits_for_confirmation() -> None:

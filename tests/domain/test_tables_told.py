@@ -150,7 +150,8 @@ def test_a_table_that_is_none_says_what_it_must_be(text: str, said: str) -> None
          "wedding is no kind of event; use one of aml-diagnosis, apl-diagnosis, other-leukaemia,"
          " unspecified-leukaemia, unread-leukaemia, antecedent, extramedullary, therapy-start,"
          " rbc-transfusion, platelet-transfusion,"
-         " transfusion-unspecified, gcsf, gcsf-pegylated, differentiating-drug, transplant"),
+         " transfusion-unspecified, gcsf, gcsf-pegylated, differentiating-drug, transplant,"
+         " donor-lymphocytes"),
         (read_events, "urn:x,A,,,confirmed,,,us",
          "a row has a kind of event, a claim (remission, relapse, active) or both"),
         (read_events, "urn:x,A,transplant,,confirmed,cured,,us",

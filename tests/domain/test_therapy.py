@@ -51,6 +51,38 @@ def test_cycles_stand_in_order_whatever_the_order_of_the_record() -> None:
 
 
 @pytest.mark.parametrize(
+    ("day", "detail", "cycles"),
+    [
+        (49, "intensive", [1, 49]),
+        (50, "intensive", [1]),
+        (60, "intensive", [1]),
+        (61, "intensive", [1, 61]),
+        (74, "prophylaxis", [1]),
+        (75, "prophylaxis", [1, 75]),
+    ],
+)
+def test_what_is_given_for_a_graft_starts_no_cycle(
+    day: int, detail: str, cycles: list[int]
+) -> None:
+    """From ten days before it on, and what keeps it from attacking for two weeks after it."""
+    given = [*starts(1), *starts(day, detail=detail), event("transplant", 60)]
+    found = read_therapy(in_order(given), NUMBERS)
+    assert days_of(found.cycles) == cycles
+    assert len(found.conditioning) == 2 - len(cycles)
+    assert found.since(on(2)) == on(min(day, 60))
+    later = replace(NUMBERS, conditioning=None)
+    assert days_of(read_therapy(in_order(given), later).cycles) == [1, day]
+
+
+def test_a_drug_that_may_be_a_start_is_none_before_a_graft() -> None:
+    """Busulfan ten days before a graft is conditioning, and leaves no doubt."""
+    busulfan = [replace(one, certainty="unconfirmed") for one in starts(54)]
+    assert len(read_therapy(busulfan, NUMBERS).possible) == 1
+    grafted = read_therapy([*busulfan, event("transplant", 60)], NUMBERS)
+    assert (grafted.possible, len(grafted.conditioning)) == ((), 1)
+
+
+@pytest.mark.parametrize(
     ("details", "intensity"),
     [
         (["", ""], ""),

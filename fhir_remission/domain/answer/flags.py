@@ -49,8 +49,8 @@ def _treated_since(facts: Facts, draft: Draft, until: date | None) -> bool:
     outcomes = facts.criteria.outcomes
     if draft.evaluation is None or draft.category in (outcomes.not_evaluable, outcomes.relapse):
         return False
-    cycle = facts.therapy.first_from(draft.evaluation.view.marrow.day)
-    return cycle is not None and (until is None or cycle.day < until)
+    begun = facts.therapy.since(draft.evaluation.view.marrow.day)
+    return begun is not None and (until is None or begun < until)
 
 
 def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:

@@ -171,6 +171,8 @@ def _assay(sample: MrdSample) -> str:
 def _events(facts: Facts) -> Iterator[Row]:
     for cycle in facts.therapy.cycles:
         yield Row(cycle.day, notes=(_told(cycle.events, cycle.intensity),))
+    for run in _runs(facts.therapy.conditioning):
+        yield Row(day_of(run[0]), notes=(f"for a graft: {_told(run, run[0].detail)}",))
     for kind, events in facts.events.items():
         rest = [one for one in events if kind != "therapy-start" or one.when is None]
         for run in _runs(rest):

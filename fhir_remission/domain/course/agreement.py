@@ -277,9 +277,9 @@ def _state_of(
     if world.phase == "remission" or said.state not in UNTREATED:
         return said.state, said.since
     therapy, opened = ground.facts.therapy, said.opened or world.opened
-    cycle = therapy.first_from(max(opened, day))
-    if cycle is not None and (until is None or cycle.day < until):
-        return "awaiting-response", cycle.day
+    begun = therapy.since(max(opened, day))
+    if begun is not None and (until is None or begun < until):
+        return "awaiting-response", begun
     earlier = therapy.latest(day)
     waits = said.state in ("untreated", "awaiting-response") and earlier is not None
     if waits and earlier is not None and earlier.day >= opened:

@@ -80,7 +80,7 @@ class Ground:
             one.when is not None and one.when.first_day < day for one in facts.record.claims
         )
         key = (
-            bisect_left(facts.therapy.days, day),
+            bisect_left(facts.therapy.begun, day),
             bisect_left(facts.extramedullary.days, day),
             told,
             repr(found[1].blasts.reading),

@@ -19,6 +19,8 @@ from fhir_remission.domain.record.mrd import (
     MrdHistory,
     MrdSample,
     Status,
+    combined,
+    has_say,
     is_confirmed,
     suffix_status,
 )
@@ -120,6 +122,8 @@ class Followed:
         self.history = MrdHistory()
         self.status: Status = "unknown"
         self.code = ""
+        self.beside: tuple[MrdSample, ...] = ()
+        """The samples of the latest marrow that had any: the code is theirs."""
         self.flags: tuple[str, ...] = ()
 
     def at(self, draft: Draft, anchor: Anchor) -> Residual:
@@ -145,12 +149,9 @@ class Followed:
             if new:
                 self._begin(draft.began)
             if used or new:
-                self.status, self.code = status, row.mrd.get(status, row.id)
-                flags = {flag for one in used for flag in one.flags}
-                asks = rules.needs_confirmation and status == "negative" and status in row.mrd
-                if asks and not is_confirmed(facts.mrd, used, rules, self.began or draft.day):
-                    flags.add("mrd-unconfirmed")
-                self.flags = tuple(sorted(flags))
+                self.beside, self.status = used, status
+                self.code = row.mrd.get(status, row.id)
+                self.flags = self._flags(used, row)
             else:
                 self.code = row.mrd.get(self.status, row.id)
             if new:
@@ -162,6 +163,17 @@ class Followed:
             self._add(facts.mrd[place], row)
         event = self._shown(draft, ())
         return replace(told, event=event.event, code=event.code, history=event.history)
+
+    def _flags(self, used: Sequence[MrdSample], row: Category) -> tuple[str, ...]:
+        """Those of the samples; a negative waits for a second one, weeks apart."""
+        facts = self.ground.facts
+        rules = facts.criteria.mrd
+        flags = {flag for one in used for flag in one.flags}
+        asks = rules.needs_confirmation and self.code == row.mrd.get("negative")
+        began = self.began or date.min
+        if asks and used and not is_confirmed(facts.mrd, self.beside, rules, began):
+            flags.add("mrd-unconfirmed")
+        return tuple(sorted(flags))
 
     def _add(self, sample: MrdSample, row: Category | None) -> None:
         rules = self.ground.facts.criteria.mrd
@@ -177,11 +189,25 @@ class Followed:
             one for one in range(bisect_left(facts.mrd_days, draft.day), len(facts.mrd))
             if facts.mrd[one].result.source.ref == ref
         )  # fmt: skip
-        sample = facts.mrd[place]
-        self._add(sample, self.ground.rows.get(draft.category))
-        self.status, self.flags = sample.status, (*sample.flags, *self.history.flags)
-        told = self._shown(draft, (sample.result,))
-        return replace(told, status=sample.status)
+        sample, row = facts.mrd[place], draft.row
+        self._add(sample, row)
+        told, agrees = (sample.result,), sample in self.beside
+        if not agrees:
+            self.status, agrees = sample.status, self._agrees(sample)
+        self.flags = self._flags((sample,), row) if row is not None and agrees else sample.flags
+        self.flags = (*self.flags, *self.history.flags)
+        shown = self._shown(draft, told)
+        # Far from a marrow a sample gives no code; one that does not agree takes it away.
+        bare = row is not None and not agrees and shown.event == "none"
+        return replace(shown, status=self.status, code=draft.category if bare else shown.code)
+
+    def _agrees(self, sample: MrdSample) -> bool:
+        """Whether a sample leaves standing what those beside the marrow said."""
+        if sample.void or not (
+            has_say(sample, self.ground.facts.criteria.mrd) or sample.status == "positive"
+        ):
+            return True
+        return sample.status == combined(self.beside)
 
     def _shown(self, draft: Draft, used: Proof) -> Residual:
         rules, row = self.ground.facts.criteria.mrd, draft.row

@@ -62,8 +62,8 @@ def ended(
 
 def treated(step: Step, world: World, kept: Said, day: date) -> bool:
     """Whether therapy began since the relapse and before the day."""
-    start = step.ground.facts.therapy.first_from(kept.opened or world.opened)
-    return start is not None and start.day < day
+    start = step.ground.facts.therapy.since(kept.opened or world.opened)
+    return start is not None and start < day
 
 
 def still(step: Step, world: World, kept: Said, case: Case) -> Sign | None:

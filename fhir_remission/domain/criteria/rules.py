@@ -61,6 +61,10 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precise: Number
     targeted_within: Number | None = None
     """How long a targeted drug belongs to the cycle before it; without it each opens one."""
+    conditioning: Number | None = None
+    """How long before a graft every drug prepares for it; without it each opens a cycle."""
+    prophylaxis: Number | None = None
+    """How long after a graft a drug against graft-versus-host disease opens none."""
     biopsy_cellularity: Number | None = None
     """From which cellularity on a biopsy can stand for an aspirate; without it none does."""
     whole_at_most: Number | None = None

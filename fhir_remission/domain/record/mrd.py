@@ -26,6 +26,8 @@ class MrdSample(Struct, frozen=True):
     status: Status
     result: Result
     flags: tuple[str, ...] = ()
+    void: bool = False
+    """Whether the sample was said to be inadequate: it says nothing, and takes nothing back."""
 
     @property
     def assay(self) -> tuple[str, str]:
@@ -47,7 +49,8 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
             continue
         adequacy = agreed(stated.get(one.when.first_day, [])).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
-        found.append(_sample(one, criteria.mrd, void=void))
+        sample = _sample(one, criteria.mrd, void=void)
+        found.append(replace(sample, void=one.specimen == "marrow" and adequacy == "absent"))
     return tuple(found)
 
 
@@ -124,9 +127,13 @@ def suffix_status(
     reach = timedelta(days=rules.window_days)
     first = max(marrow - reach, since)
     near = samples[bisect_left(days, first) : bisect_right(days, marrow + reach)]
-    of_tissue = (one for one in near if _of_tissue(one.result, rules))
-    used = tuple(one for one in of_tissue if _counts(one, rules))
+    used = tuple(one for one in near if has_say(one, rules))
     return combined(used), used
+
+
+def has_say(sample: MrdSample, rules: Mrd) -> bool:
+    """Whether tissue and assay of a sample let it speak beside a remission."""
+    return _of_tissue(sample.result, rules) and _counts(sample, rules)
 
 
 def _of_tissue(result: Result, rules: Mrd) -> bool:

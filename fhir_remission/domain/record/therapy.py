@@ -23,6 +23,7 @@ RAISES = {
 
 
 TARGETED = "targeted"
+PROPHYLAXIS = "prophylaxis"
 
 
 class Cycle(Struct, frozen=True):
@@ -41,6 +42,10 @@ class Therapy(Struct, frozen=True):
     days: tuple[date, ...]
     possible: tuple[Event, ...] = ()
     """What may have been a start outside of every cycle that is known."""
+    conditioning: tuple[Event, ...] = ()
+    """What was given for a graft and started no cycle."""
+    begun: tuple[date, ...] = ()
+    """The first day of each cycle, and the days of grafts and of what was given for them."""
 
     @property
     def first_at_latest(self) -> date | None:
@@ -59,6 +64,11 @@ class Therapy(Struct, frozen=True):
         place = bisect_left(self.days, day)
         return self.cycles[place] if place < len(self.cycles) else None
 
+    def since(self, day: date) -> date | None:
+        """The first day, from this one on, of a cycle or of anything given for a graft."""
+        place = bisect_left(self.begun, day)
+        return self.begun[place] if place < len(self.begun) else None
+
     def from_until(self, first: date, end: date) -> tuple[Cycle, ...]:
         """The cycles that begin on `first` or later, and before `end`."""
         return self.cycles[bisect_left(self.days, first) : bisect_left(self.days, end)]
@@ -68,8 +78,13 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     """Group starts of therapy into cycles; the events come in the order of `order_of`.
 
     A targeted drug is taken daily: it belongs to the cycle it is given in, and never joins two.
+    What is given for a graft belongs to the graft.
     """
-    starts = [one for one in events if one.kind == "therapy-start" and one.when is not None]
+    known = [one for one in events if one.when is not None]
+    grafts = [day_of(one) for one in known if one.kind == "transplant"]
+    given = [one for one in known if one.kind == "therapy-start"]
+    conditioning = tuple(one for one in given if _for_a_graft(one, grafts, numbers))
+    starts = [one for one in given if one not in conditioning] if conditioning else given
     dated = [one for one in starts if one.certainty == "confirmed"]
     backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
     alone = [
@@ -87,7 +102,19 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
         if one.certainty != "confirmed"
         and not any(group.day <= day_of(one) < day_of(group.events[-1]) + gap for group in cycles)
     )
-    return Therapy(cycles, tuple(one.day for one in cycles), possible)
+    days = tuple(one.day for one in cycles)
+    begun = tuple(sorted({*days, *grafts, *map(day_of, conditioning)}))
+    return Therapy(cycles, days, possible, conditioning, begun)
+
+
+def _for_a_graft(one: Event, grafts: Sequence[date], numbers: Numbers) -> bool:
+    """Whether a drug prepares for a graft, or protects it."""
+    if numbers.conditioning is None:
+        return False
+    protects = one.detail == PROPHYLAXIS and numbers.prophylaxis is not None
+    after = numbers.prophylaxis.days if protects and numbers.prophylaxis is not None else 0
+    days = ((day_of(one) - graft).days for graft in grafts)
+    return any(-numbers.conditioning.days <= day <= after for day in days)
 
 
 def _grouped(starts: Sequence[Event], numbers: Numbers) -> list[list[Event]]:

@@ -17,7 +17,8 @@ Says = Literal["remission", "relapse", "active"]
 CLAIMS = ("", "remission", "relapse", "active")
 RANGE_COLUMNS = ("system", "first", "last", "kind", "certainty", "source")
 DETAILS: dict[str, tuple[str, ...]] = {
-    "therapy-start": ("intensive", "less-intensive", "targeted"),
+    # Prophylaxis: after a graft it is no start, and before one it prepares for it.
+    "therapy-start": ("intensive", "less-intensive", "targeted", "prophylaxis"),
     # Whether promonocytes count as blasts in it; empty where the diagnosis does not say.
     "aml-diagnosis": ("monocytic", "not-monocytic"),
 }
@@ -41,6 +42,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "gcsf-pegylated": _DONE,
     "differentiating-drug": _DONE,
     "transplant": _DONE,
+    "donor-lymphocytes": _DONE,
     # A code that is a claim and nothing else, such as Condition.clinicalStatus.
     "": ("Condition",),
 }
