@@ -63,7 +63,8 @@ ROOMS = {
     ),
     "rehearsal": ("cohort", "server", "faults", "listening"),
     "service": (
-        *("request", "callers", "answering", "hooks", "subscriptions", "probes", "running"),
+        *("request", "callers", "answering", "hooks", "subscriptions", "openhim", "probes"),
+        "running",
     ),
     "cli": (),
     "settings": (),
@@ -100,7 +101,6 @@ SMALL = {
     "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
     "jobs/site/site_request.py": "the site itself is at 300 lines",
     "rehearsal/server/codec.py": "the one place that knows JSON from bytes",
-    "cli/service.py": "one module per group of commands",
     "service/answering/site.py": "what the requests of a process share, and no more",
     "service/callers/rates.py": "knows nothing of logins",
     "service/request/correlation.py": "one header table of two standards",

@@ -25,12 +25,16 @@ def serve(
     sync: Annotated[
         bool, typer.Option("--sync", help="run sync when the source notifies of a change")
     ] = False,
+    openhim: Annotated[
+        bool, typer.Option("--openhim", help="register as a mediator of [service.openhim]")
+    ] = False,
     assign: Assign = None,
 ) -> int:
     """Serve the operation $classify-remission until told to stop; needs the extra `service`."""
     from fhir_remission.service.running.serve import serve as run
 
-    run(config, tuple(assign or ()), lambda line: show([line]), port, sync=sync)
+    announce = lambda line: show([line])  # noqa: E731
+    run(config, tuple(assign or ()), announce, port, sync=sync, openhim=openhim)
     return 0
 
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from fhir_remission.errors import SettingsError
-from fhir_remission.settings.model import Section, Settings, Sink
-from fhir_remission.settings.values import write_value
+from fhir_remission.settings.model import Settings, Sink
+from fhir_remission.settings.values import Section, write_value
 
 PREFIX = "FHIR_REMISSION__"
 SECRETS = frozenset({"secret"})

@@ -26,9 +26,11 @@ DEMO = min(one["id"] for one in demo_cohort() if one["resourceType"] == "Patient
 class Served:
     """A client of the application, and the folder of its site."""
 
-    def __init__(self, folder: Path, site: ServedSite, **defaults: Any) -> None:
+    def __init__(
+        self, folder: Path, site: ServedSite, *, openhim: bool = False, **defaults: Any
+    ) -> None:
         self.folder, self.site = folder, site
-        self._client = falcon_testing.TestClient(application(site))
+        self._client = falcon_testing.TestClient(application(site, openhim=openhim))
         self._defaults = defaults
 
     def ask(

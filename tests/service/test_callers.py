@@ -15,7 +15,8 @@ from fhir_remission.errors import SettingsError
 from fhir_remission.service.callers.callers import check_bind, read_keys
 from fhir_remission.service.callers.rates import Rates
 from fhir_remission.service.request.refusals import Refused
-from fhir_remission.settings.model import Service, Settings
+from fhir_remission.settings import Settings
+from fhir_remission.settings.service import Service
 from tests.service.conftest import OPERATION, Serve, case
 
 CR = case("complete-remission")

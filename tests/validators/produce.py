@@ -1,8 +1,9 @@
 """Write every resource that we write about anybody into a folder, for the validators.
 
 `python -m tests.validators.produce DIR`: what the demo's runs put on a server (first run,
-amendment, retraction, signed and unsigned); for every case of fixtures/cases all resources of its
-whole history by every criteria set, and its last ones taken back; and our code lists.
+amendment, retraction, signed and unsigned); what `serve` answers, refusals too; for every case of
+fixtures/cases all resources of its whole history by every criteria set, and its last ones taken
+back; and our code lists.
 """
 
 import json
@@ -23,6 +24,7 @@ from tests.fhir.samples import authorship
 from tests.servers.rest import Rest
 from tests.servers.site import Site
 from tests.test_cases import FOLDERS, judge, read_case
+from tests.validators.served import served
 
 SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 
@@ -34,6 +36,10 @@ def main(target: Path) -> int:
     listed = {json.dumps(resource): None for folder in FOLDERS for resource in of_case(folder)}
     (target / "cases.ndjson").write_text("".join(f"{line}\n" for line in listed), encoding="utf-8")
     print(f"{len(listed)} resources of {len(FOLDERS)} cases in {target / 'cases.ndjson'}")
+    with tempfile.TemporaryDirectory() as folder:
+        answers = [json.dumps(one) for one in served(Path(folder))]
+    (target / "served.ndjson").write_text("".join(f"{one}\n" for one in answers), encoding="utf-8")
+    print(f"{len(answers)} answers of the service in {target / 'served.ndjson'}")
     with EmbeddedServer() as server, tempfile.TemporaryDirectory() as folder:
         with Rest(server.base_url, mark="v") as rest:
             site = Site(rest, Path(folder))

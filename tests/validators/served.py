@@ -10,7 +10,10 @@ from typing import Any
 from falcon.testing import TestClient
 
 from fhir_remission.effects.files.site_key import new_site_key
+from fhir_remission.rehearsal import EmbeddedServer
+from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from fhir_remission.service.answering.site import ServedSite
+from fhir_remission.service.request.refusals import _TABLE, body_of, broken, refusal_of
 from fhir_remission.service.running.app import application
 
 CASES = Path(__file__).parents[2] / "fixtures/cases"
@@ -50,13 +53,41 @@ def served(folder: Path) -> Iterator[dict[str, Any]]:
         answer = _asked(client, method, path, body, kind)
         assert answer["resourceType"] == "OperationOutcome", answer
         yield answer
+    for row in _TABLE:
+        yield json.loads(body_of(refusal_of(row.error("words of ours"))))
+    yield json.loads(body_of(broken()))
+    yield from _of_the_source(folder)
+
+
+def _of_the_source(folder: Path) -> Iterator[dict[str, Any]]:
+    """Patients of the demo, read by id; and one of them written."""
+    patients = [one["id"] for one in demo_cohort() if one["resourceType"] == "Patient"]
+    with EmbeddedServer(resources=demo_cohort()) as server:
+        config = folder / "source.toml"
+        config.write_text(
+            f'[site]\nid = "st-e"\n[source]\nbase_url = "{server.base_url}"\n'
+            'allow_insecure = true\nrate = "1000/s"\n[sink.main]\nkind = "repository"\n'
+            '[cohort]\nkind = "group"\ngroup = "demo-cohort"\n'
+            "[service]\nwrite = true\n"
+        )
+        client = TestClient(application(ServedSite(config)))
+        for patient in patients:
+            path = f"/Patient/{patient}/$classify-remission"
+            yield _asked(client, "GET", path, b"", "application/fhir+json")
+        given = {"write": True}
+        path = f"/Patient/{patients[0]}/$classify-remission"
+        written = _asked(client, "POST", path, _parameters(None, given), "application/fhir+json")
+        assert written["resourceType"] == "Parameters", written
+        yield written
 
 
 def _parameters(record: Any, given: dict[str, Any]) -> bytes:
-    listed: list[dict[str, Any]] = [{"name": "asOf", "valueDateTime": AS_OF}]
+    listed: list[dict[str, Any]] = []
+    if record is not None:
+        listed.append({"name": "asOf", "valueDateTime": AS_OF})
+        listed.append({"name": "bundle", "resource": record})
     for name, value in given.items():
         listed.append({"name": name, "valueBoolean" if value is True else "valueCode": value})
-    listed.append({"name": "bundle", "resource": record})
     return json.dumps({"resourceType": "Parameters", "parameter": listed}).encode()
 
 

@@ -106,6 +106,7 @@ def capability_statement(settings: Settings, base: str) -> Any:
     }
     return {
         "resourceType": "CapabilityStatement",
+        "name": "FhirRemission",
         "status": "active",
         "date": "2026-11-28",
         "publisher": "fhir-remission",

@@ -20,7 +20,8 @@ from fhir_remission.effects.process.clock import Clock
 from fhir_remission.errors import SettingsError
 from fhir_remission.service.callers.tokens import Tokens, unauthorized
 from fhir_remission.service.request.refusals import Refused
-from fhir_remission.settings.model import Service, Settings
+from fhir_remission.settings import Settings
+from fhir_remission.settings.service import Service
 
 # Scopes of SMART that let a system read everything, in both versions of the standard.
 _SYSTEM = re.compile(r"system/\*\.(?:r[s]?|read|\*|c?ru?d?s?)")

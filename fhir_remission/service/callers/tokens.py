@@ -17,7 +17,7 @@ import requests
 from fhir_remission.effects.process.clock import Clock
 from fhir_remission.errors import SettingsError
 from fhir_remission.service.request.refusals import Refused
-from fhir_remission.settings.model import Trusted
+from fhir_remission.settings.service import Trusted
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
 LEEWAY, AGAIN, LONGEST = 30, 60.0, 3600

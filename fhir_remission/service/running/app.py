@@ -18,6 +18,8 @@ from fhir_remission.service.answering.site import ServedSite
 from fhir_remission.service.callers.callers import Caller, Callers
 from fhir_remission.service.callers.rates import Rates
 from fhir_remission.service.hooks import service as hooks
+from fhir_remission.service.openhim.envelope import TRANSACTION, Envelope
+from fhir_remission.service.openhim.mediator import urn_of
 from fhir_remission.service.probes.metrics import Metrics
 from fhir_remission.service.probes.self_description import (
     Definition,
@@ -57,7 +59,9 @@ class Around:
         DEADLINES.end()
         head = req.get_header
         names = correlation_of(
-            head("X-Request-Id") or "", head("X-Correlation-Id") or "", head("traceparent") or ""
+            head("X-Request-Id") or head(TRANSACTION) or "",
+            head("X-Correlation-Id") or "",
+            head("traceparent") or "",
         )
         req.context.began = self._clock.monotonic()
         req.context.names = names
@@ -111,10 +115,16 @@ _HEADERS = {
 }
 
 
-def application(site: ServedSite, *, start_runs: bool = False) -> Any:
-    """The WSGI application of a site; `start_runs` lets notifications start runs of `sync`."""
+def application(site: ServedSite, *, start_runs: bool = False, openhim: bool = False) -> Any:
+    """The WSGI application of a site.
+
+    `start_runs` lets notifications start runs of `sync`; `openhim` knows requests that came
+    through OpenHIM.
+    """
     metrics = Metrics(site)
-    app = falcon.App(middleware=[Around(site, metrics)])
+    # The first of these sees a request first and an answer last.
+    outermost = [Envelope(urn_of(site.settings), site.clock)] if openhim else []
+    app = falcon.App(middleware=[*outermost, Around(site, metrics)])
     app.req_options.strip_url_path_trailing_slash = True
     app.set_error_serializer(_unrouted)
     app.add_error_handler(Exception, _bug)

@@ -24,6 +24,7 @@ def serve(
     port: int | None,
     *,
     sync: bool = False,
+    openhim: bool = False,
 ) -> None:
     """Serve until told to stop.
 
@@ -35,16 +36,20 @@ def serve(
     _share_counts(settings_of(config, assignments, {}).service.workers)
     try:
         from fhir_remission.service.answering.site import ServedSite
+        from fhir_remission.service.openhim.mediator import Mediator
         from fhir_remission.service.running.app import application
     except ModuleNotFoundError as error:
         raise UsageError(
             f"this needs {error.name}: python -m pip install 'fhir-remission[service]'"
         ) from None
     site = ServedSite(config, assignments)
+    mediator = Mediator(site) if openhim else None
 
     def load() -> Any:
         site.open()
-        return application(site, start_runs=sync)
+        if mediator is not None:
+            mediator.start()
+        return application(site, start_runs=sync, openhim=openhim)
 
     if sys.platform == "win32":
         _serve_by_waitress(site, load, announce)

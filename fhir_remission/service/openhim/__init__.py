@@ -1,0 +1,1 @@
+"""OpenHIM: the service as one of its mediators."""
