@@ -42,6 +42,8 @@ class Proof(Struct, frozen=True):
     """Everything below the picture for one criteria set."""
 
     title: str
+    heading: str
+    """Of the criteria that a category asks, or of what decided where it asks for none."""
     criteria: tuple[Criterion, ...]
     beside: tuple[Criterion, ...]
     latest: tuple[Criterion, ...]
@@ -66,6 +68,7 @@ def proof_of(one: Judgement, entries: Sequence[Entry], tables: str) -> Proof:
     open_ones = {policy.name for policy in one.criteria.policy if len(policy.choices) > 1}
     return Proof(
         title=about.title,
+        heading="Criteria of" if asked else "What decided",
         criteria=tuple(row for row in rows if not asked or row.name in asked),
         beside=tuple(row for row in rows if asked and row.name not in asked),
         latest=tuple(

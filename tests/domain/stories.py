@@ -59,7 +59,7 @@ def guards(one: Assessment, name: str | CriteriaSet = "eln-2022") -> dict[str, T
     return {
         row.criterion: (row.verdict.value, cited(row.evidence))
         for row in one.criteria_results
-        if row.criterion not in own or row.rule.startswith("after a remission")
+        if row.criterion not in own or row.rule.startswith("no remission before: after")
     }
 
 

@@ -110,7 +110,7 @@ def test_a_marrow_that_leaves_the_answer_to_the_one_before_shows_what_was_seen()
     carried = now(few_cells(induction().marrow(28, 30).marrow(45, 2), 60))
     (line,) = [one for one in carried.criteria_results if one.criterion == "marrow-decides"]
     assert (line.rule, line.source) == (
-        "the marrow gives an answer of its own",
+        "the latest marrow gives an answer of its own",
         "order of evaluation",
     )
     assert (line.verdict.value, "blasts-marrow 60" in cited(line.evidence)) == ("not-met", True)

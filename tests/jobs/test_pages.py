@@ -24,7 +24,8 @@ from tests.jobs.test_explain import course, draw, lines_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "fixtures" / "pages"
-T06 = ROOT / "fixtures" / "cases" / "t06-aza-ven-counts-before-the-nadir" / "bundle.json"
+CASES = ROOT / "fixtures" / "cases"
+T06 = CASES / "t06-aza-ven-counts-before-the-nadir" / "bundle.json"
 RELAPSE = course(
     *draw("2026-03-01", "0.3 10*9/L", "18 10*9/L"),
     transfusion("x", "p1", "2026-03-09", "platelets"),
@@ -65,11 +66,32 @@ RETURNED = course(
     mrd("r2", "p1", "2026-04-20", "positive"),
     mrd("r3", "p1", "2026-05-20", "positive"),
 )
+# Each says something that no other page does; the case lies in `fixtures/cases`.
+OF_CASES = {
+    "complete-remission": "eln-2022",
+    "mrd-negative": "eln-2022",
+    "partial-recovery-lower-corner": "iwg-2003",
+    "platelets-two-days-after-transfusion": "eln-2022",
+    "missing-platelets-low-neutrophils": "eln-2022",
+    "partial-response-without-baseline": "eln-2022",
+    "partial-response-at-the-landmark": "eln-2022",
+    "refractory-after-two-inductions": "eln-2017",
+    "one-blood-sample-after-remission": "eln-2022",
+    "sarcoma-silent-for-three-weeks": "eln-2022",
+    "second-remission": "eln-2022",
+    "inadequate-marrow-in-remission": "eln-2022",
+    "remission-put-in-doubt-by-the-next-marrow": "eln-2022",
+    "promyelocytic-leukaemia": "eln-2022",
+    "no-marrow-after-therapy": "eln-2022",
+}
 
 
 @pytest.mark.parametrize(
     ("name", "source", "request_"),
     [
+        *((case, (CASES / case / "bundle.json").read_bytes(), Request(
+            as_of="2026-11-01T00:00:00Z", criteria=(criteria,)))
+          for case, criteria in OF_CASES.items()),
         ("crh-not-cr", T06.read_bytes(), Request(as_of="2027-06-01T00:00:00Z")),
         ("relapse", lines_of(RELAPSE), Request(as_of="2026-06-30T00:00:00Z")),
         ("relapse-by-the-lay-set", lines_of(RELAPSE), Request(

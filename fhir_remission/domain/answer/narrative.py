@@ -81,7 +81,7 @@ def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     named = (*found.possible_higher, *found.candidates)
     target = _target(facts, draft, found)
     if target is None:
-        return ""
+        return ADVICE.get(_missing(found), "")
     still_open = target.id in named
     wanted = (Verdict.UNKNOWN,) if still_open else FAILS
     judged = draft.evaluation.judgements
@@ -92,7 +92,7 @@ def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     ]
     reasons = [one for one in reasons if one]
     if not reasons:
-        return ""
+        return ADVICE.get(_missing(found), "")
     link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
     return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
 
@@ -129,11 +129,10 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
     if evaluation.row is not None and found.category == evaluation.row.id:
         ahead = [row for row in rows[: rows.index(evaluation.row)] if row.id != found.category]
         return ahead[-1] if ahead else None
-    return min(
-        (row for row in rows if row.claim),
-        key=lambda row: sum(evaluation.judgements[name].verdict in FAILS for name in row.requires),
-        default=None,
-    )
+    lacking = [(sum(judged[name].verdict in FAILS for name in row.requires), row) for row in rows]
+    # What lacks nothing is not what stands in the way: a partial response of refractory disease.
+    claims = [(count, row) for count, row in lacking if row.claim and count]
+    return min(claims, key=lambda one: one[0])[1] if claims else None
 
 
 def _is_closed(judgement: Judgement) -> bool:

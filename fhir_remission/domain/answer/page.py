@@ -126,7 +126,8 @@ def _criteria(page: Page) -> list[str]:
         for line in page.wrap(source, first=f"  [{number}] ")
     ]
     head = ["ALSO LOOKED AT: what only other categories ask"] if other else []
-    title = f"CRITERIA OF {now.category}: {LEGEND}"
+    asked = any(row.id == now.category for row in page.facts.criteria.category)
+    title = f"{'CRITERIA OF' if asked else 'WHAT DECIDED'} {now.category}: {LEGEND}"
     return [
         *([title] if len(title) <= page.width else page.wrap(title)),
         *own,

@@ -14,8 +14,15 @@ from fhir_remission.domain.record.facts import Facts
 
 
 def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
-    """The criteria that some category asks for, then gates, limits, rules and MRD."""
-    found = [*criteria_lines(facts, draft.evaluation), *draft.lines()]
+    """The criteria that some category asks for, then gates, limits, rules and MRD.
+
+    A limit of one name with a criterion takes its place: it speaks of this anchor, where the
+    criteria may be those of an earlier marrow.
+    """
+    limits = {one.criterion: one for one in draft.lines()}
+    found = [
+        limits.pop(one.criterion, one) for one in criteria_lines(facts, draft.evaluation)
+    ] + list(limits.values())
     if draft.mrd.used:
         verdict = {"negative": Verdict.MET, "unknown": Verdict.UNKNOWN}.get(
             draft.mrd.status, Verdict.NOT_MET

@@ -69,5 +69,6 @@ ADVICE = {
     "disease-without-marrow": "An answer needs a marrow.",
     "signs-of-disease": "An answer needs a marrow with no sign of disease beside it.",
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
+    "earlier-response": "An answer needs to know whether there was a remission before.",
     "repeat-marrow": "A repeat marrow or smear decides.",
 }

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.landmarks import landmark_of
-from fhir_remission.domain.course.scope_lines import guard, repeats_of
+from fhir_remission.domain.course.scope_lines import repeats_of
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Phase, Said, World
 from fhir_remission.domain.criteria.rules import Category
@@ -64,7 +64,7 @@ def _answered(
         verdict = Verdict.UNKNOWN if perhaps else Verdict.NOT_MET
         reason = "remission-not-excluded-at-landmark" if perhaps else ""
         candidates = (*perhaps, out.refractory) if perhaps else ()
-        more = (guard("before-landmark", verdict, rule[0].text, rule[0], rule[1]),)
+        more = (lines.landmark(verdict, *rule),)
     elif answer == out.undecided:
         reason, candidates = "undecided", found.held
     claim = row if row is not None and answer == row.id else None

@@ -61,5 +61,5 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
         return ended(step, world, kept, (BLOOD, rule, told))
     assert rule is not None  # noqa: S101 - without one any sample completes it
     after, kept = seen(step, world, kept, day)
-    said = suspicion(step, kept, day, lines.relapse_rule(BLOOD, rule, told))
+    said = suspicion(step, kept, day, lines.relapse_rule(BLOOD, rule, told, proved=False))
     return after, kept, replace(said, missing=("repeat-blood",))

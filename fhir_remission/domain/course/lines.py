@@ -20,7 +20,7 @@ RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-m
 def around(case: Case) -> tuple[Line, ...]:
     """The gates and limits of the marrow."""
     scope = "remission is said only of acute myeloid leukaemia; APL is out of scope"
-    before = "leukaemia or a start of therapy is documented before the marrow"
+    before = "blasts, a lesion or therapy seen before the marrow, or a diagnosis weeks before it"
     return (
         gate_line("aml-diagnosis", case.diagnosis, scope, "title and scope of the criteria"),
         gate_line(
@@ -49,14 +49,20 @@ def seen_on(case: Case) -> Proof:
 
 def had_remission(kept: Said) -> Line:
     """The remission after which partial remission and progression are not tested."""
-    rule = "after a remission of this course, partial remission and progression are not tested"
+    rule = "no remission before: after one, partial remission and progression are not tested"
     verdict = Verdict.NOT_MET if kept.ground else Verdict.UNKNOWN
     return guard("no-prior-remission", verdict, rule, "order of evaluation", kept.ground)
 
 
-def relapse_rule(name: str, rule: Rule, proof: Proof) -> Line:
-    """A relapse rule: not met, the patient is not free of relapse."""
-    return guard(name, Verdict.NOT_MET, rule.text, rule, proof)
+def relapse_rule(name: str, rule: Rule, proof: Proof, *, proved: bool = True) -> Line:
+    """A relapse rule: not met, there is one; not known, a sign of one."""
+    verdict = Verdict.NOT_MET if proved else Verdict.UNKNOWN
+    return guard(name, verdict, f"no {rule.text}", rule, proof)
+
+
+def landmark(verdict: Verdict, rule: Rule, proof: Proof) -> Line:
+    """The landmark from which no remission is refractory disease."""
+    return guard(LANDMARK, verdict, f"not yet refractory, which is {rule.text}", rule, proof)
 
 
 def undecided(name: str, text: str, proof: Proof) -> Line:
@@ -66,7 +72,7 @@ def undecided(name: str, text: str, proof: Proof) -> Line:
 
 def doubted(line: Line) -> Line:
     """A rule that one way breaks and another does not."""
-    decided = line.criterion in (*RELAPSES, LANDMARK) and line.verdict is Verdict.NOT_MET
+    decided = line.criterion in (*RELAPSES, LANDMARK) and line.verdict is not Verdict.MET
     return replace(line, verdict=Verdict.UNKNOWN, source=UNREAD) if decided else line
 
 
@@ -84,7 +90,7 @@ def quality(case: Case) -> tuple[Line, ...]:
 
 def taken_back(proof: Proof) -> Line:
     """What took a remission back where no relapse is defined."""
-    text = "disease after a remission takes it back; the set defines no relapse"
+    text = "no disease after the remission: it takes it back, for the set defines no relapse"
     return guard("remission-kept", Verdict.NOT_MET, text, "order of evaluation", proof)
 
 
@@ -97,12 +103,12 @@ def not_begun(case: Case, lineage: Number) -> Line:
 
 def silent(case: Case) -> Line:
     """The marrow that leaves the answer to the one before."""
-    rule = "the marrow gives an answer of its own"
+    rule = "the latest marrow gives an answer of its own"
     proof = (*seen_on(case), *case.marrow.cells.proof, *case.marrow.cellularity.proof)
     return guard("marrow-decides", Verdict.NOT_MET, rule, "order of evaluation", proof)
 
 
 def unlike(proof: Proof) -> Line:
     """What the record leaves open, and would give another course."""
-    text = "the record allows one course only"
+    text = "what is unknown leaves no other answer open"
     return undecided("course-known", text, proof)

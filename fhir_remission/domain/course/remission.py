@@ -46,7 +46,7 @@ def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
         kept = replace(kept, suspected=kept.suspected or day, wary=kept.wary or day)
         after = replace(world, asked=world.asked or day)
         assert rules.marrow is not None  # noqa: S101 - it asks for the repeat
-        line = lines.relapse_rule(MARROW, rules.marrow, case.marrow.blasts.proof)
+        line = lines.relapse_rule(MARROW, rules.marrow, case.marrow.blasts.proof, proved=False)
         return after, kept, _at(case, suspicion(step, kept, day, line))
     if case.side:
         world, kept = seen(step, world, kept, day) if blasts else (world, kept)
@@ -165,7 +165,7 @@ def _blasts_in_window(
     world = replace(world, asked=None, bloody=True, samples=samples)
     if bloody:
         world, kept = seen(step, world, kept, day)
-    line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results))
+    line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
     said = suspicion(step, kept, max(first, day), line)
     said = replace(said, found=found, flags=BESIDE, carries=False)
     return world, kept, _at(case, said)
