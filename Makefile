@@ -42,6 +42,9 @@ lane-sekmet: $(VENV)/.installed  ## contract and end-to-end suites on sekmet-fhi
 lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Maven
 	FHIR_REMISSION_HAPI=1 $(BIN)/python -m pytest tests/servers -m server
 
+lane-engines: $(VENV)/.installed  ## the recipes of deploy/engines on Camel, NiFi and Node-RED; needs a JDK 17, Maven, Node
+	FHIR_REMISSION_ENGINES=1 $(BIN)/python -m pytest tests/engines -m server
+
 lane-matrix: $(VENV)/.installed  ## every persona with every fault, at one of its moments
 	$(BIN)/python -m tests.matrix.run
 
