@@ -14,6 +14,10 @@ import typer.main
 
 from fhir_remission.cli.main import app, main
 from fhir_remission.cli.messages import place_in_pages
+from fhir_remission.domain.answer.proof import rule_of
+from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.tables.analytes import ANALYTES
+from fhir_remission.effects.files.mapping_files import load_criteria
 from fhir_remission.errors import RemissionError, TableError, anchor_of
 from fhir_remission.settings import load_settings
 from tests.docs.generate import PAGES, ROOT
@@ -228,3 +232,24 @@ def test_registration_tells_scopes_and_ports_and_touches_no_network(
     said = capfd.readouterr().out
     assert "scopes    system/*.rs" in said
     assert "writes    nothing" in said
+
+
+def test_the_table_of_categories_says_what_the_set_asks() -> None:
+    """The page for clinicians has the rows, the criteria and the numbers of `eln-2022`."""
+    chosen = load_criteria("eln-2022")
+    criteria = {one.id: one for one in chosen.criterion}
+
+    def phrase(name: str) -> str:
+        one = criteria[name]
+        if name == "marrow-adequate":
+            return "an adequate marrow"
+        told = rule_of(one)
+        subject = f"{ANALYTES[one.analyte]} " if isinstance(one, Threshold) else ""
+        return f"{subject}{told}".replace(">=", "≥").replace("<=", "≤").replace("*", r"\*")
+
+    page = (ROOT / "docs" / "decides.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\w+) \| ([^|]*(?:≥|<)[^|]*) \|$", page, re.MULTILINE)
+
+    assert [name for name, _ in told] == [row.id for row in chosen.category]
+    for (_, text), row in zip(told, chosen.category, strict=True):
+        assert set(text.split("; ")) == {phrase(name) for name in row.requires}
