@@ -234,6 +234,31 @@ def test_registration_tells_scopes_and_ports_and_touches_no_network(
     assert "writes    nothing" in said
 
 
+def test_registration_tells_who_comes_in_and_whom_the_service_asks(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The firewall of `serve` is told too, without paths."""
+    file = tmp_path / "site.toml"
+    assert main(["config", "init", str(file)]) == 0
+    keys = {
+        "source.base_url": "https://no.such.host.invalid",
+        "service.bind": "10.0.0.7:8443",
+        "service.jwt.jwks_url": "https://login.example.org/jwks.json",
+        "service.hooks.fhir_servers": "https://ehr.example.org/fhir",
+        "service.openhim.url": "https://core.example.org:8080",
+        "service.subscriptions.url": "https://remission.example.org/notify",
+    }
+    more = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+    assert main(["doctor", "--registration", "--config", str(file), *more]) == 0
+    said = capfd.readouterr().out
+
+    assert "listens   10.0.0.7:8443" in said
+    assert "keys      https://login.example.org, port 443" in said
+    assert "hooks     https://ehr.example.org, port 443" in said
+    assert "openhim   https://core.example.org, port 8080" in said
+    assert "called    by the source, at https://remission.example.org, port 443" in said
+
+
 def test_the_table_of_categories_says_what_the_set_asks() -> None:
     """The page for clinicians has the rows, the criteria and the numbers of `eln-2022`."""
     chosen = load_criteria("eln-2022")

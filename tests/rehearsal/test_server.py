@@ -187,7 +187,6 @@ def test_rollback_restores_the_index() -> None:
     assert found == [1, 0]
 
 
-
 def test_conditional_creates_at_once_make_one() -> None:
     """Of many callers at the same moment one creates, the others are told what is there."""
     body = {field: value for field, value in observation("").items() if field != "id"}

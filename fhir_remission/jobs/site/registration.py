@@ -10,6 +10,7 @@ from fhir_remission.errors import SettingsError
 from fhir_remission.jobs.site.servers import Needs, is_source, needs_of, repository_needs
 from fhir_remission.settings import Settings
 from fhir_remission.settings.model import Server
+from fhir_remission.settings.service import Service
 
 SERVERS = frozenset({"repository", "ehr-observation"})
 PORTS = {"https": 443, "http": 80, "postgresql": 5432}
@@ -21,8 +22,10 @@ def registration(settings: Settings) -> Iterator[str]:
         yield from _of_server(name, server, needs)
     yield "STATE"
     yield f"  {_state(settings.state.url)}"
+    yield "SERVICE"
+    yield from _service(settings.service)
     yield "FLOWS"
-    yield "  only outgoing connections; nothing else leaves this process"
+    yield "  only outgoing connections, but to what `serve` listens on; nothing else leaves"
     yield "  no patient in logs; a line for each patient in " + str(settings.audit.file)
 
 
@@ -56,6 +59,22 @@ def _of_server(name: str, server: Server, needs: Needs) -> Iterator[str]:
         else:
             yield f"  scopes v2 {' '.join(wanted_scopes(needs.read, needs.write, v2=True))}"
             yield f"  scopes v1 {' '.join(wanted_scopes(needs.read, needs.write, v2=False))}"
+
+
+def _service(service: Service) -> Iterator[str]:
+    """Who comes in where `serve` runs, and whom it asks itself."""
+    yield f"  listens   {service.bind}, only while `serve` runs"
+    asked = {
+        "keys": (service.jwt.jwks_url, service.hooks.jwks_url),
+        "hooks": service.hooks.fhir_servers,
+        "openhim": (service.openhim.url,),
+    }
+    for name, urls in asked.items():
+        for url in dict.fromkeys(filter(None, urls)):
+            yield f"  {name:<9} {_address(url, f'service.{name}')}"
+    if service.subscriptions.url:
+        called = _address(service.subscriptions.url, "service.subscriptions.url")
+        yield f"  called    by the source, at {called}"
 
 
 def _address(url: str, key: str) -> str:
