@@ -28,6 +28,14 @@ def maven(name: str, pom: Path) -> str:
     return str(folder / "*")
 
 
+def compiled(name: str, path: str, source: Path) -> str:
+    """The class path with what was compiled from one source."""
+    folder = BUILD / f"{name}-classes"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    _once(folder, digest, lambda: _run(["javac", "-cp", path, "-d", str(folder), str(source)]))
+    return f"{path}:{folder}"
+
+
 def node_red() -> str:
     """The program of Node-RED."""
     folder = BUILD / "node-red"
