@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from fhir_remission.errors import (
     SafetyStop,
     Unreachable,
 )
+from fhir_remission.fhir.incoming.versions import latest
 from fhir_remission.fhir.r4.datatypes import Json
 from fhir_remission.fhir.server.queries import Query, by_ids, observation_queries
 from fhir_remission.rehearsal.listening.server import EmbeddedServer
@@ -451,3 +453,29 @@ def test_a_transaction_comes_back_as_it_was_answered(clock: FakeClock) -> None:
 
     assert isinstance(answer, dict)
     assert answer["type"] == "transaction-response"
+
+
+@pytest.mark.parametrize("first", ["1.2", "9.9"])
+def test_a_row_that_comes_in_two_contents_is_kept_in_both(clock: FakeClock, first: str) -> None:
+    """The last one that came would have been believed; which counts is decided by version."""
+    with reading(clock) as chain:
+        transport = chain.client.transport
+        original = transport.post_search
+
+        def say_twice(url: str, form: str, label: str, headers: Any) -> Any:
+            answer = original(url, form, label, headers)
+            bundle = json.loads(answer.body)
+            row = bundle["entry"][0]
+            other = {**row, "resource": {**row["resource"], "valueQuantity": {"value": 9.9}}}
+            both = [row, other] if first == "1.2" else [other, row]
+            bundle["entry"] = [*both, *bundle["entry"][1:], *both]
+            return msgspec.structs.replace(answer, body=json.dumps(bundle).encode())
+
+        transport.post_search = say_twice  # type: ignore[method-assign]
+        found = chain.client.search(chain.query)
+
+    assert found.complete, found.incomplete
+    assert len(found.entries) == N + 1
+    assert found.account.duplicate == 2
+    (disputed,) = [one for one in latest(found.entries) if one.disputed]
+    assert disputed.entry.ref in {e.ref for e in found.entries}

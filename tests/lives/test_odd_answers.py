@@ -52,6 +52,7 @@ def test_what_was_cut_is_not_what_it_begins_with() -> None:
         (lambda body: body.decode().encode("utf-16-be"), "UTF-16, and FHIR in JSON is UTF-8"),
         (lambda body: body.decode().encode("utf-32"), "UTF-32, and FHIR in JSON is UTF-8"),
         (lambda _: b"<CapabilityStatement/>", "XML, and no FHIR in JSON"),
+        (lambda _: b"\n<!DOCTYPE html><p>Log in", "HTML as of a login or a proxy, and no FHIR"),
     ],
 )
 @pytest.mark.parametrize("where", ["metadata", "_search"])

@@ -58,9 +58,17 @@ class Found(Struct, frozen=True):
 
 
 class _Reading(Struct):
-    """What one search has brought so far, over restarts; the same row twice is one row."""
+    """What one search has brought so far, over restarts; the same row twice is one row.
+
+    The same name with another content is a row of its own: another version, or a server that
+    contradicts itself. Which of them counts is decided where versions are ranked.
+    """
 
     entries: dict[str, Entry] = {}
+    others: list[Entry] = []
+    """Further contents under a name that is among them."""
+    contents: dict[str, set[bytes]] = {}
+    """All contents of names that came more than once."""
     beside: set[str] = set()
     included: set[str] = set()
     """What a total does not count."""
@@ -75,14 +83,26 @@ class _Reading(Struct):
         """Take one page in."""
         self.pages += 1
         self.total = max(self.total, page.total or 0)
-        kept = {entry.ref: entry for entry in rows.kept}
-        fresh = len(kept.keys() - self.entries.keys())
-        self.entries.update(kept)
+        repeated = sum(self._is_repeated(entry) for entry in rows.kept)
         if len(rows.kept) < len(page.entries):
-            self.beside |= {entry.ref for entry in page.entries} - kept.keys()
+            kept = {entry.ref for entry in rows.kept}
+            self.beside |= {entry.ref for entry in page.entries} - kept
         self.included.update(entry.ref for entry in page.entries if entry.included)
         self.damage.update((damage.place, damage) for damage in page.damage)
-        self._end(page, rows, repeated=len(rows.kept) - fresh)
+        self._end(page, rows, repeated=repeated)
+
+    def _is_repeated(self, entry: Entry) -> bool:
+        """Whether the very same row came before; else it is kept."""
+        first = self.entries.setdefault(entry.ref, entry)
+        if first is entry:
+            return False
+        came = self.contents.setdefault(entry.ref, {msgspec.json.encode(first.resource)})
+        content = msgspec.json.encode(entry.resource)
+        if content in came:
+            return True
+        came.add(content)
+        self.others.append(entry)
+        return False
 
     def _end(self, page: Page, rows: Screened, *, repeated: int) -> None:
         """Account for everything on a page but the rows that are kept."""
@@ -110,9 +130,10 @@ class _Reading(Struct):
             estimate = "" if total_is_exact else short
         if self.account.unassigned:
             reasons.append(f"{self.account.unassigned} rows that name no patient")
-        stamps = (entry.resource.meta for entry in self.entries.values())
+        every = (*self.entries.values(), *self.others)
+        stamps = (entry.resource.meta for entry in every)
         return Found(
-            tuple(self.entries.values()),
+            every,
             tuple(dict.fromkeys(reasons)),
             tuple(self.damage.values()),
             self.pages,

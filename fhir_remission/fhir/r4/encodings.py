@@ -30,6 +30,10 @@ _NAMED = (
     (b"PK\x03\x04", "zip", "unpack it"),
     (b"BZh", "bzip2", "unpack it"),
     (b"\xfd7zXZ", "xz", "unpack it"),
+    *(
+        (start, "HTML as of a login or a proxy", "give FHIR in JSON")
+        for start in (b"<!DOC", b"<!doc", b"<HTML", b"<html", b"<Html")
+    ),
     (b"<", "XML", "give FHIR in JSON"),
     (b"\xef\xbb\xbf<", "XML", "give FHIR in JSON"),
     (b"PAR1", "Parquet", "give FHIR in JSON"),
@@ -54,7 +58,7 @@ def as_utf8(chunks: Iterable[bytes], *, name: str) -> Iterator[bytes]:
 
 def named(body: bytes) -> str:
     """What an answer of a server is that should be JSON in UTF-8; empty where it begins as such."""
-    start = body[:_START]
+    start = body.lstrip(_SPACE)[:_START]
     encoding = _encoding_of(start)
     if encoding:
         return f"{encoding.upper()[:6]}, and FHIR in JSON is UTF-8"
