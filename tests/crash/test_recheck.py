@@ -197,3 +197,25 @@ def test_what_only_a_refusal_changes_is_no_change(make_world: Make) -> None:
         if line["disposition"] == "incomplete":
             assert "Condition" in line["reason"]
     assert {line["write"] for line in ran.lines} == {"none"}
+
+
+@pytest.mark.parametrize(
+    "habits", ["conditional-update", "conditional-create-one-by-one", "search"]
+)
+def test_a_create_that_was_carried_out_twice_is_told_by_the_next_run(
+    habits: str, make_world: Make
+) -> None:
+    """Two requests passed the same condition at once: no evidence has to change to see it."""
+    world = make_world(habits=SERVERS[habits], patients=(CR, AMENDED))
+    assert world.sync().code == 0
+    for resource in world.results(CR):
+        world.server.store.put({**resource, "id": f"twin-{resource['id']}"})
+
+    ran = world.sync(how=DAILY)
+
+    assert ran.code == 5
+    assert "stands more than once" in ran.line(CR)["reason"]
+    assert "reconcile --retract-duplicates" in ran.line(CR)["reason"]
+    assert world.sync(how=How(everybody=True, undouble=True)).code == 0
+    assert world.doubles() == []
+    assert world.sync(how=DAILY).summary["unsafe_requests"] == 0

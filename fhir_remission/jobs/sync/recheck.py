@@ -1,8 +1,9 @@
 """Whether what we wrote is still there: a sample in each run, all of it every `write.recheck`.
 
 A server is restored from a backup, or says 201 and stores nothing: our state would say for ever
-that there is nothing to do. What is gone, or stands as it stood before, makes its patient due, and
-the row of it is trusted no longer. Edits of people are no matter here: they stay.
+that there is nothing to do. What is gone, stands as it stood before, or stands twice (a conditional
+create that two requests passed) makes its patient due, and the row of it is trusted no longer.
+Edits of people are no matter here: they stay.
 """
 
 from __future__ import annotations
@@ -68,19 +69,18 @@ def _not_as_left(sink: Sink, rows: Sequence[AssessmentRow]) -> Iterator[Assessme
     by = sink.place.by
     system = by.identity.identifier_system("evidence-hash")
     try:
-        there = {own_name(one, by): one for one in _search(sink, [name_of(row) for row in rows])}
+        there: dict[str, list[Resource]] = {}
+        for one in _search(sink, [name_of(row) for row in rows]):
+            there.setdefault(own_name(one, by), []).append(one)
     except (RequestRefused, ReadIncomplete):
         # Another run asks again; what is to be written is read before that anyway.
         return
     for row in rows:
-        stands = there.get(name_of(row))
-        if stands is None:
-            if row.status == "standing":
-                yield row
-        elif (status_of(stands), identifier_value(stands, system)) != (
-            row.status,
-            row.evidence_hash,
-        ):
+        found = there.get(name_of(row), [])
+        # One that was withdrawn may stand beside the one that stands in its place.
+        stands = [one for one in found if status_of(one) == "standing"] or found[:1]
+        left = [(row.status, row.evidence_hash)] if found or row.status == "standing" else []
+        if [(status_of(one), identifier_value(one, system)) for one in stands] != left:
             yield row
 
 

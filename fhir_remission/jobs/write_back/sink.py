@@ -43,6 +43,7 @@ LOSES_IDENTITY = (
     "the server drops or changes our identifiers, so nothing written could be found again: use a "
     "sink of kind ndjson"
 )
+UNDOUBLE = "look at them, then run reconcile --retract-duplicates"
 NOT_STORED = "was answered as written and is not there: nothing counts as written; tried again"
 
 
@@ -105,7 +106,7 @@ class Sink:
                 continue
             if prospect.doubled:
                 names = ", ".join(prospect.doubled)
-                return Outcome(problem=f"stands more than once: {names}; see reconcile", stop=True)
+                return Outcome(problem=f"stands more than once: {names}; {UNDOUBLE}", stop=True)
             if not self.place.write:
                 done: Outcome | Delivery = outcome_of(prospect, {})
             else:
