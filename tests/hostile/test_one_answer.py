@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from fhir_remission.cli.main import main
 from fhir_remission.effects.http.auth import Credentials, Fixed
+from fhir_remission.effects.http.login_words import proofs_in, words_of
 from fhir_remission.effects.http.origin import read_base
 from fhir_remission.effects.http.transport import Limits, NoAnswer, Request, RequestsExchange
 from fhir_remission.effects.process.clock import Stop, SystemClock
@@ -205,6 +209,52 @@ def test_what_a_login_says_stands_in_the_line() -> None:
     assert "unknown" in told
     assert "asked for system/Patient.read" in told
     assert told.isprintable()
+
+
+SECRET = "s3cr3t of+the client"
+ECHOES: dict[str, Callable[[Asked], str]] = {
+    "the secret": lambda _: f"no client has {SECRET}",
+    "a part of it": lambda _: f"it begins with {SECRET[:8]}",
+    "as it is sent": lambda _: quote(SECRET, safe=""),
+    "the header": lambda asked: asked.headers["authorization"],
+    "the header unpacked": lambda asked: base64.b64decode(
+        asked.headers["authorization"].removeprefix("Basic ")
+    ).decode(),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_login_that_repeats_our_secret_is_not_quoted(echo: str) -> None:
+    """Its words stand in logs, and doctor prints them."""
+
+    def rule(asked: Asked) -> Behaviour:
+        if "token" not in asked.target:
+            return say(b"{}", 404)
+        said = {"error": "invalid_client", "error_description": ECHOES[echo](asked)}
+        return say(json.dumps(said).encode(), 401)
+
+    clock = SystemClock()
+    with Evil(rule) as evil:
+        auth = Auth(mode="secret", client_id="c", secret=SECRET, token_url=f"{evil.origin}/token")
+        server = Server(base_url=evil.base_url, auth=auth)
+        connection = connect(server, clock=clock, stop=Stop(clock), read=("Patient",))
+        with pytest.raises(LoginRefused) as caught:
+            connection.headers.current()
+
+    told = str(caught.value)
+    assert "its words repeat what proves us" in told
+    assert SECRET[:8] not in told
+    assert base64.b64encode(SECRET[-9:].encode()).decode() not in told
+
+
+def test_a_login_that_repeats_our_assertion_is_not_quoted() -> None:
+    """It is good for four more minutes, for whoever has the log."""
+    assertion = "eyJhbGciOiJSUzM4NCJ9.eyJpc3MiOiJjIn0.c2lnbmVk"
+    body = json.dumps({"error_description": f"cannot verify {assertion[:20]}..."}).encode()
+
+    said = words_of(body, proofs_in({"client_assertion": assertion}, {}))
+
+    assert assertion[:8] not in said
 
 
 def test_a_redirect_is_not_unpacked_without_limit() -> None:

@@ -16,8 +16,8 @@ import jwt
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.domain.answer.layout import printable
 from fhir_remission.effects.http.keys import SigningKey
+from fhir_remission.effects.http.login_words import oauth_error, proofs_in, words_of
 from fhir_remission.effects.http.origin import Base, origin_of
 from fhir_remission.effects.http.retry import read_http_date
 from fhir_remission.effects.http.scopes import missing_scopes
@@ -32,7 +32,6 @@ LIFETIME = timedelta(minutes=4)
 # A server whose clock is behind by milliseconds refuses an `iat` in its future.
 BACKDATED = timedelta(seconds=5)
 ATTEMPTS = 3
-LONGEST_WORDS = 200
 BUSY = frozenset({429, 500, 502, 503, 504})
 MAX_TOKEN_SECONDS = 24 * 3600.0
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,65536}=*")
@@ -54,11 +53,6 @@ class _Token(Struct, frozen=True):
     access_token: str
     expires_in: float | str | None = None
     scope: str | None = None
-
-
-class _Refusal(Struct, frozen=True):
-    error: str = ""
-    error_description: str = ""
 
 
 def discover(base: Base, exchange: Exchange, clock: Clock) -> Discovery:
@@ -133,6 +127,8 @@ class TokenHeaders:
         self._token = ""
         self._renew_at = float("-inf")
         self._refused = ""
+        self._proofs: tuple[str, ...] = ()
+        """What the last request proved us with: never to be told."""
         self.granted = ""
 
     def current(self) -> Mapping[str, str]:
@@ -173,7 +169,9 @@ class TokenHeaders:
         return None
 
     def _request(self) -> Request:
-        body = urlencode(self._form()).encode()
+        form = self._form()
+        self._proofs = proofs_in(form, self._headers)
+        body = urlencode(form).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         return Request("POST", self._url, "token", headers={**kind, **self._headers}, body=body)
 
@@ -203,8 +201,9 @@ class TokenHeaders:
         if isinstance(outcome, NoAnswer) or outcome.status in BUSY:
             return _no_answer(self._host, "token", outcome)
         asked = f"; asked for {' '.join(self._wanted)}" if self._wanted else ""
+        words = words_of(outcome.body, self._proofs)
         return LoginRefused(
-            f"{self._host}: no token: status {outcome.status} {_words(outcome.body)}"
+            f"{self._host}: no token: status {outcome.status} {words}"
             f"{_skew(outcome, self._clock)}: check client_id, key and scopes{asked}"
         )
 
@@ -253,26 +252,7 @@ def _may_pass(outcome: Answer | NoAnswer) -> bool:
         return True
     # Epic now and then answers 400 without a reason to what works a second later
     # (smart-on-fhir/cumulus-fhir-support, auth.py). A refusal that is meant names its error.
-    return outcome.status == 400 and not _oauth_error(outcome.body)
-
-
-def _oauth_error(body: bytes) -> str:
-    try:
-        error = msgspec.json.decode(body, type=_Refusal).error
-    except UNREADABLE:
-        return ""
-    # Registered error codes are words; anything else might be a text with data in it.
-    return error if error.replace("_", "").isalpha() and len(error) < 60 else ""
-
-
-def _words(body: bytes) -> str:
-    """What the login says of its refusal; it knows no patient."""
-    try:
-        said = msgspec.json.decode(body, type=_Refusal).error_description
-    except UNREADABLE:
-        said = ""
-    words = printable(said)[:LONGEST_WORDS]
-    return " ".join(part for part in (_oauth_error(body), f"({words})" if words else "") if part)
+    return outcome.status == 400 and not oauth_error(outcome.body)
 
 
 def _skew(answer: Answer, clock: Clock) -> str:
