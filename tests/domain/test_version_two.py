@@ -116,3 +116,14 @@ def test_what_was_so_is_still_named_when_less_is_known(seed: int, many: int) -> 
             continue
         assert old.category in named(one), (key, old.category, one.category, one.candidates)
         assert one.state in ("unknown", old.state), (key, old.state, one.state)
+
+
+def test_a_day_that_a_sign_nobody_can_read_leaves_open_is_not_said() -> None:
+    """The earlier draw proves the same answer if the lesion was gone by then, and later if not."""
+    course = Course().marrow(-4, 60).result("extramedullary-disease", -3, "positive").chemo(1)
+    course.marrow(40, 3, emd=None).blood(40, 700, 150_000)
+    course.result("extramedullary-disease", 41, "negative").blood(50, 900, 90_000)
+    found = now(course)
+    assert (found.category, found.response_date, found.state_since) == ("CRh", None, None)
+    stated = now(course.result("extramedullary-disease", 39, "negative"))
+    assert (stated.category, stated.response_date, stated.state_since) == ("CRh", on(40), on(40))

@@ -448,7 +448,12 @@ claim AS (
             AND platelets_half IS DISTINCT FROM false AS may_crh,
         chance AND cri IS NULL AND NOT coalesce(anc_half AND platelets_half, false) AS may_cri,
         chance AND m.cleared IS NULL AND coalesce(full_counts, false) AS then_cr,
-        chance AND m.cleared IS NULL AND coalesce(anc_half AND platelets_half, false) AS then_crh
+        chance AND m.cleared IS NULL AND coalesce(anc_half AND platelets_half, false) AS then_crh,
+        -- What it would prove, were its blood, its lesions and its fall not in doubt: its counts are
+        -- known. Of one window these doubts are one doubt.
+        chance AND base IS NULL AND coalesce(full_counts, false) AS but_cr,
+        chance AND base IS NULL AND coalesce(m.adequate AND anc_half AND platelets_half, false) AS but_crh,
+        chance AND base IS NULL AND coalesce(m.adequate, false) AND NOT coalesce(anc_half AND platelets_half, false) AS but_cri
     FROM marrow AS m
     JOIN criterion AS c ON c.patient = m.patient AND c.marrow_moment = m.moment,
     LATERAL (SELECT c.no_blood_blasts AND c.no_extramedullary AND c.stands AS clean,
@@ -460,12 +465,13 @@ best AS (
     SELECT
         patient, moment,
         any_of(cr) AS cr, any_of(crh) AS crh, any_of(cri) AS cri, any_of(mlfs) AS mlfs, any_of(pr) AS pr,
+        coalesce(bool_or(readable), false) AS counted,
         any_of(base) AS base, any_of(cr AND readable) AS cr_counted, bool_and(no_blood_blasts = false) AS blood_blasts,
         bool_or(may_cr) AS may_cr, bool_or(may_crh) AND NOT bool_or(then_cr) AS may_crh,
         bool_or(may_cri) AND NOT bool_or(then_crh) AS may_cri,
-        min(proved_on) FILTER (may_cr AND base IS NULL) AS may_cr_on,
-        min(proved_on) FILTER (may_crh AND base IS NULL) AS may_crh_on,
-        min(proved_on) FILTER (may_cri AND base IS NULL) AS may_cri_on,
+        min(proved_on) FILTER (but_cr) AS may_cr_on,
+        CASE WHEN NOT bool_or(but_cr) THEN min(proved_on) FILTER (but_crh) END AS may_crh_on,
+        CASE WHEN NOT bool_or(but_cr OR but_crh) THEN min(proved_on) FILTER (but_cri) END AS may_cri_on,
         min(proved_at) FILTER (cr OR crh OR cri) AS opened_at,
         min({'assumed': assumed, 'day': proved_on}) FILTER (cr).day AS cr_on,
         min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh).day AS crh_on,
@@ -505,7 +511,10 @@ answer AS (
                 WHEN early AND NOT mlfs AND blood_blasts AND prior THEN 'RELAPSE_SUSPECTED'
                 WHEN early AND NOT mlfs THEN 'NE'
                 WHEN NOT adequate AND base AND NOT cr_counted THEN 'NE'
+                WHEN NOT adequate AND base AND cr_counted IS NULL THEN 'NE or CR'
+                WHEN NOT adequate AND base IS NULL AND NOT cr_counted THEN 'NE or NR'
                 WHEN NOT adequate AND base IS NULL THEN 'IND'
+                WHEN early AND base AND adequate IS NULL THEN 'NE or MLFS'
                 WHEN cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL THEN 'IND'
                 WHEN prior IS NULL THEN 'IND'
                 WHEN prior AND blood_blasts THEN 'RELAPSE_SUSPECTED'
@@ -514,11 +523,33 @@ answer AS (
             WHEN prior OR prior IS NULL THEN 'IND'
             WHEN early AND (NOT cleared OR NOT mlfs) THEN 'NE'
             WHEN NOT cleared THEN CASE WHEN pr THEN 'PR' WHEN pr IS NULL THEN 'IND' ELSE 'NR' END
+            WHEN NOT coalesce(adequate, true) AND base IS NULL AND NOT cr_counted AND NOT pr THEN 'NE or NR'
             WHEN NOT coalesce(adequate, true) AND base IS NULL THEN 'IND'
             WHEN early OR cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL OR pr IS NULL THEN 'IND'
             ELSE 'NR'
         END AS category
     FROM history
+),
+-- A marrow that says nothing leaves the answer before it. Where it may say something as well, all
+-- ways may still share one answer, or lie within CR to MLFS, of which the lowest is said (model 0).
+-- A marrow without blasts speaks against a PR of the days before it, also where it is not good
+-- enough to say what stands instead (model 2.6).
+shared AS (
+    SELECT * REPLACE (
+        CASE WHEN category = 'PR' AND contradicted AND follows = 'NE' THEN 'NE'
+             WHEN category NOT LIKE 'NE or %' THEN category
+             WHEN category = 'NE or NR' AND previous = 'NR' THEN 'NE'
+             WHEN category = 'NE or CR' AND previous = 'MLFS' THEN 'NE'
+             WHEN category = 'NE or MLFS' AND previous = 'MLFS' THEN 'MLFS'
+             ELSE 'IND' END AS category),
+        category = 'NE or MLFS' AS either_day
+    FROM (
+        SELECT *, lead(category) OVER path AS follows,
+            last_value(CASE WHEN category NOT LIKE 'NE%' THEN category END IGNORE NULLS) OVER so_far AS previous
+        FROM answer
+        WINDOW path AS (PARTITION BY patient ORDER BY moment),
+               so_far AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
 ),
 -- The latest evaluable marrow that stands. A start after it changes nothing (model 3.4). In a
 -- remission the best that was proved in it is kept (model 6.1).
@@ -536,8 +567,10 @@ latest AS (
             bool_or(evaluation AND NOT contradicted AND may_cr) OVER earlier AS maybe_cr,
             bool_or(evaluation AND NOT contradicted AND may_crh) OVER earlier AS maybe_crh,
             bool_or(evaluation AND NOT contradicted AND may_cri) OVER earlier AS maybe_cri,
+            -- Told of a remission nobody proved, an MLFS may be of it: then it keeps its first day.
+            either_day OR (claimed AND bool_or(evaluation AND mlfs IS NOT FALSE AND (early OR NOT counted)) OVER earlier) AS mlfs_open,
             contradicted AND (cleared IS DISTINCT FROM false OR lead(category) OVER so_far IS DISTINCT FROM 'NE') AS replaced
-        FROM answer
+        FROM shared
         WINDOW so_far AS (PARTITION BY patient ORDER BY moment ROWS UNBOUNDED PRECEDING),
                earlier AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
@@ -562,9 +595,17 @@ sign AS (
                     WHERE n.patient = s.patient AND n.moment > f.moment AND n.moment < s.moment
                         AND above(n.v, 0) IS NOT TRUE))) AS relapsed_on
     FROM latest AS l
-    JOIN smear AS s ON s.patient = l.patient AND s.moment > l.opened_at AND s.moment > l.moment
-    WHERE l.kept IS NOT NULL AND l.cleared
+    JOIN smear AS s ON s.patient = l.patient AND s.moment > coalesce(l.opened_at, l.moment) AND s.moment > l.moment
+    WHERE l.cleared AND (l.kept IS NOT NULL OR (l.category = 'MLFS' AND l.cri IS NULL))
     GROUP BY l.patient
+),
+-- A marrow short of cells that counts might have made a CR: after it blasts may be a relapse.
+unproved AS (
+    SELECT DISTINCT n.patient
+    FROM shared AS n
+    JOIN smear AS s ON s.patient = n.patient AND s.moment > n.moment AND NOT coalesce(s.v.hi = 0, false)
+    WHERE n.category = 'NE' AND n.evaluation AND NOT n.early AND NOT n.adequate AND n.base AND n.cr IS NULL
+        AND NOT EXISTS (FROM smear AS z WHERE z.patient = n.patient AND z.moment > s.moment AND z.v.hi = 0)
 ),
 verdict AS (
     SELECT
@@ -574,7 +615,11 @@ verdict AS (
             WHEN c.other AND c.marrows THEN 'IND'
             WHEN NOT c.aml AND c.maybe_aml AND c.marrows THEN 'IND'
             WHEN NOT c.aml AND NOT c.blasts_of_aml AND c.marrows THEN 'IND'
-            WHEN l.patient IS NULL THEN CASE WHEN c.marrows AND c.claimed_on IS NOT NULL THEN 'IND' ELSE 'NE' END
+            WHEN l.patient IS NULL THEN CASE
+                WHEN c.marrows AND c.claimed_on IS NOT NULL THEN 'IND'
+                WHEN c.patient IN (FROM unproved) THEN 'IND' ELSE 'NE' END
+            -- What only counts nobody can read hold back may have been a remission (model 8, T26).
+            WHEN l.kept IS NULL AND s.blasts THEN 'IND'
             WHEN s.relapsed_on IS NOT NULL THEN 'RELAPSE'
             WHEN s.blasts AND coalesce(s.last_clear < s.last_blasts, true) THEN CASE
                 WHEN s.last_doubt > s.last_blasts THEN 'IND' ELSE 'RELAPSE_SUSPECTED' END
@@ -593,7 +638,7 @@ SELECT
         WHEN 'CR' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cr OR may_cr_on < kept.day, false) THEN kept.day END
         WHEN 'CRh' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_crh OR may_crh_on < kept.day, false) THEN kept.day END
         WHEN 'CRi' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cri OR may_cri_on < kept.day, false) THEN kept.day END
-        WHEN 'MLFS' THEN mlfs_on WHEN 'PR' THEN pr_on WHEN 'RELAPSE' THEN coalesce(relapsed_on, day)
+        WHEN 'MLFS' THEN CASE WHEN NOT coalesce(mlfs_open, false) THEN mlfs_on END WHEN 'PR' THEN pr_on WHEN 'RELAPSE' THEN coalesce(relapsed_on, day)
     END, '%Y-%m-%d') AS response_date
 FROM verdict
 ORDER BY patient;

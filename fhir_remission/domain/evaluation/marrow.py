@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from fhir_remission.domain.criteria.kinds import Absent
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.choice import Choice, Chooser
 from fhir_remission.domain.evaluation.criterion import plan_of
@@ -138,9 +139,10 @@ def _evaluation(
         for name, rests in one.choice.ways.items():
             if order[name] < floor or (order[name] == floor == least(one)):
                 ways.setdefault(order[name], Way(name, one.view.day, rests))
+    earlier = [] if best.choice.row is None else _earlier(criteria, tried, best)
     if not ways:
         ways[floor] = Way(criteria.outcomes.undecided, best.view.day, ())
-    found = tuple(ways[rank] for rank in sorted(ways))
+    found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found}, key=order.__getitem__)
     settled = len(found) == 1 or _one_side({one.answer for one in found}, rows)
@@ -159,6 +161,26 @@ def _evaluation(
         blood=seen.blood,
         rows=rows,
     )
+
+
+def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list[Way]:
+    """The same answer on an earlier day, where only a sign that nobody can read stands against it.
+
+    Counts that are lacking prove nothing, and the draw that has them is the first that does.
+    """
+    row = best.choice.row
+    assert row is not None  # noqa: S101 - asked by the caller, for mypy
+    signs = {one.id for one in criteria.criterion if isinstance(one, Absent)}
+    found: dict[date, Way] = {}
+    for one in tried:
+        unknown = {
+            name for name in row.requires
+            if one.choice.judgements[name].verdict is Verdict.UNKNOWN
+        }  # fmt: skip
+        first = (one.choice.level, one.view.day) < (best.choice.level, best.view.day)
+        if first and row.id in one.choice.ways and unknown and unknown <= signs:
+            found[one.view.day] = Way(row.id, one.view.day, one.choice.ways[row.id])
+    return list(found.values())
 
 
 def _ranks(criteria: CriteriaSet, rows: Sequence[Category]) -> dict[str, int]:
