@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import pytest
+
 from fhir_remission.service.request.refusals import _TABLE
+from fhir_remission.settings import load_settings
 from tests.service.conftest import OPERATION, Served, case, named, parameters
 from tests.service.oru import STATUS, bundle_of
 
 ROOT = Path(__file__).parents[2]
+ENGINES = sorted(one for one in (ROOT / "deploy/engines").iterdir() if one.is_dir())
 FOLDER = ROOT / "fixtures/hl7v2"
 PAGE = (ROOT / "docs/engines.md").read_text()
 BUNDLE = json.loads((FOLDER / "bundle.json").read_text())
@@ -18,6 +23,19 @@ BUNDLE = json.loads((FOLDER / "bundle.json").read_text())
 def test_the_message_is_the_bundle() -> None:
     """Field for field as the page says."""
     assert bundle_of((FOLDER / "oru-r01.hl7").read_bytes().decode()) == BUNDLE
+
+
+@pytest.mark.parametrize("folder", ENGINES, ids=lambda folder: folder.name)
+def test_each_recipe_says_what_was_run(folder: Path, tmp_path: Path) -> None:
+    """One page each, named by the page of them all; it says what was run, and its settings load."""
+    page = (folder / "README.md").read_text()
+    assert "was run" in page
+    assert "A message with one result is not a patient" in page
+    assert len(page.splitlines()) <= 60
+    assert f"`{folder.name}`" in PAGE
+    for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
+        (tmp_path / "site.toml").write_text(block)
+        load_settings(tmp_path / "site.toml")
 
 
 def test_the_page_has_every_status_of_a_result() -> None:

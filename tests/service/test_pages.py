@@ -1,4 +1,4 @@
-"""The pages a service shows, and the curl lines of docs/service.md, run as they stand."""
+"""The pages a service shows, and the curl lines of the documentation, run as they stand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.service.conftest import DEMO, SOURCE, Serve, case, parameters
 from tests.service.process import Process
 from tests.service.test_callers import SETTINGS, bearer, jwks, token
 
-PAGE = Path(__file__).parents[2] / "docs/service.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = (DOCS / "service.md", DOCS / "engines.md")
 MARKED = re.compile(r"<!-- curl[ a-z]* -->\n```\n(.*?)```", re.DOTALL)
 
 
@@ -93,7 +94,7 @@ def test_a_login_for_one_patient_does_not_open_the_cohort(serve: Serve, tmp_path
     assert serve().ask("GET", "/cohort").status_code == 501
 
 
-def test_every_curl_of_the_page_works(tmp_path: Path, source: EmbeddedServer) -> None:
+def test_every_curl_of_the_pages_works(tmp_path: Path, source: EmbeddedServer) -> None:
     """Each answers with a status below 400, and with something."""
     bundle = case("complete-remission")
     (tmp_path / "bundle.json").write_text(json.dumps(bundle))
@@ -104,9 +105,10 @@ def test_every_curl_of_the_page_works(tmp_path: Path, source: EmbeddedServer) ->
     settings = f'{SOURCE.format(base=source.base_url)}[service]\nresults = "lines.ndjson"\n'
     running = Process(tmp_path, settings)
     environ = {**os.environ, "BASE": f"http://127.0.0.1:{running.port}", "PATIENT": DEMO}
-    commands = [line for block in MARKED.findall(PAGE.read_text()) for line in block.splitlines()]
+    blocks = [block for page in PAGES for block in MARKED.findall(page.read_text())]
+    commands = [line for block in blocks for line in block.splitlines()]
     try:
-        assert len(commands) >= 10
+        assert len(commands) >= 16
         for command in commands:
             done = subprocess.run(
                 ["bash", "-c", command], cwd=tmp_path, env=environ, capture_output=True, check=False
