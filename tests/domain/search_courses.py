@@ -31,6 +31,7 @@ from tests.domain.test_properties import (
 )
 
 DEGRADED = (1, 3, 8)
+Key = tuple[str, str]
 UNDECIDED = ("IND", "NE")
 BEYOND = "too-many-unknowns"
 
@@ -48,7 +49,8 @@ def lost(
     for place in dice.sample(range(len(results)), min(many, len(results))):
         results[place] = degraded(results[place], 0)
     before = by_anchor(judge(record, name))
-    for key, one in by_anchor(judge(replace(record, results=tuple(results)), name)).items():
+    after = by_anchor(judge(replace(record, results=tuple(results)), name))
+    for key, one in after.items():
         old = before.get(key)
         if old is None or old.category in UNDECIDED or BEYOND in (old.reason, one.reason):
             continue
@@ -56,19 +58,30 @@ def lost(
         seen[f"  {one.state}: {' or '.join(sorted(named(one) - {'IND'})) or 'IND'}"] += 1
         if old.category not in named(one):
             yield f"{key}: {old.category} is not in {sorted(named(one))}"
-        if one.state not in ("unknown", old.state) and not _another_state(old, one):
+        other_next = _next(before, key) != _next(after, key)
+        if one.state not in ("unknown", old.state) and not _another_state(
+            old, one, other_next=other_next
+        ):
             yield f"{key}: {old.state} became {one.state}"
 
 
-def _another_state(old: Assessment, one: Assessment) -> bool:
+def _next(found: dict[Key, Assessment], key: Key) -> Key | None:
+    """The anchor after this one: until then its state holds."""
+    keys = list(found)
+    place = keys.index(key) + 1
+    return keys[place] if place < len(keys) else None
+
+
+def _another_state(old: Assessment, one: Assessment, *, other_next: bool) -> bool:
     """States that differ though nothing is said wrongly.
 
     Without one readable count a marrow is MLFS and awaits a response, whatever the counts were: a
-    policy is one way (model, T26). And where a marrow between can no longer be read as the repeat
-    of this one, the start after both is the other's.
+    policy is one way (model, T26). And a start of therapy before the next anchor opens a wait:
+    where another anchor is the next, that start falls to this one or no longer does.
     """
-    policy = one.category == "MLFS" and old.category in one.possible_higher
-    return policy or {old.state, one.state} == {"awaiting-response", "active-disease"}
+    policy = "MLFS" in (one.category, *one.candidates) and old.category in one.possible_higher
+    waits = {old.state, one.state} == {"awaiting-response", "active-disease"}
+    return policy or (waits and other_next)
 
 
 def contained(anchors: int, first: int) -> int:

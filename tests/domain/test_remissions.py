@@ -188,3 +188,10 @@ def test_a_set_may_ask_for_therapy_before_its_remission() -> None:
     assert (asked.category, [one.id for one in asked.assumptions]) == (
         "CR", ["therapy-before-marrow"],
     )  # fmt: skip
+
+
+def test_a_remission_that_nobody_dated_has_mrd_too() -> None:
+    """Somebody's word of a remission before the first marrow: its samples are the first ones."""
+    course = induction().claim("remission", -200).marrow(30, 2).blood(30, 1500, 150_000)
+    found = now(course.mrd(30, "negative"))
+    assert (found.code, found.flags) == ("CR_MRDneg", ("mrd-unconfirmed",))

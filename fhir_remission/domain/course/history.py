@@ -170,9 +170,11 @@ class Followed:
         rules = facts.criteria.mrd
         flags = {flag for one in used for flag in one.flags}
         asks = rules.needs_confirmation and self.code == row.mrd.get("negative")
-        began = self.began or date.min
-        if asks and used and not is_confirmed(facts.mrd, self.beside, rules, began):
-            flags.add("mrd-unconfirmed")
+        if asks and used:
+            # Of a remission that nobody dated, the samples beside its marrow are the first.
+            began = self.began or min(one.day for one in self.beside)
+            if not is_confirmed(facts.mrd, self.beside, rules, began):
+                flags.add("mrd-unconfirmed")
         return tuple(sorted(flags))
 
     def _add(self, sample: MrdSample, row: Category | None) -> None:
