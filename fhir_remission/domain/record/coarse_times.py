@@ -35,11 +35,12 @@ def unordered(
 
 
 def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
-    """Known by a month or a year; a period that is told by its days is no such time."""
+    """Known by a month, a year or a period; of events a period told by its days has a start."""
     when = one.when
     if when is None or when.last_day - when.first_day < 2 * _ONE_DAY:
         return False
-    return when.end - when.start > longest and len(when.text) <= len("YYYY-MM")
+    told_by_days = len(when.text) > len("YYYY-MM")
+    return when.end - when.start > longest and not (told_by_days and isinstance(one, Event))
 
 
 def _weighs(one: Result | Event) -> bool:

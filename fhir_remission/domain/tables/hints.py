@@ -14,6 +14,7 @@ MEANS = (
     "input",
     "tissue",
     "count",
+    "panel",
     "leukaemia",
     "aml",
     "not-aml",
@@ -77,5 +78,6 @@ def _rows(hints: Hints) -> tuple[tuple[str, str], ...]:
 
 
 def _as_pattern(word: str) -> str:
-    stem = word.removesuffix("*")
-    return rf"(?<!\w){re.escape(stem)}" + ("" if word.endswith("*") else r"(?!\w)")
+    begins = "" if word.startswith("*") else r"(?<!\w)"
+    ends = "" if word.endswith("*") else r"(?!\w)"
+    return f"{begins}{re.escape(word.strip('*'))}{ends}"

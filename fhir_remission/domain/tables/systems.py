@@ -14,6 +14,13 @@ from fhir_remission.domain.tables.check_digits import mistyped
 
 COLUMNS = ("system", "name", "source")
 NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+# Codes of these stand where there is none: why an element is absent is no meaning of it.
+NO_CODES = frozenset(
+    {
+        "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+        "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
+    }
+)
 _SCHEME = re.compile(r"(?:https?://|urn:oid:|oid:|urn:)(?:www\.)?")
 _NCIT_CODE = re.compile(r"C[0-9]+", re.ASCII)
 # Of ICD-10: the dagger, the asterisk and the German signs of a secondary code are no part of it.
@@ -41,6 +48,11 @@ class Systems(Struct, frozen=True, eq=False):
             system, _, code = code.rpartition("|")
         found = self.canonical(system) if system else ""
         return found, _as_owned(found, code.strip())
+
+    def codings(self, sent: Iterable[tuple[str | None, str]]) -> list[tuple[str, str]]:
+        """Codings as the tables name them, without those that only say that there is no code."""
+        pairs = (self.coding(system, code) for system, code in sent)
+        return [pair for pair in pairs if pair[0] not in NO_CODES]
 
     def denies(self, system: str, code: str) -> str:
         """Why a code no table has cannot be one of its system; empty where it may well be."""
@@ -75,7 +87,7 @@ def merge_systems(
 ) -> Systems:
     """Make one look-up of all names; `used` are the systems that the other tables name."""
     own = f"{namespace}/CodeSystem/input"
-    every = {*used, *(system for _, system, _ in rows), own} - {""}
+    every = {*used, *(system for _, system, _ in rows), own, *NO_CODES} - {""}
     names: dict[str, str] = {}
     prefixes = []
     for row, system, name in rows:

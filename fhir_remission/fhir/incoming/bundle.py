@@ -14,6 +14,7 @@ from fhir_remission.fhir.incoming.envelope import (
     Link,
     decode_bundle,
     decode_parameters,
+    has_earlier,
     next_of,
 )
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
@@ -28,6 +29,8 @@ class Page(Struct, frozen=True):
     outcomes: tuple[tuple[Issue, ...], ...] = ()
     """The issues of each OperationOutcome among the entries."""
     next_url: str = ""
+    earlier: bool = False
+    """Whether it says that pages came before it."""
     total: int | None = None
     damage: tuple[Damaged, ...] = ()
     deleted: tuple[Deleted, ...] = ()
@@ -78,6 +81,7 @@ def read_bundle(bundle: BundleBody, *, name: str, strange: str = "", wary: bool 
         entries=tuple(found.entries),
         outcomes=tuple(found.outcomes),
         next_url=next_of(bundle.link or []),
+        earlier=has_earlier(bundle.link or []),
         total=bundle.total,
         damage=tuple(found.damage),
         deleted=tuple(found.deleted),

@@ -228,7 +228,7 @@ def of_page(page: Page, told: Told) -> Iterator[Item]:
     yield from page.deleted
     for outcome in page.outcomes:
         yield from _outcome(outcome, told)
-    for reason in unfinished(page.next_url, page.total, page.matches):
+    for reason in unfinished(page.next_url, page.total, page.matches, earlier=page.earlier):
         yield Damaged(place=told.name, reason=reason, kind="incomplete")
 
 

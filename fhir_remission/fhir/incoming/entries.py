@@ -17,12 +17,13 @@ from fhir_remission.fhir.incoming.envelope import (
     decode_entry,
     decode_parameters,
     decode_strange_entry,
+    has_earlier,
     has_lost_link,
     next_of,
 )
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
-from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome
+from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome, what_it_says
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
@@ -76,7 +77,10 @@ class Entries:
                 self.damage.append(damaged(body, place, error))
                 came += 1
         if depth:
-            for reason in unfinished(next_of(bundle.link or []), bundle.total, came):
+            links = bundle.link or []
+            for reason in unfinished(
+                next_of(links), bundle.total, came, earlier=has_earlier(links)
+            ):
                 self._incomplete(name, reason)
         return came
 
@@ -198,7 +202,7 @@ def _lacks(bundle: BundleBody, strange: str) -> Iterator[str]:
     """Why rows may be missing, by what a Bundle says of itself."""
     label = held_back(bundle.meta)
     if label:
-        yield f"the Bundle is labelled {label}: rows were held back"
+        yield f"the Bundle is labelled {label}: {what_it_says(label, 'rows were held back')}"
     if is_there(bundle.implicit_rules):
         yield "the Bundle follows implicitRules that are not known"
     if strange:
@@ -230,10 +234,12 @@ def _target(entry: BundleEntry) -> str:
     return ""
 
 
-def unfinished(next_url: str, total: int | None, came: int) -> list[str]:
+def unfinished(next_url: str, total: int | None, came: int, *, earlier: bool) -> list[str]:
     """Why there is more than came: a page of several, or a total larger than the matches."""
     if next_url:
         return ["one page of several: its next link was not followed"]
+    if earlier:
+        return ["the last page of several: those before it are not here"]
     if total is not None and total > came:
         return [f"{total} announced, {came} received"]
     return []

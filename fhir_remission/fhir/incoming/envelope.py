@@ -158,3 +158,8 @@ def next_of(links: list[Link]) -> str:
 def has_lost_link(links: list[Link]) -> bool:
     """Whether a page follows that no address leads to."""
     return any(link.is_next and not link.url for link in links)
+
+
+def has_earlier(links: list[Link]) -> bool:
+    """Whether pages came before it; STU3 to R5 say `previous`, RFC 8288 and some servers `prev`."""
+    return any((link.relation or "").strip().lower() in ("previous", "prev") for link in links)

@@ -63,6 +63,10 @@ def _codes(codings: list[Coding] | None) -> tuple[str, ...]:
 # https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html. ANONYED, PSEUDED and MAPPED
 # change names and codes, not what was found. SUBSETTED also comes of `_summary` and `_elements`.
 HELD_BACK = frozenset({"ABSTRED", "AGGRED", "MASKED", "REDACTED", "SUBSETTED"})
+# What is not meant as truth about a patient: data of a test (HTEST of v3-ActReason, as the
+# processing mode of HL7 v2 comes: https://hl7.org/fhir/R4/security-labels.html), and the
+# security integrity confidence of v3-ObservationValue that doubts what it labels.
+_NO_TRUTH = frozenset({"HTEST", "UNCERTREL", "UNRELIABLE"})
 
 
 def held_back(meta: Meta | None) -> str:
@@ -75,7 +79,12 @@ def held_back(meta: Meta | None) -> str:
     return next(found, "") or _gone(meta)
 
 
-_TOLD = {*HELD_BACK, "(WITHOUT A CODE)"}
+def what_it_says(label: str, hidden: str) -> str:
+    """A label in words; `hidden` are those for one that says that something is missing."""
+    return "not to be taken as true of a patient" if label.strip().upper() in _NO_TRUTH else hidden
+
+
+_TOLD = {*HELD_BACK, *_NO_TRUTH, "(WITHOUT A CODE)"}
 # Azure exports what was deleted as well, marked by this extension with `soft-deleted`:
 # https://learn.microsoft.com/azure/healthcare-apis/fhir/export-data (includeAssociatedData).
 _DELETED_STATE = b"/data-extensions/deleted-state"

@@ -82,6 +82,9 @@ class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="Di
     effective_period: Period | None = None
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
+    conclusion_code: list[CodeableConcept] | None = None
+    coded_diagnosis: list[CodeableConcept] | None = None
+    """STU3 and DSTU2."""
 
 
 class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen"):

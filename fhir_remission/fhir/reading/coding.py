@@ -88,7 +88,7 @@ def _as_sent(
     sent: tuple[tuple[str | None, str], ...], codes: CodeMap
 ) -> tuple[tuple[tuple[str, str], ...], Match]:
     """What codings mean as they were sent, and as the tables name them."""
-    pairs = tuple(codes.systems.coding(system, code) for system, code in sent)
+    pairs = tuple(codes.systems.codings(sent))
     return pairs, _match(pairs, codes)
 
 

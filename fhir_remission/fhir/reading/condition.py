@@ -6,11 +6,19 @@ from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Certainty, Claim, Event, Skipped, Source, When
 from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
-from fhir_remission.fhir.reading.context import Context, Suspected, codings_of, period_of, words_of
+from fhir_remission.fhir.reading.context import (
+    Context,
+    Suspected,
+    codings_of,
+    happened,
+    period_of,
+    words_of,
+)
 
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -42,7 +50,7 @@ def read_condition(current: Current, context: Context) -> EventsRead:
     rows = meanings(pairs, "Condition", context)
     told = ""
     if not rows and not is_lookalike(pairs, context):
-        rows, told = _unread(condition.code, pairs, context)
+        rows, told = unread_leukaemia(condition.code, pairs, context)
     if not rows:
         return not_an_event(current, pairs, context)
     status = _codes(condition.verification_status, VERIFICATION, context)
@@ -53,7 +61,7 @@ def read_condition(current: Current, context: Context) -> EventsRead:
             skipped=(Skipped(source=current.entry.ref, reason=reason),),
         )
     doubt = _doubt(condition, current, status)
-    if doubt and any(row.kind in _ADVERSE for _, row in rows):
+    if doubt and any(row.kind in ADVERSE for _, row in rows):
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     if doubt:
         rows = [(pair, structs.replace(row, certainty="unconfirmed")) for pair, row in rows]
@@ -109,7 +117,7 @@ def suspicion(
     pairs: list[tuple[str, str]],
     words: tuple[str, ...],
     suspected: Suspected,
-    context: Context,
+    mappings: Mappings,
 ) -> tuple[EventRow | None, str]:
     """What codes that no row names may still mean, and why it is only suspected.
 
@@ -117,7 +125,7 @@ def suspicion(
     has some; and what has neither a code of its system nor words may be anything: the worst.
     """
     kind, hints = suspected
-    systems, events = context.mappings.systems, context.mappings.events
+    systems, events = mappings.systems, mappings.events
     for system, code in pairs:
         row = events.within(system, code, kind)
         if row is not None:
@@ -126,7 +134,7 @@ def suspicion(
         if near:
             return near[0], f"code {code} comes under a system that no table names"
     for hint in hints:
-        if any(context.mappings.codes.hints.names(hint, text) for text in words):
+        if any(mappings.codes.hints.names(hint, text) for text in words):
             return _NAMED[hint], f"{words[0]} comes under no code that a table has"
     denied = [why for pair in pairs if (why := systems.denies(*pair))]
     if words or (pairs and not denied):
@@ -143,18 +151,18 @@ _NAMED = {
     "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),
 }
 # Of these a doubt leaves every answer in doubt; a diagnosis of AML in doubt proves nothing anyway.
-_ADVERSE = frozenset(
+ADVERSE = frozenset(
     {"apl-diagnosis", "other-leukaemia", "unread-leukaemia", "unspecified-leukaemia"}
     | {"extramedullary"}
 )
 
 
-def _unread(
+def unread_leukaemia(
     concept: CodeableConcept | None, pairs: list[tuple[str, str]], context: Context
 ) -> tuple[Rows, str]:
     """The leukaemia that a code no row names may be."""
     words = words_of(concept)
-    row, why = suspicion(pairs, words, Suspected("Condition", ("leukaemia",)), context)
+    row, why = suspicion(pairs, words, Suspected("Condition", ("leukaemia",)), context.mappings)
     if row is None:
         return [], ""
     if not any(context.mappings.events.within(*pair, "Condition") for pair in pairs):
@@ -227,9 +235,10 @@ def _onset(condition: Condition, context: Context) -> tuple[When | None, str]:
         placed = Unplaced("its onset is no date")
     if placed is None:
         placed = _placed(_recorded(condition), None, context)
-    if isinstance(placed, Unplaced):
-        return None, placed.reason
-    return (placed.when, "") if placed else (None, "")
+    found = happened(placed, context.reading) if placed else None
+    if isinstance(found, Unplaced):
+        return None, found.reason
+    return (found.when, "") if found else (None, "")
 
 
 def _recorded(condition: Condition) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -32,6 +32,8 @@ class Reading(Struct, frozen=True):
     """The site's zone; without it a time that names no zone is not read."""
     decimal_comma: bool = False
     namespace: str = NAMESPACE
+    latest: datetime | None = None
+    """What is dated after it has not happened: its date is a slip, and it may be of any day."""
     complete: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
@@ -110,7 +112,7 @@ def codings_of(concept: CodeableConcept | None, systems: Systems) -> list[tuple[
     """The (system, code) pairs of a concept, as the tables name them."""
     if concept is None:
         return []
-    return [systems.coding(c.system, c.code) for c in concept.coding or [] if c.code]
+    return systems.codings((c.system, c.code) for c in concept.coding or [] if c.code)
 
 
 def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> str:
@@ -144,6 +146,13 @@ def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed
     if isinstance(end, Unplaced):
         return end
     return spanning(start, end)
+
+
+def happened(placed: Placed | Unplaced, reading: Reading) -> Placed | Unplaced:
+    """The time of something that was found or done; one that is still to come is none."""
+    if isinstance(placed, Placed) and reading.latest and placed.when.start > reading.latest:
+        return Unplaced(f"time {placed.when.text} is still to come")
+    return placed
 
 
 def report_time(report: DiagnosticReport, zone: tzinfo | None) -> Placed | Unplaced | None:

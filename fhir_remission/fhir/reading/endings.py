@@ -11,7 +11,7 @@ from fhir_remission.domain.answer.accounting import Place
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.outcomes import held_back
+from fhir_remission.fhir.r4.outcomes import held_back, what_it_says
 from fhir_remission.fhir.r4.type_names import hides_contained
 from fhir_remission.fhir.r4.wire import Device, Entry, Patient, Resource
 from fhir_remission.fhir.reading.condition import EventsRead
@@ -49,7 +49,7 @@ def hidden_part(resource: Resource) -> str:
         return ""
     label = held_back(resource.meta)
     if label:
-        return f"labelled {label}: something of it was held back"
+        return f"labelled {label}: {what_it_says(label, 'something of it was held back')}"
     return "something contained in it cannot be read" if hides_contained(resource.contained) else ""
 
 

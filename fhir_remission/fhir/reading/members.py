@@ -12,7 +12,7 @@ from fhir_remission.fhir.r4.references import Literal, parse_literal
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
-from fhir_remission.fhir.reading.context import Context, codings_of
+from fhir_remission.fhir.reading.context import Context, codings_of, words_of
 from fhir_remission.fhir.reading.screening import patient_of
 
 # A report or panel in one of these states stands for what it holds (`modified` is of R5).
@@ -154,4 +154,6 @@ def _is_evidence(resource: Resource | None, context: Context) -> bool:
 
 def _is_panel(resource: Observation | DiagnosticReport, context: Context) -> bool:
     codes = context.mappings.codes
-    return not codes.panels.isdisjoint(codings_of(resource.code, codes.systems))
+    if not codes.panels.isdisjoint(codings_of(resource.code, codes.systems)):
+        return True
+    return any(codes.hints.names("panel", text) for text in words_of(resource.code))

@@ -20,11 +20,11 @@ from fhir_remission.domain.nouns.inputs import (
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import Component, must_be_understood
-from fhir_remission.fhir.r4.times import Unplaced
+from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
-from fhir_remission.fhir.reading.context import Context, term_of, words_of
+from fhir_remission.fhir.reading.context import Context, happened, term_of, words_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
     STANDING,
@@ -72,7 +72,9 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     whole = Whole(
         current=current,
         standing=STANDING.get(observation.status or "", "usable"),
-        placed=effective_time(observation, entry.ref, specimen, context),
+        placed=_placed(
+            observation, effective_time(observation, entry.ref, specimen, context), context
+        ),
         specimen=specimen,
         has_specimen=observation.specimen is not None,
         method=_method_said(observation, context),
@@ -93,6 +95,13 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
         specimen_assumed=assumed.assumed
         and any(not isinstance(one.value, Unreadable) for one in read.results),
     )
+
+
+def _placed(
+    observation: Observation, placed: Placed | Unplaced, context: Context
+) -> Placed | Unplaced:
+    """When it was found; what is only registered may be planned."""
+    return placed if observation.status == "registered" else happened(placed, context.reading)
 
 
 def _of_the_house(part: Part) -> tuple[str, ...]:

@@ -27,13 +27,20 @@ from fhir_remission.fhir.reading.condition import (
     source_of,
     suspicion,
 )
-from fhir_remission.fhir.reading.context import Context, Suspected, codings_of, term_of, words_of
+from fhir_remission.fhir.reading.context import (
+    Context,
+    Suspected,
+    codings_of,
+    happened,
+    term_of,
+    words_of,
+)
 
 # `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run. What is
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
-_HINTS = ("drug", "transfusion", "gcsf")
+HINTS = ("drug", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
 
@@ -93,7 +100,7 @@ def _times(text: str | None, period: Period | None, context: Context) -> Times:
     first = text or (period.start if period else None) or (period.end if period else None)
     if not first:
         return None, None, ""
-    start = read_time(first, context.reading.zone)
+    start = happened(read_time(first, context.reading.zone), context.reading)
     if not isinstance(start, Placed):
         return None, None, start.reason
     end = read_time((period.end if period else None) or "", context.reading.zone)
@@ -138,7 +145,7 @@ def _suspected(
 ) -> tuple[Rows, str]:
     """The start of therapy that a code no row names may be."""
     words = tuple(text for one in concepts for text in words_of(one))
-    row, why = suspicion(pairs, words, Suspected(resource.type_name, _HINTS), context)
+    row, why = suspicion(pairs, words, Suspected(resource.type_name, HINTS), context.mappings)
     if row is None:
         return [], ""
     pair = pairs[0] if pairs else ("", "")

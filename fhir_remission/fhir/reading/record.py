@@ -31,6 +31,7 @@ from fhir_remission.fhir.r4.wire import (
     Procedure,
     Specimen,
 )
+from fhir_remission.fhir.reading.conclusions import read_conclusions
 from fhir_remission.fhir.reading.condition import EventsRead, read_condition
 from fhir_remission.fhir.reading.context import Context, Reading, is_our_device, is_ours
 from fhir_remission.fhir.reading.endings import (
@@ -55,7 +56,10 @@ _READERS: dict[str, Callable[[Current, Context], Read]] = {
     Condition.type_name: read_condition,
     Procedure.type_name: read_procedure,
     MedicationAdministration.type_name: read_administration,
+    DiagnosticReport.type_name: read_conclusions,
 }
+# What a report holds is read as such: it supports others whatever it concludes.
+_EVIDENCE = _READERS.keys() - {DiagnosticReport.type_name}
 
 
 _PANELS = (DiagnosticReport, Observation)
@@ -104,7 +108,7 @@ def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
     if reader is not None and is_ours(entry.resource, context):
         return None, "ours"
     read = reader(version, context) if reader is not None else EventsRead()
-    place = ending_of(read, is_evidence=reader is not None)
+    place = ending_of(read, is_evidence=entry.resource.type_name in _EVIDENCE)
     hidden = hidden_part(entry.resource)
     if hidden and place != "irrelevant":
         return structs.replace(read, unplaced=(*read.unplaced, Skipped(entry.ref, hidden))), place

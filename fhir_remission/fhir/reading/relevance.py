@@ -15,7 +15,9 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
 )
 from fhir_remission.fhir.reading.coding import match_codes
-from fhir_remission.fhir.reading.context import codings_of
+from fhir_remission.fhir.reading.condition import suspicion
+from fhir_remission.fhir.reading.context import Suspected, codings_of, words_of
+from fhir_remission.fhir.reading.procedure import HINTS
 
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
 _DEAD = frozenset({"entered-in-error", "cancelled", "not-done"})
@@ -59,4 +61,8 @@ def _measures(observation: Observation, mappings: Mappings) -> bool:
 
 def _happens(kind: str, concepts: list[CodeableConcept | None], mappings: Mappings) -> bool:
     pairs = [pair for one in concepts for pair in codings_of(one, mappings.systems)]
-    return not pairs or any(mappings.events.of(*pair, kind) for pair in pairs)
+    if any(mappings.events.of(*pair, kind) for pair in pairs):
+        return True
+    words = tuple(text for one in concepts for text in words_of(one))
+    hints = ("leukaemia",) if kind == Condition.type_name else HINTS
+    return not pairs or suspicion(pairs, words, Suspected(kind, hints), mappings)[0] is not None

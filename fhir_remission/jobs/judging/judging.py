@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -20,6 +20,8 @@ from fhir_remission.fhir.reading.record import Reading, read_entries
 
 # The flag of who is linked to a record that does not agree (`fhir/incoming/merges.py`).
 ONE_SIDED = "merge-one-sided"
+# Clocks and zones differ by less.
+_A_DAY = timedelta(days=1)
 
 
 class Judge(Struct, frozen=True):
@@ -35,6 +37,8 @@ class Judge(Struct, frozen=True):
     """What the site states of patients, where it is not given with each of them."""
     doubts: tuple[str, ...] = ()
     """What is assumed of the reading of everybody's record."""
+    now: datetime | None = None
+    """The moment of the clock; `as_of` may lie before or after it."""
 
     def where_specimens(self, *, come: bool) -> Judge:
         """The same judge where Specimens come, so that one which does not is a gap, or do not."""
@@ -65,6 +69,7 @@ class Judge(Struct, frozen=True):
             complete=self.reading.complete - failed,
             failed=failed,
             members_gone=members_gone,
+            latest=max(self.as_of, self.now) + _A_DAY if self.now else None,
         )
         record, places = read_entries(patient, entries, self.mappings, reading, deleted=deleted)
         flags = (*record.flags, ONE_SIDED) if one_sided else record.flags
@@ -91,6 +96,7 @@ def load_judge(
     options: Options,
     overlay: Path | None = None,
     rows: Mapping[str, tuple[CohortRow, ...]] | None = None,
+    now: datetime | None = None,
 ) -> Judge:
     """Load the tables a judge needs; the first bad row stops with its file and line."""
     mappings = load_mappings(overlay, namespace=reading.namespace)
@@ -103,4 +109,5 @@ def load_judge(
         as_of=as_of,
         options=options,
         rows=rows or {},
+        now=now,
     )

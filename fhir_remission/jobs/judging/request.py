@@ -68,6 +68,7 @@ def judge_for(request: Request) -> Judge:
         near = difflib.get_close_matches(kind, TYPES, n=1) or sorted(TYPES)
         raise UsageError(f"--complete {kind}: no type that is read; choose {', '.join(near)}")
     zone = zone_of(request.timezone)
+    clock = SystemClock()
     attested = request.attested.union(*(VOUCHED.get(kind, ()) for kind in request.complete))
     reading = Reading(
         zone=zone if request.timezone else None,
@@ -82,7 +83,8 @@ def judge_for(request: Request) -> Judge:
         request.criteria,
         reading=reading,
         zone=zone,
-        as_of=moment_of(request.as_of, zone, SystemClock()),
+        as_of=moment_of(request.as_of, zone, clock),
+        now=clock.now(),
         options=Options(
             accept_routine=request.accept_routine,
             strict=request.strict,

@@ -129,7 +129,7 @@ def open_site(
     run = settings.run
     stop = stop_of_run(clock, settings.site.zone, run.allowed_hours, run.max_runtime)
     clock.wake_on(stop)
-    judge = judge_of(settings, moment_of(as_of, settings.site.zone, clock))
+    judge = judge_of(settings, moment_of(as_of, settings.site.zone, clock), clock.now())
     past = is_past(as_of, judge.as_of, clock)
     if past and not (dry_run or looking or write_as_of):
         get_logger().warning("dry_run", reason=WHAT_IF)
@@ -249,7 +249,7 @@ def _place(frame: Frame, judge: Judge, name: str, wanted: SinkSettings, profile:
     )
 
 
-def judge_of(settings: Settings, as_of: datetime) -> Judge:
+def judge_of(settings: Settings, as_of: datetime, now: datetime | None = None) -> Judge:
     """The judge of these settings."""
     return load_judge(
         settings.criteria.sets,
@@ -265,6 +265,7 @@ def judge_of(settings: Settings, as_of: datetime) -> Judge:
         ),
         zone=settings.site.zone,
         as_of=as_of,
+        now=now,
         options=Options(
             accept_routine=frozenset(settings.criteria.accept_routine),
             strict=settings.criteria.strict,
