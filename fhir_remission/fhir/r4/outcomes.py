@@ -66,7 +66,8 @@ HELD_BACK = frozenset({"ABSTRED", "AGGRED", "MASKED", "REDACTED", "SUBSETTED"})
 # What is not meant as truth about a patient: data of a test (HTEST of v3-ActReason, as the
 # processing mode of HL7 v2 comes: https://hl7.org/fhir/R4/security-labels.html), and the
 # security integrity confidence of v3-ObservationValue that doubts what it labels.
-_NO_TRUTH = frozenset({"HTEST", "UNCERTREL", "UNRELIABLE"})
+TEST_DATA = "HTEST"
+_NO_TRUTH = frozenset({TEST_DATA, "UNCERTREL", "UNRELIABLE"})
 
 
 def held_back(meta: Meta | None) -> str:

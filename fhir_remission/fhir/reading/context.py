@@ -67,6 +67,8 @@ class Context(Struct, frozen=True):
     """Whether any Specimen came: then one that is named and missing is a gap."""
     disowned: Mapping[str, str] = {}
     """Why the only report or panel that holds a result is none, by the reference of the result."""
+    invented: bool = False
+    """The patient is labelled as test data."""
 
     def is_patient(self, reference: Reference) -> bool:
         """Whether a reference points to this patient."""

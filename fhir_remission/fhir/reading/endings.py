@@ -11,7 +11,7 @@ from fhir_remission.domain.answer.accounting import Place
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.outcomes import held_back, what_it_says
+from fhir_remission.fhir.r4.outcomes import TEST_DATA, held_back, what_it_says
 from fhir_remission.fhir.r4.type_names import hides_contained
 from fhir_remission.fhir.r4.wire import Device, Entry, Patient, Resource
 from fhir_remission.fhir.reading.condition import EventsRead
@@ -42,15 +42,24 @@ def ending_of(read: Read, *, is_evidence: bool) -> Ending:
     return "skipped" if read.skipped or read.unplaced else "irrelevant"
 
 
-def hidden_part(resource: Resource) -> str:
-    """Why a resource may say more than it shows; empty where it shows all."""
+def hidden_part(resource: Resource, *, invented: bool) -> str:
+    """Why a resource may say more than it shows; empty where it shows all.
+
+    `invented`: the patient is labelled as test data, so that it goes without saying.
+    """
     if isinstance(resource, Patient | Device):
         # Names that are left out are no evidence, and no result lies within them.
         return ""
     label = held_back(resource.meta)
-    if label:
+    if label and not (invented and label.strip().upper() == TEST_DATA):
         return f"labelled {label}: {what_it_says(label, 'something of it was held back')}"
     return "something contained in it cannot be read" if hides_contained(resource.contained) else ""
+
+
+def is_invented(entries: Iterable[Entry]) -> bool:
+    """Whether the patient itself is labelled as test data."""
+    people = (one.resource for one in entries if isinstance(one.resource, Patient))
+    return any(held_back(one.meta).strip().upper() == TEST_DATA for one in people)
 
 
 def is_deleted(entry: Entry, deleted: frozenset[str]) -> bool:

@@ -41,6 +41,7 @@ from fhir_remission.fhir.reading.endings import (
     ending_of,
     hidden_part,
     is_deleted,
+    is_invented,
     places_of,
     told_deleted,
 )
@@ -109,7 +110,7 @@ def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
         return None, "ours"
     read = reader(version, context) if reader is not None else EventsRead()
     place = ending_of(read, is_evidence=entry.resource.type_name in _EVIDENCE)
-    hidden = hidden_part(entry.resource)
+    hidden = hidden_part(entry.resource, invented=context.invented)
     if hidden and place != "irrelevant":
         return structs.replace(read, unplaced=(*read.unplaced, Skipped(entry.ref, hidden))), place
     return read, place
@@ -143,6 +144,7 @@ def _context(
         ),
         specimens=reading.specimens or any(isinstance(e.resource, Specimen) for e in entries),
         disowned=_disowned(entries, index),
+        invented=is_invented(entries),
     )
 
 
