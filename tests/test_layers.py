@@ -55,7 +55,7 @@ THEIRS = {
 # The rooms of each floor, lowest first: a room imports those before it, never those after it.
 ROOMS = {
     "domain": ("nouns", "tables", "criteria", "record", "evaluation", "course", "answer"),
-    "fhir": ("r4", "server", "incoming", "reading", "writing", "criteria_export"),
+    "fhir": ("r4", "server", "incoming", "reading", "writing", "criteria_export", "package"),
     "effects": ("process", "files", "http", "server", "state"),
     "jobs": (
         *("judging", "reading", "write_back", "site", "sync", "files", "archive", "bulk"),
@@ -100,6 +100,7 @@ SMALL = {
     "fhir/reading/stated.py": "the record would pass 300 lines",
     "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
     "jobs/site/site_request.py": "the site itself is at 300 lines",
+    "effects/files/packed.py": "an archive in memory; nothing else knows tar",
     "rehearsal/server/codec.py": "the one place that knows JSON from bytes",
     "service/answering/site.py": "what the requests of a process share, and no more",
     "service/callers/rates.py": "knows nothing of logins",

@@ -1,4 +1,4 @@
-"""The commands about criteria sets: `criteria show`, `criteria diff`, `criteria export`."""
+"""The commands about criteria sets, and `fhir-package`: all that we define, for other systems."""
 
 from __future__ import annotations
 
@@ -65,3 +65,26 @@ def export(
     for lost in done.inexpressible:
         say(f"not expressible in CQL: criterion {lost}; no category that needs it is ever said")
     return 0
+
+
+def register(main: typer.Typer) -> None:
+    """Add the sets under a name of their own, and the package beside them."""
+    main.add_typer(app, name="criteria")
+
+    @main.command("fhir-package")
+    def fhir_package(
+        out: Annotated[Path, typer.Option("--out", help="a new or empty folder")],
+        namespace: Annotated[
+            str, typer.Option(help="the site's namespace, where it is not ours")
+        ] = "",
+    ) -> int:
+        """Write all that we define as an npm-style FHIR package, as files and as one .tgz.
+
+        Profiles of what sync writes, code lists and their maps, the criteria as Library and
+        PlanDefinition, the operation of serve, examples. The same bytes every time.
+        """
+        from fhir_remission.jobs.files import fhir_package as job
+
+        done = job.run(out, namespace=namespace)
+        show([str(done.archive), *(f"{many:4} {kind}" for kind, many in done.held.items())])
+        return 0

@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from fhir_remission.cli.archive import register as register_archive
-from fhir_remission.cli.criteria import app as criteria_app
+from fhir_remission.cli.criteria import register as register_criteria
 from fhir_remission.cli.flags import (
     Accept,
     AsOf,
@@ -58,7 +58,7 @@ app = typer.Typer(
 register_archive(app)
 register_writing(app)
 app.add_typer(mappings_app, name="mappings")
-app.add_typer(criteria_app, name="criteria")
+register_criteria(app)
 register_report(app)
 register_site(app)
 register_service(app)

@@ -31,6 +31,8 @@ JAVA = ("java", "-Xmx700m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"
 CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
 NPM = ("cql-execution@3.3.2", "cql-exec-fhir@2.2.0")
 REFUSED = "refused"
+# A record that the core reads only in part: it says which part, and no category.
+UNJUDGED = "unjudged"
 AS_OF = "2027-01-01T00:00:00Z"
 # A float holds less: cql-execution reads this marrow as 5 %, before any library sees it.
 LOST = "4.99999999999999999"
@@ -52,7 +54,10 @@ def made(patients: int, seed: int) -> Iterator[Course]:
 
 
 def of_cases() -> Iterator[Course]:
-    """The records of all cases whose Bundle can be taken apart, each under a name of its own."""
+    """The records of all cases whose Bundle can be taken apart, each under a name of its own.
+
+    An engine finds the record of a patient by literal references: a case about others is left out.
+    """
     for number, folder in enumerate(FOLDERS):
         file = folder / "bundle.json"
         if not file.is_file():
@@ -62,8 +67,10 @@ def of_cases() -> Iterator[Course]:
         people = {one["id"] for one in held if one.get("resourceType") == "Patient" and "id" in one}
         if len(people) != 1:
             continue
-        mine = [one for one in _renamed(held, f"case{number:03d}") if _is_about(one)]
-        yield Course("cases", f"case{number:03d}", tuple(json.dumps(one) for one in mine))
+        name = f"case{number:03d}"
+        mine = [one for one in _renamed(held, name) if _is_about(one)]
+        if all(_about(one) in ("", f"Patient/{name}") for one in mine):
+            yield Course("cases", name, tuple(json.dumps(one) for one in mine))
 
 
 def _renamed(held: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
@@ -81,8 +88,13 @@ def _renamed(held: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 
 def _is_about(one: dict[str, Any]) -> bool:
+    return one["resourceType"] == "Patient" or bool(_about(one))
+
+
+def _about(one: dict[str, Any]) -> str:
+    """Whom a resource is about, as it refers to them; empty where it does not."""
     about = one.get("subject") or one.get("patient") or {}
-    return one["resourceType"] == "Patient" or "reference" in about
+    return str(about.get("reference", ""))
 
 
 def by_core(courses: Iterable[Course], criteria: str, folder: Path) -> dict[str, str]:
@@ -94,7 +106,11 @@ def by_core(courses: Iterable[Course], criteria: str, folder: Path) -> dict[str,
     told = [json.loads(line) for line in done.stdout.splitlines()]
     if not told:
         raise SystemExit(f"classify ended with {done.returncode}: {done.stderr[-2000:]}")
-    return {one["patient"].removeprefix("Patient/"): one["category"] for one in told}
+    return {
+        one["patient"].removeprefix("Patient/"): one.get("category", UNJUDGED)
+        for one in told
+        if "patient" in one
+    }
 
 
 def written(courses: Iterable[Course], folder: Path) -> Path:

@@ -153,7 +153,7 @@ def test_what_the_library_does_not_read_is_refused() -> None:
 def test_red_cells_given_leave_independence_open() -> None:
     """A set that asks for independence never says CR of somebody who was transfused."""
     text = library(load_criteria("iwg-2003"), load_mappings(), NS).text
-    judged = text.split('define function "Criterion rbc-independent"():')[1].split("\n\n")[0]
+    judged = text.split('define "Criterion rbc-independent":')[1].split("\n\n")[0]
 
     assert judged.strip().startswith('if exists [Procedure: "red-cells-given"] then null')
 

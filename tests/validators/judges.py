@@ -23,9 +23,17 @@ class Verdict(NamedTuple):
     findings: tuple[str, ...]
 
 
-def hl7_verdicts(path: Path) -> list[Verdict]:
-    """What the HL7 validator says of every resource under a path; the exit code must agree."""
-    command = java_command("validate", str(ALLOWED), str(path))
+# Of a package, not resources of it.
+LISTINGS = ("package.json", ".index.json")
+
+
+def hl7_verdicts(path: Path, archive: Path | None = None) -> list[Verdict]:
+    """What the HL7 validator says of every resource under a path; the exit code must agree.
+
+    With the archive of a package, its profiles hold for every resource of their types.
+    """
+    packaged = ["--package", str(archive)] if archive else []
+    command = java_command("validate", str(ALLOWED), *packaged, str(path))
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode in (0, 1), done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -92,7 +100,7 @@ def _covers(row: dict[str, str], severity: str, code: str, place: str, message: 
 def resources_under(path: Path) -> dict[str, dict[str, Any]]:
     """Every resource of the JSON and NDJSON files under a directory, by file and line."""
     found: dict[str, dict[str, Any]] = {}
-    for file in sorted(path.rglob("*.json")):
+    for file in sorted(one for one in path.rglob("*.json") if one.name not in LISTINGS):
         found[str(file)] = json.loads(file.read_text(encoding="utf-8"))
     for file in sorted(path.rglob("*.ndjson")):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):

@@ -3,7 +3,7 @@
 `python -m tests.validators.produce DIR`: what the demo's runs put on a server (first run,
 amendment, retraction, signed and unsigned); what `serve` answers, refusals too; for every case of
 fixtures/cases all resources of its whole history by every criteria set, and its last ones taken
-back; and our code lists.
+back; and our package.
 """
 
 import json
@@ -17,7 +17,7 @@ from fhir_remission.fhir.writing.authorship import Authorship, Change
 from fhir_remission.fhir.writing.patient_writes import Held, plan_writes
 from fhir_remission.fhir.writing.provenance import build_provenance
 from fhir_remission.fhir.writing.retraction import retracted
-from fhir_remission.jobs.files import mappings_export
+from fhir_remission.jobs.files import fhir_package
 from fhir_remission.rehearsal import EmbeddedServer
 from fhir_remission.rehearsal.cohort.cohort import amendment
 from tests.fhir.samples import authorship
@@ -32,7 +32,7 @@ SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 def main(target: Path) -> int:
     """Run, collect every version that was written, and say how many."""
     target.mkdir(parents=True, exist_ok=True)
-    mappings_export.run(target / "terminology")
+    fhir_package.run(target / "fhir")
     listed = {json.dumps(resource): None for folder in FOLDERS for resource in of_case(folder)}
     (target / "cases.ndjson").write_text("".join(f"{line}\n" for line in listed), encoding="utf-8")
     print(f"{len(listed)} resources of {len(FOLDERS)} cases in {target / 'cases.ndjson'}")

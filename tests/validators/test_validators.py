@@ -16,7 +16,10 @@ if os.environ.get("FHIR_REMISSION_VALIDATORS") != "1":
 
 from pyrofile_validator import Validator
 
+from fhir_remission.jobs.files import fhir_package
 from tests.validators import judges
+from tests.validators.package_seeds import SEEDS as OF_PROFILES
+from tests.validators.package_seeds import Seed, write_seeds
 
 pytestmark = [pytest.mark.validators, pytest.mark.timeout(1800)]
 
@@ -102,10 +105,35 @@ def test_pyrofile_accepts_the_good(file: Path, pyrofile: Validator) -> None:
     assert judges.pyrofile_verdict(pyrofile, file.name, _read(file)).findings == ()
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> fhir_package.Packaged:
+    """Our package, as it is published."""
+    return fhir_package.run(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def against_profiles(
+    package: fhir_package.Packaged, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, judges.Verdict]:
+    """The HL7 validator's verdict on every wrong result, with the package loaded."""
+    folder = tmp_path_factory.mktemp("wrong")
+    write_seeds(package.archive.parent, folder)
+    verdicts = judges.hl7_verdicts(folder, package.archive)
+    return {Path(verdict.source).stem: verdict for verdict in verdicts}
+
+
+@pytest.mark.parametrize("seed", OF_PROFILES, ids=lambda seed: seed.name)
+def test_a_profile_refuses_the_seed(
+    seed: Seed, against_profiles: dict[str, judges.Verdict]
+) -> None:
+    """Each rule of each profile refuses the resource that breaks it, and says so."""
+    assert any(seed.said in finding for finding in against_profiles[seed.name].findings)
+
+
 @needs_produced
-def test_hl7_accepts_what_we_produced() -> None:
-    """No resource of a run is refused by the HL7 validator, and none is passed over."""
-    verdicts = judges.hl7_verdicts(PRODUCED)
+def test_hl7_accepts_what_we_produced(package: fhir_package.Packaged) -> None:
+    """With the package loaded, no resource of it or of a run is refused; none is passed over."""
+    verdicts = judges.hl7_verdicts(PRODUCED, package.archive)
     assert {verdict.source for verdict in verdicts} == set(judges.resources_under(PRODUCED))
     assert verdicts
     assert [verdict for verdict in verdicts if verdict.findings] == []

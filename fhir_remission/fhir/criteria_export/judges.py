@@ -128,8 +128,7 @@ def criterion_text(one: AnyCriterion, judge: Judge | None) -> str:
     if judge is None:
         lost = f'define "Criterion {quoted_name(one.id)}":\n  null as Boolean\n'
         return f"{told}// Not expressible here: never known.\n{lost}"
-    head = f'define function "Criterion {quoted_name(one.id)}"({judge.parameters})'
-    return f"{told}{head}:\n  {judge.body}\n"
+    return f"{told}{_head(f'Criterion {one.id}', judge.parameters)}:\n  {judge.body}\n"
 
 
 def categories_text(criteria: CriteriaSet) -> Iterator[str]:
@@ -141,7 +140,7 @@ def categories_text(criteria: CriteriaSet) -> Iterator[str]:
         yield (
             f"// {name}{': a remission' if row.remission else ''}\n{rules}\n"
             f"// [{row.mark}] {one_line(row.source)}\n"
-            f'define function "Category {quoted_name(name)}"({parameters}):\n  {body}\n'
+            f"{_head(f'Category {name}', parameters)}:\n  {body}\n"
         )
 
 
@@ -211,16 +210,16 @@ def _ranked(criteria: CriteriaSet, judges: Mapping[str, Judge | None]) -> str:
     def holds(name: str) -> str:
         judge = judges[name]
         if name in composed and judge is not None:
-            return f'"Criterion {quoted_name(name)}"({judge.arguments})'
+            return _asked(f"Criterion {name}", judge.arguments)
         return identifier(name)
 
     said, spared = [], []
     for name, row in rows(criteria):
         asked = ", ".join(holds(one) for one in row.requires)
         near = ", ".join("true" if one in quality else holds(one) for one in row.requires)
-        call = f'"Category {quoted_name(name)}"'
-        said.append(f"    when {_open_to(row)}{call}({asked}) then {rank[row.id]}")
-        spared.append(f"({_open_to(row)}{call}({near}))")
+        category = f"Category {name}"
+        said.append(f"    when {_open_to(row)}{_asked(category, asked)} then {rank[row.id]}")
+        spared.append(f"({_open_to(row)}{_asked(category, near)})")
     out = criteria.outcomes
     last = f"    when {' or '.join(spared) or 'false'} then {rank[out.not_evaluable]}"
     return "\n".join(("  case", *said, last, f"    else {rank[out.no_response]}", "  end"))
@@ -235,4 +234,19 @@ def _open_to(row: Category) -> str:
 
 
 def _called(name: str, judge: Judge | None) -> str:
-    return f'"Criterion {quoted_name(name)}"' + ("" if judge is None else f"({judge.arguments})")
+    return _asked(f"Criterion {name}", "" if judge is None else judge.arguments)
+
+
+def _head(name: str, parameters: str) -> str:
+    """A function, or without parameters a definition: cql-execution 3.3.2 fails on a call of none.
+
+    It reads the length of the operands, which cql-to-elm leaves out where there are none.
+    """
+    if not parameters:
+        return f'define "{quoted_name(name)}"'
+    return f'define function "{quoted_name(name)}"({parameters})'
+
+
+def _asked(name: str, arguments: str) -> str:
+    """What a definition of that name says, called where it is a function."""
+    return f'"{quoted_name(name)}"' + (f"({arguments})" if arguments else "")

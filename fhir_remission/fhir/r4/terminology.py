@@ -18,6 +18,7 @@ OWNERS = {
     "NCIt": "NCI Thesaurus codes are of the National Cancer Institute (CC BY 4.0).",
     "SNOMED": "SNOMED CT codes are of SNOMED International; their use needs its licence.",
 }
+MCODE_TREND = "http://hl7.org/fhir/us/mcode/ValueSet/mcode-condition-status-trend-vs"
 UNMATCHED = "no verified code; only our own code is written"
 
 
@@ -98,6 +99,42 @@ def concept_maps(
     for target in EQUIVALENCE:
         if any(label.system == SYSTEMS[target] for labels in mapped.values() for label in labels):
             yield _concept_map(vocabulary, mapped, target, edition)
+
+
+def trend_map(categories: Categories, edition: Edition) -> Resource:
+    """From our categories to the trends that mCODE knows; a trend says less than a category."""
+    title = "Response category in AML to the condition trend of mCODE"
+    elements: list[Json] = []
+    for term in own_terms(categories, "category"):
+        found = categories.of("trend", term.code)
+        targets: list[Json] = [
+            {
+                "code": one.code,
+                "display": one.display,
+                "equivalence": "wider",
+                "comment": one.source,
+            }
+            for one in found
+        ]
+        unmatched: Json = {"equivalence": "unmatched", "comment": "no trend says it"}
+        elements.append(
+            {"code": term.code, "display": term.display, "target": targets or [unmatched]}
+        )
+    return {
+        **_head("ConceptMap", "category-to-mcode-trend", title, edition),
+        "description": f"{title}; nothing of it is written.",
+        "copyright": OWNERS["SNOMED"],
+        "sourceUri": _address("ValueSet", "category", edition),
+        "targetUri": MCODE_TREND,
+        "group": [
+            {
+                "source": _address("CodeSystem", "category", edition),
+                "sourceVersion": edition.version,
+                "target": SYSTEMS["SNOMED"],
+                "element": elements,
+            }
+        ],
+    }
 
 
 def _mapped(vocabulary: Vocabulary, categories: Categories) -> dict[str, tuple[Label, ...]]:

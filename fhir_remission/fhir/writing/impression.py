@@ -23,9 +23,10 @@ from fhir_remission.fhir.writing.explanation import (
     state_basis,
 )
 
+ASSESSMENT = "AML remission assessment"
 # investigation.item may hold more, but only these two are evidence here.
-_INVESTIGATED = ("DiagnosticReport", "Observation")
-_SUPPORTING = ("MedicationAdministration", "MedicationStatement", "Procedure", "Specimen")
+INVESTIGATED = ("DiagnosticReport", "Observation")
+SUPPORTING = ("MedicationAdministration", "MedicationStatement", "Procedure", "Specimen")
 
 
 def build_impression(
@@ -40,7 +41,7 @@ def build_impression(
         "resourceType": "ClinicalImpression",
         "status": "completed" if by.signer else "in-progress",
         "statusReason": by.concept("change", change.kind) if change else None,
-        "code": concept([], "AML remission assessment"),
+        "code": concept([], ASSESSMENT),
         "description": f"{by.name}, criteria {assessment.criteria_id}",
         "subject": by.to_patient(assessment),
         "effectiveDateTime": fhir_time(written_on(assessment)),
@@ -52,7 +53,7 @@ def build_impression(
         "protocol": [protocol(assessment, by)],
         "summary": assessment.summary,
         "finding": findings(assessment, by),
-        "supportingInfo": references_to(assessment, by, *_SUPPORTING),
+        "supportingInfo": references_to(assessment, by, *SUPPORTING),
         "note": notes(assessment, by, change),
     }
     return identified(without_empty(resource), assessment, by)
@@ -94,5 +95,5 @@ def _finding(what: Resource, why: str) -> Json:
 
 
 def _investigation(assessment: Assessment, by: Authorship) -> list[Json]:
-    items = references_to(assessment, by, *_INVESTIGATED)
+    items = references_to(assessment, by, *INVESTIGATED)
     return [{"code": concept([], "Evidence"), "item": items}] if items else []

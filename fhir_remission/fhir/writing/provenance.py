@@ -24,9 +24,9 @@ from fhir_remission.fhir.writing.authorship import (
 from fhir_remission.fhir.writing.identity import identifier_value, provenance_id
 from fhir_remission.fhir.writing.site_marks import site_mark
 
-_DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
-_PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-_OPERATIONS = {"CREATE": "create", "UPDATE": "revise", "NULLIFY": "nullify"}
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+OPERATIONS = {"CREATE": "create", "UPDATE": "revise", "NULLIFY": "nullify"}
 
 
 def build_provenance(
@@ -65,7 +65,7 @@ def build_provenance(
         "recorded": by.computed_at,
         "policy": targets[0].get("protocol"),
         "activity": concept(
-            [coding(_DATA_OPERATION, operation, _OPERATIONS[operation])],
+            [coding(DATA_OPERATION, operation, OPERATIONS[operation])],
             change.sentence if change else "Remission assessed",
         ),
         "agent": _agents(by),
@@ -96,7 +96,7 @@ def _agents(by: Authorship) -> list[Json]:
 
 
 def _agent(code: str, display: str, who: Resource) -> Json:
-    return {"type": concept([coding(_PARTICIPANT, code, display)], display), "who": who}
+    return {"type": concept([coding(PARTICIPANT, code, display)], display), "who": who}
 
 
 def _entities(assessment: Assessment, by: Authorship) -> list[Json]:

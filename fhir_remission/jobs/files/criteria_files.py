@@ -14,6 +14,7 @@ from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.criteria_export.library_text import Library, library
 from fhir_remission.fhir.criteria_export.resources import complaint_of_elm, resources
 from fhir_remission.fhir.criteria_export.values import value_sets
+from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.r4.terminology import Edition
 from fhir_remission.version import VERSION
 
@@ -42,11 +43,11 @@ def run(
     texts = {f"{written.name}.cql": written.text}
     if form == "fhir":
         translated = b"" if elm is None else _translated(elm, criteria, written)
-        made = resources(criteria, written, value_sets(mappings), edition, translated)
+        listed = resources(criteria, written, value_sets(mappings), edition, translated)
         texts = {
             f"{one['resourceType']}-{one['id']}.json": json.dumps(one, indent=2, ensure_ascii=False)
             + "\n"
-            for one in made
+            for one in listed
         }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,13 @@ def run(
     except OSError as error:
         raise not_written(out, error) from None
     return Exported([out / file for file in texts], written.inexpressible)
+
+
+def made(name: str, edition: Edition) -> list[Resource]:
+    """A shipped set as FHIR, without a translation."""
+    criteria, mappings = load_criteria(name), load_mappings(namespace=edition.namespace)
+    written = library(criteria, mappings, edition.namespace)
+    return resources(criteria, written, value_sets(mappings), edition)
 
 
 def _translated(file: Path, criteria: CriteriaSet, written: Library) -> bytes:

@@ -44,17 +44,21 @@ TAG = Vocabulary("tag", "Tag", (Term("algorithmic", "Computed by an algorithm"),
 def run(out: Path, *, namespace: str = "") -> list[Path]:
     """Write one file per resource, the same bytes every time; the paths that were written."""
     edition = Edition(namespace or NAMESPACE, VERSION)
-    made = terminology(_vocabularies(edition.namespace), load_categories(), edition)
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for resource in made:
+        for resource in resources(edition):
             path = out / f"{resource['resourceType']}-{resource['id']}.json"
             write_whole(path, _text(resource))
             written.append(path)
     except OSError as error:
         raise not_written(out, error) from None
     return written
+
+
+def resources(edition: Edition) -> list[Resource]:
+    """Every list and map, in the order of the lists."""
+    return terminology(_vocabularies(edition.namespace), load_categories(), edition)
 
 
 def _text(resource: Resource) -> bytes:

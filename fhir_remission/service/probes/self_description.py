@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from fhir_remission.service.answering.definitions import capability_statement, operation_definition
+from fhir_remission.fhir.package.operation import capability_statement, operation_definition
+from fhir_remission.fhir.r4.terminology import Edition
 from fhir_remission.service.answering.site import ServedSite
 from fhir_remission.service.probes.metrics import TYPE, Metrics
 from fhir_remission.service.probes.standing_of_site import problems
 from fhir_remission.service.request.media import FHIR, answer_type
 from fhir_remission.service.request.refusals import Refused
+from fhir_remission.version import VERSION
 
 
 def _fhir(req: Any, resp: Any, resource: Any) -> None:
@@ -34,7 +36,8 @@ class Metadata:
     """The CapabilityStatement."""
 
     def __init__(self, site: ServedSite) -> None:
-        self._resource = capability_statement(site.settings, site.settings.service.public_url)
+        edition = Edition(site.settings.site.base, VERSION)
+        self._resource = capability_statement(edition, site.settings.service.public_url)
 
     def on_get(self, req: Any, resp: Any) -> None:
         """What can be asked here."""
@@ -45,7 +48,7 @@ class Definition:
     """The OperationDefinition."""
 
     def __init__(self, site: ServedSite) -> None:
-        self._resource = operation_definition(site.settings)
+        self._resource = operation_definition(Edition(site.settings.site.base, VERSION))
 
     def on_get(self, req: Any, resp: Any) -> None:
         """The operation by its parameters."""

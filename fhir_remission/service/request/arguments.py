@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from fhir_remission.fhir.package.operation import RECORD
 from fhir_remission.service.request.refusals import Refused
 
 Record = Literal["", "partial", "complete"]
@@ -20,7 +21,6 @@ VALUES = {
     "history": ("valueBoolean",),
     "write": ("valueBoolean",),
 }
-RECORD = "bundle"
 _KNOWN = f"these are: {', '.join((*VALUES, RECORD))}"
 
 

@@ -33,6 +33,7 @@ import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
 import ca.uhn.fhir.validation.FhirValidator;
 import ca.uhn.fhir.validation.ResultSeverityEnum;
 import ca.uhn.fhir.validation.SingleValidationMessage;
+import ca.uhn.fhir.validation.ValidationOptions;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import jakarta.persistence.EntityManagerFactory;
 import java.io.IOException;
@@ -61,18 +62,21 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
 import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
+import org.hl7.fhir.common.hapi.validation.support.PrePopulatedValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
 import org.hl7.fhir.common.hapi.validation.validator.FhirDefaultPolicyAdvisor;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 import org.hl7.fhir.r4.model.Bundle;
 import org.hl7.fhir.r4.model.Resource;
+import org.hl7.fhir.r4.model.StructureDefinition;
 import org.hl7.fhir.r5.elementmodel.Element;
 import org.hl7.fhir.r5.model.CanonicalResource;
 import org.hl7.fhir.r5.model.CanonicalType;
 import org.hl7.fhir.r5.utils.validation.IResourceValidator;
 import org.hl7.fhir.r5.utils.validation.IValidatorResourceFetcher;
 import org.hl7.fhir.r5.utils.validation.constants.ReferenceValidationPolicy;
+import org.hl7.fhir.utilities.npm.NpmPackage;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
@@ -85,7 +89,8 @@ import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 
 /**
  * HAPI FHIR for tests, R4. {@code serve PORT}: the JPA server on H2 in memory, until stdin closes.
- * {@code validate ALLOWED FILE...}: one JSON line per resource; exit 1 if any is refused.
+ * {@code validate ALLOWED [--package TGZ] FILE...}: one JSON line per resource; exit 1 if any is
+ * refused. With a package, a resource of a type that it has a profile of must conform to that.
  * {@code definitions DIRECTORY}: the official StructureDefinitions and value sets as JSON files.
  */
 public final class HapiLane {
@@ -324,11 +329,60 @@ public final class HapiLane {
         }
     }
 
-    private static FhirValidator validator() {
+    /** A validator, and the profile that each type must conform to. */
+    private record Judge(FhirValidator validator, Map<String, String> profiles) {
+
+        List<SingleValidationMessage> issues(String text) throws IOException {
+            String type = new ObjectMapper().readTree(text).path("resourceType").asText();
+            ValidationOptions options = new ValidationOptions();
+            if (profiles.containsKey(type)) {
+                options.addProfile(profiles.get(type));
+            }
+            return validator.validateWithResult(readable(type, text), options).getMessages();
+        }
+    }
+
+    /** HAPI stops at a system of a ValueSet that is an OID: it has nothing to look one up in. */
+    private static String readable(String type, String text) {
+        return type.equals("ValueSet") ? text.replaceAll("\"urn:oid:([0-9.]+)\"", "\"http://oid.invalid/$1\"") : text;
+    }
+
+    /** Everything that the package defines, read as any reader of npm-style packages does. */
+    private static Map<String, String> load(Path archive, PrePopulatedValidationSupport into)
+            throws IOException {
+        Map<String, String> profiles = new LinkedHashMap<>();
+        NpmPackage held;
+        try (InputStream bytes = Files.newInputStream(archive)) {
+            held = NpmPackage.fromPackage(bytes);
+        }
+        for (String name : held.listResources("StructureDefinition", "ValueSet", "CodeSystem", "ConceptMap")) {
+            try (InputStream text = held.load("package", name)) {
+                Resource one = (Resource) FhirContext.forR4Cached().newJsonParser().parseResource(text);
+                into.addResource(one);
+                if (one instanceof StructureDefinition profile) {
+                    profiles.put(profile.getType(), profile.getUrl());
+                }
+            }
+        }
+        if (profiles.isEmpty()) {
+            throw new IllegalArgumentException(archive + " has no profile");
+        }
+        return profiles;
+    }
+
+    private static Judge judge(Path archive) throws IOException {
+        FhirContext fhir = FhirContext.forR4Cached();
+        PrePopulatedValidationSupport ours = new PrePopulatedValidationSupport(fhir);
+        Map<String, String> profiles = archive == null ? Map.of() : load(archive, ours);
+        return new Judge(validator(ours), profiles);
+    }
+
+    private static FhirValidator validator(PrePopulatedValidationSupport ours) {
         FhirContext fhir = FhirContext.forR4Cached();
         IValidationSupport chain =
                 new ValidationSupportChain(
                         new DefaultProfileValidationSupport(fhir),
+                        ours,
                         new CommonCodeSystemsTerminologyService(fhir),
                         new InMemoryTerminologyServerValidationSupport(fhir),
                         new SnapshotGeneratingValidationSupport(fhir));
@@ -356,11 +410,11 @@ public final class HapiLane {
         return found;
     }
 
-    private static boolean report(FhirValidator validator, List<Allowed> allowed, String place, String text)
+    private static boolean report(Judge judge, List<Allowed> allowed, String place, String text)
             throws IOException {
         List<Map<String, Object>> issues = new ArrayList<>();
         boolean refused = false;
-        for (SingleValidationMessage issue : validator.validateWithResult(text).getMessages()) {
+        for (SingleValidationMessage issue : judge.issues(text)) {
             String name =
                     allowed.stream().filter(row -> row.covers(issue)).map(Allowed::name).findFirst().orElse("");
             Map<String, Object> shown = new LinkedHashMap<>();
@@ -380,15 +434,17 @@ public final class HapiLane {
         return refused;
     }
 
-    private static int validate(Path table, List<String> names) throws IOException {
-        FhirValidator validator = validator();
+    private static int validate(Path table, List<String> given) throws IOException {
+        boolean packaged = given.get(0).equals("--package");
+        Judge judge = judge(packaged ? Path.of(given.get(1)) : null);
+        List<String> names = packaged ? given.subList(2, given.size()) : given;
         List<Allowed> allowed = readAllowed(table);
         boolean refused = false;
         for (String name : names) {
             try (Stream<Path> files = Files.walk(Path.of(name))) {
                 for (Path file : files.filter(HapiLane::isInput).sorted().toList()) {
                     for (Map.Entry<String, String> one : resources(file).entrySet()) {
-                        refused |= report(validator, allowed, one.getKey(), one.getValue());
+                        refused |= report(judge, allowed, one.getKey(), one.getValue());
                     }
                 }
             }
@@ -396,8 +452,11 @@ public final class HapiLane {
         return refused ? 1 : 0;
     }
 
+    /** A resource; not the manifest of a package, nor the index of one of its folders. */
     private static boolean isInput(Path file) {
-        return file.toString().endsWith(".json") || file.toString().endsWith(".ndjson");
+        String name = file.getFileName().toString();
+        boolean listed = name.equals("package.json") || name.equals(".index.json");
+        return !listed && (name.endsWith(".json") || name.endsWith(".ndjson"));
     }
 
     /** The official definitions that HAPI carries as XML, one JSON file each, for other validators. */
@@ -416,7 +475,7 @@ public final class HapiLane {
         }
     }
 
-    /** {@code serve PORT}, {@code validate ALLOWED FILE...} or {@code definitions DIRECTORY}. */
+    /** {@code serve PORT}, {@code validate ALLOWED [--package TGZ] FILE...} or {@code definitions DIRECTORY}. */
     public static void main(String[] arguments) throws Exception {
         List<String> given = List.of(arguments);
         if (given.size() == 2 && given.get(0).equals("serve")) {
@@ -430,7 +489,7 @@ public final class HapiLane {
             definitions(Path.of(given.get(1)));
             System.exit(0);
         }
-        System.err.println("usage: serve PORT | validate ALLOWED FILE... | definitions DIRECTORY");
+        System.err.println("usage: serve PORT | validate ALLOWED [--package TGZ] FILE... | definitions DIRECTORY");
         System.exit(2);
     }
 }

@@ -1,15 +1,15 @@
-"""What the service says of itself: CapabilityStatement and OperationDefinition."""
+"""What the service offers: its CapabilityStatement, and the OperationDefinition by parameters."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from fhir_remission.service.request.arguments import RECORD, VALUES
-from fhir_remission.settings import Settings
-from fhir_remission.version import VERSION
+from fhir_remission.fhir.r4.datatypes import Json, Resource
+from fhir_remission.fhir.r4.terminology import PUBLISHER, Edition
 
 CODE = "classify-remission"
-_TOLD = {
+DATE = "2026-11-28"
+RECORD = "bundle"
+# name: type, how many, what it is; the service reads exactly these.
+ARGUMENTS = {
     "criteria": ("code", "*", "A criteria set by name; left out, those of the site."),
     "asOf": ("dateTime", "1", "The moment the answer speaks for; left out, now."),
     "complete": (
@@ -39,26 +39,25 @@ _OUT = (
 )
 
 
-def definition_url(settings: Settings) -> str:
+def definition_url(edition: Edition) -> str:
     """The canonical name of the operation."""
-    return f"{settings.site.base}/OperationDefinition/{CODE}"
+    return f"{edition.namespace}/OperationDefinition/{CODE}"
 
 
-def operation_definition(settings: Settings) -> Any:
+def operation_definition(edition: Edition) -> Resource:
     """The operation, by its parameters."""
-    assert list(_TOLD) == list(VALUES)  # noqa: S101 - two tables of one thing
     record = _parameter(RECORD, "in", "1", "Resource", "All resources of one patient: a Bundle.")
     return {
         "resourceType": "OperationDefinition",
         "id": CODE,
-        "url": definition_url(settings),
-        "version": VERSION,
+        "url": definition_url(edition),
+        "version": edition.version,
         "name": "ClassifyRemission",
         "title": "Classify remission of acute myeloid leukaemia",
         "status": "active",
         "kind": "operation",
-        "date": "2026-11-28",
-        "publisher": "fhir-remission",
+        "date": DATE,
+        "publisher": PUBLISHER,
         "description": (
             "Works out the response category by published criteria, with its evidence. Decision "
             "support, not a diagnosis. A message with one result is not a patient: ask for the "
@@ -74,14 +73,14 @@ def operation_definition(settings: Settings) -> Any:
             record,
             *(
                 _parameter(name, "in", many, kind, text)
-                for name, (kind, many, text) in _TOLD.items()
+                for name, (kind, many, text) in ARGUMENTS.items()
             ),
             *(_parameter(name, "out", many, kind, text) for name, many, kind, text in _OUT),
         ],
     }
 
 
-def _parameter(name: str, use: str, many: str, kind: str, text: str) -> Any:
+def _parameter(name: str, use: str, many: str, kind: str, text: str) -> Resource:
     least = 1 if name == "return" else 0
     return {
         "name": name,
@@ -93,10 +92,37 @@ def _parameter(name: str, use: str, many: str, kind: str, text: str) -> Any:
     }
 
 
-def capability_statement(settings: Settings, base: str) -> Any:
-    """What can be asked of the service."""
-    operation = {"name": CODE, "definition": definition_url(settings)}
-    rest: dict[str, Any] = {
+def capability_statement(edition: Edition, base: str) -> Resource:
+    """What can be asked of the service that runs under this address, where it has one."""
+    return {
+        "resourceType": "CapabilityStatement",
+        **_said(edition),
+        "kind": "instance",
+        "implementation": {
+            "description": "fhir-remission serve",
+            **({"url": base} if base else {}),
+        },
+    }
+
+
+def offered(edition: Edition) -> Resource:
+    """What can be asked of the service wherever it runs: the same statement under a name."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": PUBLISHER,
+        "url": f"{edition.namespace}/CapabilityStatement/{PUBLISHER}",
+        "version": edition.version,
+        "title": "The service of fhir-remission",
+        "experimental": False,
+        "description": "What fhir-remission serve answers: one operation, and what it is made of.",
+        **_said(edition),
+        "kind": "capability",
+    }
+
+
+def _said(edition: Edition) -> Resource:
+    operation: Json = {"name": CODE, "definition": definition_url(edition)}
+    rest: Resource = {
         "mode": "server",
         "resource": [
             {"type": "OperationDefinition", "interaction": [{"code": "read"}]},
@@ -105,17 +131,11 @@ def capability_statement(settings: Settings, base: str) -> Any:
         "operation": [operation],
     }
     return {
-        "resourceType": "CapabilityStatement",
         "name": "FhirRemission",
         "status": "active",
-        "date": "2026-11-28",
-        "publisher": "fhir-remission",
-        "kind": "instance",
-        "software": {"name": "fhir-remission", "version": VERSION},
-        "implementation": {
-            "description": "fhir-remission serve",
-            **({"url": base} if base else {}),
-        },
+        "date": DATE,
+        "publisher": PUBLISHER,
+        "software": {"name": PUBLISHER, "version": edition.version},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
         "rest": [rest],
