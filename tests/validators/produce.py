@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from fhir_remission.effects.files.mapping_files import default_dir
+from fhir_remission.effects.server.server_families import load_families
 from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.writing.authorship import Authorship, Change
 from fhir_remission.fhir.writing.patient_writes import Held, plan_writes
@@ -26,6 +28,8 @@ from tests.servers.site import Site
 from tests.test_cases import FOLDERS, judge, read_case
 from tests.validators.served import served
 
+# Each sink of another kind gets every sixtieth case.
+SOME = 60
 SETS = ("eln-2022", "eln-2017", "iwg-2003", "healthtree-2024")
 
 
@@ -34,6 +38,8 @@ def main(target: Path) -> int:
     target.mkdir(parents=True, exist_ok=True)
     fhir_package.run(target / "fhir")
     listed = {json.dumps(resource): None for folder in FOLDERS for resource in of_case(folder)}
+    few = FOLDERS[::SOME]
+    listed |= {json.dumps(r): None for by in sinks() for f in few for r in of_case(f, by)}
     (target / "cases.ndjson").write_text("".join(f"{line}\n" for line in listed), encoding="utf-8")
     print(f"{len(listed)} resources of {len(FOLDERS)} cases in {target / 'cases.ndjson'}")
     with tempfile.TemporaryDirectory() as folder:
@@ -59,9 +65,26 @@ def main(target: Path) -> int:
     return 0 if ours else 1
 
 
-def of_case(folder: Path) -> Iterator[Resource]:
+def sinks() -> Iterator[Authorship]:
+    """In whose name and in how much of FHIR we write where it is not the plain way."""
+    yield authorship(signer="Practitioner/p1")
+    yield authorship(references="logical", source_base="https://ehr.example/r4")
+    for family in load_families(default_dir() / "servers").values():
+        fields, takes = tuple(family.observation), family.observation
+        if not fields:
+            continue
+        yield authorship(
+            signer="Practitioner/p1",
+            fields=fields,
+            in_note="identifier" not in fields,
+            category="laboratory",
+            statuses=takes["status"].takes,
+        )
+
+
+def of_case(folder: Path, by: Authorship | None = None) -> Iterator[Resource]:
     """Everything that one case would put on a server, by every criteria set."""
-    case, by = read_case(folder), authorship()
+    case, by = read_case(folder), by or authorship()
     for criteria in SETS:
         history = judge(folder, case, criteria, case["as_of"])
         if history:

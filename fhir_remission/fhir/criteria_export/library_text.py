@@ -32,7 +32,12 @@ from fhir_remission.fhir.criteria_export.spelling import (
     quoted_name,
     strings,
 )
-from fhir_remission.fhir.criteria_export.values import PER_MICROLITRE, unit_factors, value_sets
+from fhir_remission.fhir.criteria_export.values import (
+    PER_MICROLITRE,
+    observed,
+    unit_factors,
+    value_sets,
+)
 
 KINDS = {
     "anc": "count",
@@ -126,6 +131,7 @@ def _facts(criteria: CriteriaSet, mappings: Mappings) -> dict[str, str]:
         "factors": "\n".join(factors),
         "some": strings(sorted(some)),
         "systems": strings(sorted({code[0] for one in value_sets(mappings) for code in one.codes})),
+        "read": strings(sorted({code[1] for one in observed(mappings) for code in one.codes})),
         "present": strings(said["positive"]),
         "answers": strings([*said["positive"], *said["negative"]]),
         "VALUE": value_text.VALUE,

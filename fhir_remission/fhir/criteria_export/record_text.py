@@ -217,6 +217,18 @@ define "Is beyond this library":
         where S.code.value in { 'relapse', 'recurrence' }))
     or exists ([Observation: "not-read"] O
       where O.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' })
+    or exists ([Observation] O
+      where (O.status.value in { 'registered', 'preliminary', 'final', 'amended', 'corrected',
+        'cancelled', 'entered-in-error', 'unknown' }) is not true)
+    or exists ([Procedure] P
+      where (P.status.value in { 'preparation', 'in-progress', 'not-done', 'on-hold', 'stopped',
+        'completed', 'entered-in-error', 'unknown' }) is not true)
+    or exists ([Observation] O
+      where exists (O.component C
+        where exists (C.code.coding K where K.code.value in { $read$ })))
+    or exists ([Observation] O where exists (O.focus) or exists (O.modifierExtension))
+    or exists ([Condition] O where exists (O.modifierExtension))
+    or exists ([Procedure] O where exists (O.modifierExtension))
     or exists ([Procedure: "support-given"] P
       where P.status.value in { 'completed', 'in-progress', 'stopped' })
     or exists ([Observation] O

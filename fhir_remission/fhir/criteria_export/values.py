@@ -36,14 +36,26 @@ class ValueSet(Struct, frozen=True):
     codes: tuple[tuple[str, str, str], ...]
 
 
-def value_sets(mappings: Mappings) -> Iterator[ValueSet]:
-    """Every value set of a library; codes that count only under a condition are left out."""
+def observed(mappings: Mappings) -> Iterator[ValueSet]:
+    """The value sets of Observations; a code that counts only under a condition is not read.
+
+    Of what a library does not read in any case, a code says under every condition that it is there.
+    """
     rows = mappings.codes.rows.values()
     for analyte in (*ANALYTES, *UNREAD, "extramedullary-disease", "wbc"):
-        held = [one for one in rows if one.analyte == analyte and not one.conditions]
+        held = [
+            one
+            for one in rows
+            if one.analyte == analyte and (analyte in UNREAD or not one.conditions)
+        ]
         yield ValueSet(analyte, tuple((one.system, one.code, one.display) for one in held))
     beyond = [one for one in rows if one.analyte not in READ or _conditional(one)]
     yield ValueSet("not-read", tuple((one.system, one.code, one.display) for one in beyond))
+
+
+def value_sets(mappings: Mappings) -> Iterator[ValueSet]:
+    """Every value set of a library."""
+    yield from observed(mappings)
     for kind in ("aml-diagnosis", "apl-diagnosis", "other-leukaemia", "extramedullary"):
         yield _events(mappings, kind, kind)
     yield _events(mappings, "therapy-start", "therapy-start", intense=False)
