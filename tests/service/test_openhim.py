@@ -86,6 +86,17 @@ def test_the_envelope_says_how_it_went(serve: Serve, body: bytes, status: int, w
     assert told["orchestrations"] == []
 
 
+def test_an_answer_without_a_body_has_an_envelope(serve: Serve) -> None:
+    """Nothing new since then is 304 for the client, in an answer that may have a body."""
+    served = serve("", openhim=True)
+    tag = served.ask("GET", "/metadata").headers["etag"]
+    names = {"If-None-Match": tag, "X-OpenHIM-TransactionID": "5f1a2b3c4d5e6f7a8b9c0d1e"}
+    answer = served.ask("GET", "/metadata", headers=names)
+
+    assert (answer.status_code, answer.json["response"]["status"]) == (200, 304)
+    assert answer.json["response"]["body"] == ""
+
+
 def test_what_can_succeed_later_is_sent_again(serve: Serve) -> None:
     """A source that is down: 503 with an `error`, without which OpenHIM would not try again."""
     down = SOURCE.format(base="http://127.0.0.1:9/fhir") + 'max_wait = "1s"\n'
@@ -154,8 +165,10 @@ def test_the_address_is_the_one_callers_use(tmp_path: Path) -> None:
         'password_file = "openhim.password"\n',
         '[service.openhim]\nurl = "https://core.example.org:8080"\nusername = "u"\n'
         'password_file = "nowhere"\n',
+        '[service]\nbind = "0.0.0.0:8443"\n[service.openhim]\nusername = "u"\n'
+        'url = "https://core.example.org:8080"\npassword_file = "openhim.password"\n',
     ],
-    ids=["nothing set", "no TLS", "no password"],
+    ids=["nothing set", "no TLS", "no password", "an address that is none"],
 )
 def test_a_core_that_cannot_be_used_is_a_matter_of_settings(tmp_path: Path, lines: str) -> None:
     """Nothing is served then; a password never goes out in the clear."""
@@ -163,4 +176,4 @@ def test_a_core_that_cannot_be_used_is_a_matter_of_settings(tmp_path: Path, line
     with pytest.raises(SettingsError):
         Mediator(site_at(tmp_path, lines))
     config = str(tmp_path / "site.toml")
-    assert main(["serve", "--config", config, "--port", "0", "--openhim"]) == 2
+    assert main(["serve", "--config", config, "--openhim"]) == 2

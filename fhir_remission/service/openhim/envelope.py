@@ -47,6 +47,8 @@ class Envelope:
         }
         if status in (503, 504):
             told["error"] = {"message": f"{status}: it can succeed later"}
+        if status < 400:
+            resp.status = 200  # with 304 no body would go out
         resp.text = resp.media = None
         resp.data = msgspec.json.encode(told)
         resp.content_type = TYPE

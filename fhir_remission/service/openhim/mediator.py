@@ -21,6 +21,7 @@ from fhir_remission.version import VERSION
 
 BEAT = 10.0
 _PATIENCE = (3, 5)
+_EVERYWHERE = ("0.0.0.0:", "[::]:")
 _LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 
@@ -139,6 +140,8 @@ def _core(settings: Settings) -> tuple[str, tuple[str, str], str | bool]:
         )
     if not wanted.url.startswith(("https://", *_LOCAL)):
         raise SettingsError("service.openhim.url must be https: a password goes there")
+    if not settings.service.public_url and settings.service.bind.startswith(_EVERYWHERE):
+        raise SettingsError("--openhim: set service.public_url, where the core reaches us")
     try:
         password = wanted.password_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
