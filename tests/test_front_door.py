@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import json
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -20,6 +22,7 @@ from sqlalchemy import make_url
 
 import fhir_remission
 from fhir_remission import Assessment, Classifier, InputError, SettingsError, classify, schema
+from fhir_remission.effects.process.clock import SystemClock
 from fhir_remission.jobs.site.site_files import state_file
 from fhir_remission.settings.model import Settings
 
@@ -105,6 +108,23 @@ def test_the_moment_is_that_of_the_call() -> None:
     first, second = judge(BODY)[0], judge(BODY)[0]
 
     assert first.clock.as_of < second.clock.as_of
+
+
+def test_what_has_happened_since_the_tables_were_loaded_is_not_still_to_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A result of next week, asked about next month: a judge of a process that runs for long."""
+    judge = Classifier(as_of=AS_OF)
+    month = datetime.now(UTC) + timedelta(days=30)
+    week = (month - timedelta(days=23)).date().isoformat()
+    bundle = json.loads(BODY)
+    marrow = next(one for one in bundle["entry"] if one["resource"]["id"].startswith("marrow-d"))
+    later = {**marrow["resource"], "id": "later", "effectiveDateTime": week}
+    body = {**bundle, "entry": [*bundle["entry"], {**marrow, "fullUrl": None, "resource": later}]}
+
+    assert judge(body)[0].category == "IND"
+    monkeypatch.setattr(SystemClock, "now", lambda _: month)
+    assert judge(body)[0].category == "CR"
 
 
 def test_classify_loads_once_for_equal_arguments(monkeypatch: pytest.MonkeyPatch) -> None:

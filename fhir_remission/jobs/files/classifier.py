@@ -185,10 +185,9 @@ class Classifier:
         self._request, self._loaded = request, judge_for(request)
 
     def _judge(self) -> Judge:
-        if self._request.as_of:
-            return self._loaded
         now = moment_of("", self._loaded.zone, SystemClock())
-        return structs.replace(self._loaded, as_of=now)
+        as_of = self._loaded.as_of if self._request.as_of else now
+        return structs.replace(self._loaded, as_of=as_of, now=now)
 
     def _judged(self, resources: Resources, judge: Judge) -> tuple[Judged, ...]:
         is_path = isinstance(resources, str | Path)

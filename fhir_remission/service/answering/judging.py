@@ -79,7 +79,8 @@ class Judging:
         with of_the_site():
             # What the list says of a patient today, as a run would read it.
             rows = stated_rows(self._settings)
-        return structs.replace(judge, as_of=moment, doubts=doubts, rows=rows), request
+        now = self._clock.now()
+        return structs.replace(judge, as_of=moment, now=now, doubts=doubts, rows=rows), request
 
     def moment(self, asked: Asked) -> datetime:
         """The moment that a request asks about."""
