@@ -216,7 +216,7 @@ def judged(engines: Engines, name: str, courses: list[Course], *, lost: bool, jv
     Where a criterion is not expressible, what needs it is never said: the library leaves it open.
     """
     core = by_core(courses, name, engines.folder)
-    open_answer = load_criteria(name).outcomes.indeterminate
+    open_answer = load_criteria(name).outcomes.undecided
     origin = {one.patient: one.origin for one in courses}
     digits = {one.patient for one in courses if any(LOST in line for line in one.lines)}
     said = {"cql-execution": by_engine(engines.node(name), courses, engines.folder)}

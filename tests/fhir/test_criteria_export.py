@@ -246,3 +246,22 @@ def test_elm_of_something_else_is_refused(
     assert main([*asked, "--elm", str(tmp_path / "made.json")]) == 2
     assert "translate Eln2022.cql with cql-to-elm" in capsys.readouterr().err
     assert not (tmp_path / "Library-Eln2022.json").exists()
+
+
+@pytest.mark.parametrize("name", criteria_names())
+def test_no_string_is_spelled_as_a_name(name: str) -> None:
+    """A translator warns of such a string: somebody may have meant the name."""
+    text = "\n".join(
+        line
+        for line in library(load_criteria(name), load_mappings(), NS).text.splitlines()
+        if "//" not in line
+    )
+    named = re.findall(r'^(?:valueset|define(?: function)?) "([^"]+)"', text, re.MULTILINE)
+    assert named
+    assert {*named} & {*re.findall(r"'([^']*)'", text)} == set()
+
+
+@pytest.mark.parametrize("name", criteria_names())
+def test_no_function_is_called_with_nothing(name: str) -> None:
+    """cql-execution 3.3.2 fails on such a call, and every record would be refused."""
+    assert '"()' not in library(load_criteria(name), load_mappings(), NS).text

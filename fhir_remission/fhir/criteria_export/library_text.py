@@ -131,7 +131,10 @@ def _facts(criteria: CriteriaSet, mappings: Mappings) -> dict[str, str]:
         "factors": "\n".join(factors),
         "some": strings(sorted(some)),
         "systems": strings(sorted({code[0] for one in value_sets(mappings) for code in one.codes})),
-        "read": strings(sorted({code[1] for one in observed(mappings) for code in one.codes})),
+        # With its system: a code of ours alone is spelled as a value set is, and translators warn.
+        "read": strings(
+            sorted({f"{code[0]} {code[1]}" for one in observed(mappings) for code in one.codes})
+        ),
         "present": strings(said["positive"]),
         "answers": strings([*said["positive"], *said["negative"]]),
         "VALUE": value_text.VALUE,

@@ -225,7 +225,8 @@ define "Is beyond this library":
         'completed', 'entered-in-error', 'unknown' }) is not true)
     or exists ([Observation] O
       where exists (O.component C
-        where exists (C.code.coding K where K.code.value in { $read$ })))
+        where exists (C.code.coding K
+          where K.system.value + ' ' + K.code.value in { $read$ })))
     or exists ([Observation] O where exists (O.focus) or exists (O.modifierExtension))
     or exists ([Condition] O where exists (O.modifierExtension))
     or exists ([Procedure] O where exists (O.modifierExtension))
