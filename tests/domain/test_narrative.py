@@ -11,7 +11,16 @@ from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.criteria.loading import JUDGED_ANALYTES, CriteriaSet
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.tables.analytes import ANALYTES
-from tests.domain.builder import Course, criteria, induction, now, remission, value
+from tests.domain.builder import (
+    Course,
+    criteria,
+    induction,
+    judge,
+    now,
+    on,
+    remission,
+    value,
+)
 
 
 def only(*names: str) -> CriteriaSet:
@@ -95,3 +104,22 @@ def test_an_interval_is_printed_as_a_laboratory_prints_it(raw: str, text: str) -
 def test_a_few_cells_are_not_none() -> None:
     """Above nothing and up to 6 is no `<=6`, which nothing at all would be too."""
     assert interval_text(Interval(Decimal(0), Decimal(6), low_open=True)) == "0-6"
+
+
+def test_of_the_dead_the_date_of_death_comes_first() -> None:
+    """Then the state at that time; without a date at least the fact."""
+    dead = remission().record(died=True, died_on="2026-07-19")
+    assert judge(dead)[-1].summary.startswith("Died 2026-07-19. In remission since ")
+    undated = remission().record(died=True)
+    assert judge(undated)[-1].summary.startswith("Died, no date given. In remission since ")
+
+
+def test_refractory_disease_says_since_when_and_by_what_rule() -> None:
+    """And since when the disease is active; a wait for the next response takes its place."""
+    course = Course().marrow(-4, 60).chemo(1, "intensive").marrow(28, 30)
+    course = course.chemo(29, "intensive").marrow(60, 22)
+    told = now(course.blood(60, 300, 20_000)).summary
+    rule = "no CR, CRh or CRi after 2 courses of intensive induction"
+    assert told.startswith(f"Refractory since {on(60)} ({rule}); active disease since {on(28)} (")
+    again = now(course.marrow(80, 30).chemo(90)).summary
+    assert again.startswith(f"Refractory since {on(60)} ({rule}); awaiting response to therapy")

@@ -83,7 +83,11 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         clock=_clock(facts, _Known(state, dates, _closes(draft)), as_of, today),
         claims=claims,
     )
-    return replace(found, summary=summary(found), next_better=next_better(facts, draft, found))
+    return replace(
+        found,
+        summary=summary(facts, draft, found),
+        next_better=next_better(facts, draft, found),
+    )
 
 
 def _answer(facts: Facts, draft: Draft) -> Assessment:

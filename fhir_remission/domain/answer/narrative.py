@@ -25,11 +25,28 @@ MANY = 2
 FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 
 
-def summary(found: Assessment) -> str:
-    """Where the patient stands, by what, and how old the evidence is."""
+def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
+    """Where the patient stands, by what, and how old the evidence is; of the dead, that first."""
     since = "" if found.state_since is None else f" since {found.state_since}"
     start = STATES[found.state].format(since=since)
-    return f"{start}{_by_what(found)}{_last(found)}."
+    if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
+        rule = _landmark(facts, found)
+        start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
+    return f"{_death(facts)}{start}{_by_what(found)}{_last(found)}."
+
+
+def _death(facts: Facts) -> str:
+    if not facts.record.died:
+        return ""
+    return f"Died {facts.record.died_on}. " if facts.record.died_on else "Died, no date given. "
+
+
+def _landmark(facts: Facts, found: Assessment) -> str:
+    """What makes the disease refractory, where this marrow is the one that shows it."""
+    marks = facts.criteria.landmark
+    told = [one.rule for one in found.criteria_results if one.criterion == "before-landmark"]
+    texts = (one.text for one in (marks.cycles, marks.days) if one is not None)
+    return next((f" ({text})" for text in texts if told and text in told[0]), "")
 
 
 def _by_what(found: Assessment) -> str:

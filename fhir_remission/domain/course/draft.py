@@ -64,4 +64,6 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     best: str | None = None
     responses: tuple[tuple[str, date], ...] = ()
     """The claims of the course with the first day that proved each."""
+    refractory: date | None = None
+    """Since when the disease of the course has been refractory."""
     ways: int = 1

@@ -34,7 +34,7 @@ class Told:
         self.best: str | None = None
         self.of_course: str | None = None
         self.responses: dict[str, date] = {}
-        self.refractory = False
+        self.refractory: date | None = None
         self.mrd = Followed(ground)
 
     def drafts(self, anchors: Sequence[Anchor]) -> list[Draft]:
@@ -54,15 +54,15 @@ class Told:
         if draft.remitted and self.refractory and draft.row is not None and draft.row.remission:
             flags = (*flags, "after-refractory")
         if draft.category == out.refractory and out.refractory:
-            self.refractory = True
+            self.refractory = self.refractory or draft.day
         mrd = self.mrd.at(draft, anchor)
         found = replace(
             draft, flags=flags, mrd=mrd, best=self.of_course or self.best,
-            responses=self._reached(),
+            responses=self._reached(), refractory=self.refractory,
         )  # fmt: skip
         if out.relapse and draft.category == out.relapse:
             self.best, self.of_course = self.of_course or self.best, None
-            self.responses, self.refractory = {}, False
+            self.responses, self.refractory = {}, None
         return found
 
     def _reached(self) -> tuple[tuple[str, date], ...]:

@@ -162,6 +162,8 @@ class PatientRecord(Struct, frozen=True):
     could not be attributed: material assumptions of every answer."""
     born: date | None = None
     died: bool = False
+    died_on: str = ""
+    """When, as far as somebody wrote it down."""
     flags: tuple[str, ...] = ()
     unmapped: tuple[tuple[str, int], ...] = ()
     """`system|code` of what no table knows, with how often it came."""

@@ -47,6 +47,7 @@ from fhir_remission.fhir.reading.endings import (
 )
 from fhir_remission.fhir.reading.members import LIVE, members_of, missing_in
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
+from fhir_remission.fhir.reading.person import person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
 from fhir_remission.fhir.reading.stated import cohort_events
 
@@ -213,7 +214,7 @@ def _record(
     resembling = Counter(
         code for one in read if isinstance(one, ObservationRead) for code in one.resembling
     )
-    born, died, flags = _person(patient, current)
+    person = person_of(patient, current)
     return PatientRecord(
         patient=patient,
         results=tuple(sorted(_in_draws(results, context), key=_result_order)),
@@ -227,9 +228,10 @@ def _record(
         without=reading.without,
         attested=reading.attested,
         doubts=_doubts(read, reading),
-        born=born,
-        died=died,
-        flags=flags,
+        born=person.born,
+        died=person.died,
+        died_on=person.died_on,
+        flags=person.flags,
         unmapped=tuple(sorted(unmapped.items())),
         resembling=tuple(sorted(resembling.items())),
         ours=ours,
@@ -263,26 +265,6 @@ def _in_draws(results: Sequence[Result], context: Context) -> list[Result]:
         keys = tuple(report.ref for report in reports if len(days[report.ref]) == 1)[:1]
         joined.append(structs.replace(result, draw_keys=(*result.draw_keys, *keys)))
     return joined
-
-
-def _person(patient: str, current: Sequence[Current]) -> tuple[date | None, bool, tuple[str, ...]]:
-    people = [version.entry for version in current if isinstance(version.entry.resource, Patient)]
-    born: date | None = None
-    died = False
-    for entry in people:
-        person = entry.resource
-        assert isinstance(person, Patient)  # noqa: S101 - filtered above
-        if entry.ref == patient or born is None:
-            born = _day(person.birth_date) or born
-        died = died or bool(person.deceased_boolean) or bool(person.deceased_date_time)
-    return born, died, ("merged-patient",) if len(people) > 1 else ()
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        return None
 
 
 def _result_order(result: Result) -> tuple[datetime, str, str, str]:
