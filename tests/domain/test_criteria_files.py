@@ -16,6 +16,7 @@ from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_mappings
 from fhir_remission.errors import SettingsError, TableError
 from fhir_remission.rehearsal.cohort.evidence import (
+    TAG,
     chemotherapy,
     diagnosis,
     extramedullary,
@@ -268,7 +269,7 @@ def test_order_of_rows_follows_precedence() -> None:
 
 
 PLATELETS_81 = [
-    {"resourceType": "Patient", "id": "p1"},
+    {"resourceType": "Patient", "id": "p1", "meta": TAG},
     diagnosis("d", "p1", "2026-01-01", "snomed"),
     result("m0", "p1", "2026-01-02", "marrow", "60 %"),
     chemotherapy("t", "p1", "2026-01-03"),

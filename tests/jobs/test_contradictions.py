@@ -14,6 +14,7 @@ from fhir_remission.jobs.files.explain import Request, run
 from fhir_remission.jobs.judging.summary import Summary
 from fhir_remission.rehearsal.cohort.evidence import (
     BLOOD_SPECIMEN,
+    TAG,
     chemotherapy,
     concept,
     diagnosis,
@@ -30,7 +31,7 @@ def remission() -> list[Resource]:
     """A complete remission: each contradiction is put into one of its results."""
     day = "2026-03-01"
     return [
-        {"resourceType": "Patient", "id": "p1"},
+        {"resourceType": "Patient", "id": "p1", "meta": TAG},
         diagnosis("d", "p1", "2026-01-01", "snomed"),
         result("m0", "p1", "2026-01-02", "marrow", "60 %"),
         chemotherapy("t", "p1", "2026-01-03"),

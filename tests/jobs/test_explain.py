@@ -15,6 +15,7 @@ from fhir_remission.errors import InputError
 from fhir_remission.jobs.files.explain import Report, Request, run
 from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 from fhir_remission.rehearsal.cohort.evidence import (
+    TAG,
     chemotherapy,
     diagnosis,
     mrd,
@@ -51,7 +52,7 @@ def text_of(resources: list[Resource], **more: Any) -> str:
 def course(*more: Resource) -> list[Resource]:
     """AML, one cycle, and a marrow that is clear on 2026-03-01; counts are added by the test."""
     return [
-        {"resourceType": "Patient", "id": "p1"},
+        {"resourceType": "Patient", "id": "p1", "meta": TAG},
         diagnosis("c1", "p1", "2026-01-28", "snomed"),
         result("m0", "p1", "2026-01-29", "marrow", "62 %"),
         chemotherapy("t1", "p1", "2026-02-01"),

@@ -34,7 +34,7 @@ def page_lines(*resources: dict[str, Any], as_of: str) -> list[str]:
 
 
 TREATED = (
-    {"resourceType": "Patient", "id": "p1"},
+    {"resourceType": "Patient", "id": "p1", "meta": evidence.TAG},
     evidence.diagnosis("d", "p1", "2026-01-01", "snomed"),
     evidence.result("m0", "p1", "2026-01-02", "marrow", "60 %"),
     evidence.chemotherapy("t", "p1", "2026-01-03"),
