@@ -11,6 +11,7 @@ from fhir_remission.cli import main as cli
 from fhir_remission.effects.server.writer import WritingClient
 from fhir_remission.errors import Interrupted, Unreachable
 from fhir_remission.jobs.sync.retract_run import retract_run
+from fhir_remission.jobs.sync.write_to_sinks import How
 from tests.crash.manners import MANNERS, Manner, deaf, live_with, no_history, short_history
 from tests.crash.test_crash import SERVERS
 from tests.crash.test_write_back import recount
@@ -96,6 +97,58 @@ def test_a_server_that_changes_our_names_is_refused_at_the_first_write(
         recount(world, "platelets", value)
         assert world.sync().code == 5
     assert len(world.server.store.log) == stood + 2  # the laboratory's
+
+
+def test_a_server_that_was_mended_is_written_to_once_reconcile_has_tried_it(
+    mode: str, make_world: Make
+) -> None:
+    """No daily run tries it again; what stands there unrecognised must go first."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    put = world.server.store.put
+    live_with(world, MANNERS["systems renamed"])
+    assert world.sync().code == 5
+    world.server.store.put = put  # type: ignore[method-assign]
+    for kind in (*RESULTS, "Device"):
+        for one in world.server.store.resources(kind):
+            if "/id/" in str(one.get("identifier", "")):
+                world.server.store.delete(kind, one["id"])
+    daily = world.sync()
+    assert daily.code == 5
+    assert "run reconcile" in daily.lines[0]["reason"]
+
+    tried = world.sync(how=How(thorough=True))
+
+    if mode == "put":  # under our own ids a deletion is a person's, as ever
+        assert (tried.code, tried.line(CR)["reason"]) == (3, "deleted by somebody")
+        return
+    assert tried.code == 0
+    assert len(world.results(CR)) == 2
+    assert world.sync(how=How()).summary["unsafe_requests"] == 0
+
+
+def test_an_update_that_was_answered_and_not_stored_is_tried_again(
+    mode: str, make_world: Make
+) -> None:
+    """What stood before stands still: nothing of ours is lost, and no person has to come."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    assert world.sync().code == 0
+    recount(world, "platelets", 62)
+    store, put = world.server.store, world.server.store.put
+
+    def unmoved(resource: dict[str, Any], **rest: Any) -> Any:
+        stands = store.current(resource["resourceType"], resource.get("id", ""))
+        return stands or put(resource, **rest)
+
+    store.put = unmoved  # type: ignore[method-assign]
+
+    claimed = world.sync()
+
+    assert claimed.code == 3
+    assert "does not stand there" in claimed.line(CR)["reason"]
+    store.put = put  # type: ignore[method-assign]
+    assert world.sync().code == 0
+    assert {says(one) for one in living(world)} == {"CRh"}
+    assert len(living(world)) == 2
 
 
 def test_a_server_that_changes_the_case_of_our_names_gets_no_second_ones(

@@ -120,7 +120,7 @@ def test_written_is_what_can_be_read_back(make_world: Make) -> None:
     for _ in range(2):
         ran = world.sync()
         assert (ran.code, ran.line(CR)["write"]) == (3, "none")
-        assert "is not there: nothing counts as written" in ran.line(CR)["reason"]
+        assert "does not stand there: nothing counts as written" in ran.line(CR)["reason"]
     world.server._answer = answer  # type: ignore[method-assign]
 
     ran = world.sync()

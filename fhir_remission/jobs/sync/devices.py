@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from fhir_remission.effects.http.transport import OutcomeUnknown
 from fhir_remission.effects.server.writer import WritingClient, Written
 from fhir_remission.effects.state.lease import Lease
@@ -81,13 +83,20 @@ def _has_results(sink: Sink) -> bool:
         return True
 
 
-def recall(sink: Sink, state: State, lease: Lease) -> None:
-    """What the state says of a sink; SettingsError where it speaks of another server."""
+def recall(sink: Sink, state: State, lease: Lease, *, again: bool = False) -> None:
+    """What the state says of a sink; SettingsError where it speaks of another server.
+
+    `again` tries a server once more that was seen to change what makes a result ours.
+    """
     rows = _rows(sink, state)
     here = rows.get(_key(sink))
     if here is not None:
         sink.know_device(here.etag or here.key.rpartition("|")[2])
-    sink.keeping.loses_identity = lost_identity_key(sink.place) in rows
+    lost = rows.get(lost_identity_key(sink.place))
+    if lost is not None and lost.status == "standing" and again:
+        state.settle(lease, [structs.replace(lost, status="entered-in-error")])
+    elif lost is not None and lost.status == "standing":
+        sink.keeping.loses_identity = True
     _refuse_another_server(sink, rows, state, lease)
 
 

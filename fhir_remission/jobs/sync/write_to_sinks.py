@@ -126,7 +126,7 @@ class Placing:
                 if not sink.untouched:
                     survey(sink, patients)
             if site.lease is not None:
-                recall(sink, site.state, site.lease)
+                recall(sink, site.state, site.lease, again=self._how.thorough)
                 if new:
                     introduce_ourselves(sink, site.state, site.lease)
 

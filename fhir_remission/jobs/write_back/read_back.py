@@ -6,6 +6,7 @@ write is read back, so that its version is known as ours and not taken for someb
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -21,6 +22,7 @@ from fhir_remission.jobs.write_back.result_rows import is_result
 
 # Whose result it is, which, and on what evidence: no run could tell without these.
 NEEDED = ("assessment", "site", "evidence-hash")
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Keeping:
@@ -34,7 +36,7 @@ class Keeping:
         self.loses_identity = False
         """Without our identifiers as we gave them nothing could be found again as ours."""
         self.missing = ""
-        """What was answered as written just now, and is not there."""
+        """What was answered as written just now, and is not there, or as it was before."""
 
     def read_back(
         self, writes: Sequence[Write], landed: Mapping[str, Landed]
@@ -46,7 +48,9 @@ class Keeping:
             place = landed.get(name_of(write))
             if place and is_result(write.resource) and self._may_differ(write.resource):
                 stored = self._read(place)
-                if stored is not None:
+                if stored is not None and self._is_former(write.resource, stored):
+                    self.missing = place.location
+                elif stored is not None:
                     self._compare(write.resource, stored)
                     found[name_of(write)] = stored
         return found
@@ -64,6 +68,15 @@ class Keeping:
             self.missing = place.location if error.status in (404, 410) else self.missing
             return None
         return stored if version_of(stored) == place.version or not place.version else None
+
+    def _is_former(self, sent: Resource, stored: Resource) -> bool:
+        """Whether what stood there before stands still: a hash that is whole, and another one.
+
+        No server makes up a hash: it answered and stored nothing, or reads from an old copy.
+        """
+        names = [f"{self._by.identity.namespace}/id/{name}" for name in NEEDED]
+        ours, theirs = ([identifier_value(one, name) for name in names] for one in (sent, stored))
+        return ours[:2] == theirs[:2] and ours[2] != theirs[2] and bool(_HASH.fullmatch(theirs[2]))
 
     def _compare(self, sent: Resource, stored: Resource) -> None:
         kind = str(sent["resourceType"])

@@ -41,10 +41,12 @@ NOBODY = "Device"
 """Whose rows are about the sink itself."""
 LOSES_IDENTITY = (
     "the server drops or changes our identifiers, so nothing written could be found again: use a "
-    "sink of kind ndjson"
+    "sink of kind ndjson; or have it mended, delete there what was written, and run reconcile"
 )
 UNDOUBLE = "look at them, then run reconcile --retract-duplicates"
-NOT_STORED = "was answered as written and is not there: nothing counts as written; tried again"
+NOT_STORED = (
+    "was answered as written and does not stand there: nothing counts as written; tried again"
+)
 
 
 def lost_identity_key(place: Place) -> str:
@@ -231,7 +233,8 @@ class Sink:
             outcome = outcome_of(prospect, {name: at.location for name, at in sent.landed.items()})
         told(outcome.written)
         if self.keeping.loses_identity:
-            rows.append(structs.replace(rows[0], key=lost_identity_key(self.place), patient=NOBODY))
+            key, status = lost_identity_key(self.place), "standing"
+            rows.append(structs.replace(rows[0], key=key, status=status, patient=NOBODY))
             outcome = structs.replace(outcome, problem=LOSES_IDENTITY, stop=True)
         self._store(prospect, rows)
         return outcome
