@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec import Struct
 
 from fhir_remission.fhir.r4.times import Placed, read_time
@@ -32,29 +33,35 @@ class Current(Struct, frozen=True):
 
 
 def latest(entries: Iterable[Entry]) -> list[Current]:
-    """One entry per resource, in a stable order whatever the order of arrival."""
+    """One entry per resource, in a stable order whatever the order of arrival.
+
+    Of a resource whose latest version is disputed each content is given: any may be the true one,
+    and what the others are about must not be taken for never reported.
+    """
     versions: dict[tuple[str, int], list[Entry]] = {}
     for number, entry in enumerate(entries):
         known = bool(entry.resource.id or entry.full_url or entry.place)
         versions.setdefault((entry.ref, 0 if known else number), []).append(entry)
-    return [_current(held) for _, held in sorted(versions.items())]
+    return [one for _, held in sorted(versions.items()) for one in _current(held)]
 
 
-def _current(held: list[Entry]) -> Current:
+def _current(held: list[Entry]) -> list[Current]:
     if len(held) == 1:
-        return Current(entry=held[0])
+        return [Current(entry=held[0])]
     ranked = sorted(held, key=lambda entry: rank_of(entry.resource))
-    last = ranked[-1]
-    rank = rank_of(last.resource)
-    return Current(
-        entry=last,
-        earlier=tuple(entry.resource for entry in ranked[:-1]),
-        disputed=any(
-            not _follows(rank, rank_of(one.resource))
-            and _content(one.resource) != _content(last.resource)
-            for one in ranked
-        ),
-    )
+    rank = rank_of(ranked[-1].resource)
+    # The last of equal contents: it is the one that was always named.
+    claims = {
+        _content(one.resource): one for one in ranked if not _follows(rank, rank_of(one.resource))
+    }
+    return [
+        Current(
+            entry=entry,
+            earlier=tuple(one.resource for one in ranked if one is not entry),
+            disputed=len(claims) > 1,
+        )
+        for _, entry in sorted(claims.items())
+    ]
 
 
 def _follows(later: Rank, earlier: Rank) -> bool:
@@ -67,10 +74,10 @@ def _follows(later: Rank, earlier: Rank) -> bool:
     return min(later[1], earlier[1]) >= 0 and later[1] > earlier[1]
 
 
-def _content(resource: Resource) -> tuple[object, ...]:
+def _content(resource: Resource) -> bytes:
     """What is read of it: another narrative of the same version is no other content."""
     read = READ_TYPES[resource.type_name].__struct_fields__
-    return tuple(getattr(resource, name) for name in read if name != "meta")
+    return msgspec.json.encode([getattr(resource, name) for name in read if name != "meta"])
 
 
 def rank_of(resource: Resource) -> Rank:
