@@ -11,6 +11,7 @@ import pytest
 from fhir_remission.cli import main as cli
 from fhir_remission.effects.files.site_key import new_site_key
 from fhir_remission.jobs.sync import plan
+from fhir_remission.jobs.sync.retract_run import retract_run
 from fhir_remission.rehearsal.server import search
 from tests.crash.test_two_sites import (
     CR,
@@ -378,3 +379,36 @@ def test_an_outcome_in_place_of_what_stands_is_no_result(
     if world.server.service.persona.update_create:
         assert ran.code in (3, 5), ran
         assert everything(world) == before
+
+
+def test_a_retraction_holds_when_its_site_is_renamed(make_world: Make) -> None:
+    """It came back under the new name; it is released by the name under which it is listed."""
+    world = make_world(patients=(CR,))
+    first = world.sync()
+    retract_run(world.config, (), first.summary["run_id"])
+    withdrawn = results(world)
+    rename(world, "crash-2")
+    assert cli.main(["state", "rename-site", "crash-2", "--config", str(world.config)]) == 0
+
+    for _ in range(2):
+        ran = world.sync()
+        assert (ran.code, ran.line(CR)["write"]) == (0, "parked")
+        assert results(world) == withdrawn
+
+    for name in withdrawn:
+        released = ["parked", "release", name, "--config", str(world.config)]
+        assert cli.main(released) == 0
+    assert world.sync().code == 0
+    standing = [one for one in results(world).values() if one["status"] != "entered-in-error"]
+    assert len(standing) == 2
+
+
+def test_a_site_is_not_renamed_to_what_it_is_called(
+    make_world: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would wait for itself, and told of another run."""
+    world = make_world(patients=(CR,))
+    assert world.sync().code == 0
+
+    assert cli.main(["state", "rename-site", "crash", "--config", str(world.config)]) == 2
+    assert "called 'crash' already" in capsys.readouterr().err

@@ -24,7 +24,7 @@ from fhir_remission.fhir.writing.authorship import (
 )
 from fhir_remission.fhir.writing.decide import Action, category_of, decide
 from fhir_remission.fhir.writing.explanation import note
-from fhir_remission.fhir.writing.identity import content_digest
+from fhir_remission.fhir.writing.identity import KINDS, content_digest, resource_id
 from fhir_remission.fhir.writing.ownership import Known
 from fhir_remission.fhir.writing.retraction import sent_back
 from fhir_remission.fhir.writing.withdrawal import Withdrawal, own_id
@@ -81,12 +81,23 @@ class Parking(Struct, frozen=True):
         deleted: bool,
     ) -> Action:
         """Decide about one resource, knowing what a person has said of it."""
-        parked = self.parked.get(own)
-        if parked and assessment.anchor.kind != "none" and parked.holds(assessment):
+        if assessment.anchor.kind != "none" and self._is_held(assessment, by, own):
             return Action("park", RETRACTED)
         if self._is_released(own, existing, by):
             return decide(assessment, by, existing, _as_ours(existing, by, known))
         return self._guarded(decide(assessment, by, existing, known, deleted=deleted), existing)
+
+    def _is_held(self, assessment: Assessment, by: Authorship, own: str) -> bool:
+        """Whether a retraction holds, also one from before the site was renamed."""
+        names = [own]
+        for kind in KINDS.values():
+            if resource_id(by.identity, kind, assessment) == own:
+                names += (
+                    resource_id(structs.replace(by.identity, site_id=site), kind, assessment)
+                    for site in by.identity.former
+                )
+        found = (self.parked.get(name) for name in names)
+        return any(one is not None and one.holds(assessment) for one in found)
 
     def known(
         self, resources: Mapping[str, Resource], known: Mapping[str, Known], by: Authorship

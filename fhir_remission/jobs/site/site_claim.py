@@ -49,6 +49,8 @@ def rename(state: State, settings: Settings, new: str) -> str:
         raise UsageError(f"site id: {error}") from None
     key = read_site_key(settings.site.key_file)
     old = read_claim(state.database).site_id or settings.site.id
+    if new == old:
+        raise UsageError(f"the site is called {new!r} already: give the id it is to have")
     # Whichever id a run of this site goes by now, it must not be at work.
     with only_run(lock_file(settings, old)), only_run(lock_file(settings, new)):
         lease = take_lease(state.database, SystemClock(), old or "site", f"rename to {new}")

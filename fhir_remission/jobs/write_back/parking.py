@@ -37,7 +37,12 @@ def told_of_parked(
     """Remember what waits and forget what does no longer; say whether a person knows of it all."""
     memory = prospect.memory
     before = {row.key: row for row in _rows(state, memory)}
-    waiting = [_with_word(row, before.get(row.key)) for row in _waiting(prospect)]
+    waiting = [
+        _with_word(row, before.get(row.key))
+        for row in _waiting(prospect)
+        # Held under the name from before the site was renamed: that note stays the one.
+        if row.why != RETRACTED or row.key in before
+    ]
     there = {row.key for row in waiting}
     moved = {memory.key_of(name) for name, _ in _named_steps(prospect)} - there
     over = [
@@ -48,7 +53,8 @@ def told_of_parked(
     changed = [row for row in waiting if before.get(row.key) != row]
     if memory.place.write and lease is not None and (changed or over):
         settle_parked(state.database, lease, changed, over)
-    known = bool(waiting) and all(row.word == "acknowledged" for row in waiting)
+    parked = any(step.action.kind == "park" for step in prospect.planned.steps)
+    known = parked and all(row.word == "acknowledged" for row in waiting)
     return structs.replace(outcome, acknowledged=known)
 
 
