@@ -71,6 +71,19 @@ def test_a_page_gives_its_matches_its_next_link_and_its_total() -> None:
     assert (read.read, read.matches, read.damage) == (2, 1, ())
 
 
+def test_a_name_that_stands_twice_on_a_page_is_damage() -> None:
+    """A facade that fills in a template may write it, and a parser keeps the last one only."""
+    plain = page(entry(observation(id="a")), entry(observation(id="b")))
+    twice = plain.replace(b'"status"', b'"status": "cancelled", "status"', 1)
+    read = read_page(twice)
+
+    assert not read_page(plain).damage
+    assert [one.ref for one in read.entries] == ["Observation/b"]
+    assert "status stands twice" in read.damage[0].reason
+    beside = read_page(plain.replace(b'"entry": [', b'"entry": [{}], "entry": ['))
+    assert any("entry stands twice" in one.reason for one in beside.damage)
+
+
 def test_an_empty_page_is_a_page() -> None:
     """No entries, null entries, nothing but the type."""
     for body in (b'{"resourceType":"Bundle"}', b'{"resourceType":"Bundle","entry":null}', page()):

@@ -18,7 +18,7 @@ from fhir_remission.fhir.incoming.envelope import (
     next_of,
 )
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
-from fhir_remission.fhir.r4.repeated import repeated_at_root, repeated_name
+from fhir_remission.fhir.r4.repeated import may_repeat, repeated_at_root, repeated_name
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 
 
@@ -58,7 +58,10 @@ def read_page(body: bytes, *, name: str = "the answer") -> Page:
         return Page(outcomes=(_outcome_page(body, name),), type="OperationOutcome", read=1)
     if bundle.resource_type != "Bundle":
         raise InputError(f"{name} is a {bundle.resource_type or 'JSON object'}, not a Bundle")
-    return read_bundle(bundle, name=name, strange=strange)
+    if not may_repeat(body):
+        return read_bundle(bundle, name=name, strange=strange)
+    page = read_bundle(bundle, name=name, strange=strange, wary=True)
+    return _told_twice(page, name, repeated_at_root(body))
 
 
 def next_link(body: bytes) -> str:
@@ -102,6 +105,10 @@ def read_wrapper(body: bytes | Raw, *, name: str) -> Page | None:
         page, twice = read_bundle(held, name=name, wary=True), repeated_name(body)
     else:
         return None
+    return _told_twice(page, name, twice)
+
+
+def _told_twice(page: Page, name: str, twice: str) -> Page:
     return replace(page, damage=(*page.damage, told_twice(b"", name, twice))) if twice else page
 
 

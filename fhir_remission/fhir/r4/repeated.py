@@ -1,8 +1,7 @@
 """A name that stands twice in one JSON object: parsers keep the last, and the first may matter.
 
 JSON does not forbid it (RFC 8259, section 4) and converters from XML do it where an element
-repeats. The same text or number twice loses nothing. Looked for in files; what a server answers
-was written by a serializer of objects.
+repeats, and facades that fill in templates. The same text or number twice loses nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +22,17 @@ _CLOSE, _WIDE = 8, 48
 
 def repeated_name(body: bytes | Raw) -> str:
     """A name that stands twice in an object at any depth; empty where each stands once."""
+    return _found(body) if may_repeat(body) else ""
+
+
+def may_repeat(body: bytes | Raw) -> bool:
+    """Whether a name may stand twice somewhere: the quick question before the slow one."""
     try:
         # Each name that is lost takes its quotes along. Escapes may make a difference, too.
         written = _WRITTEN.encode(_ANYTHING.decode(body))
-        if written.count(b'"') == bytes(body).count(b'"'):
-            return ""
     except UNREADABLE:
-        pass
-    return _found(body)
+        return True
+    return written.count(b'"') != bytes(body).count(b'"')
 
 
 def repeated_at_root(body: bytes | Raw) -> str:
