@@ -54,8 +54,6 @@ def _measures(observation: Observation, mappings: Mappings) -> bool:
         codes = [observation.code, *(part.code for part in components(observation))]
     except UNREADABLE:
         return True
-    if not codings_of(observation.code, mappings.systems):
-        return True
     return any(match_codes(code, mappings.codes).known for code in codes)
 
 

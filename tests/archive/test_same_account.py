@@ -1,0 +1,62 @@
+"""The same input gives the same account, exit code and answers by `classify` and by `archive`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.errors import InputError
+from tests.archive.running import archive, lines, summary
+from tests.jobs.test_strange_inputs import REQUEST, ROWS, answered, given
+
+Said = tuple[int, dict[str, int], list[tuple[str, str]]]
+# One in so many: the rest differs in what is read, not in the way it comes in.
+_EVERY = 37
+# Beside a code that means nothing `archive` does not look for components under another name.
+_NOT_LOOKED_FOR = ("comp-misnamed", "comp-related", "comp-nested")
+
+
+def classified(body: bytes) -> Said | None:
+    """Exit code, account and answers of `classify`; none where it refuses the input."""
+    answers = answered(body)
+    if answers is None:
+        return None
+    found = [one for each in answers.judged for held in each.assessments for one in held]
+    told = sorted((one.patient, one.category) for one in found)
+    return answers.exit_code, answers.account.told(), told
+
+
+def archived(body: bytes, folder: Path) -> Said | None:
+    """The same of `archive` over one file."""
+    file = folder / "in.json"
+    file.write_bytes(body)
+    try:
+        report = archive([file], folder / "out", request=REQUEST)
+    except InputError:
+        return None
+    said = [one for one in lines(folder / "out") if one.get("category")]
+    told = sorted((one["patient"], one["category"]) for one in said)
+    return report.exit_code, summary(folder / "out")["entries"], told
+
+
+@pytest.mark.parametrize("row", ROWS[::_EVERY], ids=[row["name"] for row in ROWS[::_EVERY]])
+def test_files_are_accounted_for_alike(row: Any, tmp_path: Path) -> None:
+    """Whatever is strange about it; and the sum comes out."""
+    body = given(row)
+    said = archived(body, tmp_path)
+
+    assert said == classified(body)
+    assert said is None or Account(**said[1]).lost == 0
+
+
+def test_lines_are_accounted_for_alike(tmp_path: Path) -> None:
+    """Everything that stands beside the remission, as lines of one file."""
+    rows = [row for row in ROWS if not row["name"].startswith(_NOT_LOOKED_FOR)]
+    resources = [one for row in rows for one in row.get("beside", []) if one.get("id")]
+    body = "".join(json.dumps(one) + "\n" for one in resources).encode()
+
+    assert archived(body, tmp_path) == classified(body)
