@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from fhir_remission.domain.course import ways
+from fhir_remission.domain.course.step import Step
+from fhir_remission.domain.course.world import LEADS, Move, Said, World
 from fhir_remission.domain.nouns.assessment import Anchor
 from tests.domain.builder import Course, criteria, induction, judge, now, remission
+from tests.domain.generated import course_of
 from tests.domain.stories import anchored_on, guards, line, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good
 
@@ -205,3 +212,39 @@ def test_every_anchor_is_of_its_own_kind() -> None:
         "marrow -4", "marrow 30", "blood 60", "mrd 65", "extramedullary 70",
     ]  # fmt: skip
     assert story(course)[:2] == [BASELINE, CR]
+
+
+# --------------------------------------------------------------------- from phase to phase
+
+
+def test_every_step_leads_where_the_table_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over courses nobody wrote; and each line of the table is seen, so that none is too many."""
+    seen: set[tuple[str, str, str]] = set()
+
+    def watched(step: Callable[..., Move], kind: str | None) -> Callable[..., Move]:
+        def walk(one: Step, world: World, kept: Said, *place: Any) -> Move:
+            move = step(one, world, kept, *place)
+            seen.add((world.phase, kind or place[0], move[0].phase))
+            return move
+
+        return walk
+
+    monkeypatch.setattr(ways, "at_marrow", watched(ways.at_marrow, "marrow"))
+    monkeypatch.setattr(ways, "between", watched(ways.between, None))
+    for seed in range(120):
+        record = course_of(Random(seed)).record()
+        for name in ("eln-2022", "healthtree-2024"):
+            judge(record, name)
+    uncounted = induction().marrow(30, 2).result("extramedullary-disease", 50, "?")
+    judge(uncounted.blood(60, smear=2), "eln-2017")
+
+    told = {(start, kind, end) for start, kinds in LEADS.items() for kind, ends in kinds.items()
+            for end in ends}  # fmt: skip
+    assert seen == told
+
+
+def test_the_docs_draw_the_table_of_phases() -> None:
+    """Line by line."""
+    text = (Path(__file__).parents[2] / "docs" / "decides.md").read_text(encoding="utf-8")
+    for start, kinds in LEADS.items():
+        assert f"| {start} | {' | '.join(', '.join(ends) for ends in kinds.values())} |" in text

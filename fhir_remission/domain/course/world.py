@@ -20,6 +20,35 @@ Side = bool | None
 Phase = Literal["before", "unproved", "remission", "relapsed", "withdrawn"]
 """Before any remission of the course; with one that only a policy holds back; in one; relapsed;
 after one that a set without relapse took back."""
+LEADS: dict[Phase, dict[str, tuple[Phase, ...]]] = {
+    "before": {
+        "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
+        "blood": ("before",),
+        "extramedullary": ("before",),
+    },
+    "unproved": {
+        "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
+        "blood": ("before", "unproved", "remission", "relapsed", "withdrawn"),
+        "extramedullary": ("before", "unproved", "relapsed", "withdrawn"),
+    },
+    "remission": {
+        "marrow": ("remission", "relapsed", "withdrawn"),
+        "blood": ("remission", "relapsed", "withdrawn"),
+        "extramedullary": ("remission", "relapsed", "withdrawn"),
+    },
+    "relapsed": {
+        "marrow": ("before", "unproved", "remission", "relapsed"),
+        "blood": ("relapsed",),
+        "extramedullary": ("relapsed",),
+    },
+    "withdrawn": {
+        "marrow": ("remission", "withdrawn"),
+        "blood": ("withdrawn",),
+        "extramedullary": ("withdrawn",),
+    },
+}
+"""Where an anchor of each kind may lead from each phase; MRD leads nowhere. From before a remission
+to a relapse only somebody's word of an earlier remission leads."""
 
 
 class World(Struct, frozen=True):
