@@ -127,3 +127,34 @@ def test_a_day_that_a_sign_nobody_can_read_leaves_open_is_not_said() -> None:
     assert (found.category, found.response_date, found.state_since) == ("CRh", None, None)
     stated = now(course.result("extramedullary-disease", 39, "negative"))
     assert (stated.category, stated.response_date, stated.state_since) == ("CRh", on(40), on(40))
+
+
+def test_5_4_the_days_of_a_relapse_of_mrd_stay_in_its_history() -> None:
+    """While it stands it has no end; ended by the second of two negatives, it has that day."""
+    npm1 = {"method": "qpcr", "marker": "NPM1"}
+    course = remission().mrd(30, "negative", **npm1).mrd(200, "positive", **npm1)
+    suspected = now(course).mrd_history
+    assert [(one.event, one.since, one.until) for one in suspected] == [
+        ("relapse-suspected", on(200), None)
+    ]
+    standing = now(course.mrd(214, "positive", **npm1)).mrd_history
+    assert [(one.event, one.since, one.until) for one in standing] == [("relapse", on(214), None)]
+    ended = now(course.mrd(300, "negative", **npm1).mrd(328, "negative", **npm1)).mrd_history
+    assert [(one.event, one.since, one.until) for one in ended] == [("relapse", on(214), on(328))]
+
+
+@pytest.mark.parametrize(
+    ("course", "number", "day"),
+    [
+        (induction().marrow(30, 2), 1, 30),
+        (induction().chemo(40).marrow(61, 2), 2, 22),
+        (remission().marrow(100, 40).chemo(110).marrow(140, 2), 1, 31),
+        (induction().chemo(50).event("transplant", 60).marrow(88, 2), 1, 88),
+    ],
+    ids=["first", "second", "of the second course", "what is given for a graft is none"],
+)
+def test_6_7_a_marrow_lies_in_a_cycle_of_its_course(course: Course, number: int, day: int) -> None:
+    """Day 1 is the first day of therapy; each course counts its own cycles."""
+    found = now(course).cycle
+    assert found is not None
+    assert (found.number, found.day) == (number, day)
