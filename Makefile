@@ -42,6 +42,10 @@ lane-sekmet: $(VENV)/.installed  ## contract and end-to-end suites on sekmet-fhi
 lane-hapi: $(VENV)/.installed  ## the same on HAPI FHIR; needs a JDK 17 and Maven
 	FHIR_REMISSION_HAPI=1 $(BIN)/python -m pytest tests/servers -m server
 
+lane-service: $(VENV)/.installed  ## the HTTP contract, CDS Hooks, and HAPI's Subscriptions end to end; needs a JDK 17 and Maven
+	$(BIN)/python -m pytest tests/service
+	FHIR_REMISSION_SUBSCRIPTIONS=1 $(BIN)/python -m pytest tests/servers/test_subscriptions.py -m server
+
 lane-engines: $(VENV)/.installed  ## the recipes of deploy/engines on Camel, NiFi and Node-RED; needs a JDK 17, Maven, Node
 	FHIR_REMISSION_ENGINES=1 $(BIN)/python -m pytest tests/engines -m server
 

@@ -51,15 +51,15 @@ def java_command(*arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running(port: int = 0) -> Iterator[str]:
-    """Start a server, yield its base URL, and stop it at the end."""
-    with _process(port) as server:
+def running(port: int = 0, *, notifying: bool = False) -> Iterator[str]:
+    """Start a server, yield its base URL, and stop it at the end; it may serve Subscriptions."""
+    with _process(port, *(["notify"] if notifying else [])) as server:
         yield _await_ready(server)
 
 
 @contextlib.contextmanager
-def _process(port: int) -> Iterator["subprocess.Popen[str]"]:
-    command = java_command("serve", str(port))
+def _process(port: int, *more: str) -> Iterator["subprocess.Popen[str]"]:
+    command = java_command("serve", str(port), *more)
     # It stops when its stdin closes, so it cannot outlive a killed test run.
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with server:

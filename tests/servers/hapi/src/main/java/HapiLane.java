@@ -24,7 +24,10 @@ import ca.uhn.fhir.jpa.search.DatabaseBackedPagingProvider;
 import ca.uhn.fhir.jpa.searchparam.config.NicknameServiceConfig;
 import ca.uhn.fhir.jpa.searchparam.submit.config.SearchParamSubmitterConfig;
 import ca.uhn.fhir.jpa.subscription.channel.config.SubscriptionChannelConfig;
+import ca.uhn.fhir.jpa.subscription.match.config.SubscriptionProcessorConfig;
+import ca.uhn.fhir.jpa.subscription.match.deliver.email.IEmailSender;
 import ca.uhn.fhir.jpa.subscription.submit.config.SubscriptionSubmitterConfig;
+import ca.uhn.fhir.jpa.util.LoggingEmailSender;
 import ca.uhn.fhir.rest.api.EncodingEnum;
 import ca.uhn.fhir.rest.server.HardcodedServerAddressStrategy;
 import ca.uhn.fhir.rest.server.RestfulServer;
@@ -67,6 +70,7 @@ import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationS
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
 import org.hl7.fhir.common.hapi.validation.validator.FhirDefaultPolicyAdvisor;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
+import org.hl7.fhir.dstu2.model.Subscription.SubscriptionChannelType;
 import org.hl7.fhir.r4.model.Bundle;
 import org.hl7.fhir.r4.model.Resource;
 import org.hl7.fhir.r4.model.StructureDefinition;
@@ -136,7 +140,11 @@ public final class HapiLane {
 
         @Bean
         SubscriptionSettings subscriptionSettings() {
-            return new SubscriptionSettings();
+            SubscriptionSettings settings = new SubscriptionSettings();
+            if (notifies) {
+                settings.addSupportedSubscriptionType(SubscriptionChannelType.RESTHOOK);
+            }
+            return settings;
         }
 
         @Bean
@@ -181,6 +189,20 @@ public final class HapiLane {
         }
     }
 
+    /** What calls the addresses of Subscriptions; most tests have none, and need not wait for it. */
+    @Configuration
+    @Import(SubscriptionProcessorConfig.class)
+    static class Notifying {
+
+        /** The processor asks for one, though no Subscription of a test sends mail. */
+        @Bean
+        IEmailSender emailSender() {
+            return new LoggingEmailSender();
+        }
+    }
+
+    private static boolean notifies;
+
     private HapiLane() {}
 
     private static RestfulServer restfulServer(ApplicationContext beans, String base) {
@@ -217,7 +239,10 @@ public final class HapiLane {
     private static void serve(int wanted) throws Exception {
         int port = wanted == 0 ? freePort() : wanted;
         String base = "http://127.0.0.1:" + port + "/fhir";
-        ApplicationContext beans = new AnnotationConfigApplicationContext(Storage.class);
+        ApplicationContext beans =
+                notifies
+                        ? new AnnotationConfigApplicationContext(Storage.class, Notifying.class)
+                        : new AnnotationConfigApplicationContext(Storage.class);
 
         Server jetty = new Server();
         ServerConnector connector = new ServerConnector(jetty);
@@ -475,10 +500,11 @@ public final class HapiLane {
         }
     }
 
-    /** {@code serve PORT}, {@code validate ALLOWED [--package TGZ] FILE...} or {@code definitions DIRECTORY}. */
+    /** {@code serve PORT [notify]}, {@code validate ALLOWED [--package TGZ] FILE...} or {@code definitions DIRECTORY}. */
     public static void main(String[] arguments) throws Exception {
         List<String> given = List.of(arguments);
-        if (given.size() == 2 && given.get(0).equals("serve")) {
+        if (given.size() >= 2 && given.get(0).equals("serve")) {
+            notifies = given.contains("notify");
             serve(Integer.parseInt(given.get(1)));
             System.exit(0);
         }
@@ -489,7 +515,7 @@ public final class HapiLane {
             definitions(Path.of(given.get(1)));
             System.exit(0);
         }
-        System.err.println("usage: serve PORT | validate ALLOWED [--package TGZ] FILE... | definitions DIRECTORY");
+        System.err.println("usage: serve PORT [notify] | validate ALLOWED [--package TGZ] FILE... | definitions DIRECTORY");
         System.exit(2);
     }
 }
