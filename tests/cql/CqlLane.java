@@ -1,4 +1,5 @@
 import ca.uhn.fhir.context.FhirContext;
+import ca.uhn.fhir.parser.DataFormatException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -72,14 +73,23 @@ public class CqlLane {
       one.getValue().get("1").forEach(code ->
           held.add(code.get("system").asText() + " " + code.get("code").asText()));
     });
+    // Whose record is no FHIR gets no answer: it would be an answer to a part of it.
+    Set<String> unreadable = new java.util.LinkedHashSet<>();
     Map<String, Map<String, Resource>> people = new LinkedHashMap<>();
     var parser = FhirContext.forR4Cached().newJsonParser();
     for (String line : Files.readAllLines(courses)) {
       if (line.isBlank()) continue;
-      Resource one = (Resource) parser.parseResource(line);
-      String id = one instanceof Patient
-          ? one.getIdElement().getIdPart()
-          : json.readTree(line).get("subject").get("reference").asText().split("/")[1];
+      var tree = json.readTree(line);
+      String id = tree.get("resourceType").asText().equals("Patient")
+          ? tree.get("id").asText()
+          : tree.get("subject").get("reference").asText().split("/")[1];
+      Resource one;
+      try {
+        one = (Resource) parser.parseResource(line);
+      } catch (DataFormatException damaged) {
+        unreadable.add(id);
+        continue;
+      }
       var held = people.computeIfAbsent(id, key -> new LinkedHashMap<>());
       String key = one.fhirType() + "/" + one.getIdElement().getIdPart();
       Resource before = held.get(key);
@@ -115,6 +125,10 @@ public class CqlLane {
         new Environment(libraries(List.of(text)), Map.of(FHIR, data), terms),
         Set.of(CqlEngine.Options.EnableExpressionCaching));
     var library = new VersionedIdentifier().withId(name.group(1)).withVersion(name.group(2));
+    people.keySet().removeAll(unreadable);
+    for (String id : unreadable) {
+      System.out.println("{\"patient\":\"Patient/" + id + "\",\"category\":null}");
+    }
     for (var person : people.entrySet()) {
       current.clear();
       current.addAll(person.getValue().values());
