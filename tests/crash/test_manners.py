@@ -126,6 +126,23 @@ def test_a_server_that_was_mended_is_written_to_once_reconcile_has_tried_it(
     assert world.sync(how=How()).summary["unsafe_requests"] == 0
 
 
+def test_a_result_that_lands_with_another_patient_stops_the_run(
+    mode: str, make_world: Make
+) -> None:
+    """Exit 5 with where it stands: nobody may read it as hers."""
+    world = make_world(habits=SERVERS[mode], patients=(CR,))
+    world.server.store.put({"resourceType": "Patient", "id": "somebody"})
+    hers = {"reference": "Patient/somebody"}
+    filed = Manner(stores=lambda one: {**one, "subject": hers} if "subject" in one else one)
+    live_with(world, filed)
+
+    ran = world.sync()
+
+    assert ran.code == 5
+    assert "in the record of another patient" in ran.line(CR)["reason"]
+    assert world.sync().code in (3, 5)
+
+
 def test_an_update_that_was_answered_and_not_stored_is_tried_again(
     mode: str, make_world: Make
 ) -> None:

@@ -18,7 +18,7 @@ from fhir_remission.fhir.writing.fidelity import differences
 from fhir_remission.fhir.writing.identity import identifier_value
 from fhir_remission.fhir.writing.transaction import Write
 from fhir_remission.jobs.write_back.delivery import Landed, name_of
-from fhir_remission.jobs.write_back.result_rows import is_result
+from fhir_remission.jobs.write_back.result_rows import is_result, patient_of
 
 # Whose result it is, which, and on what evidence: no run could tell without these.
 NEEDED = ("assessment", "site", "evidence-hash")
@@ -37,13 +37,15 @@ class Keeping:
         """Without our identifiers as we gave them nothing could be found again as ours."""
         self.missing = ""
         """What was answered as written just now, and is not there, or as it was before."""
+        self.misfiled = ""
+        """What was stored as about another patient than it was sent for."""
 
     def read_back(
         self, writes: Sequence[Write], landed: Mapping[str, Landed]
     ) -> dict[str, Resource]:
         """The stored form of what was just written, by the names we gave, where it may differ."""
         found: dict[str, Resource] = {}
-        self.missing = ""
+        self.missing = self.misfiled = ""
         for write in writes:
             place = landed.get(name_of(write))
             if place and is_result(write.resource) and self._may_differ(write.resource):
@@ -52,6 +54,8 @@ class Keeping:
                     self.missing = place.location
                 elif stored is not None:
                     self._compare(write.resource, stored)
+                    if patient_of(stored) not in ("", patient_of(write.resource)):
+                        self.misfiled = place.location
                     found[name_of(write)] = stored
         return found
 

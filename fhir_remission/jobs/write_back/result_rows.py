@@ -11,7 +11,7 @@ from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.effects.state.state import DAMAGED, State
 from fhir_remission.effects.state.state_rows import AssessmentRow, EvidenceRow, read_bundle
 from fhir_remission.errors import ReadIncomplete
-from fhir_remission.fhir.r4.datatypes import Resource, text_of
+from fhir_remission.fhir.r4.datatypes import RELATIVE_REFERENCE, Resource, text_of
 from fhir_remission.fhir.writing.authorship import Authorship, versions_of
 from fhir_remission.fhir.writing.identity import (
     KINDS,
@@ -158,6 +158,14 @@ def status_of(resource: Resource) -> str:
     """The status of a row whose resource stands like this."""
     withdrawn = text_of(resource.get("status")) == "entered-in-error"
     return "entered-in-error" if withdrawn else "standing"
+
+
+def patient_of(resource: Resource) -> str:
+    """The id of whom it is about, whatever the address before it; empty where it does not say."""
+    subject = resource.get("subject")
+    named = text_of(subject.get("reference")) if isinstance(subject, dict) else ""
+    found = RELATIVE_REFERENCE.fullmatch(named)
+    return found["id"] if found and found["type"] == "Patient" else ""
 
 
 def is_result(resource: Resource) -> bool:

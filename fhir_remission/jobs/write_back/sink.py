@@ -44,6 +44,7 @@ LOSES_IDENTITY = (
     "sink of kind ndjson; or have it mended, delete there what was written, and run reconcile"
 )
 UNDOUBLE = "look at them, then run reconcile --retract-duplicates"
+MISFILED = "was stored in the record of another patient: have it taken out there by hand"
 NOT_STORED = (
     "was answered as written and does not stand there: nothing counts as written; tried again"
 )
@@ -221,6 +222,8 @@ class Sink:
         stored = self.keeping.read_back(writes, sent.landed)
         if self.keeping.missing:
             return Outcome(problem=f"{self.keeping.missing} {NOT_STORED}")
+        if self.keeping.misfiled:
+            return Outcome(problem=f"{self.keeping.misfiled} {MISFILED}", stop=True)
         memory, rows = prospect.memory, list[AssessmentRow]()
         for write in writes:
             if is_result(write.resource):
