@@ -566,7 +566,7 @@ def test_judged_as_the_site_judges(tmp_path: Path) -> None:
     through_json = decode_job(encode(Setup(request_of(settings, asked), "", 1, ())))
 
     ours = judge_for(through_json.request)
-    theirs = judge_of(settings, ours.as_of)
+    theirs = judge_of(settings, ours.as_of, ours.now)
     assert ours.options == structs.replace(theirs.options, current_only=True)
     assert ours.mappings.version == theirs.mappings.version
     assert [one.about for one in ours.sets] == [one.about for one in theirs.sets]
