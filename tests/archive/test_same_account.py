@@ -16,8 +16,6 @@ from tests.jobs.test_strange_inputs import REQUEST, ROWS, answered, given
 Said = tuple[int, dict[str, int], list[tuple[str, str]]]
 # One in so many: the rest differs in what is read, not in the way it comes in.
 _EVERY = 37
-# Beside a code that means nothing `archive` does not look for components under another name.
-_NOT_LOOKED_FOR = ("comp-misnamed", "comp-related", "comp-nested")
 
 
 def classified(body: bytes) -> Said | None:
@@ -55,8 +53,7 @@ def test_files_are_accounted_for_alike(row: Any, tmp_path: Path) -> None:
 
 def test_lines_are_accounted_for_alike(tmp_path: Path) -> None:
     """Everything that stands beside the remission, as lines of one file."""
-    rows = [row for row in ROWS if not row["name"].startswith(_NOT_LOOKED_FOR)]
-    resources = [one for row in rows for one in row.get("beside", []) if one.get("id")]
+    resources = [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
     body = "".join(json.dumps(one) + "\n" for one in resources).encode()
 
     assert archived(body, tmp_path) == classified(body)

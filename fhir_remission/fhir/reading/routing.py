@@ -15,8 +15,10 @@ from msgspec import Raw, Struct
 
 from fhir_remission.domain.tables.codes import CodeMap
 from fhir_remission.fhir.incoming.subjects import reference_key
+from fhir_remission.fhir.r4.decoding import components, decode_resource
 from fhir_remission.fhir.r4.elements import NOTHING, CodeableConcept, Reference, is_there
-from fhir_remission.fhir.r4.wire import UNREADABLE
+from fhir_remission.fhir.r4.known_elements import strict
+from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.coding import match_codes
 
 # The key of a patient in what most servers send as a subject; any other form is decoded.
@@ -53,6 +55,19 @@ _CONCEPT = msgspec.json.Decoder(CodeableConcept | None)
 _REFERENCE = msgspec.json.Decoder(Reference | None)
 _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
 decode_glance = msgspec.json.Decoder(Glance).decode
+_ELEMENTS = {*strict(Observation).__struct_encode_fields__} - {*Glance.__struct_encode_fields__}
+PlainResult = msgspec.defstruct(
+    "PlainResult", [(one, Raw, NOTHING) for one in sorted(_ELEMENTS)], bases=(Glance,), gc=False,
+    forbid_unknown_fields=True, module=__name__,
+)  # fmt: skip
+"""A glance at an Observation in which every name is one of FHIR: nothing can hide in it."""
+_PLAIN: msgspec.json.Decoder[Glance] = msgspec.json.Decoder(PlainResult)
+decode_result = _PLAIN.decode
+
+
+def is_plain(glance: Glance) -> bool:
+    """Whether it is an Observation without components in which nothing can hide."""
+    return glance.component is NOTHING and type(glance) is PlainResult
 
 
 def is_first_version(glance: Glance) -> bool:
@@ -67,7 +82,8 @@ def is_later_version(glance: Glance) -> bool:
 
 def outline(glance: Glance) -> bytes:
     """The resource without its content: it still replaces its older versions."""
-    return msgspec.json.encode(glance)
+    bare = Glance(**{name: getattr(glance, name) for name in Glance.__struct_fields__})
+    return msgspec.json.encode(bare)
 
 
 def means_something(code: bytes, codes: CodeMap) -> bool:
@@ -78,6 +94,16 @@ def means_something(code: bytes, codes: CodeMap) -> bool:
         return match_codes(_CONCEPT.decode(code), codes).known
     except UNREADABLE:
         return True
+
+
+def means_nothing_within(line: bytes, codes: CodeMap) -> bool:
+    """Whether nothing in an Observation can be evidence, under whatever name it stands there."""
+    try:
+        resource = decode_resource(line)
+        inner = components(resource) if isinstance(resource, Observation) else []
+    except UNREADABLE:
+        return False
+    return not any(match_codes(one.code, codes).known for one in inner)
 
 
 def code_names(code: bytes) -> tuple[str, ...]:

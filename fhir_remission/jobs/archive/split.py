@@ -21,14 +21,16 @@ from fhir_remission.effects.http.inflate import (
     split_lines,
     unpacked,
 )
-from fhir_remission.fhir.r4.elements import NOTHING
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
 from fhir_remission.fhir.reading.routing import (
     Glance,
     code_names,
     component_codes,
     decode_glance,
+    decode_result,
     is_first_version,
+    is_plain,
+    means_nothing_within,
     means_something,
     outline,
 )
@@ -128,7 +130,7 @@ class _Splitter:
     def run(self, lines: Iterable[bytes], offset: int, end: int) -> int:
         """Send each line on that begins before `end`; return how many there were."""
         counts = self._counts.get
-        decode, keep, longest = decode_glance, self._sorter.keep, LONGEST_LINE
+        decode, keep, longest = decode_result, self._sorter.keep, LONGEST_LINE
         number = seen = 0
         skipping = False
         for line in lines:
@@ -143,18 +145,22 @@ class _Splitter:
             number += 1
             try:
                 glance = decode(line)
-            except UNREADABLE as error:
-                self._unreadable(number, line, offset, error)
-                offset += size
-                continue
+            except UNREADABLE:
+                again = self._again(number, line, offset)
+                if again is None:
+                    offset += size
+                    continue
+                glance = again
             seen += 1
             result = glance.resource_type == "Observation"
+            # What comes next is mostly another of the same type.
+            decode = decode_result if result else decode_glance
             count = counts(bytes(glance.code)) if result else None
             if count is None:
                 self._other(number, line, offset, glance)
             elif not count:
                 keep(number, line, offset, glance)
-            elif glance.component is NOTHING and is_first_version(glance):
+            elif is_plain(glance) and is_first_version(glance):
                 count[0] += 1
             else:
                 self._observation(number, line, offset, glance)
@@ -185,7 +191,11 @@ class _Splitter:
 
     def _observation(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
         code = bytes(glance.code)
-        if self._means(code) or any(self._means(inner) for inner in component_codes(glance)):
+        if (
+            self._means(code)
+            or any(self._means(inner) for inner in component_codes(glance))
+            or not (is_plain(glance) or means_nothing_within(line, self._codes))
+        ):
             self._sorter.keep(number, line, offset, glance)
             return
         self._counts.setdefault(code, [0])[0] += 1
@@ -200,10 +210,15 @@ class _Splitter:
             self._counts[code] = [] if means_something(code, self._codes) else [0]
         return not self._counts[code]
 
-    def _unreadable(self, number: int, line: bytes, offset: int, error: Exception) -> None:
-        if line.strip(b" \t\r\n\xef\xbb\xbf"):
-            self._sorter.account.read += 1
-            self._sorter.unreadable(number, line, offset, error)
+    def _again(self, number: int, line: bytes, offset: int) -> Glance | None:
+        """Look at a line that is no plain result: nothing where it cannot be read at all."""
+        try:
+            return decode_glance(line)
+        except UNREADABLE as error:
+            if line.strip(b" \t\r\n\xef\xbb\xbf"):
+                self._sorter.account.read += 1
+                self._sorter.unreadable(number, line, offset, error)
+            return None
 
     def _line(self, number: int, line: bytes, offset: int, glance: Glance) -> None:
         kind = glance.resource_type
