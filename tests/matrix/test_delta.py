@@ -107,6 +107,27 @@ def test_a_deletion_is_found_by_what_our_results_cite(persona: str, tmp_path: Pa
         assert ran.lines[0]["write"] in {"updated", "retracted"}
 
 
+@pytest.mark.parametrize("persona", ["generic", "hapi"])
+def test_a_specimen_that_is_deleted_leaves_its_result_unknown(persona: str, tmp_path: Path) -> None:
+    """It may have been withdrawn because it was bad; nothing that we cite has changed."""
+    about = {"reference": "Patient/demo-01-cr"}
+    sample = {"resourceType": "Specimen", "id": "of-the-marrow", "subject": about}
+    with world(persona, tmp_path) as hospital:
+        hospital.source.store.put({**sample, "status": "available", "type": {"text": "marrow"}})
+        marrow = resource("demo-01-cr-3-marrow")
+        named = {"reference": "Specimen/of-the-marrow"}
+        hospital.source.store.put({**marrow, "specimen": named})
+        settled(hospital)
+        assert hospital.run(as_of="", assign=["source.recheck=0s"]).lines == []
+        hospital.source.store.delete("Specimen", "of-the-marrow")
+
+        ran = hospital.run(as_of="", assign=["source.recheck=0s"])
+
+        assert [line["patient"] for line in ran.lines] == ["Patient/demo-01-cr"]
+        assert ran.lines[0]["category"] != "CR"
+        assert ran.lines[0]["write"] in {"updated", "retracted"}
+
+
 @pytest.mark.parametrize(
     ("assign", "why"),
     [("source.reread=0s", "scheduled"), ("criteria.strict=true", "tables or criteria changed")],

@@ -7,7 +7,7 @@ of the server's clock and move together with the dirty set, in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from fhir_remission.fhir.server.queries import Code, Query, by_ids, chunked, del
 from fhir_remission.fhir.server.server_profile import Profile
 from fhir_remission.jobs.reading.watermarks import (
     KINDS,
+    READ,
     believed,
     parse_read_mark,
     read_mark,
@@ -77,13 +78,21 @@ def find_due(
     look.through(_chunks(chains.first.profile, sorted(owners), looking))
     moved = dict(look.moved())
     if _is_older(marks.get(RECHECK, ""), looking.recheck, looking):
-        asked = [one for one in cited if one.patient[8:] in owners]
+        asked = [one for one in (*cited, *_samples(marks)) if one.patient[8:] in owners]
         gone = _changed_citations(chains, asked, look.known)
         look.dirty |= {patient[8:]: why for patient, why in gone.items()}
         moved[RECHECK] = timestamp(looking.now)
     found = {owner: why for p, why in look.dirty.items() for owner in owners.get(p, ())}
     dirty = found | due
     return Due({f"Patient/{p}": why for p, why in dirty.items()}, moved, look.foreign)
+
+
+def _samples(marks: Mapping[str, str]) -> Iterator[Citation]:
+    """The Specimens of what was read of each patient."""
+    for name, value in marks.items():
+        kind, _, patient = name.partition("|")
+        for sample, version in parse_read_mark(value).samples if kind == READ else ():
+            yield Citation(f"Specimen/{sample}", version, patient)
 
 
 def _owners(patients: Iterable[str], marks: Mapping[str, str]) -> dict[str, list[str]]:

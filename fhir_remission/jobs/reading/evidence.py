@@ -30,6 +30,7 @@ from fhir_remission.fhir.server.queries import (
 )
 from fhir_remission.jobs.reading.members import PLAIN_ID, Members, Wanted, read_members
 from fhir_remission.jobs.reading.merged_patients import Named, find_person, linked_ids
+from fhir_remission.jobs.reading.watermarks import version_of
 
 Searched = list[tuple[Query, Found]]
 NOBODY: Named = {}
@@ -198,6 +199,14 @@ def _specimen_names(entry: Entry) -> Iterator[str]:
     else:
         return
     yield from (one.reference for one in named if one is not None and one.reference)
+
+
+def named_samples(entries: Sequence[Entry]) -> frozenset[tuple[str, str]]:
+    """Id and version of the Specimens that results name, of those that came."""
+    literals = (parse_literal(text) for entry in entries for text in _specimen_names(entry))
+    named = {one.relative for one in literals if one is not None}
+    came = (one for one in entries if isinstance(one.resource, Specimen) and one.ref in named)
+    return frozenset((one.ref.partition("/")[2], version_of(one)) for one in came)
 
 
 def _search(

@@ -21,6 +21,7 @@ from fhir_remission.fhir.server.queries import BY_PATIENT
 # A change gets its time before it can be seen, "up to 120 s or longer", and the clocks of a
 # cluster differ (LinuxForHealth/FHIR#2030).
 OVERLAP = timedelta(minutes=10)
+READ = "read"
 KINDS = ("Observation", *BY_PATIENT, "Patient")
 
 
@@ -33,19 +34,24 @@ class ReadMark(Struct, frozen=True):
     """Rows that the next look will find again, because looks overlap."""
     others: frozenset[str] = frozenset()
     """Ids of other records whose changes are this patient's too: merged ones, linked ones."""
+    samples: frozenset[tuple[str, str]] = frozenset()
+    """Id and version of the Specimens of the results: no search by time shows that one is gone."""
 
     def __str__(self) -> str:
         """Write it as the value of a watermark."""
         others = [f"&{quote(name, safe='')}" for name in sorted(self.others)]
-        return " ".join([self.at, self.rules, *sorted(self.fresh), *others])
+        samples = [f"*{quote(name, safe='')}*{quote(v, safe='')}" for name, v in self.samples]
+        return " ".join([self.at, self.rules, *sorted(self.fresh), *others, *sorted(samples)])
 
 
 def parse_read_mark(text: str) -> ReadMark:
     """Read the value of a watermark; an empty one says that nobody was there yet."""
     at, rules, *rest = text.split(" ") if text.count(" ") else (text, "")
-    fresh = frozenset(word for word in rest if word[:1] != "&")
+    fresh = frozenset(word for word in rest if word[:1] not in ("&", "*"))
     others = frozenset(unquote(word[1:]) for word in rest if word[:1] == "&")
-    return ReadMark(at, rules, fresh, others)
+    parted = (word[1:].partition("*") for word in rest if word[:1] == "*")
+    samples = frozenset((unquote(name), unquote(version)) for name, _, version in parted)
+    return ReadMark(at, rules, fresh, others, samples)
 
 
 def fresh_rows(entries: Iterable[Entry], marks: Mapping[str, str]) -> frozenset[str]:
@@ -85,7 +91,7 @@ def _latest(entry: Entry) -> str:
 
 def read_mark(patient: str) -> str:
     """Name the mark that says when a patient (`Patient/p1`) was last read whole."""
-    return f"read|{patient}"
+    return f"{READ}|{patient}"
 
 
 def believed(marks: Mapping[str, str], now: datetime) -> dict[str, str]:

@@ -11,7 +11,7 @@ from fhir_remission.effects.state.watermarks import citations, read_marks
 from fhir_remission.errors import CapabilityMissing
 from fhir_remission.fhir.server.queries import chunked
 from fhir_remission.jobs.reading.changed_patients import Due, Looking, find_due
-from fhir_remission.jobs.reading.evidence import Evidence
+from fhir_remission.jobs.reading.evidence import Evidence, named_samples
 from fhir_remission.jobs.reading.watermarks import ReadMark, fresh_rows, parse_read_mark, read_mark
 from fhir_remission.jobs.site.site import Site
 from fhir_remission.version import VERSION
@@ -79,7 +79,8 @@ def marks_read(site: Site, patient: str, evidence: Evidence) -> dict[str, str]:
         return {read_mark(patient): ""}
     marks = read_marks(site.state.database, site.connection.base.url)
     fresh = fresh_rows(evidence.entries, marks)
-    mark = ReadMark(timestamp(site.clocks.server_time), rules(site), fresh, others)
+    samples = named_samples(evidence.entries)
+    mark = ReadMark(timestamp(site.clocks.server_time), rules(site), fresh, others, samples)
     return {read_mark(patient): str(mark)}
 
 
