@@ -38,6 +38,11 @@ define function "Bloody"(w WORLD, sample Integer, keeps Boolean, said Integer):
     asked: if keeps then w.asked else null as Integer, stands: w.stands, said: said }
 
 // Somebody's word on a remission was true: nobody knows which.
+define function "Unproved"(w WORLD):
+  Tuple { phase: 'unproved', opened: w.opened, again: w.again, category: w.category,
+    dayNo: w.dayNo, since: w.since, bloody: w.bloody, samples: w.samples, asked: w.asked,
+    stands: w.stands, said: w.said }
+
 define function "As if"(w WORLD):
   "World"("Standing"(w, 'remission', $IND$, null as Integer, null as Integer), w.said)
 
@@ -82,6 +87,8 @@ define function "Responded"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, r
     since Integer, perhaps Boolean):
   case
     when rank in { $remissions$ } then { "Standing"(w, 'remission', rank, m.dayNo, since) }
+    when rank = $NE$ and perhaps and w.phase in { 'before', 'relapsed' } then
+      "Passed over"("Unproved"(w), m, ms, ds)
     when rank = $NE$ then "Passed over"(w, m, ms, ds)
     when not (rank in { $rows$ }) and "Is early"(m) then "Passed over"(w, m, ms, ds)
     when not (rank in { $rows$ }) and not m.diseased and "Is contradicted"(m, ms) then
