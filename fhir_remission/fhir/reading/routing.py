@@ -15,7 +15,6 @@ from msgspec import Raw, Struct
 
 from fhir_remission.domain.tables.codes import CodeMap
 from fhir_remission.fhir.incoming.subjects import reference_key
-from fhir_remission.fhir.r4.decoding import components, decode_resource
 from fhir_remission.fhir.r4.elements import NOTHING, CodeableConcept, Reference, is_there
 from fhir_remission.fhir.r4.known_elements import strict
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
@@ -94,16 +93,6 @@ def means_something(code: bytes, codes: CodeMap) -> bool:
         return match_codes(_CONCEPT.decode(code), codes).known
     except UNREADABLE:
         return True
-
-
-def means_nothing_within(line: bytes, codes: CodeMap) -> bool:
-    """Whether nothing in an Observation can be evidence, under whatever name it stands there."""
-    try:
-        resource = decode_resource(line)
-        inner = components(resource) if isinstance(resource, Observation) else []
-    except UNREADABLE:
-        return False
-    return not any(match_codes(one.code, codes).known for one in inner)
 
 
 def code_names(code: bytes) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from itertools import chain
 from msgspec import structs
 
 from fhir_remission.domain.answer.accounting import Account
-from fhir_remission.domain.tables.codes import CodeMap
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.effects.files.spool import TakesRows
 from fhir_remission.effects.http.inflate import (
@@ -21,7 +20,9 @@ from fhir_remission.effects.http.inflate import (
     split_lines,
     unpacked,
 )
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
+from fhir_remission.fhir.reading.relevance import has_meaning
 from fhir_remission.fhir.reading.routing import (
     Glance,
     code_names,
@@ -30,7 +31,6 @@ from fhir_remission.fhir.reading.routing import (
     decode_result,
     is_first_version,
     is_plain,
-    means_nothing_within,
     means_something,
     outline,
 )
@@ -48,7 +48,7 @@ def split_parts(
 ) -> Split:
     """Read some parts of the input and spool what can be evidence."""
     sorter = Sorter(spool, setup.partitions, mappings)
-    splitter = _Splitter(sorter, mappings.codes)
+    splitter = _Splitter(sorter, mappings)
     lines = 0
     for part in parts:
         source = setup.sources[part.source]
@@ -116,9 +116,9 @@ def _check_unchanged(source: Source, sorter: Sorter, part: Part) -> None:
 class _Splitter:
     """The loop over lines: kept flat, because everything in it is done for every line."""
 
-    def __init__(self, sorter: Sorter, codes: CodeMap) -> None:
+    def __init__(self, sorter: Sorter, mappings: Mappings) -> None:
         self._sorter = sorter
-        self._codes = codes
+        self._mappings = mappings
         # How often each code came that means nothing; an empty list for one that means something.
         self._counts: dict[bytes, list[int]] = {}
         self._unmapped: dict[str, int] = {}
@@ -194,7 +194,7 @@ class _Splitter:
         if (
             self._means(code)
             or any(self._means(inner) for inner in component_codes(glance))
-            or not (is_plain(glance) or means_nothing_within(line, self._codes))
+            or not (is_plain(glance) or self._is_hollow(line))
         ):
             self._sorter.keep(number, line, offset, glance)
             return
@@ -203,11 +203,19 @@ class _Splitter:
             self._outlined += 1
             self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
 
+    def _is_hollow(self, line: bytes) -> bool:
+        """Whether nothing within it can be evidence, under whatever name it stands there."""
+        try:
+            resource = decode_resource(line)
+        except UNREADABLE:
+            return False
+        return isinstance(resource, str) or not has_meaning(resource, self._mappings)
+
     def _means(self, code: bytes) -> bool:
         if code not in self._counts:
             if len(self._counts) > _REMEMBERED:
                 self.unmapped()
-            self._counts[code] = [] if means_something(code, self._codes) else [0]
+            self._counts[code] = [] if means_something(code, self._mappings.codes) else [0]
         return not self._counts[code]
 
     def _again(self, number: int, line: bytes, offset: int) -> Glance | None:
