@@ -12,7 +12,7 @@ import glob
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +54,17 @@ def write_whole(target: Path, data: bytes) -> None:
     """Put a file in place whole; OSError where the disk does not take it."""
     with new_file(target) as file:
         file.write(data)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Put files in place whole, by their paths below a folder; a full or closed disk is told."""
+    try:
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, content)
+    except OSError as error:
+        raise not_written(folder, error) from None
+    return [folder / name for name in files]
 
 
 @contextmanager

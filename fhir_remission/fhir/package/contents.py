@@ -19,13 +19,18 @@ def package_files(
     defined: Sequence[Resource], examples: Sequence[Resource], edition: Edition
 ) -> dict[str, bytes]:
     """Every file by its path in the package, in one order."""
-    files = {MANIFEST: text(_manifest(edition))}
+    files = {MANIFEST: _text(_manifest(edition))}
     files |= _folder("package", defined)
     files |= _folder("package/example", examples)
     return dict(sorted(files.items()))
 
 
-def text(value: Json) -> bytes:
+def files_of(resources: Iterable[Resource]) -> dict[str, bytes]:
+    """Each resource as a file, by a name that tells its type and id; in their order."""
+    return {f"{one['resourceType']}-{one['id']}.json": _text(one) for one in resources}
+
+
+def _text(value: Json) -> bytes:
     """JSON as a person reads it, the same bytes every time."""
     return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
 
@@ -47,16 +52,15 @@ def _manifest(edition: Edition) -> Resource:
     }
 
 
-def _folder(folder: str, resources: Iterable[Resource]) -> dict[str, bytes]:
-    files = {
-        f"{resource['resourceType']}-{resource['id']}.json": resource for resource in resources
-    }
+def _folder(folder: str, resources: Sequence[Resource]) -> dict[str, bytes]:
+    files = files_of(resources)
+    named = sorted(zip(files, resources, strict=True), key=lambda one: one[0])
     index: Resource = {
         "index-version": 2,
         "files": [
             {"filename": name, **{key: one[key] for key in _INDEXED if text_of(one.get(key))}}
-            for name, one in sorted(files.items())
+            for name, one in named
         ],
     }
-    written = {f"{folder}/{name}": text(one) for name, one in files.items()}
-    return {f"{folder}/.index.json": text(index), **written}
+    written = {f"{folder}/{name}": content for name, content in files.items()}
+    return {f"{folder}/.index.json": _text(index), **written}

@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_criteria, load_mappings
-from fhir_remission.effects.files.private_file import not_written, write_whole
+from fhir_remission.effects.files.private_file import write_files
 from fhir_remission.errors import SettingsError
 from fhir_remission.fhir.criteria_export.library_text import Library, library
 from fhir_remission.fhir.criteria_export.resources import complaint_of_elm, resources
 from fhir_remission.fhir.criteria_export.values import value_sets
+from fhir_remission.fhir.package.contents import files_of
 from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.r4.terminology import Edition
 from fhir_remission.version import VERSION
@@ -40,22 +41,11 @@ def run(
     criteria = load_criteria(name, overlay=overlay)
     mappings = load_mappings(overlay, namespace=namespace)
     written = library(criteria, mappings, edition.namespace)
-    texts = {f"{written.name}.cql": written.text}
+    files = {f"{written.name}.cql": written.text.encode()}
     if form == "fhir":
         translated = b"" if elm is None else _translated(elm, criteria, written)
-        listed = resources(criteria, written, value_sets(mappings), edition, translated)
-        texts = {
-            f"{one['resourceType']}-{one['id']}.json": json.dumps(one, indent=2, ensure_ascii=False)
-            + "\n"
-            for one in listed
-        }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for file, text in texts.items():
-            write_whole(out / file, text.encode())
-    except OSError as error:
-        raise not_written(out, error) from None
-    return Exported([out / file for file in texts], written.inexpressible)
+        files = files_of(resources(criteria, written, value_sets(mappings), edition, translated))
+    return Exported(write_files(out, files), written.inexpressible)
 
 
 def made(name: str, edition: Edition) -> list[Resource]:

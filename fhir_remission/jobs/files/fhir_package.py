@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import criteria_names, load_categories
 from fhir_remission.effects.files.packed import packed
-from fhir_remission.effects.files.private_file import not_written, write_whole
+from fhir_remission.effects.files.private_file import write_files
 from fhir_remission.effects.process.environment import read_chunks
 from fhir_remission.errors import UsageError
 from fhir_remission.fhir.package.contents import NAME, package_files
@@ -57,14 +57,7 @@ def run(out: Path, *, namespace: str = "") -> Packaged:
     _check_empty(out)
     defined, examples = list(_defined(edition)), list(_examples(edition))
     files = package_files(defined, examples, edition)
-    archive = out / f"{NAME}-{edition.version}.tgz"
-    try:
-        for name, content in files.items():
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(out / name, content)
-        write_whole(archive, packed(files))
-    except OSError as error:
-        raise not_written(out, error) from None
+    *_, archive = write_files(out, {**files, f"{NAME}-{edition.version}.tgz": packed(files)})
     types = [str(one["resourceType"]) for one in (*defined, *examples)]
     return Packaged(archive, {one: types.count(one) for one in sorted(set(types))})
 

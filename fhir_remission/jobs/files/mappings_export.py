@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from fhir_remission.effects.files.mapping_files import (
     load_mappings,
     load_vocabularies,
 )
-from fhir_remission.effects.files.private_file import not_written, write_whole
+from fhir_remission.effects.files.private_file import write_files
+from fhir_remission.fhir.package.contents import files_of
 from fhir_remission.fhir.r4.datatypes import Resource
 from fhir_remission.fhir.r4.terminology import Edition, Term, Vocabulary, own_terms, terminology
 from fhir_remission.version import VERSION
@@ -44,25 +44,12 @@ TAG = Vocabulary("tag", "Tag", (Term("algorithmic", "Computed by an algorithm"),
 def run(out: Path, *, namespace: str = "") -> list[Path]:
     """Write one file per resource, the same bytes every time; the paths that were written."""
     edition = Edition(namespace or NAMESPACE, VERSION)
-    written = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for resource in resources(edition):
-            path = out / f"{resource['resourceType']}-{resource['id']}.json"
-            write_whole(path, _text(resource))
-            written.append(path)
-    except OSError as error:
-        raise not_written(out, error) from None
-    return written
+    return write_files(out, files_of(resources(edition)))
 
 
 def resources(edition: Edition) -> list[Resource]:
     """Every list and map, in the order of the lists."""
     return terminology(_vocabularies(edition.namespace), load_categories(), edition)
-
-
-def _text(resource: Resource) -> bytes:
-    return json.dumps(resource, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def _vocabularies(namespace: str) -> Iterator[Vocabulary]:
