@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from fhir_remission.domain.answer.layout import printable
+from fhir_remission.domain.answer.proof import asked_by
 from fhir_remission.report.entries import Entry, Judgement, Key, evidence_key, key_of
 
 VERDICTS = {
@@ -63,7 +64,7 @@ def proof_of(one: Judgement, entries: Sequence[Entry], tables: str) -> Proof:
         if entry.number:
             places.setdefault(key_of(entry.item), Cited(entry.number, entry.id))
     rows = [_criterion(told, places) for told in now["criteria_results"]]
-    asked = _asked(one)
+    asked = asked_by(one.criteria, now["category"])
     about = one.criteria.about
     open_ones = {policy.name for policy in one.criteria.policy if len(policy.choices) > 1}
     return Proof(
@@ -118,9 +119,3 @@ def _criterion(told: Mapping[str, object], places: Mapping[Key, Cited]) -> Crite
         str(told["source"]),
         tuple(sorted(cited, key=lambda one: one.number)),
     )
-
-
-def _asked(one: Judgement) -> set[str]:
-    """What the category asks for; nothing where it is no row of the set."""
-    rows = [row for row in one.criteria.category if row.id == one.now["category"]]
-    return {name for row in rows for name in (*row.requires, *row.doubts)}

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from fhir_remission.domain.answer.proof import rule_of
 from fhir_remission.domain.answer.wording import ADVICE, EVENTS, STATES, WHY
 from fhir_remission.domain.course.draft import Draft
+from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
 from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
@@ -30,7 +31,7 @@ def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     since = "" if found.state_since is None else f" since {found.state_since}"
     start = STATES[found.state].format(since=since)
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
-        rule = _landmark(facts, found)
+        rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
     return f"{_death(facts)}{start}{_by_what(found)}{_last(found)}."
 
@@ -41,12 +42,10 @@ def _death(facts: Facts) -> str:
     return f"Died {facts.record.died_on}. " if facts.record.died_on else "Died, no date given. "
 
 
-def _landmark(facts: Facts, found: Assessment) -> str:
+def _landmark(found: Assessment) -> str:
     """What makes the disease refractory, where this marrow is the one that shows it."""
-    marks = facts.criteria.landmark
-    told = [one.rule for one in found.criteria_results if one.criterion == "before-landmark"]
-    texts = (one.text for one in (marks.cycles, marks.days) if one is not None)
-    return next((f" ({text})" for text in texts if told and text in told[0]), "")
+    told = (one.rule for one in found.criteria_results if one.criterion == LANDMARK)
+    return next((f" ({rule.removeprefix(REFRACTORY)})" for rule in told), "")
 
 
 def _by_what(found: Assessment) -> str:

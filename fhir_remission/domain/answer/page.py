@@ -13,10 +13,10 @@ from fhir_remission.domain.answer.layout import fitted
 from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.answer.page_head import answer_rows
 from fhir_remission.domain.answer.page_parts import Page
+from fhir_remission.domain.answer.proof import asked_by
 from fhir_remission.domain.answer.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.answer.timetable import drawn
 from fhir_remission.domain.answer.wording import WHY
-from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.trace import JOINED
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
@@ -116,7 +116,9 @@ def _criteria(page: Page) -> list[str]:
         )
         for one in now.criteria_results
     ]
-    beside = _beside(page.facts.criteria, now.category)
+    criteria = page.facts.criteria
+    asked = asked_by(criteria, now.category)
+    beside = {one.id for one in criteria.criterion} - asked if asked else set()
     table = fitted(rows, indent=2, width=page.width)
     own = [line for name, lines in table if name not in beside for line in lines]
     other = [line for name, lines in table if name in beside for line in lines]
@@ -126,7 +128,6 @@ def _criteria(page: Page) -> list[str]:
         for line in page.wrap(source, first=f"  [{number}] ")
     ]
     head = ["ALSO LOOKED AT: what only other categories ask"] if other else []
-    asked = any(row.id == now.category for row in page.facts.criteria.category)
     title = f"{'CRITERIA OF' if asked else 'WHAT DECIDED'} {now.category}: {LEGEND}"
     return [
         *([title] if len(title) <= page.width else page.wrap(title)),
@@ -136,13 +137,6 @@ def _criteria(page: Page) -> list[str]:
         *told,
         *page.wrap(TRUST.strip(), first="  "),
     ]
-
-
-def _beside(criteria: CriteriaSet, category: str) -> set[str]:
-    """The criteria that only other categories ask; none where the category asks for nothing."""
-    rows = [row for row in criteria.category if row.id == category]
-    asked = {name for row in rows for name in (*row.requires, *row.doubts)}
-    return {one.id for one in criteria.criterion} - asked if asked else set()
 
 
 def _numbered(sources: Sequence[str]) -> dict[str, int]:

@@ -47,6 +47,12 @@ def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
     return tuple(one for one in criteria.criterion if one.id in asked)
 
 
+def asked_by(criteria: CriteriaSet, category: str) -> set[str]:
+    """The criteria that a category asks; none where the answer is no row of the set."""
+    rows = [row for row in criteria.category if row.id == category]
+    return {name for row in rows for name in (*row.requires, *row.doubts)}
+
+
 def line_of(one: AnyCriterion, judgement: Judgement) -> CriterionResult:
     """One criterion as a line of the proof."""
     evidence = judgement.proof

@@ -13,6 +13,7 @@ from fhir_remission.domain.nouns.verdicts import Proof
 
 Line = CriterionResult
 LANDMARK = "before-landmark"
+REFRACTORY = "not yet refractory, which is "
 UNREAD = "what cannot be read proves nothing"
 RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-marrow")
 
@@ -62,7 +63,7 @@ def relapse_rule(name: str, rule: Rule, proof: Proof, *, proved: bool = True) ->
 
 def landmark(verdict: Verdict, rule: Rule, proof: Proof) -> Line:
     """The landmark from which no remission is refractory disease."""
-    return guard(LANDMARK, verdict, f"not yet refractory, which is {rule.text}", rule, proof)
+    return guard(LANDMARK, verdict, f"{REFRACTORY}{rule.text}", rule, proof)
 
 
 def undecided(name: str, text: str, proof: Proof) -> Line:
