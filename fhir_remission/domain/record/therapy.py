@@ -81,10 +81,11 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     What is given for a graft belongs to the graft.
     """
     known = [one for one in events if one.when is not None]
-    grafts = [day_of(one) for one in known if one.kind == "transplant"]
-    given = [one for one in known if one.kind == "therapy-start"]
-    conditioning = tuple(one for one in given if _for_a_graft(one, grafts, numbers))
-    starts = [one for one in given if one not in conditioning] if conditioning else given
+    grafts = sorted(day_of(one) for one in known if one.kind == "transplant")
+    starts, conditioning = list[Event](), list[Event]()
+    for one in known:
+        if one.kind == "therapy-start":
+            (conditioning if _for_a_graft(one, grafts, numbers) else starts).append(one)
     dated = [one for one in starts if one.certainty == "confirmed"]
     backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
     alone = [
@@ -104,17 +105,19 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     )
     days = tuple(one.day for one in cycles)
     begun = tuple(sorted({*days, *grafts, *map(day_of, conditioning)}))
-    return Therapy(cycles, days, possible, conditioning, begun)
+    return Therapy(cycles, days, possible, tuple(conditioning), begun)
 
 
 def _for_a_graft(one: Event, grafts: Sequence[date], numbers: Numbers) -> bool:
     """Whether a drug prepares for a graft, or protects it."""
     if numbers.conditioning is None:
         return False
-    protects = one.detail == PROPHYLAXIS and numbers.prophylaxis is not None
-    after = numbers.prophylaxis.days if protects and numbers.prophylaxis is not None else 0
-    days = ((day_of(one) - graft).days for graft in grafts)
-    return any(-numbers.conditioning.days <= day <= after for day in days)
+    after = numbers.prophylaxis if one.detail == PROPHYLAXIS else None
+    day = day_of(one)
+    place = bisect_left(grafts, day)
+    if place < len(grafts) and (grafts[place] - day).days <= numbers.conditioning.days:
+        return True
+    return place > 0 and after is not None and (day - grafts[place - 1]).days <= after.days
 
 
 def _grouped(starts: Sequence[Event], numbers: Numbers) -> list[list[Event]]:
