@@ -88,6 +88,7 @@ SMALL = {
     "domain/evaluation/views.py": "what criterion, changes, choice and marrow hand each other",
     "domain/nouns/namespace.py": "the lowest module: tables and writing need it",
     "domain/tables/issues.py": "one module per table",
+    "effects/files/kept_file.py": "pages and judge of the service keep a file alike",
     "effects/files/panels.py": "one module per kind of file",
     "effects/files/site_key.py": "one module per kind of file",
     "effects/http/refusal.py": "client, pages and writer read a refusal alike",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import falcon
 
+from fhir_remission.effects.files.kept_file import KeptFile
 from fhir_remission.errors import InputError
 from fhir_remission.jobs.files.explain import words_of_pages
 from fhir_remission.jobs.files.printed_lines import read_results
@@ -29,8 +28,7 @@ class Cohort:
 
     def __init__(self, site: ServedSite) -> None:
         self._site, self._results = site, site.settings.service.results
-        self._lock = threading.Lock()
-        self._made: tuple[object, dict[str, str]] = (None, {})
+        self._made = KeptFile(self._make, site.clock)
 
     def on_get(self, req: Any, _: Any) -> None:
         """To the first page."""
@@ -62,29 +60,23 @@ class Cohort:
         """The pages of the file as it is now; made once for each run."""
         assert self._results is not None  # noqa: S101
         try:
-            with self._lock:
-                now = _version(self._results)
-                if self._made[0] != now:
-                    found = read_results(self._results, brief=True)
-                    made = cohort_pages(
-                        found.lines,
-                        words_of_pages(),
-                        link=_link,
-                        unmapped=found.unmapped,
-                        refused=found.refused,
-                    )
-                    self._made = (now, made)
-                return self._made[1]
+            folder = self._results.is_dir()
+            return self._made.of(self._results / "assessments.ndjson" if folder else self._results)
         except (OSError, InputError):
             raise Refused(
                 503, "transient", "the lines of the last run cannot be read", retry_after=60
             ) from None
 
-
-def _version(results: Path) -> object:
-    file = results / "assessments.ndjson" if results.is_dir() else results
-    held = file.stat()
-    return held.st_mtime_ns, held.st_size, held.st_ino
+    def _make(self) -> dict[str, str]:
+        assert self._results is not None  # noqa: S101
+        found = read_results(self._results, brief=True)
+        return cohort_pages(
+            found.lines,
+            words_of_pages(),
+            link=_link,
+            unmapped=found.unmapped,
+            refused=found.refused,
+        )
 
 
 def _link(patient: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -10,6 +10,8 @@ from functools import lru_cache
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.domain.nouns.inputs import CohortRow
+from fhir_remission.effects.files.kept_file import KeptFile
 from fhir_remission.effects.files.mapping_files import criteria_names
 from fhir_remission.effects.process.clock import Clock
 from fhir_remission.effects.process.logs import get_logger
@@ -55,6 +57,7 @@ class Judging:
         self._base = request_of(settings, Request())
         self._known = frozenset(criteria_names(settings.mappings.dir))
         self._loaded = lru_cache(maxsize=KEPT)(self._load)
+        self._listed = KeptFile(lambda: stated_rows(settings), clock)
 
     def warm(self) -> None:
         """Load what most requests need."""
@@ -76,11 +79,16 @@ class Judging:
         judge = self._loaded(request.criteria, request.complete, request.history)
         moment = self.moment(asked)
         doubts = () if asked.record == "complete" else (PARTIAL,)
-        with of_the_site():
-            # What the list says of a patient today, as a run would read it.
-            rows = stated_rows(self._settings)
-        now = self._clock.now()
+        rows, now = self._rows(), self._clock.now()
         return structs.replace(judge, as_of=moment, now=now, doubts=doubts, rows=rows), request
+
+    def _rows(self) -> Mapping[str, tuple[CohortRow, ...]]:
+        """What the list says of a patient today, as a run would read it."""
+        with of_the_site():
+            try:
+                return self._listed.of(self._settings.cohort.file)
+            except OSError:
+                return stated_rows(self._settings)
 
     def moment(self, asked: Asked) -> datetime:
         """The moment that a request asks about."""
