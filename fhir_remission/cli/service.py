@@ -33,8 +33,8 @@ def serve(
     """Serve the operation $classify-remission until told to stop; needs the extra `service`."""
     from fhir_remission.service.running.serve import serve as run
 
-    announce = lambda line: show([line])  # noqa: E731
-    run(config, tuple(assign or ()), announce, port, sync=sync, openhim=openhim)
+    given = tuple(assign or ())
+    run(config, given, lambda line: show([line]), port, sync=sync, openhim=openhim)
     return 0
 
 

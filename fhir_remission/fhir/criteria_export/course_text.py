@@ -37,12 +37,13 @@ define function "Bloody"(w WORLD, sample Integer, keeps Boolean, said Integer):
       if sample is null then { } as List<Integer> else { sample } },
     asked: if keeps then w.asked else null as Integer, stands: w.stands, said: said }
 
-// Somebody's word on a remission was true: nobody knows which.
+// Only counts that nobody has keep it from a remission: it may have been one.
 define function "Unproved"(w WORLD):
   Tuple { phase: 'unproved', opened: w.opened, again: w.again, category: w.category,
     dayNo: w.dayNo, since: w.since, bloody: w.bloody, samples: w.samples, asked: w.asked,
     stands: w.stands, said: w.said }
 
+// Somebody's word on a remission was true: nobody knows which.
 define function "As if"(w WORLD):
   "World"("Standing"(w, 'remission', $IND$, null as Integer, null as Integer), w.said)
 
@@ -87,9 +88,8 @@ define function "Responded"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, r
     since Integer, perhaps Boolean):
   case
     when rank in { $remissions$ } then { "Standing"(w, 'remission', rank, m.dayNo, since) }
-    when rank = $NE$ and perhaps and w.phase in { 'before', 'relapsed' } then
-      "Passed over"("Unproved"(w), m, ms, ds)
-    when rank = $NE$ then "Passed over"(w, m, ms, ds)
+    when rank = $NE$ then "Passed over"(
+      if perhaps and w.phase in { 'before', 'relapsed' } then "Unproved"(w) else w, m, ms, ds)
     when not (rank in { $rows$ }) and "Is early"(m) then "Passed over"(w, m, ms, ds)
     when not (rank in { $rows$ }) and not m.diseased and "Is contradicted"(m, ms) then
       { "Standing"(w, w.phase, $IND$, m.dayNo, null as Integer) }

@@ -24,7 +24,7 @@ from fhir_remission.jobs.files.classify import judged_patients
 from fhir_remission.jobs.files.published import Assessment, published
 from fhir_remission.jobs.judging.incoming import Judged
 from fhir_remission.jobs.judging.judging import Judge
-from fhir_remission.jobs.judging.request import Request, judge_for, moment_of
+from fhir_remission.jobs.judging.request import Request, judge_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,7 +185,7 @@ class Classifier:
         self._request, self._loaded = request, judge_for(request)
 
     def _judge(self) -> Judge:
-        now = moment_of("", self._loaded.zone, SystemClock())
+        now = SystemClock().now()
         as_of = self._loaded.as_of if self._request.as_of else now
         return structs.replace(self._loaded, as_of=as_of, now=now)
 
