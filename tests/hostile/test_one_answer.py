@@ -189,21 +189,26 @@ WORDS = (
 )
 
 
+def refusal(rule: Callable[[Asked], Behaviour], secret: str) -> str:
+    """What is told of a login that this server refuses."""
+    clock = SystemClock()
+    with Evil(rule) as evil:
+        auth = Auth(mode="secret", client_id="c", secret=secret, token_url=f"{evil.origin}/token")
+        server = Server(base_url=evil.base_url, auth=auth)
+        connection = connect(server, clock=clock, stop=Stop(clock), read=("Patient",))
+        with pytest.raises(LoginRefused) as caught:
+            connection.headers.current()
+    return str(caught.value)
+
+
 def test_what_a_login_says_stands_in_the_line() -> None:
     """Its words, cleaned, and the scopes that were asked for."""
 
     def rule(asked: Asked) -> Behaviour:
         return say(WORDS, 400) if "token" in asked.target else say(b"{}")
 
-    clock = SystemClock()
-    with Evil(rule) as evil:
-        auth = Auth(mode="secret", client_id="c", secret="s", token_url=f"{evil.origin}/token")
-        server = Server(base_url=evil.base_url, auth=auth)
-        connection = connect(server, clock=clock, stop=Stop(clock), read=("Patient",))
-        with pytest.raises(LoginRefused) as caught:
-            connection.headers.current()
+    told = refusal(rule, "s")
 
-    told = str(caught.value)
     assert "invalid_scope" in told
     assert "scope system/Foo.rs" in told
     assert "unknown" in told
@@ -233,15 +238,8 @@ def test_a_login_that_repeats_our_secret_is_not_quoted(echo: str) -> None:
         said = {"error": "invalid_client", "error_description": ECHOES[echo](asked)}
         return say(json.dumps(said).encode(), 401)
 
-    clock = SystemClock()
-    with Evil(rule) as evil:
-        auth = Auth(mode="secret", client_id="c", secret=SECRET, token_url=f"{evil.origin}/token")
-        server = Server(base_url=evil.base_url, auth=auth)
-        connection = connect(server, clock=clock, stop=Stop(clock), read=("Patient",))
-        with pytest.raises(LoginRefused) as caught:
-            connection.headers.current()
+    told = refusal(rule, SECRET)
 
-    told = str(caught.value)
     assert "its words repeat what proves us" in told
     assert SECRET[:8] not in told
     assert base64.b64encode(SECRET[-9:].encode()).decode() not in told
