@@ -42,9 +42,9 @@ class Choice(Struct, frozen=True):
     answer: str
     """The row's category, or one of the set's other outcomes."""
     judgements: dict[str, Judgement]
-    assumptions: tuple[Assumption, ...] = ()
-    ways: Mapping[str, tuple[Assumption, ...]] = {}
-    """Every answer that the unknown leaves open, with what it rests on."""
+    assumptions: tuple[Assumption, ...]
+    ways: Mapping[str, tuple[Assumption, ...]]
+    """Every answer that the unknown leaves open, with what it rests on; never none."""
     held: frozenset[str] = frozenset()
     """Better answers that nothing but a policy holds back."""
     uncounted: frozenset[str] = frozenset()
@@ -80,7 +80,10 @@ class Chooser:
         ahead = rows if row is None else takewhile(lambda one: one.id != row.id, rows)
         if uncounted and held & self._remissions and not any(one.early for one in rows):
             # No category is left for a marrow without counts: the set has no lower claim.
-            return Choice(None, self.criteria.outcomes.undecided, found, (), {}, held, lacks)
+            undecided = self.criteria.outcomes.undecided
+            counted = self._ways(view, found, self.rows)
+            none = {one: () for one in (undecided, *counted) if one not in self._remissions}
+            return Choice(None, undecided, found, (), none, held, lacks)
         if row is not None and not any(_unsettled(one, found) for one in ahead):
             own = assumed(row, found)
             return Choice(row, row.id, found, own, {row.id: own}, held, lacks)

@@ -123,10 +123,9 @@ def _evaluation(
 ) -> Evaluation:
     """The best that one draw is sure to prove, and what is better and may be proved."""
     order = _ranks(criteria, rows)
-    undecided = order[criteria.outcomes.undecided]
 
     def least(one: Tried) -> int:
-        return max((order[name] for name in one.choice.ways), default=undecided)
+        return max(order[name] for name in one.choice.ways)
 
     def rank(one: Tried) -> tuple[int, int, int]:
         failed = sum(j.verdict is Verdict.NOT_MET for j in one.choice.judgements.values())
@@ -140,8 +139,6 @@ def _evaluation(
             if order[name] < floor or (order[name] == floor == least(one)):
                 ways.setdefault(order[name], Way(name, one.view.day, rests))
     earlier = [] if best.choice.row is None else _earlier(criteria, tried, best)
-    if not ways:
-        ways[floor] = Way(criteria.outcomes.undecided, best.view.day, ())
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found}, key=order.__getitem__)
@@ -203,7 +200,7 @@ def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | No
 def _remitted(tried: Sequence[Tried], rows: Sequence[Category]) -> tuple[list[date], list[date]]:
     """The days on which some draw surely proves a remission, and on which one may."""
     remissions = {row.id for row in rows if row.remission}
-    sure = [o.view.day for o in tried if o.choice.ways and remissions.issuperset(o.choice.ways)]
+    sure = [one.view.day for one in tried if remissions.issuperset(one.choice.ways)]
     return sure, [one.view.day for one in tried if remissions & set(one.choice.ways)]
 
 
