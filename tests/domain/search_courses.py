@@ -79,7 +79,8 @@ def _another_state(old: Assessment, one: Assessment, *, other_next: bool) -> boo
     policy is one way (model, T26). And a start of therapy before the next anchor opens a wait:
     where another anchor is the next, that start falls to this one or no longer does.
     """
-    policy = "MLFS" in (one.category, *one.candidates) and old.category in one.possible_higher
+    held = {old.category, *old.possible_higher} & set(one.possible_higher)
+    policy = "MLFS" in (one.category, *one.candidates) and bool(held)
     waits = {old.state, one.state} == {"awaiting-response", "active-disease"}
     return policy or (waits and other_next)
 

@@ -198,3 +198,39 @@ def test_the_event_that_is_cited_is_one_that_was_given_before() -> None:
     noon = datetime.combine(on(10), datetime.min.time(), UTC) + timedelta(hours=12)
     found = read_support(in_order([late, early]), NUMBERS)["anc"].raises(on(10), on(10), noon)
     assert found == early
+
+
+def daily(*taken: tuple[str, int, int], cycle: tuple[int, ...] = ()) -> list[int]:
+    """The days on which cycles begin, where each drug is taken from one day to another."""
+    events = starts(*cycle, detail="less-intensive")
+    for drug, first, last in taken:
+        for one in starts(*range(first, last + 1), detail="targeted"):
+            events.append(replace(one, source=replace(one.source, code=drug)))
+    return days_of(read_therapy(in_order(events), NUMBERS).cycles)
+
+
+@pytest.mark.parametrize(
+    ("taken", "cycle", "began"),
+    [
+        ([("gilteritinib", 1, 90)], (), [1]),
+        ([("gilteritinib", 1, 30), ("gilteritinib", 58, 80)], (), [1]),
+        ([("gilteritinib", 1, 30), ("gilteritinib", 59, 80)], (), [1, 59]),
+        ([("venetoclax", 1, 60), ("gilteritinib", 8, 60)], (), [1]),
+        ([("midostaurin", 1, 60), ("gilteritinib", 66, 90)], (), [1, 66]),
+        ([("venetoclax", 1, 45)], (1,), [1]),
+        ([("venetoclax", 1, 21), ("venetoclax", 49, 60)], (1,), [1]),
+        ([("venetoclax", 1, 21), ("venetoclax", 50, 60)], (1,), [1, 50]),
+        ([("gilteritinib", 1, 120)], (70,), [1, 70]),
+    ],
+)
+def test_a_drug_taken_daily_is_one_start(
+    taken: list[tuple[str, int, int]], cycle: tuple[int, ...], began: list[int]
+) -> None:
+    """However long, through pauses and past the cycle it began in; another drug is another."""
+    assert daily(*taken, cycle=cycle) == began
+
+
+def test_targeted_drugs_alone_are_less_intensive() -> None:
+    """So that a marrow is early for two weeks of them, and half a year of them is enough."""
+    found = read_therapy(in_order(starts(1, 2, detail="targeted")), NUMBERS)
+    assert [one.intensity for one in found.cycles] == ["less-intensive"]

@@ -57,17 +57,16 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
     """Put one draft into words and dates."""
     draft = segment.draft
     state, since = draft.state, draft.since
+    if segment.until is None and draft.reason == "before-therapy" and state == "awaiting-response":
+        draft = replace(draft, reason="therapy-after-marrow", missing=("marrow",))
     dates = _dates(facts, segment)
     claims = _claims(facts, segment, state)
     flags = flags_of(facts, draft, segment.until, state)
     if any(one.agrees is False for one in claims):
         flags = tuple(sorted({*flags, "claim-disagrees"}))
     assumptions = _with_doubts(facts, draft)
-    last = segment.until is None
-    treated = last and draft.reason == "before-therapy" and state == "awaiting-response"
     found = replace(
         _answer(facts, draft),
-        reason="therapy-after-marrow" if treated else draft.reason,
         state=state,
         state_since=since,
         # A count without a day may be of a draw that counts, and prove more.

@@ -176,8 +176,8 @@ class MrdHistory(Struct, frozen=True):
 
     event: MrdEvent = "none"
     event_day: date | None = None
-    negatives: tuple[tuple[str, str], ...] = ()
-    """Assays that have been negative, in whatever tissue."""
+    negatives: tuple[tuple[tuple[str, str], date], ...] = ()
+    """Assays that have been negative, in whatever tissue, since which day."""
     lowest: tuple[tuple[tuple[str, str, str], Interval], ...] = ()
     """The lowest positive level by tissue and assay."""
     clearing: tuple[tuple[tuple[str, str, str], date], ...] = ()
@@ -201,7 +201,7 @@ class MrdHistory(Struct, frozen=True):
                 self,
                 event="none" if cleared else self.event,
                 event_day=None if cleared else self.event_day,
-                negatives=tuple(sorted({*self.negatives, assay})),
+                negatives=self._negative(sample),
                 clearing=(),
                 suspects=waiting,
                 flags=(),
@@ -210,10 +210,13 @@ class MrdHistory(Struct, frozen=True):
             return replace(self, flags=())
         return self._detected(sample, key, rules, low_level=low_level)
 
+    def _negative(self, sample: MrdSample) -> tuple[tuple[tuple[str, str], date], ...]:
+        return tuple(sorted({sample.assay: sample.day, **dict(self.negatives)}.items()))
+
     def _cleared(self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd) -> MrdHistory:
         """A relapse of MRD ends with two negatives of its marker and tissue, weeks apart."""
         first = dict(self.clearing).get(key, sample.day)
-        assays = tuple(sorted({*self.negatives, sample.assay}))
+        assays = self._negative(sample)
         if sample.day - first >= timedelta(days=rules.confirm_days):
             assert self.event_day is not None  # noqa: S101 - what ends has begun
             past = (*self.past, (self.event_day, sample.day))
@@ -223,8 +226,9 @@ class MrdHistory(Struct, frozen=True):
     def _detected(
         self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd, *, low_level: bool
     ) -> MrdHistory:
-        returned = rules.negative_to_positive and sample.assay in self.negatives
-        returned = returned and sample.status == "positive"
+        # Of one day none comes after the other.
+        before = dict(self.negatives).get(sample.assay, sample.day) < sample.day
+        returned = rules.negative_to_positive and before and sample.status == "positive"
         lowest = dict(self.lowest)
         risen = low_level and _risen(sample.result, lowest.get(key), rules)
         value = sample.result.value
@@ -236,7 +240,7 @@ class MrdHistory(Struct, frozen=True):
             event = "relapse" if confirmed else "relapse-suspected"
             day = sample.day
             suspects = tuple(sorted({*suspects, key}))
-        other = bool(self.negatives) and sample.assay not in self.negatives
+        other = bool(self.negatives) and sample.assay not in dict(self.negatives)
         return replace(
             self,
             event=event,

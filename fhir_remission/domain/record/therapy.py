@@ -77,7 +77,6 @@ class Therapy(Struct, frozen=True):
 def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     """Group starts of therapy into cycles; the events come in the order of `order_of`.
 
-    A targeted drug is taken daily: it belongs to the cycle it is given in, and never joins two.
     What is given for a graft belongs to the graft.
     """
     known = [one for one in events if one.when is not None]
@@ -88,10 +87,8 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
             (conditioning if _for_a_graft(one, grafts, numbers) else starts).append(one)
     dated = [one for one in starts if one.certainty == "confirmed"]
     backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
-    alone = [
-        one for one in dated if one.detail == TARGETED and not _given_in(one, backbone, numbers)
-    ]
-    groups = sorted((*backbone, *_grouped(alone, numbers)), key=lambda group: order_of(group[0]))
+    alone = _alone([one for one in dated if one.detail == TARGETED], backbone, numbers)
+    groups = sorted((*backbone, *alone), key=lambda group: order_of(group[0]))
     cycles = tuple(
         Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
         for group in groups
@@ -132,19 +129,37 @@ def _grouped(starts: Sequence[Event], numbers: Numbers) -> list[list[Event]]:
     return groups
 
 
-def _given_in(one: Event, backbone: Sequence[Sequence[Event]], numbers: Numbers) -> bool:
-    """Whether a targeted drug was given within a cycle that others began."""
-    if numbers.targeted_within is None:
-        return False
-    within, gap = numbers.targeted_within.days, numbers.cycle_gap.days
-    day = day_of(one)
-    return any(
-        -gap < (day - day_of(group[0])).days and (day - day_of(group[-1])).days <= within
-        for group in backbone
-    )
+def _alone(
+    daily: Sequence[Event], backbone: Sequence[Sequence[Event]], numbers: Numbers
+) -> list[list[Event]]:
+    """Cycles of targeted drugs: each is taken daily, for months, and is one start.
+
+    It belongs to the cycle it is given in, goes on after it, and never joins two. A pause shorter
+    than that is no end; another drug weeks later is another start.
+    """
+    within, gap = numbers.targeted_within or numbers.cycle_gap, numbers.cycle_gap
+    starts = [day_of(group[0]) for group in backbone]
+    groups: list[list[Event]] = []
+    last: dict[tuple[str, str], tuple[date, list[Event]]] = {}
+    for one in daily:
+        drug, day = (one.source.system, one.source.code), day_of(one)
+        before, group = last.get(drug, (date.min, []))
+        place = bisect_left(starts, day + timedelta(days=gap.days))
+        if place and (day - day_of(backbone[place - 1][-1])).days <= within.days:
+            group = []
+        elif (day - before).days > within.days:
+            if not groups or (day - day_of(groups[-1][0])).days >= gap.days:
+                groups.append([])
+            group = groups[-1]
+        group.append(one)
+        last[drug] = day, group
+    return groups
 
 
 def _strongest(said: Collection[str]) -> str:
+    """Targeted drugs by themselves are known not to be intensive."""
+    if all(one == TARGETED for one in said):
+        return "less-intensive"
     return next((one for one in ("intensive", "less-intensive") if one in said), "")
 
 
