@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.domain.nouns.inputs import Finding, Unreadable
 from fhir_remission.domain.nouns.numbers import number
 from fhir_remission.effects.files.mapping_files import load_mappings
 from tests.fhir.reading import LOINC, NCIT, SNOMED, concept, observation, only, quantity, shown
@@ -73,7 +73,7 @@ def test_a_marrow_blast_value_is_read(value: dict[str, Any], expected: str) -> N
         ({"valueString": "6-4 %"}, "a range in which nothing lies"),
         ({"valueString": "5,500 %"}, "not a decimal number"),
         ({"valueString": "<5 % of CD34+ cells"}, "unit % of CD34+ cells is in no row"),
-        ({"valueString": "dry tap"}, "text that states no number"),
+        ({"valueString": "dry marrow"}, "text that states no number"),
         ({"valueString": ""}, "text that states no number"),
         ({"valueString": "-5 %"}, "text that states no number"),
         ({"valueString": "5-"}, "text that states no number"),
@@ -102,6 +102,14 @@ def test_a_marrow_blast_value_that_cannot_be_read_says_why(
 
     assert isinstance(read.value, Unreadable)
     assert read.value.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("text", ["dry tap", "hemodilute, inadequate", "Aspirate: not evaluable"])
+def test_a_word_on_the_sample_in_the_place_of_its_count_is_that_word(text: str) -> None:
+    """The sample cannot be judged; no count went missing."""
+    read = only(observation("11150-0", valueString=text))
+
+    assert (read.analyte, read.value) == ("marrow-adequacy", Finding("negative"))
 
 
 def test_a_third_is_enclosed_and_never_rounded_to_one_side() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Literal, cast
 
@@ -20,6 +21,7 @@ FINDINGS = ("negative", "low-level", "positive", "indeterminate")
 AMOUNTS = ("zero", "some")
 
 _ZERO = Decimal(0)
+_APART = re.compile(r"\s*(?:[,;/()]|\b(?:and|due to|because of|und|wegen|et)\b)\s*", re.IGNORECASE)
 _NOTHING = Interval(low=_ZERO, high=_ZERO)
 
 
@@ -53,7 +55,15 @@ class ValueMap(Struct, frozen=True):
                 own = self.texts.get((words, ""))
             if own is not None:
                 return own
-        return None
+        return self._together(text, analyte)
+
+    def _together(self, text: str, analyte: Analyte) -> Answer | None:
+        """What a list of answers says, such as `hemodilute, inadequate`: what each of them says."""
+        parts = [one for one in _APART.split(text) if one]
+        if len(parts) < 2 or analyte.kind == "quantity":
+            return None
+        said = {self.text_answer(one, analyte) for one in parts}
+        return said.pop() if len(said) == 1 else None
 
     def read(
         self, text: str, analyte: Analyte, *, decimal_comma: bool

@@ -56,7 +56,8 @@ class ValueWords(Struct, frozen=True, eq=False):
         for pattern in self.subjects.get(analyte, ()):
             less = pattern.sub("", text).strip()
             if less and less != text:
-                yield less
+                text = less
+                yield text
 
     def refusal(self, text: str, analyte: str) -> str:
         """Why a text is no result by its own words; empty where it may be one."""

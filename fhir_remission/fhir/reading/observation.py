@@ -32,9 +32,9 @@ from fhir_remission.fhir.reading.observation_status import (
     effective_time,
     never_counts,
 )
-from fhir_remission.fhir.reading.part import Part, Whole, read_attributes, read_part
+from fhir_remission.fhir.reading.part import BIOPSY, Part, Whole, read_attributes, read_part
 from fhir_remission.fhir.reading.reported import has_value
-from fhir_remission.fhir.reading.specimen import read_specimen, report_specimen
+from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
 
 
 class ObservationRead(Struct, frozen=True):
@@ -115,7 +115,8 @@ def _method_said(observation: Observation, context: Context) -> str:
     concept = observation.method
     if concept is None:
         return ""
-    return term_of("method", concept, context.mappings) or "unread"
+    found = term_of("method", concept, context.mappings)
+    return found or (BIOPSY if is_biopsy(concept, context) else "unread")
 
 
 def _parts(observation: Observation, context: Context) -> tuple[list[Part], str]:

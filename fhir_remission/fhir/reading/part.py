@@ -8,7 +8,14 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from fhir_remission.domain.nouns.inputs import Interval, Result, Source, Standing, Unreadable
+from fhir_remission.domain.nouns.inputs import (
+    Finding,
+    Interval,
+    Result,
+    Source,
+    Standing,
+    Unreadable,
+)
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
@@ -33,7 +40,7 @@ from fhir_remission.fhir.reading.reported import (
     text_of,
     understanding_of,
 )
-from fhir_remission.fhir.reading.specimen import SpecimenSays, report_specimen
+from fhir_remission.fhir.reading.specimen import SpecimenSays, no_good, report_specimen
 
 BIOPSY = "biopsy"
 _INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
@@ -85,6 +92,10 @@ def read_part(
     reported = _judged(part, row, said, whole, context)
     if unmet and not reported.problem:
         reported = Reported(Unreadable(reported.original, unmet), reported.original)
+    unread = row.analyte == "blasts-marrow" and isinstance(reported.value, Unreadable)
+    if unread and not (whole.trouble or said.trouble) and no_good(reported.original, context):
+        row = structs.replace(row, analyte="marrow-adequacy")
+        reported = Reported(Finding("negative"), reported.original)
     bounded = _bounded(reported, row, context)
     if bounded is None:
         return [], "none of a subset of blasts says nothing of the others"

@@ -7,6 +7,7 @@ the sample was good is assumed and named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
 from fhir_remission.fhir.reading.context import Context, period_of, term_of, words_of
 
+_APART = re.compile(r"\s*[,;/()]\s*")
 _VOID = frozenset({"unsatisfactory", "entered-in-error"})
 # http://hl7.org/fhir/R4/valueset-specimen-status.html; the status itself is optional.
 _FINE = frozenset({"available", "unavailable"})
@@ -65,7 +67,7 @@ def read_specimen(
     origins, gap = _origins(specimen, inside, context)
     return SpecimenSays(
         kind=kind,
-        biopsy=_is_biopsy(said, context),
+        biopsy=is_biopsy(said, context),
         named="" if kind or not _says(specimen.type) else _name(specimen.type),
         void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
         doubt=next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
@@ -93,10 +95,17 @@ def _origins(
     return found[1:], ""
 
 
-def _is_biopsy(said: CodeableConcept | None, context: Context) -> bool:
-    """Whether any word of its type says so: the code may name marrow alone."""
+def is_biopsy(said: CodeableConcept | None, context: Context) -> bool:
+    """Whether any word of a type or method says so: the code may name marrow alone."""
     terms = context.mappings.terms
-    return any(terms.text_term("sample", text) for text in words_of(said))
+    parts = (one for text in words_of(said) for one in (text, *_APART.split(text)))
+    return any(terms.text_term("sample", one) for one in parts)
+
+
+def no_good(text: str, context: Context) -> bool:
+    """Whether words say that a marrow cannot be judged: `dry tap`, `hemodilute, inadequate`."""
+    quality = context.mappings.analytes["marrow-adequacy"]
+    return context.mappings.values.text_answer(text, quality) == "negative"
 
 
 def report_specimen(ref: str, context: Context) -> SpecimenSays:
@@ -138,13 +147,20 @@ def _void(specimen: Specimen, context: Context) -> str:
     if specimen.status in _VOID:
         return f"its specimen is {specimen.status}"
     for condition in specimen.condition or []:
-        if term_of("specimen-condition", condition, context.mappings) == "unsatisfactory":
+        if _condition(condition, context) == "unsatisfactory":
             return "its specimen is unsatisfactory"
     subject = specimen.subject
     others = subject is not None and reference_key(subject) != UNKNOWN
     if others and subject and not context.is_patient(subject) and context.is_person(subject):
         return "its specimen is of another person"
     return ""
+
+
+def _condition(said: CodeableConcept, context: Context) -> str:
+    """What a condition says of the sample: by its code, or in the words said of a marrow."""
+    told = any(no_good(text, context) for text in words_of(said))
+    found = term_of("specimen-condition", said, context.mappings)
+    return found or ("unsatisfactory" if told else "")
 
 
 def _doubt(specimen: Specimen, context: Context) -> str:
@@ -155,7 +171,7 @@ def _doubt(specimen: Specimen, context: Context) -> str:
     if specimen.status is not None and specimen.status not in _FINE:
         return f"its specimen has the status {specimen.status}"
     for condition in specimen.condition or []:
-        if not term_of("specimen-condition", condition, context.mappings):
+        if not _condition(condition, context):
             return f"the condition of its specimen is {_name(condition)}, which is not read"
     if specimen.subject is not None and not context.is_patient(specimen.subject):
         return "whose its specimen is cannot be read"
