@@ -102,6 +102,8 @@ def main(requests: int) -> int:
             client, after = time.process_time() - began, memory_of(running.running.pid)
         finally:
             running.stop()
+        # Before and after: a machine that others share is not equally fast all the time.
+        alone = (alone + loop(body, 5)) / 2
         file = Path(folder) / "b.json"
         file.write_bytes(body)
         started = time.perf_counter()

@@ -81,6 +81,30 @@ def test_slow_and_rude_clients_cost_the_others_nothing(process: Process) -> None
     assert _without_time(after) == _without_time(before)
 
 
+def test_busy_connections_leave_no_other_one_waiting(process: Process) -> None:
+    """Three times as many connections as threads, each asking again at once: all go on alike."""
+    answered = [0] * 6
+    ended = threading.Event()
+
+    def ask(number: int) -> None:
+        connection = process.connection()
+        while not ended.is_set():
+            connection.request("POST", OPERATION, BODY, LINE)
+            answer = connection.getresponse()
+            answer.read()
+            answered[number] += answer.status == 200
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for one in threads:
+        one.start()
+    time.sleep(2)
+    ended.set()
+    for one in threads:
+        one.join()
+    assert min(answered) > 0.3 * max(answered), answered
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
