@@ -15,7 +15,7 @@ $(VENV)/.extras: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[spark,postgres]" --group browser
 	touch $@
 
-prepare: $(VENV)/.extras build/tools/.installed  ## what lanes need besides, before any two run at once
+prepare: $(VENV)/.extras build/tools/.installed build/cql/.installed  ## what lanes need besides, before any two run at once
 
 demo: $(VENV)/.installed  ## the main job on the embedded server
 	$(BIN)/fhir-remission demo
@@ -64,11 +64,16 @@ lane-validators: $(VENV)/.installed  ## HL7's validator and pyrofile on everythi
 	FHIR_REMISSION_VALIDATORS=1 FHIR_REMISSION_PRODUCED=build/produced \
 		$(BIN)/python -m pytest tests/validators
 
-lane-cql: $(VENV)/.installed  ## exported libraries on cql-execution beside the core; needs a JDK 17, Maven, Node
-	$(BIN)/python -m tests.cql.lane --patients $(or $(PATIENTS),300)
+lane-cql: build/cql/.installed  ## exported libraries on cql-execution and the JVM's engine beside the core; needs a JDK 17, Maven, Node
+	$(BIN)/python -m tests.cql.lane --patients 10
+	$(BIN)/python -m tests.cql.lane --patients 30 --jvm 100 --no-node --sets ours-2026
 
-long-cql: $(VENV)/.installed  ## 5 000 courses, on the engine of the JVM too; an hour
-	nice $(BIN)/python -m tests.cql.lane --patients 5000 --jvm
+long-cql: build/cql/.installed  ## 5 000 courses of each set on both engines; an hour
+	nice $(BIN)/python -m tests.cql.lane --patients 5000 --jvm -1
+
+build/cql/.installed: $(VENV)/.installed tests/cql/pom.xml tests/cql/CqlLane.java
+	$(BIN)/python -m tests.cql.engines build/cql
+	touch $@
 
 lane-hostile: $(VENV)/.installed  ## every drip against every command, and attacks that take long
 	$(BIN)/python -m pytest tests/hostile -m long -s

@@ -1,5 +1,6 @@
 import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.parser.DataFormatException;
+import ca.uhn.fhir.parser.StrictErrorHandler;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -73,10 +74,11 @@ public class CqlLane {
       one.getValue().get("1").forEach(code ->
           held.add(code.get("system").asText() + " " + code.get("code").asText()));
     });
-    // Whose record is no FHIR gets no answer: it would be an answer to a part of it.
-    Set<String> unreadable = new java.util.LinkedHashSet<>();
+    // Whose record is no FHIR of R4 gets no answer: it would be an answer to a part of it.
+    Map<String, String> unreadable = new LinkedHashMap<>();
     Map<String, Map<String, Resource>> people = new LinkedHashMap<>();
     var parser = FhirContext.forR4Cached().newJsonParser();
+    parser.setParserErrorHandler(new StrictErrorHandler());
     for (String line : Files.readAllLines(courses)) {
       if (line.isBlank()) continue;
       var tree = json.readTree(line);
@@ -87,7 +89,7 @@ public class CqlLane {
       try {
         one = (Resource) parser.parseResource(line);
       } catch (DataFormatException damaged) {
-        unreadable.add(id);
+        unreadable.put(id, damaged.getMessage());
         continue;
       }
       var held = people.computeIfAbsent(id, key -> new LinkedHashMap<>());
@@ -125,9 +127,10 @@ public class CqlLane {
         new Environment(libraries(List.of(text)), Map.of(FHIR, data), terms),
         Set.of(CqlEngine.Options.EnableExpressionCaching));
     var library = new VersionedIdentifier().withId(name.group(1)).withVersion(name.group(2));
-    people.keySet().removeAll(unreadable);
-    for (String id : unreadable) {
-      System.out.println("{\"patient\":\"Patient/" + id + "\",\"category\":null}");
+    people.keySet().removeAll(unreadable.keySet());
+    for (var one : unreadable.entrySet()) {
+      System.out.println("{\"patient\":\"Patient/" + one.getKey() + "\",\"category\":null,\"why\":"
+          + json.writeValueAsString(List.of(one.getValue())) + "}");
     }
     for (var person : people.entrySet()) {
       current.clear();
@@ -137,7 +140,11 @@ public class CqlLane {
         engine.getCache().getExpressions().clear();
         var done = engine.evaluate(library, Set.of("Category"), Pair.of("Patient", (Object) person.getKey()));
         Object value = done.forExpression("Category").value();
-        said = value == null ? "\"category\":null" : "\"category\":\"" + value + "\"";
+        said = "\"category\":" + json.writeValueAsString(value);
+        if (value == null) {
+          var why = engine.evaluate(library, Set.of("Refused because"), Pair.of("Patient", (Object) person.getKey()));
+          said += ",\"why\":" + json.writeValueAsString(why.forExpression("Refused because").value());
+        }
       } catch (Exception problem) {
         said = "\"error\":" + json.writeValueAsString(String.valueOf(problem.getMessage()));
       }

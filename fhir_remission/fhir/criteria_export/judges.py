@@ -14,6 +14,7 @@ from fhir_remission.domain.criteria.kinds import (
     AnyBelow,
     AnyCriterion,
     AnyMet,
+    ByBaseline,
     Independence,
     NoPriorRemission,
     PercentDecrease,
@@ -24,6 +25,7 @@ from fhir_remission.domain.criteria.printed import rule_of
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.fhir.criteria_export import value_text
 from fhir_remission.fhir.criteria_export.answers import ranks, rows
+from fhir_remission.fhir.criteria_export.baselines import since_baseline
 from fhir_remission.fhir.criteria_export.spelling import (
     decimal_text,
     identifier,
@@ -60,7 +62,11 @@ class Judge(Struct, frozen=True):
 
 
 def judge_of(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
-    """How a criterion is judged; None where this library cannot."""
+    """How a criterion is judged; None where this library cannot, or not exactly."""
+    return _judge(one, criteria) if all(map(is_decimal, _numbers(one))) else None
+
+
+def _judge(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
     value = f"value {value_text.VALUE}"
     match one:
         case Threshold():
@@ -69,11 +75,9 @@ def judge_of(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
             place = "V.blood" if one.sign == "blood-blasts" else "V.lesion"
             return Judge("sign String", f'"Is absent"(sign, {_silence(one.silent)})', place)
         case Absent():
-            return Judge("", _unless_told("auer-rods", one.silent), "")
+            return Judge("", _silence(one.silent), "")
         case Independence():
-            near = _unless_told("rbc-transfusion-independence", one.silent)
-            given = '[Procedure: "red-cells-given"]'
-            return Judge("", f"if exists {given} then null as Boolean\n  else {near}", "")
+            return Judge("", _silence(one.silent), "")
         case AdequateMarrow():
             body = (
                 f'if counted then not "Below"(cells, {decimal_text(one.cells)})\n'
@@ -83,13 +87,8 @@ def judge_of(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
             counts = " and ".join(_counted(named[name]) for name in criteria.about.lineages)
             parameters = f"counted Boolean, cells {value_text.VALUE}, recovered Boolean"
             return Judge(parameters, body, f"m.counted, m.cells, {counts or 'false'}")
-        case PercentDecrease():
-            left = decimal_text(1 - one.fraction)
-            body = (
-                f"if value.high <= baseline.low * {left} then true\n"
-                f"  else if value.low > baseline.high * {left} then false\n"
-                "  else null as Boolean"
-            )
+        case PercentDecrease() | ByBaseline():
+            body = since_baseline(one)
             return Judge(f"{value}, baseline {value_text.VALUE}", body, "partOfBlasts, base")
         case AnyBelow() | AnyMet():
             word = "not " if isinstance(one, AnyBelow) else ""
@@ -104,13 +103,26 @@ def judge_of(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
 
 
 def _compared(one: Threshold, value: str) -> Judge | None:
-    """A value against a number that CQL can hold, of an analyte that the library reads."""
+    """A value against a number, of an analyte that the library reads."""
     if one.analyte not in PLACES or one.unit not in UNITS:
         return None
-    number = one.value * Decimal(UNITS[one.unit])
-    if not is_decimal(number):
-        return None
-    return Judge(value, TESTS[one.op].format(decimal_text(number)), PLACES[one.analyte])
+    number = decimal_text(one.value * Decimal(UNITS[one.unit]))
+    return Judge(value, TESTS[one.op].format(number), PLACES[one.analyte])
+
+
+def _numbers(one: AnyCriterion) -> Iterator[Decimal]:
+    """Every number of a criterion that the library would have to hold exactly."""
+    match one:
+        case Threshold():
+            yield one.value * Decimal(UNITS.get(one.unit, 1))
+        case AdequateMarrow():
+            yield one.cells
+        case PercentDecrease():
+            yield one.fraction
+        case ByBaseline():
+            for band in one.bands:
+                held = (band.baseline_from, band.baseline_below, band.low, band.high, band.fraction)
+                yield from (number for number in held if number is not None)
 
 
 def _silence(how: str) -> str:
@@ -119,8 +131,16 @@ def _silence(how: str) -> str:
     return "true" if how == "met" else 'if "Strict" then null as Boolean else true'
 
 
-def _unless_told(name: str, how: str) -> str:
-    return f'if exists [Observation: "{name}"] then null as Boolean else ({_silence(how)})'
+def told_of(criteria: CriteriaSet) -> str:
+    """What a set asks about and this library takes from silence alone: whether any is on record."""
+    found = []
+    for one in criteria.criterion:
+        if isinstance(one, Absent) and one.sign == "auer-rods":
+            found.append('exists [Observation: "auer-rods"]')
+        if isinstance(one, Independence):
+            found.append('exists [Observation: "rbc-transfusion-independence"]')
+            found.append('exists [Procedure: "red-cells-given"]')
+    return " or ".join(dict.fromkeys(found)) or "false"
 
 
 def criterion_text(one: AnyCriterion, judge: Judge | None) -> str:

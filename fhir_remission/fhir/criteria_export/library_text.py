@@ -15,6 +15,7 @@ from fhir_remission.fhir.criteria_export import (
     course_text,
     marrow_text,
     record_text,
+    refused_text,
     value_text,
 )
 from fhir_remission.fhir.criteria_export.answers import answers, choice
@@ -23,10 +24,12 @@ from fhir_remission.fhir.criteria_export.judges import (
     categories_text,
     criterion_text,
     judge_of,
+    told_of,
     ways_of_draw,
 )
 from fhir_remission.fhir.criteria_export.spelling import (
     decimal_text,
+    folded,
     one_line,
     quoted,
     quoted_name,
@@ -39,10 +42,12 @@ from fhir_remission.fhir.criteria_export.values import (
     value_sets,
 )
 
+SMEAR = "blasts-blood"
 KINDS = {
     "anc": "count",
     "platelets": "platelet count",
     "blasts-marrow": "percent",
+    SMEAR: "smear",
     "marrow-cells-counted": "number",
 }
 
@@ -65,6 +70,7 @@ def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Librar
         _head(name, criteria, mappings, namespace, lost),
         _filled(value_text.TEXT, facts),
         _filled(record_text.TEXT, facts),
+        _filled(refused_text.TEXT, facts),
         _filled(marrow_text.WAYS, facts),
         "// ---- Criteria, as the file has them ----\n",
         *(criterion_text(one, judges[one.id]) for one in criteria.criterion),
@@ -79,7 +85,7 @@ def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Librar
             for one in answers(criteria)
         ),
     ]
-    return Library(name, "\n".join(parts), lost)
+    return Library(name, folded("\n".join(parts)), lost)
 
 
 def _head(
@@ -117,27 +123,51 @@ def _facts(criteria: CriteriaSet, mappings: Mappings) -> dict[str, str]:
         for analyte, kind in KINDS.items()
         for unit, factor in unit_factors(mappings, analyte).items()
     ]
-    texts = mappings.values.texts.items()
-    some = (text for (text, of), said in texts if said == "some" and of == "blasts-marrow")
-    coded = mappings.values.coded.items()
-    said = {
-        answer: sorted({code for (_, code, of), held in coded if held == answer and not of})
-        for answer in ("positive", "negative")
-    }
     for name in ("anc", "platelets"):
         most = mappings.analytes[name].high
         whole[f"most_{name}"] = decimal_text(PARTS[name] if most is None else most * PER_MICROLITRE)
-    return whole | {
-        "factors": "\n".join(factors),
-        "some": strings(sorted(some)),
-        "systems": strings(sorted({code[0] for one in value_sets(mappings) for code in one.codes})),
-        # With its system: a code of ours alone is spelled as a value set is, and translators warn.
-        "read": strings(
-            sorted({f"{code[0]} {code[1]}" for one in observed(mappings) for code in one.codes})
-        ),
-        "present": strings(said["positive"]),
-        "answers": strings([*said["positive"], *said["negative"]]),
-        "VALUE": value_text.VALUE,
+    return (
+        whole
+        | _words(criteria, mappings)
+        | {
+            "factors": "\n".join(factors),
+            "systems": strings(
+                sorted({code[0] for one in value_sets(mappings) for code in one.codes})
+            ),
+            # With its system: a code of ours alone is spelled as a value set; translators warn.
+            "read": strings(
+                sorted({f"{code[0]} {code[1]}" for one in observed(mappings) for code in one.codes})
+            ),
+            "told": told_of(criteria),
+            "VALUE": value_text.VALUE,
+        }
+    )
+
+
+def _words(criteria: CriteriaSet, mappings: Mappings) -> dict[str, str]:
+    """Answers in words and by code with its system, and how the blasts of the set are counted."""
+
+    def written(analyte: str, answer: str) -> str:
+        texts = mappings.values.texts.items()
+        return strings(sorted(text for (text, of), it in texts if (of, it) == (analyte, answer)))
+
+    def coded(*wanted: str) -> str:
+        rows = mappings.values.coded.items()
+        asked = (one for one, answer in rows if answer in wanted and one[2] in ("", SMEAR))
+        return strings(sorted(f"{system} {code}" for system, code, _ in asked))
+
+    wanted = ("method", criteria.about.blast_method)
+    terms = mappings.terms.coded.items()
+    methods = sorted(f"{one[1]} {one[2]}" for one, term in terms if (one[0], term) == wanted)
+    return {
+        "some": written("blasts-marrow", "some"),
+        "smear_some": written(SMEAR, "some"),
+        "smear_none": written(SMEAR, "zero"),
+        "smear_some_codes": coded("some"),
+        "smear_none_codes": coded("zero"),
+        "present": coded("positive"),
+        "answers": coded("positive", "negative"),
+        "method": strings(methods),
     }
 
 

@@ -218,7 +218,9 @@ define function "Answers"(m MARROW, window List<DRAW>, usable List<DRAW>, since 
       ranks: if $uncounted$ and not capped
         then (if $lacks_lower$ and exists (("Ways of draw"(m, V, base, prior, capped, false)) R
             where R in { $remissions$ })
-          then { $IND$ } else "Ways of draw"(m, V, base, prior, capped, true))
+          then flatten { { $IND$ }, ("Ways of draw"(m, V, base, prior, capped, false)) R
+            where not (R in { $remissions$ }) }
+          else "Ways of draw"(m, V, base, prior, capped, true))
         else "Ways of draw"(m, V, base, prior, capped, false) })
 
 define function "Floor"(answers List<ANSWERS>):

@@ -50,7 +50,7 @@ define "Platelet results":
     return all Tuple { at: R.at, dateOnly: R.dateOnly, dayNo: R.dayNo, v: R.v }
 
 define "Blood blast results":
-  ("Results"([Observation: "blasts-blood"], 'percent')) R
+  ("Results"([Observation: "blasts-blood"], 'smear')) R
     where not R.tentative or "Above"(R.v, 0.0) is true
     return all Tuple { at: R.at, dateOnly: R.dateOnly, dayNo: R.dayNo,
       v: if R.tentative then null as VALUE else R.v }
@@ -78,18 +78,20 @@ define "Blood times":
   ("ANC results" union "Platelet results" union "Blood blast results") R
     return Tuple { at: R.at, dateOnly: R.dateOnly, dayNo: R.dayNo }
 
+// The earlier on a tie, in one key to sort by.
 define function "Nearest"(results List<RESULT>, moment Integer):
   First(results R
     where Abs(R.at - moment) <= $join$ * 3600
-    return Tuple { distance: Abs(R.at - moment), at: R.at }
-    sort by distance, at).at
+    return Tuple { at: R.at, apart: Abs(R.at - moment) * 2 + (if R.at > moment then 1 else 0) }
+    sort by apart).at
 
+// Blasts that one reader saw outweigh another who saw none, and doubt outweighs absence.
 define function "Sign"(smears List<RESULT>):
   case
     when not exists smears then 'silent'
-    when "Above"("Spanning"(smears), 0.0) is true then 'present'
-    when "Spanning"(smears).high = 0.0 then 'absent'
-    else 'unknown'
+    when exists (smears S where "Above"(S.v, 0.0) is true) then 'present'
+    when exists (smears S where (S.v.high = 0.0) is not true) then 'unknown'
+    else 'absent'
   end
 
 define "Draws":
@@ -122,8 +124,16 @@ define "APL confirmed":
 define "Other leukaemia confirmed":
   [Condition: "other-leukaemia"] C where "Verified"(C, { 'confirmed' })
 
+// The day on which it began, or was recorded where nobody says when it began.
+define function "Began on"(c Condition):
+  case
+    when c.onset is null then "Day"(c.recordedDate.value)
+    when c.onset is FHIR.Period then "Day"((c.onset as FHIR.Period)."start".value)
+    else "Day"((c.onset as FHIR.dateTime).value)
+  end
+
 define "Diagnosed on":
-  Min("AML confirmed" C return all "Day"((C.onset as FHIR.dateTime).value))
+  Min("AML confirmed" C return all "Began on"(C))
 
 // Somebody's word that there was a remission, by the day it was recorded; none is proof.
 define "Remissions claimed":
@@ -133,7 +143,8 @@ define "Remissions claimed":
       return all Tuple { dayNo: "Day"(C.recordedDate.value) },
     [Condition: "aml-diagnosis"] C
       where exists (C.clinicalStatus.coding S where S.code.value = 'remission')
-      return all Tuple { dayNo: null as Integer } }
+        and "Verified"(C, { 'confirmed', 'provisional', 'unconfirmed' })
+      return all Tuple { dayNo: "Day"(C.recordedDate.value) } }
 
 define "Therapy days":
   [Procedure: "therapy-start"] P
@@ -154,12 +165,12 @@ define "Lesion statements":
       let t: (O.effective as FHIR.dateTime).value
       where O.status.value in { 'final', 'amended', 'corrected' }
         and exists (((O.value as FHIR.CodeableConcept).coding) C
-          where C.code.value in { $answers$ })
+          where C.system.value + ' ' + C.code.value in { $answers$ })
       return all Tuple { dayNo: "Day"(t),
         present: exists (((O.value as FHIR.CodeableConcept).coding) C
-          where C.code.value in { $present$ }) },
+          where C.system.value + ' ' + C.code.value in { $present$ }) },
     [Condition: "extramedullary"] C
-      let dayNo: "Day"((C.onset as FHIR.dateTime).value)
+      let dayNo: "Began on"(C)
       where "Verified"(C, { 'confirmed' })
       return all Tuple { dayNo: dayNo, present: true } }
 
@@ -201,68 +212,4 @@ define "Possible sign on":
       return all M.dayNo) },
     { Min("Draws" D where D.sign in { 'present', 'unknown' } return all D.dayNo) },
     { Min("Lesion days") } })
-
-// ---- What lies beyond this library: a record that holds any of it is refused, never guessed ----
-
-define function "Is undated"(o Observation):
-  o.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' }
-    and "Seconds"((o.effective as FHIR.dateTime).value) is null
-
-define "Is beyond this library":
-  Count("Marrows" M where "Below"(M.blasts, $disease_blasts$) is null or not M.sure)
-      + Count("Draws" D where D.sign = 'unknown') > 6
-    or exists [Condition: "relapse-claimed"]
-    or exists ([Condition: "aml-diagnosis"] C
-      where exists (C.clinicalStatus.coding S
-        where S.code.value in { 'relapse', 'recurrence' }))
-    or exists ([Observation: "not-read"] O
-      where O.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' })
-    or exists ([Observation] O
-      where (O.status.value in { 'registered', 'preliminary', 'final', 'amended', 'corrected',
-        'cancelled', 'entered-in-error', 'unknown' }) is not true)
-    or exists ([Procedure] P
-      where (P.status.value in { 'preparation', 'in-progress', 'not-done', 'on-hold', 'stopped',
-        'completed', 'entered-in-error', 'unknown' }) is not true)
-    or exists ([Observation] O
-      where exists (O.component C
-        where exists (C.code.coding K
-          where K.system.value + ' ' + K.code.value in { $read$ })))
-    or exists ([Observation] O where exists (O.focus) or exists (O.modifierExtension))
-    or exists ([Condition] O where exists (O.modifierExtension))
-    or exists ([Procedure] O where exists (O.modifierExtension))
-    or exists ([Procedure: "support-given"] P
-      where P.status.value in { 'completed', 'in-progress', 'stopped' })
-    or exists ([Observation] O
-      where not exists (O.code.coding C where C.system.value in { $systems$ }))
-    or exists ([Condition] O
-      where not exists (O.code.coding C where C.system.value in { $systems$ }))
-    or exists ([Procedure] O
-      where not exists (O.code.coding C where C.system.value in { $systems$ }))
-    or exists [Procedure: "intensity-known"]
-    or exists [Specimen]
-    or exists [DiagnosticReport]
-    or exists ([Observation: "blasts-marrow"] O where O.specimen is not null)
-    or exists ([Observation: "anc"] O where O.specimen is not null)
-    or exists ([Observation: "platelets"] O where O.specimen is not null)
-    or exists ([Observation: "blasts-blood"] O where O.specimen is not null)
-    or exists ("Marrow results" R where R.v.high < 1.0 and R.v.low > 0.0
-      and not exists ("Therapy days" D where D < R.dayNo))
-    or exists (("Results"([Observation: "wbc"], 'count')) W
-      where exists ("ANC results" A where Abs(A.at - W.at) <= $join$ * 3600
-        and (A.v.low <= W.v.low) is not true))
-    or exists [MedicationAdministration]
-    or exists ([Procedure: "therapy-start"] P
-      where P.status.value in { 'completed', 'in-progress', 'stopped' }
-        and "Day"((P.performed as FHIR.dateTime).value) is null)
-    or exists ([Observation: "blasts-marrow"] O where "Is undated"(O))
-    or exists ([Observation: "blasts-blood"] O where "Is undated"(O))
-    or exists ([Observation: "extramedullary-disease"] O where "Is undated"(O))
-    or exists ([Observation: "extramedullary-disease"] O
-      where O.status.value in { 'final', 'amended', 'corrected', 'preliminary', 'registered' }
-        and not exists (((O.value as FHIR.CodeableConcept).coding) C
-          where C.code.value in { $answers$ }))
-    or exists ([Condition: "extramedullary"] C
-      where not "Verified"(C, { 'refuted', 'entered-in-error', 'differential' })
-        and ("Day"((C.onset as FHIR.dateTime).value) is null
-          or not "Verified"(C, { 'confirmed' })))
 """

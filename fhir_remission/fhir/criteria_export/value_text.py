@@ -79,6 +79,25 @@ define function "Percent written"(s String):
     else null as VALUE
   end
 
+// A blood film answered by word or by code: absence is none at all, presence an unknown amount.
+define function "Smear written"(s String):
+  case
+    when s in { $smear_none$ } then "Between"(0.0, false, 0.0, false)
+    when s in { $smear_some$ } then "Between"(0.0, true, 100.0, false)
+    else "Percent written"(ReplaceMatches(s, '[ %]', ''))
+  end
+
+define function "Smear answered"(c FHIR.CodeableConcept):
+  case
+    when not exists (c.coding C where C.system.value + ' ' + C.code.value
+        in { $smear_none_codes$ }) then
+      (if exists (c.coding C where C.system.value + ' ' + C.code.value in { $smear_some_codes$ })
+        then "Between"(0.0, true, 100.0, false) else null as VALUE)
+    when exists (c.coding C where (C.system.value + ' ' + C.code.value
+        in { $smear_none_codes$ }) is not true) then null as VALUE
+    else "Between"(0.0, false, 0.0, false)
+  end
+
 define function "Factor"(unit String, kind String):
   case
 $factors$
@@ -87,7 +106,7 @@ $factors$
 
 define function "Ceiling"(kind String):
   case
-    when kind = 'percent' then 100.0
+    when kind in { 'percent', 'smear' } then 100.0
     when kind = 'count' then $most_anc$
     when kind = 'platelet count' then $most_platelets$
     else 90000000.0
@@ -115,6 +134,10 @@ define function "Read"(o Observation, kind String):
     when o.value is FHIR.Range then "Of range"(o.value as FHIR.Range, kind)
     when kind = 'percent' and o.value is FHIR.string then
       "Percent written"(ReplaceMatches(Lower((o.value as FHIR.string).value), '[ %]', ''))
+    when kind = 'smear' and o.value is FHIR.string then
+      "Smear written"(Lower((o.value as FHIR.string).value))
+    when kind = 'smear' and o.value is FHIR.CodeableConcept then
+      "Smear answered"(o.value as FHIR.CodeableConcept)
     else null as VALUE
   end
 

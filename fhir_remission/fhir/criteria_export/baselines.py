@@ -1,0 +1,42 @@
+"""Criteria that compare a marrow with the one the course began with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from fhir_remission.domain.criteria.kinds import Band, ByBaseline, PercentDecrease
+from fhir_remission.fhir.criteria_export.spelling import decimal_text
+
+
+def since_baseline(one: PercentDecrease | ByBaseline) -> str:
+    """The body of a criterion that compares `value` with `baseline`."""
+    if isinstance(one, PercentDecrease):
+        return _fallen("baseline.low", "baseline.high", one.fraction)
+    return "\n  or ".join(map(_in_band, one.bands)) or "false"
+
+
+def _fallen(low: str, high: str, fraction: Decimal) -> str:
+    """Whether a value has fallen by the fraction from every baseline between two ends."""
+    left = decimal_text(1 - fraction)
+    return (
+        f'if "Above"(value, {low} * {left}) is false then true\n'
+        f'  else if "Above"(value, {high} * {left}) is true then false\n'
+        "  else null as Boolean"
+    )
+
+
+def _in_band(band: Band) -> str:
+    """Whether the baseline lies in the band, and the value in the range asked for there."""
+    start, below = decimal_text(band.baseline_from), band.baseline_below
+    asked = [f'not "Below"(baseline, {start})']
+    high = "baseline.high"
+    if below is not None:
+        asked.append(f'"Below"(baseline, {decimal_text(below)})')
+        high = f"Min({{ {high}, {decimal_text(below)} }})"
+    least = decimal_text(band.low)
+    asked.append(f'"Above"(value, {least})' if band.low_open else f'not "Below"(value, {least})')
+    if band.high is not None:
+        asked.append(f'not "Above"(value, {decimal_text(band.high)})')
+    if band.fraction:
+        asked.append(f"({_fallen(f'Max({{ baseline.low, {start} }})', high, band.fraction)})")
+    return "(" + "\n    and ".join(asked) + ")"
