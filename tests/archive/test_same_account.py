@@ -11,7 +11,7 @@ import pytest
 from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.errors import InputError
 from tests.archive.running import archive, lines, summary
-from tests.jobs.test_strange_inputs import REQUEST, ROWS, answered, given
+from tests.jobs.test_strange_inputs import REMISSION, REQUEST, ROWS, answered, given
 
 Said = tuple[int, dict[str, int], list[tuple[str, str]]]
 # One in so many: the rest differs in what is read, not in the way it comes in.
@@ -33,7 +33,7 @@ def archived(body: bytes, folder: Path) -> Said | None:
     file = folder / "in.json"
     file.write_bytes(body)
     try:
-        report = archive([file], folder / "out", request=REQUEST)
+        report = archive([file, *folder.glob("*.ndjson")], folder / "out", request=REQUEST)
     except InputError:
         return None
     said = [one for one in lines(folder / "out") if one.get("category")]
@@ -49,6 +49,24 @@ def test_files_are_accounted_for_alike(row: Any, tmp_path: Path) -> None:
 
     assert said == classified(body)
     assert said is None or Account(**said[1]).lost == 0
+
+
+# One in so many again: a run of `archive` takes a second.
+NAMES = ("prov-", "issue-", "bytes-", "doc-")
+TAKES_BACK = [row for row in ROWS if row["name"].startswith(NAMES)][::6]
+
+
+@pytest.mark.parametrize("row", TAKES_BACK, ids=[row["name"] for row in TAKES_BACK])
+def test_what_takes_back_a_result_does_so_from_another_file(row: Any, tmp_path: Path) -> None:
+    """The first pass sees it apart from the patient; another patient's is none of its business."""
+    other = json.dumps(REMISSION).replace("Patient/p1", "Patient/q1").replace('"p1"', '"q1"')
+    others = [{**one, "id": f"q-{one['id']}"} for one in json.loads(other).values()]
+    others[0]["id"] = "q1"
+    body = "".join(json.dumps(one) + "\n" for one in [*REMISSION.values(), *others]).encode()
+    aside = "".join(json.dumps(one) + "\n" for one in row["beside"]).encode()
+    (tmp_path / "aside.ndjson").write_bytes(aside)
+
+    assert archived(body, tmp_path) == classified(body + aside)
 
 
 def test_lines_are_accounted_for_alike(tmp_path: Path) -> None:

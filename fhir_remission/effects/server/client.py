@@ -45,6 +45,7 @@ class Found(Struct, frozen=True):
     """How many rows came, and where those ended that are not among the entries."""
     gone: frozenset[str] = frozenset()
     """What the server says it has no more."""
+    doubted: dict[str, str] = {}  # what another row takes back, by name, and why
 
     @property
     def beside(self) -> int:
@@ -73,6 +74,7 @@ class _Reading(Struct):
     included: set[str] = set()
     """What a total does not count."""
     damage: dict[str, Damaged] = {}
+    doubted: dict[str, str] = {}
     pages: int = 0
     total: int = 0
     account: Account = field(default_factory=Account)
@@ -89,6 +91,7 @@ class _Reading(Struct):
             self.beside |= {entry.ref for entry in page.entries} - kept
         self.included.update(entry.ref for entry in page.entries if entry.included)
         self.damage.update((damage.place, damage) for damage in page.damage)
+        self.doubted.update((one.ref, one.reason) for one in page.doubted)
         self._end(page, rows, repeated=repeated)
 
     def _is_repeated(self, entry: Entry) -> bool:
@@ -112,6 +115,7 @@ class _Reading(Struct):
             Account(
                 read=page.read,
                 duplicate=repeated,
+                used=page.used,
                 irrelevant=page.irrelevant + rows.beside + len(page.outcomes) - hidden,
                 unassigned=rows.unattributed,
                 damaged=sum(one.kind != "incomplete" for one in page.damage) + hidden,
@@ -131,7 +135,6 @@ class _Reading(Struct):
         if self.account.unassigned:
             reasons.append(f"{self.account.unassigned} rows that name no patient")
         every = (*self.entries.values(), *self.others)
-        stamps = (entry.resource.meta for entry in every)
         return Found(
             every,
             tuple(dict.fromkeys(reasons)),
@@ -139,9 +142,10 @@ class _Reading(Struct):
             self.pages,
             gaps.refused,
             frozenset(self.beside),
-            max((meta.last_updated or "" for meta in stamps if meta), default=""),
+            max((m.last_updated or "" for one in every if (m := one.resource.meta)), default=""),
             estimate,
             self.account,
+            doubted=self.doubted,
         )
 
 

@@ -17,6 +17,7 @@ from fhir_remission.fhir.incoming.envelope import (
     has_earlier,
     next_of,
 )
+from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
 from fhir_remission.fhir.r4.repeated import may_repeat, repeated_at_root, repeated_name
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
@@ -34,9 +35,13 @@ class Page(Struct, frozen=True):
     total: int | None = None
     damage: tuple[Damaged, ...] = ()
     deleted: tuple[Deleted, ...] = ()
+    doubted: tuple[Doubted, ...] = ()
+    """What a Provenance or a DetectedIssue among the entries takes back."""
     type: str = ""
     read: int = 0
     """How many entries there were, those of Bundles within it in the place of the Bundles."""
+    used: int = 0
+    """Entries that take others back."""
     irrelevant: int = 0
     """Entries of types that are not read."""
     matches: int = 0
@@ -88,8 +93,10 @@ def read_bundle(bundle: BundleBody, *, name: str, strange: str = "", wary: bool 
         total=bundle.total,
         damage=tuple(found.damage),
         deleted=tuple(found.deleted),
+        doubted=tuple(found.doubted),
         type=bundle.type or "",
         read=found.read,
+        used=found.used,
         irrelevant=found.irrelevant,
         matches=matches,
     )

@@ -21,6 +21,7 @@ from fhir_remission.fhir.incoming.envelope import (
     has_lost_link,
     next_of,
 )
+from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome, what_it_says
@@ -55,6 +56,8 @@ class Entries:
         self.outcomes: list[tuple[Issue, ...]] = []
         self.damage: list[Damaged] = []
         self.deleted: list[Deleted] = []
+        self.doubted: list[Doubted] = []
+        self.used = 0
         self.irrelevant = 0
         self.read = 0
 
@@ -180,10 +183,21 @@ class Entries:
             self.entries.append(Entry(resource, full_url=url, place=place, included=included))
         elif evidence_within(entry.resource):
             self.damage.append(within(body, place))
+        elif resource in RETRACTING:
+            self._retraction(entry.resource, resource, place)
         elif resource in TYPE_NAMES:
             self.irrelevant += 1
         else:
             self.damage.append(damaged(body, place, None, NO_TYPE))
+
+    def _retraction(self, body: Raw, kind: str, place: str) -> None:
+        """Something that may take others back."""
+        found = retractions(body, kind, place)
+        lost = [one for one in found if isinstance(one, Damaged)]
+        self.doubted += [one for one in found if isinstance(one, Doubted)]
+        self.damage += lost[:1]
+        self.used += bool(found) and not lost
+        self.irrelevant += not found
 
     def _nested(self, body: Raw, kind: str, place: str, depth: int) -> None:
         if depth == MAX_DEPTH:

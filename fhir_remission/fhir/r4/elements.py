@@ -125,6 +125,8 @@ class Valued(Struct, rename="camel", omit_defaults=True):
     modifier_extension: Raw = NOTHING
     strange: str = ""
     """An element that FHIR does not have: it may be any that it has, misspelt."""
+    doubt: str = ""
+    """Why it may not stand, as another resource says."""
     value_quantity: Raw = NOTHING
     value_codeable_concept: Raw = NOTHING
     value_string: Raw = NOTHING
@@ -178,10 +180,13 @@ class Elements(Protocol):
     modifier_extension: Raw
     implicit_rules: Raw
     strange: str
+    doubt: str
 
 
 def must_be_understood(held: Elements) -> str:
     """Which element may turn the meaning of all others, so that nothing of it can be used."""
+    if held.doubt:
+        return held.doubt
     if held.modifier_extension is not NOTHING and is_there(held.modifier_extension):
         return "it carries a modifierExtension that is not understood"
     if held.implicit_rules is not NOTHING and is_there(held.implicit_rules):

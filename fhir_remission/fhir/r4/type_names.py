@@ -5,6 +5,9 @@ What has the name of no type cannot be told from damage.
 
 from __future__ import annotations
 
+import base64
+import re
+
 import msgspec
 from msgspec import Raw
 
@@ -97,9 +100,22 @@ _EVIDENCE = _WRAPPERS | {
 _HEADER = msgspec.json.Decoder(Header)
 
 
+# Where bytes lie in an attachment, and in a Binary before and since R4.
+_ATTACHED = re.compile(rb'"(?:data|content)"\s*:\s*"([A-Za-z0-9+/=\\rn\s]{8,})')
+_FHIR = re.compile(rb"""application/(?:fhir\+(?:json|xml|ndjson)|(?:json|xml)\+fhir)""", re.I)
+_BEGINS = re.compile(rb'\s*(?:\{.*"resourceType"|<.*http://hl7\.org/fhir)', re.DOTALL)
+# PDF, RTF, PNG, JPEG: whatever they are called, no FHIR.
+_OTHERS = (b"%PDF", b"{\\rtf", b"\x89PNG", b"\xff\xd8")
+# Of base64, enough to see what it is.
+_ENOUGH = 2000
+
+
 def evidence_within(body: bytes | Raw) -> bool:
     """Whether a resource of a type that is not read contains what may be evidence."""
-    if b'"contained"' not in bytes(body):
+    text = bytes(body)
+    if (b'"data"' in text or b'"content"' in text) and _attaches_fhir(text):
+        return True
+    if b'"contained"' not in text:
         return False
     try:
         inner = _CONTAINED.decode(_HEADER.decode(body).contained) or []
@@ -107,6 +123,19 @@ def evidence_within(body: bytes | Raw) -> bool:
     except UNREADABLE:
         return True
     return any(kind in _EVIDENCE or kind not in TYPE_NAMES for kind in held)
+
+
+def _attaches_fhir(text: bytes) -> bool:
+    """Whether bytes within it are FHIR, by what it calls them or by how they begin."""
+    text = text.replace(b"\\/", b"/")
+    for found in _ATTACHED.finditer(text):
+        packed = re.sub(rb"\\[rn]|[^A-Za-z0-9+/]", b"", found[1][:_ENOUGH])
+        begins = base64.b64decode(packed[: len(packed) // 4 * 4])
+        if _BEGINS.match(begins.removeprefix(b"\xef\xbb\xbf")):
+            return True
+        if _FHIR.search(text) and not begins.startswith(_OTHERS):
+            return True
+    return False
 
 
 def _bodies(raw: Raw) -> list[Raw]:

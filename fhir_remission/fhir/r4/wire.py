@@ -41,6 +41,8 @@ class _Known(Struct, rename="camel", omit_defaults=True):
     contained: Raw = NOTHING
     strange: str = ""
     """An element that FHIR does not have: it may be any that it has, misspelt."""
+    doubt: str = ""
+    """Why it may not stand, as another resource says."""
 
 
 class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):

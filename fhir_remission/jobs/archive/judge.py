@@ -29,6 +29,7 @@ from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 from fhir_remission.fhir.writing.assessment_json import assessment_brief, write_line
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
+    DOUBTED,
     FLAW,
     LISTED,
     NOBODYS,
@@ -195,6 +196,7 @@ def _judged(
     given = Incoming(
         deleted=set(judging.deleted),
         broken=judging.marked(BROKEN),
+        doubted=dict(one.split("\t") for one in sorted(judging.marked(DOUBTED))),
         nobodys=judging.marked(NOBODYS),
     )
     for row in rows:

@@ -13,6 +13,7 @@ from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
 from fhir_remission.fhir.incoming.documents import Item, Told, one_line, read_documents
 from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.incoming.merges import KINDS as MERGED
+from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
     UNKNOWN,
@@ -41,6 +42,7 @@ from fhir_remission.fhir.reading.routing import Glance, is_later_version, plain_
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
     DELETED,
+    DOUBTED,
     FLAW,
     IDENTITIES,
     LISTED,
@@ -53,7 +55,8 @@ from fhir_remission.jobs.archive.parts import (
     Split,
 )
 
-IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - {"OperationOutcome"}
+IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - RETRACTING - {"OperationOutcome"}
+_BY_LINE = IRRELEVANT | RETRACTING | {"OperationOutcome"}
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 _HEADER = msgspec.json.Decoder(Header)
 # Names repeat; forgetting them all now and then keeps memory flat.
@@ -241,7 +244,7 @@ class Sorter:
             kind = ""
         if not body.strip():
             return
-        if kind in IRRELEVANT or kind == "OperationOutcome":
+        if kind in _BY_LINE:
             self.other(0, body, 0, kind)
             return
         try:
@@ -261,6 +264,8 @@ class Sorter:
             self.account.end("deleted")
             if not item.undone:
                 self._special(DELETED, item.ref, "", number)
+        elif isinstance(item, Doubted):
+            self._special(DELETED, f"{DOUBTED}{item.ref}\t{item.reason}", "", number)
         else:
             self._damage(item, number, offset)
 

@@ -13,6 +13,7 @@ from fhir_remission.effects.files.mapping_files import load_issue_codes
 from fhir_remission.fhir.incoming.damage import UNREAD, Damaged, Deleted
 from fhir_remission.fhir.incoming.documents import Item, read_documents
 from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
+from fhir_remission.fhir.incoming.retractions import Doubted, doubt
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
@@ -42,6 +43,8 @@ class Incoming(Struct):
     deleted: set[str] = set()
     broken: frozenset[str] = frozenset()
     """What some version of cannot be read, wherever that version was found."""
+    doubted: dict[str, str] = {}
+    """What something else takes back, by name, and why."""
     nobodys: frozenset[str] = frozenset()
     """Identifiers that tell nobody apart among all of whom this is a part."""
     account: Account = field(default_factory=Account)
@@ -54,6 +57,8 @@ class Incoming(Struct):
             self.account.end("deleted")
             if not item.undone:
                 self.deleted.add(item.ref)
+        elif isinstance(item, Doubted):
+            self.doubted.setdefault(item.ref, item.reason)
         else:
             self.account.end("damaged", item.kind != "incomplete")
             self.damage.append(item)
@@ -103,6 +108,7 @@ def judge_incoming(
     judge = judge.where_specimens(
         come=judge.reading.specimens or _specimens_came((*given.entries, *beside), given)
     )
+    doubt((*given.entries, *beside), given.doubted)
     groups = group_by_patient(given.entries, beside=beside, nobodys=given.nobodys)
     damage = [*given.damage, *_end_lost(groups, given.account, judge)]
     touched = _touched(damage, groups, given.broken)

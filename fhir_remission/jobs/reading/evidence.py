@@ -19,6 +19,7 @@ from fhir_remission.effects.server.parallel_reads import Chains
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.incoming.grouping import KEPT, group_by_patient
 from fhir_remission.fhir.incoming.merges import Person
+from fhir_remission.fhir.incoming.retractions import doubt
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Patient, Specimen
 from fhir_remission.fhir.server.queries import (
@@ -238,7 +239,9 @@ class _Whole:
         self._estimates = tuple(
             f"{query.resource_type}: {found.estimate}" for query, found in every if found.estimate
         )
-        entries = (entry for _, found in every for entry in found.entries)
+        entries = [entry for _, found in every for entry in found.entries]
+        for _, found in every:
+            doubt(entries, found.doubted)
         self._groups = group_by_patient(entries, people=people)
         self._account = Account()
         self._ended: set[int] = set()

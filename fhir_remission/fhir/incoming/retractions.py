@@ -1,0 +1,183 @@
+"""What is said beside a result and takes it back: a Provenance, a DetectedIssue.
+
+Neither is read for anything else. What cannot be read of them is not taken for harmless: a name of
+nobody's may be the activity, a code of a known system that no row has may be a retraction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import Raw, Struct, structs
+
+from fhir_remission.fhir.incoming.damage import Damaged, damaged
+from fhir_remission.fhir.r4.elements import Reference
+from fhir_remission.fhir.r4.references import named, parse_literal
+from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE, Entry
+
+
+class Doubted(Struct, frozen=True):
+    """Something that another resource takes back: `Observation/o1`, an address, `system|value`."""
+
+    ref: str
+    reason: str
+
+
+_SHARED = """
+    resourceType id meta implicitRules language text contained extension modifierExtension
+    fhir_comments"""
+# The pages of DSTU2, STU3, R4, R4B and R5 of that name: https://hl7.org/fhir/R4/provenance.html,
+# https://hl7.org/fhir/R4/detectedissue.html.
+_KNOWN = {
+    "Provenance": """
+        activity agent authorization basedOn encounter entity location occurredDateTime
+        occurredPeriod patient period policy reason recorded signature target""",
+    "DetectedIssue": """
+        author category code date detail encounter evidence identified identifiedDateTime
+        identifiedPeriod identifier implicated mitigation patient qualityOfEvidence reference
+        severity status subject""",
+}
+RETRACTING = frozenset(_KNOWN)
+_NAMES = {kind: frozenset(f"{_SHARED} {names}".split()) for kind, names in _KNOWN.items()}
+_POINTS = {"Provenance": "target", "DetectedIssue": "implicated"}
+_WORDS = re.compile(
+    r"nullif|entered.in.error|retract|revok|withdraw|invalid|delet|destroy|obsolet|cancel|abort"
+    r"|wrong|mislabel|mix.?up|swap|misidentif|contaminat|haemoly|hemoly|clott"
+    r"|storn|zur.?ckgezogen|widerruf|verwechs|ung.?ltig|falsche[rns]? (?:patient|probe)|annul",
+    re.IGNORECASE,
+)
+# By the last part of the address of the system: what leaves a result as it is. Of each system's
+# other codes none does, or nobody knows. https://terminology.hl7.org/CodeSystem-v3-DataOperation.html
+# and the pages of v3-ActStatus, v3-DocumentCompletion (NU is nullified), iso-21089-lifecycle and
+# https://hl7.org/fhir/R4/codesystem-restful-interaction.html.
+_HARMLESS = {
+    "v3-dataoperation": """
+        operate create read update append execute activate complete release resume reactivate jump
+        modifystatus""",
+    "v3-actstatus": "normal active completed new",
+    "v3-documentcompletion": "au di do in ip la pa",
+    "iso-21089-lifecycle": """
+        access amend archive attest decrypt deidentify disclose encrypt extract link originate
+        pseudonymize reactivate receive reidentify report restore transform transmit unhold
+        verify""",
+    "restful-interaction": "create update patch read vread",
+}
+_SYSTEM = re.compile(r'"system"\s*:\s*"[^"]*?([A-Za-z0-9-]+)/?"')
+_CODE = re.compile(r'"code"\s*:\s*"\s*([^"]*?)\s*"')
+# What a DetectedIssue finds by these codes is about a therapy, and none of a result.
+_THERAPY = re.compile(r"v3-ActCode", re.IGNORECASE)
+_CLOSED = frozenset({"entered-in-error", "cancelled", "mitigated"})
+_MILD = frozenset({"moderate", "low"})
+# An issue about a drug is about the drug, however severe.
+_DRUGS = frozenset({"MedicationAdministration", "Medication", "Procedure"})
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_REFERENCES = msgspec.json.Decoder(list[Reference] | Reference | None)
+_TEXT = msgspec.json.Decoder(str | None)
+_NULL = Raw(b"null")
+
+
+class _Entity(Struct):
+    role: str | None = None
+    what: Reference | None = None
+
+
+_ENTITIES = msgspec.json.Decoder(list[_Entity] | None)
+
+
+def retractions(body: bytes | Raw, kind: str, place: str) -> list[Doubted | Damaged]:
+    """What a Provenance or DetectedIssue takes back; nothing where it leaves all as it is."""
+    try:
+        members = _MEMBERS.decode(body)
+        why = _why(kind, members)
+        return _named(body, kind, place, members, why) if why else _removed(members)
+    except UNREADABLE as error:
+        return [structs.replace(damaged(body, place, error), resource_type="", ref="")]
+
+
+def _why(kind: str, members: Mapping[str, Raw]) -> str:
+    """Why what it points to is doubtful; empty where it is not."""
+    strange = " ".join(_text(held) for name, held in members.items() if _odd(name, kind))
+    if kind == "Provenance":
+        done = _text(members.get("activity")) or _text(members.get("reason"))
+        if _WORDS.search(f"{done} {strange}"):
+            return "a Provenance says that it was taken back"
+        return "a Provenance says of it what is not read" if _unread(done) else ""
+    if _TEXT.decode(members.get("status", _NULL)) in _CLOSED:
+        return ""
+    found = " ".join(_text(members.get(name)) for name in ("code", "category"))
+    therapy = _THERAPY.search(found) is not None
+    detail = "" if therapy else _text(members.get("detail"))
+    if _WORDS.search(f"{found} {detail} {strange}"):
+        return "a DetectedIssue says that it is wrong"
+    severity = _TEXT.decode(members.get("severity", _NULL))
+    mild = severity is None or severity in _MILD or therapy
+    return "" if mild else "a DetectedIssue of high severity is about it"
+
+
+def _odd(name: str, kind: str) -> bool:
+    return name.removeprefix("_") not in _NAMES[kind]
+
+
+def _text(held: Raw | None) -> str:
+    return bytes(held).decode(errors="replace") if held is not None else ""
+
+
+def _unread(said: str) -> bool:
+    """Whether it has a code of a known system that is not known to be harmless."""
+    systems = [one.lower() for one in _SYSTEM.findall(said)]
+    known = [_HARMLESS[one].split() for one in systems if one in _HARMLESS]
+    if not known:
+        return False
+    codes = [one.lower() for one in _CODE.findall(said)]
+    return not codes or not any(code in held for held in known for code in codes)
+
+
+def _named(
+    body: bytes | Raw, kind: str, place: str, members: Mapping[str, Raw], why: str
+) -> list[Doubted | Damaged]:
+    given = _REFERENCES.decode(members.get(_POINTS[kind], _NULL))
+    pointed = [given] if isinstance(given, Reference) else given or []
+    found: list[Doubted | Damaged] = []
+    for one in pointed:
+        literal = parse_literal((one.reference or "").partition("#")[0])
+        if literal is not None and literal.type == "Patient":
+            found.append(Damaged(place, why, subject=literal.relative))
+        elif literal is not None and _is_other(literal.type, kind):
+            continue
+        elif name := literal.relative if literal else one.reference or named(one.identifier):
+            found.append(Doubted(name, why))
+        else:
+            pointed = []
+    if pointed:
+        return [*found, *_removed(members)]
+    lost = damaged(body, place, None, f"{kind} does not say in a way that is read what it is about")
+    return [structs.replace(lost, resource_type="", ref=""), *found]
+
+
+def _is_other(kind: str, holder: str) -> bool:
+    return kind not in READ_TYPES or (holder == "DetectedIssue" and kind in _DRUGS)
+
+
+def _removed(members: Mapping[str, Raw]) -> list[Doubted | Damaged]:
+    """What a Provenance says was removed to make its target.
+
+    http://hl7.org/fhir/R4/valueset-provenance-entity-role.html
+    """
+    if "entity" not in members:
+        return []
+    why = "a Provenance says that it was removed"
+    gone = (one.what for one in _ENTITIES.decode(members["entity"]) or [] if one.role == "removal")
+    literals = (parse_literal(one.reference or "") for one in gone if one is not None)
+    return [Doubted(one.relative, why) for one in literals if one and one.type in READ_TYPES]
+
+
+def doubt(entries: Iterable[Entry], doubted: Mapping[str, str]) -> None:
+    """Mark what was taken back; it is as doubtful as what must be understood and is not."""
+    for entry in entries if doubted else ():
+        called = [named(one) for one in entry.resource.identifier or []]
+        for name in (entry.ref, entry.full_url, *called):
+            if name and name in doubted:
+                entry.resource.doubt = doubted[name]
