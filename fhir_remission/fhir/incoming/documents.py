@@ -25,14 +25,19 @@ from fhir_remission.fhir.r4.encodings import as_utf8, texts_of
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
 from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Resource
+from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE, Entry, Header, Resource
 
 Item = Entry | Damaged | Deleted | Doubted
 Line = tuple[int, bytes]
+IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - RETRACTING - {"OperationOutcome"}
+"""Types of which nothing is read."""
+BESIDE = IRRELEVANT | RETRACTING | {"OperationOutcome"}
+"""Types that are no evidence themselves."""
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
 _JSON = msgspec.json.Decoder(Raw)
+_HEADER = msgspec.json.Decoder(Header)
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 
 
@@ -203,6 +208,14 @@ def one_line(line: bytes, told: Told) -> Iterator[Item]:
         items.append(damaged(line, told.name, None, NO_TYPE))
     told.account.read += 1
     yield from items
+
+
+def kind_of(body: bytes) -> str:
+    """The type of a resource; empty where it cannot be read."""
+    try:
+        return _HEADER.decode(body).resource_type or ""
+    except UNREADABLE:
+        return ""
 
 
 def _alone(resource: Resource, body: bytes, told: Told) -> Entry | Damaged:

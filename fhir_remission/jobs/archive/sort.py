@@ -10,10 +10,17 @@ from fhir_remission.effects.files.mapping_files import load_issue_codes
 from fhir_remission.effects.files.spool import Row, TakesRows, partition_of, short
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged
-from fhir_remission.fhir.incoming.documents import Item, Told, one_line, read_documents
-from fhir_remission.fhir.incoming.envelope import WRAPPERS
+from fhir_remission.fhir.incoming.documents import (
+    BESIDE,
+    IRRELEVANT,
+    Item,
+    Told,
+    kind_of,
+    one_line,
+    read_documents,
+)
 from fhir_remission.fhir.incoming.merges import KINDS as MERGED
-from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted
+from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
     UNKNOWN,
@@ -23,21 +30,18 @@ from fhir_remission.fhir.incoming.subjects import (
 )
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import named
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
+from fhir_remission.fhir.r4.type_names import evidence_within
 from fhir_remission.fhir.r4.wire import (
-    READ_TYPES,
     UNREADABLE,
     Device,
     DiagnosticReport,
     Entry,
-    Header,
     Medication,
     Observation,
     Patient,
-    Resource,
     Specimen,
 )
-from fhir_remission.fhir.reading.relevance import may_matter, no_patient
+from fhir_remission.fhir.reading.relevance import is_withdrawn, may_matter, no_patient
 from fhir_remission.fhir.reading.routing import Glance, is_later_version, plain_key, subject_key
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
@@ -55,10 +59,7 @@ from fhir_remission.jobs.archive.parts import (
     Split,
 )
 
-IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - RETRACTING - {"OperationOutcome"}
-_BY_LINE = IRRELEVANT | RETRACTING | {"OperationOutcome"}
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
-_HEADER = msgspec.json.Decoder(Header)
 # Names repeat; forgetting them all now and then keeps memory flat.
 _REMEMBERED = 15_000
 
@@ -140,7 +141,7 @@ class Sorter:
             self._end_without_patient(entry, key, offset)
             return
         if not key.startswith("Patient/"):
-            self._use(key, number, WITHDRAWN if _is_withdrawn(resource) else "")
+            self._use(key, number, WITHDRAWN if is_withdrawn(resource) else "")
         name = entry.resource.id or ""
         self._add(key, number, body, offset, kind, name, entry.full_url, entry.place)
 
@@ -149,7 +150,7 @@ class Sorter:
         resource = entry.resource
         if isinstance(resource, Medication | Device | Specimen):
             self.account.end("used")
-        elif _is_withdrawn(resource):
+        elif is_withdrawn(resource):
             # Some servers show nothing but id and status of it (US Core, general guidance).
             self._special(DELETED, entry.ref, "", 0)
             self.account.end("irrelevant")
@@ -224,8 +225,7 @@ class Sorter:
     def other(self, number: int, line: bytes, offset: int, kind: str) -> None:
         """A line that holds others, or is of no interest, an outcome, or damage."""
         if kind in IRRELEVANT and not evidence_within(line):
-            self.account.read += 1
-            self.account.end("irrelevant")
+            self.account.add(Account(read=1, irrelevant=1))
             return
         try:
             items = list(one_line(line, self._told))
@@ -238,13 +238,10 @@ class Sorter:
 
     def document(self, body: bytes) -> None:
         """Send on what a file holds that is one document."""
-        try:
-            kind = _HEADER.decode(body).resource_type or ""
-        except UNREADABLE:
-            kind = ""
         if not body.strip():
             return
-        if kind in _BY_LINE:
+        kind = kind_of(body)
+        if kind in BESIDE:
             self.other(0, body, 0, kind)
             return
         try:
@@ -299,7 +296,3 @@ class Sorter:
             self._flaws.append(Flaw(self._file, offset, reason, patient, harmless))
         else:
             self._more += 1
-
-
-def _is_withdrawn(resource: Resource) -> bool:
-    return getattr(resource, "status", None) == "entered-in-error"

@@ -20,6 +20,7 @@ from fhir_remission.effects.http.inflate import (
     split_lines,
     unpacked,
 )
+from fhir_remission.fhir.incoming.documents import IRRELEVANT
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
 from fhir_remission.fhir.reading.relevance import has_meaning
@@ -35,7 +36,7 @@ from fhir_remission.fhir.reading.routing import (
     outline,
 )
 from fhir_remission.jobs.archive.parts import OUTLINE, Part, Setup, Source, Split
-from fhir_remission.jobs.archive.sort import IRRELEVANT, Sorter
+from fhir_remission.jobs.archive.sort import Sorter
 from fhir_remission.jobs.archive.work_plan import LARGEST_DOCUMENT
 
 # Codes and subjects come again and again; their texts must not be held without end.
