@@ -1,8 +1,9 @@
 """The service beside the judge in a loop: `python -m tests.bench.service [requests]`.
 
 Bundles of 22 results and about 20 kB, one worker, four connections kept open. Printed: requests a
-second of both, their ratio, the latencies after the first thousand, the memory of the worker, the
-processor time of this client, and what one process a message costs.
+second of both, their ratio, the rate of the judge behind bare sockets, the latencies after the
+first thousand, the memory of the worker, the processor time of this client, and what one process
+a message costs.
 """
 
 from __future__ import annotations
@@ -79,6 +80,18 @@ def over_http(port: int, body: bytes, requests: int) -> tuple[float, list[float]
     return len(taken) / (time.perf_counter() - began), taken
 
 
+def behind_bare_sockets(body: bytes, requests: int) -> float:
+    """Requests a second of the judge without a service around it."""
+    command = [sys.executable, "-m", "tests.bench.bare_sockets"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        port = int(running.stdout.readline())
+        over_http(port, body, WARM)
+        rate, _ = over_http(port, body, requests)
+        running.communicate(timeout=10)
+    return rate
+
+
 def memory_of(parent: int) -> int:
     """Kilobytes of the one worker."""
     listed = subprocess.run(
@@ -104,6 +117,7 @@ def main(requests: int) -> int:
             running.stop()
         # Before and after: a machine that others share is not equally fast all the time.
         alone = (alone + loop(body, 5)) / 2
+        bare = behind_bare_sockets(body, max(WARM, requests // 5))
         file = Path(folder) / "b.json"
         file.write_bytes(body)
         started = time.perf_counter()
@@ -120,6 +134,8 @@ def main(requests: int) -> int:
         "loop_per_second": round(alone, 1),
         "service_per_second": round(rate, 1),
         "ratio": round(rate / alone, 2),
+        "bare_sockets_per_second": round(bare, 1),
+        "ratio_to_bare_sockets": round(rate / bare, 2),
         "median_ms": round(taken[len(taken) // 2] * 1000, 2),
         "p99_ms": round(taken[int(len(taken) * 0.99)] * 1000, 2),
         "memory_before_kb": before,
