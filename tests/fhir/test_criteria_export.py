@@ -67,7 +67,8 @@ def test_numbers_of_a_site_reach_the_library() -> None:
 
     assert made.name == "X1"
     assert 'not "Below"(value, 999.9000)' in made.text
-    assert "Min({ m.dayNo + 21," in made.text
+    assert 'define "Number window_after":\n  21\n' in made.text
+    assert 'Min({ m.dayNo + "Number window_after",' in made.text
     assert "\ndefine X" not in made.text
 
 
@@ -360,3 +361,21 @@ def test_every_number_is_exact_or_its_criterion_is_named(old: str, new: str, los
     """Not only thresholds: any number that engines would round makes its criterion unknown."""
     assert old in ELN
     assert written(ELN.replace(old, new)).inexpressible == (lost,)
+
+
+@pytest.mark.parametrize("name", criteria_names())
+def test_every_number_and_rule_of_relapse_has_its_source(name: str) -> None:
+    """No number that decides stands bare in the walk of a course."""
+    criteria = load_criteria(name)
+    text = library(criteria, load_mappings(), NS).text
+    told = told_in(text.split("\n"))
+
+    used = {*re.findall(r'"Number (\w+)"', text)}
+    assert used >= {"window_before", "window_after", "early_marrow", "disease_blasts"}
+    for one in used:
+        number = getattr(criteria.numbers, one)
+        source = "The set gives none." if number is None else f"[{number.mark}] {number.source}"
+        assert " ".join(source.split()) in told_in(block(text, f"Number {one}"))
+    relapse = criteria.relapse
+    for rule in (relapse.marrow, relapse.blood, relapse.extramedullary):
+        assert rule is None or f"{rule.text} [{rule.mark}] {rule.source}" in told

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from fhir_remission.domain.criteria.kinds import AdequateMarrow, Threshold
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
-from fhir_remission.fhir.criteria_export.spelling import decimal_text, quoted, quoted_name
+from fhir_remission.fhir.criteria_export.spelling import decimal_text, one_line, quoted, quoted_name
 
 BEYOND = 99
 
@@ -56,6 +56,7 @@ def choice(criteria: CriteriaSet) -> dict[str, str]:
         "early": _numbers(rank[one.id] for one in listed if one.early),
         "one_side": _numbers(rank[one.id] for one in listed if one.remission or one.early),
         "lacks_lower": _word(not any(one.early for one in listed)),
+        "relapse_rules": "\n".join(_relapse_rules(criteria)),
         "marrow_ruled": _word(relapse.marrow is not None),
         "blood_ruled": _word(relapse.blood is not None),
         "lesion_ruled": _word(relapse.extramedullary is not None),
@@ -66,6 +67,17 @@ def choice(criteria: CriteriaSet) -> dict[str, str]:
         "withholds": _word(criteria.withholds_after_start),
         "names": names,
     }
+
+
+def _relapse_rules(criteria: CriteriaSet) -> Iterator[str]:
+    """Each rule of relapse as a comment, with its mark and source."""
+    relapse = criteria.relapse
+    rules = [relapse.marrow, relapse.blood, relapse.extramedullary]
+    named = [rule for rule in rules if rule is not None]
+    for rule in named:
+        yield f"//   {one_line(rule.text)}\n//     [{rule.mark}] {one_line(rule.source)}"
+    if not named:
+        yield "//   The set defines no relapse: disease withdraws the remission."
 
 
 def _numbers(many: Iterable[int]) -> str:

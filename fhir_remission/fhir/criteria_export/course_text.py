@@ -47,6 +47,8 @@ define function "Unproved"(w WORLD):
 define function "As if"(w WORLD):
   "World"("Standing"(w, 'remission', $IND$, null as Integer, null as Integer), w.said)
 
+// What ends a remission.
+$relapse_rules$
 define function "Ended"(w WORLD, dayNo Integer, ruled Boolean, answer Integer):
   if ruled then Tuple { phase: 'relapsed', opened: dayNo, again: true, category: $RELAPSE$,
     dayNo: dayNo, since: null as Integer, bloody: false, samples: { } as List<Integer>,

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.criteria.rules import CriteriaSet, Number
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.criteria_export import (
     answer_text,
@@ -43,6 +43,13 @@ from fhir_remission.fhir.criteria_export.values import (
 )
 
 SMEAR = "blasts-blood"
+PERCENT = ("disease_blasts", "lineage_blasts")
+# What the texts of a library ask of the numbers of its file.
+NUMBERS = (
+    *("window_before", "window_after", "join", "repeat_marrow", "early_marrow", "cycle_gap"),
+    *("before_diagnosis", "treated_before_marrow", "baseline_inferred", "baseline_after_start"),
+    *("extramedullary_silence", "extramedullary_denial", *PERCENT),
+)
 KINDS = {
     "anc": "count",
     "platelets": "platelet count",
@@ -68,6 +75,8 @@ def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Librar
     facts = _facts(criteria, mappings) | choice(criteria)
     parts = [
         _head(name, criteria, mappings, namespace, lost),
+        "// ---- Numbers, as the file has them ----\n",
+        *(_number(name, criteria) for name in NUMBERS),
         _filled(value_text.TEXT, facts),
         _filled(record_text.TEXT, facts),
         _filled(refused_text.TEXT, facts),
@@ -99,6 +108,8 @@ def _head(
     return (
         f"// {one_line(criteria.about.title)}: {one_line(criteria.about.paper)}\n"
         "// One course, one marrow with its window. A verdict is Boolean, null is unknown.\n"
+        "// Marks: V read in the original, V2 in an authoritative copy, R recalled, S a hint,\n"
+        "// ours a decision of this project. What names no source only applies what does.\n"
         f"library {name} version '{quoted(criteria.version)}'\n\n"
         f"using FHIR version '4.0.1'\n\ninclude FHIRHelpers version '4.0.1'\n\n{sets}\n\n"
         "/* Nothing is assumed: what was never reported is unknown. */\n"
@@ -108,16 +119,19 @@ def _head(
     )
 
 
+def _number(name: str, criteria: CriteriaSet) -> str:
+    """A number by its name, with its unit, mark and source."""
+    one: Number | None = getattr(criteria.numbers, name)
+    if one is None:
+        return f'// The set gives none.\ndefine "Number {name}":\n  0\n'
+    value = decimal_text(one.value) if name in PERCENT else str(one.days)
+    told = f"// [{one.mark}] {one_line(one.source)}; {one_line(one.unit)}"
+    return f'{told}\ndefine "Number {name}":\n  {value}\n'
+
+
 def _facts(criteria: CriteriaSet, mappings: Mappings) -> dict[str, str]:
-    """Every number of the file by name, and what the tables fill in."""
-    whole = {
-        name: str(getattr(criteria.numbers, name).days)
-        for name in criteria.numbers.__struct_fields__
-        if getattr(criteria.numbers, name) is not None
-    }
-    whole.setdefault("baseline_after_start", "0")
-    for name in ("disease_blasts", "lineage_blasts"):
-        whole[name] = decimal_text(getattr(criteria.numbers, name).value)
+    """The numbers of the file by name, and what the tables fill in."""
+    whole = {name: f'"Number {name}"' for name in NUMBERS}
     factors = [
         f"    when kind = '{kind}' and unit = '{unit}' then {factor}"
         for analyte, kind in KINDS.items()

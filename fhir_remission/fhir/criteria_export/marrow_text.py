@@ -136,7 +136,7 @@ define function "Is dirty"(window List<DRAW>):
     and not exists (window X
       where X.sign = 'absent' and X.at > Max(window Y where Y.sign = 'present' return all Y.at))
 
-// A lesion stands for $extramedullary_silence$ days after it was last told, then it is not known;
+// A lesion stands for its days of silence after it was last told, then it is not known;
 // a denial stands for its own time only.
 define function "Lesion"(dayNo Integer, since Integer):
   case
