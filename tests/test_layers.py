@@ -97,7 +97,6 @@ SMALL = {
     "effects/process/printer.py": "the one place that starts a browser",
     "effects/server/history.py": "the client would pass 300 lines",
     "effects/state/lock.py": "archive and bulk lock without a database",
-    "fhir/criteria_export/baselines.py": "the judges would pass 300 lines",
     "fhir/reading/stated.py": "the record would pass 300 lines",
     "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
     "jobs/site/site_request.py": "the site itself is at 300 lines",

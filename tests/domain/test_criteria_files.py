@@ -108,6 +108,8 @@ def edited(after: str, old: str, new: str) -> tuple[str, int]:
         ("[mrd]", "source", 'source = ""', "mrd has no source"),
         ('method = "ngs"', "source", 'source = ""', "mrd.cutoffs ngs has no source"),
         ("[relapse.blood]", "source", 'source = ""', "relapse.blood has no source"),
+        ("[relapse.marrow]", "at_least", "at_least = 10",
+         "a relapse begins where disease does, at the 5 % of disease_blasts"),
         ("[landmark.days]", "source", 'source = ""', "landmark.days has no source"),
         ('id = "platelets-recovered"', "analyte", 'analyte = "plates"',
          "criterion platelets-recovered asks for analyte plates, which no criterion can judge"),
@@ -136,6 +138,9 @@ def edited(after: str, old: str, new: str) -> tuple[str, int]:
          'aml_lineage = { level = "material", mark = "ours", source = "" }',
          "assume.aml_lineage has no source"),
         ("[numbers]", "window_after", 'window_after = { value = 14 }', "missing required field"),
+        ("[numbers]", "window_after",
+         'window_after = { value = 14.5, unit = "d", mark = "V", source = "x" }',
+         "14.5 d is no whole number from 0 on"),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_refused_with_its_line_and_the_reason(

@@ -176,6 +176,10 @@ def _check(criteria: CriteriaSet, complain: _Complaints, analytes: Collection[st
     for lineage in criteria.about.lineages:
         if not isinstance(known.get(lineage), Threshold):
             complain.refuse(f"lineage {lineage} is no threshold criterion", "about", 0, "lineages")
+    begins, relapse = criteria.numbers.disease_blasts.value, criteria.relapse.marrow
+    if relapse is not None and relapse.at_least != begins:
+        reason = f"a relapse begins where disease does, at the {begins} % of disease_blasts"
+        complain.refuse(f"{reason}; give both the same value", "relapse.marrow", 0, "at_least")
 
 
 def _check_sources(criteria: CriteriaSet, complain: _Complaints) -> None:

@@ -4,15 +4,48 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from fhir_remission.domain.criteria.kinds import Band, ByBaseline, PercentDecrease
+from fhir_remission.domain.criteria.kinds import (
+    Band,
+    ByBaseline,
+    PercentDecrease,
+    PercentIncrease,
+)
 from fhir_remission.fhir.criteria_export.spelling import decimal_text
 
 
-def since_baseline(one: PercentDecrease | ByBaseline) -> str:
+def since_baseline(one: PercentDecrease | PercentIncrease | ByBaseline) -> str:
     """The body of a criterion that compares `value` with `baseline`."""
     if isinstance(one, PercentDecrease):
         return _fallen("baseline.low", "baseline.high", one.fraction)
+    if isinstance(one, PercentIncrease):
+        return _risen(one)
     return "\n  or ".join(map(_in_band, one.bands)) or "false"
+
+
+def _risen(one: PercentIncrease) -> str:
+    """Whether a value has risen over every baseline: below a line by so many points as well."""
+    times, line = decimal_text(1 + one.fraction), decimal_text(one.points_below)
+    points = decimal_text(one.points)
+    least, most = "Coalesce(baseline.low, 0.0)", f"Min({{ baseline.high, {line} }})"
+
+    def low(base: str) -> str:
+        return f'"Above"(value, {base} * {times}) and not "Below"(value, {base} + {points})'
+
+    def high(base: str) -> str:
+        return f'"Above"(value, {base} * {times})'
+
+    above = f"Max({{ baseline.low, {line} }})"
+    return (
+        f"case\n    when baseline.low >= {line} then (\n"
+        f"      if {high('baseline.high')} is true then true\n"
+        f"      else if {high('baseline.low')} is false then false else null as Boolean)\n"
+        f"    when baseline.high < {line} then (\n"
+        f"      if ({low('baseline.high')}) is true then true\n"
+        f"      else if ({low('baseline.low')}) is false then false else null as Boolean)\n"
+        f"    when ({low(most)}) is true and {high('baseline.high')} is true then true\n"
+        f"    when ({low(least)}) is false and {high(above)} is false then false\n"
+        "    else null as Boolean\n  end"
+    )
 
 
 def _fallen(low: str, high: str, fraction: Decimal) -> str:

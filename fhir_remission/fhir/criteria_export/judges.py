@@ -14,10 +14,13 @@ from fhir_remission.domain.criteria.kinds import (
     AnyBelow,
     AnyCriterion,
     AnyMet,
+    BloodBlastRise,
     ByBaseline,
     Independence,
+    NewExtramedullary,
     NoPriorRemission,
     PercentDecrease,
+    PercentIncrease,
     Persisted,
     Threshold,
 )
@@ -59,6 +62,8 @@ class Judge(Struct, frozen=True):
     parameters: str
     body: str
     arguments: str
+    whole: bool = True
+    """Whether it is ever known to hold; what is not can be known to fail only."""
 
 
 def judge_of(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
@@ -71,13 +76,8 @@ def _judge(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
     match one:
         case Threshold():
             return _compared(one, value)
-        case Absent(sign="blood-blasts" | "extramedullary-disease"):
-            place = "V.blood" if one.sign == "blood-blasts" else "V.lesion"
-            return Judge("sign String", f'"Is absent"(sign, {_silence(one.silent)})', place)
-        case Absent():
-            return Judge("", _silence(one.silent), "")
-        case Independence():
-            return Judge("", _silence(one.silent), "")
+        case Absent() | Independence() | BloodBlastRise() | NewExtramedullary():
+            return _of_sign(one)
         case AdequateMarrow():
             body = (
                 f'if counted then not "Below"(cells, {decimal_text(one.cells)})\n'
@@ -87,7 +87,7 @@ def _judge(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
             counts = " and ".join(_counted(named[name]) for name in criteria.about.lineages)
             parameters = f"counted Boolean, cells {value_text.VALUE}, recovered Boolean"
             return Judge(parameters, body, f"m.counted, m.cells, {counts or 'false'}")
-        case PercentDecrease() | ByBaseline():
+        case PercentDecrease() | PercentIncrease() | ByBaseline():
             body = since_baseline(one)
             return Judge(f"{value}, baseline {value_text.VALUE}", body, "partOfBlasts, base")
         case AnyBelow() | AnyMet():
@@ -100,6 +100,20 @@ def _judge(one: AnyCriterion, criteria: CriteriaSet) -> Judge | None:
         case NoPriorRemission():
             return Judge("prior Boolean", "not prior", "prior")
     return None
+
+
+def _of_sign(one: Absent | Independence | BloodBlastRise | NewExtramedullary) -> Judge:
+    """By a sign of the draw; what is refused where it is on record, by silence alone."""
+    blood = isinstance(one, BloodBlastRise) or (
+        isinstance(one, Absent) and one.sign == "blood-blasts"
+    )
+    place = "V.blood" if blood else "V.lesion"
+    if isinstance(one, BloodBlastRise | NewExtramedullary):
+        body = "if sign in { 'present', 'unknown' } then null as Boolean else false"
+        return Judge("sign String", body, place, whole=False)
+    if isinstance(one, Independence) or one.sign == "auer-rods":
+        return Judge("", _silence(one.silent), "")
+    return Judge("sign String", f'"Is absent"(sign, {_silence(one.silent)})', place)
 
 
 def _compared(one: Threshold, value: str) -> Judge | None:
@@ -119,6 +133,8 @@ def _numbers(one: AnyCriterion) -> Iterator[Decimal]:
             yield one.cells
         case PercentDecrease():
             yield one.fraction
+        case PercentIncrease():
+            yield from (one.fraction, one.points, one.points_below)
         case ByBaseline():
             for band in one.bands:
                 held = (band.baseline_from, band.baseline_below, band.low, band.high, band.fraction)
@@ -148,6 +164,8 @@ def criterion_text(one: AnyCriterion, judge: Judge | None) -> str:
     if judge is None:
         lost = f'define "Criterion {quoted_name(one.id)}":\n  null as Boolean\n'
         return f"{told}// Not expressible here: never known.\n{lost}"
+    if not judge.whole:
+        told += "// Not expressible here: known only where it fails.\n"
     return f"{told}{_head(f'Criterion {one.id}', judge.parameters)}:\n  {judge.body}\n"
 
 

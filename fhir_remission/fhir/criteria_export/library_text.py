@@ -70,7 +70,7 @@ class Library(Struct, frozen=True):
 def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Library:
     """The whole library; the same bytes every time."""
     judges = {one.id: judge_of(one, criteria) for one in criteria.criterion}
-    lost = tuple(one for one, judge in judges.items() if judge is None)
+    lost = tuple(one for one, judge in judges.items() if judge is None or not judge.whole)
     name = library_name(criteria.id)
     facts = _facts(criteria, mappings) | choice(criteria)
     parts = [
