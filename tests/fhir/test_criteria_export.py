@@ -16,6 +16,7 @@ from fhir_remission.effects.files.mapping_files import (
     load_criteria,
     load_mappings,
 )
+from fhir_remission.errors import TableError
 from fhir_remission.fhir.criteria_export.answers import rows
 from fhir_remission.fhir.criteria_export.library_text import Library, library, library_name
 from fhir_remission.fhir.criteria_export.spelling import folded
@@ -386,3 +387,14 @@ def test_every_number_and_rule_of_relapse_has_its_source(name: str) -> None:
     relapse = criteria.relapse
     for rule in (relapse.marrow, relapse.blood, relapse.extramedullary):
         assert rule is None or f"{rule.text} [{rule.mark}] {rule.source}" in told
+
+
+def test_a_line_of_disease_that_cql_would_round_is_refused() -> None:
+    """Every category hangs on it: there would be nothing left to say."""
+    text = ELN.replace(
+        "disease_blasts         = { value = 5,", "disease_blasts = { value = 5.000000001,"
+    )
+    text = text.replace("at_least = 5\n", "at_least = 5.000000001\n")
+
+    with pytest.raises(TableError, match="disease_blasts has more than the eight digits"):
+        written(text)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Number
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.errors import TableError
 from fhir_remission.fhir.criteria_export import (
     answer_text,
     course_text,
@@ -30,6 +31,7 @@ from fhir_remission.fhir.criteria_export.judges import (
 from fhir_remission.fhir.criteria_export.spelling import (
     decimal_text,
     folded,
+    is_decimal,
     one_line,
     quoted,
     quoted_name,
@@ -68,7 +70,11 @@ class Library(Struct, frozen=True):
 
 
 def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Library:
-    """The whole library; the same bytes every time."""
+    """The whole library, the same bytes every time; `TableError` where CQL holds no such number."""
+    for number in PERCENT:
+        if not is_decimal(getattr(criteria.numbers, number).value):
+            reason = f"{number} has more than the eight digits that CQL holds; round it yourself"
+            raise TableError(reason, file=f"{criteria.id}.toml")
     judges = {one.id: judge_of(one, criteria) for one in criteria.criterion}
     lost = tuple(one for one, judge in judges.items() if judge is None or not judge.whole)
     name = library_name(criteria.id)
