@@ -39,6 +39,9 @@ CHANGED = {
     "value = 1.0\n": "value = 0.75\n",
     "value = 100\n": "value = 80.5\n",
     "window_after           = { value = 14": "window_after = { value = 10",
+    "disease_blasts         = { value = 5,": "disease_blasts = { value = 4.5,",
+    "at_least = 5\n": "at_least = 4.5\n",
+    "samples = 2\n": "samples = 1\n",
     'title = "European LeukemiaNet 2022"': 'title = "It\'s \\"ours\\" */ // and more"',
 }
 COLUMNS = ("agree", "refused", "float", "withheld", "FAULT")
