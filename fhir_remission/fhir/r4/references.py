@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from fhir_remission.fhir.r4.elements import Identifier, Reference
-from fhir_remission.fhir.r4.wire import Entry, Resource
+from fhir_remission.fhir.r4.wire import Entry, Resource, Specimen
 
 # `Patient/p1`, `https://host/fhir/Patient/p1/_history/3`; ids are taken as they come.
 _LITERAL = re.compile(
@@ -42,6 +42,8 @@ class Index(Struct, frozen=True):
 
     by_url: Mapping[str, Entry]
     by_ref: Mapping[str, Entry]
+    by_name: Mapping[tuple[str, str], Entry | None] = {}
+    """By type and `system|value`; none where several bear it."""
 
     def find(self, reference: Reference | None) -> Entry | None:
         """The resource a reference points to, if it is here."""
@@ -55,25 +57,43 @@ class Index(Struct, frozen=True):
         return None if literal is None else self.by_ref.get(literal.relative)
 
     def resource(
-        self, reference: Reference | None, inside: Mapping[str, Resource]
+        self, reference: Reference | None, inside: Mapping[str, Resource], kind: str = ""
     ) -> Resource | None:
-        """The resource a reference points to, contained or at hand."""
+        """The resource a reference points to, contained or at hand; of a kind also by its name."""
         if reference is not None and (reference.reference or "").startswith("#"):
             return inside.get(reference.reference or "")
-        found = self.find(reference)
+        found = self.find(reference) or self.named(reference, kind)
         return None if found is None else found.resource
+
+    def named(self, reference: Reference | None, kind: str) -> Entry | None:
+        """The one resource of a kind that bears the identifier by which alone it is named."""
+        if not kind or reference is None or reference.reference:
+            return None
+        return self.by_name.get((kind, named(reference.identifier)))
 
 
 def index_of(entries: Iterable[Entry]) -> Index:
     """Index resources by the addresses they were given with and by type and id."""
     by_url: dict[str, Entry] = {}
     by_ref: dict[str, Entry] = {}
+    by_name: dict[tuple[str, str], Entry | None] = {}
     for entry in entries:
         if entry.full_url:
             by_url.setdefault(entry.full_url, entry)
         if entry.resource.id or entry.full_url:
             by_ref.setdefault(entry.ref, entry)
-    return Index(by_url=by_url, by_ref=by_ref)
+        for name in _names(entry.resource):
+            key = entry.resource.type_name, name
+            by_name[key] = entry if by_name.get(key, entry) is entry else None
+    return Index(by_url=by_url, by_ref=by_ref, by_name=by_name)
+
+
+def _names(resource: Resource) -> set[str]:
+    """The identifiers it bears, of a system; without one a value is anybody's."""
+    held = list(resource.identifier or [])
+    if isinstance(resource, Specimen) and resource.accession_identifier is not None:
+        held.append(resource.accession_identifier)
+    return {named(one) for one in held if one.system and one.value}
 
 
 def named(identifier: Identifier | None) -> str:

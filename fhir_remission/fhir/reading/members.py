@@ -95,7 +95,8 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
         if getattr(holder, "status", None) not in LIVE:
             continue
         inside = contained(getattr(holder, "contained", NOTHING))
-        found = [(one, context.index.resource(one, inside)) for one in named]
+        kind = Observation.type_name
+        found = [(one, context.index.resource(one, inside, kind)) for one in named]
         matters = any(_is_evidence(one, context) for one in (holder, *(r for _, r in found)))
         reasons = (_missing(one, resource, context) for one, resource in found if matters)
         missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]

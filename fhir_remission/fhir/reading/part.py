@@ -138,7 +138,7 @@ def _is_heading(part: Part, row: CodeRow, whole: Whole, context: Context) -> boo
     observation = whole.current.entry.resource
     members = members_of(observation)
     inside = contained(getattr(observation, "contained", NOTHING)) if members else {}
-    found = (context.index.resource(one, inside) for one in members)
+    found = (context.index.resource(one, inside, Observation.type_name) for one in members)
     return any(
         one.analyte == row.analyte
         for member in found

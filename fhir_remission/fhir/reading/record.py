@@ -162,7 +162,7 @@ def _held(entry: Entry, index: Index) -> Iterator[str]:
     """The results that a report or panel holds, by their reference."""
     for reference in members_of(entry.resource):
         text = reference.reference or ""
-        found = index.find(reference)
+        found = index.find(reference) or index.named(reference, Observation.type_name)
         yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
 
 

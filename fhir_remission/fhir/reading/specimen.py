@@ -58,7 +58,7 @@ def read_specimen(
     """Read the Specimen a result refers to, contained or at hand."""
     if reference is None:
         return SpecimenSays()
-    specimen = context.index.resource(reference, inside)
+    specimen = context.index.resource(reference, inside, Specimen.type_name)
     called = CodeableConcept(text=reference.display)
     if not isinstance(specimen, Specimen):
         return _absent(reference, called, context)
@@ -87,7 +87,7 @@ def _origins(
     found = [specimen]
     for one in found:
         for reference in one.parent or []:
-            parent = context.index.resource(reference, inside)
+            parent = context.index.resource(reference, inside, Specimen.type_name)
             if not isinstance(parent, Specimen) or len(found) > _MADE_OF:
                 text = reference.reference or reference.display or "one without a name"
                 return found[1:], f"the sample it was made of, {text}, is not at hand"

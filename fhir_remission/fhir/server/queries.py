@@ -21,6 +21,7 @@ Parameters = tuple[tuple[str, str], ...]
 # and a Condition coded one level deeper than a row must still be seen.
 BY_PATIENT = ("Condition", "Procedure", "MedicationAdministration", "DiagnosticReport", "Specimen")
 EVIDENCE = ("Observation", *BY_PATIENT)
+_CODED = frozenset({"code", "combo-code"})
 # Below these a search is not made smaller any more.
 _SMALL_PAGE = 5
 _BODY = 8 * 1024
@@ -79,7 +80,7 @@ def observation_queries(
         _of_patients(
             "Observation",
             patients,
-            ((profile.code_parameter, ",".join(token(code) for code in chunk)), *extra),
+            ((profile.code_parameter, _codes(chunk, bare=profile.any_system)), *extra),
             profile,
             codes=frozenset(chunk),
         )
@@ -183,9 +184,9 @@ def _half_windows(query: Query, name: str, since: str, until: str) -> tuple[Quer
 
 
 def _recoded(parameters: Parameters, codes: Sequence[Code]) -> Parameters:
-    asked = ",".join(token(code) for code in codes)
     return tuple(
-        (name, asked if name in {"code", "combo-code"} else value) for name, value in parameters
+        (name, _codes(codes, bare="|" not in value) if name in _CODED else value)
+        for name, value in parameters
     )
 
 
@@ -225,6 +226,14 @@ def code_chunks(codes: Sequence[Code], profile: Profile) -> Iterator[tuple[Code,
         length += size
     if chunk:
         yield tuple(chunk)
+
+
+def _codes(codes: Iterable[Code], *, bare: bool) -> str:
+    """Codes as alternatives of a search; bare ones are found under whatever name of their system.
+
+    https://hl7.org/fhir/R4/search.html#token
+    """
+    return ",".join(dict.fromkeys(token(code[1:] if bare else code) for code in codes))
 
 
 def token(code: Sequence[str]) -> str:
