@@ -43,11 +43,16 @@ def archived(body: bytes, folder: Path) -> Said | None:
 
 @pytest.mark.parametrize("row", ROWS[::_EVERY], ids=[row["name"] for row in ROWS[::_EVERY]])
 def test_files_are_accounted_for_alike(row: Any, tmp_path: Path) -> None:
-    """Whatever is strange about it; and the sum comes out."""
-    body = given(row)
-    said = archived(body, tmp_path)
+    """Whatever is strange about it; and the sum comes out.
 
-    assert said == classified(body)
+    What `classify` refuses is one file among many for `archive`: told, and nobody is judged.
+    """
+    body = given(row)
+    said, expected = archived(body, tmp_path), classified(body)
+
+    assert said == expected or (
+        expected is None and said is not None and (said[0], said[2]) == (3, [])
+    )
     assert said is None or Account(**said[1]).lost == 0
 
 

@@ -87,8 +87,9 @@ class _PlainBundle(BundleBody, rename="camel", forbid_unknown_fields=True):
     comments: Raw = msgspec.field(name="fhir_comments", default=NOTHING)
 
 
-class _Parameter(Struct):
+class _Parameter(Struct, rename="camel"):
     resource: Raw = NOTHING
+    value_string: Raw = NOTHING
     part: list[Raw] | None = None
 
 
@@ -136,6 +137,8 @@ def _resources(parameters: list[Raw] | None, depth: int) -> Iterator[Raw]:
     for one in map(_PARAMETER.decode, parameters or []):
         if is_there(one.resource):
             yield one.resource
+        if b"resourceType" in bytes(one.value_string):
+            yield one.value_string  # a resource as text: it is no resource, and told as damage
         yield from _resources(one.part, depth - 1)
 
 

@@ -1,6 +1,6 @@
-"""What is said beside a result and takes it back: a Provenance, a DetectedIssue.
+"""What is said beside a result and takes it back: Provenance, DetectedIssue, VerificationResult.
 
-Neither is read for anything else. What cannot be read of them is not taken for harmless: a name of
+None is read for anything else. What cannot be read of them is not taken for harmless: a name of
 nobody's may be the activity, a code of a known system that no row has may be a retraction.
 """
 
@@ -38,10 +38,14 @@ _KNOWN = {
         author category code date detail encounter evidence identified identifiedDateTime
         identifiedPeriod identifier implicated mitigation patient qualityOfEvidence reference
         severity status subject""",
+    "VerificationResult": """
+        attestation failureAction frequency lastPerformed need nextScheduled primarySource status
+        statusDate statusReason target targetLocation validationProcess validationType
+        validator""",
 }
 RETRACTING = frozenset(_KNOWN)
 _NAMES = {kind: frozenset(f"{_SHARED} {names}".split()) for kind, names in _KNOWN.items()}
-_POINTS = {"Provenance": "target", "DetectedIssue": "implicated"}
+_POINTS = {"Provenance": "target", "DetectedIssue": "implicated", "VerificationResult": "target"}
 _WORDS = re.compile(
     r"nullif|entered.in.error|retract|revok|withdraw|invalid|delet|destroy|obsolet|cancel|abort"
     r"|wrong|mislabel|mix.?up|swap|misidentif|contaminat|haemoly|hemoly|clott"
@@ -69,6 +73,9 @@ _CODE = re.compile(r'"code"\s*:\s*"\s*([^"]*?)\s*"')
 # What a DetectedIssue finds by these codes is about a therapy, and none of a result.
 _THERAPY = re.compile(r"v3-ActCode", re.IGNORECASE)
 _CLOSED = frozenset({"entered-in-error", "cancelled", "mitigated"})
+# http://hl7.org/fhir/R4/valueset-verificationresult-status.html; the others say that it failed,
+# or that it is to be looked at again.
+_VERIFIED = frozenset({"attested", "validated", "in-process"})
 _MILD = frozenset({"moderate", "low"})
 # An issue about a drug is about the drug, however severe.
 _DRUGS = frozenset({"MedicationAdministration", "Medication", "Procedure"})
@@ -105,7 +112,11 @@ def _why(kind: str, members: Mapping[str, Raw]) -> str:
         if _WORDS.search(f"{done} {strange}"):
             return "a Provenance says that it was taken back"
         return "a Provenance says of it what is not read" if _unread(done) else ""
-    if _TEXT.decode(members.get("status", _NULL)) in _CLOSED:
+    status = _TEXT.decode(members.get("status", _NULL))
+    if kind == "VerificationResult":
+        failed = status not in _VERIFIED or _WORDS.search(strange)
+        return "a VerificationResult does not say that it holds" if failed else ""
+    if status in _CLOSED:
         return ""
     found = " ".join(_text(members.get(name)) for name in ("code", "category"))
     therapy = _THERAPY.search(found) is not None
