@@ -123,3 +123,34 @@ def test_refractory_disease_says_since_when_and_by_what_rule() -> None:
     assert told.startswith(f"Refractory since {on(60)} ({rule}); active disease since {on(28)} (")
     again = now(course.marrow(80, 30).chemo(90)).summary
     assert again.startswith(f"Refractory since {on(60)} ({rule}); awaiting response to therapy")
+
+
+def test_a_suspicion_in_mrd_says_what_would_be_a_relapse() -> None:
+    """As one in the blood does."""
+    npm1 = {"method": "qpcr", "marker": "NPM1"}
+    found = now(remission().mrd(30, "negative", **npm1).mrd(90, "positive", **npm1))
+    assert found.next_better == (
+        "A second positive sample of the marker in the same tissue is MRD relapse."
+    )
+
+
+def test_partial_response_is_compared_with_remission() -> None:
+    """Not with a state that is none, nor by a count that nobody sent."""
+    found = now(induction().marrow(30, 12).blood(30, 1500, 150_000))
+    assert (
+        found.next_better == "PR, not CR, because marrow blasts 12 % on 2026-01-30, CR needs < 5 %."
+    )
+    none = now(induction().marrow(30, 40).blood(30, None, None))
+    assert (
+        none.next_better
+        == "NR, not CRi, because marrow blasts 40 % on 2026-01-30, CRi needs < 5 %."
+    )
+
+
+def test_a_smear_that_cannot_be_read_is_what_decides() -> None:
+    """Also where the set has a lesser answer for it."""
+    unread = induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?")
+    for name in ("eln-2022", "eln-2017"):
+        found = now(unread, name)
+        assert "blood-blasts" in found.missing
+        assert found.next_better == "A blood differential that can be read decides."

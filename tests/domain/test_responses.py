@@ -284,7 +284,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     "a remission that an unread repeat may contradict leaves what follows open": (
         lambda: good(good(induction(), 30).marrow(37, "?", emd="positive"), 60, 12), "eln-2022",
         [BASELINE,
-         "marrow 30: MLFS, unknown since 30, responded 30, perhaps CR",
+         "marrow 30: MLFS, unknown since 30, responded 30, perhaps CR, ask marrow-blasts",
          "marrow 37: IND, unknown since 30, earlier-remission-unknown, may be RELAPSE/NR,"
          " ask earlier-response marrow-blasts",
          "marrow 60: IND, unknown since 30, earlier-remission-unknown, may be PR/RELAPSE,"

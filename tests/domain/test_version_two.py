@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.nouns.assessment import Assessment
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 from tests.domain.generated import course_of
+from tests.domain.search_courses import lost
 from tests.domain.test_properties import by_anchor, degraded
 
 
@@ -158,3 +160,20 @@ def test_6_7_a_marrow_lies_in_a_cycle_of_its_course(course: Course, number: int,
     found = now(course).cycle
     assert found is not None
     assert (found.number, found.day) == (number, day)
+
+
+@pytest.mark.parametrize("seed", [4100987, 4101172, 4102157])
+def test_courses_in_which_an_answer_was_lost(seed: int) -> None:
+    """A remission by policy alone, and blood of a leukaemia in doubt, stay among the ways."""
+    record = course_of(Random(seed)).record()
+    assert not list(lost(record, 8, Random(~seed), Counter()))
+
+
+def test_what_counts_nobody_can_read_may_have_proved_is_still_named() -> None:
+    """In the remission that a later marrow proves: it may have been a better one before."""
+    course = induction().marrow(30, 2).blood(30, "?", "?").marrow(60, 2).blood(60, 800, 60_000)
+    found = now(course)
+    assert (found.category, found.possible_higher, found.provisional) == ("CRh", ("CR",), True)
+    assert found.next_better == (
+        "CRh, perhaps CR: the counts of an earlier marrow of this remission are not known."
+    )

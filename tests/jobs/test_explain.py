@@ -302,3 +302,34 @@ def test_the_command_prints_plain_text_to_a_pipe(tmp_path: Path) -> None:
     assert first.stdout == second.stdout
     assert b"\x1b" not in first.stdout
     assert "62 ✗✓" in first.stdout.decode()
+
+
+def test_a_graft_is_what_days_are_counted_from() -> None:
+    """Nobody counts a cycle on past it; the drugs of one cycle are named, and told once."""
+    graft = {
+        "resourceType": "Procedure", "id": "graft", "status": "completed",
+        "subject": {"reference": "Patient/p1"}, "performedDateTime": "2026-05-01",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "234336002"}]},
+    }  # fmt: skip
+    doses = [
+        {
+            "resourceType": "MedicationAdministration", "id": f"d{place}", "status": "completed",
+            "subject": {"reference": "Patient/p1"}, "effectiveDateTime": f"2026-02-0{place + 1}",
+            "medicationCodeableConcept": {"text": name, "coding": [{
+                "system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": code}]},
+        }
+        for place, (code, name) in enumerate(
+            [("5650", "idarubicin"), ("3041", "cytarabine"), ("1919083", "midostaurin")]
+        )
+    ]  # fmt: skip
+    later = [
+        result("after", "p1", "2026-05-29", "marrow", "1 %"),
+        *draw("2026-05-29", "1.2 10*9/L", "45 10*9/L"),
+    ]
+    told = course(*draw("2026-03-01", "1.4 10*9/L", "150 10*9/L"), graft, *doses, *later)
+    page = " ".join(" ".join(explained(told).lines).split())
+    assert "latest marrow on day 28 after the transplant" in page
+    assert "idarubicin" in page.partition("therapy start, intensive")[2][:200]
+    assert "therapy start, targeted: midostaurin" in page
+    assert "differentiating drug" not in page
+    assert "(CRi by itself)" in page

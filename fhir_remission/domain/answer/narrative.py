@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from fhir_remission.domain.answer.proof import rule_of
-from fhir_remission.domain.answer.wording import ADVICE, EVENTS, STATES, WHY
+from fhir_remission.domain.answer.wording import ADVICE, EVENTS, MRD_REPEAT, STATES, WHY
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
 from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
@@ -90,6 +90,11 @@ def _last(found: Assessment) -> str:
 
 def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     """What keeps the answer from the next better one; empty where nothing better exists."""
+    told = _next_better(facts, draft, found)
+    return told or (MRD_REPEAT if found.mrd_event == "relapse-suspected" else "")
+
+
+def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if "repeat-blood" in draft.missing:
         return _second_sample(facts, draft)
     if draft.evaluation is None or draft.carries or found.reason in ADVICE:
@@ -97,20 +102,31 @@ def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     named = (*found.possible_higher, *found.candidates)
     target = _target(facts, draft, found)
     if target is None:
-        return ADVICE.get(_missing(found), "")
+        held = found.state == "in-remission" and found.possible_higher
+        return _earlier(found) if held else ADVICE.get(_missing(found), "")
     still_open = target.id in named
-    wanted = (Verdict.UNKNOWN,) if still_open else FAILS
     judged = draft.evaluation.judgements
+    # What is not known is no reason where something else has failed.
+    failed = any(judged[one].verdict is Verdict.NOT_MET for one in target.requires)
+    wanted = Verdict.NOT_MET if failed and not still_open else Verdict.UNKNOWN
     reasons = [
         _reason(one, draft.evaluation, target.id)
         for one in facts.criteria.criterion
-        if one.id in target.requires and (judged[one.id].verdict in wanted or judged[one.id].open)
+        if one.id in target.requires and (judged[one.id].verdict is wanted or judged[one.id].open)
     ]
     reasons = [one for one in reasons if one]
     if not reasons:
         return ADVICE.get(_missing(found), "")
     link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
     return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
+
+
+def _earlier(found: Assessment) -> str:
+    """Why a better answer is possible that the latest marrow rules out."""
+    return (
+        f"{found.category}, perhaps {' or '.join(found.possible_higher)}: the counts of an "
+        "earlier marrow of this remission are not known."
+    )
 
 
 def _second_sample(facts: Facts, draft: Draft) -> str:
@@ -142,13 +158,14 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
                 return row
     if found.candidates or found.possible_higher:
         return None
-    if evaluation.row is not None and found.category == evaluation.row.id:
-        ahead = [row for row in rows[: rows.index(evaluation.row)] if row.id != found.category]
+    own = evaluation.row
+    if own is not None and found.category == own.id and (own.remission or own.early):
+        ahead = [row for row in rows[: rows.index(own)] if row.id != found.category]
         return ahead[-1] if ahead else None
     lacking = [(sum(judged[name].verdict in FAILS for name in row.requires), row) for row in rows]
     # What lacks nothing is not what stands in the way: a partial response of refractory disease.
-    claims = [(count, row) for count, row in lacking if row.claim and count]
-    return min(claims, key=lambda one: one[0])[1] if claims else None
+    claims = [(not row.remission, count, row) for count, row in lacking if row.claim and count]
+    return min(claims, key=lambda one: one[:2])[2] if claims else None
 
 
 def _is_closed(judgement: Judgement) -> bool:

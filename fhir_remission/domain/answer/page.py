@@ -79,7 +79,8 @@ def _answered(page: Page, one: Assessment) -> str:
     reason = "before-therapy" if one.reason == "therapy-after-marrow" else one.reason
     why = f", {WHY[reason]}" if reason in WHY else ""
     doubt = ", provisional" if one.provisional else ""
-    return f"=> {one.code}{why}{doubt}; {state}{since}"
+    own = f" ({one.latest.category} by itself)" if one.latest is not None else ""
+    return f"=> {one.code}{own}{why}{doubt}; {state}{since}"
 
 
 def _draw_notes(page: Page) -> dict[date, list[str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
-from fhir_remission.domain.nouns.assessment import Verdict
+from fhir_remission.domain.nouns.assessment import CycleDay, Verdict
+from fhir_remission.domain.nouns.verdicts import day_of
 
 
 def answer_rows(page: Page) -> list[tuple[str, str]]:
@@ -85,7 +86,16 @@ def _walked(page: Page) -> list[tuple[str, str]]:
         said = page.words.categories.display("category", now.latest.category)
         rows.append(("Latest marrow", f"{now.latest.category} by itself: {said}"))
     if now.cycle is not None:
-        rows.append(
-            ("Therapy", f"latest marrow on day {now.cycle.day} of cycle {now.cycle.number}")
-        )
+        rows.append(("Therapy", f"latest marrow on day {_day(page, now.cycle)}"))
     return rows
+
+
+def _day(page: Page, cycle: CycleDay) -> str:
+    """Of the cycle, or after the graft that came since: nobody counts on past one."""
+    marrow = page.now.last_marrow
+    grafts = [day_of(one) for one in page.facts.events.get("transplant", ()) if one.when]
+    since = [
+        (marrow - one).days for one in grafts
+        if marrow is not None and 0 <= (marrow - one).days < cycle.day
+    ]  # fmt: skip
+    return f"{min(since)} after the transplant" if since else f"{cycle.day} of cycle {cycle.number}"

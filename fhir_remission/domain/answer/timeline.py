@@ -24,6 +24,8 @@ from fhir_remission.domain.record.mrd import MrdSample
 MET, NOT_MET, UNKNOWN, BETWEEN = "✓", "✗", "?", "~"
 DERIVED, RAISED = "d", "*"
 MARKS = {True: MET, False: NOT_MET, None: UNKNOWN}
+NAMED = 4
+"""So many drugs of one cycle are named."""
 _ONE_DAY = timedelta(days=1)
 
 
@@ -169,15 +171,19 @@ def _assay(sample: MrdSample) -> str:
 
 
 def _events(facts: Facts) -> Iterator[Row]:
+    told: set[str] = set()
     for cycle in facts.therapy.cycles:
         yield Row(cycle.day, notes=(_told(cycle.events, cycle.intensity),))
+        told.update(one.source.ref for one in cycle.events)
     for run in _runs(facts.therapy.conditioning):
         yield Row(day_of(run[0]), notes=(f"for a graft: {_told(run, run[0].detail)}",))
-    for kind, events in facts.events.items():
-        rest = [one for one in events if kind != "therapy-start" or one.when is None]
-        for run in _runs(rest):
+        told.update(one.source.ref for one in run)
+    # What is given once is told once, as therapy first, whatever else it may do.
+    for _, events in sorted(facts.events.items(), key=lambda one: one[0] != "therapy-start"):
+        for run in _runs(one for one in events if one.when is None or one.source.ref not in told):
             day = day_of(run[0]) if run[0].when is not None else None
             yield Row(day, notes=(_told(run, run[0].detail),))
+        told.update(one.source.ref for one in events if one.kind == "therapy-start")
 
 
 def _runs(events: Iterable[Event]) -> list[list[Event]]:
@@ -202,7 +208,9 @@ def _told(events: Sequence[Event], detail: str) -> str:
     if first.ended is not None and first.kind == "extramedullary":
         parts.append(f"ended {first.ended.text[:10]}")
     undated = "no date: " if first.when is None else ""
-    original = f": {first.original}" if first.original else ""
+    said = list(dict.fromkeys(one.original for one in events if one.original))
+    more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    original = f": {', '.join(said[:NAMED])}{more}" if said else ""
     return f"{undated}{', '.join(parts)}{original} [{first.source.ref}]"
 
 

@@ -11,6 +11,7 @@ STATES = {
     "relapsed": "Relapsed{since}",
     "unknown": "State unknown{since}",
 }
+MRD_REPEAT = "A second positive sample of the marker in the same tissue is MRD relapse."
 EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
 WHY = {
     "therapy-after-marrow": "therapy has begun since the last marrow",
@@ -71,4 +72,8 @@ ADVICE = {
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
     "earlier-response": "An answer needs to know whether there was a remission before.",
     "repeat-marrow": "A repeat marrow or smear decides.",
+    "blood-blasts": "A blood differential that can be read decides.",
+    "marrow-blasts": "A marrow clearly below or above the line of disease decides.",
+    "extramedullary-disease": "A statement on extramedullary disease decides.",
+    "baseline-marrow": "The marrow of before therapy decides.",
 }

@@ -63,7 +63,8 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     of_it = [one for one in saids if one.category == category]
     first = of_it[0] if of_it else _told_here(saids)
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
-    higher = _higher(ground, category, names, candidates, of_it, saids)
+    held = _held_back(ground, anchor, category)
+    higher = _higher(ground, category, names, (*candidates, *held), of_it, saids)
     draft = _answered(ground, anchor, category, first, of_it)
     state, since = _state(ground, anchor, until, before)
     return replace(
@@ -161,6 +162,22 @@ def _candidates(ground: Ground, anchor: Anchor, names: Sequence[str]) -> tuple[s
     return tuple(sorted(every, key=lambda name: (rank.get(name, len(rank)), name)))
 
 
+def _held_back(ground: Ground, anchor: Anchor, category: str) -> list[str]:
+    """What a remission may have been at an earlier marrow whose counts nobody can read."""
+    limits = [
+        (order, ground.order[world.better])
+        for said, world in anchor.told
+        if world.better and world.phase == "remission"
+        and category in (said.category, ground.out.undecided)
+        and (order := ground.order.get(said.category)) is not None
+    ]  # fmt: skip
+    return [
+        name
+        for name, rank in ground.order.items()
+        if ground.rows[name].remission and any(best <= rank < now for now, best in limits)
+    ]
+
+
 def _higher(
     ground: Ground,
     category: str,
@@ -181,7 +198,7 @@ def _higher(
         every = {*candidates, *held}
         claims = (one for one in every if one in order and ground.rows[one].claim)
         return tuple(sorted(claims, key=order.__getitem__))
-    every = {*names, *(name for one in of_it for name in one.held)}
+    every = {*names, *candidates, *(name for one in of_it for name in one.held)}
     limit = order.get(category, len(order))
     better = {one for one in every if order.get(one, limit) < limit}
     return tuple(sorted(better, key=order.__getitem__))
@@ -219,15 +236,16 @@ def _missing(
     if anchor.gate is not None:
         unread = ("read-failed", "evidence-unplaced", "therapy-possible")
         return () if anchor.gate.reason in unread else ("aml-diagnosis",)
+    asked = {MISSING[kind] for kind in anchor.asked if kind in MISSING}
     if undecided:
-        named |= {MISSING[kind] for kind in anchor.asked if kind in MISSING}
+        named |= asked
         if len(anchor.phases) > 1 or anchor.phases == {"unproved"}:
             named.add("earlier-response")
     if undecided or open_end or category == ground.out.not_evaluable:
         founds = {id(one.found): one.found for one in saids if one.found is not None}
         for found in founds.values():
             named.update(missing_for(ground.facts.criteria, found))
-    return tuple(sorted(named))
+    return tuple(sorted(named or (asked if open_end else ())))
 
 
 def _lines(

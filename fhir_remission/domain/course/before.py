@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -85,10 +86,17 @@ def _answered(
         ),
         lines=lines.at(case, *more), inferred=ground.course(world)[1].inferred,
     )  # fmt: skip
-    phase: Phase = world.phase
-    if phase in ("before", "relapsed") and perhaps:
-        phase = "unproved"
-    return _stands(replace(world, since=way.day), said, case, phase)
+    world = _held_back(step, world, perhaps)
+    return _stands(replace(world, since=way.day), said, case, world.phase)
+
+
+def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
+    """The course may have had a remission that only missing counts hold back."""
+    if not perhaps:
+        return world
+    best = step.ground.better(world.better, *perhaps)
+    phase: Phase = "unproved" if world.phase in ("before", "relapsed") else world.phase
+    return replace(world, phase=phase, better=best)
 
 
 def _uncounted(step: Step, found: Evaluation) -> list[str]:
@@ -126,8 +134,8 @@ def pass_over(
         nothing_of(step, kept, case, reason), found=found,
         held=found.held if found is not None else (),
     )  # fmt: skip
-    if found is not None and world.phase in ("before", "relapsed") and _uncounted(step, found):
-        world = replace(world, phase="unproved")
+    if found is not None:
+        world = _held_back(step, world, _uncounted(step, found))
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
-from fhir_remission.domain.course.marrow_step import as_if
+from fhir_remission.domain.course.marrow_step import as_if, no_longer
 from fhir_remission.domain.course.relapsing import BLOOD, LESION, ended
 from fhir_remission.domain.course.remission import (
     calm,
@@ -29,7 +29,7 @@ def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move
         if not sign:
             return world, kept, None
         if not step.trial.pick((False, True)):
-            return replace(world, phase="before"), kept, None
+            return no_longer(world), kept, None
         world, kept = as_if(step, world, kept)
     if world.phase != "remission":
         return world, kept, None

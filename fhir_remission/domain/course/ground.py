@@ -16,8 +16,10 @@ from fhir_remission.domain.course.courses import (
 from fhir_remission.domain.course.readings import as_told
 from fhir_remission.domain.course.scope import read_signs
 from fhir_remission.domain.course.world import Key, Said, Side, World
+from fhir_remission.domain.criteria.kinds import Persisted
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.verdicts import NOTHING, SignReading
 from fhir_remission.domain.record.facts import Facts
@@ -37,8 +39,15 @@ class Ground:
         self.order = {name: rank for rank, name in enumerate(self.rows)}
         self.first = first_course(facts)
         self.found: dict[object, Evaluation] = {}
+        self.windows: dict[object, Window] = {}
         self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}
         self._alike: dict[object, tuple[date, int | None]] = {}
+        self._measures: dict[tuple[date, int | None], tuple[object, ...]] = {}
+        self.patience = max(
+            (one.days for one in facts.criteria.criterion if isinstance(one, Persisted)),
+            default=0,
+        )
+        """For so many days a criterion asks how long ago therapy began."""
         self._resolved: dict[frozenset[tuple[Key, Side]], Facts] = {}
 
     def course(self, world: World) -> tuple[Course, Baseline]:
@@ -68,32 +77,47 @@ class Ground:
         """Nothing of this step is asked for again."""
         self._resolved.clear()
         self.found.clear()
+        self.windows.clear()
 
     def same_course(self, day: date, by: int | None) -> tuple[date, int | None]:
         """One day for all relapses that no later anchor can tell apart."""
-        facts = self.facts
-        if by is not None and not isinstance(facts.marrows[by].blasts.reading, Interval):
+        if by is not None and not isinstance(self.facts.marrows[by].blasts.reading, Interval):
             by = None
-        found = self.course(World(day, "relapsed", again=True, by=by))
-        back = background_of(facts, *found, SignReading("absent"))
-        told = tuple(
-            one.when is not None and one.when.first_day < day for one in facts.record.claims
-        )
-        key = (
-            bisect_left(facts.therapy.begun, day),
-            bisect_left(facts.extramedullary.days, day),
-            told,
-            repr(found[1].blasts.reading),
-            repr(back.baseline_blood_blasts.reading),
-            *(repr(one.reading) for one in back.baseline_counts.values()),
-            back.lesion_before_therapy.state,
-        )
+        begun = bisect_left(self.facts.therapy.begun, day)
+        key = (begun, *self._measure(World(day, "relapsed", again=True, by=by)))
         return self._alike.setdefault(key, (day, by))
 
-    def better(self, one: str, two: str) -> str:
-        """The better of two answers of the table; one that is none of it is the lesser."""
+    def from_now_on(self, world: World, day: date) -> object:
+        """What later anchors can tell of which relapse opened a course, once it was treated."""
+        start = self.course(world)[1].start
+        if start is None or (day - start.day).days < max(self.patience, 1):
+            return world.opened, world.by
+        return self._measure(world)
+
+    def _measure(self, world: World) -> tuple[object, ...]:
+        """What a course opened by a relapse is measured against, and what belongs to it."""
+        key = (world.opened, world.by)
+        if key not in self._measures:
+            facts, day = self.facts, world.opened
+            found = self.course(world)
+            back = background_of(facts, *found, SignReading("absent"))
+            told = tuple(
+                one.when is not None and one.when.first_day < day for one in facts.record.claims
+            )
+            self._measures[key] = (
+                bisect_left(facts.extramedullary.days, day),
+                told,
+                repr(found[1].blasts.reading),
+                repr(back.baseline_blood_blasts.reading),
+                *(repr(one.reading) for one in back.baseline_counts.values()),
+                back.lesion_before_therapy.state,
+            )
+        return self._measures[key]
+
+    def better(self, *names: str) -> str:
+        """The best of some answers of the table; one that is none of it is the least."""
         last = len(self.order)
-        return min(one, two, key=lambda name: self.order.get(name, last))
+        return min(names, key=lambda name: self.order.get(name, last))
 
 
 def nothing_yet(ground: Ground) -> Said:

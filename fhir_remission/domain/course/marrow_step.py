@@ -40,7 +40,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
             if side is None and not treated(step, world, kept, marrow.day):
                 told = lines.at(case, lines.silent(case))
                 return world, kept, replace(kept, flags=limits_of(case), lines=told)
-            world = replace(world, phase="before", place=None, category="")
+            world = replace(no_longer(world), place=None, category="")
             told_of = claims_of(step, world, marrow.day)
     if told_of and _heard(step, world):
         world, kept = as_if(step, world, kept)
@@ -51,7 +51,7 @@ def _from_phase(step: Step, world: World, kept: Said, case: Case) -> Move:
     """Before a remission or in one; what a policy holds back may have been one."""
     if world.phase == "unproved" and _signs(step, case):
         true = step.trial.pick((False, True))
-        world, kept = as_if(step, world, kept) if true else (replace(world, phase="before"), kept)
+        world, kept = as_if(step, world, kept) if true else (no_longer(world), kept)
     if world.phase == "remission":
         return follow(step, world, kept, case)
     return respond(step, world, kept, case)
@@ -127,6 +127,11 @@ def as_if(step: Step, world: World, kept: Said) -> tuple[World, Said]:
         reason="earlier-remission-unknown", carries=True,
     )  # fmt: skip
     return replace(world, phase="remission", category="", place=None, since=None), said
+
+
+def no_longer(world: World) -> World:
+    """What a policy held back was no remission after all."""
+    return replace(world, phase="before", better="")
 
 
 def _signs(step: Step, case: Case) -> bool:

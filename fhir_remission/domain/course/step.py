@@ -13,7 +13,7 @@ from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_gate
 from fhir_remission.domain.course.scope_lines import early_cycle, repeats_of
 from fhir_remission.domain.course.trials import Trial
-from fhir_remission.domain.course.world import Said, Side, World
+from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation, Look, Way, evaluate
 from fhir_remission.domain.evaluation.windows import Window, window_of
@@ -145,7 +145,7 @@ class Step:
 
     def _window(self, place: int, day: date) -> Window:
         facts = self.ground.facts
-        window = window_of(self.facts, place)
+        window = self._days(place)
         unread = [one for one in window.places if facts.smears[one].state == "unknown"]
         for one in unread:
             if len(unread) <= FEW or facts.draws[one].day == day:
@@ -157,12 +157,24 @@ class Step:
                 refused[one] = "a later draw up to the marrow may be lower"
         return replace(window, refused=refused)
 
+    def _days(self, place: int) -> Window:
+        """The days of a window: a lesion may cut it, and a marrow that may be there."""
+        marrows, windows = self.ground.facts.marrows, self.ground.windows
+        told = self.trial.told.items()
+        cut = (one for one in told if one[0][0] == "lesion"
+               or (one[0][0] == "marrow" and not marrows[one[0][1]].certain))  # fmt: skip
+        key = (place, frozenset(cut))
+        if key not in windows:
+            windows[key] = window_of(self.facts, place)
+        return windows[key]
+
     def evaluated(self, world: World, kept: Said, case: Case) -> Evaluation:
         """Judge the marrow with its window against the rows that it may prove."""
         ground = self.ground
         had = world.phase in ("remission", "withdrawn")
-        told = frozenset(self.trial.told.items())
-        key = (case.place, case.capped, had, world.opened, world.by, world.again, told)
+        told = frozenset(one for one in self.trial.told.items() if _matters(one[0], case.place))
+        within = (case.window.cut_by, case.window.last, *case.window.refused)
+        key = (case.place, case.capped, had, world.opened, world.by, world.again, told, within)
         if key not in ground.found:
             rows = ground.facts.criteria.category
             if case.capped:
@@ -187,6 +199,11 @@ class Step:
             rule = facts.criteria.assume.therapy_before_marrow
             every.add(Assumption("therapy-before-marrow", rule.level))
         return tuple(sorted(every, key=lambda one: (one.id, one.cls)))
+
+
+def _matters(key: Key, place: int) -> bool:
+    """Whether a marrow is judged by this; another marrow only cuts its window."""
+    return key[0] in ("smear", "lesion") or key == ("marrow", place)
 
 
 def limits_of(case: Case) -> tuple[str, ...]:

@@ -99,6 +99,9 @@ class _Walk:
         for point in sorted(_points(self.ground.facts)):
             gate = diagnosis_gate(self.ground.facts, self.ground.signs, point.day)
             if point.kind != "marrow" and gate.state != "open":
+                # Nothing is said of it, and yet it may end a remission of this leukaemia.
+                if gate.state == "doubt" and point.kind != "mrd" and not self.lost:
+                    self._stepped(point, gate)
                 continue
             if not self.lost:
                 yield self._mrd(point) if point.kind == "mrd" else self._stepped(point, gate)
@@ -124,7 +127,10 @@ class _Walk:
         except TooManyWays:
             self.lost = True
         if not self.lost:
-            self.ways = {world: _merged(many) for world, many in _alike(after).items()}
+            self.ways = {
+                world: _merged(many)
+                for world, many in _alike(self.ground, after, point.day).items()
+            }
             self.lost = len(self.ways) > MOST_WORLDS
         if self.lost:
             return self._unknown(point, gate) if point.kind == "marrow" else None
@@ -222,15 +228,20 @@ def _past(world: World, day: date) -> World:
     return replace(world, since=None) if gone else world
 
 
-def _alike(after: dict[World, list[Held]]) -> dict[World, list[Held]]:
+def _alike(ground: Ground, after: dict[World, list[Held]], day: date) -> dict[World, list[Held]]:
     """In a remission it hardly matters which relapse it followed: the earliest stands for all.
 
-    Lesions since the earliest count for it, so that it proves no more than any of them.
+    Lesions since the earliest count for it, so that it proves no more than any of them. Before
+    one, relapses stand for each other once they were treated and nothing tells them apart.
     """
-    groups: dict[World, list[World]] = {}
+    groups: dict[object, list[World]] = {}
     for world in after:
-        later = world.phase == "remission" and world.again
-        key = replace(world, opened=date.min, by=None) if later else world
+        bare = replace(world, opened=date.min, by=None)
+        key: object = world
+        if world.again and world.phase == "remission":
+            key = bare
+        elif world.again and world.phase in ("before", "unproved"):
+            key = bare, ground.from_now_on(world, day)
         groups.setdefault(key, []).append(world)
     found: dict[World, list[Held]] = {}
     for many in groups.values():

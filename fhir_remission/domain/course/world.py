@@ -64,6 +64,8 @@ class World(Struct, frozen=True):
     """What stands: of the latest evaluable marrow, or the best of the remission."""
     place: int | None = None
     """The marrow that said so, before a remission."""
+    better: str = ""
+    """The best remission that counts nobody can read held back, by policy, at an earlier marrow."""
     since: date | None = None
     """The first day of the answer that stands, while it lies ahead."""
     samples: tuple[date, ...] = ()
