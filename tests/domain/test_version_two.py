@@ -162,11 +162,22 @@ def test_6_7_a_marrow_lies_in_a_cycle_of_its_course(course: Course, number: int,
     assert (found.number, found.day) == (number, day)
 
 
-@pytest.mark.parametrize("seed", [4100987, 4101172, 4102157])
-def test_courses_in_which_an_answer_was_lost(seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "many"),
+    [(4100987, 8), (4101172, 8), (4102157, 8), (5200976, 3), (5200069, 8), (5200530, 8)],
+)
+def test_courses_in_which_an_answer_was_lost(seed: int, many: int) -> None:
     """A remission by policy alone, and blood of a leukaemia in doubt, stay among the ways."""
     record = course_of(Random(seed)).record()
-    assert not list(lost(record, 8, Random(~seed), Counter()))
+    assert not list(lost(record, many, Random(~seed), Counter()))
+
+
+def test_blood_that_takes_a_remission_back_is_cited() -> None:
+    """By a set without a relapse: the sample of the window, not the marrow's day alone."""
+    course = remission().marrow(200, 2, emd="negative").blood(204, 700, 200_000, smear=3)
+    found = now(course, "healthtree-2024")
+    cited = {one.original for line in found.criteria_results for one in line.evidence}
+    assert (found.category, "3" in cited) == ("NR", True)
 
 
 def test_what_counts_nobody_can_read_may_have_proved_is_still_named() -> None:

@@ -333,3 +333,35 @@ def test_a_graft_is_what_days_are_counted_from() -> None:
     assert "therapy start, targeted: midostaurin" in page
     assert "differentiating drug" not in page
     assert "(CRi by itself)" in page
+
+
+def test_what_is_reckoned_from_a_course_stands_on_its_page() -> None:
+    """Days in remission, cycles to it, transfusions where they are recorded, the fall of MRD."""
+    levels = [
+        ("2026-01-29", "180"),
+        ("2026-03-01", "1.8"),
+        ("2026-04-20", "0"),
+        ("2026-05-20", "18"),
+    ]
+    told = course(
+        *draw("2026-03-01", "1.4 10*9/L", "150 10*9/L"),
+        transfusion("x", "p1", "2026-06-20", "platelets"),
+        transfusion("y", "p1", "2026-03-20", "red cells"),
+        *(
+            {**mrd(f"l{day}", "p1", day, "positive"), "valueQuantity": {
+                "value": float(level), "unit": "%", "code": "%",
+                "system": "http://unitsofmeasure.org"}}
+            for day, level in levels
+        ),
+    )  # fmt: skip
+    for one in told:
+        if "valueQuantity" in one:
+            one.pop("valueCodeableConcept", None)
+    lines = explained(told, complete=frozenset({"Procedure"})).lines
+    page = " ".join(" ".join(lines).split())
+    assert "Duration 121 days, reached in cycle 1" in page
+    assert "platelets: last 2026-06-20 [Procedure/x-transfusion], 10 days without" in page
+    assert "102 days without" in page
+    assert "1.8 % -2.0 from before therapy; -2.0 from the lowest" in page
+    assert "0 % not detected" in page
+    assert "18 % -1.0 from before therapy; +1.0 from the lowest" in page

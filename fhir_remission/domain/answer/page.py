@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from fhir_remission.domain.answer.follow_up import kinetics
 from fhir_remission.domain.answer.layout import fitted
 from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.answer.page_head import answer_rows
@@ -34,6 +35,7 @@ def explain(page: Page) -> list[str]:
     sections = (
         _head(page),
         _course(page),
+        kinetics(page),
         _criteria(page),
         _evidence(page),
         _claims(page),

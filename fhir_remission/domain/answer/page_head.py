@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fhir_remission.domain.answer.follow_up import reckoned
 from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
@@ -21,6 +22,7 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
         sign = f", first sign {first}" if first else ""
         rows.append(("Proved on", f"{now.response_date}{sign}"))
     rows += _walked(page)
+    rows += reckoned(page)
     rows.append(("MRD", words.categories.display("mrd", now.mrd)))
     if now.mrd_event != "none":
         rows.append(("", words.categories.display("mrd-event", now.mrd_event)))

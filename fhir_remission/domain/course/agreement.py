@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.possible import held_back, higher_than
 from fhir_remission.domain.course.scope import Gate
 from fhir_remission.domain.course.world import Lines, Node, Said, World, gathered
 from fhir_remission.domain.criteria.rules import Category
@@ -63,8 +64,9 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     of_it = [one for one in saids if one.category == category]
     first = of_it[0] if of_it else _told_here(saids)
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
-    held = _held_back(ground, anchor, category)
-    higher = _higher(ground, category, names, (*candidates, *held), of_it, saids)
+    held = held_back(ground, anchor.told, category)
+    named = candidates if category == out.undecided else names
+    higher = higher_than(ground, category, (*named, *held), of_it or saids)
     draft = _answered(ground, anchor, category, first, of_it)
     state, since = _state(ground, anchor, until, before)
     return replace(
@@ -160,48 +162,6 @@ def _candidates(ground: Ground, anchor: Anchor, names: Sequence[str]) -> tuple[s
     ranks = (*ground.order, out.relapse, out.relapse_suspected, out.refractory, out.no_response)
     rank = {name: place for place, name in enumerate(dict.fromkeys(ranks))}
     return tuple(sorted(every, key=lambda name: (rank.get(name, len(rank)), name)))
-
-
-def _held_back(ground: Ground, anchor: Anchor, category: str) -> list[str]:
-    """What a remission may have been at an earlier marrow whose counts nobody can read."""
-    limits = [
-        (order, ground.order[world.better])
-        for said, world in anchor.told
-        if world.better and world.phase == "remission"
-        and category in (said.category, ground.out.undecided)
-        and (order := ground.order.get(said.category)) is not None
-    ]  # fmt: skip
-    return [
-        name
-        for name, rank in ground.order.items()
-        if ground.rows[name].remission and any(best <= rank < now for now, best in limits)
-    ]
-
-
-def _higher(
-    ground: Ground,
-    category: str,
-    names: Sequence[str],
-    candidates: Sequence[str],
-    of_it: Sequence[Said],
-    saids: Sequence[Said],
-) -> tuple[str, ...]:
-    order = ground.order
-    if category == ground.out.undecided:
-        last = len(order)
-        held = {
-            name
-            for one in saids
-            for name in one.held
-            if order.get(name, last) < order.get(one.category, last)
-        }
-        every = {*candidates, *held}
-        claims = (one for one in every if one in order and ground.rows[one].claim)
-        return tuple(sorted(claims, key=order.__getitem__))
-    every = {*names, *candidates, *(name for one in of_it for name in one.held)}
-    limit = order.get(category, len(order))
-    better = {one for one in every if order.get(one, limit) < limit}
-    return tuple(sorted(better, key=order.__getitem__))
 
 
 def _reason(ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said]) -> str:

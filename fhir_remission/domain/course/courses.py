@@ -1,4 +1,4 @@
-"""Where a course of disease begins, and the pre-treatment marrow it is measured against."""
+"""Where a course of disease begins, what it is measured against, and when it is refractory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
+from fhir_remission.domain.criteria.rules import Rule
 from fhir_remission.domain.evaluation.marrow import blast_count
 from fhir_remission.domain.evaluation.views import Background
-from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, Quantity, SignReading, day_of
+from fhir_remission.domain.nouns.verdicts import (
+    NOTHING,
+    SILENT,
+    Proof,
+    Quantity,
+    SignReading,
+    day_of,
+)
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
@@ -207,3 +215,22 @@ def _last_blasts(facts: Facts, draws: list[Draw]) -> Quantity:
     counts = [blast_count(one, facts) for one in draws]
     reported = [one for one in counts if one.reading is not None]
     return reported[-1] if reported else NOTHING
+
+
+def landmark_of(
+    facts: Facts, marrow: Marrow, course: Course, baseline: Baseline
+) -> tuple[Rule, Proof] | None:
+    """The rule and the starts that make this the marrow of a landmark; None before one."""
+    rules, opened = facts.criteria.landmark, course.opened
+    # The baseline opens the course, and with it the count of its cycles.
+    ground = baseline.blasts.proof
+    cycles = facts.therapy.from_until(opened, marrow.day)
+    if rules.cycles is not None:
+        hard = [one for one in cycles if one.intensity == rules.cycles.intensity]
+        if len(hard) >= rules.cycles.cycles:
+            return rules.cycles, (*(event for one in hard for event in one.events), *ground)
+    if rules.days is not None:
+        mild = [one for one in cycles if one.intensity == rules.days.intensity]
+        if mild and (marrow.day - mild[0].day).days >= rules.days.days:
+            return rules.days, (*mild[0].events, *ground)
+    return None

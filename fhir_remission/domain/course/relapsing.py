@@ -36,7 +36,7 @@ def ended(
         flags = (*limits_of(case), *flags)
     before = lines.had_remission(kept)
     if rule is None:
-        proof = proof if case is None else lines.seen_on(case)
+        proof = proof if case is None else tuple(dict.fromkeys((*lines.seen_on(case), *proof)))
         told = (before, lines.taken_back(proof))
         answer = ground.out.not_evaluable if case is None else ground.out.no_response
         said = Said(
