@@ -469,9 +469,13 @@ best AS (
         any_of(base) AS base, any_of(cr AND readable) AS cr_counted, bool_and(no_blood_blasts = false) AS blood_blasts,
         bool_or(may_cr) AS may_cr, bool_or(may_crh) AND NOT bool_or(then_cr) AS may_crh,
         bool_or(may_cri) AND NOT bool_or(then_crh) AS may_cri,
-        min(proved_on) FILTER (but_cr) AS may_cr_on,
-        CASE WHEN NOT bool_or(but_cr) THEN min(proved_on) FILTER (but_crh) END AS may_crh_on,
-        CASE WHEN NOT bool_or(but_cr OR but_crh) THEN min(proved_on) FILTER (but_cri) END AS may_cri_on,
+        -- Earlier it is only where it would rest on no more than what is sure.
+        CASE WHEN coalesce(min({'assumed': assumed, 'day': proved_on}) FILTER (but_cr) < min({'assumed': assumed, 'day': proved_on}) FILTER (cr), true)
+             THEN min({'assumed': assumed, 'day': proved_on}) FILTER (but_cr).day END AS may_cr_on,
+        CASE WHEN NOT bool_or(but_cr) AND coalesce(min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_crh) < min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh), true)
+             THEN min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_crh).day END AS may_crh_on,
+        CASE WHEN NOT bool_or(but_cr OR but_crh) AND coalesce(min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_cri) < min({'assumed': assumed_lower, 'day': proved_on}) FILTER (cri), true)
+             THEN min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_cri).day END AS may_cri_on,
         min(proved_at) FILTER (cr OR crh OR cri) AS opened_at,
         min({'assumed': assumed, 'day': proved_on}) FILTER (cr).day AS cr_on,
         min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh).day AS crh_on,
