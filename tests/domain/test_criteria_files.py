@@ -140,7 +140,7 @@ def edited(after: str, old: str, new: str) -> tuple[str, int]:
         ("[numbers]", "window_after", 'window_after = { value = 14 }', "missing required field"),
         ("[numbers]", "window_after",
          'window_after = { value = 14.5, unit = "d", mark = "V", source = "x" }',
-         "14.5 d is no whole number from 0 on"),
+         "14.5 d is no whole number from zero on"),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_refused_with_its_line_and_the_reason(

@@ -26,7 +26,7 @@ class Number(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse a part of a day, an hour or a year, which would be cut off unseen."""
         if self.unit in ("d", "h", "a") and (self.value < 0 or self.value % 1):
-            raise ValueError(f"{self.value} {self.unit} is no whole number from 0 on")
+            raise ValueError(f"{self.value} {self.unit} is no whole number from zero on")
 
     @property
     def days(self) -> int:
