@@ -199,7 +199,9 @@ def ways_of_draw(criteria: CriteriaSet, judges: Mapping[str, Judge | None]) -> I
     )
     said = ", ".join(identifier(one.id) for one in single)
     parameters = ", ".join(f"{identifier(one.id)} Boolean" for one in single)
+    named = ", ".join(f"{number} {one_line(name)}" for name, number in ranks(criteria).items())
     yield (
+        f"// An answer by its rank: {named}.\n"
         f'define function "Answer of way"(capped Boolean, uncounted Boolean,\n    {parameters}):\n'
         f"{_ranked(criteria, judges)}\n"
     )

@@ -87,7 +87,7 @@ def library(criteria: CriteriaSet, mappings: Mappings, namespace: str) -> Librar
         _filled(record_text.TEXT, facts),
         _filled(refused_text.TEXT, facts),
         _filled(marrow_text.WAYS, facts),
-        "// ---- Criteria, as the file has them ----\n",
+        "// ---- Criteria, as the file has them; counts are per microlitre here ----\n",
         *(criterion_text(one, judges[one.id]) for one in criteria.criterion),
         "// ---- Categories, the first that holds is said ----\n",
         *categories_text(criteria),
