@@ -1,4 +1,4 @@
-"""The same input gives the same account, exit code and answers by `classify` and by `archive`."""
+"""The same input gives the same account and answers by `classify`, by `archive` and by `bulk`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import pytest
 
 from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.errors import InputError
-from tests.archive.running import archive, lines, summary
+from fhir_remission.jobs.files.classify import judged_patients
+from fhir_remission.jobs.judging.request import Request
+from tests.archive.export_server import Export
+from tests.archive.running import AS_OF, archive, lines, summary
+from tests.archive.test_bulk import bulk
 from tests.jobs.test_strange_inputs import REMISSION, REQUEST, ROWS, answered, given
 
 Said = tuple[int, dict[str, int], list[tuple[str, str]]]
@@ -80,3 +84,48 @@ def test_lines_are_accounted_for_alike(tmp_path: Path) -> None:
     body = "".join(json.dumps(one) + "\n" for one in resources).encode()
 
     assert archived(body, tmp_path) == classified(body)
+
+
+GONE = {"reference": "Observation/gone"}
+PANELS: dict[str, Any] = {
+    "a member that is not there": {"hasMember": [GONE]},
+    "the same in STU3": {"related": [{"type": "has-member", "target": GONE}]},
+    "withdrawn with its member": {
+        "status": "entered-in-error",
+        "hasMember": [{"reference": "Observation/marrow-d32"}],
+    },
+}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_that_means_nothing_itself(name: str, tmp_path: Path) -> None:
+    """What it names may be missing or taken back: the first pass must not drop it."""
+    code = {"coding": [{"system": "http://loinc.org", "code": "57021-8"}]}
+    panel = {**REMISSION["anc-6"], "id": "panel", "code": code, **PANELS[name]}
+    del panel["valueQuantity"]
+    made = [*REMISSION.values(), panel]
+    said = archived("".join(json.dumps(one) + "\n" for one in made).encode(), tmp_path)
+
+    assert said == classified("".join(json.dumps(one) + "\n" for one in made).encode())
+    assert said is not None
+    assert said[2] == [("Patient/p1", "IND")]
+
+
+@pytest.mark.parametrize("prefix", ["prov-", "cond-", "sp-", "rep-", "ma-"])
+def test_an_export_is_accounted_for_alike(prefix: str, tmp_path: Path) -> None:
+    """The same as files of a server's own export, one per type."""
+    beside = [
+        one for row in ROWS if row["name"].startswith(prefix) for one in row.get("beside", [])
+    ]
+    whole = [one for one in beside if one.get("id") and isinstance(one.get("resourceType"), str)]
+    files: dict[str, list[Any]] = {}
+    for one in [*REMISSION.values(), *whole]:
+        files.setdefault(one["resourceType"], []).append(one)
+    bulk(Export(files), tmp_path)
+    body = "".join(json.dumps(one) + "\n" for many in files.values() for one in many).encode()
+    answers = judged_patients([body], "input", Request(as_of=AS_OF))
+
+    assert summary(tmp_path)["entries"] == answers.account.told()
+    found = [one for each in answers.judged for held in each.assessments for one in held]
+    told = sorted((one["patient"], one["category"]) for one in lines(tmp_path) if "category" in one)
+    assert told == sorted((one.patient, one.category) for one in found)

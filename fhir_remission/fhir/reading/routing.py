@@ -65,8 +65,10 @@ decode_result = _PLAIN.decode
 
 
 def is_plain(glance: Glance) -> bool:
-    """Whether it is an Observation without components in which nothing can hide."""
-    return glance.component is NOTHING and type(glance) is PlainResult
+    """Whether it is an Observation without components or members in which nothing can hide."""
+    if glance.component is not NOTHING or type(glance) is not PlainResult:
+        return False
+    return all(getattr(glance, name, NOTHING) is NOTHING for name in ("hasMember", "related"))
 
 
 def is_first_version(glance: Glance) -> bool:

@@ -23,6 +23,7 @@ from fhir_remission.effects.http.inflate import (
 from fhir_remission.fhir.incoming.documents import IRRELEVANT
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
+from fhir_remission.fhir.reading.members import members_of
 from fhir_remission.fhir.reading.relevance import has_meaning
 from fhir_remission.fhir.reading.routing import (
     Glance,
@@ -205,12 +206,17 @@ class _Splitter:
             self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
 
     def _is_hollow(self, line: bytes) -> bool:
-        """Whether nothing within it can be evidence, under whatever name it stands there."""
+        """Whether nothing within it can be evidence, under whatever name it stands there.
+
+        A panel means nothing itself, and may name a result that is not there, or take one back.
+        """
         try:
             resource = decode_resource(line)
         except UNREADABLE:
             return False
-        return isinstance(resource, str) or not has_meaning(resource, self._mappings)
+        if isinstance(resource, str):
+            return True
+        return not (members_of(resource) or has_meaning(resource, self._mappings))
 
     def _means(self, code: bytes) -> bool:
         if code not in self._counts:
