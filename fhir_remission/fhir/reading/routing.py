@@ -54,21 +54,24 @@ _CONCEPT = msgspec.json.Decoder(CodeableConcept | None)
 _REFERENCE = msgspec.json.Decoder(Reference | None)
 _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
 decode_glance = msgspec.json.Decoder(Glance).decode
-_ELEMENTS = {*strict(Observation).__struct_encode_fields__} - {*Glance.__struct_encode_fields__}
+_NAMES_OTHERS = {"hasMember", "related"}
+_ELEMENTS = (
+    {*strict(Observation).__struct_encode_fields__}
+    - {*Glance.__struct_encode_fields__}
+    - _NAMES_OTHERS
+)
 PlainResult = msgspec.defstruct(
     "PlainResult", [(one, Raw, NOTHING) for one in sorted(_ELEMENTS)], bases=(Glance,), gc=False,
     forbid_unknown_fields=True, module=__name__,
 )  # fmt: skip
-"""A glance at an Observation in which every name is one of FHIR: nothing can hide in it."""
+"""A glance at an Observation of FHIR's elements that names no other result: nothing hides in it."""
 _PLAIN: msgspec.json.Decoder[Glance] = msgspec.json.Decoder(PlainResult)
 decode_result = _PLAIN.decode
 
 
 def is_plain(glance: Glance) -> bool:
     """Whether it is an Observation without components or members in which nothing can hide."""
-    if glance.component is not NOTHING or type(glance) is not PlainResult:
-        return False
-    return all(getattr(glance, name, NOTHING) is NOTHING for name in ("hasMember", "related"))
+    return glance.component is NOTHING and type(glance) is PlainResult
 
 
 def is_first_version(glance: Glance) -> bool:
