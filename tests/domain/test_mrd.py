@@ -174,9 +174,23 @@ def test_blood_counts_for_the_suffix_only_where_the_set_says_so() -> None:
     blood = sample("positive", specimen="blood", marker="")
     unsaid = sample("negative", specimen="")
     assert suffix(sample("positive", specimen="blood")) == ("positive", [30])
-    assert suffix(blood) == ("unknown", [])
+    assert suffix(sample("positive", specimen="blood", marker="WT1")) == ("unknown", [])
+    assert suffix(sample("positive", specimen="blood", method="flow")) == ("unknown", [])
     assert suffix(blood, rules=replace(ELN, tissues=("marrow", "blood"))) == ("positive", [30])
     assert suffix(unsaid) == ("unknown", [30])
+
+
+@pytest.mark.parametrize("unknown", [{"marker": ""}, {"method": ""}, {"method": "unread"}])
+def test_blood_that_may_count_leaves_it_open(unknown: dict[str, str]) -> None:
+    """A positive of blood whose marker or assay nobody knows takes a negative away."""
+    blood, marrow = sample("positive", specimen="blood", **unknown), sample("negative")
+    assert suffix(blood, marrow) == ("unknown", [30, 30])
+    assert suffix(blood, marrow, rules=OLD) == ("negative", [30])
+
+
+def test_an_assay_in_words_nobody_knows_is_no_assay() -> None:
+    """A negative by it proves nothing, as by none at all."""
+    assert sample("negative", method="unread").status == "unknown"
 
 
 def test_sequencing_alone_is_no_mrd_negative() -> None:

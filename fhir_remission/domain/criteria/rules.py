@@ -197,7 +197,7 @@ class Mrd(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     confirm_days: int
     tissues: tuple[str, ...]
     blood_markers: tuple[str, ...] = ()
-    """Markers that count in blood too, by `blood_by`; where no marker is stated none does."""
+    """Markers that count in blood too, by `blood_by`; where one is not known, a positive may."""
     blood_by: tuple[str, ...] = ()
     no_mrd: tuple[str, ...] = ()
     """Genes whose variants by `no_mrd_by` are clonal haematopoiesis, and no residual disease."""

@@ -19,6 +19,10 @@ Status = Literal["negative", "low-level", "positive", "unknown"]
 MrdEvent = Literal["none", "relapse-suspected", "relapse"]
 
 
+# How the assay of a result is called that nobody names, or names in words nobody knows.
+UNKNOWN = ("", "unread")
+
+
 class MrdSample(Struct, frozen=True):
     """One MRD result, judged by itself."""
 
@@ -66,7 +70,7 @@ def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
         flags.append("mrd-interpretation-disagrees")
         status = "positive" if status == "positive" else "unknown"
     if status == "negative":
-        if not result.method or not result.specimen:
+        if result.method in UNKNOWN or not result.specimen:
             # Negative by what, in which tissue? Without an answer it proves nothing.
             status = "unknown"
             flags.append("mrd-assay-or-tissue-unknown")
@@ -127,8 +131,24 @@ def suffix_status(
     reach = timedelta(days=rules.window_days)
     first = max(marrow - reach, since)
     near = samples[bisect_left(days, first) : bisect_right(days, marrow + reach)]
-    used = tuple(one for one in near if has_say(one, rules))
-    return combined(used), used
+    used = tuple(one for one in near if has_say(one, rules) or _may_count(one, rules))
+    return combined([_beside(one, rules) for one in used]), used
+
+
+def _beside(sample: MrdSample, rules: Mrd) -> MrdSample:
+    """What is sure of it beside a remission: a positive that may not count leaves it open."""
+    return sample if has_say(sample, rules) else replace(sample, status="unknown")
+
+
+def _may_count(sample: MrdSample, rules: Mrd) -> bool:
+    """Whether a positive of blood would count, were its marker or its assay known."""
+    result = sample.result
+    return (
+        sample.status == "positive"
+        and result.marker in ("", *rules.blood_markers)
+        and result.method in (*UNKNOWN, *rules.blood_by)
+        and bool(rules.blood_markers)
+    )
 
 
 def has_say(sample: MrdSample, rules: Mrd) -> bool:
