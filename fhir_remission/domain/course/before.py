@@ -87,7 +87,8 @@ def _answered(
         lines=lines.at(case, *more), inferred=ground.course(world)[1].inferred,
     )  # fmt: skip
     world = _held_back(step, world, perhaps)
-    return _stands(replace(world, since=way.day), said, case, world.phase)
+    since = min((way.day, *_held_on(found, perhaps)))
+    return _stands(replace(world, since=since), said, case, world.phase)
 
 
 def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
@@ -102,6 +103,11 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
 def _uncounted(step: Step, found: Evaluation) -> list[str]:
     """The remissions that only missing counts hold back."""
     return [name for name in found.uncounted if step.ground.rows[name].remission]
+
+
+def _held_on(found: Evaluation, perhaps: Sequence[str]) -> list[date]:
+    """The days on which a remission may have begun that only missing counts hold back."""
+    return [one.view.day for one in found.tried if not one.choice.uncounted.isdisjoint(perhaps)]
 
 
 def _stands(world: World, said: Said, case: Case, phase: Phase) -> Move:

@@ -87,7 +87,7 @@ define function "Judged"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
       "Is early"(m) or ("Is contradicted"(m, ms) and not m.diseased))))
 
 define function "Responded"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, rank Integer,
-    since Integer, perhaps Boolean):
+    since Integer, perhaps Boolean, held Integer):
   case
     when rank in { $remissions$ } then { "Standing"(w, 'remission', rank, m.dayNo, since) }
     when rank = $NE$ then "Passed over"(
@@ -96,14 +96,14 @@ define function "Responded"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, r
     when not (rank in { $rows$ }) and not m.diseased and "Is contradicted"(m, ms) then
       { "Standing"(w, w.phase, $IND$, m.dayNo, null as Integer) }
     else { "Standing"(w, if perhaps and w.phase = 'before' then 'unproved' else w.phase,
-      rank, m.dayNo, m.dayNo) }
+      rank, m.dayNo, if perhaps then held else m.dayNo) }
   end
 
 define function "Respond"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
   if "Is early"(m) and m.diseased then "Passed over"(w, m, ms, ds)
   else flatten (("Judged"(w, m, ms, ds)) E
     return all flatten (E.ranks R
-      return all "Responded"(w, m, ms, ds, R, E.since, E.perhaps)))
+      return all "Responded"(w, m, ms, ds, R, E.since, E.perhaps, E.held)))
 
 // ---- A marrow in a remission ----
 

@@ -233,6 +233,8 @@ define function "Evaluated"(answers List<ANSWERS>):
     perhaps: exists (answers A where A.uncounted and exists (A.whole R
       where R in { $remissions$ } and R < "Floor"(answers)
         and not exists (answers B where R in B.ranks))),
+    held: Min(answers A where A.uncounted and exists (A.whole R where R in { $remissions$ })
+      return all A.dayNo),
     since: Coalesce(
       Min(answers A where not exists (A.ranks R where not (R in { $remissions$ }))
         return all A.dayNo),
