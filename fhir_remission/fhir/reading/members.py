@@ -92,13 +92,12 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
             if isinstance(holder, DiagnosticReport) and _is_empty(holder, context):
                 missing.append(Skipped(entry.ref, "a report of an input that holds no result"))
             continue
-        if getattr(holder, "status", None) not in LIVE:
-            continue
+        why = _missing if getattr(holder, "status", None) in LIVE else _untold
         inside = contained(getattr(holder, "contained", NOTHING))
         kind = Observation.type_name
         found = [(one, context.index.resource(one, inside, kind)) for one in named]
         matters = any(_is_evidence(one, context) for one in (holder, *(r for _, r in found)))
-        reasons = (_missing(one, resource, context) for one, resource in found if matters)
+        reasons = (why(one, resource, context) for one, resource in found if matters)
         missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]
     return missing
 
@@ -123,6 +122,13 @@ def _missing(reference: Reference, resource: Resource | None, context: Context) 
     held = (resource.meta.version_id if resource.meta else None) or ""
     older = version.isdecimal() and held.isdecimal() and int(held) < int(version)
     return f"{text}, which it names, is newer than what is at hand" if older else ""
+
+
+def _untold(reference: Reference, resource: Resource | None, _: Context) -> str:
+    """Why a holder that is withdrawn may take any result back; empty where it says which."""
+    if resource is not None or parse_literal(reference.reference or "") is not None:
+        return ""
+    return "withdrawn, and nobody can tell which result it names"
 
 
 def _may_be_any(literal: Literal | None, context: Context) -> bool:
