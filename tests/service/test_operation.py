@@ -57,13 +57,6 @@ def test_the_line_is_that_of_the_classifier(served: Served) -> None:
     assert answer.headers["content-type"].startswith("application/vnd.fhir-remission+json")
 
 
-def test_nobody_waits_long_for_a_large_record_of_somebody_else(served: Served) -> None:
-    """While one caller's record is being judged for long, another one's is judged beside it."""
-    with served.site.judging.turn():
-        answer = served.ask("POST", OPERATION, CR)
-    assert answer.status_code == 200
-
-
 def test_the_answer_holds_our_resources_without_ids(served: Served) -> None:
     """ClinicalImpression and Observation come as a collection that points to itself, and no id."""
     answer = served.ask("POST", OPERATION, parameters(CR, record="complete", asOf=AS_OF))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,8 +29,6 @@ from fhir_remission.settings import Settings
 PARTIAL = "record-partial"
 # How many judges stay loaded: one for each combination of arguments that callers use.
 KEPT = 16
-# Nobody waits longer for a turn: the record of one caller may be large.
-PATIENCE = 0.1
 
 
 class Answer(Struct, frozen=True):
@@ -61,24 +58,10 @@ class Judging:
         self._known = frozenset(criteria_names(settings.mappings.dir))
         self._loaded = lru_cache(maxsize=KEPT)(self._load)
         self._listed = KeptFile(lambda: stated_rows(settings), clock)
-        self._turn = threading.Lock()
 
     def warm(self) -> None:
         """Load what most requests need."""
         self._judge(Asked())
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """A thread's turn to judge.
-
-        Python runs one thread at a time; those that wait here do not ask for it every 5 ms.
-        """
-        mine = self._turn.acquire(timeout=PATIENCE)
-        try:
-            yield
-        finally:
-            if mine:
-                self._turn.release()
 
     def __call__(self, asked: Asked, *, many: bool = False) -> Answer:
         """Judge the record of a request; `many` tells the damaged apart instead of refusing."""

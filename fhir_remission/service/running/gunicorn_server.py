@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -27,27 +26,12 @@ from fhir_remission.settings import Settings
 
 # Seconds in which a request line and its headers are there, and that a kept connection waits.
 HEADERS, KEPT = 5.0, 5
-# So long a thread waits at its connection for the request that follows.
-SOON = 0.01
 # Beyond the time of an answer, for the last bytes.
 GRACE = 5
 
 
 class CutOffWorker(ThreadWorker):  # type: ignore[misc]
-    """A thread worker whose clients have so long for their headers, and for a TLS handshake.
-
-    A thread stays with its connection while nobody waits for a thread: to hand it back to the
-    poller and take it again cost 77 calls of futex for each request, and costs 22 so.
-    """
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._waiting: set[Any] = set()
-
-    def enqueue_req(self, conn: Any) -> None:
-        """This connection waits for a thread."""
-        self._waiting.add(conn)
-        super().enqueue_req(conn)
+    """A thread worker whose clients have so long for their headers, and for a TLS handshake."""
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """From now on it is not ready; what it has is answered."""
@@ -55,26 +39,12 @@ class CutOffWorker(ThreadWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
 
     def handle(self, conn: Any) -> Any:
-        """The requests of one connection, as long as they follow each other and nobody waits."""
-        self._waiting.discard(conn)
-        kept = self._one(conn)
-        while kept is True and self.alive and not self._waiting and _readable(conn.sock):
-            kept = self._one(conn)
-        return kept
-
-    def _one(self, conn: Any) -> Any:
+        """One request of one connection."""
         DEADLINES.begin(conn, HEADERS + KEPT)
         try:
             return super().handle(conn)
         finally:
             DEADLINES.end()
-
-
-def _readable(sock: Any) -> bool:
-    """Whether the next request begins at once."""
-    watched = select.poll()  # not select.select, which knows no file above 1023
-    watched.register(sock, select.POLLIN)
-    return bool(watched.poll(SOON * 1000))
 
 
 class QuietLogger(Logger):  # type: ignore[misc]

@@ -49,7 +49,7 @@ class Operation:
             )
         if not asked.resource:
             raise Refused(400, "required", "the parameter bundle is missing: a patient's record")
-        with self._metrics.judging(), self._site.judging.turn():
+        with self._metrics.judging():
             answer = self._site.judging(asked, many=form == LINES)
             req.context.caller.check(answer.patients)
             body = encoded(answer, form, self._site.settings)
