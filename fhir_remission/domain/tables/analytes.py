@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.tsv import Row, read_rows
@@ -46,6 +46,11 @@ class Analyte(Struct, frozen=True):
         return (self.low is None or self.low <= value.low) and (
             self.high is None or highest <= self.high
         )
+
+    def whole(self, value: Interval) -> Interval:
+        """The value, where it is a part of a whole with the whole as its end: `>50` % is no 120."""
+        open_end = value.high is None and self.dimensions == ("fraction",)
+        return structs.replace(value, high=self.high) if open_end else value
 
 
 def read_analytes(

@@ -267,8 +267,9 @@ def _number(sent: Sent | Unreadable, understanding: Understanding) -> Reported:
             flags=("implausible-value",),
         )
     return Reported(
-        value=converted.value, original=sent.original, unit=converted.unit, flags=sent.flags
-    )
+        value=analyte.whole(converted.value),
+        original=sent.original, unit=converted.unit, flags=sent.flags,
+    )  # fmt: skip
 
 
 def _words(concept: CodeableConcept) -> str:
