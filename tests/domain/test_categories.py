@@ -8,13 +8,18 @@ import pytest
 
 from fhir_remission.domain.tables.categories import COLUMNS, SYSTEMS, read_categories
 from fhir_remission.errors import TableError
+from tests.domain.builder import CRITERIA, criteria
 
 TABLE = Path(__file__).parents[2] / "mappings" / "categories.tsv"
 TEXT = TABLE.read_text(encoding="utf-8")
-CATEGORIES = (
-    *("CR", "CRh", "CRi", "MLFS", "PR", "NR", "PD", "REFRACTORY", "RELAPSE"),
-    *("RELAPSE_SUSPECTED", "NE", "IND"),
+SETS = [criteria(one.stem) for one in sorted(CRITERIA.glob("*.toml"))]
+OUTCOMES = (
+    *("not_evaluable", "undecided", "no_response", "refractory"),
+    *("relapse", "relapse_suspected"),
 )
+CATEGORIES = {row.id for one in SETS for row in one.category} | {
+    getattr(one.outcomes, name) for one in SETS for name in OUTCOMES if getattr(one.outcomes, name)
+}
 STATES = (
     *("untreated", "awaiting-response", "active-disease", "in-remission", "relapse-suspected"),
     *("relapsed", "unknown"),
@@ -25,7 +30,7 @@ FORBIDDEN_US = ("550991000124107", "551001000124108")
 
 
 def test_everything_we_can_say_has_a_code_of_ours() -> None:
-    """Categories, states, MRD, events, confidence, changes."""
+    """Every answer of every shipped set, states, MRD, events, confidence, changes."""
     read = read_categories(TEXT, file=TABLE.name)
     wanted = {
         "category": CATEGORIES,

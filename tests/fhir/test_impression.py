@@ -70,6 +70,7 @@ def test_findings_are_category_then_mrd_then_state() -> None:
         ("RELAPSE", "C123612"),
         ("REFRACTORY", ""),
         ("PD", ""),
+        ("SD", ""),
         ("IND", ""),
         ("RELAPSE_SUSPECTED", ""),
     ],
