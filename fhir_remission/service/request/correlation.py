@@ -35,13 +35,12 @@ class Correlation(Struct, frozen=True):
 
 def correlation_of(request_id: str, correlation_id: str, traceparent: str) -> Correlation:
     """The names of a request by its headers; what is missing or unfit is made."""
-    made = secrets.token_hex(40)
-    own = request_id if _NAME.fullmatch(request_id) else made[:32]
+    own = request_id if _NAME.fullmatch(request_id) else secrets.token_hex(16)
     given = correlation_id if _NAME.fullmatch(correlation_id) else ""
     found = _TRACE.fullmatch(traceparent.strip())
-    trace, flags = made[32:64], "00"
+    trace, flags = secrets.token_hex(16), "00"
     if found and found[1] != "ff" and int(found[2], 16) and int(found[3], 16):
         later = found[5] is not None
         if not later or found[1] != "00":
             trace, flags = found[2], found[4]
-    return Correlation(own, given, trace, made[64:], flags)
+    return Correlation(own, given, trace, secrets.token_hex(8), flags)
