@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -37,13 +38,22 @@ def parse_literal(text: str) -> Literal | None:
     return Literal(base=found["base"] or "", type=found["type"], id=found["id"])
 
 
-class Index(Struct, frozen=True):
+class Index(Struct, frozen=True, dict=True):
     """The resources at hand, by address and by type and id."""
 
     by_url: Mapping[str, Entry]
     by_ref: Mapping[str, Entry]
-    by_name: Mapping[tuple[str, str], Entry | None] = {}
-    """By type and `system|value`; none where several bear it."""
+    entries: Sequence[Entry] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], Entry | None]:
+        """By type and `system|value`, made when first asked for; none where several bear it."""
+        found: dict[tuple[str, str], Entry | None] = {}
+        for entry in self.entries:
+            for name in _names(entry.resource):
+                key = entry.resource.type_name, name
+                found[key] = entry if found.get(key, entry) is entry else None
+        return found
 
     def find(self, reference: Reference | None) -> Entry | None:
         """The resource a reference points to, if it is here."""
@@ -76,16 +86,13 @@ def index_of(entries: Iterable[Entry]) -> Index:
     """Index resources by the addresses they were given with and by type and id."""
     by_url: dict[str, Entry] = {}
     by_ref: dict[str, Entry] = {}
-    by_name: dict[tuple[str, str], Entry | None] = {}
-    for entry in entries:
+    held = list(entries)
+    for entry in held:
         if entry.full_url:
             by_url.setdefault(entry.full_url, entry)
         if entry.resource.id or entry.full_url:
             by_ref.setdefault(entry.ref, entry)
-        for name in _names(entry.resource):
-            key = entry.resource.type_name, name
-            by_name[key] = entry if by_name.get(key, entry) is entry else None
-    return Index(by_url=by_url, by_ref=by_ref, by_name=by_name)
+    return Index(by_url=by_url, by_ref=by_ref, entries=held)
 
 
 def _names(resource: Resource) -> set[str]:
