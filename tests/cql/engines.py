@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_mappings
 from fhir_remission.fhir.criteria_export.library_text import Library
 from fhir_remission.fhir.criteria_export.values import value_sets
 from tests.cql.courses import Asked, written
 
 HERE = Path(__file__).parent
-NAMESPACE = "https://w3id.org/fhir-remission"
 JAVA = ("java", "-Xmx700m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp")
 CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
 NPM = ("cql-execution@3.3.2", "cql-exec-fhir@2.2.0")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import (
     criteria_names,
     default_dir,
@@ -27,7 +28,7 @@ from fhir_remission.effects.files.mapping_files import (
 )
 from fhir_remission.fhir.criteria_export.library_text import Library, library
 from tests.cql.courses import Asked, made, of_cases, of_vectors, written
-from tests.cql.engines import NAMESPACE, REFUSED, Answer, Engines
+from tests.cql.engines import REFUSED, Answer, Engines
 
 # A record that the core reads only in part: it says which part, and no category.
 UNJUDGED = "unjudged"

@@ -27,8 +27,7 @@ def reckoned(page: Page) -> list[tuple[str, str]]:
     if lasts and now.state_since is not None:
         taken = _cycles(page)
         after = f", reached in cycle {taken}" if taken else ""
-        days = (today - now.state_since).days
-        rows.append(("Duration", f"{days} day{'' if days == 1 else 's'}{after}"))
+        rows.append(("Duration", f"{_days(now.state_since, today)}{after}"))
     return [*rows, *(("Transfused", one) for one in _transfusions(page, today))]
 
 
@@ -59,8 +58,12 @@ def _transfusions(page: Page, today: date) -> Iterator[str]:
 
 
 def _independent(last: Event, today: date) -> str:
-    gone = (today - day_of(last)).days
-    return f"last {day_of(last)} [{last.source.ref}], {gone} day{'' if gone == 1 else 's'} without"
+    return f"last {day_of(last)} [{last.source.ref}], {_days(day_of(last), today)} without"
+
+
+def _days(first: date, last: date) -> str:
+    days = (last - first).days
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def kinetics(page: Page) -> list[str]:

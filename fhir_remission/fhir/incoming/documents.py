@@ -18,7 +18,7 @@ from fhir_remission.fhir.incoming.bundle import Page, read_wrapper
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, told_twice, why, within
 from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
 from fhir_remission.fhir.incoming.envelope import WRAPPERS
-from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions
+from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.encodings import as_utf8, texts_of
@@ -201,7 +201,9 @@ def one_line(line: bytes, told: Told) -> Iterator[Item]:
     elif evidence_within(line):
         items.append(within(line, told.name))
     elif resource in RETRACTING and (found := retractions(line, resource, told.name)):
-        items += _taken_back(found, told)
+        doubted, lost = told_once(found)
+        told.account.end("used", not lost)
+        items += [*doubted, *lost]
     elif resource in TYPE_NAMES:
         told.account.end("irrelevant")
     else:
@@ -248,13 +250,6 @@ def of_page(page: Page, told: Told) -> Iterator[Item]:
         yield from _outcome(outcome, told)
     for reason in unfinished(page.next_url, page.total, page.matches, earlier=page.earlier):
         yield Damaged(place=told.name, reason=reason, kind="incomplete")
-
-
-def _taken_back(found: Iterable[Doubted | Damaged], told: Told) -> list[Item]:
-    """One resource that takes others back; it is counted once, be it used or damaged."""
-    lost = [one for one in found if isinstance(one, Damaged)]
-    told.account.end("used", not lost)
-    return [*(one for one in found if isinstance(one, Doubted)), *lost[:1]]
 
 
 def _outcome(issues: tuple[Issue, ...], told: Told) -> Iterator[Damaged]:

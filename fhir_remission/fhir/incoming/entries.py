@@ -21,7 +21,7 @@ from fhir_remission.fhir.incoming.envelope import (
     has_lost_link,
     next_of,
 )
-from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions
+from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome, what_it_says
@@ -193,9 +193,9 @@ class Entries:
     def _retraction(self, body: Raw, kind: str, place: str) -> None:
         """Something that may take others back."""
         found = retractions(body, kind, place)
-        lost = [one for one in found if isinstance(one, Damaged)]
-        self.doubted += [one for one in found if isinstance(one, Doubted)]
-        self.damage += lost[:1]
+        doubted, lost = told_once(found)
+        self.doubted += doubted
+        self.damage += lost
         self.used += bool(found) and not lost
         self.irrelevant += not found
 

@@ -12,7 +12,7 @@ from fhir_remission.fhir.incoming.subjects import UNKNOWN
 from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, rank_of
 from fhir_remission.fhir.r4.elements import Reference
 from fhir_remission.fhir.r4.references import Index
-from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, is_withdrawn
 
 Keyed = tuple[Entry, str]
 """An entry and the patient it names; empty where it names nobody."""
@@ -56,15 +56,11 @@ def _with_the_latest(versions: Sequence[Keyed]) -> list[Keyed]:
         # Nothing says that one replaces the other: ids that are unique for each patient only.
         return list(versions)
     latest = [one for one, rank in zip(versions, ranks, strict=True) if rank == last]
-    if all(_is_withdrawn(entry) and not key for entry, key in latest):
+    if all(is_withdrawn(entry.resource) and not key for entry, key in latest):
         # Some servers show nothing else of it (US Core, general guidance): it moves nothing.
         latest = [one for one in versions if one[1]] or latest
     owners = {key for _, key in latest}
     return [(entry, key) for key in sorted(owners) for entry, _ in versions]
-
-
-def _is_withdrawn(entry: Entry) -> bool:
-    return getattr(entry.resource, "status", None) == "entered-in-error"
 
 
 # Panels of panels; deeper is a mistake.

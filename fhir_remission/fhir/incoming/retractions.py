@@ -7,7 +7,7 @@ nobody's may be the activity, a code of a known system that no row has may be a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -102,6 +102,12 @@ def retractions(body: bytes | Raw, kind: str, place: str) -> list[Doubted | Dama
         return _named(body, kind, place, members, why) if why else _removed(members)
     except UNREADABLE as error:
         return [structs.replace(damaged(body, place, error), resource_type="", ref="")]
+
+
+def told_once(found: Sequence[Doubted | Damaged]) -> tuple[list[Doubted], list[Damaged]]:
+    """What one resource takes back, and its damage: it is counted once, be it used or damaged."""
+    lost = [one for one in found if isinstance(one, Damaged)]
+    return [one for one in found if isinstance(one, Doubted)], lost[:1]
 
 
 def _why(kind: str, members: Mapping[str, Raw]) -> str:

@@ -219,6 +219,11 @@ READ_TYPES: dict[str, type[Resource]] = {
 }
 
 
+def is_withdrawn(resource: Resource) -> bool:
+    """Whether it says itself that it never held."""
+    return getattr(resource, "status", None) == "entered-in-error"
+
+
 class Header(Struct, rename="camel"):
     """Enough of any resource to say what it is."""
 

@@ -39,11 +39,6 @@ def may_matter(resource: Resource, mappings: Mappings) -> bool:
     return isinstance(resource, DiagnosticReport) and bool(resource.result)
 
 
-def is_withdrawn(resource: Resource) -> bool:
-    """Whether it says itself that it never held."""
-    return getattr(resource, "status", None) == "entered-in-error"
-
-
 def no_patient(resource: Resource) -> str:
     """What is said of a resource that may matter and names nobody."""
     return f"this {resource.type_name} may be evidence, and names no patient that can be resolved"

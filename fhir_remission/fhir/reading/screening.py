@@ -19,6 +19,7 @@ from fhir_remission.fhir.r4.wire import (
     Patient,
     Procedure,
     Resource,
+    is_withdrawn,
 )
 from fhir_remission.fhir.server.queries import Query
 
@@ -76,7 +77,7 @@ def _verdict(
         if patient is not None and patient not in allowed and not _replaces(resource, allowed):
             return "foreign"
         # Of a retracted result some servers show id and status only (US Core general guidance).
-        if patient is None and getattr(resource, "status", None) != "entered-in-error":
+        if patient is None and not is_withdrawn(resource):
             return "unattributed"
     if query.ids and resource.id not in query.ids:
         return "beside"

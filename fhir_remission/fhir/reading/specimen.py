@@ -158,9 +158,9 @@ def _void(specimen: Specimen, context: Context) -> str:
 
 def _condition(said: CodeableConcept, context: Context) -> str:
     """What a condition says of the sample: by its code, or in the words said of a marrow."""
-    told = any(no_good(text, context) for text in words_of(said))
-    found = term_of("specimen-condition", said, context.mappings)
-    return found or ("unsatisfactory" if told else "")
+    if found := term_of("specimen-condition", said, context.mappings):
+        return found
+    return "unsatisfactory" if any(no_good(text, context) for text in words_of(said)) else ""
 
 
 def _doubt(specimen: Specimen, context: Context) -> str:

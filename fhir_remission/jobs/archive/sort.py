@@ -40,8 +40,9 @@ from fhir_remission.fhir.r4.wire import (
     Observation,
     Patient,
     Specimen,
+    is_withdrawn,
 )
-from fhir_remission.fhir.reading.relevance import is_withdrawn, may_matter, no_patient
+from fhir_remission.fhir.reading.relevance import may_matter, no_patient
 from fhir_remission.fhir.reading.routing import Glance, is_later_version, plain_key, subject_key
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
