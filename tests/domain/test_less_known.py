@@ -48,3 +48,34 @@ def test_containment_on_a_few_courses(many: int) -> None:
     for seed in range(3):
         record = course_of(Random(seed)).record()
         assert not list(lost(record, many, Random(~seed), Counter())), seed
+
+
+def test_a_remission_held_back_once_is_named_as_long_as_it_may_be_the_best() -> None:
+    """A better draw whose counts cannot be read is not forgotten at the next marrow."""
+    known = induction().marrow(30, 2).blood(30, None, 99_000).blood(32, 1500, 150_000)
+    known.marrow(55, 2).blood(54, 700)
+    unread = induction().marrow(30, 2).blood(30, None, 99_000).blood(32, "?", "?")
+    unread.marrow(55, 2).blood(54, 700)
+
+    assert anchored(judge(known), 55).category == "CR"
+    assert "CR" in named(anchored(judge(unread), 55))
+
+
+def test_a_draw_that_leaves_more_open_rests_on_no_less() -> None:
+    """Of two draws that say the same, the one that assumes less is taken, whatever is unknown."""
+    for platelets in (99_000, "?"):
+        course = induction().blood(29, 1500, platelets).marrow(30, 3, emd=None)
+        course.result("platelets", 40, 150)
+        found = anchored(judge(course, "healthtree-2024"), 30)
+
+        assert (found.category, found.confidence) == ("CRi", "proved"), platelets
+
+
+@pytest.mark.parametrize("anc", ["?", "0.4-1.2", 700, 1500])
+def test_a_draw_counts_only_where_no_count_of_it_fell(anc: int | str) -> None:
+    """Had its count been high, a later one would have undercut it: it proves no recovery."""
+    course = induction().blood(27, anc, 110_000).marrow(30, 8).blood(30, 990, 150_000)
+
+    found = anchored(judge(course), 30)
+
+    assert (found.category, found.possible_higher) == ("NR", ())

@@ -28,6 +28,7 @@ def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
     if case.early is not None and case.side:
         return pass_over(step, world, kept, case, "early-marrow")
     found = step.evaluated(world, kept, case)
+    world = held_back(step, world, found)
     way = step.trial.pick(found.ways)
     row = ground.rows.get(way.answer)
     if row is not None and row.remission:
@@ -86,13 +87,13 @@ def _answered(
         ),
         lines=lines.at(case, *more), inferred=ground.course(world)[1].inferred,
     )  # fmt: skip
-    world = _held_back(step, world, perhaps)
     since = min((way.day, *_held_on(found, perhaps)))
     return _stands(replace(world, since=since), said, case, world.phase)
 
 
-def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
+def held_back(step: Step, world: World, found: Evaluation) -> World:
     """The course may have had a remission that only missing counts hold back."""
+    perhaps = _uncounted(step, found)
     if not perhaps:
         return world
     best = step.ground.better(world.better, *perhaps)
@@ -140,8 +141,6 @@ def pass_over(
         nothing_of(step, kept, case, reason), found=found,
         held=found.held if found is not None else (),
     )  # fmt: skip
-    if found is not None:
-        world = _held_back(step, world, _uncounted(step, found))
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)

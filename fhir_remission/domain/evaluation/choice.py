@@ -50,10 +50,9 @@ class Choice(Struct, frozen=True):
     uncounted: frozenset[str] = frozenset()
     """Those of them that a count would decide: no count of the draw can be read."""
 
-    @property
-    def level(self) -> int:
-        """How well it is proved: 0 proved, 1 on routine, 2 on material assumptions."""
-        return LEVELS.index(confidence_of(self.assumptions))
+    def level(self, answer: str) -> int:
+        """What one of its answers rests on: 0 proof, 1 routine, 2 material assumptions."""
+        return LEVELS.index(confidence_of(self.ways[answer]))
 
 
 class Chooser:

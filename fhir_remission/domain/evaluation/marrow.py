@@ -124,19 +124,20 @@ def _evaluation(
     """The best that one draw is sure to prove, and what is better and may be proved."""
     order = _ranks(criteria, rows)
 
-    def least(one: Tried) -> int:
-        return max(order[name] for name in one.choice.ways)
+    def least(one: Tried) -> str:
+        return max(one.choice.ways, key=order.__getitem__)
 
     def rank(one: Tried) -> tuple[int, int, int]:
         failed = sum(j.verdict is Verdict.NOT_MET for j in one.choice.judgements.values())
-        return (least(one), one.choice.level, 0 if one.choice.row is not None else failed)
+        name = least(one)
+        return order[name], one.choice.level(name), 0 if one.choice.row is not None else failed
 
     best = min(tried, key=rank)
-    floor = least(best)
+    floor = order[least(best)]
     ways: dict[int, Way] = {}
     for one in (best, *tried):
         for name, rests in one.choice.ways.items():
-            if order[name] < floor or (order[name] == floor == least(one)):
+            if order[name] < floor or (order[name] == floor == order[least(one)]):
                 ways.setdefault(order[name], Way(name, one.view.day, rests))
     earlier = [] if best.choice.row is None else _earlier(criteria, tried, best)
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
@@ -174,8 +175,10 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
             name for name in row.requires
             if one.choice.judgements[name].verdict is Verdict.UNKNOWN
         }  # fmt: skip
-        first = (one.choice.level, one.view.day) < (best.choice.level, best.view.day)
-        if first and row.id in one.choice.ways and unknown and unknown <= signs:
+        if row.id not in one.choice.ways or not unknown or not unknown <= signs:
+            continue
+        level = one.choice.level(row.id)
+        if (level, one.view.day) < (best.choice.level(row.id), best.view.day):
             found[one.view.day] = Way(row.id, one.view.day, one.choice.ways[row.id])
     return list(found.values())
 
@@ -224,7 +227,9 @@ def _view(
     look: Look,
 ) -> View:
     marrow = facts.marrows[place]
-    draw = None if draw_place is None else facts.draws[draw_place]
+    draw = None
+    if draw_place is not None:
+        draw = seen.window.unsure.get(draw_place, facts.draws[draw_place])
     day = marrow.day if draw is None else max(marrow.day, draw.day)
     quantities = {"blasts-marrow": marrow.blasts}
     quantities["marrow-cells-counted"] = marrow.cells

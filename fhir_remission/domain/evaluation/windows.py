@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -11,8 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.inputs import Event, Interval
-from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, above, at_least
-from fhir_remission.domain.nouns.verdicts import SILENT, Proof, SignReading, day_of
+from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, above, at_least, up_to
+from fhir_remission.domain.nouns.verdicts import (
+    NOTHING,
+    SILENT,
+    Proof,
+    Quantity,
+    SignReading,
+    day_of,
+)
 from fhir_remission.domain.record.draws import COUNTS, Draw, count_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
@@ -29,8 +36,8 @@ class Window(Struct, frozen=True):
     places: range
     refused: dict[int, str]
     """Draws of the window that do not count, with the reason."""
-    unsure: tuple[int, ...] = ()
-    """Draws of the window of which that cannot be told."""
+    unsure: Mapping[int, Draw] = {}
+    """Draws of the window of which that cannot be told, each as it is where it counts."""
 
 
 def window_of(facts: Facts, place: int) -> Window:
@@ -74,11 +81,11 @@ def _ends(facts: Facts, place: int) -> list[End]:
     return ends
 
 
-def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str], tuple[int, ...]]:
+def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str], dict[int, Draw]]:
     """Draws before the marrow with a later fall up to its day, and those that may have had one."""
     refused: dict[int, str] = {}
-    unsure: list[int] = []
-    later: dict[str, list[Reading]] = {name: [] for name in COUNTS}
+    unsure: dict[int, Draw] = {}
+    later: dict[str, list[Quantity]] = {name: [] for name in COUNTS}
     for place in reversed(places):
         draw = facts.draws[place]
         if draw.day > marrow.day:
@@ -89,29 +96,42 @@ def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str
             if sure is not None:
                 refused[place] = f"a later draw up to the marrow is lower in {sure}"
             elif None in fallen.values():
-                unsure.append(place)
+                bounds = {name: _no_higher(count_of(draw, name), later[name]) for name in COUNTS}
+                unsure[place] = replace(draw, counts={**draw.counts, **bounds})
         for name in COUNTS:
             now = _known_by_then(draw, name, marrow.day)
-            if now is not None:
+            if now.reading is not None:
                 later[name].append(now)
-    return refused, tuple(unsure)
+    return refused, unsure
 
 
-def _known_by_then(draw: Draw, name: str, day: date) -> Reading:
+def _known_by_then(draw: Draw, name: str, day: date) -> Quantity:
     """A count of the draw; one joined from before the marrow's end is told by its own draw."""
     count = count_of(draw, name)
     days = [day_of(one) for one in count.proof if not isinstance(one, Event)]
-    return None if count.joined and max(days, default=day) <= day else count.reading
+    return NOTHING if count.joined and max(days, default=day) <= day else count
 
 
-def _fallen(then: Reading, later: list[Reading]) -> bool | None:
+def _no_higher(then: Quantity, later: Sequence[Quantity]) -> Quantity:
+    """A count that no later one has undercut: it lay no higher than any of them."""
+    if then.reading is None:
+        return then
+    for one in later:
+        own = then.reading if isinstance(then.reading, Interval) else ANYTHING
+        bound = up_to(own, one.reading) if isinstance(one.reading, Interval) else own
+        if bound != own:
+            then = replace(then, reading=bound, proof=(*then.proof, *one.proof))
+    return then
+
+
+def _fallen(then: Reading, later: Sequence[Quantity]) -> bool | None:
     """Whether a count was lower in a later draw; None where that cannot be told."""
     if then is None or not later:
         return False
     before = then if isinstance(then, Interval) else ANYTHING
     answer: bool | None = False
     for one in later:
-        now = one if isinstance(one, Interval) else ANYTHING
+        now = one.reading if isinstance(one.reading, Interval) else ANYTHING
         if now.high is not None and above(before, now.high):
             return True
         if before.high is None or at_least(now, before.high) is not True:

@@ -134,6 +134,18 @@ def at_most_reported(value: Interval) -> Interval:
     return Interval(low=ZERO, high=value.high, high_open=value.high_open)
 
 
+def up_to(value: Interval, other: Interval) -> Interval:
+    """What of the value lies no higher than the other's end; the whole where nothing does."""
+    high = other.high
+    if high is None or above(value, high) is True:
+        return value
+    if value.high is not None and (value.high, not value.high_open) <= (high, not other.high_open):
+        return value
+    if value.low == high and other.high_open:
+        return value
+    return Interval(value.low, high, value.low_open, other.high_open)
+
+
 def at_least_reported(value: Interval) -> Interval:
     """What a part of a sum proves of the whole: no less than was measured."""
     return Interval(low=value.low, high=None, low_open=value.low_open)
