@@ -79,3 +79,13 @@ def test_a_draw_counts_only_where_no_count_of_it_fell(anc: int | str) -> None:
     found = anchored(judge(course), 30)
 
     assert (found.category, found.possible_higher) == ("NR", ())
+
+
+def test_a_draw_short_of_the_floor_adds_no_lower_answer() -> None:
+    """A draw is sure of a CRi at least by counts that are wide; an unread smear adds no MLFS."""
+    course = induction().marrow(30, 2).blood(30, smear="?").blood(32, "0.4-1.2", "40-120")
+
+    found = anchored(judge(course), 30)
+
+    assert (found.category, found.possible_higher) == ("CRi", ("CR", "CRh"))
+    assert "MLFS" not in named(found)

@@ -139,7 +139,8 @@ def _evaluation(
         for name, rests in one.choice.ways.items():
             if order[name] < floor or (order[name] == floor == order[least(one)]):
                 ways.setdefault(order[name], Way(name, one.view.day, rests))
-    earlier = [] if best.choice.row is None else _earlier(criteria, tried, best)
+    row = best.choice.row
+    earlier = _earlier(criteria, tried, best) if row is not None and order[row.id] == floor else []
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found}, key=order.__getitem__)
