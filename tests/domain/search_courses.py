@@ -97,7 +97,7 @@ def contained(anchors: int, first: int) -> int:
                 here += 1
                 print(f"course_of(Random({seed})), {many} degraded: {miss}", flush=True)
             seed += 1
-        print(f"{many} degraded: {here} misses in {seen.pop('anchors')} anchors", flush=True)
+        print(f"{many} degraded: {here} misses in {seen.pop('anchors', 0)} anchors", flush=True)
         for kind, times in seen.most_common():
             print(f"{times:9}{kind}")
         misses += here

@@ -82,10 +82,24 @@ def test_a_draw_counts_only_where_no_count_of_it_fell(anc: int | str) -> None:
 
 
 def test_a_draw_short_of_the_floor_adds_no_lower_answer() -> None:
-    """A draw is sure of a CRi at least by counts that are wide; an unread smear adds no MLFS."""
-    course = induction().marrow(30, 2).blood(30, smear="?").blood(32, "0.4-1.2", "40-120")
+    """Wide counts make a CRi at least; a draw without any, under a doubt, adds no MLFS to it."""
+    course = induction().result("extramedullary-disease", 1, "positive").marrow(30, 2, emd=None)
+    course.blood(30).result("extramedullary-disease", 32, "negative")
+    course.blood(33, "0.4-1.2", "40-120")
 
     found = anchored(judge(course), 30)
 
     assert (found.category, found.possible_higher) == ("CRi", ("CR", "CRh"))
-    assert "MLFS" not in named(found)
+
+
+@pytest.mark.parametrize("more", [{"standing": "preliminary"}, {}], ids=["preliminary", "quality"])
+def test_where_a_marrow_may_be_none_its_blood_speaks_for_itself(more: dict[str, str]) -> None:
+    """Blood of the day is an anchor beside a marrow that cannot be judged, or may not be."""
+    course = remission().marrow(100, 6, **more).blood(100, smear=2)
+    if not more:
+        course.result("marrow-adequacy", 100, "?")
+
+    marrow, blood = judge(course)[-2:]
+
+    assert {"CR", "RELAPSE"} <= named(marrow)
+    assert (blood.anchor.kind, blood.candidates) == ("blood", ("RELAPSE", "RELAPSE_SUSPECTED"))

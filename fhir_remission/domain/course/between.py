@@ -24,6 +24,8 @@ def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move
     """Blood and lesions between marrows matter to a remission, and to what may be one."""
     if world.since is not None and step.day <= world.since:
         return world, kept, None
+    if kind == "blood" and step.has_marrow(step.day):
+        return world, kept, None
     if world.phase == "unproved":
         sign = step.lesion(step.day) if kind == "extramedullary" else step.smear(place)
         if not sign:

@@ -53,22 +53,8 @@ def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
         said = _undecided(step, kept, case, "contradicted-by-next-marrow")
         return world, kept, said
     if case.side is None:
-        return _no_marrow(step, world, kept, case, today)
-    return _clear(step, world, kept, case, list(today.values()))
-
-
-def _no_marrow(
-    step: Step, world: World, kept: Said, case: Case, today: dict[int, bool | None]
-) -> Move:
-    """A marrow that cannot be judged leaves the remission standing; the blood of its day counts."""
-    if not case.marrow.inadequate:
         return carried(step, world, kept, case)
-    said_not = step.ground.facts.marrows[case.place].inadequate
-    if not said_not and True in today.values():
-        world, kept = seen(step, world, kept, case.marrow.day)
-    elif not said_not and False in today.values():
-        world, kept = calm(world, kept)
-    return carried(step, world, kept, case)
+    return _clear(step, world, kept, case, list(today.values()))
 
 
 def carried(

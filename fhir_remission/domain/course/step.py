@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -64,9 +65,15 @@ class Step:
             return None
         reached = one.reaches(self.ground.line)
         ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
-        if one.statement.state == "unknown" or not one.certain:
+        if not one.stands:
             ways = (*ways, None)
         return self.trial.tell(("marrow", place), ways)
+
+    def has_marrow(self, day: date) -> bool:
+        """Whether a marrow of the day says what its blood means."""
+        days = self.ground.facts.marrow_days
+        place = bisect_left(days, day)
+        return days[place : place + 1] == (day,) and self.side(place) is not None
 
     def lesion(self, day: date) -> bool:
         """Whether disease outside the marrow was told of on the day."""

@@ -64,8 +64,8 @@ def beginning(facts: Facts) -> Draft:
 
 
 def _points(facts: Facts) -> Iterator[Point]:
-    # A marrow that cannot be judged says nothing of the blood and the lesions of its day.
-    marrow_days = {one.day for one in facts.marrows if not one.inadequate}
+    # A marrow that cannot be judged says nothing of the blood of its day.
+    marrow_days = {one.day for one in facts.marrows if one.stands}
     for place, marrow in enumerate(facts.marrows):
         yield Point(marrow.day, 0, place, "marrow")
     lesions = set(facts.extramedullary.days) - set(facts.marrow_days)
@@ -189,8 +189,11 @@ class _Walk:
             if kind == "lesion":
                 return date.fromordinal(at) > point.day
             day = facts.marrow_days[at] if kind == "marrow" else facts.draw_days[at]
-            same = day == point.day and kind == "smear" and point.kind == "extramedullary"
-            return day > point.day or same
+            if kind == "marrow":
+                same = not facts.marrows[at].stands
+            else:
+                same = point.kind == "extramedullary"
+            return day > point.day or (day == point.day and same)
 
         if not trial.told:
             return frozenset()

@@ -61,6 +61,11 @@ class Marrow(Struct, frozen=True):
         counted = any(one.analyte == BLASTS and one.standing == "usable" for one in self.results)
         return counted or self.inadequate
 
+    @property
+    def stands(self) -> bool:
+        """Whether beyond doubt there was a marrow, and one that can be judged."""
+        return self.certain and not self.questioned
+
     def reaches(self, threshold: Decimal) -> bool | None:
         """Whether blasts are at or above the threshold; None where that is not certain."""
         if not isinstance(self.blasts.reading, Interval):
