@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_remission.domain.course import budget
+from fhir_remission.domain.course import budget, ways
+from fhir_remission.domain.course.step import Step
+from fhir_remission.domain.course.world import Move, Said, World
 from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import LATER, Course, criteria, induction, judge
 from tests.domain.long_courses import AS_OF, COURSES
@@ -66,3 +68,24 @@ def test_beyond_the_budget_no_claim_is_made_whatever_the_record_holds(
         assert found.state in ("unknown", "untreated", "awaiting-response", "active-disease")
         if found.reason == "too-many-unknowns":
             assert (found.state, found.provisional) == ("unknown", True)
+
+
+def test_marrows_that_nobody_can_tell_apart_cost_no_more_the_more_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is told of marrows to come is bounded: each step is tried in as many ways as before."""
+    tried: list[int] = []
+    judged = ways.at_marrow
+
+    def counted(step: Step, world: World, kept: Said, place: int) -> Move:
+        tried.append(place)
+        return judged(step, world, kept, place)
+
+    monkeypatch.setattr(ways, "at_marrow", counted)
+    costs = []
+    for count in (60, 120):
+        tried.clear()
+        judge(marrows(count), as_of=AS_OF, current_only=True)
+        costs.append(len(tried) / count)
+
+    assert costs[1] <= 1.2 * costs[0] < 200, costs

@@ -323,7 +323,7 @@ neighbour AS (
         coalesce(c.claimed_on <= s.day, false) AS claimed,
         lead(s.moment) OVER later AS next_moment, lead(s.day) OVER later AS next_day,
         coalesce(s.day - before.day < 20, false) AS early,
-        after.day AS next_cycle,
+        after.day AS next_cycle, lesion.day AS next_lesion,
         (coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21 AND c.treated_on IS NULL, false))
             AND NOT coalesce(c.treated_on IS NULL AND s.day = c.first_blasts_on
                              AND s.day = c.first_marrow_on, false) AS evaluation,
@@ -337,6 +337,7 @@ neighbour AS (
     LEFT JOIN cells AS k ON k.patient = s.patient AND k.moment = s.moment AND k.date_only = s.date_only
     ASOF LEFT JOIN cycle AS before ON before.patient = s.patient AND before.day < s.day
     ASOF LEFT JOIN cycle AS after ON after.patient = s.patient AND after.day >= s.day
+    ASOF LEFT JOIN (FROM statement WHERE present) AS lesion ON lesion.patient = s.patient AND lesion.day > s.day
     WINDOW later AS (PARTITION BY s.patient ORDER BY s.moment)
 ),
 -- Of two marrows less than 14 days apart, no start between, that disagree across 5 %, the later
@@ -354,8 +355,8 @@ marrow AS (
     FROM neighbour AS m
 ),
 
--- The window (model 2.3): three days before to fourteen after, cut by the next marrow and by the
--- next start. A marrow with no draw in it keeps one line with no counts.
+-- The window (model 2.3): three days before to fourteen after, cut by the next marrow, the next
+-- start, and a new lesion. A marrow with no draw in it keeps one line with no counts.
 seen AS (
     SELECT
         m.patient, m.moment AS marrow_moment, m.day AS marrow_day, d.moment, d.day, d.anc, d.platelets,
@@ -373,6 +374,7 @@ seen AS (
         AND (m.next_moment IS NULL OR d.day < m.next_day
              OR (d.day = m.next_day AND NOT d.date_only AND d.moment < m.next_moment))
         AND (m.next_cycle IS NULL OR d.day <= m.next_cycle)
+        AND (m.next_lesion IS NULL OR d.day < m.next_lesion)
     WINDOW whole AS (PARTITION BY m.patient, m.moment),
            so_far AS (PARTITION BY m.patient, m.moment ORDER BY d.moment)
 ),
@@ -451,6 +453,8 @@ claim AS (
         chance AND m.cleared IS NULL AND coalesce(anc_half AND platelets_half, false) AS then_crh,
         -- What it would prove, were its blood, its lesions and its fall not in doubt: its counts are
         -- known. Of one window these doubts are one doubt.
+        pr IS NULL AND NOT m.cleared AND NOT m.early AND clean IS NULL AND coalesce(full_counts, false)
+            AND coalesce(NOT above(m.v, 25) AND m.v.hi * 2 <= m.before_therapy.lo, false) AS but_pr,
         chance AND base IS NULL AND coalesce(full_counts, false) AS but_cr,
         chance AND base IS NULL AND coalesce(m.adequate AND anc_half AND platelets_half, false) AS but_crh,
         chance AND base IS NULL AND coalesce(m.adequate, false) AND NOT coalesce(anc_half AND platelets_half, false) AS but_cri
@@ -476,7 +480,10 @@ best AS (
              THEN min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_crh).day END AS may_crh_on,
         CASE WHEN NOT bool_or(but_cr OR but_crh) AND coalesce(min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_cri) < min({'assumed': assumed_lower, 'day': proved_on}) FILTER (cri), true)
              THEN min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_cri).day END AS may_cri_on,
+        CASE WHEN coalesce(min({'assumed': assumed, 'day': proved_on}) FILTER (but_pr) < min({'assumed': assumed, 'day': proved_on}) FILTER (pr), true)
+             THEN min({'assumed': assumed, 'day': proved_on}) FILTER (but_pr).day END AS may_pr_on,
         min(proved_at) FILTER (cr OR crh OR cri) AS opened_at,
+        min(proved_at) FILTER (base IS NOT FALSE) AS may_open_at,
         min({'assumed': assumed, 'day': proved_on}) FILTER (cr).day AS cr_on,
         min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh).day AS crh_on,
         min({'assumed': assumed_lower, 'day': proved_on}) FILTER (cri).day AS cri_on,
@@ -518,7 +525,8 @@ answer AS (
                 WHEN NOT adequate AND base AND cr_counted IS NULL THEN 'NE or CR'
                 WHEN NOT adequate AND base IS NULL AND NOT cr_counted THEN 'NE or NR'
                 WHEN NOT adequate AND base IS NULL THEN 'IND'
-                WHEN early AND base AND adequate IS NULL THEN 'NE or MLFS'
+                WHEN base AND adequate IS NULL AND (early OR NOT counted) THEN 'NE or MLFS'
+                WHEN base AND adequate IS NULL THEN 'NE or CR'
                 WHEN cr IS NULL OR crh IS NULL OR cri IS NULL OR mlfs IS NULL THEN 'IND'
                 WHEN prior IS NULL THEN 'IND'
                 WHEN prior AND blood_blasts THEN 'RELAPSE_SUSPECTED'
@@ -599,7 +607,7 @@ sign AS (
                     WHERE n.patient = s.patient AND n.moment > f.moment AND n.moment < s.moment
                         AND above(n.v, 0) IS NOT TRUE))) AS relapsed_on
     FROM latest AS l
-    JOIN smear AS s ON s.patient = l.patient AND s.moment > coalesce(l.opened_at, l.moment) AND s.moment > l.moment
+    JOIN smear AS s ON s.patient = l.patient AND s.moment > coalesce(l.opened_at, l.may_open_at, l.moment) AND s.moment > l.moment
     WHERE l.cleared AND (l.kept IS NOT NULL OR (l.category = 'MLFS' AND l.cri IS NULL))
     GROUP BY l.patient
 ),
@@ -622,7 +630,8 @@ verdict AS (
             WHEN l.patient IS NULL THEN CASE
                 WHEN c.marrows AND c.claimed_on IS NOT NULL THEN 'IND'
                 WHEN c.patient IN (FROM unproved) THEN 'IND' ELSE 'NE' END
-            -- What only counts nobody can read hold back may have been a remission (model 8, T26).
+            -- What only counts nobody can read hold back may have been a remission (model 8, T26),
+            -- from the first draw on whose day it may have been one.
             WHEN l.kept IS NULL AND s.blasts THEN 'IND'
             WHEN s.relapsed_on IS NOT NULL THEN 'RELAPSE'
             WHEN s.blasts AND coalesce(s.last_clear < s.last_blasts, true) THEN CASE
@@ -642,7 +651,7 @@ SELECT
         WHEN 'CR' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cr OR may_cr_on < kept.day, false) THEN kept.day END
         WHEN 'CRh' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_crh OR may_crh_on < kept.day, false) THEN kept.day END
         WHEN 'CRi' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cri OR may_cri_on < kept.day, false) THEN kept.day END
-        WHEN 'MLFS' THEN CASE WHEN NOT coalesce(mlfs_open, false) THEN mlfs_on END WHEN 'PR' THEN pr_on WHEN 'RELAPSE' THEN coalesce(relapsed_on, day)
+        WHEN 'MLFS' THEN CASE WHEN NOT coalesce(mlfs_open, false) THEN mlfs_on END WHEN 'PR' THEN CASE WHEN NOT coalesce(may_pr_on < pr_on, false) THEN pr_on END WHEN 'RELAPSE' THEN coalesce(relapsed_on, day)
     END, '%Y-%m-%d') AS response_date
 FROM verdict
 ORDER BY patient;

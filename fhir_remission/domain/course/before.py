@@ -173,10 +173,9 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
     if near and case.side is not None and case.side == row.early:
         return lines.seen_on(case)
     proof: list[Result | Event] = []
-    for later in repeats_of(facts, case.place):
-        if step.side(later):
-            proof += (*lines.seen_on(case), *facts.marrows[later].results)
-            break
+    repeat = step.first_on(repeats_of(facts, case.place), side=True)
+    if repeat is not None:
+        proof += (*lines.seen_on(case), *repeat.results)
     first = before.day + timedelta(days=1)
     for one in facts.draws_between(first, day):
         if step.smear(one):

@@ -48,6 +48,9 @@ class Ground:
             default=0,
         )
         """For so many days a criterion asks how long ago therapy began."""
+        self.uncertain = {at for at, one in enumerate(facts.marrows) if not one.certain}
+        """The marrows that may not have been there at all."""
+        self._sides: dict[int, tuple[Side, ...]] = {}
         self._resolved: dict[frozenset[tuple[Key, Side]], Facts] = {}
 
     def course(self, world: World) -> tuple[Course, Baseline]:
@@ -63,6 +66,19 @@ class Ground:
                 course = self.first
             self._courses[key] = (course, baseline_of(self.facts, course))
         return self._courses[key]
+
+    def sides(self, place: int) -> tuple[Side, ...]:
+        """Where a marrow may lie: below the line, at or above it, or nowhere."""
+        if place not in self._sides:
+            one = self.facts.marrows[place]
+            reached = one.reaches(self.line)
+            ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
+            if one.inadequate:
+                ways = (None,)
+            elif not one.stands:
+                ways = (*ways, None)
+            self._sides[place] = ways
+        return self._sides[place]
 
     def resolved(self, told: dict[Key, Side]) -> Facts:
         """The record as one trial reads it."""

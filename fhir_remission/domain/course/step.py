@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -59,15 +60,8 @@ class Step:
 
     def side(self, place: int) -> Side:
         """Whether the marrow is diseased; None where there is none to judge."""
-        one = self.ground.facts.marrows[place]
-        self.trial.look(one.results)
-        if one.inadequate:
-            return None
-        reached = one.reaches(self.ground.line)
-        ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
-        if not one.stands:
-            ways = (*ways, None)
-        return self.trial.tell(("marrow", place), ways)
+        self.trial.look(self.ground.facts.marrows[place].results)
+        return self.trial.tell(("marrow", place), self.ground.sides(place))
 
     def has_marrow(self, day: date) -> bool:
         """Whether a marrow of the day says what its blood means."""
@@ -99,10 +93,24 @@ class Step:
         """The first marrow soon after this one that lies on the other side of the line."""
         if side is None:
             return None
-        for later in repeats_of(self.ground.facts, place):
-            there = self.side(later)
-            if there is not None and there is not side:
-                return self.facts.marrows[later]
+        return self.first_on(repeats_of(self.ground.facts, place), not side)
+
+    def first_on(self, places: Iterable[int], side: bool) -> Marrow | None:  # noqa: FBT001
+        """The first of some marrows to come that lies on this side of the line.
+
+        Of many that cannot be read the later ones are not told one by one: that any of them lies
+        there is one way, and where it is is left open.
+        """
+        unread, left = 0, False
+        for place in places:
+            ways = self.ground.sides(place)
+            unread += len(ways) > 1
+            if unread > FEW and len(ways) > 1:
+                if side in ways and not left and self.trial.pick((False, True), "marrow"):
+                    return self.ground.facts.marrows[place]
+                left = left or side in ways
+            elif self.side(place) is side:
+                return self.facts.marrows[place]
         return None
 
     def case(self, world: World, place: int, side: Side) -> Case:
@@ -137,10 +145,9 @@ class Step:
     def _near_marrows(self, place: int) -> None:
         """The first marrow after this one that is there at all ends its window."""
         facts = self.ground.facts
-        for later, one in enumerate(
-            facts.marrows_after(place, facts.numbers.window_after.days), start=place + 1
-        ):
-            if one.certain or self.side(later) is not None:
+        near = facts.marrows_after(place, facts.numbers.window_after.days)
+        for later, _ in enumerate(near, start=place + 1):
+            if later not in self.ground.uncertain or self.side(later) is not None:
                 return
 
     def _lesion_days(self, after: date, until: date) -> list[date]:
@@ -166,10 +173,10 @@ class Step:
 
     def _days(self, place: int) -> Window:
         """The days of a window: a lesion may cut it, and a marrow that may be there."""
-        marrows, windows = self.ground.facts.marrows, self.ground.windows
+        uncertain, windows = self.ground.uncertain, self.ground.windows
         told = self.trial.told.items()
         cut = (one for one in told if one[0][0] == "lesion"
-               or (one[0][0] == "marrow" and not marrows[one[0][1]].certain))  # fmt: skip
+               or (one[0][0] == "marrow" and one[0][1] in uncertain))  # fmt: skip
         key = (place, frozenset(cut))
         if key not in windows:
             windows[key] = window_of(self.facts, place)

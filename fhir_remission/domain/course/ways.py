@@ -190,7 +190,7 @@ class _Walk:
                 return date.fromordinal(at) > point.day
             day = facts.marrow_days[at] if kind == "marrow" else facts.draw_days[at]
             if kind == "marrow":
-                same = not facts.marrows[at].stands
+                same = None in self.ground.sides(at)
             else:
                 same = point.kind == "extramedullary"
             return day > point.day or (day == point.day and same)
