@@ -71,6 +71,23 @@ def test_t13_a_second_course_has_its_own_baseline() -> None:
     assert found[-1].category == "PR"
 
 
+def test_what_may_have_been_a_start_leaves_the_baseline_open() -> None:
+    """Whichever marrow came last before therapy is the baseline: 22 % is half of one of two."""
+
+    def answered(possible: int, *surely: int) -> tuple[str, ...]:
+        course = Course(diagnosed=-30).marrow(-20, 80).marrow(-4, 40)
+        course.event("therapy-start", possible, certainty="unconfirmed")
+        for day in surely:
+            course.chemo(day)
+        found = now(course.marrow(35, 22).blood(35, 1500, 150_000))
+        return found.candidates or (found.category,)
+
+    assert answered(-2) == ("PR", "NR")
+    assert answered(-10, 1) == ("PR", "NR")
+    assert answered(-2, 1) == ("NR",)
+    assert answered(-2, -11) == ("PR",)
+
+
 def test_t15_a_marrow_full_of_blasts_stands_in_for_a_diagnosis() -> None:
     """Material assumption, and said so."""
     course = Course(diagnosed=None).marrow(-4, 90).chemo(1).marrow(30, 2).blood(30, 1500, 150_000)

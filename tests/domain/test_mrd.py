@@ -182,10 +182,15 @@ def test_blood_counts_for_the_suffix_only_where_the_set_says_so() -> None:
 
 @pytest.mark.parametrize("unknown", [{"marker": ""}, {"method": ""}, {"method": "unread"}])
 def test_blood_that_may_count_leaves_it_open(unknown: dict[str, str]) -> None:
-    """A positive of blood whose marker or assay nobody knows takes a negative away."""
-    blood, marrow = sample("positive", specimen="blood", **unknown), sample("negative")
-    assert suffix(blood, marrow) == ("unknown", [30, 30])
-    assert suffix(blood, marrow, rules=OLD) == ("negative", [30])
+    """A positive of blood whose marker or assay nobody knows takes a negative away.
+
+    So does one of which nobody can read what it says.
+    """
+    marrow = sample("negative")
+    for said in ("positive", "?"):
+        blood = sample(said, specimen="blood", **unknown)
+        assert suffix(blood, marrow) == ("unknown", [30, 30])
+        assert suffix(blood, marrow, rules=OLD) == ("negative", [30])
 
 
 def test_an_assay_in_words_nobody_knows_is_no_assay() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.criteria.rules import Rule
 from fhir_remission.domain.evaluation.marrow import blast_count
 from fhir_remission.domain.evaluation.views import Background
+from fhir_remission.domain.nouns.intervals import spanned
 from fhir_remission.domain.nouns.verdicts import (
     NOTHING,
     SILENT,
@@ -121,8 +123,29 @@ def _back(day: date, days: int) -> date:
 
 
 def baseline_of(facts: Facts, course: Course) -> Baseline:
-    """The latest marrow up to the first start of therapy, or the first ones if none is known."""
+    """The latest marrow up to the first start of therapy, or the first ones if none is known.
+
+    Where something may have been an earlier start, it is whatever both allow.
+    """
     start = facts.therapy.first_from(course.opened)
+    surely = _from_start(facts, course, start)
+    possible = facts.therapy.possible_from(course.opened, None if start is None else start.day)
+    others = [_from_start(facts, course, one).blasts for one in possible]
+    return structs.replace(surely, blasts=_one_of(surely.blasts, others)) if others else surely
+
+
+def _one_of(surely: Quantity, others: Sequence[Quantity]) -> Quantity:
+    """What a quantity may be that is one of several."""
+    differing = [one for one in others if one.reading != surely.reading]
+    if not differing:
+        return surely
+    every = (surely, *differing)
+    proof = tuple(dict.fromkeys(event for one in every for event in one.proof))
+    known = all(one.reading is not None for one in every)
+    return Quantity(spanned([one.reading for one in every]) if known else None, proof)
+
+
+def _from_start(facts: Facts, course: Course, start: Cycle | None) -> Baseline:
     if start is None:
         return _inferred(facts, course)
     places = range(

@@ -141,10 +141,10 @@ def _beside(sample: MrdSample, rules: Mrd) -> MrdSample:
 
 
 def _may_count(sample: MrdSample, rules: Mrd) -> bool:
-    """Whether a positive of blood would count, were its marker or its assay known."""
+    """Whether what may be a positive of blood would count, were its marker or assay known."""
     result = sample.result
     return (
-        sample.status == "positive"
+        sample.status in ("positive", "unknown")
         and result.marker in ("", *rules.blood_markers)
         and result.method in (*UNKNOWN, *rules.blood_by)
         and bool(rules.blood_markers)

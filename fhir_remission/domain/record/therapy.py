@@ -64,6 +64,15 @@ class Therapy(Struct, frozen=True):
         place = bisect_left(self.days, day)
         return self.cycles[place] if place < len(self.cycles) else None
 
+    def possible_from(self, day: date, before: date | None) -> list[Cycle]:
+        """What may have been the first start from the day on, before that day if one is given."""
+        days = [(day_of(one), one) for one in self.possible]
+        return [
+            Cycle(found, (one,), one.detail)
+            for found, one in days
+            if day <= found and (before is None or found < before)
+        ]
+
     def since(self, day: date) -> date | None:
         """The first day, from this one on, of a cycle or of anything given for a graft."""
         place = bisect_left(self.begun, day)

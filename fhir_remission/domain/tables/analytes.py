@@ -43,8 +43,9 @@ class Analyte(Struct, frozen=True):
     def believes(self, value: Interval) -> bool:
         """Whether the value, as far as it was stated, lies within the bounds of this analyte."""
         highest = value.low if value.high is None else value.high
+        beyond = value.low_open and value.low == self.high
         return (self.low is None or self.low <= value.low) and (
-            self.high is None or highest <= self.high
+            self.high is None or (highest <= self.high and not beyond)
         )
 
     def whole(self, value: Interval) -> Interval:

@@ -13,7 +13,9 @@ from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.server.queries import EVIDENCE
 
-_EVIDENCE = frozenset({*EVIDENCE, "Medication", "Bundle", "Parameters", "OperationOutcome"})
+_EVIDENCE = frozenset(
+    {*EVIDENCE, "Composition", "Medication", "Bundle", "Parameters", "OperationOutcome"}
+)
 
 
 UNREAD = "?"
@@ -80,7 +82,7 @@ def damaged(body: bytes | Raw, place: str, error: Exception | None, reason: str 
         place=place,
         reason=reason or why(error),
         resource_type=salvage.resource_type or "",
-        subject=subject.reference or "",
+        subject=subject.address,
         ref=_called(salvage),
     )
 

@@ -141,7 +141,7 @@ def patient_key(entry: Entry, keys: _Keys) -> str:
     if isinstance(resource, Patient):
         return _survivor(_name(entry, keys.twins), keys)
     subject = subject_of(resource)
-    text = subject.reference if subject is not None else None
+    text = subject.address if subject is not None else ""
     if not text or text.startswith("#"):
         return _subject_key(subject, resource, keys)
     key = keys.seen.get(text)
@@ -154,14 +154,14 @@ def _subject_key(subject: Reference | None, resource: Resource, keys: _Keys) -> 
     if subject is None:
         return UNKNOWN
     found = keys.index.find(subject)
-    literal = parse_literal(subject.reference or "")
+    literal = parse_literal(subject.address)
     if literal is not None and literal.relative in keys.twins:
-        return subject.reference or "" if literal.base else UNKNOWN
+        return subject.address if literal.base else UNKNOWN
     if found is not None:
         patient = isinstance(found.resource, Patient)
         return _survivor(_name(found, keys.twins), keys) if patient else NOBODY
     key = reference_key(subject, resource)
-    if (subject.reference or "").startswith("urn:") and keys.has_people:
+    if subject.address.startswith("urn:") and keys.has_people:
         # Some NDJSON keeps the addresses of the Bundles it was made from (Synthea), where the
         # uuid is the id; else it is an address that nothing here has.
         here = f"Patient/{key.removeprefix('urn:uuid:')}"
@@ -195,9 +195,9 @@ def _people(entries: Sequence[Entry], index: Index, twins: frozenset[str]) -> di
 
 def _record(reference: Reference, index: Index, twins: frozenset[str]) -> str:
     """The name of the record a link leads to."""
-    found, literal = index.find(reference), parse_literal(reference.reference or "")
+    found, literal = index.find(reference), parse_literal(reference.address)
     if found is None:
-        return literal.relative if literal is not None else reference.reference or ""
+        return literal.relative if literal is not None else reference.address
     there = parse_literal(found.full_url)
     if literal is not None and literal.base and there is not None and there.base != literal.base:
         # A patient of the same id on another server is somebody else.

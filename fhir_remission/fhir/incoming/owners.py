@@ -12,7 +12,13 @@ from fhir_remission.fhir.incoming.subjects import UNKNOWN
 from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, rank_of
 from fhir_remission.fhir.r4.elements import Reference
 from fhir_remission.fhir.r4.references import Index
-from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, is_withdrawn
+from fhir_remission.fhir.r4.wire import (
+    Composition,
+    DiagnosticReport,
+    Entry,
+    Observation,
+    is_withdrawn,
+)
 
 Keyed = tuple[Entry, str]
 """An entry and the patient it names; empty where it names nobody."""
@@ -90,5 +96,7 @@ def _held(entry: Entry, index: Index) -> list[Entry]:
         named_by = resource.result
     elif isinstance(resource, Observation):
         named_by = resource.has_member
+    elif isinstance(resource, Composition):
+        named_by = resource.shown
     found = (index.find(reference) for reference in named_by or [])
     return [one for one in found if one is not None]

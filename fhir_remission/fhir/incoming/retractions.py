@@ -159,12 +159,12 @@ def _named(
     pointed = [given] if isinstance(given, Reference) else given or []
     found: list[Doubted | Damaged] = []
     for one in pointed:
-        literal = parse_literal((one.reference or "").partition("#")[0])
+        literal = parse_literal(one.address.partition("#")[0])
         if literal is not None and literal.type == "Patient":
             found.append(Damaged(place, why, subject=literal.relative))
         elif literal is not None and _is_other(literal.type, kind):
             continue
-        elif name := literal.relative if literal else one.reference or named(one.identifier):
+        elif name := literal.relative if literal else one.address or named(one.identifier):
             found.append(Doubted(name, why))
         else:
             pointed = []
@@ -187,7 +187,7 @@ def _removed(members: Mapping[str, Raw]) -> list[Doubted | Damaged]:
         return []
     why = "a Provenance says that it was removed"
     gone = (one.what for one in _ENTITIES.decode(members["entity"]) or [] if one.role == "removal")
-    literals = (parse_literal(one.reference or "") for one in gone if one is not None)
+    literals = (parse_literal(one.address) for one in gone if one is not None)
     return [Doubted(one.relative, why) for one in literals if one and one.type in READ_TYPES]
 
 

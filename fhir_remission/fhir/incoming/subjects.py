@@ -89,7 +89,7 @@ def reference_key(reference: Reference | None, holder: Resource | None = None) -
     """The same of a reference; `holder` is the resource whose contained Patient it may mean."""
     if reference is None:
         return UNKNOWN
-    text = (reference.reference or "").strip()
+    text = reference.address
     if text.startswith("#"):
         return _within(text, holder) or named(reference.identifier)
     return address_key(text) if text else named(reference.identifier)

@@ -39,6 +39,11 @@ class Reference(Struct, omit_defaults=True):
     identifier: Identifier | None = None
     display: str | None = None
 
+    @property
+    def address(self) -> str:
+        """What it points to: `Patient/p1`, `#s`, an address; empty where none is given."""
+        return (self.reference or "").strip()
+
 
 class CodeableReference(Struct, omit_defaults=True):
     """R5: a concept or a reference in one element."""
@@ -52,6 +57,13 @@ class Related(Struct, omit_defaults=True):
 
     type: str | None = None
     target: Reference | None = None
+
+
+class Section(Struct, omit_defaults=True):
+    """A part of a document, and what it shows."""
+
+    entry: list[Reference] | None = None
+    section: list[Section] | None = None
 
 
 class Period(Struct, omit_defaults=True):

@@ -24,6 +24,9 @@ _OF_TYPE = {
         basedOn category codedDiagnosis composition conclusion conclusionCode context encounter
         image imagingStudy issued media note performer presentedForm request resultsInterpreter
         study supportingInfo""",
+    "Composition": """
+        attester author category class confidentiality custodian date encounter event language name
+        note relatesTo title type url useContext version""",
     "Specimen": "combined container feature note processing receivedTime request role treatment",
     "Patient": """
         address animal careProvider communication contact gender generalPractitioner

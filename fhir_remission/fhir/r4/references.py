@@ -57,9 +57,9 @@ class Index(Struct, frozen=True, dict=True):
 
     def find(self, reference: Reference | None) -> Entry | None:
         """The resource a reference points to, if it is here."""
-        if reference is None or not reference.reference:
+        text = reference.address if reference is not None else ""
+        if not text:
             return None
-        text = reference.reference
         direct = self.by_url.get(text) or self.by_url.get(text.partition("/_history/")[0])
         if direct is not None:
             return direct
@@ -70,14 +70,14 @@ class Index(Struct, frozen=True, dict=True):
         self, reference: Reference | None, inside: Mapping[str, Resource], kind: str = ""
     ) -> Resource | None:
         """The resource a reference points to, contained or at hand; of a kind also by its name."""
-        if reference is not None and (reference.reference or "").startswith("#"):
-            return inside.get(reference.reference or "")
+        if reference is not None and reference.address.startswith("#"):
+            return inside.get(reference.address)
         found = self.find(reference) or self.named(reference, kind)
         return None if found is None else found.resource
 
     def named(self, reference: Reference | None, kind: str) -> Entry | None:
         """The one resource of a kind that bears the identifier by which alone it is named."""
-        if not kind or reference is None or reference.reference:
+        if not kind or reference is None or reference.address:
             return None
         return self.by_name.get((kind, named(reference.identifier)))
 
@@ -124,7 +124,7 @@ def is_id(text: str, *, opaque: bool = False) -> bool:
 
 def patient_named(reference: Reference | None) -> tuple[str, str]:
     """The address before a reference to a Patient, and the bare id; empty where it names none."""
-    literal = parse_literal((reference.reference or "") if reference is not None else "")
+    literal = parse_literal(reference.address if reference is not None else "")
     if literal is None or literal.type != "Patient":
         return "", ""
     return literal.base, literal.id

@@ -6,7 +6,10 @@ What has the name of no type cannot be told from damage.
 from __future__ import annotations
 
 import base64
+import codecs
 import re
+import zlib
+from contextlib import suppress
 
 import msgspec
 from msgspec import Raw
@@ -101,13 +104,18 @@ _HEADER = msgspec.json.Decoder(Header)
 
 
 # Where bytes lie in an attachment, and in a Binary before and since R4.
-_ATTACHED = re.compile(rb'"(?:data|content)"\s*:\s*"([A-Za-z0-9+/=\\rn\s]{8,})')
+_ATTACHED = re.compile(rb'"(?:data|content)"\s*:\s*"([^"]+)"')
 _FHIR = re.compile(rb"""application/(?:fhir\+(?:json|xml|ndjson)|(?:json|xml)\+fhir)""", re.I)
-_BEGINS = re.compile(rb'\s*(?:\{.*"resourceType"|<.*http://hl7\.org/fhir)', re.DOTALL)
+_BEGINS = re.compile(
+    rb'\s*(?:\[?\s*\{.*"resourceType"|<.*http://hl7\.org/fhir|@prefix.*http://hl7\.org/fhir)',
+    re.DOTALL,
+)
 # PDF, RTF, PNG, JPEG: whatever they are called, no FHIR.
 _OTHERS = (b"%PDF", b"{\\rtf", b"\x89PNG", b"\xff\xd8")
 # Of base64, enough to see what it is.
 _ENOUGH = 2000
+# zlib: with the header of gzip.
+_GZIP = 31
 
 
 def evidence_within(body: bytes | Raw) -> bool:
@@ -129,13 +137,23 @@ def _attaches_fhir(text: bytes) -> bool:
     """Whether bytes within it are FHIR, by what it calls them or by how they begin."""
     text = text.replace(b"\\/", b"/")
     for found in _ATTACHED.finditer(text):
-        packed = re.sub(rb"\\[rn]|[^A-Za-z0-9+/]", b"", found[1][:_ENOUGH])
-        begins = base64.b64decode(packed[: len(packed) // 4 * 4])
-        if _BEGINS.match(begins.removeprefix(b"\xef\xbb\xbf")):
+        begins = _opened(found[1])
+        if _BEGINS.match(begins):
             return True
         if _FHIR.search(text) and not begins.startswith(_OTHERS):
             return True
     return False
+
+
+def _opened(sent: bytes) -> bytes:
+    """How attached bytes begin, unpacked and in UTF-8."""
+    packed = re.sub(rb"\\[rn]|[^A-Za-z0-9+/]", b"", sent[:_ENOUGH])
+    begins = base64.b64decode(packed[: len(packed) // 4 * 4])
+    with suppress(zlib.error):
+        begins = zlib.decompressobj(_GZIP).decompress(begins, _ENOUGH)
+    if begins.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        begins = begins.decode("utf-16", errors="replace").encode()
+    return begins.removeprefix(codecs.BOM_UTF8)
 
 
 def _bodies(raw: Raw) -> list[Raw]:

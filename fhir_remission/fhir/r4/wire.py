@@ -24,6 +24,7 @@ from fhir_remission.fhir.r4.elements import (
     Period,
     Reference,
     Related,
+    Section,
     Timing,
     Valued,
 )
@@ -87,6 +88,27 @@ class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="Di
     conclusion_code: list[CodeableConcept] | None = None
     coded_diagnosis: list[CodeableConcept] | None = None
     """STU3 and DSTU2."""
+
+
+class Composition(_Known, rename="camel", tag_field="resourceType", tag="Composition"):
+    """The first page of a document, and what the document shows."""
+
+    type_name: ClassVar[str] = "Composition"
+    status: str | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    """No release has it; so that it names its subject as others do."""
+    section: list[Section] | None = None
+
+    @property
+    def shown(self) -> list[Reference]:
+        """What its sections name, at any depth."""
+        waiting, found = list(self.section or []), list[Reference]()
+        while waiting:
+            one = waiting.pop()
+            found += one.entry or []
+            waiting += one.section or []
+        return found
 
 
 class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen"):
@@ -202,6 +224,7 @@ class Device(_Known, rename="camel", tag_field="resourceType", tag="Device"):
 Resource = (
     Observation
     | DiagnosticReport
+    | Composition
     | Specimen
     | Patient
     | Condition
@@ -213,8 +236,8 @@ Resource = (
 READ_TYPES: dict[str, type[Resource]] = {
     kind.type_name: kind
     for kind in (
-        *(Observation, DiagnosticReport, Specimen, Patient, Condition, Procedure),
-        *(MedicationAdministration, Medication, Device),
+        *(Observation, DiagnosticReport, Composition, Specimen, Patient, Condition),
+        *(Procedure, MedicationAdministration, Medication, Device),
     )
 }
 

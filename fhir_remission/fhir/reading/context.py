@@ -72,7 +72,7 @@ class Context(Struct, frozen=True):
 
     def is_patient(self, reference: Reference) -> bool:
         """Whether a reference points to this patient."""
-        text = (reference.reference or "").partition("/_history/")[0]
+        text = reference.address.partition("/_history/")[0]
         literal = parse_literal(text)
         names = {text, named(reference.identifier), literal.relative if literal else ""}
         return not names.isdisjoint(self.aliases)
@@ -80,7 +80,7 @@ class Context(Struct, frozen=True):
     def is_person(self, reference: Reference) -> bool:
         """Whether a reference plainly names somebody, be it this patient or another."""
         found = self.index.find(reference)
-        literal = parse_literal(reference.reference or "")
+        literal = parse_literal(reference.address)
         kind = found.resource.type_name if found else literal.type if literal else reference.type
         return kind in PEOPLE or (kind is None and bool(named(reference.identifier)))
 

@@ -10,10 +10,11 @@ from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there
 from fhir_remission.fhir.r4.references import Literal, parse_literal
 from fhir_remission.fhir.r4.type_names import contained
-from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
+from fhir_remission.fhir.r4.wire import Composition, DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.context import Context, codings_of, words_of
 from fhir_remission.fhir.reading.screening import patient_of
+from fhir_remission.fhir.server.queries import EVIDENCE
 
 # A report or panel in one of these states stands for what it holds (`modified` is of R5).
 LIVE = frozenset(
@@ -65,14 +66,16 @@ def _named(entry: Entry, *, reports: bool) -> list[Literal]:
     named = members_of(resource) if reports or isinstance(resource, Observation) else []
     if not named or getattr(resource, "status", None) in _DEAD:
         return []
-    found = (parse_literal(reference.reference or "") for reference in named)
+    found = (parse_literal(reference.address) for reference in named)
     return [literal for literal in found if literal is not None]
 
 
 def members_of(resource: Resource) -> list[Reference]:
-    """The results that a report or a panel names, under the element of whichever release."""
+    """What a report, a document or a panel names, under the element of whichever release."""
     if isinstance(resource, DiagnosticReport):
         return resource.result or []
+    if isinstance(resource, Composition):
+        return resource.shown
     if not isinstance(resource, Observation) or not (resource.has_member or resource.related):
         return []
     related = (one for one in resource.related or [] if one.type == "has-member")
@@ -113,7 +116,7 @@ def _may_hold(resource: Resource, context: Context) -> bool:
 
 def _missing(reference: Reference, resource: Resource | None, context: Context) -> str:
     """Why what is at hand is not what a reference names; empty where it is."""
-    text = reference.reference or ""
+    text = reference.address
     if resource is None:
         named = text or reference.display or "a result"
         literal = parse_literal(text)
@@ -126,7 +129,7 @@ def _missing(reference: Reference, resource: Resource | None, context: Context) 
 
 def _untold(reference: Reference, resource: Resource | None, _: Context) -> str:
     """Why a holder that is withdrawn may take any result back; empty where it says which."""
-    if resource is not None or parse_literal(reference.reference or "") is not None:
+    if resource is not None or parse_literal(reference.address) is not None:
         return ""
     return "withdrawn, and nobody can tell which result it names"
 
@@ -136,7 +139,7 @@ def _may_be_any(literal: Literal | None, context: Context) -> bool:
     reading = context.reading
     if reading.members_followed:
         return literal is not None and literal.relative in reading.members_gone
-    return literal is None or literal.type == "Observation"
+    return literal is None or literal.type in EVIDENCE
 
 
 def _is_empty(report: DiagnosticReport, context: Context) -> bool:

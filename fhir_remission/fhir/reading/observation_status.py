@@ -37,7 +37,7 @@ def never_counts(
         return f"status is {observation.status}"
     for focus in observation.focus or []:
         found = context.index.resource(focus, inside)
-        literal = parse_literal(focus.reference or "")
+        literal = parse_literal(focus.address)
         kind = found.type_name if found else literal.type if literal else focus.type
         if kind == "Patient" and context.is_patient(focus):
             continue
@@ -54,7 +54,7 @@ def doubt_of(
         return f"status is {observation.status}" if observation.status else NO_STATUS
     for focus in observation.focus or []:
         known = focus.type or context.index.resource(focus, inside) is not None
-        literal = parse_literal(focus.reference or "")
+        literal = parse_literal(focus.address)
         if not known and (literal is None or literal.type not in TYPE_NAMES):
             return "its focus cannot be read"
     return context.disowned.get(ref, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
@@ -22,6 +22,7 @@ from fhir_remission.fhir.r4.elements import must_be_understood
 from fhir_remission.fhir.r4.references import Index, index_of, named
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
+    Composition,
     Condition,
     DiagnosticReport,
     Entry,
@@ -64,7 +65,7 @@ _READERS: dict[str, Callable[[Current, Context], Read]] = {
 _EVIDENCE = _READERS.keys() - {DiagnosticReport.type_name}
 
 
-_PANELS = (DiagnosticReport, Observation)
+_PANELS = (DiagnosticReport, Composition, Observation)
 _EVENTS = (Condition, Procedure, MedicationAdministration)
 _HOLDERS = (DiagnosticReport, Observation, *_EVENTS)
 
@@ -161,7 +162,7 @@ def _aliases(patient: str, entries: Iterable[Entry]) -> frozenset[str]:
 def _held(entry: Entry, index: Index) -> Iterator[str]:
     """The results that a report or panel holds, by their reference."""
     for reference in members_of(entry.resource):
-        text = reference.reference or ""
+        text = reference.address
         found = index.find(reference) or index.named(reference, Observation.type_name)
         yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
 
@@ -178,23 +179,39 @@ def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry
 
 
 def _disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
-    """Results that only a retracted report or panel holds: final by themselves, and doubtful."""
-    kept: set[str] = set()
-    disowned: dict[str, str] = {}
+    """Results that only a retracted report or panel holds: final by themselves, and doubtful.
+
+    A panel that only such a one holds is as doubtful, and so is what it holds.
+    """
+    holds: dict[str, list[str]] = {}
+    turned: dict[str, str] = {}
     for entry in entries:
         holder = entry.resource
         if not members_of(holder):
             continue
         assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
-        status = holder.status
-        turned = must_be_understood(holder)
-        for ref in _held(entry, index):
-            if not turned and (status in LIVE or status == "unknown"):
-                kept.add(ref)
-            else:
-                why = f": {turned}" if turned else f", has the status {status or 'missing'}"
-                disowned.setdefault(ref, f"{entry.ref}, which holds it{why}")
+        status, strange = holder.status, must_be_understood(holder)
+        holds[entry.ref] = list(_held(entry, index))
+        if strange or not (status in LIVE or status == "unknown"):
+            why = f": {strange}" if strange else f", has the status {status or 'missing'}"
+            turned[entry.ref] = f"{entry.ref}, which holds it{why}"
+    disowned = _below(turned, holds)
+    live = dict.fromkeys(holds.keys() - turned.keys(), "")
+    roots = {ref: why for ref, why in live.items() if ref not in disowned}
+    kept = _below(roots, {ref: holds[ref] for ref in live}) if disowned else {}
     return {ref: why for ref, why in disowned.items() if ref not in kept}
+
+
+def _below(above: Mapping[str, str], holds: Mapping[str, list[str]]) -> dict[str, str]:
+    """What these hold, and what that holds, with what is said of the first that does."""
+    found: dict[str, str] = {}
+    waiting = deque(above.items())
+    while waiting:
+        holder, why = waiting.popleft()
+        new = [one for one in holds.get(holder, ()) if one not in found]
+        found.update(dict.fromkeys(new, why))
+        waiting += [(one, why) for one in new]
+    return found
 
 
 def _record(

@@ -7,6 +7,7 @@ from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
+    Composition,
     Condition,
     DiagnosticReport,
     MedicationAdministration,
@@ -36,6 +37,8 @@ def may_matter(resource: Resource, mappings: Mappings) -> bool:
         return resource.medication_reference is not None or _happens(
             resource.type_name, [named], mappings
         )
+    if isinstance(resource, Composition):
+        return bool(resource.shown)
     return isinstance(resource, DiagnosticReport) and bool(resource.result)
 
 

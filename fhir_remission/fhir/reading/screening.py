@@ -60,7 +60,7 @@ def patient_of(resource: Resource) -> str | None:
     if isinstance(resource, Patient):
         return resource.id
     subject = subject_of(resource)
-    found = _PATIENT.search(subject.reference) if subject and subject.reference else None
+    found = _PATIENT.search(subject.address) if subject is not None else None
     return found[1] if found else None
 
 
@@ -88,7 +88,7 @@ def _replaces(resource: Resource, allowed: frozenset[str]) -> bool:
     """Whether it is the record into which an allowed one was merged: servers may follow that."""
     if not isinstance(resource, Patient):
         return False
-    named = (link.other.reference or "" for link in resource.link or [] if link.other is not None)
+    named = (link.other.address for link in resource.link or [] if link.other is not None)
     found = (_PATIENT.search(reference) for reference in named)
     return any(match is not None and match[1] in allowed for match in found)
 

@@ -89,7 +89,7 @@ def _origins(
         for reference in one.parent or []:
             parent = context.index.resource(reference, inside, Specimen.type_name)
             if not isinstance(parent, Specimen) or len(found) > _MADE_OF:
-                text = reference.reference or reference.display or "one without a name"
+                text = reference.address or reference.display or "one without a name"
                 return found[1:], f"the sample it was made of, {text}, is not at hand"
             found.append(parent)
     return found[1:], ""
@@ -122,7 +122,7 @@ def _absent(reference: Reference, called: CodeableConcept, context: Context) -> 
     """A Specimen that is named and not here; one that is only called something is none."""
     kind = term_of("specimen", called, context.mappings)
     keys = _keys(reference, None)
-    text = reference.reference or ""
+    text = reference.address
     if not text and not keys:
         missing = "" if _says(called) else "its specimen is not named"
         return SpecimenSays(kind=kind, named="" if kind else reference.display or "", doubt=missing)
@@ -180,8 +180,8 @@ def _doubt(specimen: Specimen, context: Context) -> str:
 
 def _keys(reference: Reference, specimen: Specimen | None) -> tuple[str, ...]:
     names = [named(reference.identifier)]
-    if reference.reference and not reference.reference.startswith("#"):
-        names.append(reference.reference)
+    if reference.address and not reference.address.startswith("#"):
+        names.append(reference.address)
     if specimen is not None:
         names.extend(named(identifier) for identifier in specimen.identifier or [])
         names.append(named(specimen.accession_identifier))

@@ -111,7 +111,7 @@ class Judging:
         # What is found may point on: a sample to the one it was made of.
         for entry in chain(entries, found):
             for reference in pointers(entry):
-                for name in _names((reference.reference or "") if reference else ""):
+                for name in _names(reference.address if reference else ""):
                     if name in held:
                         continue
                     held.add(name)

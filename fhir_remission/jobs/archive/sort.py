@@ -33,6 +33,7 @@ from fhir_remission.fhir.r4.references import named
 from fhir_remission.fhir.r4.type_names import evidence_within
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
+    Composition,
     Device,
     DiagnosticReport,
     Entry,
@@ -60,6 +61,7 @@ from fhir_remission.jobs.archive.parts import (
     Split,
 )
 
+_HOLDERS = (Observation, DiagnosticReport, Composition)
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 # Names repeat; forgetting them all now and then keeps memory flat.
 _REMEMBERED = 15_000
@@ -181,10 +183,9 @@ class Sorter:
         if isinstance(resource, Patient):
             return entry.ref if resource.id or entry.full_url else f"Patient at {place}"
         key = own_key(resource)
-        if key == UNKNOWN and resource.id and isinstance(resource, Observation | DiagnosticReport):
-            # A report or panel may tell whose it is (`archive_people.holders`).
-            # What a withdrawn report holds is doubtful.
-            holds = bool(getattr(resource, "result", None))
+        if key == UNKNOWN and resource.id and isinstance(resource, _HOLDERS):
+            # What holds it may tell whose it is (`subjects.holders`); withdrawn, it makes it doubtful.
+            holds = any(getattr(resource, name, None) for name in ("result", "shown"))
             return entry.ref if holds or may_matter(resource, self._mappings) else key
         return key
 

@@ -16,7 +16,8 @@ from fhir_remission.fhir.incoming.subjects import Carried, is_identifier, plain_
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.jobs.archive.parts import WITHDRAWN, Flaw
 
-_ORPHANS = ("Observation/", "DiagnosticReport/")
+_ORPHANS = ("Observation/", "DiagnosticReport/", "Composition/")
+_HOLDING = (b'"result"', b'"hasMember"', b'"section"')
 _NAMED = re.compile(rb'"reference"\s*:\s*"([^"\\]*Observation/[^"\\]+)"')
 
 
@@ -54,7 +55,7 @@ def holders(rows: Rows, named: Iterable[Row]) -> Iterator[Row]:
     held: set[str] = set()
     for row in rows(frozenset()) if orphans else ():
         body = bytes(row.body)
-        if b'"result"' not in body and b'"hasMember"' not in body:
+        if not any(name in body for name in _HOLDING):
             continue
         for name in {_relative(found[1].decode()) for found in _NAMED.finditer(body)}:
             # An orphan that holds others is joined with whichever of them says whose it is.

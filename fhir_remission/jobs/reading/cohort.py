@@ -124,7 +124,7 @@ def _sifted(found: Iterable[tuple[str, Reference]], client: FhirClient) -> Membe
         elif is_id(name, opaque=client.profile.opaque_ids):
             patients.add(name)
         else:
-            text = (reference.reference or "").removeprefix("Patient/")[:SHOWN]
+            text = reference.address.removeprefix("Patient/")[:SHOWN]
             odd.setdefault(text, Odd(place, text))
     return Members(tuple(sorted(patients)), {}, tuple(odd.values()), len(elsewhere))
 

@@ -199,7 +199,7 @@ def _specimen_names(entry: Entry) -> Iterator[str]:
         named = list(resource.specimen or [])
     else:
         return
-    yield from (one.reference for one in named if one is not None and one.reference)
+    yield from (one.address for one in named if one is not None and one.address)
 
 
 def named_samples(entries: Sequence[Entry]) -> frozenset[tuple[str, str]]:

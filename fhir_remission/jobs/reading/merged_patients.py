@@ -65,7 +65,7 @@ def said_by(record: Patient, base: Base) -> Links:
 
 def local_id(reference: Reference | None, base: Base, kind: str = "Patient") -> str:
     """The bare id of what a reference names; empty where it is not of this server and kind."""
-    text = (reference.reference or "") if reference is not None else ""
+    text = reference.address if reference is not None else ""
     literal = parse_literal(text)
     if literal is None or literal.type != kind:
         return ""
