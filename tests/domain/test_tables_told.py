@@ -236,7 +236,8 @@ def test_a_value_is_believed_within_the_bounds_as_far_as_it_was_stated() -> None
     believed = {
         "0.9": (False, False, True), "1": (True, True, True), "50": (True, True, True),
         "50.1": (False, True, False), "4-50": (True, True, True), "4-51": (False, True, False),
-        ">=50": (True, True, True), ">50": (False, True, False), ">51": (False, True, False), "<5": (False, False, True),
+        ">=50": (True, True, True), ">51": (False, True, False), "<5": (False, False, True),
+        ">50": (False, True, False),
     }  # fmt: skip
     for raw, expected in believed.items():
         told = tuple(one.believes(_interval(raw)) for one in (both, low, high))

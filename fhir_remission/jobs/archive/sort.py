@@ -184,7 +184,7 @@ class Sorter:
             return entry.ref if resource.id or entry.full_url else f"Patient at {place}"
         key = own_key(resource)
         if key == UNKNOWN and resource.id and isinstance(resource, _HOLDERS):
-            # What holds it may tell whose it is (`subjects.holders`); withdrawn, it makes it doubtful.
+            # What holds it may tell whose it is (`holders`), or make it doubtful if withdrawn.
             holds = any(getattr(resource, name, None) for name in ("result", "shown"))
             return entry.ref if holds or may_matter(resource, self._mappings) else key
         return key
