@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from itertools import chain, pairwise
 
 from msgspec import Struct
 
 from fhir_remission.domain.answer.finish import Segment, finish, nothing
 from fhir_remission.domain.course import budget
+from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.ways import beginning, walk
 from fhir_remission.domain.criteria.loading import CriteriaSet, with_policies
 from fhir_remission.domain.nouns.assessment import Assessment
@@ -47,16 +50,18 @@ def assess(
     accepted = frozenset() if strict else options.accept_routine
     today = as_of.astimezone(zone).date()
     too_much = bool(facts.marrows) and budget.steps_of(facts) > budget.MOST_STEPS
-    drafts = [budget.unjudged(facts)] if too_much else walk(facts, strict=strict)
-    if not drafts:
+    drafts = (budget.unjudged(facts),) if too_much else walk(facts, strict=strict)
+    shown = deque(_segments(drafts, accepted), maxlen=1 if options.current_only else None)
+    if not shown:
         return (nothing(facts, beginning(facts), as_of, today),)
-    ends = [later.day for later in drafts[1:]]
-    segments = [
-        Segment(draft, None if place == len(ends) else ends[place], accepted)
-        for place, draft in enumerate(drafts)
-    ]
-    shown = segments[-1:] if options.current_only else segments
     return tuple(finish(facts, segment, as_of, today) for segment in shown)
+
+
+def _segments(drafts: Iterable[Draft], accepted: frozenset[str]) -> Iterator[Segment]:
+    """Each answer until the next one's day."""
+    for draft, later in pairwise(chain(drafts, (None,))):
+        assert draft is not None  # noqa: S101 - only the last one is
+        yield Segment(draft, None if later is None else later.day, accepted)
 
 
 @lru_cache

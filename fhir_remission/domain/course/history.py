@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import chain, pairwise
 
 from msgspec.structs import replace
 
@@ -37,15 +38,17 @@ class Told:
         self.refractory: date | None = None
         self.mrd = Followed(ground)
 
-    def drafts(self, anchors: Sequence[Anchor]) -> list[Draft]:
+    def drafts(self, anchors: Iterable[Anchor]) -> Iterator[Draft]:
         """One draft for each anchor, and the wait that a policy asks for."""
-        drafts: list[Draft] = []
-        for place, anchor in enumerate(anchors):
-            until = anchors[place + 1].day if place + 1 < len(anchors) else None
-            draft = agreed(self.ground, anchor, until, drafts[-1] if drafts else None)
-            drafts.append(self._told(draft, anchor))
-        last = self._waiting(drafts[-1], anchors[-1]) if drafts else None
-        return drafts if last is None else [*drafts, last]
+        before: Draft | None = None
+        for anchor, later in pairwise(chain(anchors, (None,))):
+            assert anchor is not None  # noqa: S101 - only the last one is
+            draft = agreed(self.ground, anchor, later.day if later else None, before)
+            before = self._told(draft, anchor)
+            yield before
+            waiting = self._waiting(before, anchor) if later is None else None
+            if waiting is not None:
+                yield waiting
 
     def _told(self, draft: Draft, anchor: Anchor) -> Draft:
         self._responded(draft)

@@ -29,6 +29,7 @@ from fhir_remission.domain.course.world import (
     World,
     joined,
     no_lines,
+    told_of,
 )
 from fhir_remission.domain.nouns.assessment import AnchorKind
 from fhir_remission.domain.nouns.inputs import Event
@@ -47,11 +48,10 @@ class Point(NamedTuple):
     kind: Literal["marrow", "extramedullary", "blood", "mrd"]
 
 
-def walk(facts: Facts, *, strict: bool) -> list[Draft]:
-    """Every anchor of the patient in order of time."""
+def walk(facts: Facts, *, strict: bool) -> Iterator[Draft]:
+    """Every anchor of the patient in order of time; each is let go with the one after it."""
     ground = Ground(facts, strict=strict)
-    anchors = [one for one in _Walk(ground).anchors() if one is not None]
-    return Told(ground).drafts(anchors)
+    return Told(ground).drafts(one for one in _Walk(ground).anchors() if one is not None)
 
 
 def beginning(facts: Facts) -> Draft:
@@ -115,11 +115,12 @@ class _Walk:
         asked: dict[str, None] = {}
         nodes: list[Node] = []
         phases = frozenset(world.phase for world in self.ways)
+        seen: dict[int, Proof] | None = {} if len(self.ways) > 1 else None
         try:
             for world, held in self.ways.items():
                 for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
                     new = replace(walked, ahead=self._ahead(trial, point, walked))
-                    node = Node((held.node,), tuple(trial.looked))
+                    node = Node((held.node,), told_of(trial.looked, seen))
                     after.setdefault(_past(new, point.day), []).append(Held(kept, node))
                     told[id(said), new] = (said, kept, new)
                     asked |= trial.asked

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult
+from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 
 Key = tuple[str, int]
@@ -169,6 +170,21 @@ def joined(many: Sequence[Said]) -> Said:
         suspected=min(signs, default=None),
         **shared,
     )
+
+
+def told_of(
+    looked: Sequence[Proof | Evaluation], seen: dict[int, Proof] | None
+) -> tuple[Proof | Evaluation, ...]:
+    """What a step looked at; of many ways only the evidence is kept, taken out once for all."""
+    if seen is None:
+        return tuple(looked)
+    found: dict[int, Result | Event] = {}
+    for one in looked:
+        if isinstance(one, Evaluation) and id(one) not in seen:
+            seen[id(one)] = tuple({id(proof): proof for proof in _of(one)}.values())
+        proofs = seen[id(one)] if isinstance(one, Evaluation) else one
+        found.update((id(proof), proof) for proof in proofs)
+    return (tuple(found.values()),)
 
 
 def gathered(nodes: Sequence[Node]) -> Proof:
