@@ -34,6 +34,8 @@ DEGRADED = (1, 3, 8)
 Key = tuple[str, str]
 UNDECIDED = ("IND", "NE")
 BEYOND = "too-many-unknowns"
+TREATED = ("active-disease", "relapsed")
+"""States that a start of therapy turns into a wait."""
 
 
 def named(one: Assessment) -> set[str]:
@@ -82,7 +84,8 @@ def _another_state(old: Assessment, one: Assessment, *, other_next: bool) -> boo
     """
     held = {old.category, *old.possible_higher} & set(one.possible_higher)
     policy = not {"MLFS", "NE"}.isdisjoint((one.category, *one.candidates)) and bool(held)
-    waits = {old.state, one.state} == {"awaiting-response", "active-disease"}
+    states = {old.state, one.state}
+    waits = "awaiting-response" in states and not states.isdisjoint(TREATED)
     return policy or (waits and other_next)
 
 

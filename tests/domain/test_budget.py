@@ -89,3 +89,19 @@ def test_marrows_that_nobody_can_tell_apart_cost_no_more_the_more_there_are(
         costs.append(len(tried) / count)
 
     assert costs[1] <= 1.2 * costs[0] < 200, costs
+
+
+@pytest.mark.parametrize("bound", ["MOST_MOVES", "MOST_WORLDS"])
+def test_more_ways_than_are_worth_trying_are_never_cut_short(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a step with too many of them nothing is said, from there on."""
+    course = induction().marrow(30, "?").blood(30, 1500, 150_000, smear="?")
+    course.marrow(60, 2).blood(60, 1500, 150_000)
+    assert judge(course)[-1].reason != "too-many-unknowns"
+
+    monkeypatch.setattr(ways, bound, 1)
+
+    for found in judge(course)[-2:]:
+        assert (found.category, found.reason) == ("IND", "too-many-unknowns")
+        assert found.state == "unknown"

@@ -103,3 +103,14 @@ def test_where_a_marrow_may_be_none_its_blood_speaks_for_itself(more: dict[str, 
 
     assert {"CR", "RELAPSE"} <= named(marrow)
     assert (blood.anchor.kind, blood.candidates) == ("blood", ("RELAPSE", "RELAPSE_SUSPECTED"))
+
+
+def test_a_marrow_without_any_count_names_nothing_at_the_next() -> None:
+    """Nobody sent a count: what it might have shown is named there, and not as long as it lasts."""
+    course = induction().marrow(30, 2).blood(30, 1500, 60_000).marrow(90, 1)
+    course.marrow(150, 1).blood(150, 1500, 60_000)
+
+    found = judge(course)
+
+    assert anchored(found, 90).possible_higher == ("CR",)
+    assert (anchored(found, 150).category, anchored(found, 150).possible_higher) == ("CRh", ())

@@ -28,7 +28,6 @@ def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
     if case.early is not None and case.side:
         return pass_over(step, world, kept, case, "early-marrow")
     found = step.evaluated(world, kept, case)
-    world = held_back(step, world, found)
     way = step.trial.pick(found.ways)
     row = ground.rows.get(way.answer)
     if row is not None and row.remission:
@@ -87,13 +86,13 @@ def _answered(
         ),
         lines=lines.at(case, *more), inferred=ground.course(world)[1].inferred,
     )  # fmt: skip
+    world = _held_back(step, world, perhaps)
     since = min((way.day, *_held_on(found, perhaps)))
     return _stands(replace(world, since=since), said, case, world.phase)
 
 
-def held_back(step: Step, world: World, found: Evaluation) -> World:
+def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
     """The course may have had a remission that only missing counts hold back."""
-    perhaps = _uncounted(step, found)
     if not perhaps:
         return world
     best = step.ground.better(world.better, *perhaps)
@@ -141,6 +140,8 @@ def pass_over(
         nothing_of(step, kept, case, reason), found=found,
         held=found.held if found is not None else (),
     )  # fmt: skip
+    if found is not None:
+        world = _held_back(step, world, _uncounted(step, found))
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)
@@ -186,13 +187,19 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
     return tuple(proof) or None
 
 
+def unread(step: Step, world: World, found: Evaluation) -> World:
+    """A better remission than is proved, where counts that were reported cannot be read."""
+    names = [name for name in found.unread if step.ground.rows[name].remission]
+    return replace(world, better=step.ground.better(world.better, *names)) if names else world
+
+
 def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:
     """A marrow that proves a remission: the first of the course, or one more of it."""
     ground = step.ground
     row = next(one for one in found.rows if one.id == way.answer)
     if found.row is not None and found.row.id == row.id:
         row = found.row
-    going = world.phase == "remission"
+    going, world = world.phase == "remission", unread(step, world, found)
     began = kept.began if going else _began(step, found, way)
     said = Said(
         category=row.id, state="in-remission", since=began, day=way.day, found=found,

@@ -16,6 +16,8 @@ MOST_STEPS = 1_000_000
 # So many ways of one step are tried, and so many courses are told apart at once.
 MOST_TRIALS = 512
 MOST_WORLDS = 256
+# A step of all of them together is tried in so many ways: two seconds of one core.
+MOST_MOVES = 8192
 # So many unreadable smears or draws of one window are tried both ways.
 FEW = 3
 # A draw that is tried with a marrow costs as much as so many anchors that are carried on to it.

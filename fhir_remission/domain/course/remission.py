@@ -7,7 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
-from fhir_remission.domain.course.before import best_of, held_back, remit
+from fhir_remission.domain.course.before import best_of, remit, unread
 from fhir_remission.domain.course.relapsing import BLOOD, LESION, MARROW, ended
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Said, World
@@ -83,7 +83,7 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     """Below the line in remission: its window says what it is now."""
     ground, out = step.ground, step.ground.out
     found = step.evaluated(world, kept, case)
-    world = held_back(step, world, found)
+    world = unread(step, world, found)
     if False in today and True not in today:
         world, kept = calm(world, kept)
     way = step.trial.pick(found.ways)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course.agreement import Anchor, agreed
 from fhir_remission.domain.course.between import between
-from fhir_remission.domain.course.budget import MOST_WORLDS
+from fhir_remission.domain.course.budget import MOST_MOVES, MOST_WORLDS
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.ground import Ground, nothing_yet
 from fhir_remission.domain.course.history import Told
@@ -125,6 +125,8 @@ class _Walk:
                     told[id(said), new] = (said, kept, new)
                     asked |= trial.asked
                     nodes.append(node)
+                if len(nodes) > MOST_MOVES:
+                    raise TooManyWays
         except TooManyWays:
             self.lost = True
         if not self.lost:

@@ -20,7 +20,7 @@ from fhir_remission.domain.evaluation.criterion import Judgements, Plan, judge_a
 from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
-from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, holds, pieces
+from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, Reading, holds, pieces
 from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
 
 NONE: frozenset[str] = frozenset()
@@ -192,13 +192,21 @@ def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:
 
 def _uncounted(criteria: CriteriaSet, view: View) -> bool:
     """Whether no count of the draw can be read: an interval of all values is no count."""
+    return not any(
+        isinstance(reading, Interval) and (reading.low or reading.high is not None)
+        for reading in _counts(criteria, view)
+    )
+
+
+def was_counted(criteria: CriteriaSet, view: View) -> bool:
+    """Whether a count of the draw was reported at all."""
+    return any(reading is not None for reading in _counts(criteria, view))
+
+
+def _counts(criteria: CriteriaSet, view: View) -> Iterator[Reading]:
     named = {one.id: one for one in criteria.criterion}
-    lineages = (named[name] for name in criteria.about.lineages)
-    for one in lineages:
-        reading = view.quantity(one.analyte).reading if isinstance(one, Threshold) else None
-        if isinstance(reading, Interval) and (reading.low or reading.high is not None):
-            return False
-    return True
+    for one in (named[name] for name in criteria.about.lineages):
+        yield view.quantity(one.analyte).reading if isinstance(one, Threshold) else None
 
 
 def _unsettled(row: Category, found: Judgements) -> bool:

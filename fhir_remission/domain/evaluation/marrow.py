@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.criteria.kinds import Absent
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
-from fhir_remission.domain.evaluation.choice import Choice, Chooser
+from fhir_remission.domain.evaluation.choice import Choice, Chooser, was_counted
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.views import Background, View
 from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_blood_blasts
@@ -57,6 +57,8 @@ class Evaluation(Struct, frozen=True, eq=False):
     """Better answers that nothing but a policy holds back, the best first."""
     uncounted: tuple[str, ...]
     """Those of them that a count would decide."""
+    unread: tuple[str, ...]
+    """Those of them whose count was reported, and cannot be read."""
     remitted: date
     """The first day on which any draw surely proves any remission."""
     perhaps: date
@@ -146,6 +148,7 @@ def _evaluation(
     held = sorted(named - {one.answer for one in found}, key=order.__getitem__)
     settled = len(found) == 1 or _one_side({one.answer for one in found}, rows)
     sure, maybe = _remitted(tried, rows)
+    counted = [one for one in tried if was_counted(criteria, one.view)] if held else []
     return Evaluation(
         category=found[-1].answer if settled else criteria.outcomes.undecided,
         row=_row_of(found[-1].answer, best, rows) if settled else None,
@@ -155,6 +158,7 @@ def _evaluation(
         ways=found,
         held=tuple(held),
         uncounted=tuple(one for one in held if any(one in o.choice.uncounted for o in tried)),
+        unread=tuple(one for one in held if any(one in o.choice.uncounted for o in counted)),
         remitted=min(sure, default=best.view.day),
         perhaps=min((*maybe, *sure), default=best.view.day),
         blood=seen.blood,
