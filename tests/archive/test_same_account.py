@@ -61,7 +61,7 @@ def test_files_are_accounted_for_alike(row: Any, tmp_path: Path) -> None:
 
 
 # One in so many again: a run of `archive` takes a second.
-NAMES = ("prov-", "issue-", "bytes-", "doc-")
+NAMES = ("prov-", "issue-", "bytes-", "doc-", "document-", "held-by-")
 TAKES_BACK = [row for row in ROWS if row["name"].startswith(NAMES)][::6]
 
 
@@ -78,9 +78,11 @@ def test_what_takes_back_a_result_does_so_from_another_file(row: Any, tmp_path: 
     assert archived(body, tmp_path) == classified(body + aside)
 
 
-def test_lines_are_accounted_for_alike(tmp_path: Path) -> None:
-    """Everything that stands beside the remission, as lines of one file."""
-    resources = [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
+@pytest.mark.parametrize("patients", [[], list(REMISSION.values())], ids=["alone", "beside"])
+def test_lines_are_accounted_for_alike(patients: list[Any], tmp_path: Path) -> None:
+    """Everything that stands beside the remission, as lines of one file, without it and with it."""
+    resources = [*patients]
+    resources += [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
     body = "".join(json.dumps(one) + "\n" for one in resources).encode()
 
     assert archived(body, tmp_path) == classified(body)

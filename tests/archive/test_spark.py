@@ -1,5 +1,6 @@
 """The archive job on Spark: the same lines, from the same code on executors."""
 
+import json
 import os
 import random
 import sys
@@ -14,7 +15,9 @@ from fhir_remission.jobs.archive import work_plan as archive_plan
 from fhir_remission.jobs.judging.request import Request
 from fhir_remission.rehearsal.cohort.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import AS_OF, archive, blasts, classified, potassium, write
+from tests.archive.test_same_account import classified as account_of
 from tests.archive.test_same_answers import people
+from tests.jobs.test_strange_inputs import REMISSION, REQUEST, ROWS
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("FHIR_REMISSION_SPARK"), reason="make lane-spark runs it"
@@ -42,8 +45,9 @@ def judged(spark: Any, file: Path, **more: Any) -> tuple[bytes, list[Any]]:
     """The lines in order of patients, and the damage."""
     from fhir_remission.jobs.spark.spark import judge_archive
 
-    frame, flaws = judge_archive(spark, [file], Request(as_of=AS_OF), **more)
-    rows = sorted(frame.collect(), key=lambda row: row.patient)
+    given = judge_archive(spark, [file], Request(as_of=AS_OF), **more)
+    rows = sorted(given.answers.collect(), key=lambda row: row.patient)
+    flaws = [*given.damage, *given.ended().flaws]
     return "".join(f"{row.line}\n" for row in rows).encode(), flaws
 
 
@@ -60,6 +64,27 @@ def test_the_same_lines(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert not flaws
     assert lines == classified(file)
+
+
+@pytest.mark.timeout(300)
+def test_entries_are_accounted_for_as_by_classify(spark: Any, tmp_path: Path) -> None:
+    """Everything strange in one file: the same answers, ends and exit code as of one machine."""
+    from fhir_remission.jobs.spark.spark import judge_archive, write_answers
+
+    strange = [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
+    body = "".join(json.dumps(one) + "\n" for one in [*REMISSION.values(), *strange]).encode()
+    file = tmp_path / "in.ndjson"
+    file.write_bytes(body)
+    said = account_of(body)
+
+    given = judge_archive(spark, [file], REQUEST)
+    code = write_answers(spark, given, str(tmp_path / "out"))
+
+    account, _ = given.ended()
+    assert (code, account.told()) == said[:2]
+    assert account.lost == 0
+    (told,) = (tmp_path / "out/entries").glob("part-*")
+    assert json.loads(told.read_text()) == account.told()
 
 
 @pytest.mark.timeout(300)
@@ -89,8 +114,8 @@ def test_the_table_and_the_exit_code(spark: Any, tmp_path: Path) -> None:
     alone = archive([file], tmp_path / "alone", form="parquet")
 
     paths = spark.createDataFrame([(str(file),)], "path string")
-    answers, flaws = judge_archive(spark, paths, Request(as_of=AS_OF))
-    code = write_answers(spark, answers, flaws, str(tmp_path / "out"))
+    given = judge_archive(spark, paths, Request(as_of=AS_OF))
+    code = write_answers(spark, given, str(tmp_path / "out"))
 
     assert code == alone.exit_code == 3
     theirs = parquet.read_table(tmp_path / "out/assessments").sort_by("patient")

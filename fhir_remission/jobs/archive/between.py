@@ -36,7 +36,7 @@ class Found(Struct, frozen=True):
 
 def gone(deleted: Iterable[Row], lost: Iterable[str]) -> list[str]:
     """What every worker must know to be gone, broken or nobody's."""
-    nobodys = {NOBODYS + name for name in lost if is_identifier(name)}
+    nobodys = {NOBODYS + name for name in lost if is_identifier(name) or name.startswith("urn:")}
     return sorted({row.key for row in deleted} | nobodys)
 
 

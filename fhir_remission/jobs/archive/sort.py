@@ -77,7 +77,7 @@ class Sorter:
         self._partitions = partitions
         self._named: set[str] = set()
         self._flaws: list[Flaw] = []
-        self._more = self._kept = self._people = 0
+        self._more = self._kept = 0
         self._mappings = mappings
         self.account = Account()
         self._told = Told("", load_issue_codes(), self.account)
@@ -200,13 +200,9 @@ class Sorter:
         for name in names:
             if name and name != key:
                 self._special(PEOPLE, key, name, number)
-        if not self._people:
-            # Whoever names a patient by an identifier may mean this one, too.
-            self._special(IDENTITIES, key, "", number)
-        self._people += 1
-        for identifier in resource.identifier or []:
-            if named(identifier):
-                self._special(IDENTITIES, key, named(identifier), number)
+        # Whoever names a patient by an identifier or a strange address may mean this one, too.
+        for name in {named(one) for one in resource.identifier or []} or {""}:
+            self._special(IDENTITIES, key, name, number)
 
     def _use(self, key: str, number: int, mark: str) -> None:
         if key not in self._named:

@@ -16,8 +16,9 @@ from fhir_remission.fhir.incoming.subjects import Carried, is_identifier, plain_
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.jobs.archive.parts import WITHDRAWN, Flaw
 
+_UUID = "urn:uuid:"
 _ORPHANS = ("Observation/", "DiagnosticReport/", "Composition/")
-_HOLDING = (b'"result"', b'"hasMember"', b'"section"')
+HOLDING = (b'"result"', b'"hasMember"', b'"section"')
 _NAMED = re.compile(rb'"reference"\s*:\s*"([^"\\]*Observation/[^"\\]+)"')
 
 
@@ -55,7 +56,7 @@ def holders(rows: Rows, named: Iterable[Row]) -> Iterator[Row]:
     held: set[str] = set()
     for row in rows(frozenset()) if orphans else ():
         body = bytes(row.body)
-        if not any(name in body for name in _HOLDING):
+        if not any(name in body for name in HOLDING):
             continue
         for name in {_relative(found[1].decode()) for found in _NAMED.finditer(body)}:
             # An orphan that holds others is joined with whichever of them says whose it is.
@@ -93,19 +94,27 @@ def moves_of(
         addresses |= {name} if name.startswith("urn:") else set()
     used = {row.key for row in named}
     for name in used:
-        if name.startswith("urn:uuid:"):
-            joined.join(name, f"Patient/{name.removeprefix('urn:uuid:')}")
+        if name.startswith(_UUID):
+            joined.join(name, _by_uuid(name))
     strange = {name for name in used if is_identifier(name)}
-    carry = _carried(identities, strange, used, joined) if used else None
+    urns = {name for name in used - strange - addresses if name.startswith("urn:")}
+    uuids = {name: _by_uuid(name) for name in used if name.startswith(_UUID)}
+    here: set[str] = set()
+    carry = _carried(identities, strange, used, joined, set(uuids.values()), here) if used else None
     nobodys = {name for name in strange if carry is not None and not carry.tells_apart(name)}
     alone = {name for name in used if name.startswith(_ORPHANS)}
     found = {joined.root(row.key) for row in listed if row.key not in alone}
-    nowhere = {name for name in used if name.startswith("urn:")} - addresses if addresses else set()
+    nowhere = {name for name in urns if uuids.get(name) not in here} if carry else set()
     withdrawn = {row.key for row in named if bytes(row.body) == WITHDRAWN.encode()}
     lost = {name for name in alone if joined.root(name) not in found} | nowhere | nobodys
     lost |= _of_several(alone, listed, people)
     lost -= withdrawn
     return joined.moves(), frozenset(lost)
+
+
+def _by_uuid(name: str) -> str:
+    """The patient whose id is the uuid of an address: so some NDJSON keeps those of Bundles."""
+    return f"Patient/{name.removeprefix(_UUID)}"
 
 
 def _of_several(alone: set[str], held: Sequence[Row], people: Sequence[Row]) -> set[str]:
@@ -123,10 +132,16 @@ def _of_several(alone: set[str], held: Sequence[Row], people: Sequence[Row]) -> 
 
 
 def _carried(
-    identities: Iterable[Row], strange: set[str], used: set[str], joined: _Joined
+    identities: Iterable[Row],
+    strange: set[str],
+    used: set[str],
+    joined: _Joined,
+    wanted: set[str],
+    here: set[str],
 ) -> Carried | None:
     """Join identifiers with whoever carries them; what is carried besides, where anybody comes.
 
+    Of the patients `wanted` those that come are put into `here`.
     Of the values only those are kept that something is called by: there are as many as patients.
     """
     asked = {plain_value(name.rpartition("|")[2]) for name in strange}
@@ -135,6 +150,7 @@ def _carried(
     for row in identities:
         name = str(row.body, "utf-8")
         somebody = True
+        here |= {row.key} & wanted
         if name in used:
             owners.setdefault(name, set()).add(joined.root(row.key))
         if name:

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 2000
+# Which kind of row: evidence, one of the four kinds beside it, or the account of a part.
+EVIDENCE, BESIDE, ACCOUNT = 0, 1, 9
+ROWS = (
+    Column("which", "int"),
+    Column("person", "string"),
+    Column("task", "int"),
+    Column("number", "int"),
+    Column("offset", "long"),
+    Column("id", "string"),
+    Column("address", "string"),
+    Column("place", "string"),
+    Column("kind", "int"),
+    Column("body", "binary"),
+)
 
 
 class Collected:

@@ -9,17 +9,16 @@ be evidence. Arrow carries both (`mapInArrow`): per partition, never per patient
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Struct, structs
 
-from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.effects.files.spool import Row
 from fhir_remission.jobs.archive.between import gone
 from fhir_remission.jobs.archive.judge import Judging, judge_person, printed
@@ -41,31 +40,37 @@ from fhir_remission.jobs.archive.parts import (
     encode,
 )
 from fhir_remission.jobs.archive.split import split_parts
-from fhir_remission.jobs.archive.subjects import holders, moves_of, unassigned
+from fhir_remission.jobs.archive.subjects import HOLDING, holders, moves_of, unassigned
 from fhir_remission.jobs.archive.work_plan import bases_of, batches, cut, find_sources
-from fhir_remission.jobs.judging.columns import ASSESSMENTS, Column, ddl, row_of_line
+from fhir_remission.jobs.judging.columns import ASSESSMENTS, ddl, row_of_line
 from fhir_remission.jobs.judging.incoming import UNATTRIBUTED
 from fhir_remission.jobs.judging.request import Request, judge_for
-from fhir_remission.jobs.spark.rows import Collected, Known, arrow_of, row_of
+from fhir_remission.jobs.spark.ended import Ended, note, nothing, summed, tally_of
+from fhir_remission.jobs.spark.rows import (
+    ACCOUNT,
+    BESIDE,
+    EVIDENCE,
+    ROWS,
+    Collected,
+    Known,
+    arrow_of,
+    row_of,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-# Which kind of row: evidence, one of the four kinds beside it, or the account of a part.
-EVIDENCE, BESIDE, ACCOUNT = 0, 1, 9
-ROWS = (
-    Column("which", "int"),
-    Column("person", "string"),
-    Column("task", "int"),
-    Column("number", "int"),
-    Column("offset", "long"),
-    Column("id", "string"),
-    Column("address", "string"),
-    Column("place", "string"),
-    Column("kind", "int"),
-    Column("body", "binary"),
-)
+    from fhir_remission.jobs.spark.ended import Tally
+
+
+class Archive(NamedTuple):
+    """What comes of an archive."""
+
+    answers: DataFrame
+    damage: list[Flaw]
+    ended: Callable[[], Ended]
+    """Where every entry ended, and what was damaged besides; once all answers were taken."""
 
 
 class Plan(Struct, frozen=True):
@@ -86,7 +91,7 @@ def judge_archive(
     *,
     accept_damage: bool = False,
     evidence: bool = True,
-) -> tuple[DataFrame, list[Flaw]]:
+) -> Archive:
     """One row per patient and set, with the line that `classify` prints, and what was damaged.
 
     `paths`, or the first column of a DataFrame, are files and folders that must be the same on the
@@ -119,7 +124,9 @@ def judge_archive(
         moves=moves,
         deleted=gone(beside[DELETED], lost),
     )
-    return _judge(rows.where(f"which = {EVIDENCE}"), plan), flaws
+    tally = tally_of(spark)
+    answers = _judge(rows.where(f"which = {EVIDENCE}"), plan, tally)
+    return Archive(answers, flaws, partial(summed, [one.account for one in splits], tally))
 
 
 def _paths(given: Iterable[Path] | DataFrame) -> list[Path]:
@@ -173,7 +180,7 @@ def _named(rows: DataFrame, ids: frozenset[str]) -> Iterator[Row]:
     """The rows of these ids; where none is given, those that may hold results."""
     found = rows.where(f"which = {EVIDENCE}")
     text = "cast(body as string)"
-    holds = f"(instr({text}, '\"result\"') > 0 or instr({text}, '\"hasMember\"') > 0)"
+    holds = " or ".join(f"instr({text}, '{name.decode()}') > 0" for name in HOLDING)
     wanted = found.where(found["id"].isin(sorted(ids))) if ids else found.where(holds)
     for one in wanted.toLocalIterator():
         yield row_of(one)[1]
@@ -193,7 +200,7 @@ def _plan(
     return Plan(encode(setup), encode(prepare), encode(job), {}, shared)
 
 
-def _judge(rows: DataFrame, plan: Plan) -> DataFrame:
+def _judge(rows: DataFrame, plan: Plan, tally: Tally) -> DataFrame:
     spark = rows.sparkSession
     told = spark.sparkContext.broadcast(msgspec.msgpack.encode(plan))
 
@@ -209,10 +216,12 @@ def _judge(rows: DataFrame, plan: Plan) -> DataFrame:
     def answer(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         judging, job = _judging(msgspec.msgpack.decode(told.value, type=Plan))
         ordered = (row_of(values)[1] for batch in batches for values in batch.to_pylist())
+        ended = nothing()
         for key, group in groupby(ordered, key=attrgetter("key")):
-            for one in judge_person(key, list(group), job, judging, [], Account()):
+            for one in judge_person(key, list(group), job, judging, ended.flaws, ended.account):
                 made = [row_of_line(line) for line in printed(one, judging)]
                 yield from arrow_of(made, ASSESSMENTS)
+        note(tally, ended)
 
     if plan.moves:
         rows = rows.mapInArrow(together, ddl(ROWS))
@@ -248,29 +257,32 @@ def main(arguments: list[str] | None = None) -> None:
         strict=asked.strict,
     )
     spark = SparkSession.builder.appName("fhir-remission").getOrCreate()
-    answers, flaws = judge_archive(
+    given = judge_archive(
         spark,
         asked.paths,
         request,
         accept_damage=asked.accept_damage,
         evidence=not asked.no_evidence,
     )
-    code = write_answers(spark, answers, flaws, asked.out)
+    code = write_answers(spark, given, asked.out)
     spark.stop()
     if code:
         raise SystemExit(code)
 
 
-def write_answers(spark: SparkSession, answers: DataFrame, flaws: list[Flaw], out: str) -> int:
-    """Write both tables; return the exit code, 3 where anybody is incomplete."""
+def write_answers(spark: SparkSession, given: Archive, out: str) -> int:
+    """Write the tables and the account; return the exit code, 3 where anybody is incomplete."""
     # Spark's default is INT96, which readers take for a time without a zone.
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-    answers.write.mode("overwrite").parquet(f"{out}/assessments")
-    damage = spark.createDataFrame([(encode(flaws).decode(),)], "damage string")
-    damage.coalesce(1).write.mode("overwrite").text(f"{out}/damage")
+    given.answers.write.mode("overwrite").parquet(f"{out}/assessments")
+    account, later = given.ended()
+    flaws = [*given.damage, *later]
+    for name, told in (("damage", flaws), ("entries", account)):
+        row = spark.createDataFrame([(encode(told).decode(),)], f"{name} string")
+        row.coalesce(1).write.mode("overwrite").text(f"{out}/{name}")
     # A result of one patient may turn out broken only when it is judged.
     unjudged = spark.read.parquet(f"{out}/assessments").where("disposition = 'incomplete'")
-    return 3 if flaws or unjudged.take(1) else 0
+    return 3 if flaws or account.lost or unjudged.take(1) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
