@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assessment
-from tests.domain.builder import anchored, induction, judge, remission
+from tests.domain.builder import Course, anchored, induction, judge, remission
 from tests.domain.generated import course_of
 from tests.domain.search_courses import lost, named
 
@@ -114,3 +114,13 @@ def test_a_marrow_without_any_count_names_nothing_at_the_next() -> None:
 
     assert anchored(found, 90).possible_higher == ("CR",)
     assert (anchored(found, 150).category, anchored(found, 150).possible_higher) == ("CRh", ())
+
+
+def test_one_value_of_a_wide_count_does_not_speak_for_all() -> None:
+    """Platelets that nobody can read may have doubled: disease that rose is PD, or is not."""
+    course = Course(diagnosed=20).marrow(28, 12).blood(28, 2000, 99_000).chemo(48)
+    course.marrow(88, 70).blood(88, None, "?")
+
+    found = anchored(judge(course, "eln-2017"), 88)
+
+    assert (found.category, found.candidates) == ("IND", ("PD", "NR"))

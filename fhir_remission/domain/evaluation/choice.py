@@ -20,7 +20,7 @@ from fhir_remission.domain.evaluation.criterion import Judgements, Plan, judge_a
 from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
-from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, Reading, holds, pieces
+from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, Reading, holds, hull, pieces
 from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
 
 NONE: frozenset[str] = frozenset()
@@ -220,13 +220,18 @@ def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:
 
 
 def _distinct(plan: Plan, view: View, analyte: str) -> list[Quantity]:
-    """The pieces of a wide value that the criteria tell apart."""
+    """The pieces of a wide value that the thresholds tell apart, each as wide as it is.
+
+    A criterion that asks for a change has its own line, and one value of a piece does not speak for
+    the rest of it.
+    """
     whole = view.quantity(analyte)
     reading = whole.reading if isinstance(whole.reading, Interval) else ANYTHING
     tests = _tests(plan, view, analyte)
     told: dict[tuple[bool | None, ...], Interval] = {}
     for piece in pieces(reading, [cut for _, cut in tests]):
-        told.setdefault(tuple(holds(piece, op, cut) for op, cut in tests), piece)
+        key = tuple(holds(piece, op, cut) for op, cut in tests)
+        told[key] = hull((told[key], piece)) if key in told else piece
     return [replace(whole, reading=piece) for piece in told.values()]
 
 
