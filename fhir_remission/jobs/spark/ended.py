@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyspark import Accumulator
     from pyspark.sql import SparkSession
 
-    Tally = Accumulator[dict[int, bytes]]
+    Tally: TypeAlias = Accumulator[dict[int, bytes]]
 
 
 class Ended(NamedTuple):
@@ -33,7 +33,7 @@ def tally_of(spark: SparkSession) -> Tally:
     """What executors add to: by partition, so that one judged twice is counted once."""
     from pyspark import AccumulatorParam
 
-    class ByPartition(AccumulatorParam[dict[int, bytes]]):
+    class ByPartition(AccumulatorParam[dict[int, bytes]]):  # type: ignore[misc]
         def zero(self, value: dict[int, bytes]) -> dict[int, bytes]:
             return {}
 
