@@ -226,9 +226,12 @@ long-soak: $(VENV)/.installed  ## 200 runs of a site whose data change, whose se
 ANCHORS ?= 200000
 CHECKS ?= 1000000
 TWINS ?= 20000
+DENSE ?= 5000
 SEED ?= 1
 long-course: $(VENV)/.installed  ## containment, P1 to P3 and the SQL twin on courses nobody has seen; hours
 	nice $(BIN)/python -m tests.domain.search_courses --anchors $(ANCHORS) --checks $(CHECKS) --seed $(SEED)
+	nice $(BIN)/python -m tests.domain.search_courses --anchors $(DENSE) --checks 0 --seed $(SEED) --dense
+	for set in eln-2017 iwg-2003 healthtree-2024 pediatric-2012 cibmtr-aml; do nice $(BIN)/python -m tests.domain.search_courses --anchors $(DENSE) --checks 0 --seed $(SEED) --criteria $$set || exit 1; done
 	nice $(BIN)/python -m tests.twin.compare --patients $(TWINS) --seed $(SEED)
 
 long-garble: $(VENV)/.installed  ## one thing broken at a time, 240 000 times: nothing may rise

@@ -53,6 +53,27 @@ def course_of(dice: Random) -> Course:
     return course
 
 
+def dense_course_of(dice: Random) -> Course:
+    """Marrows every few days, each of them near others that agree, disagree or cannot be read."""
+    course = Course()
+    if dice.random() < 0.8:
+        course.marrow(-4, 60).chemo(1)
+    day = dice.choice([15, 22, 30])
+    if dice.random() < 0.5:
+        course.marrow(30, 2).blood(30, 1500, 150_000)
+        day = dice.choice([40, 60, 100])
+    for _ in range(dice.randint(4, 12)):
+        course.marrow(
+            day, dice.choice(BLASTS), cells=dice.choice(CELLS), emd=dice.choice(LESION)
+        )  # fmt: skip
+        if dice.random() < 0.6:
+            course.blood(day + dice.choice([0, 0, 1, -1]), *counts(dice), dice.choice(SMEARS))
+        if dice.random() < 0.1:
+            course.chemo(day + 1, "intensive")
+        day += dice.choice([1, 1, 2, 3, 5])
+    return course
+
+
 def induction(dice: Random, course: Course) -> int:
     """A baseline and a start, mostly."""
     if dice.random() < 0.9:

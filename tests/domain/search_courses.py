@@ -1,6 +1,7 @@
 """Courses that nobody has seen before, read worse or robbed: what may not happen, many times over.
 
 python -m tests.domain.search_courses --anchors 2000 --checks 10000 --seed 1
+python -m tests.domain.search_courses --anchors 2000 --checks 0 --criteria eln-2017 --dense
 
 Containment: with 1, 3 and 8 values made unreadable, each answer of the whole record is still said
 or named, and a state that is still said is the one it was. P1 to P3: worse known or robbed of
@@ -12,15 +13,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import PatientRecord
-from tests.domain.builder import judge
-from tests.domain.generated import course_of
+from tests.domain.builder import Course, judge
+from tests.domain.generated import course_of, dense_course_of
 from tests.domain.test_properties import (
     SETS,
     by_anchor,
@@ -89,17 +90,20 @@ def _another_state(old: Assessment, one: Assessment, *, other_next: bool) -> boo
     return policy or (waits and other_next)
 
 
-def contained(anchors: int, first: int) -> int:
+def contained(
+    anchors: int, first: int, name: str = "eln-2022", made: Callable[[Random], Course] = course_of
+) -> int:
     """How many misses there were in so many anchors, for each number of values degraded."""
     misses = 0
     for many in DEGRADED:
         seen: Counter[str] = Counter()
         seed, here = first, 0
         while seen["anchors"] < anchors:
-            record = course_of(Random(seed)).record()
-            for miss in lost(record, many, Random(~seed), seen):
+            record = made(Random(seed)).record()
+            for miss in lost(record, many, Random(~seed), seen, name):
                 here += 1
-                print(f"course_of(Random({seed})), {many} degraded: {miss}", flush=True)
+                where = f"{made.__name__}(Random({seed})), {name}"
+                print(f"{where}, {many} degraded: {miss}", flush=True)
             seed += 1
         print(f"{many} degraded: {here} misses in {seen.pop('anchors', 0)} anchors", flush=True)
         for kind, times in seen.most_common():
@@ -138,8 +142,12 @@ def main() -> int:
     parser.add_argument("--anchors", type=int, default=2000)
     parser.add_argument("--checks", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--criteria", default="eln-2022", help="the set of the containment")
+    parser.add_argument("--dense", action="store_true", help="marrows every few days")
     args = parser.parse_args()
-    return int(contained(args.anchors, args.seed) + risen(args.checks, args.seed) > 0)
+    made = dense_course_of if args.dense else course_of
+    found = contained(args.anchors, args.seed, args.criteria, made)
+    return int(found + risen(args.checks, args.seed) > 0)
 
 
 if __name__ == "__main__":

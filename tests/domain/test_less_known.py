@@ -10,7 +10,7 @@ import pytest
 
 from fhir_remission.domain.nouns.assessment import Assessment
 from tests.domain.builder import Course, anchored, induction, judge, remission
-from tests.domain.generated import course_of
+from tests.domain.generated import course_of, dense_course_of
 from tests.domain.search_courses import lost, named
 
 UNREAD = "?"
@@ -47,6 +47,14 @@ def test_containment_on_a_few_courses(many: int) -> None:
     """What `make long-course` asks of two hundred thousand anchors."""
     for seed in range(3):
         record = course_of(Random(seed)).record()
+        assert not list(lost(record, many, Random(~seed), Counter())), seed
+
+
+@pytest.mark.parametrize("many", [8, 15])
+def test_containment_where_marrows_are_many(many: int) -> None:
+    """Also where more marrows cannot be read than are told apart one by one."""
+    for seed in range(8):
+        record = dense_course_of(Random(seed)).record()
         assert not list(lost(record, many, Random(~seed), Counter())), seed
 
 

@@ -104,11 +104,14 @@ class Step:
         unread, left = 0, False
         for place in places:
             ways = self.ground.sides(place)
+            self.trial.look(self.ground.facts.marrows[place].results)
+            if side not in ways:
+                continue
             unread += len(ways) > 1
             if unread > FEW and len(ways) > 1:
-                if side in ways and not left and self.trial.pick((False, True), "marrow"):
+                if not left and self.trial.pick((False, True), "marrow"):
                     return self.ground.facts.marrows[place]
-                left = left or side in ways
+                left = True
             elif self.side(place) is side:
                 return self.facts.marrows[place]
         return None
