@@ -132,3 +132,18 @@ def test_one_value_of_a_wide_count_does_not_speak_for_all() -> None:
     found = anchored(judge(course, "eln-2017"), 88)
 
     assert (found.category, found.candidates) == ("IND", ("PD", "NR"))
+
+
+@pytest.mark.parametrize("anc", [499, "?", None])
+@pytest.mark.parametrize("cells", [300, 80])
+def test_blood_that_was_clear_on_the_day_of_a_marrow_keeps_what_stood(
+    anc: int | str | None, cells: int
+) -> None:
+    """Blasts two weeks later are a sign of their own day, whatever the marrow says by itself."""
+    course = remission().blood(50, anc, smear=None).marrow(51, 1, cells=cells).blood(51)
+    course.blood(64, 2500, 150_000, smear=2)
+
+    marrow, blood = judge(course)[-2:]
+
+    assert (marrow.category, marrow.state) == ("CR", "in-remission")
+    assert (blood.anchor.kind, blood.category) == ("blood", "RELAPSE_SUSPECTED")

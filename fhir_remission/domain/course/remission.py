@@ -91,7 +91,7 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     if row is not None and row.remission and not case.capped:
         return remit(step, world, kept, case, found, way)
     blood = found.blood
-    if blood.last is not None and blood.cleared is None:
+    if blood.last is not None and blood.cleared is None and not blood.stood:
         sure = blood.worst.state == "present" and blood.feared is None
         if sure or step.trial.pick((True, False)):
             return _blasts_in_window(step, world, kept, case, found, bloody=True in today)

@@ -155,6 +155,11 @@ class BloodBlasts(Struct, frozen=True):
     """The place of the first draw after all of them that reports none by microscopy."""
     worst: SignReading = SILENT
 
+    @property
+    def stood(self) -> bool:
+        """Whether a draw from the marrow's day on was clear: what came after it has its own day."""
+        return any(self.smears[one].state == "absent" for one in self.standing)
+
     def at(self, place: int | None) -> SignReading:
         """Blood blasts as they count for one draw.
 
