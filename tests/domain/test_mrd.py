@@ -377,3 +377,12 @@ def test_the_window_of_a_set_is_its_own() -> None:
     assert suffix(near, far, rules=rules) == ("negative", [37])
     assert near.day - on(30) == timedelta(days=7)
     assert OLD.window_days == ELN.window_days
+
+
+@pytest.mark.parametrize("word", ["positive", "unclear"])
+def test_a_negative_that_the_laboratory_calls_otherwise_proves_nothing(word: str) -> None:
+    """Be it a number or an answer; a positive stays one."""
+    for said in ("negative", 0):
+        denied = sample(said, word=word)
+        assert (denied.status, denied.flags) == ("unknown", ("mrd-interpretation-disagrees",))
+    assert sample("positive", word="negative").status == "positive"

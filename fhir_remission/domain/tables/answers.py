@@ -20,6 +20,13 @@ FINDINGS = ("negative", "low-level", "positive", "indeterminate")
 # `zero` is none at all; `some` is present, amount unknown. Both only for a named analyte.
 AMOUNTS = ("zero", "some")
 
+# Whether it is there by this answer, or whether the answer leaves that open.
+PRESENT: dict[Answer, bool | None] = {
+    **dict.fromkeys(("negative", "zero"), False),
+    **dict.fromkeys(("low-level", "positive", "some"), True),
+    "indeterminate": None,
+}
+
 _ZERO = Decimal(0)
 _APART = re.compile(r"\s*(?:[,;/()]|\b(?:and|due to|because of|und|wegen|et)\b)\s*", re.IGNORECASE)
 _NOTHING = Interval(low=_ZERO, high=_ZERO)

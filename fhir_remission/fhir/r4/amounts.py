@@ -42,6 +42,10 @@ def read_quantity(quantity: Quantity, *, decimal_comma: bool) -> Sent | Unreadab
     amount = number(text, decimal_comma=quoted and decimal_comma)
     if isinstance(amount, Unreadable):
         return Unreadable(raw=original, reason=amount.reason)
+    if quantity.comparator == "" or (not quantity.comparator and is_there(quantity._comparator)):
+        return Unreadable(raw=original, reason="a comparator that cannot be read")
+    if b"data-absent-reason" in bytes(quantity._value):
+        return Unreadable(raw=original, reason="a number that is said to be absent")
     value = compared(quantity.comparator or "", amount)
     if value is None:
         return Unreadable(raw=original, reason=f"comparator {quantity.comparator} with {text}")

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from fhir_remission.domain.nouns.inputs import CohortRow
 from fhir_remission.domain.nouns.namespace import IDENTIFIERS_OF_RESULTS, NAMESPACE
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
-from fhir_remission.fhir.r4.elements import CodeableConcept, Identifier, Period, Reference
+from fhir_remission.fhir.r4.elements import (
+    CodeableConcept,
+    Identifier,
+    Period,
+    Reference,
+    is_there,
+)
 from fhir_remission.fhir.r4.references import Index, named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
-from fhir_remission.fhir.r4.wire import Device, DiagnosticReport, Entry, Observation, Resource
+from fhir_remission.fhir.r4.wire import (
+    UNREADABLE,
+    Device,
+    DiagnosticReport,
+    Entry,
+    Observation,
+    Resource,
+)
+
+Word = Literal["", "positive", "negative", "unclear"]
+_INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
 
 
 class Suspected(NamedTuple):
@@ -176,3 +193,27 @@ def _one_of_ours(identifiers: Iterable[Identifier], namespace: str) -> bool:
 
 def _within(system: str | None, prefix: str) -> bool:
     return system is not None and system.startswith(prefix)
+
+
+def interpreted(sent: Iterable[Raw], mappings: Mappings) -> Word:
+    """What the laboratory calls it: positive where any word does, unclear where one is unread."""
+    words: set[str] = set()
+    for raw in sent:
+        if is_there(raw):
+            words.update(_words_of(raw, mappings))
+    if "positive" in words:
+        return "positive"
+    if "" in words:
+        return "unclear"
+    return "negative" if words else ""
+
+
+def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
+    """Each concept's term; one where STU3 has no list, and empty where it cannot be read."""
+    try:
+        held = _INTERPRETATION.decode(raw)
+    except UNREADABLE:
+        yield ""
+        return
+    for one in held if isinstance(held, list) else [held]:
+        yield term_of("interpretation", one, mappings)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable
 
-import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import (
     Finding,
@@ -15,22 +13,22 @@ from fhir_remission.domain.nouns.inputs import (
     Source,
     Standing,
     Unreadable,
+    Value,
 )
+from fhir_remission.domain.nouns.intervals import is_zero
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import (
     NOTHING,
-    CodeableConcept,
     Valued,
-    is_there,
     must_be_understood,
 )
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Observation
+from fhir_remission.fhir.r4.wire import Entry, Observation
 from fhir_remission.fhir.reading.coding import Match, match_codes
-from fhir_remission.fhir.reading.context import Context, term_of
+from fhir_remission.fhir.reading.context import Context, Word, interpreted, term_of
 from fhir_remission.fhir.reading.members import members_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
@@ -43,7 +41,6 @@ from fhir_remission.fhir.reading.reported import (
 from fhir_remission.fhir.reading.specimen import SpecimenSays, no_good, report_specimen
 
 BIOPSY = "biopsy"
-_INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
 
 
 class Part(Struct, frozen=True):
@@ -169,6 +166,9 @@ def _judged(
         trouble = trouble or must_be_understood(part.valued)
     if kind and row.specimen and kind != row.specimen:
         trouble = trouble or f"its code says {row.specimen} and its Specimen says {kind}"
+    if _is_none(reported.value) and row.analyte != "mrd":
+        word = interpreted([part.valued.interpretation], context.mappings)
+        trouble = trouble or ("its interpretation says positive" if word == "positive" else "")
     if kind == "other" and not row.specimen:
         trouble = trouble or "its Specimen is neither blood nor marrow"
     flags = reported.flags
@@ -178,6 +178,11 @@ def _judged(
         return structs.replace(reported, flags=flags)
     raw = reported.original
     return Reported(value=Unreadable(raw=raw, reason=trouble), original=raw, flags=flags)
+
+
+def _is_none(value: Value) -> bool:
+    """Whether nothing of it is there: an answer that denies it, or a number that is 0."""
+    return value == Finding("negative") or (isinstance(value, Interval) and is_zero(value))
 
 
 def _bounded(reported: Reported, row: CodeRow, context: Context) -> Reported | None:
@@ -240,7 +245,7 @@ class Attributes(Struct, frozen=True):
     specimen: str = ""
     sensitivity: str = ""
     gene: str = ""
-    word: Literal["", "positive", "negative", "unclear"] = ""
+    word: Word = ""
 
 
 def read_attributes(parts: Iterable[tuple[Valued, Match]], mappings: Mappings) -> Attributes:
@@ -266,31 +271,5 @@ def read_attributes(parts: Iterable[tuple[Valued, Match]], mappings: Mappings) -
         specimen=said["mrd-specimen"],
         sensitivity=said["mrd-sensitivity"],
         gene=genes[0] if len(genes) == 1 else "",
-        word=_word([valued.interpretation for valued, _ in held], mappings),
+        word=interpreted([valued.interpretation for valued, _ in held], mappings),
     )
-
-
-def _word(
-    sent: Iterable[Raw], mappings: Mappings
-) -> Literal["", "positive", "negative", "unclear"]:
-    """What the laboratory calls it; positive where any word does, unclear where one is unread."""
-    words: set[str] = set()
-    for raw in sent:
-        if is_there(raw):
-            words.update(_words_of(raw, mappings))
-    if "positive" in words:
-        return "positive"
-    if "" in words:
-        return "unclear"
-    return "negative" if words else ""
-
-
-def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
-    """Each concept's term; one where STU3 has no list, and empty where it cannot be read."""
-    try:
-        held = _INTERPRETATION.decode(raw)
-    except UNREADABLE:
-        yield ""
-        return
-    for one in held if isinstance(held, list) else [held]:
-        yield term_of("interpretation", one, mappings)

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable, Value
 from fhir_remission.domain.tables.analytes import Analyte
-from fhir_remission.domain.tables.answers import Answer, Said, answered
+from fhir_remission.domain.tables.answers import PRESENT, Answer, Said, answered
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.units import Refused, UnitSent
@@ -32,6 +32,7 @@ from fhir_remission.fhir.r4.elements import (
     is_there,
 )
 from fhir_remission.fhir.r4.wire import UNREADABLE
+from fhir_remission.fhir.reading.context import words_of
 
 _QUANTITY = msgspec.json.Decoder(Quantity)
 _RANGE = msgspec.json.Decoder(Range)
@@ -212,6 +213,9 @@ def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
         if answer is not None:
             said.add(answer)
     words = _words(concept)
+    texts = {answer for text in words_of(concept) if (answer := values.text_answer(text, analyte))}
+    if len(said) == 1 and {PRESENT[one] for one in texts} - {PRESENT[one] for one in said}:
+        return _nothing(words, f"its code and its words contradict each other: {words}")
     if len(said) > 1:
         return _nothing(words, f"codes that contradict each other: {' and '.join(sorted(said))}")
     if not said and concept.text:
@@ -283,10 +287,8 @@ def _plain(name: str, raw: bytes) -> str:
     try:
         if name == "valueQuantity":
             quantity = _QUANTITY.decode(raw)
-            words = (
-                f"{quantity.comparator or ''}{as_written(quantity.value)[0]} {unit_of(quantity)}"
-            )
-            return words.strip()
+            number = f"{quantity.comparator or ''}{as_written(quantity.value)[0]}"
+            return f"{number} {unit_of(quantity)}".strip()
         if name == "valueCodeableConcept":
             return _words(_CONCEPT.decode(raw))
         return _TEXT.decode(raw)
