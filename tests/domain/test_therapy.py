@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.inputs import Event
 from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
-from tests.domain.builder import Course, all_day, criteria, on
+from tests.domain.builder import Course, all_day, at, criteria, on
 from tests.domain.sights import event, in_order
 
 NUMBERS = criteria().numbers
@@ -234,3 +234,14 @@ def test_targeted_drugs_alone_are_less_intensive() -> None:
     """So that a marrow is early for two weeks of them, and half a year of them is enough."""
     found = read_therapy(in_order(starts(1, 2, detail="targeted")), NUMBERS)
     assert [one.intensity for one in found.cycles] == ["less-intensive"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("platelet-transfusion", "platelets"), ("gcsf", "anc")]
+)
+def test_what_was_given_for_days_raises_a_count_after_its_last_day(kind: str, count: str) -> None:
+    """The longer it was given the longer it may raise, and not from its first day alone."""
+    event = Course().event(kind, 1, ended=at(12)).events[-1]
+    support = read_support([event], NUMBERS)[count]
+    assert support.raises(on(13), on(13), at(13).end) is event
+    assert support.raises(on(40), on(40), at(40).end) is None

@@ -24,7 +24,7 @@ from fhir_remission.domain.record.signs import (
     said,
     smear_with,
 )
-from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
+from fhir_remission.domain.record.therapy import SUPPORT, Therapy, read_support, read_therapy
 
 
 class Facts(Struct, frozen=True):
@@ -133,7 +133,9 @@ def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
 
 def _not_ended_yet(event: Event, as_of: datetime) -> Event:
     ended = event.ended
-    return replace(event, ended=None) if ended is not None and ended.start > as_of else event
+    if ended is None or ended.start <= as_of or event.kind in SUPPORT:
+        return event
+    return replace(event, ended=None)
 
 
 def _precise(result: Result, longest: timedelta) -> Result:

@@ -20,6 +20,7 @@ RAISES = {
     "anc": {"gcsf": "after_gcsf", "gcsf-pegylated": "after_pegylated_gcsf"},
 }
 """Which events can raise which count, and the number that says for how long."""
+SUPPORT = frozenset(kind for kinds in RAISES.values() for kind in kinds)
 
 
 TARGETED = "targeted"
@@ -211,7 +212,8 @@ def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers
             undated = event
             continue
         length = getattr(numbers, kinds[event.kind]).days
-        given.append((event.when.last_day + timedelta(days=length), event))
+        last = event.when if event.ended is None else event.ended
+        given.append((last.last_day + timedelta(days=length), event))
     given.sort(key=lambda one: (one[0], order_of(one[1])))
     longest = max(((until - day_of(event)).days for until, event in given), default=0)
     return Support(tuple(given), tuple(until for until, _ in given), longest, undated)

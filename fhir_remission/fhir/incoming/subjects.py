@@ -20,7 +20,7 @@ UNKNOWN = ""
 """It names no patient, or in a way that cannot be resolved."""
 
 # The ids that servers give out go beyond FHIR's 64 characters of A-Z a-z 0-9 - . only a little.
-_ID = re.compile(r"[A-Za-z0-9\-._~:%|]{1,128}")
+_ID = re.compile(r"[A-Za-z0-9\-._~:]{1,128}")
 # What programs write where they have no id.
 _NO_ID = frozenset({"null", "undefined", "none", "nil", "nan"})
 # What else an Observation, Procedure or Specimen may be of, in R4 and R5; a person of another

@@ -59,6 +59,15 @@ class Related(Struct, omit_defaults=True):
     target: Reference | None = None
 
 
+class Replaced(Struct, rename="camel", omit_defaults=True):
+    """Another document, and how it stands to this one: R4, and since R5 with other names."""
+
+    code: str | None = None
+    type: str | None = None
+    target_reference: Reference | None = None
+    resource_reference: Reference | None = None
+
+
 class Section(Struct, omit_defaults=True):
     """A part of a document, and what it shows."""
 

@@ -25,8 +25,8 @@ _OF_TYPE = {
         image imagingStudy issued media note performer presentedForm request resultsInterpreter
         study supportingInfo""",
     "Composition": """
-        attester author category class confidentiality custodian date encounter event language name
-        note relatesTo title type url useContext version""",
+        attester author category class confidentiality custodian date encounter event identifier
+        name note title type url useContext version""",
     "Specimen": "combined container feature note processing receivedTime request role treatment",
     "Patient": """
         address animal careProvider communication contact gender generalPractitioner

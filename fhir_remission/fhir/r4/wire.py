@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from fhir_remission.fhir.r4.elements import (
     NOTHING,
@@ -24,6 +24,7 @@ from fhir_remission.fhir.r4.elements import (
     Period,
     Reference,
     Related,
+    Replaced,
     Section,
     Timing,
     Valued,
@@ -95,10 +96,21 @@ class Composition(_Known, rename="camel", tag_field="resourceType", tag="Composi
 
     type_name: ClassVar[str] = "Composition"
     status: str | None = None
-    subject: Reference | None = None
+    identifier: list[Identifier] | None = field(default=None, name="identifiers")
+    """Not read: it is one before R5 and a list in it."""
+    about: list[Reference] | Reference | None = field(default=None, name="subject")
+    """A list in R5."""
     patient: Reference | None = None
     """No release has it; so that it names its subject as others do."""
+    relates_to: list[Replaced] | None = None
     section: list[Section] | None = None
+
+    @property
+    def subject(self) -> Reference | None:
+        """The one whom it is about."""
+        if isinstance(self.about, list):
+            return self.about[0] if len(self.about) == 1 else None
+        return self.about
 
     @property
     def shown(self) -> list[Reference]:

@@ -1,14 +1,15 @@
-"""Results that a panel or a report names: which of them no search has brought."""
+"""What a panel, a report or a document names: which of it is not at hand, which it takes back."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
-from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there
-from fhir_remission.fhir.r4.references import Literal, parse_literal
+from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there, must_be_understood
+from fhir_remission.fhir.r4.references import Index, Literal, is_id, parse_literal
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Composition, DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
@@ -23,6 +24,10 @@ LIVE = frozenset(
         *("amended", "corrected", "appended", "modified"),
     }
 )
+_PANELS = (DiagnosticReport, Composition, Observation)
+# How another Observation may stand to one without being a member of it; the type may be left out.
+# https://hl7.org/fhir/STU3/valueset-observation-relationshiptypes.html
+_BESIDE = frozenset({"derived-from", "sequel-to", "replaces", "qualified-by", "interfered-by"})
 # What these hold is held no more, or nobody knows.
 _DEAD = frozenset({"entered-in-error", "cancelled", "unknown"})
 
@@ -78,7 +83,7 @@ def members_of(resource: Resource) -> list[Reference]:
         return resource.shown
     if not isinstance(resource, Observation) or not (resource.has_member or resource.related):
         return []
-    related = (one for one in resource.related or [] if one.type == "has-member")
+    related = (one for one in resource.related or [] if one.type not in _BESIDE)
     return [*(resource.has_member or []), *(one.target for one in related if one.target)]
 
 
@@ -99,7 +104,9 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
         inside = contained(getattr(holder, "contained", NOTHING))
         kind = Observation.type_name
         found = [(one, context.index.resource(one, inside, kind)) for one in named]
-        matters = any(_is_evidence(one, context) for one in (holder, *(r for _, r in found)))
+        matters = why is _untold or any(
+            _is_evidence(one, context) for one in (holder, *(r for _, r in found))
+        )
         reasons = (why(one, resource, context) for one, resource in found if matters)
         missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]
     return missing
@@ -129,7 +136,8 @@ def _missing(reference: Reference, resource: Resource | None, context: Context) 
 
 def _untold(reference: Reference, resource: Resource | None, _: Context) -> str:
     """Why a holder that is withdrawn may take any result back; empty where it says which."""
-    if resource is not None or parse_literal(reference.address) is not None:
+    literal = parse_literal(reference.address)
+    if resource is not None or (literal is not None and is_id(literal.id)):
         return ""
     return "withdrawn, and nobody can tell which result it names"
 
@@ -167,3 +175,62 @@ def _is_panel(resource: Observation | DiagnosticReport, context: Context) -> boo
     if not codes.panels.isdisjoint(codings_of(resource.code, codes.systems)):
         return True
     return any(codes.hints.names("panel", text) for text in words_of(resource.code))
+
+
+def held(entry: Entry, index: Index) -> Iterator[str]:
+    """The results that a report or panel holds, by their reference."""
+    for reference in members_of(entry.resource):
+        text = reference.address
+        found = index.find(reference) or index.named(reference, Observation.type_name)
+        yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
+
+
+def disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
+    """Results that only a retracted report or panel holds: final by themselves, and doubtful.
+
+    A panel that only such a one holds is as doubtful, and so is what it holds.
+    """
+    holds: dict[str, list[str]] = {}
+    turned: dict[str, str] = {}
+    unknown: set[str] = set()
+    for entry in entries:
+        holder = entry.resource
+        for old in _replaced(holder, index):
+            turned[old] = f"{old}, which holds it, is replaced by {entry.ref}"
+        if not members_of(holder):
+            continue
+        assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
+        status, strange = holder.status, must_be_understood(holder)
+        holds[entry.ref] = list(held(entry, index))
+        if strange or not (status in LIVE or status == "unknown"):
+            why = f": {strange}" if strange else f", has the status {status or 'missing'}"
+            turned[entry.ref] = f"{entry.ref}, which holds it{why}"
+        elif status == "unknown":
+            unknown.add(entry.ref)
+    doubtful = _below(turned, holds)
+    live = dict.fromkeys(holds.keys() - turned.keys() - unknown, "")
+    roots = {ref: why for ref, why in live.items() if ref not in doubtful}
+    kept = _below(roots, {ref: holds[ref] for ref in live}) if doubtful else {}
+    return {ref: why for ref, why in doubtful.items() if ref not in kept}
+
+
+def _replaced(holder: Resource, index: Index) -> Iterator[str]:
+    """The documents in whose place a document stands."""
+    if not isinstance(holder, Composition) or holder.status not in LIVE:
+        return
+    for one in holder.relates_to or []:
+        found = index.find(one.target_reference or one.resource_reference)
+        if found is not None and "replaces" in (one.code, one.type):
+            yield found.ref
+
+
+def _below(above: Mapping[str, str], holds: Mapping[str, list[str]]) -> dict[str, str]:
+    """What these hold, and what that holds, with what is said of the first that does."""
+    found: dict[str, str] = {}
+    waiting = deque(above.items())
+    while waiting:
+        holder, why = waiting.popleft()
+        new = [one for one in holds.get(holder, ()) if one not in found]
+        found.update(dict.fromkeys(new, why))
+        waiting += [(one, why) for one in new]
+    return found

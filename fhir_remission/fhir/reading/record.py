@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from msgspec import structs
@@ -18,11 +18,9 @@ from fhir_remission.domain.nouns.inputs import (
 )
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current, latest
-from fhir_remission.fhir.r4.elements import must_be_understood
 from fhir_remission.fhir.r4.references import Index, index_of, named
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
-    Composition,
     Condition,
     DiagnosticReport,
     Entry,
@@ -46,7 +44,7 @@ from fhir_remission.fhir.reading.endings import (
     places_of,
     told_deleted,
 )
-from fhir_remission.fhir.reading.members import LIVE, members_of, missing_in
+from fhir_remission.fhir.reading.members import LIVE, disowned, held, missing_in
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
 from fhir_remission.fhir.reading.person import person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
@@ -65,9 +63,7 @@ _READERS: dict[str, Callable[[Current, Context], Read]] = {
 _EVIDENCE = _READERS.keys() - {DiagnosticReport.type_name}
 
 
-_PANELS = (DiagnosticReport, Composition, Observation)
 _EVENTS = (Condition, Procedure, MedicationAdministration)
-_HOLDERS = (DiagnosticReport, Observation, *_EVENTS)
 
 
 def read_record(
@@ -123,7 +119,6 @@ def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
     return [
         Entry(resource=inner, place=entry.place, name=f"{entry.ref}{key}")
         for entry in entries
-        if isinstance(entry.resource, _HOLDERS)
         for key, inner in contained(entry.resource.contained).items()
         if isinstance(inner, (Observation, *_EVENTS))
     ]
@@ -145,7 +140,7 @@ def _context(
             entry.ref for entry in entries if is_our_device(entry, reading.namespace)
         ),
         specimens=reading.specimens or any(isinstance(e.resource, Specimen) for e in entries),
-        disowned=_disowned(entries, index),
+        disowned=disowned(entries, index),
         invented=is_invented(entries),
     )
 
@@ -159,59 +154,15 @@ def _aliases(patient: str, entries: Iterable[Entry]) -> frozenset[str]:
     return frozenset(names - {""})
 
 
-def _held(entry: Entry, index: Index) -> Iterator[str]:
-    """The results that a report or panel holds, by their reference."""
-    for reference in members_of(entry.resource):
-        text = reference.address
-        found = index.find(reference) or index.named(reference, Observation.type_name)
-        yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
-
-
 def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry, ...]]:
     reports: dict[str, tuple[Entry, ...]] = {}
     for entry in entries:
         report = entry.resource
         if not isinstance(report, DiagnosticReport) or report.status not in LIVE:
             continue
-        for ref in _held(entry, index):
+        for ref in held(entry, index):
             reports[ref] = (*reports.get(ref, ()), entry)
     return reports
-
-
-def _disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
-    """Results that only a retracted report or panel holds: final by themselves, and doubtful.
-
-    A panel that only such a one holds is as doubtful, and so is what it holds.
-    """
-    holds: dict[str, list[str]] = {}
-    turned: dict[str, str] = {}
-    for entry in entries:
-        holder = entry.resource
-        if not members_of(holder):
-            continue
-        assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
-        status, strange = holder.status, must_be_understood(holder)
-        holds[entry.ref] = list(_held(entry, index))
-        if strange or not (status in LIVE or status == "unknown"):
-            why = f": {strange}" if strange else f", has the status {status or 'missing'}"
-            turned[entry.ref] = f"{entry.ref}, which holds it{why}"
-    disowned = _below(turned, holds)
-    live = dict.fromkeys(holds.keys() - turned.keys(), "")
-    roots = {ref: why for ref, why in live.items() if ref not in disowned}
-    kept = _below(roots, {ref: holds[ref] for ref in live}) if disowned else {}
-    return {ref: why for ref, why in disowned.items() if ref not in kept}
-
-
-def _below(above: Mapping[str, str], holds: Mapping[str, list[str]]) -> dict[str, str]:
-    """What these hold, and what that holds, with what is said of the first that does."""
-    found: dict[str, str] = {}
-    waiting = deque(above.items())
-    while waiting:
-        holder, why = waiting.popleft()
-        new = [one for one in holds.get(holder, ()) if one not in found]
-        found.update(dict.fromkeys(new, why))
-        waiting += [(one, why) for one in new]
-    return found
 
 
 def _record(
