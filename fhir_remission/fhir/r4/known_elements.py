@@ -61,7 +61,10 @@ def strict(kind: type[Struct]) -> type[Struct]:
     name = kind.__name__
     shared = _OF_ALL if name != "Component" else ""
     names = {*_OF_TYPE[name].split(), *shared.split()} - set(kind.__struct_encode_fields__)
-    fields = [(one, Raw, msgspec.field(default=NOTHING, name=one)) for one in sorted(names)]
+    # Under names of their own: they must not hide what the type calls so.
+    fields = [
+        (f"plain_{one}", Raw, msgspec.field(default=NOTHING, name=one)) for one in sorted(names)
+    ]
     return msgspec.defstruct(
         f"Plain{name}", fields, bases=(kind,), module=__name__, forbid_unknown_fields=True,
         omit_defaults=True, tag=kind.__struct_config__.tag,
