@@ -117,7 +117,7 @@ class Sorter:
 
     def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:
         """A Patient, something that patients share, or a subject that is written otherwise."""
-        shared = glance.resource_type in _SHARED or glance.resource_type == "Patient"
+        shared = glance.resource_type in (*_SHARED, "Patient", "Composition")
         try:
             key = "" if shared else subject_key(bytes(glance.subject))
             if key.startswith("Patient/"):
