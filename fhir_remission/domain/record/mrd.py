@@ -82,7 +82,7 @@ def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
 def _disagrees(result: Result, status: Status) -> bool:
     """Whether the laboratory calls a result what it is not; a word not understood may do so."""
     if status == "negative":
-        return result.word in ("positive", "unclear")
+        return result.word in ("positive", "abnormal", "unclear")
     return status == "positive" and result.word == "negative"
 
 

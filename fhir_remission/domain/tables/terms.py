@@ -16,7 +16,7 @@ TERMS = {
     "sample": ("biopsy",),
     "component": ("gene",),
     "gene": ("DNMT3A", "TET2", "ASXL1", "NPM1", "FLT3", "IDH1", "IDH2", "TP53"),
-    "interpretation": ("positive", "negative"),
+    "interpretation": ("positive", "abnormal", "negative"),
 }
 
 

@@ -107,7 +107,7 @@ _HEADER = msgspec.json.Decoder(Header)
 _ATTACHED = re.compile(rb'"(?:data|content)"\s*:\s*"([^"]+)"')
 _FHIR = re.compile(rb"""application/(?:fhir\+(?:json|xml|ndjson)|(?:json|xml)\+fhir)""", re.I)
 _BEGINS = re.compile(
-    rb'\s*(?:\[?\s*\{.*"resourceType"|<.*http://hl7\.org/fhir|@prefix.*http://hl7\.org/fhir)',
+    rb'[\s\[]*(?:\{.*"resourceType"|<.*http://hl7\.org/fhir|@prefix.*http://hl7\.org/fhir)',
     re.DOTALL,
 )
 # PDF, RTF, PNG, JPEG: whatever they are called, no FHIR.

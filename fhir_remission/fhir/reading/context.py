@@ -31,7 +31,7 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
 )
 
-Word = Literal["", "positive", "negative", "unclear"]
+Word = Literal["", "positive", "abnormal", "negative", "unclear"]
 _INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
 
 
@@ -196,13 +196,18 @@ def _within(system: str | None, prefix: str) -> bool:
 
 
 def interpreted(sent: Iterable[Raw], mappings: Mappings) -> Word:
-    """What the laboratory calls it: positive where any word does, unclear where one is unread."""
+    """What the laboratory calls it: positive where any word does, unclear where one is unread.
+
+    Abnormal or high is no word for nothing, and is often said of a whole panel.
+    """
     words: set[str] = set()
     for raw in sent:
         if is_there(raw):
             words.update(_words_of(raw, mappings))
     if "positive" in words:
         return "positive"
+    if "abnormal" in words:
+        return "abnormal"
     if "" in words:
         return "unclear"
     return "negative" if words else ""
