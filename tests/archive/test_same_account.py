@@ -18,6 +18,8 @@ from tests.archive.test_bulk import bulk
 from tests.jobs.test_strange_inputs import REMISSION, REQUEST, ROWS, answered, given
 
 Said = tuple[int, dict[str, int], list[tuple[str, str]]]
+STRANGE = [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
+"""All that stands beside the remission and has a name."""
 # One in so many: the rest differs in what is read, not in the way it comes in.
 _EVERY = 37
 
@@ -81,8 +83,7 @@ def test_what_takes_back_a_result_does_so_from_another_file(row: Any, tmp_path: 
 @pytest.mark.parametrize("patients", [[], list(REMISSION.values())], ids=["alone", "beside"])
 def test_lines_are_accounted_for_alike(patients: list[Any], tmp_path: Path) -> None:
     """Everything that stands beside the remission, as lines of one file, without it and with it."""
-    resources = [*patients]
-    resources += [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
+    resources = [*patients, *STRANGE]
     body = "".join(json.dumps(one) + "\n" for one in resources).encode()
 
     assert archived(body, tmp_path) == classified(body)

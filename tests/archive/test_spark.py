@@ -15,9 +15,10 @@ from fhir_remission.jobs.archive import work_plan as archive_plan
 from fhir_remission.jobs.judging.request import Request
 from fhir_remission.rehearsal.cohort.cohort import bulk_cohort, demo_cohort
 from tests.archive.running import AS_OF, archive, blasts, classified, potassium, write
+from tests.archive.test_same_account import STRANGE
 from tests.archive.test_same_account import classified as account_of
 from tests.archive.test_same_answers import people
-from tests.jobs.test_strange_inputs import REMISSION, REQUEST, ROWS
+from tests.jobs.test_strange_inputs import REMISSION, REQUEST
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("FHIR_REMISSION_SPARK"), reason="make lane-spark runs it"
@@ -71,8 +72,7 @@ def test_entries_are_accounted_for_as_by_classify(spark: Any, tmp_path: Path) ->
     """Everything strange in one file: the same answers, ends and exit code as of one machine."""
     from fhir_remission.jobs.spark.spark import judge_archive, write_answers
 
-    strange = [one for row in ROWS for one in row.get("beside", []) if one.get("id")]
-    body = "".join(json.dumps(one) + "\n" for one in [*REMISSION.values(), *strange]).encode()
+    body = "".join(json.dumps(one) + "\n" for one in [*REMISSION.values(), *STRANGE]).encode()
     file = tmp_path / "in.ndjson"
     file.write_bytes(body)
     said = account_of(body)

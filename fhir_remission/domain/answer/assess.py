@@ -6,13 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from itertools import chain, pairwise
 
 from msgspec import Struct
 
 from fhir_remission.domain.answer.finish import Segment, finish, nothing
 from fhir_remission.domain.course import budget
-from fhir_remission.domain.course.draft import Draft
+from fhir_remission.domain.course.draft import Draft, with_next
 from fhir_remission.domain.course.ways import beginning, walk
 from fhir_remission.domain.criteria.loading import CriteriaSet, with_policies
 from fhir_remission.domain.nouns.assessment import Assessment
@@ -59,8 +58,7 @@ def assess(
 
 def _segments(drafts: Iterable[Draft], accepted: frozenset[str]) -> Iterator[Segment]:
     """Each answer until the next one's day."""
-    for draft, later in pairwise(chain(drafts, (None,))):
-        assert draft is not None  # noqa: S101 - only the last one is
+    for draft, later in with_next(drafts):
         yield Segment(draft, None if later is None else later.day, accepted)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import chain, pairwise
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -12,6 +15,15 @@ from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.mrd import MrdEvent, Status
+
+_One = TypeVar("_One")
+
+
+def with_next(many: Iterable[_One]) -> Iterator[tuple[_One, _One | None]]:
+    """Each with the one after it; nothing comes after the last."""
+    for one, later in pairwise(chain(many, (None,))):
+        assert one is not None  # noqa: S101 - only the last one is
+        yield one, later
 
 
 class Residual(Struct, frozen=True):

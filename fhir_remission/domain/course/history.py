@@ -5,12 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from itertools import chain, pairwise
 
 from msgspec.structs import replace
 
 from fhir_remission.domain.course.agreement import Anchor, agreed
-from fhir_remission.domain.course.draft import Draft, Residual
+from fhir_remission.domain.course.draft import Draft, Residual, with_next
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.scope import diagnosis_gate
 from fhir_remission.domain.course.scope_lines import early_cycle
@@ -41,8 +40,7 @@ class Told:
     def drafts(self, anchors: Iterable[Anchor]) -> Iterator[Draft]:
         """One draft for each anchor, and the wait that a policy asks for."""
         before: Draft | None = None
-        for anchor, later in pairwise(chain(anchors, (None,))):
-            assert anchor is not None  # noqa: S101 - only the last one is
+        for anchor, later in with_next(anchors):
             draft = agreed(self.ground, anchor, later.day if later else None, before)
             before = self._told(draft, anchor)
             yield before

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 Standing = Literal["usable", "preliminary"]
 Certainty = Literal["confirmed", "unconfirmed"]
+Word = Literal["", "positive", "abnormal", "negative", "unclear"]
 
 
 class Interval(Struct, frozen=True):
@@ -93,7 +94,7 @@ class Result(Struct, frozen=True):
     """MRD marker (`NPM1`, `RUNX1::RUNX1T1`, ...); empty: not said."""
     sensitivity: str = ""
     """MRD assay sensitivity as sent; empty: not said (a flag, model 5.2)."""
-    word: Literal["", "positive", "abnormal", "negative", "unclear"] = ""
+    word: Word = ""
     """What the laboratory calls an MRD result beside its value (`interpretation`)."""
     biopsy: bool = False
     """Whether it was counted in a trephine biopsy; else it is of the aspirate (model 2.8)."""

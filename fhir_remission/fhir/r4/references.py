@@ -1,4 +1,4 @@
-"""References resolved as the files give them, by address, then by type and id; logical ids."""
+"""References resolved as files give them, by address, then by type and id; what holds others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from functools import cached_property
 from msgspec import Struct
 
 from fhir_remission.fhir.r4.elements import Identifier, Reference
-from fhir_remission.fhir.r4.wire import Entry, Resource, Specimen
+from fhir_remission.fhir.r4.wire import (
+    Composition,
+    DiagnosticReport,
+    Entry,
+    Observation,
+    Resource,
+    Specimen,
+)
 
 # `Patient/p1`, `https://host/fhir/Patient/p1/_history/3`; ids are taken as they come.
 _LITERAL = re.compile(
@@ -70,8 +77,9 @@ class Index(Struct, frozen=True, dict=True):
         self, reference: Reference | None, inside: Mapping[str, Resource], kind: str = ""
     ) -> Resource | None:
         """The resource a reference points to, contained or at hand; of a kind also by its name."""
-        if reference is not None and reference.address.startswith("#"):
-            return inside.get(reference.address)
+        text = reference.address if reference is not None else ""
+        if text.startswith("#"):
+            return inside.get(text)
         found = self.find(reference) or self.named(reference, kind)
         return None if found is None else found.resource
 
@@ -128,3 +136,20 @@ def patient_named(reference: Reference | None) -> tuple[str, str]:
     if literal is None or literal.type != "Patient":
         return "", ""
     return literal.base, literal.id
+
+
+# How another Observation may stand to one without being a member of it; the type may be left out.
+# https://hl7.org/fhir/STU3/valueset-observation-relationshiptypes.html
+_BESIDE = frozenset({"derived-from", "sequel-to", "replaces", "qualified-by", "interfered-by"})
+
+
+def members_of(resource: Resource) -> list[Reference]:
+    """What a report, a document or a panel names, under the element of whichever release."""
+    if isinstance(resource, DiagnosticReport):
+        return resource.result or []
+    if isinstance(resource, Composition):
+        return resource.shown
+    if not isinstance(resource, Observation) or not (resource.has_member or resource.related):
+        return []
+    related = (one for one in resource.related or [] if one.type not in _BESIDE)
+    return [*(resource.has_member or []), *(one.target for one in related if one.target)]

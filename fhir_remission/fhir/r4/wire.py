@@ -101,7 +101,7 @@ class Composition(_Known, rename="camel", tag_field="resourceType", tag="Composi
     about: list[Reference] | Reference | None = field(default=None, name="subject")
     """A list in R5."""
     patient: Reference | None = None
-    """No release has it; so that it names its subject as others do."""
+    """Of no release; some converters write it, as in others."""
     relates_to: list[Replaced] | None = None
     section: list[Section] | None = None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
-from fhir_remission.domain.nouns.inputs import CohortRow
+from fhir_remission.domain.nouns.inputs import CohortRow, Word
 from fhir_remission.domain.nouns.namespace import IDENTIFIERS_OF_RESULTS, NAMESPACE
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
@@ -31,7 +31,6 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
 )
 
-Word = Literal["", "positive", "abnormal", "negative", "unclear"]
 _INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there, must_be_understood
-from fhir_remission.fhir.r4.references import Index, Literal, is_id, parse_literal
+from fhir_remission.fhir.r4.references import Index, Literal, is_id, members_of, parse_literal
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Composition, DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
@@ -25,9 +25,6 @@ LIVE = frozenset(
     }
 )
 _PANELS = (DiagnosticReport, Composition, Observation)
-# How another Observation may stand to one without being a member of it; the type may be left out.
-# https://hl7.org/fhir/STU3/valueset-observation-relationshiptypes.html
-_BESIDE = frozenset({"derived-from", "sequel-to", "replaces", "qualified-by", "interfered-by"})
 # What these hold is held no more, or nobody knows.
 _DEAD = frozenset({"entered-in-error", "cancelled", "unknown"})
 
@@ -73,18 +70,6 @@ def _named(entry: Entry, *, reports: bool) -> list[Literal]:
         return []
     found = (parse_literal(reference.address) for reference in named)
     return [literal for literal in found if literal is not None]
-
-
-def members_of(resource: Resource) -> list[Reference]:
-    """What a report, a document or a panel names, under the element of whichever release."""
-    if isinstance(resource, DiagnosticReport):
-        return resource.result or []
-    if isinstance(resource, Composition):
-        return resource.shown
-    if not isinstance(resource, Observation) or not (resource.has_member or resource.related):
-        return []
-    related = (one for one in resource.related or [] if one.type not in _BESIDE)
-    return [*(resource.has_member or []), *(one.target for one in related if one.target)]
 
 
 def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
@@ -202,15 +187,14 @@ def disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
         assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
         status, strange = holder.status, must_be_understood(holder)
         holds[entry.ref] = list(held(entry, index))
-        if strange or not (status in LIVE or status == "unknown"):
+        if not strange and status == "unknown":
+            unknown.add(entry.ref)
+        elif strange or status not in LIVE:
             why = f": {strange}" if strange else f", has the status {status or 'missing'}"
             turned[entry.ref] = f"{entry.ref}, which holds it{why}"
-        elif status == "unknown":
-            unknown.add(entry.ref)
     doubtful = _below(turned, holds)
-    live = dict.fromkeys(holds.keys() - turned.keys() - unknown, "")
-    roots = {ref: why for ref, why in live.items() if ref not in doubtful}
-    kept = _below(roots, {ref: holds[ref] for ref in live}) if doubtful else {}
+    live = {ref: holds[ref] for ref in holds.keys() - turned.keys() - unknown}
+    kept = _below(dict.fromkeys(live.keys() - doubtful.keys(), ""), live) if doubtful else {}
     return {ref: why for ref, why in doubtful.items() if ref not in kept}
 
 

@@ -14,6 +14,7 @@ from fhir_remission.domain.nouns.inputs import (
     Standing,
     Unreadable,
     Value,
+    Word,
 )
 from fhir_remission.domain.nouns.intervals import is_zero
 from fhir_remission.domain.tables.codes import CodeRow
@@ -24,12 +25,12 @@ from fhir_remission.fhir.r4.elements import (
     Valued,
     must_be_understood,
 )
+from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
 from fhir_remission.fhir.reading.coding import Match, match_codes
-from fhir_remission.fhir.reading.context import Context, Word, interpreted, term_of
-from fhir_remission.fhir.reading.members import members_of
+from fhir_remission.fhir.reading.context import Context, interpreted, term_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
     concept_of,

@@ -103,13 +103,9 @@ def _times(text: str | None, period: Period | None, context: Context) -> Times:
     start = happened(read_time(first, context.reading.zone), context.reading)
     if not isinstance(start, Placed):
         return None, None, start.reason
-    if period is None:
-        return start.when, None, ""
-    if not period.end and context.reading.latest:
-        # It may go on: whatever it can raise may be raised by it until now.
-        now = read_time(context.reading.latest.isoformat(), context.reading.zone)
-        return start.when, now.when if isinstance(now, Placed) else None, ""
-    end = read_time(period.end or "", context.reading.zone)
+    # Without an end it may go on: whatever it can raise may be raised by it until now.
+    now = context.reading.latest.isoformat() if period and context.reading.latest else ""
+    end = read_time((period.end if period else None) or now, context.reading.zone)
     return start.when, end.when if isinstance(end, Placed) else None, ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
     Composition,
@@ -37,9 +38,7 @@ def may_matter(resource: Resource, mappings: Mappings) -> bool:
         return resource.medication_reference is not None or _happens(
             resource.type_name, [named], mappings
         )
-    if isinstance(resource, Composition):
-        return bool(resource.shown)
-    return isinstance(resource, DiagnosticReport) and bool(resource.result)
+    return isinstance(resource, DiagnosticReport | Composition) and bool(members_of(resource))
 
 
 def no_patient(resource: Resource) -> str:

@@ -206,23 +206,22 @@ def _amount(name: str, raw: bytes, understanding: Understanding) -> Sent | Unrea
 
 def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
     values, analyte = understanding.mappings.values, understanding.analyte
-    said: set[Answer] = set()
-    for coding in concept.coding or []:
-        pair = understanding.mappings.systems.coding(coding.system, coding.code or "")
-        answer = values.coded_answer(*pair, analyte)
-        if answer is not None:
-            said.add(answer)
+    systems = understanding.mappings.systems
+    pairs = (systems.coding(one.system, one.code or "") for one in concept.coding or [])
+    coded = (values.coded_answer(*pair, analyte) for pair in pairs)
+    said = {answer for answer in coded if answer is not None}
     words = _words(concept)
-    texts = {answer for text in words_of(concept) if (answer := values.text_answer(text, analyte))}
-    if len(said) == 1 and {PRESENT[one] for one in texts} - {PRESENT[one] for one in said}:
-        return _nothing(words, f"its code and its words contradict each other: {words}")
     if len(said) > 1:
         return _nothing(words, f"codes that contradict each other: {' and '.join(sorted(said))}")
     if not said and concept.text:
         return _text(concept.text, understanding)
     if not said:
         return _nothing(words, f"an answer that is in no row of values.tsv: {words}")
-    return _answer(said.pop(), words, analyte)
+    (answer,) = said
+    texts = (values.text_answer(text, analyte) for text in words_of(concept))
+    if any(PRESENT[text] is not PRESENT[answer] for text in texts if text is not None):
+        return _nothing(words, f"its code and its words contradict each other: {words}")
+    return _answer(answer, words, analyte)
 
 
 def _text(text: str, understanding: Understanding) -> Reported:

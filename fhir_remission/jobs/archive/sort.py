@@ -29,7 +29,7 @@ from fhir_remission.fhir.incoming.subjects import (
     reference_key,
 )
 from fhir_remission.fhir.r4.decoding import decode_resource
-from fhir_remission.fhir.r4.references import named
+from fhir_remission.fhir.r4.references import members_of, named
 from fhir_remission.fhir.r4.type_names import evidence_within
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
@@ -63,6 +63,8 @@ from fhir_remission.jobs.archive.parts import (
 
 _HOLDERS = (Observation, DiagnosticReport, Composition)
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
+# Whose these are is told by more than a subject, or by one that some release writes otherwise.
+_READ_WHOLE = _SHARED | {"Patient", "Composition"}
 # Names repeat; forgetting them all now and then keeps memory flat.
 _REMEMBERED = 15_000
 
@@ -117,9 +119,9 @@ class Sorter:
 
     def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:
         """A Patient, something that patients share, or a subject that is written otherwise."""
-        shared = glance.resource_type in (*_SHARED, "Patient", "Composition")
         try:
-            key = "" if shared else subject_key(bytes(glance.subject))
+            whole = glance.resource_type in _READ_WHOLE
+            key = "" if whole else subject_key(bytes(glance.subject))
             if key.startswith("Patient/"):
                 self._add(key, number, line, offset, kind, glance.id or "")
                 return
@@ -185,7 +187,7 @@ class Sorter:
         key = own_key(resource)
         if key == UNKNOWN and resource.id and isinstance(resource, _HOLDERS):
             # What holds it may tell whose it is (`holders`), or make it doubtful if withdrawn.
-            holds = any(getattr(resource, name, None) for name in ("result", "shown"))
+            holds = not isinstance(resource, Observation) and members_of(resource)
             return entry.ref if holds or may_matter(resource, self._mappings) else key
         return key
 

@@ -22,8 +22,8 @@ from fhir_remission.effects.http.inflate import (
 )
 from fhir_remission.fhir.incoming.documents import IRRELEVANT
 from fhir_remission.fhir.r4.decoding import decode_resource
+from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
-from fhir_remission.fhir.reading.members import members_of
 from fhir_remission.fhir.reading.relevance import has_meaning
 from fhir_remission.fhir.reading.routing import (
     Glance,

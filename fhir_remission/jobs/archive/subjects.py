@@ -93,18 +93,15 @@ def moves_of(
         joined.join(row.key, name)
         addresses |= {name} if name.startswith("urn:") else set()
     used = {row.key for row in named}
-    for name in used:
-        if name.startswith(_UUID):
-            joined.join(name, _by_uuid(name))
+    for name, patient in _by_uuid(used).items():
+        joined.join(name, patient)
     strange = {name for name in used if is_identifier(name)}
     urns = {name for name in used - strange - addresses if name.startswith("urn:")}
-    uuids = {name: _by_uuid(name) for name in used if name.startswith(_UUID)}
-    here: set[str] = set()
-    carry = _carried(identities, strange, used, joined, set(uuids.values()), here) if used else None
+    carry, here = _carried(identities, strange, used, joined) if used else (None, set[str]())
     nobodys = {name for name in strange if carry is not None and not carry.tells_apart(name)}
     alone = {name for name in used if name.startswith(_ORPHANS)}
     found = {joined.root(row.key) for row in listed if row.key not in alone}
-    nowhere = {name for name in urns if uuids.get(name) not in here} if carry else set()
+    nowhere = urns - here if carry else set()
     withdrawn = {row.key for row in named if bytes(row.body) == WITHDRAWN.encode()}
     lost = {name for name in alone if joined.root(name) not in found} | nowhere | nobodys
     lost |= _of_several(alone, listed, people)
@@ -112,9 +109,10 @@ def moves_of(
     return joined.moves(), frozenset(lost)
 
 
-def _by_uuid(name: str) -> str:
-    """The patient whose id is the uuid of an address: so some NDJSON keeps those of Bundles."""
-    return f"Patient/{name.removeprefix(_UUID)}"
+def _by_uuid(names: Iterable[str]) -> dict[str, str]:
+    """By address the patient whose id is its uuid: some NDJSON keeps the addresses of Bundles."""
+    uuids = (name for name in names if name.startswith(_UUID))
+    return {name: f"Patient/{name.removeprefix(_UUID)}" for name in uuids}
 
 
 def _of_several(alone: set[str], held: Sequence[Row], people: Sequence[Row]) -> set[str]:
@@ -136,21 +134,21 @@ def _carried(
     strange: set[str],
     used: set[str],
     joined: _Joined,
-    wanted: set[str],
-    here: set[str],
-) -> Carried | None:
+) -> tuple[Carried | None, set[str]]:
     """Join identifiers with whoever carries them; what is carried besides, where anybody comes.
 
-    Of the patients `wanted` those that come are put into `here`.
+    And which addresses are the uuid of a patient who comes.
     Of the values only those are kept that something is called by: there are as many as patients.
     """
     asked = {plain_value(name.rpartition("|")[2]) for name in strange}
     systems, values, somebody = set[str](), set[str](), False
     owners: dict[str, set[str]] = {}
+    patients, here = {patient: name for name, patient in _by_uuid(used).items()}, set[str]()
     for row in identities:
         name = str(row.body, "utf-8")
         somebody = True
-        here |= {row.key} & wanted
+        if row.key in patients:
+            here.add(patients[row.key])
         if name in used:
             owners.setdefault(name, set()).add(joined.root(row.key))
         if name:
@@ -162,7 +160,8 @@ def _carried(
             strange.discard(name)
         for key in found:
             joined.join(name, key)
-    return Carried(frozenset(systems - {""}), frozenset(values)) if somebody else None
+    carry = Carried(frozenset(systems - {""}), frozenset(values)) if somebody else None
+    return carry, here
 
 
 def unassigned(name: str) -> Flaw:
