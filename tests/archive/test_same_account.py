@@ -93,6 +93,10 @@ GONE = {"reference": "Observation/gone"}
 PANELS: dict[str, Any] = {
     "a member that is not there": {"hasMember": [GONE]},
     "the same in STU3": {"related": [{"type": "has-member", "target": GONE}]},
+    "withdrawn with its member in STU3": {
+        "status": "entered-in-error",
+        "related": [{"type": "has-member", "target": {"reference": "Observation/marrow-d32"}}],
+    },
     "withdrawn with its member": {
         "status": "entered-in-error",
         "hasMember": [{"reference": "Observation/marrow-d32"}],
@@ -100,18 +104,23 @@ PANELS: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("subject", [True, False], ids=["of the patient", "of nobody"])
 @pytest.mark.parametrize("name", PANELS)
-def test_a_panel_that_means_nothing_itself(name: str, tmp_path: Path) -> None:
+def test_a_panel_that_means_nothing_itself(name: str, subject: bool, tmp_path: Path) -> None:
     """What it names may be missing or taken back: the first pass must not drop it."""
     code = {"coding": [{"system": "http://loinc.org", "code": "57021-8"}]}
     panel = {**REMISSION["anc-6"], "id": "panel", "code": code, **PANELS[name]}
     del panel["valueQuantity"]
+    if not subject:
+        del panel["subject"]
     made = [*REMISSION.values(), panel]
     said = archived("".join(json.dumps(one) + "\n" for one in made).encode(), tmp_path)
 
     assert said == classified("".join(json.dumps(one) + "\n" for one in made).encode())
     assert said is not None
-    assert said[2] == [("Patient/p1", "IND")]
+    # Of nobody, and naming nothing that is at hand, it may be anybody's.
+    nobodys = not subject and PANELS[name].get("status") is None
+    assert (said[0], said[2]) == ((3, []) if nobodys else (0, [("Patient/p1", "IND")]))
 
 
 @pytest.mark.parametrize("prefix", ["prov-", "cond-", "sp-", "rep-", "ma-"])

@@ -10,15 +10,8 @@ from collections.abc import Sequence
 
 from fhir_remission.fhir.incoming.subjects import UNKNOWN
 from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, rank_of
-from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.references import Index
-from fhir_remission.fhir.r4.wire import (
-    Composition,
-    DiagnosticReport,
-    Entry,
-    Observation,
-    is_withdrawn,
-)
+from fhir_remission.fhir.r4.references import Index, members_of
+from fhir_remission.fhir.r4.wire import Entry, is_withdrawn
 
 Keyed = tuple[Entry, str]
 """An entry and the patient it names; empty where it names nobody."""
@@ -89,14 +82,6 @@ def through_reports(owned: list[Keyed], index: Index) -> list[Keyed]:
 
 
 def _held(entry: Entry, index: Index) -> list[Entry]:
-    """The results that a report or a panel names and that are at hand."""
-    resource = entry.resource
-    named_by: list[Reference] | None = None
-    if isinstance(resource, DiagnosticReport):
-        named_by = resource.result
-    elif isinstance(resource, Observation):
-        named_by = resource.has_member
-    elif isinstance(resource, Composition):
-        named_by = resource.shown
-    found = (index.find(reference) for reference in named_by or [])
+    """What a report, a document or a panel names and is at hand."""
+    found = (index.find(reference) for reference in members_of(entry.resource))
     return [one for one in found if one is not None]

@@ -8,9 +8,7 @@ from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
-    Composition,
     Condition,
-    DiagnosticReport,
     MedicationAdministration,
     Observation,
     Procedure,
@@ -26,9 +24,11 @@ _DEAD = frozenset({"entered-in-error", "cancelled", "not-done"})
 
 
 def may_matter(resource: Resource, mappings: Mappings) -> bool:
-    """Whether it may be evidence; what has no code that can be read may be anything."""
+    """Whether it may be evidence; what has no code that is read, or names results, may be any."""
     if getattr(resource, "status", None) in _DEAD:
         return False
+    if members_of(resource):
+        return True
     if isinstance(resource, Observation):
         return _measures(resource, mappings)
     if isinstance(resource, Condition | Procedure):
@@ -38,7 +38,7 @@ def may_matter(resource: Resource, mappings: Mappings) -> bool:
         return resource.medication_reference is not None or _happens(
             resource.type_name, [named], mappings
         )
-    return isinstance(resource, DiagnosticReport | Composition) and bool(members_of(resource))
+    return False
 
 
 def no_patient(resource: Resource) -> str:

@@ -187,8 +187,8 @@ class Sorter:
         key = own_key(resource)
         if key == UNKNOWN and resource.id and isinstance(resource, _HOLDERS):
             # What holds it may tell whose it is (`holders`), or make it doubtful if withdrawn.
-            holds = not isinstance(resource, Observation) and members_of(resource)
-            return entry.ref if holds or may_matter(resource, self._mappings) else key
+            matters = members_of(resource) or may_matter(resource, self._mappings)
+            return entry.ref if matters else key
         return key
 
     def _person(self, entry: Entry, key: str, number: int) -> None:

@@ -18,7 +18,7 @@ from fhir_remission.jobs.archive.parts import WITHDRAWN, Flaw
 
 _UUID = "urn:uuid:"
 _ORPHANS = ("Observation/", "DiagnosticReport/", "Composition/")
-HOLDING = (b'"result"', b'"hasMember"', b'"section"')
+HOLDING = (b'"result"', b'"hasMember"', b'"related"', b'"section"')
 _NAMED = re.compile(rb'"reference"\s*:\s*"([^"\\]*Observation/[^"\\]+)"')
 
 
