@@ -78,6 +78,11 @@ def test_a_fall_by_half() -> None:
     check("blasts-halved", "eln-2022", lambda now, base: now <= base / 2)
 
 
+def test_a_fall_by_more_than_half() -> None:
+    """Just half is not enough where a file asks for more."""
+    check("blasts-more-than-halved", "healthtree-2024", lambda now, base: now < base / 2)
+
+
 @pytest.mark.parametrize(
     ("base", "now", "verdict"),
     [

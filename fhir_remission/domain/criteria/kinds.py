@@ -71,6 +71,13 @@ class PercentDecrease(
     """Marrow blasts fallen by at least a fraction of the baseline."""
 
     fraction: Decimal
+    strict: bool = False
+    """By more than the fraction: just that much is not enough."""
+
+    @property
+    def op(self) -> Op:
+        """How the value stands to what may be left of the baseline."""
+        return "<" if self.strict else "<="
 
 
 class Band(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from fhir_remission.domain.nouns.intervals import (
     ANYTHING,
     EXACT,
     Answer,
+    Op,
     above,
     at_least,
     holds,
@@ -54,16 +55,16 @@ def _proof(view: View) -> Proof:
 
 
 def decrease(one: PercentDecrease, view: View) -> Judgement:
-    """Fallen by at least the fraction of the baseline."""
+    """Fallen by the fraction of the baseline, or by more where just that is not enough."""
     now, base = read(view.quantity(BLASTS)), read(view.background.baseline)
-    return judged(_fallen(now, base, one.fraction), _proof(view))
+    return judged(_fallen(now, base, one.fraction, one.op), _proof(view))
 
 
-def _fallen(now: Interval, base: Interval, fraction: Decimal) -> bool | None:
+def _fallen(now: Interval, base: Interval, fraction: Decimal, op: Op = "<=") -> bool | None:
     left = EXACT.subtract(ONE, fraction)
-    if above(now, EXACT.multiply(base.low, left)) is False:
+    if holds(now, op, EXACT.multiply(base.low, left)) is True:
         return True
-    if base.high is not None and above(now, EXACT.multiply(base.high, left)) is True:
+    if base.high is not None and holds(now, op, EXACT.multiply(base.high, left)) is False:
         return False
     return None
 

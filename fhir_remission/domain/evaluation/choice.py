@@ -242,7 +242,7 @@ def _tests(plan: Plan, view: View, analyte: str) -> list[tuple[Op, Decimal]]:
     base = view.background.baseline.reading
     if isinstance(base, Interval) and analyte == "blasts-marrow":
         tests.extend(
-            ("<=", EXACT.multiply(base.low, EXACT.subtract(Decimal(1), one.fraction)))
+            (one.op, EXACT.multiply(base.low, EXACT.subtract(Decimal(1), one.fraction)))
             for one in plan.decreases
         )
     return tests

@@ -16,7 +16,7 @@ from fhir_remission.fhir.criteria_export.spelling import decimal_text
 def since_baseline(one: PercentDecrease | PercentIncrease | ByBaseline) -> str:
     """The body of a criterion that compares `value` with `baseline`."""
     if isinstance(one, PercentDecrease):
-        return _fallen("baseline.low", "baseline.high", one.fraction)
+        return _fallen("baseline.low", "baseline.high", one.fraction, strict=one.strict)
     if isinstance(one, PercentIncrease):
         return _risen(one)
     return "\n  or ".join(map(_in_band, one.bands)) or "false"
@@ -48,12 +48,13 @@ def _risen(one: PercentIncrease) -> str:
     )
 
 
-def _fallen(low: str, high: str, fraction: Decimal) -> str:
+def _fallen(low: str, high: str, fraction: Decimal, *, strict: bool = False) -> str:
     """Whether a value has fallen by the fraction from every baseline between two ends."""
     left = decimal_text(1 - fraction)
+    fallen = '"Below"' if strict else 'not "Above"'
     return (
-        f'if "Above"(value, {low} * {left}) is false then true\n'
-        f'  else if "Above"(value, {high} * {left}) is true then false\n'
+        f"if ({fallen}(value, {low} * {left})) is true then true\n"
+        f"  else if ({fallen}(value, {high} * {left})) is false then false\n"
         "  else null as Boolean"
     )
 
