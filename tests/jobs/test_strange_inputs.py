@@ -84,6 +84,8 @@ def holds(want: str, code: int, categories: list[str]) -> bool:
         return str(code) in want.split()
     if want == "remission":
         return (code, categories) == (0, ["CR"])
+    if want in CLAIMS:
+        return (code, categories) == (0, [want])
     if want == "relapse":
         return (code, categories) == (0, ["RELAPSE"])
     return want == "answered" or bool(code) or not set(categories) & set(CLAIMS)

@@ -205,7 +205,7 @@ def _told(events: Sequence[Event], detail: str) -> str:
         parts.append(first.certainty)
     if len(events) > 1:
         parts.append(f"{len(events)} times to {day_of(last)}")
-    if first.ended is not None and first.kind == "extramedullary":
+    if first.ended is not None and (first.kind == "extramedullary" or first.when is None):
         parts.append(f"ended {first.ended.text[:10]}")
     undated = "no date: " if first.when is None else ""
     said = list(dict.fromkeys(one.original for one in events if one.original))

@@ -277,7 +277,10 @@ def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[tupl
             near = facts.events_between(kind, first, max(drawn, marrow.day))
             before = (event for event in near if event.when and event.when.start <= end)
             undated = facts.events_between(kind, date.min, date.min)
-            found.extend((one.id, event) for event in (*before, *undated))
+            perhaps = (
+                event for event in undated if not event.ended or event.ended.last_day >= first
+            )
+            found.extend((one.id, event) for event in (*before, *perhaps))
     return tuple(found)
 
 

@@ -16,7 +16,8 @@ from fhir_remission.domain.record.marrows import Marrow
 
 # Results that may speak against a remission, and events that may end one or begin a wait.
 _SIGNS = ("blasts-", "extramedullary-disease", "mrd")
-_EVENTS = ("extramedullary", "therapy-start", "transplant")
+_STARTS = ("therapy-start", "transplant")
+_EVENTS = ("extramedullary", *_STARTS)
 _ONE_DAY = timedelta(days=1)
 
 
@@ -35,9 +36,14 @@ def unordered(
 
 
 def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
-    """Known by a month, a year or a period; of events a period told by its days has a start."""
+    """Known by a month, a year or a period, or by its end alone.
+
+    Of events a period told by its days has a start.
+    """
     when = one.when
-    if when is None or when.last_day - when.first_day < 2 * _ONE_DAY:
+    if when is None:
+        return isinstance(one, Event) and one.ended is not None
+    if when.last_day - when.first_day < 2 * _ONE_DAY:
         return False
     told_by_days = len(when.text) > len("YYYY-MM")
     return when.end - when.start > longest and not (told_by_days and isinstance(one, Event))
@@ -45,7 +51,7 @@ def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
 
 def _weighs(one: Result | Event) -> bool:
     if isinstance(one, Event):
-        return one.kind in _EVENTS
+        return one.kind in (_EVENTS if one.when else _STARTS)
     denied = isinstance(one.value, Finding) and one.value.answer == "negative"
     return one.analyte.startswith(_SIGNS) and not denied
 
@@ -53,11 +59,11 @@ def _weighs(one: Result | Event) -> bool:
 def _beside(one: Result | Event, marrows: Sequence[date], numbers: Numbers) -> bool:
     """Whether another marrow lies where the day of this one decides what it means for it."""
     when = one.when
-    if when is None:
-        return False
     if isinstance(one, Result):
         # Its own marrow stands on the first day that it may be of.
-        return any(when.first_day < day <= when.last_day for day in marrows)
+        return any(one.when.first_day < day <= one.when.last_day for day in marrows)
     early = timedelta(days=numbers.early_marrow.days - 2)
     cut = timedelta(days=numbers.window_after.days)
-    return any(when.first_day - cut <= day <= when.last_day + early for day in marrows)
+    last = when or one.ended
+    first = when.first_day - cut if when else date.min
+    return last is not None and any(first <= day <= last.last_day + early for day in marrows)

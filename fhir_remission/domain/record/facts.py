@@ -133,7 +133,7 @@ def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
 
 def _not_ended_yet(event: Event, as_of: datetime) -> Event:
     ended = event.ended
-    if ended is None or ended.start <= as_of or event.kind in SUPPORT:
+    if ended is None or ended.start <= as_of or event.kind in (*SUPPORT, "therapy-start"):
         return event
     return replace(event, ended=None)
 

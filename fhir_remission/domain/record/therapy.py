@@ -182,17 +182,21 @@ class Support(Struct, frozen=True):
     longest: int = 0
     """The most days between an event and that last day."""
     undated: Event | None = None
+    """One that nobody says the start of."""
+    undated_until: date = date.max
+    """The last day on which that one can still raise the count."""
 
     def raises(self, first: date, last: date, end: datetime) -> Event | None:
-        """The event that may have raised a count drawn then; an undated one always may have."""
-        if self.undated is not None:
+        """The event that may have raised a count drawn then; an undated one may until its end."""
+        if self.undated is not None and first <= self.undated_until:
             return self.undated
         horizon = last + timedelta(days=self.longest)
         for place in range(bisect_left(self.days, first), len(self.given)):
             until, event = self.given[place]
             if until > horizon:
                 break
-            if event.when is None or (event.when.first_day <= last and event.when.start <= end):
+            assert event.when is not None  # noqa: S101 - the others are undated
+            if event.when.first_day <= last and event.when.start <= end:
                 return event
         return None
 
@@ -204,16 +208,16 @@ def read_support(events: Sequence[Event], numbers: Numbers) -> dict[str, Support
 
 def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:
     given: list[tuple[date, Event]] = []
-    undated: Event | None = None
+    undated: list[tuple[date, Event]] = []
     for event in events:
         if event.kind not in kinds:
             continue
-        if event.when is None:
-            undated = event
-            continue
-        length = getattr(numbers, kinds[event.kind]).days
         last = event.when if event.ended is None else event.ended
-        given.append((last.last_day + timedelta(days=length), event))
+        length = timedelta(days=getattr(numbers, kinds[event.kind]).days)
+        until = date.max if last is None else last.last_day + length
+        (undated if event.when is None else given).append((until, event))
     given.sort(key=lambda one: (one[0], order_of(one[1])))
     longest = max(((until - day_of(event)).days for until, event in given), default=0)
-    return Support(tuple(given), tuple(until for until, _ in given), longest, undated)
+    last_until, latest = max(undated, key=lambda one: one[0], default=(date.max, None))
+    days = tuple(until for until, _ in given)
+    return Support(tuple(given), days, longest, latest, last_until)

@@ -40,6 +40,8 @@ from fhir_remission.fhir.reading.context import (
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
+# Where these lie decides what a marrow beside them means.
+_STARTS = frozenset({"therapy-start", "transplant"})
 HINTS = ("drug", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
@@ -96,17 +98,35 @@ def _called(reference: Reference | None) -> CodeableConcept | None:
 
 
 def _times(text: str | None, period: Period | None, context: Context) -> Times:
-    """Start and end, and why a time that was given could not be read."""
-    first = text or (period.start if period else None) or (period.end if period else None)
+    """Start and end, and why a time that was given could not be read.
+
+    Without a start it may have begun at any time before its end.
+    """
+    end, problem = _end(period, context)
+    first = text or (period.start if period else None)
     if not first:
-        return None, None, ""
+        return None, end, problem
     start = happened(read_time(first, context.reading.zone), context.reading)
     if not isinstance(start, Placed):
-        return None, None, start.reason
+        return None, end, start.reason
+    if end is not None and end.end < start.when.start:
+        return None, None, f"period {start.when.text} to {end.text} ends before it starts"
     # Without an end it may go on: whatever it can raise may be raised by it until now.
-    now = context.reading.latest.isoformat() if period and context.reading.latest else ""
-    end = read_time((period.end if period else None) or now, context.reading.zone)
-    return start.when, end.when if isinstance(end, Placed) else None, ""
+    return start.when, end or (_now(context) if period else None), problem
+
+
+def _end(period: Period | None, context: Context) -> tuple[When | None, str]:
+    """The end of a period, and why one that was given could not be read."""
+    if period is None or not period.end:
+        return None, ""
+    end = read_time(period.end, context.reading.zone)
+    return (end.when, "") if isinstance(end, Placed) else (None, end.reason)
+
+
+def _now(context: Context) -> When | None:
+    latest = context.reading.latest
+    placed = read_time(latest.isoformat(), context.reading.zone) if latest else None
+    return placed.when if isinstance(placed, Placed) else None
 
 
 def _read(
@@ -179,7 +199,7 @@ def _events(current: Current, rows: Rows, times: Times, words: _Words) -> Events
         )
         for pair, row in rows
     )
-    undated = when is None and any(_starts(row) for _, row in rows)
+    undated = when is None and ended is None and any(_starts(row) for _, row in rows)
     lost = problem or "nobody says when this therapy began"
     ref = current.entry.ref
     reasons = [reason for reason in (told, "" if undated else problem) if reason]
@@ -191,7 +211,7 @@ def _events(current: Current, rows: Rows, times: Times, words: _Words) -> Events
 
 
 def _starts(row: EventRow) -> bool:
-    return row.kind == "therapy-start"
+    return row.kind in _STARTS
 
 
 def _words(concepts: list[CodeableConcept]) -> str:
