@@ -124,10 +124,10 @@ def test_words_that_are_no_value_are_kept_as_sent(text: str, reason: str) -> Non
 @pytest.mark.parametrize(
     ("value", "low", "high"),
     [("5", "4", "6"), ("50", "40", "60"), ("0.05", "0.04", "0.06"), ("1", "0", "2"),
-     ("2.50", "2.4", "2.6")],
+     ("2.50", "2.25", "2.75"), ("4.9", "4.41", "5.39")],
 )  # fmt: skip
 def test_an_approximate_number_decides_nothing_at_itself(value: str, low: str, high: str) -> None:
-    """One step of its last digit to either side, and never nothing."""
+    """One step of its last digit to either side, or a tenth of it; and never nothing."""
     found = approximately(Decimal(value))
     assert found == Interval(Decimal(low), Decimal(high), low_open=True, high_open=True)
 

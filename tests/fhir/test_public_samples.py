@@ -64,7 +64,11 @@ def test_a_report_and_its_results_are_read() -> None:
 
     assert {one.analyte for one in read.results} >= {"hemoglobin", "wbc", "platelets"}
     assert {one.draw_keys for one in read.results} == {("DiagnosticReport/101",)}
-    assert {one.flags for one in read.results} == {("time-from-report",)}
+    assert {one.flags for one in read.results} == {
+        ("time-from-report",),
+        # Called very low (LU) by the laboratory.
+        ("time-from-report", "called-critical"),
+    }
 
 
 @pytest.mark.parametrize("name", ["condition-example", "observation-example"])

@@ -76,14 +76,17 @@ def between(low: Decimal, high: Decimal) -> Interval | None:
 
 
 def approximately(value: Decimal) -> Interval | None:
-    """An approximate number: one step of its last digit that is not 0, to either side, ends out.
+    """An approximate number: one step of its last digit that is not 0, or a tenth of it if that is
+    more, to either side, ends out.
 
-    `about 5` is above 4 and below 6: it decides nothing at 5. About nothing is no number.
+    `about 5` is above 4 and below 6: it decides nothing at 5, nor does `about 4.9`, whatever digits
+    were written. About nothing is no number.
     """
     if value == 0:
         return None
     sign, digits, exponent = value.as_tuple()
     zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    step = Decimal((sign, (1,), int(exponent) + zeros))
+    last = Decimal((sign, (1,), int(exponent) + zeros))
+    step = max(last, Decimal((sign, digits, int(exponent) - 1)))
     low = max(value - step, _ZERO)
     return Interval(low=low, high=value + step, low_open=True, high_open=True)

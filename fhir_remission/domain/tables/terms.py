@@ -17,6 +17,8 @@ TERMS = {
     "component": ("gene",),
     "gene": ("DNMT3A", "TET2", "ASXL1", "NPM1", "FLT3", "IDH1", "IDH2", "TP53"),
     "interpretation": ("positive", "abnormal", "negative"),
+    # What an interpretation says of a number: no more, no less, or nothing that can be judged.
+    "extent": ("at-most", "at-least", "undecided"),
 }
 
 

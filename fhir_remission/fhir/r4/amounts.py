@@ -12,7 +12,7 @@ from fhir_remission.domain.nouns.intervals import EXACT
 from fhir_remission.domain.nouns.numbers import between, compared, number
 from fhir_remission.domain.tables.systems import Systems
 from fhir_remission.domain.tables.units import UCUM, UnitSent
-from fhir_remission.fhir.r4.elements import Quantity, Range, Ratio, is_there
+from fhir_remission.fhir.r4.elements import Quantity, Range, Ratio, is_denied, is_there
 
 _HUNDRED = Decimal(100)
 _PERCENT = UnitSent(code="%", text="%")
@@ -44,8 +44,14 @@ def read_quantity(quantity: Quantity, *, decimal_comma: bool) -> Sent | Unreadab
         return Unreadable(raw=original, reason=amount.reason)
     if quantity.comparator == "" or (not quantity.comparator and is_there(quantity._comparator)):
         return Unreadable(raw=original, reason="a comparator that cannot be read")
-    if b"data-absent-reason" in bytes(quantity._value):
+    if is_denied(quantity._value):
         return Unreadable(raw=original, reason="a number that is said to be absent")
+    if (quantity.unit and is_denied(quantity._unit)) or (
+        quantity.code and is_denied(quantity._code)
+    ):
+        return Unreadable(raw=original, reason="a unit that is said to be absent")
+    if quantity.comparator and is_denied(quantity._comparator):
+        return Unreadable(raw=original, reason="a comparator that is said to be absent")
     value = compared(quantity.comparator or "", amount)
     if value is None:
         return Unreadable(raw=original, reason=f"comparator {quantity.comparator} with {text}")

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from fhir_remission.fhir.r4.elements import NOTHING, Component, is_there
-from fhir_remission.fhir.r4.known_elements import strict, unknown_in
+from fhir_remission.fhir.r4.known_elements import denied_in, strict, unknown_in
 from fhir_remission.fhir.r4.wire import READ_TYPES, Device, Header, Observation, Resource
 
 # Of a Device only its names are read: what else it says is of no interest.
@@ -39,6 +39,7 @@ def decode_resource(body: bytes | Raw) -> Resource | str:
     # Something is odd about it; here it is found out what, or raised.
     resource = _ODD_RESOURCE.decode(body)
     resource.strange = unknown_in(body, _PLAIN[resource.type_name])
+    resource.doubt = resource.doubt or denied_in(body, READ_TYPES[resource.type_name])
     if resource.strange and isinstance(resource, Observation) and resource.component is NOTHING:
         # A list under a name of nobody's may be its components; whatever they say is doubtful.
         resource.component = _list_under(resource.strange, body)
@@ -60,6 +61,7 @@ def _odd_components(bodies: Raw, layers: int) -> Iterator[Component]:
     for body in _BODIES.decode(bodies) or []:
         component = _ODD_COMPONENT.decode(body)
         component.strange = unknown_in(body, _PLAIN_COMPONENT)
+        component.doubt = denied_in(body, Component)
         yield component
         inner = _list_under(component.strange, body) if component.strange else NOTHING
         for one in _odd_components(inner, layers - 1) if layers and is_there(inner) else ():

@@ -218,3 +218,8 @@ def must_be_understood(held: Elements) -> str:
 def is_there(raw: Raw) -> bool:
     """Whether an element was sent with anything but null."""
     return raw is not NOTHING and bytes(raw) not in (b"", b"null")
+
+
+def is_denied(extended: Raw) -> bool:
+    """Whether what stands beside an element gives a reason for its absence."""
+    return b"data-absent-reason" in bytes(extended)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from fhir_remission.fhir.r4.elements import NOTHING, is_there
+from fhir_remission.fhir.r4.elements import NOTHING, is_denied, is_there
 
 # What every resource has, with the comments of DSTU2 and STU3 in JSON.
 _OF_ALL = "language text contained extension modifierExtension implicitRules fhir_comments"
@@ -81,4 +81,13 @@ def unknown_in(body: bytes | Raw, plain: type[Struct]) -> str:
     for name, value in _MEMBERS.decode(body).items():
         if name.removeprefix("_") not in names and is_there(value):
             return name
+    return ""
+
+
+def denied_in(body: bytes | Raw, kind: type[Struct]) -> str:
+    """Which element that is read stands there and is said to be absent; empty where none is."""
+    held = _MEMBERS.decode(body)
+    for name in kind.__struct_encode_fields__:
+        if is_there(held.get(name, NOTHING)) and is_denied(held.get(f"_{name}", NOTHING)):
+            return f"its {name} stands there and is said to be absent"
     return ""

@@ -212,12 +212,36 @@ def interpreted(sent: Iterable[Raw], mappings: Mappings) -> Word:
     return "negative" if words else ""
 
 
+def extents(sent: Raw, mappings: Mappings) -> frozenset[str]:
+    """What an interpretation says of a number; of a word that no row has nothing."""
+    held = _concepts(sent) if is_there(sent) else []
+    if held is None:
+        return frozenset({"undecided"})
+    said = (term_of("extent", each, mappings) for one in held for each in _with_bare_codes(one))
+    return frozenset(said) - {""}
+
+
+def _with_bare_codes(concept: CodeableConcept) -> Iterator[CodeableConcept]:
+    """The concept, and its codes as words where they name no system."""
+    yield concept
+    for coding in concept.coding or []:
+        if not coding.system:
+            yield CodeableConcept(text=coding.code)
+
+
 def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
-    """Each concept's term; one where STU3 has no list, and empty where it cannot be read."""
+    """Each concept's term; empty where it cannot be read."""
+    held = _concepts(raw)
+    if held is None:
+        yield ""
+    for one in held or ():
+        yield term_of("interpretation", one, mappings)
+
+
+def _concepts(raw: Raw) -> list[CodeableConcept] | None:
+    """The concepts of an interpretation, one where STU3 has no list; none if it cannot be read."""
     try:
         held = _INTERPRETATION.decode(raw)
     except UNREADABLE:
-        yield ""
-        return
-    for one in held if isinstance(held, list) else [held]:
-        yield term_of("interpretation", one, mappings)
+        return None
+    return held if isinstance(held, list) else [held]

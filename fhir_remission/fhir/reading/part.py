@@ -16,7 +16,7 @@ from fhir_remission.domain.nouns.inputs import (
     Value,
     Word,
 )
-from fhir_remission.domain.nouns.intervals import is_zero
+from fhir_remission.domain.nouns.intervals import at_least_reported, at_most_reported, is_zero
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
@@ -30,7 +30,7 @@ from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
 from fhir_remission.fhir.reading.coding import Match, match_codes
-from fhir_remission.fhir.reading.context import Context, interpreted, term_of
+from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
     concept_of,
@@ -161,7 +161,7 @@ def _judged(
 ) -> Reported:
     comma, kind = context.reading.decimal_comma, said.kind
     understanding = understanding_of(row, context.mappings, decimal_comma=comma)
-    reported = read_value(part.valued, understanding)
+    reported = _as_called(read_value(part.valued, understanding), part, context)
     trouble = whole.trouble or said.trouble
     if part.component:
         trouble = trouble or must_be_understood(part.valued)
@@ -179,6 +179,21 @@ def _judged(
         return structs.replace(reported, flags=flags)
     raw = reported.original
     return Reported(value=Unreadable(raw=raw, reason=trouble), original=raw, flags=flags)
+
+
+def _as_called(reported: Reported, part: Part, context: Context) -> Reported:
+    """A value as its laboratory calls it: what is critically low is no more than its number."""
+    row, value = part.match.rows[0], reported.value
+    called = extents(part.valued.interpretation, context.mappings)
+    if row.analyte == "mrd" or not called or isinstance(value, Unreadable):
+        return reported
+    if "undecided" in called or len(called) > 1:
+        doubt = "its interpretation says that it cannot be judged"
+        return structs.replace(reported, value=Unreadable(reported.original, doubt))
+    if not isinstance(value, Interval):
+        return reported
+    bound = at_most_reported(value) if "at-most" in called else at_least_reported(value)
+    return structs.replace(reported, value=bound, flags=(*reported.flags, "called-critical"))
 
 
 def _is_none(value: Value) -> bool:
