@@ -124,6 +124,15 @@ def _no_baseline(results: int) -> PatientRecord:
     return _cut(course, results)
 
 
+def _every_20_hours(results: int) -> PatientRecord:
+    """Marrows of 2 to 8 %, which nobody can tell clear from diseased, so close that all meet."""
+    course, hours = induction(), 30 * 24
+    while len(course.results) < results:
+        hours += 20
+        course.marrow(hours / 24, "2-8").blood(hours / 24, 1500, 150_000)
+    return _cut(course, results)
+
+
 def _doubts(results: int) -> PatientRecord:
     """Remissions that may have ended: smears and marrows that cannot be read, and relapses."""
     course, day = _treated(), 31
@@ -152,6 +161,7 @@ GAPS: dict[str, Build] = {
     "across 5 %": _gaps("2-8", 1500, 150_000, 0),
     "no baseline": _no_baseline,
     "doubts": _doubts,
+    "every 20 hours": _every_20_hours,
 }
 COURSES: dict[str, Build] = {
     "followed": _followed,

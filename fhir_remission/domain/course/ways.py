@@ -28,6 +28,7 @@ from fhir_remission.domain.course.world import (
     Side,
     World,
     joined,
+    joined_nodes,
     no_lines,
     told_of,
 )
@@ -260,7 +261,7 @@ def _merged(many: list[Held]) -> Held:
     if len(many) == 1:
         return many[0]
     kept = joined([one.kept for one in many])
-    return Held(kept, Node(tuple(one.node for one in many), ()))
+    return Held(kept, joined_nodes([one.node for one in many]))
 
 
 def _named(facts: Facts, point: Point) -> tuple[AnchorKind, str, tuple[str, ...]]:

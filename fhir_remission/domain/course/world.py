@@ -187,6 +187,21 @@ def told_of(
     return (tuple(found.values()),)
 
 
+def joined_nodes(nodes: Sequence[Node]) -> Node:
+    """What several ways of one step looked at, where they go on as one: each piece once."""
+    before: dict[int, Node] = {}
+    proofs: dict[int, Result | Event] = {}
+    others: dict[int, Evaluation] = {}
+    for node in nodes:
+        before.update((id(one), one) for one in node.before)
+        for looked in node.looked:
+            if isinstance(looked, Evaluation):
+                others[id(looked)] = looked
+            else:
+                proofs.update((id(one), one) for one in looked)
+    return Node(tuple(before.values()), (tuple(proofs.values()), *others.values()))
+
+
 def gathered(nodes: Sequence[Node]) -> Proof:
     """All the evidence behind some nodes, each piece once."""
     found: dict[int, object] = {}
