@@ -64,7 +64,11 @@ def test_files_are_accounted_for_alike(row: Any, tmp_path: Path) -> None:
 
 # One in so many again: a run of `archive` takes a second.
 NAMES = ("prov-", "issue-", "bytes-", "doc-", "document-", "held-by-")
-TAKES_BACK = [row for row in ROWS if row["name"].startswith(NAMES)][::6]
+TAKES_BACK = [
+    row
+    for row in ROWS
+    if row["name"].startswith(NAMES) and row.keys() == {"name", "want", "beside"}
+][::6]
 
 
 @pytest.mark.parametrize("row", TAKES_BACK, ids=[row["name"] for row in TAKES_BACK])

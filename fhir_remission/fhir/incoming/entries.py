@@ -21,6 +21,7 @@ from fhir_remission.fhir.incoming.envelope import (
     has_lost_link,
     next_of,
 )
+from fhir_remission.fhir.incoming.holders import bind
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
@@ -61,12 +62,14 @@ class Entries:
         self.irrelevant = 0
         self.read = 0
 
-    def add(self, bundle: BundleBody, name: str, *, strange: str = "", depth: int = 0) -> int:
+    def add(
+        self, bundle: BundleBody, name: str, *, strange: str = "", depth: int = 0, address: str = ""
+    ) -> int:
         """Take in a Bundle and what it says of itself; how many of its entries are matches.
 
         `strange` is an element of it that FHIR does not know.
         """
-        kind, newer, came = bundle.type or "", set[str](), 0
+        kind, newer, came, first = bundle.type or "", set[str](), 0, len(self.entries)
         for reason in _lacks(bundle, strange):
             self._incomplete(name, reason)
         if is_there(bundle.issues):
@@ -79,6 +82,8 @@ class Entries:
             except UNREADABLE as error:
                 self.damage.append(damaged(body, place, error))
                 came += 1
+        if kind == "document":
+            bind(self.entries[first:], bundle, address)
         if depth:
             links = bundle.link or []
             for reason in unfinished(
@@ -176,7 +181,7 @@ class Entries:
         elif mode == "outcome":
             self.damage.append(damaged(body, place, None, "a resource where an outcome was said"))
         elif isinstance(resource, str) and resource in WRAPPERS:
-            self._nested(entry.resource, resource, place, depth)
+            self._nested(entry, resource, place, depth)
         elif not isinstance(resource, str):
             included = mode == "include"
             url = entry.full_url or ""
@@ -199,7 +204,8 @@ class Entries:
         self.used += bool(found) and not lost
         self.irrelevant += not found
 
-    def _nested(self, body: Raw, kind: str, place: str, depth: int) -> None:
+    def _nested(self, entry: BundleEntry, kind: str, place: str, depth: int) -> None:
+        body = entry.resource
         if depth == MAX_DEPTH:
             reason = f"Bundles within Bundles more than {MAX_DEPTH} deep"
             self.damage.append(Damaged(place=place, reason=reason))
@@ -209,7 +215,7 @@ class Entries:
             self.irrelevant += 1
             return
         self.read -= 1  # the wrapping is no entry of its own
-        self.add(bundle, place, strange=strange, depth=depth + 1)
+        self.add(bundle, place, strange=strange, depth=depth + 1, address=entry.full_url or "")
 
 
 def _lacks(bundle: BundleBody, strange: str) -> Iterator[str]:

@@ -66,6 +66,8 @@ class BundleBody(Struct, rename="camel"):
     """A Bundle whose entries are not decoded yet."""
 
     resource_type: str | None = None
+    id: Raw = NOTHING
+    identifier: Raw = NOTHING
     type: str | None = None
     meta: Meta | None = None
     implicit_rules: Raw = NOTHING
@@ -77,9 +79,7 @@ class BundleBody(Struct, rename="camel"):
 
 
 class _PlainBundle(BundleBody, rename="camel", forbid_unknown_fields=True):
-    id: Raw = NOTHING
     language: Raw = NOTHING
-    identifier: Raw = NOTHING
     timestamp: Raw = NOTHING
     signature: Raw = NOTHING
     text: Raw = NOTHING

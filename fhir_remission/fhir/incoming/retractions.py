@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, structs
 
 from fhir_remission.fhir.incoming.damage import Damaged, damaged
 from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.references import named, parse_literal
+from fhir_remission.fhir.r4.references import named, names_of, parse_literal
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE, Entry
 
 
@@ -194,7 +194,6 @@ def _removed(members: Mapping[str, Raw]) -> list[Doubted | Damaged]:
 def doubt(entries: Iterable[Entry], doubted: Mapping[str, str]) -> None:
     """Mark what was taken back; it is as doubtful as what must be understood and is not."""
     for entry in entries if doubted else ():
-        called = [named(one) for one in entry.resource.identifier or []]
-        for name in (entry.ref, entry.full_url, *called):
-            if name and name in doubted:
+        for name in sorted(names_of(entry)):
+            if name in doubted:
                 entry.resource.doubt = doubted[name]

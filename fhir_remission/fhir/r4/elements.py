@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Raw, Struct
 
@@ -57,22 +57,6 @@ class Related(Struct, omit_defaults=True):
 
     type: str | None = None
     target: Reference | None = None
-
-
-class Replaced(Struct, rename="camel", omit_defaults=True):
-    """Another document, and how it stands to this one: R4, and since R5 with other names."""
-
-    code: str | None = None
-    type: str | None = None
-    target_reference: Reference | None = None
-    resource_reference: Reference | None = None
-
-
-class Section(Struct, omit_defaults=True):
-    """A part of a document, and what it shows."""
-
-    entry: list[Reference] | None = None
-    section: list[Section] | None = None
 
 
 class Period(Struct, omit_defaults=True):
@@ -161,6 +145,22 @@ class Valued(Struct, rename="camel", omit_defaults=True):
     value_period: Raw = NOTHING
     value_attachment: Raw = NOTHING
     value_reference: Raw = NOTHING
+
+
+class Known(Struct, rename="camel", omit_defaults=True):
+    """What every resource has."""
+
+    type_name: ClassVar[str] = ""
+    id: str | None = None
+    meta: Meta | None = None
+    implicit_rules: Raw = NOTHING
+    modifier_extension: Raw = NOTHING
+    identifier: list[Identifier] | None = None
+    contained: Raw = NOTHING
+    strange: str = ""
+    """An element that FHIR does not have: it may be any that it has, misspelt."""
+    doubt: str = ""
+    """Why it may not stand, as another resource says."""
 
 
 class Component(Valued, rename="camel"):

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.elements import Identifier, Reference
 from fhir_remission.fhir.r4.wire import (
-    Composition,
     DiagnosticReport,
     Entry,
     Observation,
@@ -118,6 +118,22 @@ def named(identifier: Identifier | None) -> str:
     return f"{identifier.system or ''}|{identifier.value}"
 
 
+def name_of(reference: Reference) -> str:
+    """The name by which something is referred to: `Observation/o1`, an address, `system|value`."""
+    text = reference.address.partition("/_history/")[0]
+    literal = parse_literal(text)
+    return literal.relative if literal is not None else text or named(reference.identifier)
+
+
+def names_of(entry: Entry) -> set[str]:
+    """Every name by which an entry may be referred to."""
+    resource = entry.resource
+    names = {entry.ref, entry.full_url, *(named(one) for one in resource.identifier or [])}
+    if isinstance(resource, Composition):
+        names |= {resource.url or "", *(resource.bundles or [])}
+    return names - {""}
+
+
 _PLAIN = re.compile(r"[A-Za-z0-9\-._]{1,128}")
 # Not what ends a path or a part of a key, nor what no terminal and no address takes.
 _OPAQUE = re.compile(r"[^/?#|\\\x00-\x1f\x7f-\xa0\u2028\u2029]{1,128}")
@@ -146,10 +162,17 @@ _BESIDE = frozenset({"derived-from", "sequel-to", "replaces", "qualified-by", "i
 def members_of(resource: Resource) -> list[Reference]:
     """What a report, a document or a panel names, under the element of whichever release."""
     if isinstance(resource, DiagnosticReport):
-        return resource.result or []
+        shown = [resource.composition] if resource.composition is not None else []
+        return [*(resource.result or []), *shown]
     if isinstance(resource, Composition):
         return resource.shown
     if not isinstance(resource, Observation) or not (resource.has_member or resource.related):
         return []
     related = (one for one in resource.related or [] if one.type not in _BESIDE)
     return [*(resource.has_member or []), *(one.target for one in related if one.target)]
+
+
+def holds_of(resource: Resource) -> list[Reference]:
+    """The same, and what stands in the document whose first page it is."""
+    inside = resource.inside if isinstance(resource, Composition) else None
+    return [*members_of(resource), *(inside or [])]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
+from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.elements import (
     NOTHING,
     CodeableConcept,
@@ -19,32 +20,15 @@ from fhir_remission.fhir.r4.elements import (
     Dosage,
     Identifier,
     Ingredient,
+    Known,
     Link,
     Meta,
     Period,
     Reference,
     Related,
-    Replaced,
-    Section,
     Timing,
     Valued,
 )
-
-
-class _Known(Struct, rename="camel", omit_defaults=True):
-    """What every resource has."""
-
-    type_name: ClassVar[str] = ""
-    id: str | None = None
-    meta: Meta | None = None
-    implicit_rules: Raw = NOTHING
-    modifier_extension: Raw = NOTHING
-    identifier: list[Identifier] | None = None
-    contained: Raw = NOTHING
-    strange: str = ""
-    """An element that FHIR does not have: it may be any that it has, misspelt."""
-    doubt: str = ""
-    """Why it may not stand, as another resource says."""
 
 
 class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):
@@ -74,7 +58,7 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     contained: Raw = NOTHING
 
 
-class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="DiagnosticReport"):
+class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="DiagnosticReport"):
     """What holds several results together."""
 
     type_name: ClassVar[str] = "DiagnosticReport"
@@ -86,44 +70,14 @@ class DiagnosticReport(_Known, rename="camel", tag_field="resourceType", tag="Di
     effective_period: Period | None = None
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
+    composition: Reference | None = None
+    """R5: the document that says the same and holds the results."""
     conclusion_code: list[CodeableConcept] | None = None
     coded_diagnosis: list[CodeableConcept] | None = None
     """STU3 and DSTU2."""
 
 
-class Composition(_Known, rename="camel", tag_field="resourceType", tag="Composition"):
-    """The first page of a document, and what the document shows."""
-
-    type_name: ClassVar[str] = "Composition"
-    status: str | None = None
-    identifier: list[Identifier] | None = field(default=None, name="identifiers")
-    """Not read: it is one before R5 and a list in it."""
-    about: list[Reference] | Reference | None = field(default=None, name="subject")
-    """A list in R5."""
-    patient: Reference | None = None
-    """Of no release; some converters write it, as in others."""
-    relates_to: list[Replaced] | None = None
-    section: list[Section] | None = None
-
-    @property
-    def subject(self) -> Reference | None:
-        """The one whom it is about."""
-        if isinstance(self.about, list):
-            return self.about[0] if len(self.about) == 1 else None
-        return self.about
-
-    @property
-    def shown(self) -> list[Reference]:
-        """What its sections name, at any depth."""
-        waiting, found = list(self.section or []), list[Reference]()
-        while waiting:
-            one = waiting.pop()
-            found += one.entry or []
-            waiting += one.section or []
-        return found
-
-
-class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen"):
+class Specimen(Known, rename="camel", tag_field="resourceType", tag="Specimen"):
     """What was drawn, from whom and when."""
 
     type_name: ClassVar[str] = "Specimen"
@@ -137,7 +91,7 @@ class Specimen(_Known, rename="camel", tag_field="resourceType", tag="Specimen")
     parent: list[Reference] | None = None
 
 
-class Patient(_Known, rename="camel", tag_field="resourceType", tag="Patient"):
+class Patient(Known, rename="camel", tag_field="resourceType", tag="Patient"):
     """Who it is about."""
 
     type_name: ClassVar[str] = "Patient"
@@ -148,7 +102,7 @@ class Patient(_Known, rename="camel", tag_field="resourceType", tag="Patient"):
     link: list[Link] | None = None
 
 
-class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition"):
+class Condition(Known, rename="camel", tag_field="resourceType", tag="Condition"):
     """A diagnosis and what is claimed of its course."""
 
     type_name: ClassVar[str] = "Condition"
@@ -172,7 +126,7 @@ class Condition(_Known, rename="camel", tag_field="resourceType", tag="Condition
     """DSTU2."""
 
 
-class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure"):
+class Procedure(Known, rename="camel", tag_field="resourceType", tag="Procedure"):
     """Something that was done."""
 
     type_name: ClassVar[str] = "Procedure"
@@ -192,7 +146,7 @@ class Procedure(_Known, rename="camel", tag_field="resourceType", tag="Procedure
 
 
 class MedicationAdministration(
-    _Known, rename="camel", tag_field="resourceType", tag="MedicationAdministration"
+    Known, rename="camel", tag_field="resourceType", tag="MedicationAdministration"
 ):
     """A dose that was given."""
 
@@ -219,7 +173,7 @@ class MedicationAdministration(
     dosage: Dosage | None = None
 
 
-class Medication(_Known, rename="camel", tag_field="resourceType", tag="Medication"):
+class Medication(Known, rename="camel", tag_field="resourceType", tag="Medication"):
     """What a dose consists of."""
 
     type_name: ClassVar[str] = "Medication"
@@ -227,7 +181,7 @@ class Medication(_Known, rename="camel", tag_field="resourceType", tag="Medicati
     ingredient: list[Ingredient] | None = None
 
 
-class Device(_Known, rename="camel", tag_field="resourceType", tag="Device"):
+class Device(Known, rename="camel", tag_field="resourceType", tag="Device"):
     """What produced a result; ours is known by its identifier."""
 
     type_name: ClassVar[str] = "Device"

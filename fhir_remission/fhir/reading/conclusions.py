@@ -7,6 +7,7 @@ either, and what it says of remission or relapse is a claim like any other. Its 
 from __future__ import annotations
 
 from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped
+from fhir_remission.fhir.incoming.holders import LIVE
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.times import Placed
@@ -20,7 +21,6 @@ from fhir_remission.fhir.reading.condition import (
     unread_leukaemia,
 )
 from fhir_remission.fhir.reading.context import Context, codings_of, report_time
-from fhir_remission.fhir.reading.members import LIVE
 
 NO_TIME = "nobody says when what it concludes was found"
 

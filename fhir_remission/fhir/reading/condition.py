@@ -60,7 +60,7 @@ def read_condition(current: Current, context: Context) -> EventsRead:
             events=_refuted(status, current, rows),
             skipped=(Skipped(source=current.entry.ref, reason=reason),),
         )
-    doubt = _doubt(condition, current, status)
+    doubt = _doubt(condition, current, status, context)
     if doubt and any(row.kind in ADVERSE for _, row in rows):
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     if doubt:
@@ -199,11 +199,11 @@ def _codes(concept: CodeableConcept | str | None, system: str, context: Context)
     return {code for own, code in pairs if own in (system, "")}
 
 
-def _doubt(condition: Condition, current: Current, status: set[str]) -> str:
+def _doubt(condition: Condition, current: Current, status: set[str], context: Context) -> str:
     """Why nobody can say whether it counts."""
     if condition.verification_status is not None and not status & _VERIFIED:
         return "its verification status cannot be read"
-    why = must_be_understood(condition)
+    why = must_be_understood(condition) or context.disowned.get(current.entry.ref, "")
     return why or (DISPUTED if current.disputed else "")
 
 

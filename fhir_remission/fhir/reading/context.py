@@ -59,6 +59,8 @@ class Reading(Struct, frozen=True):
     """Whoever read the entries has asked for every result that panels and reports name."""
     members_gone: frozenset[str] = frozenset()
     """Those of them that the server says it has no more (`Observation/o1`)."""
+    elsewhere: Mapping[str, str] = {}
+    """What a holder of whomever takes back (`fhir/incoming/holders.py`), by name, and why."""
     rejected_are_cancelled: bool = False
     """The site attests that nobody leaves a result standing whose specimen was rejected."""
     specimens: bool = False

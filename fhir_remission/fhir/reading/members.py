@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.fhir.incoming.holders import (
+    DEAD,
+    LIVE,
+    all_taken_back,
+    is_given_up,
+)
+from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there, must_be_understood
-from fhir_remission.fhir.r4.references import Index, Literal, is_id, members_of, parse_literal
+from fhir_remission.fhir.r4.references import (
+    Index,
+    Literal,
+    holds_of,
+    is_id,
+    members_of,
+    names_of,
+    parse_literal,
+)
 from fhir_remission.fhir.r4.type_names import contained
-from fhir_remission.fhir.r4.wire import Composition, DiagnosticReport, Entry, Observation, Resource
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.context import Context, codings_of, words_of
 from fhir_remission.fhir.reading.screening import patient_of
 from fhir_remission.fhir.server.queries import EVIDENCE
 
-# A report or panel in one of these states stands for what it holds (`modified` is of R5).
-LIVE = frozenset(
-    {
-        *("registered", "partial", "preliminary", "final"),
-        *("amended", "corrected", "appended", "modified"),
-    }
-)
 _PANELS = (DiagnosticReport, Composition, Observation)
-# What these hold is held no more, or nobody knows.
-_DEAD = frozenset({"entered-in-error", "cancelled", "unknown"})
 
 
 class Member(Struct, frozen=True):
@@ -66,7 +72,7 @@ def missing_members(
 def _named(entry: Entry, *, reports: bool) -> list[Literal]:
     resource = entry.resource
     named = members_of(resource) if reports or isinstance(resource, Observation) else []
-    if not named or getattr(resource, "status", None) in _DEAD:
+    if not named or getattr(resource, "status", None) in DEAD:
         return []
     found = (parse_literal(reference.address) for reference in named)
     return [literal for literal in found if literal is not None]
@@ -164,48 +170,56 @@ def _is_panel(resource: Observation | DiagnosticReport, context: Context) -> boo
 
 def held(entry: Entry, index: Index) -> Iterator[str]:
     """The results that a report or panel holds, by their reference."""
-    for reference in members_of(entry.resource):
+    for reference in holds_of(entry.resource):
         text = reference.address
         found = index.find(reference) or index.named(reference, Observation.type_name)
         yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
 
 
-def disowned(entries: Iterable[Entry], index: Index) -> Mapping[str, str]:
+def disowned(
+    entries: Sequence[Entry], index: Index, elsewhere: Mapping[str, str]
+) -> Mapping[str, str]:
     """Results that only a retracted report or panel holds: final by themselves, and doubtful.
 
-    A panel that only such a one holds is as doubtful, and so is what it holds.
+    A panel that only such a one holds is as doubtful, and so is what it holds. `elsewhere` are the
+    names that other patients' holders take back.
     """
     holds: dict[str, list[str]] = {}
     turned: dict[str, str] = {}
     unknown: set[str] = set()
     for entry in entries:
-        holder = entry.resource
-        for old in _replaced(holder, index):
-            turned[old] = f"{old}, which holds it, is replaced by {entry.ref}"
-        if not members_of(holder):
+        if not holds_of(entry.resource):
             continue
-        assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
-        status, strange = holder.status, must_be_understood(holder)
-        holds[entry.ref] = list(held(entry, index))
-        if not strange and status == "unknown":
-            unknown.add(entry.ref)
-        elif strange or status not in LIVE:
-            why = f": {strange}" if strange else f", has the status {status or 'missing'}"
+        holds.setdefault(entry.ref, []).extend(held(entry, index))
+        if why := _lost(entry):
             turned[entry.ref] = f"{entry.ref}, which holds it{why}"
-    doubtful = _below(turned, holds)
+        elif getattr(entry.resource, "status", None) == "unknown":
+            unknown.add(entry.ref)
+    named = {**elsewhere, **all_taken_back(entries)}
+    above = _named_so(entries, named) if named else {}
+    doubtful = {**above, **_below({**above, **turned}, holds)}
     live = {ref: holds[ref] for ref in holds.keys() - turned.keys() - unknown}
     kept = _below(dict.fromkeys(live.keys() - doubtful.keys(), ""), live) if doubtful else {}
     return {ref: why for ref, why in doubtful.items() if ref not in kept}
 
 
-def _replaced(holder: Resource, index: Index) -> Iterator[str]:
-    """The documents in whose place a document stands."""
-    if not isinstance(holder, Composition) or holder.status not in LIVE:
-        return
-    for one in holder.relates_to or []:
-        found = index.find(one.target_reference or one.resource_reference)
-        if found is not None and "replaces" in (one.code, one.type):
-            yield found.ref
+def _lost(entry: Entry) -> str:
+    """Why a holder does not stand for what it holds; empty where it does, or nobody knows."""
+    holder = entry.resource
+    assert isinstance(holder, _PANELS)  # noqa: S101 - nothing else names members
+    if strange := must_be_understood(holder):
+        return f": {strange}"
+    if is_given_up(holder):
+        return ", says that another stands in its place"
+    if holder.status in LIVE or holder.status == "unknown":
+        return ""
+    return f", has the status {holder.status or 'missing'}"
+
+
+def _named_so(entries: Iterable[Entry], named: Mapping[str, str]) -> dict[str, str]:
+    """The entries that bear one of these names."""
+    found = ((entry.ref, name) for entry in entries for name in sorted(names_of(entry)))
+    return {ref: named[name] for ref, name in found if name in named}
 
 
 def _below(above: Mapping[str, str], holds: Mapping[str, list[str]]) -> dict[str, str]:

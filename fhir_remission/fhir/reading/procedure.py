@@ -152,7 +152,7 @@ def _read(
         reason = "" if rows else "given into the spinal canal, which starts no cycle"
     if reason:
         return EventsRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
-    doubt = _doubt(resource, current)
+    doubt = _doubt(resource, current, context)
     if doubt and any(_starts(row) for _, row in rows):
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     # Whether blood was given cannot be told: then it may have been, and a count is a bound.
@@ -228,8 +228,10 @@ def _not_done(resource: Procedure | MedicationAdministration) -> str:
     return "it says that it was not done" if any(said) else ""
 
 
-def _doubt(resource: Procedure | MedicationAdministration, current: Current) -> str:
+def _doubt(
+    resource: Procedure | MedicationAdministration, current: Current, context: Context
+) -> str:
     if resource.status not in _DONE:
         return f"status is {resource.status or 'missing'}"
-    why = must_be_understood(resource)
+    why = must_be_understood(resource) or context.disowned.get(current.entry.ref, "")
     return why or (DISPUTED if current.disputed else "")

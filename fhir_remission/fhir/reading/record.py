@@ -17,6 +17,7 @@ from fhir_remission.domain.nouns.inputs import (
     Skipped,
 )
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.incoming.holders import LIVE
 from fhir_remission.fhir.incoming.versions import Current, latest
 from fhir_remission.fhir.r4.references import Index, index_of, named
 from fhir_remission.fhir.r4.type_names import contained
@@ -44,7 +45,7 @@ from fhir_remission.fhir.reading.endings import (
     places_of,
     told_deleted,
 )
-from fhir_remission.fhir.reading.members import LIVE, disowned, held, missing_in
+from fhir_remission.fhir.reading.members import disowned, held, missing_in
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
 from fhir_remission.fhir.reading.person import person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
@@ -140,7 +141,7 @@ def _context(
             entry.ref for entry in entries if is_our_device(entry, reading.namespace)
         ),
         specimens=reading.specimens or any(isinstance(e.resource, Specimen) for e in entries),
-        disowned=disowned(entries, index),
+        disowned=disowned(entries, index, reading.elsewhere),
         invented=is_invented(entries),
     )
 

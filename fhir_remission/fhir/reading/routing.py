@@ -14,10 +14,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fhir_remission.domain.tables.codes import CodeMap
+from fhir_remission.fhir.incoming.holders import WITHDRAWN, taken_back
+from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.incoming.subjects import reference_key
+from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import NOTHING, CodeableConcept, Reference, is_there
 from fhir_remission.fhir.r4.known_elements import strict
-from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
+from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Observation
 from fhir_remission.fhir.reading.coding import match_codes
 
 # The key of a patient in what most servers send as a subject; any other form is decoded.
@@ -82,6 +85,23 @@ def is_first_version(glance: Glance) -> bool:
 def is_later_version(glance: Glance) -> bool:
     """Whether it says that something older of the same resource was there."""
     return glance.meta is not None and glance.meta.versionId not in (None, "1")
+
+
+_HOLDERS = frozenset({"Observation", "DiagnosticReport", "Composition"})
+_WITHDRAWN = tuple(f'"{one}"'.encode() for one in sorted(WITHDRAWN))
+
+
+def takes_back(glance: Glance, line: bytes) -> list[Doubted]:
+    """What a holder takes back, be it of whomever; most say at a glance that they do not."""
+    if glance.resource_type not in _HOLDERS or type(glance) is PlainResult:
+        return []
+    if bytes(glance.status) not in _WITHDRAWN and b'"relatesTo"' not in line:
+        return []
+    try:
+        resource = decode_resource(line)
+    except UNREADABLE:
+        return []
+    return [] if isinstance(resource, str) else taken_back(Entry(resource))
 
 
 def outline(glance: Glance) -> bytes:

@@ -7,6 +7,7 @@ and JSON. Here is only what brings a patient's rows together and writes the line
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,7 @@ from fhir_remission.jobs.archive.parts import (
     BROKEN,
     DOUBTED,
     FLAW,
+    HELD,
     LISTED,
     NOBODYS,
     OUTLINE,
@@ -87,9 +89,15 @@ class Judging:
         self.shared = shared
         self.judge = self.judge.where_specimens(come=shared.holds("Specimen"))
 
+    @cache  # noqa: B019 - a worker has one, and it is asked for each patient
     def marked(self, mark: str) -> frozenset[str]:
         """The names among the deleted ones that carry a mark."""
         return frozenset(one[1:] for one in self.deleted if one.startswith(mark))
+
+    @cache  # noqa: B019
+    def reasons(self, mark: str) -> Mapping[str, str]:
+        """The same with the reasons beside them."""
+        return dict(one.split("\t") for one in sorted(self.marked(mark)))
 
     def place_of(self, row: Row) -> str:
         """Where a row was read, as `classify` names it."""
@@ -196,7 +204,8 @@ def _judged(
     given = Incoming(
         deleted=set(judging.deleted),
         broken=judging.marked(BROKEN),
-        doubted=dict(one.split("\t") for one in sorted(judging.marked(DOUBTED))),
+        doubted=dict(judging.reasons(DOUBTED)),
+        elsewhere=judging.reasons(HELD),
         nobodys=judging.marked(NOBODYS),
     )
     for row in rows:

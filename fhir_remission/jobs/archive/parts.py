@@ -22,8 +22,10 @@ SPECIAL = 5
 BROKEN = "!"
 NOBODYS = "?"
 DOUBTED = "~"
+HELD = "^"
 """Marks among the names of what was deleted, which every worker knows: some version of it cannot be
-read; an identifier that names nobody; something else takes it back (with a tab and the reason)."""
+read; an identifier that names nobody; something else takes it back, or what holds it does (both
+with a tab and the reason)."""
 WITHDRAWN = "withdrawn"
 """Of a name that was used: what it names is evidence of nothing by itself."""
 LISTED = 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from fhir_remission.domain.answer.accounting import Account
@@ -19,37 +21,41 @@ from fhir_remission.fhir.incoming.documents import (
     one_line,
     read_documents,
 )
+from fhir_remission.fhir.incoming.holders import taken_back
 from fhir_remission.fhir.incoming.merges import KINDS as MERGED
 from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
     UNKNOWN,
     address_key,
-    own_key,
     reference_key,
 )
 from fhir_remission.fhir.r4.decoding import decode_resource
-from fhir_remission.fhir.r4.references import members_of, named
+from fhir_remission.fhir.r4.references import named
 from fhir_remission.fhir.r4.type_names import evidence_within
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
-    Composition,
     Device,
-    DiagnosticReport,
     Entry,
     Medication,
-    Observation,
     Patient,
     Specimen,
     is_withdrawn,
 )
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
-from fhir_remission.fhir.reading.routing import Glance, is_later_version, plain_key, subject_key
+from fhir_remission.fhir.reading.routing import (
+    Glance,
+    is_later_version,
+    plain_key,
+    subject_key,
+    takes_back,
+)
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
     DELETED,
     DOUBTED,
     FLAW,
+    HELD,
     IDENTITIES,
     LISTED,
     NAMED,
@@ -60,8 +66,8 @@ from fhir_remission.jobs.archive.parts import (
     Flaw,
     Split,
 )
+from fhir_remission.jobs.archive.subjects import key_of
 
-_HOLDERS = (Observation, DiagnosticReport, Composition)
 _SHARED = frozenset({"Medication", "Device", "Specimen"})
 # Whose these are is told by more than a subject, or by one that some release writes otherwise.
 _READ_WHOLE = _SHARED | {"Patient", "Composition"}
@@ -106,6 +112,7 @@ class Sorter:
         self, number: int, line: bytes, offset: int, glance: Glance, kind: int = RESOURCE
     ) -> None:
         """Send one line on: most are an ordinary resource that names its patient plainly."""
+        self._held(takes_back(glance, line), number)
         key = None if kind or glance.resource_type in _SHARED else plain_key(glance.subject)
         if key is None:
             self._keep_other(number, line, offset, glance, kind)
@@ -137,7 +144,8 @@ class Sorter:
     ) -> None:
         """Send one decoded resource on."""
         resource = entry.resource
-        key = self._key(entry, f"{self._part}:{number}")
+        self._held(taken_back(entry), number)
+        key = key_of(entry, f"{self._part}:{number}", self._mappings)
         if isinstance(resource, Patient):
             self._person(entry, key, number)
         if isinstance(resource, Medication | Device | Specimen):
@@ -149,6 +157,10 @@ class Sorter:
             self._use(key, number, WITHDRAWN if is_withdrawn(resource) else "")
         name = entry.resource.id or ""
         self._add(key, number, body, offset, kind, name, entry.full_url, entry.place)
+
+    def _held(self, names: Iterable[Doubted], number: int) -> None:
+        for one in names:
+            self._special(DELETED, f"{HELD}{one.ref}\t{one.reason}", "", number)
 
     def _end_without_patient(self, entry: Entry, key: str, offset: int) -> None:
         """Account for what is kept for others, is about no patient, or names none."""
@@ -179,17 +191,6 @@ class Sorter:
         self._kept += 1
         row = Row(self._part, number, key, body, offset, kind, name, address, place)
         self._spool.add(partition_of(short(key), self._partitions), row)
-
-    def _key(self, entry: Entry, place: str) -> str:
-        resource = entry.resource
-        if isinstance(resource, Patient):
-            return entry.ref if resource.id or entry.full_url else f"Patient at {place}"
-        key = own_key(resource)
-        if key == UNKNOWN and resource.id and isinstance(resource, _HOLDERS):
-            # What holds it may tell whose it is (`holders`), or make it doubtful if withdrawn.
-            matters = members_of(resource) or may_matter(resource, self._mappings)
-            return entry.ref if matters else key
-        return key
 
     def _person(self, entry: Entry, key: str, number: int) -> None:
         """Note which other names the same person may have."""

@@ -10,16 +10,38 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import plain_name
 from fhir_remission.effects.files.spool import Row
-from fhir_remission.fhir.incoming.subjects import Carried, is_identifier, plain_value
-from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.incoming.subjects import (
+    UNKNOWN,
+    Carried,
+    is_identifier,
+    own_key,
+    plain_value,
+)
+from fhir_remission.fhir.r4.references import members_of, parse_literal
+from fhir_remission.fhir.r4.wire import Entry, Patient
+from fhir_remission.fhir.reading.relevance import may_matter
 from fhir_remission.jobs.archive.parts import WITHDRAWN, Flaw
 
 _UUID = "urn:uuid:"
 _ORPHANS = ("Observation/", "DiagnosticReport/", "Composition/")
 HOLDING = (b'"result"', b'"hasMember"', b'"related"', b'"section"')
 _NAMED = re.compile(rb'"reference"\s*:\s*"([^"\\]*Observation/[^"\\]+)"')
+
+
+def key_of(entry: Entry, place: str, mappings: Mappings) -> str:
+    """Under which name an entry is sorted; its own where what holds it may tell whose it is."""
+    resource = entry.resource
+    if isinstance(resource, Patient):
+        return entry.ref if resource.id or entry.full_url else f"Patient at {place}"
+    key = own_key(resource)
+    if key == UNKNOWN and resource.id and f"{resource.type_name}/" in _ORPHANS:
+        # What holds it may tell whose it is (`holders`), or make it doubtful if withdrawn.
+        matters = members_of(resource) or may_matter(resource, mappings)
+        return entry.ref if matters else key
+    return key
 
 
 class _Joined:

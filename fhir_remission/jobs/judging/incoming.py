@@ -13,6 +13,7 @@ from fhir_remission.effects.files.mapping_files import load_issue_codes
 from fhir_remission.fhir.incoming.damage import UNREAD, Damaged, Deleted
 from fhir_remission.fhir.incoming.documents import Item, read_documents
 from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
+from fhir_remission.fhir.incoming.holders import all_taken_back
 from fhir_remission.fhir.incoming.retractions import Doubted, doubt
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
@@ -45,6 +46,8 @@ class Incoming(Struct):
     """What some version of cannot be read, wherever that version was found."""
     doubted: dict[str, str] = {}
     """What something else takes back, by name, and why."""
+    elsewhere: Mapping[str, str] = {}
+    """What holders that are not among the entries take back, by name, and why."""
     nobodys: frozenset[str] = frozenset()
     """Identifiers that tell nobody apart among all of whom this is a part."""
     account: Account = field(default_factory=Account)
@@ -114,7 +117,8 @@ def judge_incoming(
     touched = _touched(damage, groups, given.broken)
     if not doubts and not withheld:
         withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")
-    reading = _Reading(judge, frozenset(given.deleted), doubts)
+    elsewhere = {**given.elsewhere, **all_taken_back(given.entries)}
+    reading = _Reading(judge, frozenset(given.deleted), doubts, elsewhere)
     found = []
     for patient in sorted({*groups.patients, *touched}):
         one = reading.judged(patient, groups, touched, withheld)
@@ -155,8 +159,15 @@ def _end_lost(groups: Groups, account: Account, judge: Judge) -> list[Damaged]:
 class _Reading:
     """Judges one patient after the other, and remembers where each entry ended."""
 
-    def __init__(self, judge: Judge, deleted: frozenset[str], doubts: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        deleted: frozenset[str],
+        doubts: tuple[str, ...],
+        elsewhere: Mapping[str, str],
+    ) -> None:
         self._judge, self._deleted, self._doubts = judge, deleted, doubts
+        self._elsewhere = elsewhere
         self._places: dict[int, Place] = {}
 
     def judged(
@@ -170,6 +181,7 @@ class _Reading:
             doubts=self._doubts,
             deleted=self._deleted,
             one_sided=patient in groups.one_sided,
+            elsewhere=self._elsewhere,
         )
         for entry, place in zip(entries, places, strict=True):
             known = self._places.get(id(entry), place)

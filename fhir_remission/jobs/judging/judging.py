@@ -61,6 +61,7 @@ class Judge(Struct, frozen=True):
         deleted: frozenset[str] = frozenset(),
         members_gone: frozenset[str] = frozenset(),
         one_sided: bool = False,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> tuple[PatientRecord, list[Place]]:
         """The same, and where each entry ended; `deleted` names what the server has no more."""
         reading = structs.replace(
@@ -69,6 +70,7 @@ class Judge(Struct, frozen=True):
             complete=self.reading.complete - failed,
             failed=failed,
             members_gone=members_gone,
+            elsewhere=elsewhere or {},
             latest=max(self.as_of, self.now) + _A_DAY if self.now else None,
         )
         record, places = read_entries(patient, entries, self.mappings, reading, deleted=deleted)
