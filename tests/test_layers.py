@@ -97,7 +97,6 @@ SMALL = {
     "effects/process/printer.py": "the one place that starts a browser",
     "effects/server/history.py": "the client would pass 300 lines",
     "effects/state/lock.py": "archive and bulk lock without a database",
-    "fhir/reading/stated.py": "the record would pass 300 lines",
     "jobs/site/public_keys.py": "a command of its own; the site itself is at 300 lines",
     "jobs/site/site_request.py": "the site itself is at 300 lines",
     "effects/files/packed.py": "an archive in memory; nothing else knows tar",
@@ -107,7 +106,6 @@ SMALL = {
     "service/request/correlation.py": "one header table of two standards",
     "service/running/wsgi.py": "the entry for servers of one's own",
     "rehearsal/server/merge.py": "one operation of the server",
-    "fhir/reading/person.py": "all that is read of a Patient, and nothing else is",
 }
 # The pure layers may not reach the world through the standard library either.
 IMPURE = {

@@ -143,6 +143,8 @@ class Course:
     def mrd(self, day: float, answer: Any, **more: Any) -> Course:
         """An MRD sample: flow cytometry of marrow unless said otherwise."""
         given = {"method": "flow", "specimen": "marrow", "sensitivity": "0.01 %", **more}
+        if given["sensitivity"]:
+            given.setdefault("limit", Decimal("0.01"))
         return self.result("mrd", day, answer, **given)
 
     def claim(self, says: Any, day: float | None, text: str = "in remission") -> Course:

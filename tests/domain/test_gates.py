@@ -304,7 +304,7 @@ def test_a_record_without_signs() -> None:
     """Far in the future, so that nothing comes after it."""
     signs = read_signs(facts(bare().marrow(5, 2).blood(8, 1500, smear=0)))
     assert (signs.full, signs.first_day, signs.proof) == (None, NEVER, ())
-    assert (signs.possible_day, signs.tested) == (NEVER, ())
+    assert signs.possible_day == NEVER
 
 
 def test_an_undated_lesion_has_no_day_to_be_first() -> None:

@@ -94,13 +94,19 @@ def test_what_is_preliminary_says_nothing() -> None:
         ({"method": ""}, "unknown", ("mrd-assay-or-tissue-unknown",)),
         ({"specimen": ""}, "unknown", ("mrd-assay-or-tissue-unknown",)),
         ({"sensitivity": ""}, "negative", ("mrd-sensitivity-unknown",)),
+        ({"sensitivity": "poor", "limit": None}, "unknown", ("mrd-sensitivity-unread",)),
+        ({"sensitivity": "5 %", "limit": Decimal(5)}, "unknown", ("mrd-not-sensitive",)),
+        ({"sensitivity": "0.1 %", "limit": Decimal("0.1")}, "negative", ()),
+        ({"marker": "unread"}, "unknown", ("mrd-assay-or-tissue-unknown",)),
         ({}, "negative", ()),
     ],
 )
 def test_a_negative_needs_assay_and_tissue(
-    missing: dict[str, str], status: str, flags: tuple[str, ...]
+    missing: dict[str, Any], status: str, flags: tuple[str, ...]
 ) -> None:
-    """Model 5.2: a missing sensitivity is only a flag; a positive needs none of them."""
+    """Model 5.2: a missing sensitivity is only a flag, one that is told and too poor or that
+    nobody can read is not; a positive needs none of them.
+    """
     found = sample("negative", **missing)
     assert (found.status, found.flags) == (status, flags)
     assert (sample("positive", **missing).status, sample("positive", **missing).flags) == (

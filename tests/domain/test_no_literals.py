@@ -17,7 +17,7 @@ READERS = {
     "accounting", "analytes", "answers", "budget", "categories", "check_digits", "codes",
     "displays", "events", "hints", "layout", "mappings", "numbers", "page", "page_head",
     "plain_text",
-    "systems", "terms", "timeline", "timetable", "tsv", "unit_grammar", "units",
+    "sensitivities", "systems", "terms", "timeline", "timetable", "tsv", "unit_grammar", "units",
     "value_grammar",
 }  # fmt: skip
 """Modules that read other tables, count entries or steps, or lay out text: no clinical threshold

@@ -219,6 +219,44 @@ def test_the_components_of_residual_disease_qualify_it() -> None:
     assert shown(read) == "[0.02, 0.02]"
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"coding": [{"system": NCIT, "code": code} for code in ("C16585", "C51962")]},
+        {"coding": [{"system": NCIT, "code": "C51962"}], "text": "Flow cytometry"},
+        {"coding": [{"system": NCIT, "code": "C16585"}], "text": "microscopy"},
+    ],
+)
+def test_two_methods_in_one_are_none(method: Any) -> None:
+    """Each would be believed by itself."""
+    assert only(observation(concept(NCIT, "C168951"), method=method)).method == "unread"
+
+
+def test_what_was_measured_in_two_tissues_is_unread() -> None:
+    """By Specimen, site and attribute."""
+    blood = {"code": concept(NCIT, "C168958"), "valueString": "blood"}
+    marrow = {"code": concept(NCIT, "C168958"), "valueString": "bone marrow"}
+    site = {"text": "Peripheral blood"}
+    for torn in (
+        observation(concept(NCIT, "C168951"), component=[marrow], bodySite=site, valueString="neg"),
+        observation(concept(NCIT, "C168951"), component=[marrow, blood], valueString="neg"),
+        observation("11150-0", bodySite=site, **quantity(2, "%")),
+    ):
+        read = only(torn)
+        assert isinstance(read.value, Unreadable) or not read.specimen
+
+
+def test_a_gene_that_no_row_has_is_a_marker_that_nobody_knows() -> None:
+    """Where the code names the marker, it is that one."""
+    gene = {"code": concept(LOINC, "48018-6"), "valueCodeableConcept": {"text": "XYZ1"}}
+    fusion = {"code": concept(LOINC, "48018-6"), "valueCodeableConcept": {"text": "PML-RARA"}}
+
+    assert only(observation(concept(NCIT, "C168951"), component=[gene])).marker == "unread"
+    assert only(observation(concept(NCIT, "C168951"), component=[fusion])).marker == "PML::RARA"
+    assert only(observation("72208-2", component=[gene])).marker == "RUNX1::RUNX1T1"
+    assert only(observation("72208-2", component=[fusion])).marker == "unread"
+
+
 def test_an_attribute_alone_is_no_result() -> None:
     """A sensitivity without its measurement."""
     alone = observation(concept(NCIT, "C168957"), valueString="1e-4")
@@ -231,7 +269,7 @@ def test_a_method_that_contradicts_the_code_is_no_method() -> None:
     """A manual count by an automated method."""
     read = only(observation("709-6", method={"text": "Automated count"}, **quantity(0, "%")))
 
-    assert (read.method, read.flags) == ("", ("method-contradicted",))
+    assert (read.method, read.flags) == ("unread", ("method-contradicted",))
     assert only(observation("26446-5", method={"text": "manual count"}, **quantity(0, "%"))).method
     assert only(observation("709-6", **quantity(0, "%"))).method == "manual"
 

@@ -58,6 +58,8 @@ def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:
         yield "deceased"
     if facts.events.get("transplant"):
         yield "transplant"
+    if facts.tested:
+        yield "apl-marker"
     if _is_child(facts, draft):
         yield "adult-criteria-in-child"
     reach = timedelta(days=facts.numbers.differentiation.days)

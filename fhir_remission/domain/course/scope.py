@@ -44,8 +44,6 @@ class Signs(Struct, frozen=True):
     proof: Proof
     possible_day: date
     """The first day on which a sign is not excluded."""
-    tested: tuple[Result, ...] = ()
-    """What was reported of the markers that put a leukaemia out of scope."""
 
 
 def read_signs(facts: Facts) -> Signs:
@@ -67,14 +65,12 @@ def read_signs(facts: Facts) -> Signs:
             found.append((day, lesion.proof))
             break
     first = min(found, key=lambda one: one[0], default=(date.max, ()))
-    markers = facts.criteria.about.out_of_scope_markers
     return Signs(
         full,
         tuple(one for one in facts.marrows if one.reaches(full_at) is not False),
         first[0],
         first[1],
         min(_possible_days(facts), default=date.max),
-        tuple(one.result for one in facts.mrd if one.result.marker in markers),
     )
 
 
@@ -98,7 +94,7 @@ def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
 
 def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
-    scope = _unread(facts, day) or _out_of_scope(facts, signs.tested)
+    scope = _unread(facts, day) or _out_of_scope(facts)
     if scope is not None:
         return scope
     coded = _of_diagnoses(facts)
@@ -178,15 +174,15 @@ def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple(one for one in events if one.certainty == "confirmed")
 
 
-def _out_of_scope(facts: Facts, tested: Sequence[Result]) -> Gate | None:
+def _out_of_scope(facts: Facts) -> Gate | None:
     """Any APL code, or a positive marker of APL; a marker that cannot be read leaves a doubt."""
     coded = facts.events.get("apl-diagnosis")
     if coded:
         return Gate("closed", "apl-out-of-scope", coded)
-    found = [one for one in tested if _says(one) == "positive" and one.standing == "usable"]
+    found = [one for one in facts.tested if _says(one) == "positive" and one.standing == "usable"]
     if found:
         return Gate("closed", "apl-out-of-scope", tuple(found))
-    doubtful = tuple(one for one in tested if _says(one) != "negative")
+    doubtful = tuple(one for one in facts.tested if _says(one) != "negative")
     return Gate("doubt", "apl-not-excluded", doubtful) if doubtful else None
 
 

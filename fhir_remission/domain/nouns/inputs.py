@@ -94,6 +94,8 @@ class Result(Struct, frozen=True):
     """MRD marker (`NPM1`, `RUNX1::RUNX1T1`, ...); empty: not said."""
     sensitivity: str = ""
     """MRD assay sensitivity as sent; empty: not said (a flag, model 5.2)."""
+    limit: Decimal | None = None
+    """The same as the least share of cells that is found, in %; none where it cannot be read."""
     word: Word = ""
     """What the laboratory calls an MRD result beside its value (`interpretation`)."""
     biopsy: bool = False

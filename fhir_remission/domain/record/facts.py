@@ -42,6 +42,8 @@ class Facts(Struct, frozen=True):
     therapy: Therapy
     mrd: tuple[MrdSample, ...]
     mrd_days: tuple[date, ...]
+    tested: tuple[Result, ...]
+    """What was reported of the markers that put a leukaemia out of scope."""
     clonal_days: tuple[date, ...]
     """Days on which sequencing found clonal haematopoiesis, which is no MRD; in order of time."""
     events: Mapping[str, tuple[Event, ...]]
@@ -92,6 +94,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     for event in events:
         by_kind.setdefault(event.kind, []).append(event)
     mrd = read_mrd(results, criteria)
+    of_mrd = [one for one in results if one.analyte == "mrd"]
     return Facts(
         record=record,
         criteria=criteria,
@@ -104,11 +107,8 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         therapy=therapy,
         mrd=mrd,
         mrd_days=tuple(one.day for one in mrd),
-        clonal_days=tuple(
-            one.when.first_day
-            for one in results
-            if one.analyte == "mrd" and is_clonal(one, criteria.mrd)
-        ),
+        tested=tuple(one for one in of_mrd if one.marker in criteria.about.out_of_scope_markers),
+        clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events={kind: tuple(many) for kind, many in by_kind.items()},
         event_days={kind: tuple(day_of(one) for one in many) for kind, many in by_kind.items()},
         equivalents=tuple(

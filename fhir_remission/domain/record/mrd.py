@@ -20,7 +20,8 @@ MrdEvent = Literal["none", "relapse-suspected", "relapse"]
 
 
 # How the assay of a result is called that nobody names, or names in words nobody knows.
-UNKNOWN = ("", "unread")
+UNREAD = "unread"
+UNKNOWN = ("", UNREAD)
 
 
 class MrdSample(Struct, frozen=True):
@@ -40,7 +41,10 @@ class MrdSample(Struct, frozen=True):
 
 
 def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSample, ...]:
-    """All MRD samples of a patient in order of time; results come in the order of `order_of`."""
+    """All MRD samples of a patient in order of time; results come in the order of `order_of`.
+
+    A marker of a leukaemia that is out of scope tells of that one.
+    """
     every = list(results)
     stated: dict[date, list[Result]] = {}
     for one in every:
@@ -49,7 +53,7 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
     found = []
     rules = criteria.mrd
     for one in (one for one in every if one.analyte == "mrd"):
-        if is_clonal(one, rules):
+        if is_clonal(one, rules) or one.marker in criteria.about.out_of_scope_markers:
             continue
         adequacy = agreed(stated.get(one.when.first_day, [])).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
@@ -70,13 +74,29 @@ def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
         flags.append("mrd-interpretation-disagrees")
         status = "positive" if status == "positive" else "unknown"
     if status == "negative":
-        if result.method in UNKNOWN or not result.specimen:
-            # Negative by what, in which tissue? Without an answer it proves nothing.
+        short = _shortcoming(result, rules)
+        flags += [short] if short else []
+        if short and short != "mrd-sensitivity-unknown":
             status = "unknown"
-            flags.append("mrd-assay-or-tissue-unknown")
-        elif not result.sensitivity:
-            flags.append("mrd-sensitivity-unknown")
     return MrdSample(result.when.first_day, status, result, tuple(flags))
+
+
+def _shortcoming(result: Result, rules: Mrd) -> str:
+    """What a negative lacks: by what, in which tissue, of what, down to how little?
+
+    Only a sensitivity that nobody speaks of is no more than a flag. Where any detectable amount of
+    an assay is positive, it must find what the cut-offs of the others ask for.
+    """
+    if result.method in UNKNOWN or not result.specimen or result.marker == UNREAD:
+        return "mrd-assay-or-tissue-unknown"
+    if not result.sensitivity:
+        return "mrd-sensitivity-unknown"
+    if result.limit is None:
+        return "mrd-sensitivity-unread"
+    asked = [one for one in rules.cutoffs if one.positive_from]
+    own = [one for one in asked if one.method == result.method]
+    least = max((one.positive_from for one in own or asked), default=result.limit)
+    return "mrd-not-sensitive" if result.limit > least else ""
 
 
 def _disagrees(result: Result, status: Status) -> bool:

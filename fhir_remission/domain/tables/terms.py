@@ -15,7 +15,10 @@ TERMS = {
     "route": ("intrathecal",),
     "sample": ("biopsy",),
     "component": ("gene",),
-    "gene": ("DNMT3A", "TET2", "ASXL1", "NPM1", "FLT3", "IDH1", "IDH2", "TP53"),
+    "gene": (
+        *("DNMT3A", "TET2", "ASXL1", "NPM1", "FLT3", "IDH1", "IDH2", "TP53"),
+        *("RUNX1::RUNX1T1", "CBFB::MYH11", "PML::RARA"),
+    ),
     "interpretation": ("positive", "abnormal", "negative"),
     # What an interpretation says of a number: no more, no less, or nothing that can be judged.
     "extent": ("at-most", "at-least", "undecided"),

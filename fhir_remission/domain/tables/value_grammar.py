@@ -23,7 +23,7 @@ from fhir_remission.domain.nouns.numbers import (
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 
 COLUMNS = ("part", "word", "meaning", "analyte", "language", "source")
-PARTS = ("subject", "comparator", "after", "about", "to", "refused")
+PARTS = ("subject", "comparator", "after", "about", "to", "refused", "limit")
 
 
 class InWords(Struct, frozen=True):
@@ -49,6 +49,8 @@ class ValueWords(Struct, frozen=True, eq=False):
     refused: dict[tuple[str, str], str]
     """By text and analyte, for all where the analyte is empty: why it is no result."""
     amount: re.Pattern[str]
+    limits: frozenset[str] = frozenset()
+    """Words that may stand beside the limit of an assay and change nothing."""
 
     def readings(self, text: str, analyte: str) -> Iterator[str]:
         """The text as it is, then without what it only says it is of."""
@@ -184,6 +186,7 @@ def merge_value_words(rows: Iterable[Row]) -> ValueWords:
         comparators={**words["comparator"], **words["after"]},
         refused={(w, a): m for (p, w, a), m in meanings.items() if p == "refused"},
         amount=_amount(words),
+        limits=frozenset(words["limit"]),
     )
 
 

@@ -148,6 +148,16 @@ def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> s
     return next((term for term in said if term), "")
 
 
+def terms_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> set[str]:
+    """Every term of a concept, by its codes and by its words."""
+    if concept is None:
+        return set()
+    terms = mappings.terms
+    coded = (terms.coded_term(kind, *pair) for pair in codings_of(concept, mappings.systems))
+    said = (terms.text_term(kind, text) for text in words_of(concept))
+    return {*coded, *said} - {""}
+
+
 def words_of(concept: CodeableConcept | None) -> tuple[str, ...]:
     """What a concept says in words: its text, then the displays of its codings."""
     if concept is None:

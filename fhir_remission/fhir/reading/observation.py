@@ -23,8 +23,9 @@ from fhir_remission.fhir.r4.elements import Component, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
+from fhir_remission.fhir.reading.attributes import UNREAD, method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
-from fhir_remission.fhir.reading.context import Context, happened, term_of, words_of
+from fhir_remission.fhir.reading.context import Context, happened, words_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
     STANDING,
@@ -32,7 +33,7 @@ from fhir_remission.fhir.reading.observation_status import (
     effective_time,
     never_counts,
 )
-from fhir_remission.fhir.reading.part import BIOPSY, Part, Whole, read_attributes, read_part
+from fhir_remission.fhir.reading.part import BIOPSY, Part, Whole, read_part
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
 
@@ -115,8 +116,8 @@ def _method_said(observation: Observation, context: Context) -> str:
     concept = observation.method
     if concept is None:
         return ""
-    found = term_of("method", concept, context.mappings)
-    return found or (BIOPSY if is_biopsy(concept, context) else "unread")
+    found = method_of(concept, context.mappings)
+    return found or (BIOPSY if is_biopsy(concept, context) else UNREAD)
 
 
 def _parts(observation: Observation, context: Context) -> tuple[list[Part], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from decimal import Decimal
 
 from msgspec import Struct, structs
 
@@ -14,11 +14,10 @@ from fhir_remission.domain.nouns.inputs import (
     Standing,
     Unreadable,
     Value,
-    Word,
 )
 from fhir_remission.domain.nouns.intervals import at_least_reported, at_most_reported, is_zero
 from fhir_remission.domain.tables.codes import CodeRow
-from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.sensitivities import read_limit
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import (
     NOTHING,
@@ -29,14 +28,13 @@ from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
+from fhir_remission.fhir.reading.attributes import UNREAD, Attributes
 from fhir_remission.fhir.reading.coding import Match, match_codes
-from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of
+from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of, terms_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
-    concept_of,
     has_value,
     read_value,
-    text_of,
     understanding_of,
 )
 from fhir_remission.fhir.reading.specimen import SpecimenSays, no_good, report_specimen
@@ -73,7 +71,7 @@ def read_part(
     problem = match.conflict or match.unread
     if problem:
         reported = Reported(value=Unreadable(raw="", reason=problem))
-        return [_result(row, reported, whole, "") for row in match.rows], problem
+        return [_result(row, reported, whole, "", context) for row in match.rows], problem
     if not match.rows:
         return [], match.lookalike
     row = match.rows[0]
@@ -97,7 +95,7 @@ def read_part(
     bounded = _bounded(reported, row, context)
     if bounded is None:
         return [], "none of a subset of blasts says nothing of the others"
-    return [_result(row, bounded, whole, said.kind)], bounded.problem
+    return [_result(row, bounded, whole, said.kind, context)], bounded.problem
 
 
 def _specimen_of(row: CodeRow, whole: Whole, context: Context) -> SpecimenSays:
@@ -167,6 +165,7 @@ def _judged(
         trouble = trouble or must_be_understood(part.valued)
     if kind and row.specimen and kind != row.specimen:
         trouble = trouble or f"its code says {row.specimen} and its Specimen says {kind}"
+    trouble = trouble or _torn(row, kind, whole, context)
     if _is_none(reported.value) and row.analyte != "mrd":
         word = interpreted([part.valued.interpretation], context.mappings)
         trouble = trouble or ("its interpretation says positive" if word == "positive" else "")
@@ -179,6 +178,17 @@ def _judged(
         return structs.replace(reported, flags=flags)
     raw = reported.original
     return Reported(value=Unreadable(raw=raw, reason=trouble), original=raw, flags=flags)
+
+
+def _torn(row: CodeRow, kind: str, whole: Whole, context: Context) -> str:
+    """Why nobody can say in what it was measured: what is said of the tissue differs."""
+    observation = whole.current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    said = {kind or row.specimen, *terms_of("specimen", observation.body_site, context.mappings)}
+    if row.analyte == "mrd":
+        said.add(whole.attributes.specimen)
+    said -= {"", "other"}
+    return f"it says to be of {' and of '.join(sorted(said))}" if len(said) > 1 else ""
 
 
 def _as_called(reported: Reported, part: Part, context: Context) -> Reported:
@@ -215,13 +225,14 @@ def _bounded(reported: Reported, row: CodeRow, context: Context) -> Reported | N
     )
 
 
-def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str) -> Result:
+def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: Context) -> Result:
     entry: Entry = whole.current.entry
     specimen = row.specimen or kind
     method, method_flags = _method(row, whole)
     placed = whole.placed.flags if isinstance(whole.placed, Placed) else ()
     flags = (*placed, *reported.flags, *row.flags, *method_flags)
     mrd = row.analyte == "mrd"
+    sensitivity, limit = _sensitivity(reported, whole, context)
     return Result(
         analyte=row.analyte,
         value=reported.value,
@@ -235,12 +246,26 @@ def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str) -> Result
         method=method,
         specimen="blood" if specimen == "blood" else "marrow" if specimen == "marrow" else "",
         draw_keys=whole.specimen.draw_keys,
-        marker=row.marker or (whole.attributes.gene if mrd else ""),
-        sensitivity=(whole.attributes.sensitivity or reported.limit) if mrd else "",
+        marker=_marker(row, whole),
+        sensitivity=sensitivity if mrd else "",
+        limit=limit if mrd else None,
         word=whole.attributes.word if mrd else "",
         biopsy=whole.specimen.biopsy or whole.method == BIOPSY,
         flags=tuple(dict.fromkeys(flags)),
     )
+
+
+def _marker(row: CodeRow, whole: Whole) -> str:
+    """The marker of the code or of the gene that is stated; unread where they disagree."""
+    gene = whole.attributes.gene if row.analyte == "mrd" else ""
+    return UNREAD if row.marker and gene not in ("", UNREAD, row.marker) else row.marker or gene
+
+
+def _sensitivity(reported: Reported, whole: Whole, context: Context) -> tuple[str, Decimal | None]:
+    """The limit of the assay as sent, and as a number where it can be read."""
+    sent = whole.attributes.sensitivity or reported.limit
+    comma, words = context.reading.decimal_comma, context.mappings.values.words
+    return sent, read_limit(sent, words, decimal_comma=comma) if sent else None
 
 
 def _method(row: CodeRow, whole: Whole) -> tuple[str, tuple[str, ...]]:
@@ -250,42 +275,5 @@ def _method(row: CodeRow, whole: Whole) -> tuple[str, tuple[str, ...]]:
         said.add(whole.attributes.method)
     said.discard("")
     if len(said) > 1:
-        return "", ("method-contradicted",)
+        return UNREAD, ("method-contradicted",)
     return next(iter(said), ""), ()
-
-
-class Attributes(Struct, frozen=True):
-    """Words that qualify the MRD results of one Observation."""
-
-    method: str = ""
-    specimen: str = ""
-    sensitivity: str = ""
-    gene: str = ""
-    word: Word = ""
-
-
-def read_attributes(parts: Iterable[tuple[Valued, Match]], mappings: Mappings) -> Attributes:
-    """Gather the attributes among the parts of one Observation."""
-    said = {"mrd-method": "", "mrd-specimen": "", "mrd-sensitivity": ""}
-    held = list(parts)
-    if not any(row.analyte == "mrd" for _, match in held for row in match.rows):
-        return Attributes()
-    genes = [
-        term_of("gene", concept_of(valued), mappings)
-        for valued, _ in held
-        if term_of("component", valued.code, mappings)
-    ]
-    for valued, match in held:
-        analyte = match.rows[0].analyte if len(match.rows) == 1 else ""
-        if analyte == "mrd-sensitivity":
-            said[analyte] = text_of(valued)
-        elif analyte in said:
-            kind = analyte.removeprefix("mrd-")
-            said[analyte] = term_of(kind, concept_of(valued), mappings)
-    return Attributes(
-        method=said["mrd-method"],
-        specimen=said["mrd-specimen"],
-        sensitivity=said["mrd-sensitivity"],
-        gene=genes[0] if len(genes) == 1 else "",
-        word=interpreted([valued.interpretation for valued, _ in held], mappings),
-    )

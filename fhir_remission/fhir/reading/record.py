@@ -47,9 +47,8 @@ from fhir_remission.fhir.reading.endings import (
 )
 from fhir_remission.fhir.reading.members import disowned, held, missing_in
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
-from fhir_remission.fhir.reading.person import person_of
+from fhir_remission.fhir.reading.person import cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
-from fhir_remission.fhir.reading.stated import cohort_events
 
 __all__ = ["Reading", "read_record"]
 

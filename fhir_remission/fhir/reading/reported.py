@@ -292,7 +292,7 @@ def _plain(name: str, raw: bytes) -> str:
             return _words(_CONCEPT.decode(raw))
         return _TEXT.decode(raw)
     except UNREADABLE:
-        return ""
+        return raw.decode("utf-8", "replace")[:_SHORT]
 
 
 def _nothing(raw: str, reason: str) -> Reported:

@@ -18,7 +18,7 @@ from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
-from fhir_remission.fhir.reading.context import Context, period_of, term_of, words_of
+from fhir_remission.fhir.reading.context import Context, period_of, term_of, terms_of, words_of
 
 _APART = re.compile(r"\s*[,;/()]\s*")
 _VOID = frozenset({"unsatisfactory", "entered-in-error"})
@@ -70,10 +70,17 @@ def read_specimen(
         biopsy=is_biopsy(said, context),
         named="" if kind or not _says(specimen.type) else _name(specimen.type),
         void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
-        doubt=next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
+        doubt=_torn(said, context)
+        or next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
         draw_keys=_keys(reference, specimen),
         taken=_taken(specimen, context),
     )
+
+
+def _torn(said: CodeableConcept | None, context: Context) -> str:
+    """Why its type cannot be told: its codes and words name tissues that exclude each other."""
+    kinds = terms_of("specimen", said, context.mappings) - {"other"}
+    return f"its specimen is {' and '.join(sorted(kinds))}" if len(kinds) > 1 else ""
 
 
 # An aliquot of an aliquot of a draw; deeper is a mistake.
