@@ -201,6 +201,30 @@ def test_a_server_that_no_profile_knows(tmp_path: Path, capsys: pytest.CaptureFi
         assert quiet["r4"] * 8 < quiet["auto"]
 
 
+def test_a_server_that_finds_no_code_without_its_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run would see none of its results: said before the first, with what to do."""
+    none = json.dumps({"resourceType": "Bundle", "type": "searchset", "total": 0}).encode()
+    empty = say(none, headers=[("Content-Type", "application/fhir+json")])
+
+    def rule(asked: Asked) -> Behaviour | None:
+        return empty if "code=751-8" in asked.body.decode() else None
+
+    with (
+        site(tmp_path, capsys, held=bulk_cohort(3, 10)) as (made, good),
+        Evil(rule, behind=good.base_url) as evil,
+    ):
+        for base, code, says in (
+            (good.base_url, 0, "found"),
+            (evil.base_url, 7, "751-8 finds 0 results where http://loinc.org|751-8 finds"),
+        ):
+            made.set(base, 'profile = "r4"\n')
+            assert made.run("doctor") == code
+            told = [line for line in made.out.splitlines() if "without a system" in line]
+            assert says in told[0]
+
+
 def test_a_server_that_takes_one_patient_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

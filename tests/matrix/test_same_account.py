@@ -14,6 +14,7 @@ from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.jobs.files.classify import judged_patients
 from fhir_remission.jobs.judging.request import Request
 from fhir_remission.rehearsal.server.replies import Reply
+from tests.effects.test_client import PERSONAS
 from tests.garble.bases import Base, resource_of
 from tests.garble.through import AS_OF, _alike, _apart, _is_servable
 from tests.jobs.test_strange_inputs import REMISSION, ROWS
@@ -48,7 +49,12 @@ def held(base: Base) -> list[Resource]:
     return [resource_of(entry) for entry in base.entries]
 
 
-def synced(resources: Sequence[Resource], folder: Path, beside: Sequence[Resource] = ()) -> Ran:
+def synced(
+    resources: Sequence[Resource],
+    folder: Path,
+    beside: Sequence[Resource] = (),
+    persona: str = "hapi",
+) -> Ran:
     """A dry run over a server that holds these; `beside` stands in each answer about conditions."""
     named = {f"{one['resourceType']}/{one['id']}": one for one in resources}
     people = [name for name in named if name.startswith("Patient/")]
@@ -56,7 +62,7 @@ def synced(resources: Sequence[Resource], folder: Path, beside: Sequence[Resourc
     group = {"resourceType": "Group", "id": GROUP, "type": "person", "actual": True}
     with ExitStack() as stack:
         held = [*named.values(), {**group, "member": members}]
-        world = World("hapi", folder, stack, held=held, rows=50)
+        world = World(persona, folder, stack, held=held, rows=50)
         answer = world.source.faults.answer
 
         def answered(request: Any, service: Any) -> Any:
@@ -104,6 +110,24 @@ def test_cases_are_accounted_for_as_in_a_file(tmp_path: Path) -> None:
     assert entries["skipped"] <= account["skipped"]
     same = ("used", "superseded", "damaged", "unassigned", "deleted")
     assert {name: entries[name] for name in same} == {name: account[name] for name in same}
+
+
+@pytest.mark.parametrize("persona", PERSONAS)
+def test_a_system_under_another_name_is_found_on_every_server(persona: str, tmp_path: Path) -> None:
+    """A relapse under the OID of LOINC: no server knows that name, and each finds the code."""
+    marrow = next(one for one in REMISSION.values() if "11150-0" in json.dumps(one))
+    coding = [{"system": "urn:oid:2.16.840.1.113883.6.1", "code": "11150-0"}]
+    relapse = {
+        **marrow,
+        "id": "relapse",
+        "code": {"coding": coding},
+        "effectiveDateTime": "2026-09-01T08:00:00Z",
+        "valueQuantity": {**marrow["valueQuantity"], "value": 40},
+    }
+
+    ran = synced([*REMISSION.values(), relapse], tmp_path, persona=persona)
+
+    assert ran.categories() == {"Patient/p1": "RELAPSE"}
 
 
 def beside() -> Iterator[Any]:

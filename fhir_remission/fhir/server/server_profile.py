@@ -51,7 +51,7 @@ class Facts(Struct, frozen=True):
     max_query_length: int = 1800
     code_parameter: Literal["code", "combo-code"] = "code"
     code_alone: bool = True
-    any_system: bool = False
+    any_system: bool = True
     """A code is asked for without its system, and found under whatever name that was sent."""
     categories: tuple[str, ...] = ()
     needs_patient: bool = True

@@ -23,6 +23,7 @@ from fhir_remission.settings.model import Source as SourceSettings
 
 # Everybody has the first, so that only the patient can make an answer empty; nobody has the other.
 COMMON, UNKNOWN = "http://loinc.org|751-8", "http://loinc.org|00000-0"
+BARE = COMMON.rpartition("|")[2]
 # The profile to set where a server nobody has told us about answers more than one patient.
 WIDE = "r4"
 _REFUSED, _NO_TYPE = frozenset({401, 403}), frozenset({404, 405, 501})
@@ -42,6 +43,8 @@ def searches(one: Examined, profile: Profile) -> Iterator[Finding]:
             yield failed(one, f"search {name}", error)
     if profile.needs_patient:
         yield seen(one, "search code", "note", "not tried: this server needs a patient for it")
+    elif profile.any_system and isinstance(one.settings, SourceSettings):
+        yield _without_system(one, reader, profile)
     yield from _never_asked(one, profile)
     yield _paging(one, link)
     if profile.name == "generic" and isinstance(one.settings, SourceSettings):
@@ -130,6 +133,27 @@ def _paging(one: Examined, link: str) -> Finding:
         "fail",
         "it calls itself by another address, so pages would not be followed",
         "if it is the same server, add that origin to rewrite_origin",
+        exit_code=7,
+    )
+
+
+def _without_system(one: Examined, reader: Reader, profile: Profile) -> Finding:
+    """Whether a code asked for without its system is found in any, as R4 says: by counts alone."""
+    check = "codes without a system"
+    try:
+        named, bare = (count_of(reader, profile, code) for code in (COMMON, BARE))
+    except RemissionError as error:
+        return failed(one, check, error)
+    if named is None or bare is None:
+        return seen(one, check, "note", "searches are not counted here: not known")
+    if bare >= named:
+        return seen(one, check, "ok", "found")
+    return seen(
+        one,
+        check,
+        "fail",
+        f"{BARE} finds {bare} results where {COMMON} finds {named}: a run would miss them",
+        "say any_system = false in a server file of your own (mappings/README.md)",
         exit_code=7,
     )
 
