@@ -77,7 +77,7 @@ def test_a_marrow_blast_value_is_read(value: dict[str, Any], expected: str) -> N
         ({"valueString": ""}, "text that states no number"),
         ({"valueString": "-5 %"}, "text that states no number"),
         ({"valueString": "5-"}, "text that states no number"),
-        ({"valueBoolean": True}, "text that states no number"),
+        ({"valueBoolean": True}, "true is no answer for blasts-marrow"),
         ({"valueDateTime": "2026"}, "valueDateTime cannot be used for blasts-marrow"),
         ({"valueRange": {}}, "a range without ends"),
         (
@@ -102,6 +102,13 @@ def test_a_marrow_blast_value_that_cannot_be_read_says_why(
 
     assert isinstance(read.value, Unreadable)
     assert read.value.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("value", [{"valueBoolean": False}, {"valueString": "negative"}])
+def test_a_denial_of_blasts_is_no_word_on_the_sample(value: Any) -> None:
+    """`false` and `negative` are said of the blasts, by whatever is no number."""
+    read = only(observation("11150-0", **value))
+    assert (read.analyte, isinstance(read.value, Unreadable)) == ("blasts-marrow", True)
 
 
 @pytest.mark.parametrize("text", ["dry tap", "hemodilute, inadequate", "Aspirate: not evaluable"])

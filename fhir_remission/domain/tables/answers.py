@@ -53,23 +53,26 @@ class ValueMap(Struct, frozen=True):
             return own
         return self.coded.get((system, code, ""))
 
-    def text_answer(self, text: str, analyte: Analyte) -> Answer | None:
-        """What a text says of this analyte: the whole text, or all but what it is said of."""
+    def text_answer(self, text: str, analyte: Analyte, *, own: bool = False) -> Answer | None:
+        """What a text says of this analyte: the whole text, or all but what it is said of.
+
+        `own`: by a word that is said of this analyte alone, so that it must be meant.
+        """
         for reading in self.words.readings(plain(text), analyte.id):
             words = plain_words(reading)
-            own = self.texts.get((words, analyte.id))
-            if own is None and analyte.kind != "quantity":
-                own = self.texts.get((words, ""))
-            if own is not None:
-                return own
-        return self._together(text, analyte)
+            found = self.texts.get((words, analyte.id))
+            if found is None and analyte.kind != "quantity" and not own:
+                found = self.texts.get((words, ""))
+            if found is not None:
+                return found
+        return self._together(text, analyte, own=own)
 
-    def _together(self, text: str, analyte: Analyte) -> Answer | None:
+    def _together(self, text: str, analyte: Analyte, *, own: bool) -> Answer | None:
         """What a list of answers says, such as `hemodilute, inadequate`: what each of them says."""
         parts = [one for one in _APART.split(text) if one]
         if len(parts) < 2 or analyte.kind == "quantity":
             return None
-        said = {self.text_answer(one, analyte) for one in parts}
+        said = {self.text_answer(one, analyte, own=own) for one in parts}
         return said.pop() if len(said) == 1 else None
 
     def read(

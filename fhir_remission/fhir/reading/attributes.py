@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Word
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.fhir.r4.elements import CodeableConcept, Valued
+from fhir_remission.fhir.r4.amounts import as_written, unit_of
+from fhir_remission.fhir.r4.elements import CodeableConcept, Quantity, Valued, is_there
+from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.reading.coding import Match
 from fhir_remission.fhir.reading.context import interpreted, term_of, terms_of
-from fhir_remission.fhir.reading.reported import concept_of, has_value, text_of
+from fhir_remission.fhir.reading.reported import has_value, main_words, sent_values
 
+_QUANTITY = msgspec.json.Decoder(Quantity)
+_CONCEPT = msgspec.json.Decoder(CodeableConcept)
+_TEXT = msgspec.json.Decoder(str)
+_LONGEST = 200
 # What is said and not understood, or said twice and differently.
 UNREAD = "unread"
 # Each is a way of its own to look at cells; a device that counts them may well be a flow cytometer.
@@ -74,3 +81,35 @@ def _gene(held: Iterable[tuple[Valued, Match]], mappings: Mappings) -> str:
 def _one(said: list[str]) -> str:
     """What all of them say; unread where they differ."""
     return UNREAD if len(set(said)) > 1 else next(iter(said), "")
+
+
+def text_of(valued: Valued) -> str:
+    """The value as words, for attributes that are kept as sent."""
+    for name, body in sent_values(valued):
+        return _plain(name, body)
+    return ""
+
+
+def concept_of(valued: Valued) -> CodeableConcept | None:
+    """The coded or written value, for attributes that are terms."""
+    try:
+        if is_there(valued.value_codeable_concept):
+            return _CONCEPT.decode(valued.value_codeable_concept)
+        if is_there(valued.value_string):
+            return CodeableConcept(text=_TEXT.decode(valued.value_string))
+    except UNREADABLE:
+        return None
+    return None
+
+
+def _plain(name: str, raw: bytes) -> str:
+    try:
+        if name == "valueQuantity":
+            quantity = _QUANTITY.decode(raw)
+            number = f"{quantity.comparator or ''}{as_written(quantity.value)[0]}"
+            return f"{number} {unit_of(quantity)}".strip()
+        if name == "valueCodeableConcept":
+            return main_words(_CONCEPT.decode(raw))
+        return _TEXT.decode(raw)
+    except UNREADABLE:
+        return raw.decode("utf-8", "replace")[:_LONGEST]

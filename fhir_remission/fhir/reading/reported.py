@@ -15,12 +15,10 @@ from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.units import Refused, UnitSent
 from fhir_remission.fhir.r4.amounts import (
     Sent,
-    as_written,
     name_systems,
     read_quantity,
     read_range,
     read_ratio,
-    unit_of,
 )
 from fhir_remission.fhir.r4.elements import (
     NOTHING,
@@ -77,7 +75,7 @@ def read_value(valued: Valued, understanding: Understanding) -> Reported:
     """Judge what was reported: exactly one value[x] of a type that can be used, in a known unit."""
     sent = sent_values(valued)
     if valued.data_absent_reason is not None:
-        reason = _words(valued.data_absent_reason)
+        reason = main_words(valued.data_absent_reason)
         also = ", although a value is there" if sent else ""
         return _nothing(reason, f"no value: data absent, {reason or 'no reason given'}{also}")
     if not sent:
@@ -101,25 +99,6 @@ def sent_values(valued: Valued) -> list[tuple[str, bytes]]:
         for name, raw in zip(_ELEMENTS, _values(valued), strict=True)
         if raw is not NOTHING and is_there(raw)
     ]
-
-
-def text_of(valued: Valued) -> str:
-    """The value as words, for attributes that are kept as sent."""
-    for name, body in sent_values(valued):
-        return _plain(name, body)
-    return ""
-
-
-def concept_of(valued: Valued) -> CodeableConcept | None:
-    """The coded or written value, for attributes that are terms."""
-    try:
-        if is_there(valued.value_codeable_concept):
-            return _CONCEPT.decode(valued.value_codeable_concept)
-        if is_there(valued.value_string):
-            return CodeableConcept(text=_TEXT.decode(valued.value_string))
-    except UNREADABLE:
-        return None
-    return None
 
 
 _ELEMENTS = (
@@ -175,7 +154,7 @@ def _read(name: str, raw: bytes, understanding: Understanding) -> Reported:
         case "valueCodeableConcept":
             return _coded(_CONCEPT.decode(raw), understanding)
         case "valueBoolean":
-            return _text(f"({str(_TRUTH.decode(raw)).lower()})", understanding)
+            return _truth(str(_TRUTH.decode(raw)).lower(), understanding)
         case "valueString":
             return _text(_TEXT.decode(raw), understanding)
         case _:
@@ -210,7 +189,7 @@ def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
     pairs = (systems.coding(one.system, one.code or "") for one in concept.coding or [])
     coded = (values.coded_answer(*pair, analyte) for pair in pairs)
     said = {answer for answer in coded if answer is not None}
-    words = _words(concept)
+    words = main_words(concept)
     if len(said) > 1:
         return _nothing(words, f"codes that contradict each other: {' and '.join(sorted(said))}")
     if not said and concept.text:
@@ -235,6 +214,14 @@ def _text(text: str, understanding: Understanding) -> Reported:
         return structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
     sent = Sent(value=said.value, unit=UnitSent(text=said.unit), original=text)
     return _number(sent, understanding)
+
+
+def _truth(said: str, understanding: Understanding) -> Reported:
+    """True or false, where a row says what it means: of a number of cells none does."""
+    read = _text(f"({said})", understanding)
+    if read.problem:
+        return _nothing(said, f"{said} is no answer for {understanding.analyte.id}")
+    return structs.replace(read, original=said)
 
 
 def _answer(answer: Answer, original: str, analyte: Analyte) -> Reported:
@@ -275,24 +262,11 @@ def _number(sent: Sent | Unreadable, understanding: Understanding) -> Reported:
     )  # fmt: skip
 
 
-def _words(concept: CodeableConcept) -> str:
+def main_words(concept: CodeableConcept) -> str:
     if concept.text:
         return concept.text
     codings = concept.coding or []
     return next((word for c in codings if (word := c.display or c.code)), "")
-
-
-def _plain(name: str, raw: bytes) -> str:
-    try:
-        if name == "valueQuantity":
-            quantity = _QUANTITY.decode(raw)
-            number = f"{quantity.comparator or ''}{as_written(quantity.value)[0]}"
-            return f"{number} {unit_of(quantity)}".strip()
-        if name == "valueCodeableConcept":
-            return _words(_CONCEPT.decode(raw))
-        return _TEXT.decode(raw)
-    except UNREADABLE:
-        return raw.decode("utf-8", "replace")[:_SHORT]
 
 
 def _nothing(raw: str, reason: str) -> Reported:

@@ -110,9 +110,12 @@ def is_biopsy(said: CodeableConcept | None, context: Context) -> bool:
 
 
 def no_good(text: str, context: Context) -> bool:
-    """Whether words say that a marrow cannot be judged: `dry tap`, `hemodilute, inadequate`."""
+    """Whether words say that a marrow cannot be judged: `dry tap`, `hemodilute, inadequate`.
+
+    `negative` in the place of a number of blasts says nothing of the sample.
+    """
     quality = context.mappings.analytes["marrow-adequacy"]
-    return context.mappings.values.text_answer(text, quality) == "negative"
+    return context.mappings.values.text_answer(text, quality, own=True) == "negative"
 
 
 def report_specimen(ref: str, context: Context) -> SpecimenSays:

@@ -21,8 +21,8 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
     Specimen,
 )
+from fhir_remission.fhir.reading.attributes import concept_of
 from fhir_remission.fhir.reading.coding import match_codes
-from fhir_remission.fhir.reading.reported import concept_of
 
 # In the place of a system: what was written without any code.
 UNCODED = "(no code)"
