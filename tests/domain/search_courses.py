@@ -32,6 +32,8 @@ from tests.domain.test_properties import (
 )
 
 DEGRADED = (1, 3, 8)
+TOLD = 40
+"""Kinds of open answers that are printed."""
 Key = tuple[str, str]
 UNDECIDED = ("IND", "NE")
 BEYOND = "too-many-unknowns"
@@ -106,10 +108,16 @@ def contained(
                 print(f"{where}, {many} degraded: {miss}", flush=True)
             seed += 1
         print(f"{many} degraded: {here} misses in {seen.pop('anchors', 0)} anchors", flush=True)
-        for kind, times in seen.most_common():
-            print(f"{times:9}{kind}")
+        print(kinds(seen), flush=True)
         misses += here
     return misses
+
+
+def kinds(seen: Counter[str]) -> str:
+    """How often which answers were left open together; the rare ones by their number."""
+    rows = [f"{times:9}{kind}" for kind, times in seen.most_common(TOLD)]
+    rare = seen.total() - sum(times for _, times in seen.most_common(TOLD))
+    return "\n".join([*rows, f"{rare:9}  in {max(0, len(seen) - TOLD)} rarer kinds"])
 
 
 def risen(checks: int, first: int) -> int:
