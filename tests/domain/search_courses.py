@@ -80,13 +80,15 @@ def _next(found: dict[Key, Assessment], key: Key) -> Key | None:
 def _another_state(old: Assessment, one: Assessment, *, other_next: bool) -> bool:
     """States that differ though nothing is said wrongly.
 
-    Without one readable count a marrow is MLFS, or of too few cells nothing, and no remission,
-    whatever the counts were: a policy is one way (model, T26). And a start of therapy before the
-    next anchor opens a wait: where another anchor is the next, that start falls to this one or no
-    longer does.
+    Without one readable count a marrow is MLFS, or of too few cells nothing (what stood before it
+    stands), and no remission, whatever the counts were: a policy is one way (model, T26). And a
+    start of therapy before the next anchor opens a wait: where another anchor is the next, that
+    start falls to this one or no longer does.
     """
     held = {old.category, *old.possible_higher} & set(one.possible_higher)
-    policy = not {"MLFS", "NE"}.isdisjoint((one.category, *one.candidates)) and bool(held)
+    nothing = "inadequate-marrow" in one.flags
+    lowest = not {"MLFS", "NE"}.isdisjoint((one.category, *one.candidates))
+    policy = (nothing or lowest) and bool(held)
     states = {old.state, one.state}
     waits = "awaiting-response" in states and not states.isdisjoint(TREATED)
     return policy or (waits and other_next)

@@ -14,6 +14,7 @@ from fhir_remission.domain.course.scope_lines import repeats_of
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Phase, Said, World
 from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.choice import LEVELS, confidence_of
 from fhir_remission.domain.evaluation.marrow import Evaluation, Way
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Event, Result
@@ -223,13 +224,18 @@ def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said
     own = Own(now.category, case.place, now.found, now.flags)
     if best == now.category and now.category != world.category:
         return replace(now, own=own)
-    if best == now.category:
-        # Proved once more: since the first day that proved it, by the latest evidence.
+    if best == now.category and _assumed(now) <= _assumed(kept):
+        # Proved once more: since the first day that proved it, by the latest evidence, unless that
+        # assumes more: a marrow without a smear says no less than none at all.
         return replace(now, day=kept.day if kept.category == best else now.day, own=own)
     return replace(
         kept, own=own, carries=False, held=now.held, flags=limits_of(case), lines=now.lines,
         missing=(), candidates=(), doubted=kept.doubted,
     )  # fmt: skip
+
+
+def _assumed(said: Said) -> int:
+    return LEVELS.index(confidence_of(said.assumptions))
 
 
 def _began(step: Step, found: Evaluation, way: Way) -> date:
