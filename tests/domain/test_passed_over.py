@@ -38,7 +38,7 @@ def test_few_cells_may_still_hide_a_remission() -> None:
     [
         (
             induction().marrow(28, 30).chemo(30),
-            "marrow 60: NR, active-disease since 28",
+            "marrow 60: NR, awaiting-response since 30",
         ),
         (
             good(induction(), 25, "<=5").chemo(30),

@@ -255,6 +255,8 @@ def _state_of(
     if world.phase == "remission" or said.state not in UNTREATED:
         return said.state, said.since
     therapy, opened = ground.facts.therapy, said.opened or world.opened
+    if said.carries and world.place is not None:
+        day = ground.facts.marrows[world.place].day
     begun = therapy.since(max(opened, day))
     if begun is not None and (until is None or begun < until):
         return "awaiting-response", begun

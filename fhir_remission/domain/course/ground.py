@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Set as AbstractSet
 from datetime import date
 from decimal import Decimal
 
@@ -129,6 +130,12 @@ class Ground:
                 back.lesion_before_therapy.state,
             )
         return self._measures[key]
+
+    def least(self, names: AbstractSet[str]) -> Category | None:
+        """The lowest of some answers of the table: what is true in each; none if one is not in it."""
+        if not names or not names <= self.order.keys():
+            return None
+        return self.rows[max(names, key=self.order.__getitem__)]
 
     def better(self, *names: str) -> str:
         """The best of some answers of the table; one that is none of it is the least."""

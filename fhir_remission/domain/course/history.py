@@ -15,6 +15,7 @@ from fhir_remission.domain.course.scope import diagnosis_gate
 from fhir_remission.domain.course.scope_lines import early_cycle
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.mrd import (
     MrdHistory,
     MrdSample,
@@ -81,7 +82,7 @@ class Told:
             self.responses.setdefault(row.id, draft.response_date)
         if found is not None and draft.ways == 1 and not draft.carries:
             for one in found.tried:
-                proved = one.choice.row
+                proved = ground.least(one.choice.ways.keys())
                 if proved is not None and proved.claim:
                     day = self.responses.get(proved.id, one.view.day)
                     self.responses[proved.id] = min(day, one.view.day)
@@ -111,11 +112,30 @@ class Told:
         )  # fmt: skip
 
 
+def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
+    """The days of marrows that came too early: whether one was surely there, and what says so."""
+    found: dict[date, tuple[bool, Proof]] = {}
+    for marrow in facts.marrows:
+        cycle = early_cycle(facts, marrow)
+        if cycle is not None:
+            sure, proof = found.get(marrow.day, (False, ()))
+            told = (*proof, *marrow.results, *cycle.events)
+            found[marrow.day] = (sure or marrow.certain, told)
+    return found
+
+
 class Followed:
     """MRD of a remission: what its samples have shown since it began."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
+        self.early = at_early_marrows(ground.facts) if ground.facts.mrd else {}
+        # Of a marrow that may not have been there nobody knows whether its sample may speak.
+        self.samples = [
+            one if one.day not in self.early else replace(one, status="unknown")
+            for one in ground.facts.mrd if not self.early.get(one.day, (False, ()))[0]
+        ]  # fmt: skip
+        self.days = [one.day for one in self.samples]
         self._begin(None)
 
     def _begin(self, began: date | None) -> None:
@@ -145,7 +165,7 @@ class Followed:
         if row is not None and row.remission and early_cycle(facts, marrow) is None:
             cycle = facts.therapy.latest(draft.day - timedelta(days=1))
             since = cycle.day if cycle is not None else date.min
-            status, used = suffix_status(facts.mrd, facts.mrd_days, draft.day, since, rules)
+            status, used = suffix_status(self.samples, self.days, draft.day, since, rules)
             new = draft.began is None or draft.began != self.began
             if new:
                 self._begin(draft.began)
@@ -158,12 +178,21 @@ class Followed:
             if new:
                 for one in (one for one in used if one.day < draft.day):
                     self._add(one, row)
-        told = self._shown(draft, tuple(one.result for one in used))
+        told = self._shown(draft, (*(one.result for one in used), *self._silenced(draft.day)))
         days = facts.mrd_days
         for place in range(bisect_left(days, draft.day), bisect_right(days, draft.day)):
             self._add(facts.mrd[place], row)
         event = self._shown(draft, ())
         return replace(told, event=event.event, code=event.code, history=event.history)
+
+    def _silenced(self, day: date) -> Proof:
+        """The samples near a marrow that say nothing beside it, and why: an early marrow had them."""
+        facts = self.ground.facts
+        reach = timedelta(days=facts.criteria.mrd.window_days)
+        return tuple(
+            told for one in facts.mrd if abs(one.day - day) <= reach and one.day in self.early
+            for told in (one.result, *self.early[one.day][1])
+        )  # fmt: skip
 
     def _flags(self, used: Sequence[MrdSample], row: Category) -> tuple[str, ...]:
         """Those of the samples; a negative waits for a second one, weeks apart."""
@@ -174,7 +203,7 @@ class Followed:
         if asks and used:
             # Of a remission that nobody dated, the samples beside its marrow are the first.
             began = self.began or min(one.day for one in self.beside)
-            if not is_confirmed(facts.mrd, self.beside, rules, began):
+            if not is_confirmed(self.samples, self.beside, rules, began):
                 flags.add("mrd-unconfirmed")
         return tuple(sorted(flags))
 
