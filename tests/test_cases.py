@@ -54,6 +54,7 @@ SUBSET: dict[str, Callable[[Assessment], list[str]]] = {
     "flags": lambda a: list(a.flags),
     "missing": lambda a: list(a.missing),
     "assumptions": ids,
+    "responses": lambda a: [f"{name} {day}" for name, day in a.responses],
     "skipped_sources": left_out,
 }
 

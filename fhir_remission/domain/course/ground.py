@@ -132,7 +132,7 @@ class Ground:
         return self._measures[key]
 
     def least(self, names: AbstractSet[str]) -> Category | None:
-        """The lowest of some answers of the table: what is true in each; none if one is not in it."""
+        """The lowest of some claims, true in each of them; none where one is no claim."""
         if not names or not names <= self.order.keys():
             return None
         return self.rows[max(names, key=self.order.__getitem__)]

@@ -186,7 +186,7 @@ class Followed:
         return replace(told, event=event.event, code=event.code, history=event.history)
 
     def _silenced(self, day: date) -> Proof:
-        """The samples near a marrow that say nothing beside it, and why: an early marrow had them."""
+        """The samples near a marrow that say nothing beside it, with their early marrows."""
         facts = self.ground.facts
         reach = timedelta(days=facts.criteria.mrd.window_days)
         return tuple(
