@@ -90,7 +90,10 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     What is given for a graft belongs to the graft.
     """
     known = [one for one in events if one.when is not None]
-    grafts = sorted(day_of(one) for one in known if one.kind == "transplant")
+    # What may have been a graft makes no conditioning of what was given before it.
+    grafts = sorted(
+        day_of(one) for one in known if one.kind == "transplant" and one.certainty == "confirmed"
+    )
     starts, conditioning = list[Event](), list[Event]()
     for one in known:
         if one.kind == "therapy-start":

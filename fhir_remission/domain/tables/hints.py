@@ -19,6 +19,8 @@ MEANS = (
     "aml",
     "not-aml",
     "drug",
+    "graft",
+    "donor-cells",
     "transfusion",
     "gcsf",
     "other",

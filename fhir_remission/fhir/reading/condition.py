@@ -19,6 +19,7 @@ from fhir_remission.fhir.reading.context import (
     period_of,
     words_of,
 )
+from fhir_remission.fhir.reading.reported import main_words
 
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -82,7 +83,7 @@ def _events(
             certainty=_certainty(condition, row, context),
             detail=row.detail,
             ended=ended.when if isinstance(ended, Placed) else None,
-            original=_words(condition.code),
+            original=main_words(condition.code) if condition.code else "",
         )
         for pair, row in rows
         if row.kind
@@ -146,6 +147,8 @@ def suspicion(
 _NAMED = {
     "leukaemia": EventRow("unread-leukaemia", "", "confirmed", None, ""),
     "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
+    "graft": EventRow("transplant", "", "unconfirmed", None, ""),
+    "donor-cells": EventRow("donor-lymphocytes", "", "unconfirmed", None, ""),
     "transfusion": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
     # The one that props up a count for longest.
     "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),
@@ -290,10 +293,3 @@ def _claims(
                     )
                 )
     return tuple(claims)
-
-
-def _words(concept: CodeableConcept | None) -> str:
-    if concept is None:
-        return ""
-    displays = (coding.display or coding.code or "" for coding in concept.coding or [])
-    return concept.text or next(displays, "")
