@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import importlib
 from collections import Counter
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
         changed = deep_replace(plain, one.original_node, one.mutated_node)
         text = _text(module, cast(libcst.FunctionDef, changed))
         name = names[function]
-        if (name, text) in texts:
+        if (name, text) in texts or _meaning(text) == _meaning(_text(module, plain)):
             continue
         texts.add((name, text))
         diff = _difference(_text(module, plain), text)
@@ -129,6 +130,30 @@ def _lines_of(statements: list[tuple[int, int]], where: CodeRange) -> frozenset[
     around = [(a, b) for a, b in statements if a <= first <= b]
     smallest = min(around, key=lambda one: one[1] - one[0], default=(first, last))
     return frozenset(range(smallest[0], max(smallest[1], last) + 1))
+
+
+class _Bare(ast.NodeTransformer):
+    """Leaves out what changes nothing, so that no mutants are made of it.
+
+    `strict` of a zip: what is zipped is built of one length, and it only guards that. The type of a
+    cast: the second argument comes back whatever it is. None as the default of `get`: it is one.
+    """
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        called = node.func.id if isinstance(node.func, ast.Name) else ""
+        self.generic_visit(node)
+        if called == "zip":
+            node.keywords = [one for one in node.keywords if one.arg != "strict"]
+        elif called == "cast":
+            node.args[:-1] = []
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            node.args[1:] = [one for one in node.args[1:] if ast.unparse(one) != "None"]
+        return node
+
+
+@functools.lru_cache(maxsize=8)
+def _meaning(text: str) -> str:
+    return ast.dump(_Bare().visit(ast.parse(text)))
 
 
 def _text(module: libcst.Module, function: libcst.FunctionDef) -> str:
