@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from copy import deepcopy
+
 import pytest
 
 from fhir_remission.domain.course import budget, ways
 from fhir_remission.domain.course.step import Step
+from fhir_remission.domain.course.trials import TooManyWays, Trial, trials
 from fhir_remission.domain.course.world import Move, Said, World
 from fhir_remission.domain.record.facts import read_facts
-from tests.domain.builder import LATER, Course, criteria, induction, judge
+from tests.domain.builder import LATER, Course, criteria, induction, judge, on
 from tests.domain.long_courses import AS_OF, COURSES
 
 MANY = 1800
@@ -89,6 +93,31 @@ def test_marrows_that_nobody_can_tell_apart_cost_no_more_the_more_there_are(
         costs.append(len(tried) / count)
 
     assert costs[1] <= 1.2 * costs[0] < 200, costs
+
+
+@pytest.mark.parametrize(("ways_of_it", "too_many"), [(512, False), (513, True)])
+def test_a_step_is_tried_in_so_many_ways_and_no_more(ways_of_it: int, *, too_many: bool) -> None:
+    """The last of them is tried before anybody says that there are too many."""
+    world = World(on(1), "before")
+    said = Said(category="NE", state="unknown")
+    tried: list[int] = []
+
+    def step(trial: Trial) -> Move:
+        tried.append(trial.pick(tuple(range(ways_of_it))))
+        return world, said, None
+
+    with pytest.raises(TooManyWays) if too_many else nullcontext():
+        list(trials(world, step))
+
+    assert len(set(tried)) == budget.MOST_TRIALS == len(tried)
+
+
+def test_each_thing_of_a_record_counts_as_work() -> None:
+    """A draw in the window of a marrow thirtyfold, one outside it and MRD once."""
+    few = induction().marrow(28, 2)
+    more = deepcopy(few).blood(30, 1500), deepcopy(few).blood(90, 1500), deepcopy(few).mrd(28, 3)
+    costs = [budget.steps_of(read_facts(one.record(), criteria(), AS_OF)) for one in (few, *more)]
+    assert costs == [2, 33, 3, 3]
 
 
 @pytest.mark.parametrize("bound", ["MOST_MOVES", "MOST_WORLDS"])

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from itertools import product
 from random import Random
 
 import pytest
 
+from fhir_remission.domain.course.readings import as_told
 from fhir_remission.domain.nouns.assessment import Assessment
-from tests.domain.builder import Course, anchored, induction, judge, remission
+from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.record.facts import read_facts
+from tests.domain.builder import (
+    LATER,
+    Course,
+    anchored,
+    criteria,
+    induction,
+    judge,
+    now,
+    remission,
+    value,
+)
 from tests.domain.generated import course_of, dense_course_of
 from tests.domain.search_courses import lost, named
+from tests.domain.stories import guards
 
 UNREAD = "?"
 VALUES = ((2, 20), (1500, 300), (150_000, 60_000), (0, 3), ("negative", "positive"))
@@ -36,10 +51,10 @@ def test_each_value_unread_adds_ways_and_takes_none(before: bool) -> None:
         for place, known in enumerate(VALUES):
             if row[place] != UNREAD:
                 continue
-            for value in known:
-                more = table[(*row[:place], value, *row[place + 1 :])]
+            for one in known:
+                more = table[(*row[:place], one, *row[place + 1 :])]
                 ways = named(more) - {"IND"} if more.category == "IND" else {more.category}
-                assert ways <= named(less), (row, value, more.category, named(less))
+                assert ways <= named(less), (row, one, more.category, named(less))
 
 
 @pytest.mark.parametrize("many", [1, 3, 8])
@@ -67,6 +82,34 @@ def test_a_remission_held_back_once_is_named_as_long_as_it_may_be_the_best() -> 
 
     assert anchored(judge(known), 55).category == "CR"
     assert "CR" in named(anchored(judge(unread), 55))
+
+
+@pytest.mark.parametrize(
+    ("raw", "diseased", "clear"),
+    [
+        ("2-8", "5-8", Interval(Decimal(2), Decimal(5), high_open=True)),
+        ("<20", Interval(Decimal(5), Decimal(20), high_open=True), "<5"),
+        (">2", ">=5", Interval(Decimal(2), Decimal(5), low_open=True, high_open=True)),
+        ("?", ">=5", "<5"),
+        ("7", "7", "7"),
+    ],
+)
+def test_a_marrow_told_on_one_side_of_the_line_keeps_what_is_known_of_it(
+    raw: str, diseased: str | Interval, clear: str | Interval
+) -> None:
+    """Its ends, and whether they belong to it."""
+    facts = read_facts(induction().marrow(30, raw).record(), criteria(), LATER)
+    for side, wanted in ((True, diseased), (False, clear)):
+        told = as_told(facts, {("marrow", 1): side}, Decimal(5))
+        assert told.marrows[1].blasts.reading == value(wanted)
+
+
+def test_an_unread_word_on_the_sample_is_named_as_what_is_open() -> None:
+    """It is no support: taken away, it would leave a remission."""
+    course = induction().marrow(28, 2).result("marrow-adequacy", 28, "?")
+    assert guards(now(course.blood(28, 1500, 150_000)))["marrow-usable"] == (
+        "unknown", ["marrow-adequacy 28"],
+    )  # fmt: skip
 
 
 def test_a_draw_that_leaves_more_open_rests_on_no_less() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assumption
-from tests.domain.builder import Course, now, on, remission
+from tests.domain.builder import Course, induction, now, on, remission
 from tests.domain.stories import line, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good, unasked
 
@@ -78,6 +78,24 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " repeat-marrow",
          "marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask"
          " repeat-marrow"],
+    ),
+    "beside a proved CRh nothing lower is named, though other counts cannot be read": (
+        lambda: induction().marrow(30, 2).blood(30, 1500, "?").blood(33, 700, 60_000).marrow(
+            100, "?"), "eln-2022",
+        [BASELINE,
+         "marrow 30: CRh, in-remission since 30, responded 33, perhaps CR, ask platelets",
+         "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/CRh/RELAPSE,"
+         " perhaps CR/CRh, ask marrow-blasts platelets"],
+    ),
+    "a preliminary marrow may end the window of the one before": (
+        lambda: induction().marrow(28, 2).result("blasts-marrow", 42, 12, standing="preliminary"
+        ).blood(42, 1500, 150_000), "eln-2022",
+        [BASELINE,
+         "marrow 28: MLFS, unknown since 28, responded 28, perhaps CR/CRh/CRi, ask anc counts"
+         " platelets",
+         "marrow 42: IND, unknown since 28, earlier-remission-unknown, may be"
+         " CR/PR/RELAPSE/NR, perhaps CR/PR, ask baseline-marrow earlier-response"
+         " marrow-blasts"],
     ),
     "MRD-negative is carried over an inadequate marrow": (
         lambda: bad_sample(remission().mrd(30, "negative").marrow(90, 2), 90), "eln-2022",

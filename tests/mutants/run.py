@@ -46,7 +46,18 @@ def main() -> int:
     if open_ones:
         walker = Walker(open_ones, verdicts, DOMAIN, options.effort)
         left_out = [f"--ignore=tests/domain/{name}.py" for name in MEASURING]
-        args = ["-q", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", *left_out]
+        # Nobody reads how a test failed: no reports, and no differences of what it compared.
+        args = [
+            "-q",
+            "--tb=native",
+            "--assert=plain",
+            "--capture=no",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            *left_out,
+        ]
         args += ["-o", "timeout=0", "-W", "ignore", *options.tests]
         status = pytest.main(args, plugins=[walker])
         if status not in (0, 5):

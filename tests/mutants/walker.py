@@ -198,7 +198,7 @@ class Walker:
 
 def passes(item: pytest.Item, limit: float = TOO_LONG) -> bool:
     """Whether a test passes, is skipped or fails as expected; a limit of 0 is none."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, limit)
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit, limit)  # again, where the first is swallowed
     try:
         reports = runtestprotocol(item, log=False, nextitem=None)
     finally:

@@ -47,7 +47,7 @@ class Anchor(NamedTuple):
     nodes: tuple[Node, ...]
     phases: frozenset[str]
     """The phases before it."""
-    asked: tuple[str, ...]
+    asked: frozenset[str | None]
     """The kinds of things that were unknown here."""
     gate: Gate | None = None
     """Where the diagnosis is in doubt."""

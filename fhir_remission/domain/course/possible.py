@@ -13,17 +13,15 @@ def higher_than(
 ) -> tuple[str, ...]:
     """The claims above an answer that are named or held back, the best first."""
     order, last = ground.order, len(ground.order)
-    undecided = category == ground.out.undecided
-    limit = last if undecided else order.get(category, last)
+    limit = order.get(category, last)
     held = {
-        name
-        for one in saids
-        for name in one.held
-        if order.get(name, last) < (order.get(one.category, last) if undecided else limit)
+        name for one in saids for name in one.held if order[name] < order.get(one.category, last)
     }
-    every = {one for one in (*named, *held) if order.get(one, last) < limit}
-    claims = (one for one in every if not undecided or ground.rows[one].claim)
-    return tuple(sorted(claims, key=order.__getitem__))
+    return tuple(
+        name
+        for name, rank in order.items()
+        if rank < limit and ground.rows[name].claim and (name in held or name in named)
+    )
 
 
 def held_back(ground: Ground, told: Sequence[tuple[Said, World]], category: str) -> list[str]:

@@ -66,23 +66,18 @@ def as_told(facts: Facts, told: Mapping[Key, Side], line: Decimal) -> Facts:
 
 
 def _sided(marrow: Marrow, way: Side, line: Decimal) -> Marrow:
-    """The marrow on one side of the line of disease, or as if there were none."""
+    """The marrow on one side of the line of disease; where there is none, nobody asks for it."""
     if way is None:
-        if not marrow.certain:
-            return replace(marrow, blasts=replace(marrow.blasts, reading=None), results=())
-        return replace(marrow, statement=SignReading("absent", marrow.statement.proof))
+        return marrow
     if marrow.reaches(line) is None:
         reading = marrow.blasts.reading
         known = reading if isinstance(reading, Interval) else Interval(Decimal(0), None)
         if way:
-            low_open = known.low_open and known.low >= line
-            told = Interval(max(known.low, line), known.high, low_open, known.high_open)
+            told = Interval(line, known.high, high_open=known.high_open)
         else:
             told = Interval(known.low, line, known.low_open, high_open=True)
         marrow = replace(marrow, blasts=replace(marrow.blasts, reading=told))
     if not marrow.certain:
         results = tuple(replace(one, standing="usable") for one in marrow.results)
         marrow = replace(marrow, results=results)
-    if marrow.statement.state == "unknown":
-        marrow = replace(marrow, statement=SignReading("silent"))
     return marrow

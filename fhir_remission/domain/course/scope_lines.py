@@ -77,15 +77,15 @@ def window_lines(
     """The window, the time since therapy and the repeat marrow, where they limit the answer."""
     numbers = facts.numbers
     lines = []
+    source = "non-evaluable: technically suboptimal sample"
     quality = (*marrow.statement.proof, *marrow.cells.proof, *marrow.cellularity.proof)
-    if quality and not marrow.inadequate:
-        rule = "the sample can be judged: cells counted, cellularity, or a word on its quality"
-        source = "non-evaluable: technically suboptimal sample"
-        lines.append(guard("marrow-usable", Verdict.MET, rule, source, quality))
-    if marrow.inadequate:
+    if marrow.questioned:
         rule = "nobody states that the sample cannot be judged"
-        source = "non-evaluable: technically suboptimal sample"
-        lines.append(guard("marrow-usable", Verdict.NOT_MET, rule, source, marrow.statement.proof))
+        verdict = Verdict.NOT_MET if marrow.inadequate else Verdict.UNKNOWN
+        lines.append(guard("marrow-usable", verdict, rule, source, marrow.statement.proof))
+    elif quality:
+        rule = "the sample can be judged: cells counted, cellularity, or a word on its quality"
+        lines.append(guard("marrow-usable", Verdict.MET, rule, source, quality))
     if window.cut_by:
         rule = (
             f"counts up to {phrase(numbers.window_after)} after the marrow; cut by {window.cut_by}"

@@ -25,15 +25,18 @@ class Trial:
         self._made: list[object] = []
         self.untried: list[tuple[object, ...]] = []
         self.told: dict[Key, Side] = dict(ahead)
-        self.asked: dict[str, None] = {}
+        self.asked: set[str | None] = set()
         """The kinds of things that were unknown and asked for."""
         self.looked: list[Proof | Evaluation] = []
 
-    def pick(self, options: tuple[T, ...], kind: str = "") -> T:
+    def pick(self, options: tuple[T, ...], kind: str | None = None) -> T:
         """One of the options; the others are tried by other trials."""
         if len(options) == 1:
             return options[0]
-        self.asked[kind] = None
+        self.asked.add(kind)
+        return self._choose(options)
+
+    def _choose(self, options: tuple[T, ...]) -> T:
         at = len(self._made)
         if at < len(self._chosen):
             found = cast(T, self._chosen[at])
@@ -47,9 +50,9 @@ class Trial:
         """How one thing turns out; the same whenever it is asked again."""
         if len(options) == 1:
             return options[0]
-        self.asked[key[0]] = None
+        self.asked.add(key[0])
         if key not in self.told:
-            self.told[key] = self.pick(options, key[0])
+            self.told[key] = self._choose(options)
         return self.told[key]
 
     def look(self, *proofs: Proof | Evaluation) -> None:
@@ -60,11 +63,11 @@ class Trial:
 def trials(world: World, step: Callable[[Trial], Move]) -> Iterator[tuple[Move, Trial]]:
     """Every way through the step."""
     open_ends: list[tuple[object, ...]] = [()]
-    tried = 0
-    while open_ends:
-        tried += 1
-        if tried > MOST_TRIALS:
-            raise TooManyWays
+    for _ in range(MOST_TRIALS):
+        if not open_ends:
+            return
         trial = Trial(open_ends.pop(), world.ahead)
         yield step(trial), trial
         open_ends.extend(trial.untried)
+    if open_ends:
+        raise TooManyWays

@@ -60,7 +60,9 @@ def beginning(facts: Facts) -> Draft:
     ground = Ground(facts, strict=False)
     said = nothing_yet(ground)
     world = World(ground.first.opened, "before")
-    anchor = Anchor("none", date.min, "", (), ((said, world),), (), frozenset({"before"}), ())
+    anchor = Anchor(
+        "none", date.min, "", (), ((said, world),), (), frozenset({"before"}), frozenset()
+    )
     return agreed(ground, anchor, None, None)
 
 
@@ -113,7 +115,7 @@ class _Walk:
     def _stepped(self, point: Point, gate: Gate) -> Anchor | None:
         after: dict[World, list[Held]] = {}
         told: dict[tuple[int, World], tuple[Said | None, Said, World]] = {}
-        asked: dict[str, None] = {}
+        asked: set[str | None] = set()
         nodes: list[Node] = []
         phases = frozenset(world.phase for world in self.ways)
         seen: dict[int, Proof] | None = {} if len(self.ways) > 1 else None
@@ -148,7 +150,7 @@ class _Walk:
         doubt = gate if gate.state == "doubt" else None
         kind, effective, refs = _named(self.ground.facts, point)
         return Anchor(
-            kind, point.day, effective, refs, every, tuple(nodes), phases, tuple(asked), doubt
+            kind, point.day, effective, refs, every, tuple(nodes), phases, frozenset(asked), doubt
         )
 
     def _in(self, world: World, held: Held, point: Point) -> Callable[[Trial], Move]:
@@ -177,7 +179,7 @@ class _Walk:
         nodes = tuple(held.node for held in self.ways.values())
         return Anchor(
             "mrd", point.day, result.when.text, (result.source.ref,), told, nodes,
-            frozenset({"remission"}), (),
+            frozenset({"remission"}), frozenset(),
         )  # fmt: skip
 
     def _ahead(self, trial: Trial, point: Point, world: World) -> frozenset[tuple[Key, Side]]:
@@ -216,7 +218,9 @@ class _Walk:
         )  # fmt: skip
         kind, effective, refs = _named(self.ground.facts, point)
         world = World(point.day, "before")
-        return Anchor(kind, point.day, effective, refs, ((said, world),), (), frozenset(), ())
+        return Anchor(
+            kind, point.day, effective, refs, ((said, world),), (), frozenset(), frozenset()
+        )
 
 
 def _openings(ground: Ground) -> set[date]:
