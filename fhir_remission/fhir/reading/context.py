@@ -225,20 +225,25 @@ def interpreted(sent: Iterable[Raw], mappings: Mappings) -> Word:
 
 
 def extents(sent: Raw, mappings: Mappings) -> frozenset[str]:
-    """What an interpretation says of a number; of a word that no row has nothing."""
+    """What an interpretation says of a number: a word that no row has nothing, no word what may."""
     held = _concepts(sent) if is_there(sent) else []
-    if held is None:
+    if held is None or not all(_says_anything(one) for one in held):
         return frozenset({"undecided"})
-    said = (term_of("extent", each, mappings) for one in held for each in _with_bare_codes(one))
-    return frozenset(said) - {""}
+    return frozenset(_term_in("extent", one, mappings) for one in held) - {""}
 
 
-def _with_bare_codes(concept: CodeableConcept) -> Iterator[CodeableConcept]:
-    """The concept, and its codes as words where they name no system."""
-    yield concept
-    for coding in concept.coding or []:
-        if not coding.system:
-            yield CodeableConcept(text=coding.code)
+def _says_anything(concept: CodeableConcept) -> bool:
+    return bool(words_of(concept)) or any(coding.code for coding in concept.coding or [])
+
+
+def _term_in(kind: str, concept: CodeableConcept, mappings: Mappings) -> str:
+    """The term of a concept; a code under no system that is known is a word."""
+    bare = (
+        mappings.terms.text_term(kind, code)
+        for system, code in codings_of(concept, mappings.systems)
+        if system not in mappings.systems.known
+    )
+    return term_of(kind, concept, mappings) or next((term for term in bare if term), "")
 
 
 def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
@@ -247,7 +252,7 @@ def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
     if held is None:
         yield ""
     for one in held or ():
-        yield term_of("interpretation", one, mappings)
+        yield _term_in("interpretation", one, mappings)
 
 
 def _concepts(raw: Raw) -> list[CodeableConcept] | None:
