@@ -44,6 +44,9 @@ def read_quantity(quantity: Quantity, *, decimal_comma: bool) -> Sent | Unreadab
         return Unreadable(raw=original, reason=amount.reason)
     if quantity.comparator == "" or (not quantity.comparator and is_there(quantity._comparator)):
         return Unreadable(raw=original, reason="a comparator that cannot be read")
+    if b"uncertainty" in bytes(quantity.extension) + bytes(quantity._value):
+        # http://hl7.org/fhir/StructureDefinition/iso21090-uncertainty: 4.9 of which 0.5 is open.
+        return Unreadable(raw=original, reason="a number that is said to be uncertain")
     if is_denied(quantity._value):
         return Unreadable(raw=original, reason="a number that is said to be absent")
     if (quantity.unit and is_denied(quantity._unit)) or (

@@ -168,10 +168,11 @@ class Component(Valued, rename="camel"):
 
 
 class Collection(Struct, rename="camel", omit_defaults=True):
-    """When a specimen was taken."""
+    """When a specimen was taken, and from where."""
 
     collected_date_time: str | None = None
     collected_period: Period | None = None
+    body_site: CodeableConcept | None = None
 
 
 class Link(Struct, omit_defaults=True):

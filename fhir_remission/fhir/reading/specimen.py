@@ -8,7 +8,7 @@ the sample was good is assumed and named.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -63,6 +63,7 @@ def read_specimen(
     if not isinstance(specimen, Specimen):
         return _absent(reference, called, context)
     said = specimen.type if _says(specimen.type) else called
+    site = specimen.collection.body_site if specimen.collection else None
     kind = term_of("specimen", said, context.mappings)
     origins, gap = _origins(specimen, inside, context)
     return SpecimenSays(
@@ -70,16 +71,17 @@ def read_specimen(
         biopsy=is_biopsy(said, context),
         named="" if kind or not _says(specimen.type) else _name(specimen.type),
         void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
-        doubt=_torn(said, context)
+        doubt=_torn((said, site), context)
         or next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
         draw_keys=_keys(reference, specimen),
         taken=_taken(specimen, context),
     )
 
 
-def _torn(said: CodeableConcept | None, context: Context) -> str:
-    """Why its type cannot be told: its codes and words name tissues that exclude each other."""
-    kinds = terms_of("specimen", said, context.mappings) - {"other"}
+def _torn(said: Iterable[CodeableConcept | None], context: Context) -> str:
+    """Why its type cannot be told: its codes, words and site exclude each other."""
+    found = (terms_of("specimen", one, context.mappings) for one in said)
+    kinds = frozenset[str]().union(*found) - {"other"}
     return f"its specimen is {' and '.join(sorted(kinds))}" if len(kinds) > 1 else ""
 
 
