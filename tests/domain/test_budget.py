@@ -14,6 +14,7 @@ from fhir_remission.domain.course.world import Move, Said, World
 from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import LATER, Course, criteria, induction, judge, on
 from tests.domain.long_courses import AS_OF, COURSES
+from tests.domain.stories import story
 
 MANY = 1800
 
@@ -58,6 +59,22 @@ def test_no_course_that_a_hospital_has_comes_near_it(kind: str) -> None:
     facts = read_facts(COURSES[kind](1000), criteria(), AS_OF)
 
     assert budget.steps_of(facts) < budget.MOST_STEPS / 2
+
+
+@pytest.mark.parametrize(
+    ("course", "said"),
+    [
+        (induction(), "IND, unknown, too-many-unknowns, may be CR/CRh/CRi/MLFS/PR"),
+        (induction(diagnosed=None).event("other-leukaemia", -6), "NE, unknown, other-leukaemia"),
+    ],
+)
+def test_beyond_the_budget_the_last_marrow_has_the_one_answer(
+    course: Course, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another leukaemia is known without any work."""
+    monkeypatch.setattr(budget, "MOST_STEPS", 0)
+
+    assert story(course.marrow(20, 12).marrow(30, 2)) == [f"marrow 30: {said}"]
 
 
 @pytest.mark.parametrize("kind", COURSES)
@@ -114,10 +131,10 @@ def test_a_step_is_tried_in_so_many_ways_and_no_more(ways_of_it: int, *, too_man
 
 def test_each_thing_of_a_record_counts_as_work() -> None:
     """A draw in the window of a marrow thirtyfold, one outside it and MRD once."""
-    few = induction().marrow(28, 2)
+    few = induction().marrow(28, 2).marrow(60, 2)
     more = deepcopy(few).blood(30, 1500), deepcopy(few).blood(90, 1500), deepcopy(few).mrd(28, 3)
     costs = [budget.steps_of(read_facts(one.record(), criteria(), AS_OF)) for one in (few, *more)]
-    assert costs == [2, 33, 3, 3]
+    assert costs == [4, 35, 5, 5]
 
 
 @pytest.mark.parametrize("bound", ["MOST_MOVES", "MOST_WORLDS"])

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assumption
-from tests.domain.builder import Course, induction, now, on, remission
-from tests.domain.stories import line, story
+from tests.domain.builder import Course, induction, judge, now, on, remission
+from tests.domain.stories import guards, line, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good, unasked
 
 HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
@@ -97,6 +97,97 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " CR/PR/RELAPSE/NR, perhaps CR/PR, ask baseline-marrow earlier-response"
          " marrow-blasts"],
     ),
+    "a marrow that the next one contradicts does not end a relapse that nobody treated": (
+        lambda: good(remission().marrow(100, 40), 120).marrow(125, 8), "eln-2022",
+        [BASELINE,
+         CR,
+         "marrow 100: RELAPSE, relapsed since 100, responded 100, first sign 100",
+         "marrow 120: MLFS, awaiting-response since 120, responded 120",
+         "marrow 125: RELAPSE, relapsed since 100, responded 100"],
+    ),
+    "nor does one without counts": (
+        lambda: remission().marrow(100, 40).marrow(120, 2).blood(120).marrow(150, 30), "eln-2022",
+        [BASELINE,
+         CR,
+         "marrow 100: RELAPSE, relapsed since 100, responded 100, first sign 100",
+         "marrow 120: MLFS, awaiting-response since 120, responded 120, perhaps CR/CRh/CRi,"
+         " ask anc counts platelets",
+         "marrow 150: RELAPSE, relapsed since 100, responded 100"],
+    ),
+    "nor does an inadequate one, whatever is given later": (
+        lambda: bad_sample(remission().chemo(90).marrow(100, 40).marrow(105, 2), 105).chemo(140),
+        "eln-2022",
+        [BASELINE,
+         CR,
+         "marrow 100: RELAPSE, relapsed since 100, responded 100, first sign 100",
+         "marrow 105: RELAPSE, awaiting-response since 140, responded 100, first sign 100"],
+    ),
+    "a remission claimed in a second course is asked for as in the first": (
+        lambda: good(good(remission().marrow(100, 40).chemo(110), 150, 12).claim(
+            "remission", 170), 200, 12), "eln-2022",
+        [BASELINE,
+         CR,
+         "marrow 100: RELAPSE, awaiting-response since 110, responded 100, first sign 100",
+         "marrow 150: PR, active-disease since 150, responded 150",
+         "marrow 200: IND, unknown since 200, earlier-remission-unknown, may be PR/RELAPSE,"
+         " perhaps PR, ask earlier-response"],
+    ),
+    "a relapse claimed before a marrow of the first course may be one; of the next, it is known": (
+        lambda: good(good(induction().claim("relapse", 30), 30, 12).marrow(100, 40), 130, 12),
+        "eln-2022",
+        [BASELINE,
+         "marrow 30: IND, unknown since 30, earlier-remission-unknown, may be PR/RELAPSE,"
+         " perhaps PR, ask earlier-response",
+         "marrow 100: IND, unknown since 30, earlier-remission-unknown, may be RELAPSE/NR, ask"
+         " earlier-response",
+         "marrow 130: IND, unknown since 30, earlier-remission-unknown, may be PR/RELAPSE,"
+         " perhaps PR, ask earlier-response"],
+    ),
+    "the relapse that somebody claims of the known second course says nothing new": (
+        lambda: good(remission().marrow(100, 40).chemo(110).claim("relapse", 120), 150, 12),
+        "eln-2022",
+        [BASELINE,
+         CR,
+         "marrow 100: RELAPSE, awaiting-response since 110, responded 100, first sign 100",
+         "marrow 150: PR, active-disease since 150, responded 150"],
+    ),
+    "a start that may have been leaves the marrow after it open, and all that follows": (
+        lambda: good(good(induction().event("therapy-start", 25, certainty="unconfirmed"), 30),
+            100, 12), "eln-2022",
+        [BASELINE,
+         "marrow 30: IND, unknown, therapy-possible, may be CR/NE, perhaps CR",
+         "marrow 100: IND, unknown, earlier-remission-unknown, may be PR/RELAPSE, perhaps PR,"
+         " ask earlier-response"],
+    ),
+    "what missing counts held back is forgotten once it was no remission": (
+        lambda: induction().marrow(30, 2).blood(30).marrow(60, 12).chemo(62).marrow(90, 2).blood(
+            90, 300, 20_000), "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, awaiting-response since 1, responded 30, perhaps CR/CRh/CRi, ask"
+         " anc counts platelets",
+         "marrow 60: IND, awaiting-response since 62, earlier-remission-unknown, may be"
+         " PR/RELAPSE/NR, perhaps PR, ask anc earlier-response platelets",
+         "marrow 90: CRi, in-remission since 90, responded 90"],
+    ),
+    "blasts in the window of a clear marrow are a sign after what may have been a remission": (
+        lambda: induction().marrow(30, 2).blood(30).marrow(60, 2).blood(
+            62, 1500, 150_000, smear=2), "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, awaiting-response since 1, responded 30, perhaps CR/CRh/CRi, ask"
+         " anc counts platelets",
+         "marrow 60: IND, unknown since 60, earlier-remission-unknown, may be"
+         " RELAPSE_SUSPECTED/NR, ask earlier-response",
+         "blood 62: IND, unknown since 60, earlier-remission-unknown, may be"
+         " RELAPSE_SUSPECTED/NR, ask earlier-response"],
+    ),
+    "cleared there they are none": (
+        lambda: induction().marrow(30, 2).blood(30).marrow(60, 2).blood(62, smear=2).blood(
+            66, 1500, 150_000), "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, awaiting-response since 1, responded 30, perhaps CR/CRh/CRi, ask"
+         " anc counts platelets",
+         "marrow 60: CR, in-remission since 66, responded 66"],
+    ),
     "MRD-negative is carried over an inadequate marrow": (
         lambda: bad_sample(remission().mrd(30, "negative").marrow(90, 2), 90), "eln-2022",
         [BASELINE, "marrow 30: CR as CR_MRDneg, in-remission since 30, responded 30",
@@ -128,6 +219,50 @@ def test_a_carried_remission_assumes_what_it_assumed() -> None:
     assert (line(found), found.assumptions) == (
         "marrow 90: CR, in-remission since 30, responded 30", assumed,
     )  # fmt: skip
+
+
+def test_a_sample_that_leaves_a_relapse_as_it_is_says_why() -> None:
+    """It lies soon after therapy, and nobody can judge it."""
+    found = now(bad_sample(remission().chemo(90).marrow(100, 40).marrow(105, 2), 105))
+    assert found.flags == ("early-marrow",)
+    assert guards(found)["marrow-decides"][0] == "not-met"
+
+
+def test_the_number_of_a_remission_after_a_claim_is_unknown() -> None:
+    """The claim may be true (3.6); then this one is not the first."""
+    found = now(good(induction().claim("remission", 10), 30))
+    assert (found.category, found.remission_number, found.state_since) == ("CR", None, None)
+
+
+@pytest.mark.parametrize(
+    ("course", "day", "looked_at"),
+    [
+        (remission().result("extramedullary-disease", 100, "?"), 100, "extramedullary-disease"),
+        (remission().blood(100, smear="?"), 100, "blasts-blood"),
+        (good(induction(), 30).marrow(35, "?"), 35, "blasts-marrow"),
+    ],
+)
+def test_what_is_open_is_cited(course: Course, day: int, looked_at: str) -> None:
+    """Whoever reads it, would know more."""
+    found = next(one for one in judge(course) if one.category in ("IND", "MLFS"))
+    assert f"{looked_at} {day}" in guards(found)["course-known"][1]
+
+
+def test_of_many_unread_marrows_each_may_be_the_one_that_contradicts() -> None:
+    """Five say what three do, and the last of them is cited with them."""
+    course = good(induction(), 30)
+    for day in (32, 34, 36):
+        course.marrow(day, "?")
+    few = judge(course)[1]
+    many = judge(course.marrow(38, "?").marrow(40, "?"))[1]
+    assert line(many) == line(few)
+    assert line(few) == (
+        "marrow 30: MLFS, unknown since 30, responded 30, perhaps CR, ask marrow-blasts"
+    )
+    assert "blasts-marrow 40" in guards(many)["course-known"][1]
+    clear = judge(course.marrow(41, 2))[1]
+    assert "blasts-marrow 41" not in guards(clear)["course-known"][1]
+    assert judge(course.marrow(42, 12))[1].flags == ("contradicted-by-next-marrow",)
 
 
 @pytest.mark.parametrize(

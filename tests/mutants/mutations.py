@@ -137,11 +137,16 @@ class _Bare(ast.NodeTransformer):
 
     `strict` of a zip: what is zipped is built of one length, and it only guards that. The type of a
     cast: the second argument comes back whatever it is. None as the default of `get`: it is one.
+    None for False: no type lets it stand there, and nobody tells them apart.
     """
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         called = node.func.id if isinstance(node.func, ast.Name) else ""
         self.generic_visit(node)
+        for one in (*node.args, *node.keywords):
+            given = one.value if isinstance(one, ast.keyword) else one
+            if isinstance(given, ast.Constant) and given.value is False:
+                given.value = None
         if called == "zip":
             node.keywords = [one for one in node.keywords if one.arg != "strict"]
         elif called == "cast":

@@ -24,8 +24,6 @@ def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move
     """Blood and lesions between marrows matter to a remission, and to what may be one."""
     if world.since is not None and step.day <= world.since:
         return world, kept, None
-    if kind == "blood" and step.has_marrow(step.day):
-        return world, kept, None
     if world.phase == "unproved":
         sign = step.lesion(step.day) if kind == "extramedullary" else step.smear(place)
         if not sign:
@@ -55,7 +53,7 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     if not step.smear(place):
         suspected = world.bloody
         after, kept = calm(world, kept)
-        cleared = replace(now(step, after, kept), carries=True, flags=())
+        cleared = replace(now(step, after, kept), carries=True)
         return after, kept, cleared if suspected else None
     world, kept = lately(step, world, kept, day)
     told = (*earlier(step, world), *proof)
@@ -63,5 +61,5 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
         return ended(step, world, kept, (BLOOD, rule, told))
     assert rule is not None  # noqa: S101 - without one any sample completes it
     after, kept = seen(step, world, kept, day)
-    said = suspicion(step, kept, day, lines.relapse_rule(BLOOD, rule, told, proved=False))
+    said = suspicion(step, kept, lines.relapse_rule(BLOOD, rule, told, proved=False))
     return after, kept, replace(said, missing=("repeat-blood",))

@@ -11,7 +11,7 @@ from fhir_remission.domain.course.before import nothing_of, respond
 from fhir_remission.domain.course.relapsing import relapsed_still, still, treated
 from fhir_remission.domain.course.remission import follow
 from fhir_remission.domain.course.step import Case, Step, limits_of
-from fhir_remission.domain.course.world import Move, Said, Side, World
+from fhir_remission.domain.course.world import Move, Said, World
 from fhir_remission.domain.evaluation.windows import read_blood_blasts, window_of
 from fhir_remission.domain.nouns.inputs import Claim
 
@@ -26,7 +26,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
     if world.phase == "before" and not world.again and not told_of:
         last = ground.course(world)[1].last_day
         if last is not None and marrow.day <= last and side:
-            case = _bare(step, place, side)
+            case = _bare(step, place)
             return _scoped(step, world, kept, case, "before-therapy")
     case = step.case(world, place, side)
     closed = _closed(step, world, kept, case, told_of=told_of)
@@ -40,7 +40,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
             if side is None and not treated(step, world, kept, marrow.day):
                 told = lines.at(case, lines.silent(case))
                 return world, kept, replace(kept, flags=limits_of(case), lines=told)
-            world = replace(no_longer(world), place=None, category="")
+            world = no_longer(world)
             told_of = claims_of(step, world, marrow.day)
     if told_of and _heard(step, world):
         world, kept = as_if(step, world, kept)
@@ -73,15 +73,14 @@ def _closed(step: Step, world: World, kept: Said, case: Case, *, told_of: bool) 
     return None
 
 
-def _bare(step: Step, place: int, side: Side) -> Case:
+def _bare(step: Step, place: int) -> Case:
     """A marrow of before any therapy: nothing around it matters."""
     ground = step.ground
     marrow = ground.facts.marrows[place]
     gates = step.gates(marrow)
-    return Case(
-        step.facts, place, step.facts.marrows[place], window_of(step.facts, place), None, None,
-        side, *gates,
-    )  # fmt: skip
+    facts = step.facts
+    window = window_of(facts, place)
+    return Case(facts, place, facts.marrows[place], window, None, None, None, *gates)
 
 
 def _scoped(step: Step, world: World, kept: Said, case: Case, reason: str) -> Move:
@@ -123,8 +122,7 @@ def _heard(step: Step, world: World) -> bool:
 def as_if(step: Step, world: World, kept: Said) -> tuple[World, Said]:
     """A remission that nobody proved was one: nobody knows since when, or the how manieth."""
     said = Said(
-        category=step.ground.out.undecided, state="in-remission", opened=kept.opened, number=None,
-        reason="earlier-remission-unknown", carries=True,
+        category=step.ground.out.undecided, state="in-remission", opened=kept.opened, number=None
     )  # fmt: skip
     return replace(world, phase="remission", category="", place=None, since=None), said
 

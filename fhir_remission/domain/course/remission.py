@@ -47,7 +47,7 @@ def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
         after = replace(world, asked=world.asked or day)
         assert rules.marrow is not None  # noqa: S101 - it asks for the repeat
         line = lines.relapse_rule(MARROW, rules.marrow, case.marrow.blasts.proof, proved=False)
-        return after, kept, _at(case, suspicion(step, kept, day, line))
+        return after, kept, _at(case, suspicion(step, kept, line))
     if case.side:
         world, kept = seen(step, world, kept, day) if blasts else (world, kept)
         said = _undecided(step, kept, case, "contradicted-by-next-marrow")
@@ -153,7 +153,7 @@ def _blasts_in_window(
     if bloody:
         world, kept = seen(step, world, kept, day)
     line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
-    said = suspicion(step, kept, max(first, day), line)
+    said = suspicion(step, kept, line)
     said = replace(said, found=found, flags=BESIDE, carries=False)
     return world, kept, _at(case, said)
 
@@ -245,11 +245,11 @@ def calm(world: World, kept: Said) -> tuple[World, Said]:
     return after, kept
 
 
-def suspicion(step: Step, kept: Said, day: date, *told: lines.Line) -> Said:
+def suspicion(step: Step, kept: Said, *told: lines.Line) -> Said:
     """A sign of relapse that falls short of the rule."""
     return Said(
         category=step.ground.out.relapse_suspected, state="relapse-suspected",
-        since=kept.wary or day,
+        since=kept.wary,
         first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True, opened=kept.opened,
         number=kept.number, began=kept.began, ground=kept.ground,
         suspected=kept.suspected, lines=lines.only(lines.had_remission(kept), *told),
@@ -259,5 +259,5 @@ def suspicion(step: Step, kept: Said, day: date, *told: lines.Line) -> Said:
 def now(step: Step, world: World, kept: Said) -> Said:
     """What a world says where nothing is added."""
     if world.phase == "remission" and (world.bloody or world.asked is not None):
-        return suspicion(step, kept, kept.suspected or step.day)
+        return suspicion(step, kept)
     return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -63,12 +62,6 @@ class Step:
         self.trial.look(self.ground.facts.marrows[place].results)
         return self.trial.tell(("marrow", place), self.ground.sides(place))
 
-    def has_marrow(self, day: date) -> bool:
-        """Whether a marrow of the day says what its blood means."""
-        days = self.ground.facts.marrow_days
-        place = bisect_left(days, day)
-        return days[place : place + 1] == (day,) and self.side(place) is not None
-
     def lesion(self, day: date) -> bool:
         """Whether disease outside the marrow was told of on the day."""
         sign = self.ground.facts.extramedullary.on(day)
@@ -104,11 +97,11 @@ class Step:
         unread, left = 0, False
         for place in places:
             ways = self.ground.sides(place)
-            self.trial.look(self.ground.facts.marrows[place].results)
             if side not in ways:
                 continue
             unread += len(ways) > 1
             if unread > FEW and len(ways) > 1:
+                self.trial.look(self.ground.facts.marrows[place].results)
                 if not left and self.trial.pick((False, True), "marrow"):
                     return self.ground.facts.marrows[place]
                 left = True
