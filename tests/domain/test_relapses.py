@@ -232,6 +232,8 @@ def test_the_number_of_a_remission_after_a_claim_is_unknown() -> None:
     """The claim may be true (3.6); then this one is not the first."""
     found = now(good(induction().claim("remission", 10), 30))
     assert (found.category, found.remission_number, found.state_since) == ("CR", None, None)
+    assert found.cycle is not None
+    assert (found.cycle.number, found.cycle.day) == (1, 30)
 
 
 @pytest.mark.parametrize(
