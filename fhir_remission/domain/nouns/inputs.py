@@ -83,6 +83,8 @@ class Result(Struct, frozen=True):
     """Value and unit as sent, for a person to read: `1200 /uL`, `<5 %`."""
     unit: str = ""
     """Canonical unit of `value`; empty for findings."""
+    step: Decimal = Decimal(0)
+    """One step of the last place of a number as sent (1.0: 0.1), in that unit (model 1.7)."""
     standing: Standing = "usable"
     """`preliminary` supports nothing positive but can block (model 1.4)."""
     method: str = ""

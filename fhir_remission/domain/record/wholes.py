@@ -54,13 +54,7 @@ def _exceeds(part: Result, whole: Result) -> bool:
     high = whole.value.high
     if high is None:
         return False
-    return part.value.low - _rounding(part.value.low) > high + _rounding(high)
-
-
-def _rounding(sent: Decimal) -> Decimal:
-    """Half of the last place that was sent."""
-    exponent = sent.as_tuple().exponent
-    return Decimal(1).scaleb(exponent) / 2 if isinstance(exponent, int) else Decimal(0)
+    return part.value.low - part.step / 2 > high + whole.step / 2
 
 
 def _too_many(draw: Sequence[Result], numbers: Numbers) -> Iterable[Result]:

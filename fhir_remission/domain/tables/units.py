@@ -78,6 +78,8 @@ class Converted(Struct, frozen=True):
 
     value: Interval
     unit: str
+    step: Decimal
+    """One step of the last place that was sent."""
 
 
 class Refused(Struct, frozen=True):
@@ -104,7 +106,8 @@ class UnitMap(Struct, frozen=True):
         if broken:
             return Refused(broken)
         assert found.factor is not None  # noqa: S101 - held by read_units
-        return Converted(value=scaled(value, found.factor), unit=found.canonical)
+        step = EXACT.multiply(_step(value), found.factor)
+        return Converted(value=scaled(value, found.factor), unit=found.canonical, step=step)
 
     def _find(self, sent: UnitSent, analyte: Analyte) -> UnitRow | Refused:
         if not sent.code and not sent.text:
@@ -208,6 +211,11 @@ def scaled(value: Interval, factor: Decimal) -> Interval:
         low_open=value.low_open,
         high_open=value.high_open,
     )
+
+
+def _step(value: Interval) -> Decimal:
+    """One step of the last place of a number; of two ends the coarser."""
+    return max(Decimal(1).scaleb(int(end.as_tuple().exponent)) for end in _stated(value))
 
 
 def _plain(number: Decimal) -> Decimal:

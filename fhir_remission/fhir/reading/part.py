@@ -242,6 +242,7 @@ def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: 
         ),
         original=reported.original,
         unit=reported.unit,
+        step=reported.step,
         standing=whole.standing,
         method=method,
         specimen="blood" if specimen == "blood" else "marrow" if specimen == "marrow" else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -49,6 +50,8 @@ class Reported(Struct, frozen=True):
     flags: tuple[str, ...] = ()
     limit: str = ""
     """The limit of the assay that stood beside a worded answer, as written."""
+    step: Decimal = Decimal(0)
+    """One step of the last place of a number as sent, in its unit; 0: of no number."""
 
     @property
     def problem(self) -> str:
@@ -258,7 +261,7 @@ def _number(sent: Sent | Unreadable, understanding: Understanding) -> Reported:
         )
     return Reported(
         value=analyte.whole(converted.value),
-        original=sent.original, unit=converted.unit, flags=sent.flags,
+        original=sent.original, unit=converted.unit, flags=sent.flags, step=converted.step,
     )  # fmt: skip
 
 
