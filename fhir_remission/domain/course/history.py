@@ -203,7 +203,7 @@ class Followed:
         if asks and used:
             # Of a remission that nobody dated, the samples beside its marrow are the first.
             began = self.began or min(one.day for one in self.beside)
-            if not is_confirmed(self.samples, self.beside, rules, began):
+            if not is_confirmed(self.samples, rules, began):
                 flags.add("mrd-unconfirmed")
         return tuple(sorted(flags))
 

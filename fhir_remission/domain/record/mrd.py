@@ -194,19 +194,15 @@ def combined(samples: Sequence[MrdSample]) -> Status:
     return next((one for one in order if one in found), "unknown")
 
 
-def is_confirmed(
-    samples: Sequence[MrdSample], used: Sequence[MrdSample], rules: Mrd, began: date
-) -> bool:
+def is_confirmed(samples: Sequence[MrdSample], rules: Mrd, began: date) -> bool:
     """Whether two negatives of one tissue in this remission lie far enough apart."""
-    reach = timedelta(days=rules.window_days)
-    tissues = {one.result.specimen for one in used}
-    days = [
-        one.day
-        for one in samples
-        if one.status == "negative" and one.result.specimen in tissues and _counts(one, rules)
-        and one.day >= began - reach
-    ]  # fmt: skip
-    return bool(days) and max(days) - min(days) >= timedelta(days=rules.confirm_days)
+    first = began - timedelta(days=rules.window_days)
+    days: dict[str, list[date]] = {}
+    for one in samples:
+        if one.status == "negative" and one.day >= first and has_say(one, rules):
+            days.setdefault(one.result.specimen, []).append(one.day)
+    apart = timedelta(days=rules.confirm_days)
+    return any(max(found) - min(found) >= apart for found in days.values())
 
 
 class MrdHistory(Struct, frozen=True):
