@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.assessment import Assessment
@@ -195,6 +196,15 @@ def test_a_remission_after_a_relapse_without_known_therapy_is_measured_by_the_re
         found = now(course, name)
         assert (found.category, found.state) == ("CR", "in-remission")
         assert "baseline-inferred" in found.flags
+
+
+@pytest.mark.parametrize("kind", ["transplant", "donor-lymphocytes"])
+def test_a_graft_after_a_relapse_is_the_therapy_of_its_course(kind: str) -> None:
+    """No cycle, and yet nobody says that no start is known; disease after it is a response."""
+    course = remission().marrow(90, 40).event(kind, 100).marrow(130, 12)
+    found = now(course.blood(130, 1500, 150_000, smear=0))
+    assert (found.category, found.state) == ("PR", "active-disease")
+    assert "baseline-inferred" not in found.flags
 
 
 def known(course: Course, as_of: float) -> Facts:

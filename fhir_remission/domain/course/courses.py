@@ -179,7 +179,10 @@ def _after_start(facts: Facts, start: date) -> Marrow | None:
 def _inferred(facts: Facts, course: Course) -> Baseline:
     """Without a known start: the diseased marrows of the first two weeks of disease."""
     if course.relapsed:
-        return Baseline(_trusted(course.relapse_blasts, course), None, inferred=True, start=None)
+        # A graft is no cycle, and yet somebody named what followed the relapse.
+        known = facts.therapy.since(course.opened) is not None
+        blasts = _trusted(course.relapse_blasts, course)
+        return Baseline(blasts, None, inferred=not known, start=None)
     threshold = facts.numbers.disease_blasts.value
     places = range(bisect_left(facts.marrow_days, course.opened), len(facts.marrows))
     usable = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]

@@ -16,7 +16,7 @@ from fhir_remission.domain.record.marrows import Marrow
 
 # Results that may speak against a remission, and events that may end one or begin a wait.
 _SIGNS = ("blasts-", "extramedullary-disease", "mrd")
-_STARTS = ("therapy-start", "transplant")
+_STARTS = ("therapy-start", "transplant", "donor-lymphocytes")
 _EVENTS = ("extramedullary", *_STARTS)
 _ONE_DAY = timedelta(days=1)
 

@@ -46,7 +46,7 @@ class Therapy(Struct, frozen=True):
     conditioning: tuple[Event, ...] = ()
     """What was given for a graft and started no cycle."""
     begun: tuple[date, ...] = ()
-    """The first day of each cycle, and the days of grafts and of what was given for them."""
+    """The first day of each cycle, and the days of grafts, donor lymphocytes and conditioning."""
 
     @property
     def first_at_latest(self) -> date | None:
@@ -75,7 +75,7 @@ class Therapy(Struct, frozen=True):
         ]
 
     def since(self, day: date) -> date | None:
-        """The first day, from this one on, of a cycle or of anything given for a graft."""
+        """The first day, from this one on, of a cycle or of anything given with a graft."""
         place = bisect_left(self.begun, day)
         return self.begun[place] if place < len(self.begun) else None
 
@@ -90,10 +90,10 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     What is given for a graft belongs to the graft.
     """
     known = [one for one in events if one.when is not None]
+    sure = [one for one in known if one.certainty == "confirmed"]
     # What may have been a graft makes no conditioning of what was given before it.
-    grafts = sorted(
-        day_of(one) for one in known if one.kind == "transplant" and one.certainty == "confirmed"
-    )
+    grafts = sorted(day_of(one) for one in sure if one.kind == "transplant")
+    donated = [day_of(one) for one in sure if one.kind == "donor-lymphocytes"]
     starts, conditioning = list[Event](), list[Event]()
     for one in known:
         if one.kind == "therapy-start":
@@ -114,7 +114,7 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
         and not any(group.day <= day_of(one) < day_of(group.events[-1]) + gap for group in cycles)
     )
     days = tuple(one.day for one in cycles)
-    begun = tuple(sorted({*days, *grafts, *map(day_of, conditioning)}))
+    begun = tuple(sorted({*days, *grafts, *donated, *map(day_of, conditioning)}))
     return Therapy(cycles, days, possible, tuple(conditioning), begun)
 
 

@@ -20,7 +20,9 @@ UNREAD = ("auer-rods", "rbc-transfusion-independence")
 # What else the tables know may change an answer: a record that holds any is refused. Haemoglobin
 # is asked by no criterion that a library judges; leukocytes are compared with their neutrophils.
 READ = (*ANALYTES, *UNREAD, "extramedullary-disease", "wbc", "hemoglobin")
-PROCEDURES_BEYOND = ("platelet-transfusion", "gcsf", "gcsf-pegylated", "transplant")
+PROCEDURES_BEYOND = (
+    *("platelet-transfusion", "gcsf", "gcsf-pegylated", "transplant", "donor-lymphocytes"),
+)
 RED_CELLS = ("rbc-transfusion", "transfusion-unspecified")
 # Codes of UCUM and texts as laboratories send them; each is read by the tables, or left out.
 SPELLINGS = (

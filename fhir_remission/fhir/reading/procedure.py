@@ -41,7 +41,7 @@ from fhir_remission.fhir.reading.context import (
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
 # Where these lie decides what a marrow beside them means.
-_STARTS = frozenset({"therapy-start", "transplant"})
+_STARTS = frozenset({"therapy-start", "transplant", "donor-lymphocytes"})
 HINTS = ("drug", "graft", "donor-cells", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
