@@ -8,7 +8,7 @@ import pytest
 
 from fhir_remission.domain.nouns.assessment import Assumption
 from tests.domain.builder import Course, induction, judge, now, on, remission
-from tests.domain.stories import guards, line, story
+from tests.domain.stories import guards, line, proof, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good, unasked
 
 HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
@@ -180,6 +180,29 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "blood 62: IND, unknown since 60, earlier-remission-unknown, may be"
          " RELAPSE_SUSPECTED/NR, ask earlier-response"],
     ),
+    "a lesion that cannot be read may end the window": (
+        lambda: induction().marrow(30, 2).result("extramedullary-disease", 44, "?").blood(
+            44, 1500, 150_000), "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, unknown since 30, responded 30, perhaps CR/CRh/CRi, ask anc counts"
+         " platelets",
+         "extramedullary 44: IND, unknown since 30, earlier-remission-unknown, may be"
+         " CR/MLFS/RELAPSE, perhaps CR/CRh/CRi/MLFS, ask anc counts earlier-response"
+         " extramedullary-disease platelets"],
+    ),
+    "a remission claimed at no time may have been at any": (
+        lambda: good(induction().claim("remission", None), 30, 12), "eln-2022",
+        ["marrow -4: IND, awaiting-response since 1, earlier-remission-unknown, may be"
+         " RELAPSE/NR, ask earlier-response",
+         "marrow 30: IND, unknown since 30, earlier-remission-unknown, may be PR/RELAPSE,"
+         " perhaps PR, ask earlier-response"],
+    ),
+    "a relapse claimed at no time was the first marrow or none": (
+        lambda: good(induction().claim("relapse", None), 30, 12), "eln-2022",
+        ["marrow -4: IND, awaiting-response since 1, earlier-remission-unknown, may be"
+         " RELAPSE/NR, ask earlier-response",
+         "marrow 30: PR, active-disease, responded 30"],
+    ),
     "cleared there they are none": (
         lambda: induction().marrow(30, 2).blood(30).marrow(60, 2).blood(62, smear=2).blood(
             66, 1500, 150_000), "eln-2022",
@@ -234,6 +257,38 @@ def test_the_number_of_a_remission_after_a_claim_is_unknown() -> None:
     assert (found.category, found.remission_number, found.state_since) == ("CR", None, None)
     assert found.cycle is not None
     assert (found.cycle.number, found.cycle.day) == (1, 30)
+
+
+def test_partial_remission_is_not_tested_in_a_remission() -> None:
+    """The proof says so at each of its marrows."""
+    assert proof(now(good(remission(), 60)), "no-prior-remission")[0] == "not-met"
+
+
+def test_all_that_was_looked_at_is_cited_once_and_at_any_later_answer() -> None:
+    """Though three things on the way could be taken for two."""
+    course = remission().blood(90, smear="?").marrow(100, "?").blood(110, smear="?")
+    found = now(good(course, 130, "4-6"))
+    known = {f"blasts-blood {day}" for day in (30, 90, 110, 130)}
+    known |= {f"blasts-marrow {day}" for day in (-4, 30, 100, 130)}
+    cited = guards(found)["course-known"][1]
+    assert known <= set(cited)
+    assert len(cited) == len(set(cited))
+
+
+def test_what_limits_an_open_answer_is_cited_with_it() -> None:
+    """The start that makes it early, the one that ends its window, and the diagnosis."""
+    course = good(induction().chemo(40), 50, "4-6").chemo(57)
+    limits = {"aml-diagnosis -6", "blasts-marrow -4", "therapy-start 40", "therapy-start 57"}
+    assert limits <= set(guards(now(course))["course-known"][1])
+
+
+def test_a_draw_that_a_later_one_may_have_undercut_says_so() -> None:
+    """The neutrophils of the day between cannot be read."""
+    found = now(induction().blood(28, 1500, 150_000).blood(29, "?").marrow(30, 2))
+    assert line(found) == (
+        "marrow 30: CRi, in-remission since 30, responded 30, perhaps CR/CRh, ask anc"
+    )
+    assert found.draws[0].reason == "a later draw up to the marrow may be lower"
 
 
 @pytest.mark.parametrize(

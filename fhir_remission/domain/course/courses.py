@@ -30,7 +30,6 @@ from fhir_remission.domain.record.therapy import Cycle
 class Course(Struct, frozen=True):
     """One course: from diagnosis or relapse until the next relapse."""
 
-    number: int
     opened: date
     surely: date
     """The day by which it has begun for certain; earlier marrows are of another story."""
@@ -38,8 +37,6 @@ class Course(Struct, frozen=True):
     """Whether what came before is known well enough to name a baseline."""
     relapsed: bool = False
     """Whether a relapse opened it."""
-    lesions_from: date | None = None
-    """From when lesions count, where that is earlier than the opening."""
     relapse_blasts: Quantity = NOTHING
     """The marrow that proved the relapse, if a marrow did."""
 
@@ -68,7 +65,7 @@ def first_course(facts: Facts) -> Course:
     if not openings:
         known = (*facts.marrow_days, *facts.therapy.days, *facts.draw_days)
         first = min(known, default=date.min)
-        return Course(1, first, date.min, certain=True)
+        return Course(first, date.min, certain=True)
     opened = min(day for day, _ in openings)
     surely = min((day for day, sure in openings if sure), default=date.max)
     # A marrow that cannot be read may have opened the course earlier; that matters only where
@@ -76,7 +73,7 @@ def first_course(facts: Facts) -> Course:
     certain = facts.therapy.first_from(opened) is facts.therapy.first_from(surely)
     if surely == date.max:
         surely = date.min
-    return Course(1, opened, surely, certain)
+    return Course(opened, surely, certain)
 
 
 def _opening_marrows(facts: Facts, diagnosed: date | None) -> list[tuple[date, bool]]:
@@ -111,9 +108,7 @@ def lesions_since(facts: Facts, course: Course) -> date:
     A sarcoma is often what leads to the diagnosis: told shortly before it, it belongs to it, as a
     diseased marrow of those days does.
     """
-    if course.lesions_from is not None:
-        return course.lesions_from
-    if course.number > 1:
+    if course.relapsed:
         return course.opened
     return _back(course.opened, facts.numbers.before_diagnosis.days)
 

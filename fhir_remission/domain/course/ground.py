@@ -60,8 +60,8 @@ class Ground:
         if key not in self._courses:
             blasts = NOTHING if world.by is None else self.facts.marrows[world.by].blasts
             course = Course(
-                2 if world.again else 1, world.opened, world.opened, certain=True,
-                relapsed=world.again, relapse_blasts=blasts,
+                world.opened, world.opened, certain=True, relapsed=world.again,
+                relapse_blasts=blasts,
             )  # fmt: skip
             if not world.again and self.first.surely == date.min:
                 course = self.first

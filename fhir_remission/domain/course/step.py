@@ -124,11 +124,8 @@ class Step:
         facts = self.facts
         early = early_cycle(facts, marrow)
         diagnosis, gate = self.gates(marrow)
-        baseline = ground.course(world)[1]
-        self.trial.look(
-            window.cut_proof, gate.proof, diagnosis.proof, baseline.blasts.proof,
-            early.events if early is not None else (),
-        )  # fmt: skip
+        early_events = early.events if early is not None else ()
+        self.trial.look(window.cut_proof, gate.proof, diagnosis.proof, early_events)
         return Case(
             facts, place, facts.marrows[place], window, early, repeat, side, diagnosis, gate
         )
@@ -148,8 +145,7 @@ class Step:
 
     def _lesion_days(self, after: date, until: date) -> list[date]:
         facts = self.ground.facts
-        found = facts.extramedullary.next_after(after, until)
-        if not found or facts.extramedullary.on(found[0]).state == "present":
+        if not facts.extramedullary.next_after(after, until):
             return []
         return [one for one in facts.extramedullary.days if after < one <= until]
 

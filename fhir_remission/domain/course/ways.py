@@ -190,8 +190,6 @@ class _Walk:
             kind, at = key
             if kind == "claim":
                 return world.phase in ("before", "unproved", "withdrawn")
-            if kind == "draw":
-                return False
             if kind == "lesion":
                 return date.fromordinal(at) > point.day
             day = facts.marrow_days[at] if kind == "marrow" else facts.draw_days[at]
