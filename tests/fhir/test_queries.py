@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fhir_remission.domain.tables.codes import CodeMap
 from fhir_remission.fhir.incoming.bundle import read_page
-from fhir_remission.fhir.reading.screening import patient_of, screen
+from fhir_remission.fhir.incoming.screening import patient_of, screen
 from fhir_remission.fhir.server.queries import (
     Query,
     by_ids,

@@ -21,11 +21,11 @@ from fhir_remission.effects.server.server_families import choose_profile, load_f
 from fhir_remission.errors import RemissionError
 from fhir_remission.fhir.incoming.bundle import next_link, read_page
 from fhir_remission.fhir.incoming.grouping import group_by_patient
+from fhir_remission.fhir.incoming.screening import screen
 from fhir_remission.fhir.r4.outcome import read_answer
 from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.reading.members import missing_members
 from fhir_remission.fhir.reading.record import Reading, read_record
-from fhir_remission.fhir.reading.screening import screen
 from fhir_remission.fhir.server.queries import Query
 from fhir_remission.settings import load_settings
 

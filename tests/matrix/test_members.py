@@ -112,6 +112,18 @@ def test_a_withdrawn_member_is_withdrawn_however_it_came(tmp_path: Path) -> None
     assert HIDDEN[0] in str(line["skipped"])
 
 
+def test_a_panel_between_a_withdrawn_one_and_its_result_is_found(tmp_path: Path) -> None:
+    """No search by code brings it, and the result stands by itself."""
+    house = {"coding": [{"system": "https://lab.example/panels", "code": "p"}]}
+    inner = container("Observation", f"Observation/{HIDDEN[0]}", id="inner", code=house)
+    outer = container("Observation", "Observation/inner", status="entered-in-error")
+    with world("hapi", tmp_path) as hospital:
+        before = of_patient(hospital.run(dry=True))
+        after = of_patient(with_holders(hospital, inner, outer).run(dry=True))
+
+    assert (before["category"], after["category"]) == ("CR", "IND")
+
+
 @pytest.mark.usefixtures("hiding")
 def test_panels_of_panels_are_followed_and_no_further_than_that(tmp_path: Path) -> None:
     """A circle of panels ends."""
@@ -247,18 +259,20 @@ def test_reports_need_not_be_followed_where_a_search_by_code_is_known_to_be_whol
 
 
 def test_what_is_at_hand_is_not_missing() -> None:
-    """Nor what a withdrawn report names."""
+    """What a withdrawn report names is looked for, as it may hold others, and need not be there."""
     dead = container("DiagnosticReport", "Observation/x", status="entered-in-error")
     held = container("Observation", "Observation/here")
     bundle = {"resourceType": "Bundle", "entry": [{"resource": one} for one in (dead, held)]}
     entries = read_page(json.dumps(bundle).encode()).entries
 
-    assert missing_members(entries, {"Observation/here"}, reports=True) == []
-    assert missing_members(entries, {"Observation/here"}, reports=True, base="https://a/fhir") == []
+    found = missing_members(entries, {"Observation/here"}, reports=True)
+    assert [(one.literal.relative, one.matters) for one in found] == [("Observation/x", False)]
+    based = missing_members(entries, {"Observation/here"}, reports=True, base="https://a/fhir")
+    assert based == found
     elsewhere = container("Observation", "https://b/fhir/Observation/here")
     bundle["entry"] = [{"resource": elsewhere}]
     others = read_page(json.dumps(bundle).encode()).entries
     (far,) = missing_members(others, {"Observation/here"}, reports=True, base="https://a/fhir")
     assert far.literal.base == "https://b/fhir/"
-    (one,) = missing_members(entries, set(), reports=True)
+    _, one = missing_members(entries, set(), reports=True)
     assert (one.literal.relative, one.patient, one.matters) == ("Observation/here", PATIENT, True)

@@ -18,10 +18,10 @@ from fhir_remission.effects.server.paging import MAX_PAGES, Gaps, Pages
 from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused, SafetyStop
 from fhir_remission.fhir.incoming.bundle import Page, read_page
 from fhir_remission.fhir.incoming.damage import Damaged
+from fhir_remission.fhir.incoming.screening import Screened, screen
 from fhir_remission.fhir.r4.datatypes import Json, Resource, objects, text_of
 from fhir_remission.fhir.r4.encodings import named
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
-from fhir_remission.fhir.reading.screening import Screened, screen
 from fhir_remission.fhir.server.queries import Parameters, Query, encoded
 from fhir_remission.fhir.server.server_profile import Profile
 

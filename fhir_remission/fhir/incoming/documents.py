@@ -18,6 +18,7 @@ from fhir_remission.fhir.incoming.bundle import Page, read_wrapper
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, told_twice, why, within
 from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
 from fhir_remission.fhir.incoming.envelope import WRAPPERS
+from fhir_remission.fhir.incoming.messages import HEADER, failed
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.r4.decoding import decode_resource
@@ -29,9 +30,10 @@ from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE, Entry, Header, R
 
 Item = Entry | Damaged | Deleted | Doubted
 Line = tuple[int, bytes]
-IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - RETRACTING - {"OperationOutcome"}
+_TELLING = RETRACTING | {"OperationOutcome", HEADER}
+IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - _TELLING
 """Types of which nothing is read."""
-BESIDE = IRRELEVANT | RETRACTING | {"OperationOutcome"}
+BESIDE = IRRELEVANT | _TELLING
 """Types that are no evidence themselves."""
 
 _BOM = b"\xef\xbb\xbf"
@@ -206,6 +208,7 @@ def one_line(line: bytes, told: Told) -> Iterator[Item]:
         items += [*doubted, *lost]
     elif resource in TYPE_NAMES:
         told.account.end("irrelevant")
+        items += failed(line, told.name) if resource == HEADER else []
     else:
         items.append(damaged(line, told.name, None, NO_TYPE))
     told.account.read += 1

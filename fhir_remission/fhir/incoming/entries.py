@@ -22,6 +22,7 @@ from fhir_remission.fhir.incoming.envelope import (
     next_of,
 )
 from fhir_remission.fhir.incoming.holders import bind
+from fhir_remission.fhir.incoming.messages import HEADER, failed, without_focus
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import is_there
@@ -84,6 +85,8 @@ class Entries:
                 came += 1
         if kind == "document":
             bind(self.entries[first:], bundle, address)
+        elif kind == "message":
+            self.damage += without_focus(bundle, self.entries[first:], name)
         if depth:
             links = bundle.link or []
             for reason in unfinished(
@@ -192,6 +195,7 @@ class Entries:
             self._retraction(entry.resource, resource, place)
         elif resource in TYPE_NAMES:
             self.irrelevant += 1
+            self.damage += failed(entry.resource, place) if resource == HEADER else []
         else:
             self.damage.append(damaged(body, place, None, NO_TYPE))
 

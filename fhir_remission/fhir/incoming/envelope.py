@@ -6,6 +6,7 @@ An element that FHIR does not know is skipped elsewhere; here it may be what hol
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 from msgspec import Raw, Struct
@@ -117,11 +118,22 @@ def decode_bundle(body: bytes | Raw) -> tuple[BundleBody, str]:
 
 # Every row passes here, and hardly any has an element that is not known.
 decode_entry = _PLAIN_ENTRY.decode
+decode_plain = _ENTRY.decode
+"""One with whatever elements; errors are msgspec's."""
 
 
 def decode_strange_entry(body: Raw) -> tuple[BundleEntry, str]:
     """An entry with elements of no known name, and that one which holds a resource."""
     return _ENTRY.decode(body), _strange(body, _PlainEntry, b'"resourceType"')
+
+
+def addresses_in(bundle: BundleBody) -> set[str]:
+    """Where the entries of a Bundle say that they stand, whatever their type."""
+    found: set[str] = set()
+    for body in bundle.entry or []:
+        with suppress(msgspec.MsgspecError):
+            found.add(decode_plain(body).full_url or "")
+    return found - {""}
 
 
 def decode_parameters(body: bytes | Raw) -> BundleBody | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+from msgspec import Raw, Struct, field
 
-from fhir_remission.fhir.incoming.envelope import BundleBody
+from fhir_remission.fhir.incoming.envelope import BundleBody, addresses_in
 from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.r4.composition import Composition, Replaced
 from fhir_remission.fhir.r4.elements import Identifier, Reference, is_there
 from fhir_remission.fhir.r4.references import holds_of, name_of
-from fhir_remission.fhir.r4.wire import UNREADABLE, Entry, Resource
+from fhir_remission.fhir.r4.wire import UNREADABLE, DiagnosticReport, Entry, Resource
 
 # A report or panel in one of these states stands for what it holds (`modified` is of R5).
 LIVE = frozenset(
@@ -36,8 +37,18 @@ _RELATIONS = """
     predecessor reprint reprint-of signs similar-to specification-of successor supported-with
     supports transformed-into transformed-with transforms"""
 _BESIDE = frozenset(_RELATIONS.split())
+
+
+class _Extension(Struct):
+    url: str | None = None
+    value: Reference | None = field(default=None, name="valueReference")
+
+
+_EXTENSIONS = msgspec.json.Decoder(list[_Extension] | None)
 _ID = msgspec.json.Decoder(str)
 _IDENTIFIERS = msgspec.json.Decoder(list[Identifier] | Identifier)
+# https://hl7.org/fhir/R4/extension-diagnosticreport-replaces.html
+_REPLACES = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-replaces"
 _GIVEN_UP = frozenset({"amended-with", "correction-in", "replaced-with", "retracted-by"})
 
 
@@ -49,7 +60,7 @@ def taken_back(entry: Entry) -> list[Doubted]:
         why = f"{entry.ref}, which holds it, has the status {status}"
         named = (name_of(one) for one in holds_of(holder))
     else:
-        why = f"the document that shows it is replaced by {entry.ref}"
+        why = f"what shows it is replaced by {entry.ref}"
         named = (name_of(one) for one in replaced_by(holder))
     return [Doubted(name, why) for name in named if name and not name.startswith("#")]
 
@@ -61,11 +72,23 @@ def all_taken_back(entries: Iterable[Entry]) -> dict[str, str]:
 
 
 def replaced_by(holder: Resource) -> Iterator[Reference]:
-    """The documents in whose place a document stands."""
-    if isinstance(holder, Composition) and holder.status in LIVE:
-        for one in holder.relates_to or []:
-            if not {one.code, one.type} & (_BESIDE | _GIVEN_UP):
-                yield from _targets(one)
+    """The documents or reports in whose place one stands."""
+    if getattr(holder, "status", None) not in LIVE:
+        return
+    if isinstance(holder, DiagnosticReport):
+        yield from _extended(holder.extension)
+    for one in holder.relates_to or [] if isinstance(holder, Composition) else []:
+        if not {one.code, one.type} & (_BESIDE | _GIVEN_UP):
+            yield from _targets(one)
+
+
+def _extended(extensions: Raw) -> list[Reference]:
+    """The reports that one replaces, as an extension says."""
+    try:
+        found = _EXTENSIONS.decode(extensions) if is_there(extensions) else None
+    except UNREADABLE:
+        return []
+    return [one.value for one in found or [] if one.url == _REPLACES and one.value is not None]
 
 
 def is_given_up(holder: Resource) -> bool:
@@ -83,6 +106,7 @@ def bind(held: Sequence[Entry], bundle: BundleBody, address: str) -> None:
     page.bundles = [name for name in (_called(bundle), address) if name]
     others = [one for one in held if one.resource is not page]
     named = [one for one in others if one.full_url or one.resource.id]
+    page.came = sorted(addresses_in(bundle))
     page.inside = [Reference(one.full_url or one.ref) for one in named]
     if page.status not in LIVE and page.status != "unknown":
         for one in others:

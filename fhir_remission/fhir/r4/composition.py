@@ -46,7 +46,9 @@ class Composition(Known, rename="camel", tag_field="resourceType", tag="Composit
     bundles: list[str] | None = None
     """How the document is called whose first page it is."""
     inside: list[Reference] | None = None
-    """What stands in that document."""
+    """What stands in that document and is read."""
+    came: list[str] | None = None
+    """The addresses of all that stands in it."""
 
     def __post_init__(self) -> None:
         if self.own is not None and self.identifier is None:

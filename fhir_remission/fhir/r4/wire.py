@@ -51,6 +51,8 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     specimen: Reference | None = None
     device: Reference | None = None
     has_member: list[Reference] | None = None
+    derived_from: list[Reference] | None = None
+    part_of: list[Reference] | None = None
     related: list[Related] | None = None
     """STU3 and DSTU2: where members stood."""
     body_site: CodeableConcept | None = None
@@ -70,6 +72,7 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
     effective_period: Period | None = None
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
+    extension: Raw = NOTHING
     composition: Reference | None = None
     """R5: the document that says the same and holds the results."""
     conclusion_code: list[CodeableConcept] | None = None

@@ -13,6 +13,7 @@ from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
+from fhir_remission.fhir.reading.relevance import has_meaning
 from fhir_remission.fhir.reading.specimen import SpecimenSays
 
 STANDING: dict[str, Standing] = {
@@ -23,6 +24,7 @@ STANDING: dict[str, Standing] = {
     "registered": "preliminary",
 }
 NO_STATUS = "status is missing"
+_WITHDRAWN = frozenset({"entered-in-error", "cancelled", "not-done"})
 _NEVER = frozenset({"cancelled", "entered-in-error", "unknown"})
 
 
@@ -57,7 +59,19 @@ def doubt_of(
         literal = parse_literal(focus.address)
         if not known and (literal is None or literal.type not in TYPE_NAMES):
             return "its focus cannot be read"
-    return context.disowned.get(ref, "")
+    return context.disowned.get(ref, "") or _of_withdrawn(observation, inside, context)
+
+
+def _of_withdrawn(
+    observation: Observation, inside: Mapping[str, Resource], context: Context
+) -> str:
+    """Why a result does not stand that was made of another, or in the course of a procedure."""
+    for source in (*(observation.derived_from or []), *(observation.part_of or [])):
+        found = context.index.resource(source, inside)
+        status = getattr(found, "status", None)
+        if found is not None and status in _WITHDRAWN and has_meaning(found, context.mappings):
+            return f"{found.type_name} that it comes from has the status {status}"
+    return ""
 
 
 def effective_time(

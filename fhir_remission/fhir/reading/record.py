@@ -45,7 +45,8 @@ from fhir_remission.fhir.reading.endings import (
     places_of,
     told_deleted,
 )
-from fhir_remission.fhir.reading.members import disowned, held, missing_in
+from fhir_remission.fhir.reading.holding import disowned, held
+from fhir_remission.fhir.reading.members import missing_in
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
 from fhir_remission.fhir.reading.person import cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
@@ -140,7 +141,7 @@ def _context(
             entry.ref for entry in entries if is_our_device(entry, reading.namespace)
         ),
         specimens=reading.specimens or any(isinstance(e.resource, Specimen) for e in entries),
-        disowned=disowned(entries, index, reading.elsewhere),
+        disowned=disowned(entries, index, reading, mappings),
         invented=is_invented(entries),
     )
 

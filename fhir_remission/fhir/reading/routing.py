@@ -88,6 +88,7 @@ def is_later_version(glance: Glance) -> bool:
 
 
 _HOLDERS = frozenset({"Observation", "DiagnosticReport", "Composition"})
+_REPLACING = (b'"relatesTo"', b"diagnosticReport-replaces")
 _WITHDRAWN = tuple(f'"{one}"'.encode() for one in sorted(WITHDRAWN))
 
 
@@ -95,7 +96,7 @@ def takes_back(glance: Glance, line: bytes) -> list[Doubted]:
     """What a holder takes back, be it of whomever; most say at a glance that they do not."""
     if glance.resource_type not in _HOLDERS or type(glance) is PlainResult:
         return []
-    if bytes(glance.status) not in _WITHDRAWN and b'"relatesTo"' not in line:
+    if bytes(glance.status) not in _WITHDRAWN and not any(one in line for one in _REPLACING):
         return []
     try:
         resource = decode_resource(line)

@@ -42,11 +42,11 @@ from fhir_remission.jobs.archive.parts import (
 )
 from fhir_remission.jobs.archive.subjects import unassigned
 from fhir_remission.jobs.archive.work_plan import (
-    bases_of,
     batches,
     cut,
     find_sources,
     partitions_for,
+    prepared,
 )
 from fhir_remission.jobs.judging.columns import needs_parquet
 from fhir_remission.jobs.judging.incoming import UNATTRIBUTED
@@ -138,11 +138,7 @@ class _Run:
             splits = list(self._journal.splits.values())
             found = prepare_judging(Path(self._setup.folder), files, specials)
             self._flaws.extend(unassigned(name) for name in found.lost)
-            prepare = structs.replace(
-                found.prepare,
-                bases=bases_of(self._parts, splits),
-                sources=[part.source for part in self._parts],
-            )
+            prepare = prepared(found.prepare, self._parts, splits)
             workers.greet(encode(prepare))
             if prepare.moves:
                 self._move(workers, files, prepare)

@@ -67,7 +67,7 @@ class Judging:
 
     def __init__(self, setup: Setup, prepare: Prepare, judge: Judge) -> None:
         self.setup = setup
-        self.judge = judge
+        self.judge = judge.where_thinned() if prepare.thinned else judge
         self._files = [setup.sources[number] for number in prepare.sources]
         self._bases = prepare.bases
         self.moves: Mapping[str, str] = (

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from fhir_remission.domain.nouns.plain_text import plain
 from fhir_remission.effects.http.inflate import Torn, packing_of, unpacked
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.documents import is_lines
-from fhir_remission.jobs.archive.parts import Part, Source, Split
+from fhir_remission.jobs.archive.parts import Part, Prepare, Source, Split
 
 _SUFFIXES = (".ndjson", ".jsonl", ".json")
 # What clients of bulk exports leave beside the data.
@@ -75,6 +77,16 @@ def batches(parts: Iterable[Part], sources: Sequence[Source]) -> list[tuple[Part
             found.append(tuple(held))
             held, size = [], 0
     return [*found, tuple(held)] if held else found
+
+
+def prepared(found: Prepare, parts: Sequence[Part], splits: Sequence[Split]) -> Prepare:
+    """The same with what the first pass tells of the parts."""
+    return structs.replace(
+        found,
+        bases=bases_of(parts, splits),
+        sources=[part.source for part in parts],
+        thinned=any(many for split in splits for many in split.unmapped.values()),
+    )
 
 
 def bases_of(parts: Iterable[Part], splits: Iterable[Split]) -> list[int]:

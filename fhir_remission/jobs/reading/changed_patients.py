@@ -17,8 +17,8 @@ from fhir_remission.effects.server.client import FhirClient, Found
 from fhir_remission.effects.server.parallel_reads import Chains
 from fhir_remission.effects.state.watermarks import Citation
 from fhir_remission.errors import BrokeOff
+from fhir_remission.fhir.incoming.screening import patient_of
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.fhir.reading.screening import patient_of
 from fhir_remission.fhir.server.queries import Code, Query, by_ids, chunked, delta_queries
 from fhir_remission.fhir.server.server_profile import Profile
 from fhir_remission.jobs.reading.watermarks import (

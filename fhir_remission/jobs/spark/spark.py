@@ -41,7 +41,7 @@ from fhir_remission.jobs.archive.parts import (
 )
 from fhir_remission.jobs.archive.split import split_parts
 from fhir_remission.jobs.archive.subjects import HOLDING, holders, moves_of, unassigned
-from fhir_remission.jobs.archive.work_plan import bases_of, batches, cut, find_sources
+from fhir_remission.jobs.archive.work_plan import batches, cut, find_sources, prepared
 from fhir_remission.jobs.judging.columns import ASSESSMENTS, ddl, row_of_line
 from fhir_remission.jobs.judging.incoming import UNATTRIBUTED
 from fhir_remission.jobs.judging.request import Request, judge_for
@@ -196,7 +196,7 @@ def _plan(
     shared: dict[str, tuple[str, str, bytes]] = {}
     for row in sorted(beside[SHARED], key=lambda row: (row.task, row.number)):
         shared.setdefault(row.key, (row.address, row.place, bytes(row.body)))
-    prepare = Prepare(bases=bases_of(parts, splits), sources=[part.source for part in parts])
+    prepare = prepared(Prepare([], []), parts, splits)
     return Plan(encode(setup), encode(prepare), encode(job), {}, shared)
 
 

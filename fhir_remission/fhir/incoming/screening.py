@@ -11,6 +11,7 @@ from msgspec import Struct
 from fhir_remission.fhir.incoming.subjects import subject_of
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import (
     Condition,
     Entry,
@@ -81,6 +82,8 @@ def _verdict(
             return "unattributed"
     if query.ids and resource.id not in query.ids:
         return "beside"
+    if query.ids and members_of(resource):
+        return None  # whatever its own code is, it may hold what was asked for
     return None if not wanted or _answers(resource, wanted) else "beside"
 
 
