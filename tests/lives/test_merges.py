@@ -48,6 +48,20 @@ def test_an_active_record_is_not_merged_by_what_another_one_says(make_site: Make
     assert sorted(site.answers()) == ["a", "b"]
 
 
+@pytest.mark.parametrize("how", ["seealso", "refer"])
+def test_a_record_in_use_beside_another_says_so(how: str, make_site: MakeSite) -> None:
+    """It is judged by itself, and what the other one holds is assumed to change nothing."""
+    site = whole(make_site("a", "b"))
+    site.link("a", how, "b")
+
+    told = site.run()
+
+    assert [line["patient"] for line in told.lines] == ["Patient/a"]
+    assert {"id": "linked-record", "class": "material"} in told.lines[0]["assumptions"]
+    assert "merge-one-sided" not in told.lines[0]["flags"]
+    assert site.idle()
+
+
 @pytest.mark.parametrize(
     ("says", "order"),
     [

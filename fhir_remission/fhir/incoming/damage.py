@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, structs
 
 from fhir_remission.fhir.incoming.subjects import address_key
 from fhir_remission.fhir.r4.elements import Reference, is_there
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, WITHIN
 from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.server.queries import EVIDENCE
 
@@ -89,8 +89,7 @@ def damaged(body: bytes | Raw, place: str, error: Exception | None, reason: str 
 
 def within(body: bytes | Raw, place: str) -> Damaged:
     """A resource of a type that is not read, which contains what may be evidence."""
-    reason = "it contains what may be evidence, and its own type is not read"
-    return structs.replace(damaged(body, place, None, reason), resource_type="", ref="")
+    return structs.replace(damaged(body, place, None, WITHIN), resource_type="", ref="")
 
 
 # Where one of these stands twice, nobody knows whose it is or what it is called.

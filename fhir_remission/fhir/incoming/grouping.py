@@ -12,7 +12,6 @@ from itertools import chain
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
-from fhir_remission.fhir.incoming.merges import KINDS as MERGED
 from fhir_remission.fhir.incoming.merges import Links, Person, links_of, people_of
 from fhir_remission.fhir.incoming.owners import settled, through_reports
 from fhir_remission.fhir.incoming.subjects import (
@@ -26,7 +25,7 @@ from fhir_remission.fhir.incoming.subjects import (
 )
 from fhir_remission.fhir.incoming.versions import Rank, rank_of
 from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.references import Index, index_of, named, parse_literal
+from fhir_remission.fhir.r4.references import Index, index_of, name_of, named, parse_literal
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
     Device,
@@ -51,6 +50,8 @@ class Groups(Struct, frozen=True):
     """What is about no patient, or is kept for whoever refers to it."""
     one_sided: frozenset[str] = frozenset()
     """Patients whose record names another one as theirs that does not agree (`merges.py`)."""
+    linked: frozenset[str] = frozenset()
+    """Patients of whom another record may hold more, or nobody can say which one is in force."""
 
     @property
     def unassigned(self) -> tuple[Skipped, ...]:
@@ -108,7 +109,21 @@ def group_by_patient(
     aside = frozenset(
         name for name in groups if name in keys.people and keys.people[name].one_sided
     )
-    return Groups(dict(sorted(groups.items())), tuple(lost), tuple(others), aside)
+    linked = frozenset(name for name in groups if _may_hold_more(name, groups, keys.people))
+    return Groups(dict(sorted(groups.items())), tuple(lost), tuple(others), aside, linked)
+
+
+def _may_hold_more(
+    name: str, groups: Mapping[str, Sequence[Entry]], people: Mapping[str, Person]
+) -> bool:
+    """Whether a linked record holds evidence, or is not here, or none is known to be in force."""
+    person = people.get(name)
+    if person is None:
+        return False
+    here = (groups.get(other, ()) for other in person.linked)
+    return bool(person.problem) or any(
+        not held or any(not isinstance(one.resource, Patient) for one in held) for held in here
+    )
 
 
 _NOBODYS = (Medication, Device)
@@ -185,7 +200,7 @@ def _people(entries: Sequence[Entry], index: Index, twins: frozenset[str]) -> di
             named = [
                 (link.type or "", _record(link.other, index, twins))
                 for link in record.link or []
-                if link.type in MERGED and link.other is not None
+                if link.other is not None
             ]
             here = (rank_of(record), links_of(record, named))
             name = _name(entry, twins)
@@ -195,9 +210,12 @@ def _people(entries: Sequence[Entry], index: Index, twins: frozenset[str]) -> di
 
 def _record(reference: Reference, index: Index, twins: frozenset[str]) -> str:
     """The name of the record a link leads to."""
-    found, literal = index.find(reference), parse_literal(reference.address)
+    found = index.find(reference) or index.named(reference, Patient.type_name)
+    literal = parse_literal(reference.address)
+    if literal is not None and literal.type != Patient.type_name:
+        return ""
     if found is None:
-        return literal.relative if literal is not None else reference.address
+        return name_of(reference)
     there = parse_literal(found.full_url)
     if literal is not None and literal.base and there is not None and there.base != literal.base:
         # A patient of the same id on another server is somebody else.

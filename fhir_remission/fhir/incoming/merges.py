@@ -4,17 +4,23 @@ R4 has the survivor say `replaces` and the former record `replaced-by`, which "m
 used": a statement of a record about itself (http://hl7.org/fhir/R4/valueset-link-type.html). A
 link that one side alone makes counts where the former record is inactive or gone; else a merge was
 begun or undone on one side only, and both are people of their own.
+
+Records that are linked in any other way are one person, too, and both in use (`refer`, `seealso`;
+what nobody can read): each is judged by itself, and what the other holds is an assumption.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.fhir.r4.wire import Patient
 
-KINDS = ("replaced-by", "replaces")
+# `replace` is what DSTU2 calls `replaced-by`.
+_NEWER = frozenset({"replaced-by", "replace"})
+_OLDER = frozenset({"replaces"})
+KINDS = _NEWER | _OLDER
 _Step = tuple[str, str]
 """A former record and the one that is said to have replaced it."""
 
@@ -25,11 +31,18 @@ class Links(Struct, frozen=True):
     newer: tuple[str, ...] = ()
     older: tuple[str, ...] = ()
     active: bool | None = None
+    beside: tuple[str, ...] = ()
+    """Those that neither replaced it nor were replaced by it."""
+
+    @property
+    def merged(self) -> tuple[str, ...]:
+        """Every record that it says was merged with it."""
+        return (*self.newer, *self.older)
 
     @property
     def others(self) -> tuple[str, ...]:
         """Every record it names."""
-        return (*self.newer, *self.older)
+        return (*self.merged, *self.beside)
 
 
 class Person(Struct, frozen=True):
@@ -40,7 +53,9 @@ class Person(Struct, frozen=True):
     problem: str = ""
     """Why nobody can say which record is in force."""
     one_sided: tuple[str, ...] = ()
-    """Records that a record of this person names and that are people of their own."""
+    """Records that a record of this person says were merged, and that are people of their own."""
+    linked: tuple[str, ...] = ()
+    """Every record that names one of this person or is named by one, and is judged by itself."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,9 +67,10 @@ def links_of(record: Patient, names: Iterable[tuple[str, str]]) -> Links:
     """What a record says; `names` are its links as kind and name of the other record."""
     listed = list(names)
     return Links(
-        tuple(name for kind, name in listed if kind == "replaced-by" and name),
-        tuple(name for kind, name in listed if kind == "replaces" and name),
+        tuple(name for kind, name in listed if kind in _NEWER and name),
+        tuple(name for kind, name in listed if kind in _OLDER and name),
         {b"true": True, b"false": False}.get(bytes(record.active)),
+        tuple(name for kind, name in listed if kind not in KINDS and name),
     )
 
 
@@ -69,12 +85,24 @@ def people_of(said: Mapping[str, Links]) -> dict[str, Person]:
     for old, new in counted:
         newer.setdefault(old, []).append(new)
     found: dict[str, Person] = {}
-    for group in _joined({name for step in claimed for name in step}, counted):
+    near = _near(said)
+    for group in _joined({*near, *(name for step in claimed for name in step)}, counted):
         person = _person(group, newer, said)
-        aside = sorted({other for name in group for other in _others(name, said)} - group)
+        aside = sorted({one for name in group for one in _links(name, said).merged} - group)
+        linked = sorted({one for name in group for one in near.get(name, ())} - group)
         for name in group:
-            found[name] = Person(person.survivor, person.former, person.problem, tuple(aside))
+            found[name] = structs.replace(person, one_sided=tuple(aside), linked=tuple(linked))
     return found
+
+
+def _near(said: Mapping[str, Links]) -> dict[str, set[str]]:
+    """The records that name each other, from both sides."""
+    near: dict[str, set[str]] = {}
+    for name, links in said.items():
+        for other in links.others:
+            near.setdefault(name, set()).add(other)
+            near.setdefault(other, set()).add(name)
+    return near
 
 
 def _claimed(said: Mapping[str, Links]) -> set[_Step]:
@@ -129,5 +157,5 @@ def _person(group: set[str], newer: Mapping[str, list[str]], said: Mapping[str, 
     return Person(last[0], tuple(sorted(group - {last[0]})), problem)
 
 
-def _others(name: str, said: Mapping[str, Links]) -> tuple[str, ...]:
-    return said.get(name, Links()).others
+def _links(name: str, said: Mapping[str, Links]) -> Links:
+    return said.get(name, Links())

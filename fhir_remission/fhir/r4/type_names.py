@@ -99,7 +99,9 @@ def hides_contained(raw: Raw) -> bool:
 _WRAPPERS = frozenset({"Bundle", "Parameters", "OperationOutcome"})
 _EVIDENCE = _WRAPPERS | {
     *("Observation", "DiagnosticReport", "Condition", "Procedure", "MedicationAdministration"),
+    "Composition",
 }
+WITHIN = "it contains what may be evidence, and its own type is not read"
 _HEADER = msgspec.json.Decoder(Header)
 
 
@@ -126,8 +128,17 @@ def evidence_within(body: bytes | Raw) -> bool:
     if b'"contained"' not in text:
         return False
     try:
-        inner = _CONTAINED.decode(_HEADER.decode(body).contained) or []
-        held = [_HEADER.decode(one).resource_type for one in inner]
+        return holds_evidence(_HEADER.decode(body).contained)
+    except UNREADABLE:
+        return True
+
+
+def holds_evidence(raw: Raw) -> bool:
+    """Whether what is contained may be evidence."""
+    if not is_there(raw):
+        return False
+    try:
+        held = [_HEADER.decode(one).resource_type for one in _CONTAINED.decode(raw) or []]
     except UNREADABLE:
         return True
     return any(kind in _EVIDENCE or kind not in TYPE_NAMES for kind in held)

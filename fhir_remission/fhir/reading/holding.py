@@ -23,7 +23,7 @@ from fhir_remission.fhir.r4.references import (
 )
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.context import Reading
-from fhir_remission.fhir.reading.members import left_out, may_be_any, may_be_of_any
+from fhir_remission.fhir.reading.members import beside, left_out, may_be_any, may_be_of_any
 
 _PANELS = (DiagnosticReport, Composition, Observation)
 _HOLDING = frozenset(one.type_name for one in _PANELS)
@@ -34,7 +34,7 @@ def held(entry: Entry, index: Index) -> Iterator[str]:
     for reference in holds_of(entry.resource):
         text = reference.address
         found = index.find(reference) or index.named(reference, Observation.type_name)
-        yield f"{entry.ref}{text}" if text.startswith("#") else found.ref if found else text
+        yield beside(entry, text) if text.startswith("#") else found.ref if found else text
 
 
 def disowned(

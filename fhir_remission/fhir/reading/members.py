@@ -87,11 +87,25 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
         why = _missing if getattr(holder, "status", None) in LIVE else _untold
         inside = contained(getattr(holder, "contained", NOTHING))
         kind = Observation.type_name
-        found = [(one, context.index.resource(one, inside, kind)) for one in named]
+        at_hand = (context.index.resource(one, inside, kind) for one in named)
+        found = [
+            (one, resource or _contained_beside(one, entry, context))
+            for one, resource in zip(named, at_hand, strict=True)
+        ]
         matters = why is _untold or _matters(holder, found, context)
         reasons = (why(one, resource, context) for one, resource in found if matters)
         missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]
     return missing
+
+
+def beside(entry: Entry, text: str) -> str:
+    """What lies under `#id` within an entry, or beside it within the same one, as it is called."""
+    return f"{entry.ref.partition('#')[0]}{text}"
+
+
+def _contained_beside(reference: Reference, entry: Entry, context: Context) -> Resource | None:
+    found = context.index.by_ref.get(beside(entry, reference.address))
+    return found.resource if found is not None and reference.address.startswith("#") else None
 
 
 def _named_in(holder: Resource) -> list[Reference]:

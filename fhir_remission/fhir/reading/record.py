@@ -19,6 +19,7 @@ from fhir_remission.domain.nouns.inputs import (
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.holders import LIVE
 from fhir_remission.fhir.incoming.versions import Current, latest
+from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.references import Index, index_of, named
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import (
@@ -121,7 +122,7 @@ def _contained_results(entries: Iterable[Entry]) -> list[Entry]:
         Entry(resource=inner, place=entry.place, name=f"{entry.ref}{key}")
         for entry in entries
         for key, inner in contained(entry.resource.contained).items()
-        if isinstance(inner, (Observation, *_EVENTS))
+        if isinstance(inner, (Observation, DiagnosticReport, Composition, *_EVENTS))
     ]
 
 

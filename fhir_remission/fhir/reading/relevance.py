@@ -6,6 +6,7 @@ from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.references import members_of
+from fhir_remission.fhir.r4.type_names import holds_evidence
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
     Condition,
@@ -27,7 +28,7 @@ def may_matter(resource: Resource, mappings: Mappings) -> bool:
     """Whether it may be evidence; what has no code that is read, or names results, may be any."""
     if getattr(resource, "status", None) in _DEAD:
         return False
-    if members_of(resource):
+    if members_of(resource) or holds_evidence(resource.contained):
         return True
     if isinstance(resource, Observation):
         return _measures(resource, mappings)
@@ -48,7 +49,9 @@ def no_patient(resource: Resource) -> str:
 
 def has_meaning(resource: Resource, mappings: Mappings) -> bool:
     """The same of an Observation whatever its status; of other types always."""
-    return not isinstance(resource, Observation) or _measures(resource, mappings)
+    if not isinstance(resource, Observation):
+        return True
+    return holds_evidence(resource.contained) or _measures(resource, mappings)
 
 
 def _measures(observation: Observation, mappings: Mappings) -> bool:

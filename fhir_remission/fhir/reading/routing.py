@@ -57,17 +57,17 @@ _CONCEPT = msgspec.json.Decoder(CodeableConcept | None)
 _REFERENCE = msgspec.json.Decoder(Reference | None)
 _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
 decode_glance = msgspec.json.Decoder(Glance).decode
-_NAMES_OTHERS = {"hasMember", "related"}
+_HOLDS_OTHERS = {"hasMember", "related", "contained"}
 _ELEMENTS = (
     {*strict(Observation).__struct_encode_fields__}
     - {*Glance.__struct_encode_fields__}
-    - _NAMES_OTHERS
+    - _HOLDS_OTHERS
 )
 PlainResult = msgspec.defstruct(
     "PlainResult", [(one, Raw, NOTHING) for one in sorted(_ELEMENTS)], bases=(Glance,), gc=False,
     forbid_unknown_fields=True, module=__name__,
 )  # fmt: skip
-"""A glance at an Observation of FHIR's elements that names no other result: nothing hides in it."""
+"""A glance at an Observation of FHIR's elements without others in it: nothing hides there."""
 _PLAIN: msgspec.json.Decoder[Glance] = msgspec.json.Decoder(PlainResult)
 decode_result = _PLAIN.decode
 

@@ -22,7 +22,6 @@ from fhir_remission.fhir.incoming.documents import (
     read_documents,
 )
 from fhir_remission.fhir.incoming.holders import taken_back
-from fhir_remission.fhir.incoming.merges import KINDS as MERGED
 from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
@@ -32,7 +31,7 @@ from fhir_remission.fhir.incoming.subjects import (
 )
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import named
-from fhir_remission.fhir.r4.type_names import evidence_within
+from fhir_remission.fhir.r4.type_names import WITHIN, evidence_within, holds_evidence
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
     Device,
@@ -165,7 +164,10 @@ class Sorter:
     def _end_without_patient(self, entry: Entry, key: str, offset: int) -> None:
         """Account for what is kept for others, is about no patient, or names none."""
         resource = entry.resource
-        if isinstance(resource, Medication | Device | Specimen):
+        kept = isinstance(resource, Medication | Device | Specimen)
+        if (kept or key == NOBODY) and holds_evidence(resource.contained):
+            self.flaw(offset, WITHIN)
+        if kept:
             self.account.end("used")
         elif is_withdrawn(resource):
             # Some servers show nothing but id and status of it (US Core, general guidance).
@@ -197,9 +199,7 @@ class Sorter:
         resource = entry.resource
         assert isinstance(resource, Patient)  # noqa: S101 - the caller looked
         names = [address_key(entry.full_url)] if entry.full_url else []
-        for link in resource.link or []:
-            if link.type in MERGED and link.other is not None:
-                names.append(reference_key(link.other))
+        names += [reference_key(one.other) for one in resource.link or [] if one.other is not None]
         for name in names:
             if name and name != key:
                 self._special(PEOPLE, key, name, number)

@@ -119,7 +119,9 @@ def moves_of(
         joined.join(name, patient)
     strange = {name for name in used if is_identifier(name)}
     urns = {name for name in used - strange - addresses if name.startswith("urn:")}
-    carry, here = _carried(identities, strange, used, joined) if used else (None, set[str]())
+    # A record may name another one by its identifier.
+    asked = used | {name for row in people if is_identifier(name := str(row.body, "utf-8"))}
+    carry, here = _carried(identities, strange, asked, joined) if asked else (None, set[str]())
     nobodys = {name for name in strange if carry is not None and not carry.tells_apart(name)}
     alone = {name for name in used if name.startswith(_ORPHANS)}
     found = {joined.root(row.key) for row in listed if row.key not in alone}

@@ -15,10 +15,10 @@ from fhir_remission.fhir.incoming.documents import Item, read_documents
 from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
 from fhir_remission.fhir.incoming.holders import all_taken_back
 from fhir_remission.fhir.incoming.retractions import Doubted, doubt
-from fhir_remission.fhir.r4.type_names import TYPE_NAMES
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, WITHIN, holds_evidence
 from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
-from fhir_remission.jobs.judging.judging import Judge
+from fhir_remission.jobs.judging.judging import LINKED, Judge
 
 # An assumption of everybody, where damage that somebody accepts may have hidden evidence.
 UNATTRIBUTED = "archive-complete"
@@ -152,6 +152,8 @@ def _end_lost(groups: Groups, account: Account, judge: Judge) -> list[Damaged]:
         else:
             account.end("irrelevant")
     for entry in groups.others:
+        if holds_evidence(entry.resource.contained):
+            lost.append(Damaged(place=entry.place or entry.ref, reason=WITHIN, kind="incomplete"))
         account.end("used" if isinstance(entry.resource, KEPT) else "irrelevant")
     return lost
 
@@ -178,7 +180,7 @@ class _Reading:
         record, places = self._judge.read(
             patient,
             entries,
-            doubts=self._doubts,
+            doubts=(*self._doubts, *([LINKED] if patient in groups.linked else [])),
             deleted=self._deleted,
             one_sided=patient in groups.one_sided,
             elsewhere=self._elsewhere,

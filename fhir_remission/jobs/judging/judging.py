@@ -20,6 +20,8 @@ from fhir_remission.fhir.reading.record import Reading, read_entries
 
 # The flag of who is linked to a record that does not agree (`fhir/incoming/merges.py`).
 ONE_SIDED = "merge-one-sided"
+# What is assumed where another record of the same person is judged by itself.
+LINKED = "linked-record"
 # Clocks and zones differ by less.
 _A_DAY = timedelta(days=1)
 

@@ -21,6 +21,7 @@ from fhir_remission.fhir.incoming.grouping import KEPT, group_by_patient
 from fhir_remission.fhir.incoming.merges import Person
 from fhir_remission.fhir.incoming.retractions import doubt
 from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.type_names import WITHIN, holds_evidence
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Patient, Specimen
 from fhir_remission.fhir.server.queries import (
     BY_PATIENT,
@@ -30,7 +31,7 @@ from fhir_remission.fhir.server.queries import (
     patients_query,
 )
 from fhir_remission.jobs.reading.members import PLAIN_ID, Members, Wanted, read_members
-from fhir_remission.jobs.reading.merged_patients import Named, find_person, linked_ids
+from fhir_remission.jobs.reading.merged_patients import Named, beside_of, find_person, linked_ids
 from fhir_remission.jobs.reading.watermarks import version_of
 
 Searched = list[tuple[Query, Found]]
@@ -100,15 +101,16 @@ def read_evidence(
     people = client.search(query)
     if not people.complete and len(patients) > 1:
         return _one_by_one(client, patients, wanted, named)
-    linked = linked_ids(people_found(people), client.transport.base)
+    records, base = people_found(people), client.transport.base
+    linked, beside = linked_ids(records, base), beside_of(records, base)
     near = {p: named.get(p, frozenset()) | linked.get(p, frozenset()) for p in patients}
     plain = [patient for patient in patients if not near[patient]]
     found = _read_chunk(client, plain, wanted, (query, people)) if plain else {}
     return {
-        patient: _read_person(client, patient, wanted, near[patient])
-        if near[patient]
-        else found[patient]
-        for patient in patients
+        p: _read_person(client, p, wanted, near[p])
+        if near[p]
+        else structs.replace(found[p], person=Person(linked=beside.get(p, ())))
+        for p in patients
     }
 
 
@@ -243,6 +245,8 @@ class _Whole:
         for _, found in every:
             doubt(entries, found.doubted)
         self._groups = group_by_patient(entries, people=people)
+        aside = self._groups.others
+        self._gaps += [f"{e.ref}: {WITHIN}" for e in aside if holds_evidence(e.resource.contained)]
         self._account = Account()
         self._ended: set[int] = set()
         for _, found in every:

@@ -23,13 +23,18 @@ Named = Mapping[str, frozenset[str]]
 
 
 def linked_ids(records: Iterable[Patient], base: Base) -> dict[str, frozenset[str]]:
-    """The records that are linked, each with the other ids it names or is named by."""
+    """The records that may be merged, each with the other ids it names or is named by."""
     found: dict[str, set[str]] = {}
     for record in records:
-        for other in said_by(record, base).others:
+        for other in said_by(record, base).merged:
             found.setdefault(record.id or "", set()).add(other)
             found.setdefault(other, set()).add(record.id or "")
     return {name: frozenset(others) for name, others in found.items()}
+
+
+def beside_of(records: Iterable[Patient], base: Base) -> dict[str, tuple[str, ...]]:
+    """The records that each names as the same person's, and that are in use beside it."""
+    return {record.id or "": said_by(record, base).beside for record in records}
 
 
 def find_person(client: FhirClient, patient: str, also: Iterable[str] = ()) -> Person:
@@ -53,7 +58,7 @@ def find_person(client: FhirClient, patient: str, also: Iterable[str] = ()) -> P
                 said[entry.resource.id] = said_by(entry.resource, client.transport.base)
         person = people_of(said).get(patient, Person(patient))
         near = {name for name in person.names if name in said} | {patient}
-        todo = {other for name in near for other in said.get(name, Links()).others} - asked
+        todo = {other for name in near for other in said.get(name, Links()).merged} - asked
     return person
 
 

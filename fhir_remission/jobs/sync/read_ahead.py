@@ -11,7 +11,7 @@ from fhir_remission.effects.server.client import FhirClient, Found
 from fhir_remission.effects.server.parallel_reads import Chains
 from fhir_remission.errors import BrokeOff
 from fhir_remission.fhir.server.queries import chunked, patients_query
-from fhir_remission.jobs.judging.judging import Judge
+from fhir_remission.jobs.judging.judging import LINKED, Judge
 from fhir_remission.jobs.reading.cohort import Members
 from fhir_remission.jobs.reading.evidence import Evidence, people_found, read_all
 from fhir_remission.jobs.reading.merged_patients import Named, linked_ids
@@ -85,6 +85,7 @@ def records_of(
         rows=[row for name in (patient, *former) for row in members.rows.get(name, ())],
         members_gone=evidence.gone,
         one_sided=bool(evidence.person.one_sided),
+        doubts=(LINKED,) if evidence.person.linked else (),
     )
     return record, [judge.record(name, ()) for name in former], evidence.ended(places)
 
