@@ -83,9 +83,9 @@ class Entries:
             except UNREADABLE as error:
                 self.damage.append(damaged(body, place, error))
                 came += 1
-        if kind == "document":
+        if kind != "searchset":
             bind(self.entries[first:], bundle, address)
-        elif kind == "message":
+        if kind == "message":
             self.damage += without_focus(bundle, self.entries[first:], name)
         if depth:
             links = bundle.link or []

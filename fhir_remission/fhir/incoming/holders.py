@@ -98,21 +98,27 @@ def is_given_up(holder: Resource) -> bool:
 
 
 def bind(held: Sequence[Entry], bundle: BundleBody, address: str) -> None:
-    """Let the first page of a document hold all that stands in it, under the document's names."""
-    page = next((one.resource for one in held if isinstance(one.resource, Composition)), None)
-    if page is None:
-        return
-    page.identifier = [*(page.identifier or []), *_identifiers(bundle)]
-    page.bundles = [name for name in (_called(bundle), address) if name]
-    others = [one for one in held if one.resource is not page]
-    named = [one for one in others if one.full_url or one.resource.id]
-    page.came = sorted(addresses_in(bundle))
-    page.inside = [Reference(one.full_url or one.ref) for one in named]
-    if page.status not in LIVE and page.status != "unknown":
-        for one in others:
-            if not (one.full_url or one.resource.id):
-                # Nothing else can name it.
-                one.resource.doubt = f"the document it stands in has the status {page.status}"
+    """Let each Composition of a Bundle know what came with it, and a document hold all of it."""
+    pages = [one.resource for one in held if isinstance(one.resource, Composition)]
+    came = addresses_in(bundle) if pages else set()
+    for page in pages:
+        page.came = sorted({*came, *(page.came or [])})
+    if pages and bundle.type == "document":
+        page = pages[0]
+        page.identifier = [*(page.identifier or []), *_identifiers(bundle)]
+        page.bundles = [name for name in (_called(bundle), address) if name]
+        _hold(page, [one for one in held if one.resource is not page])
+
+
+def _hold(page: Composition, others: Iterable[Entry]) -> None:
+    """Let the first page of a document hold what stands in it."""
+    page.inside, stands = [], page.status in LIVE or page.status == "unknown"
+    for one in others:
+        if one.full_url or one.resource.id:
+            page.inside.append(Reference(one.full_url or one.ref))
+        elif not stands:
+            # Nothing else can name it.
+            one.resource.doubt = f"the document it stands in has the status {page.status}"
 
 
 def _called(bundle: BundleBody) -> str:

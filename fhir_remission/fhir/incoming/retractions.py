@@ -1,5 +1,7 @@
 """What is said beside a result and takes it back: Provenance, DetectedIssue, VerificationResult.
 
+And the DocumentReference of a document, which an archive of documents calls superseded or wrong.
+
 None is read for anything else. What cannot be read of them is not taken for harmless: a name of
 nobody's may be the activity, a code of a known system that no row has may be a retraction.
 """
@@ -7,14 +9,14 @@ nobody's may be the activity, a code of a known system that no row has may be a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Raw, Struct, structs
 
 from fhir_remission.fhir.incoming.damage import Damaged, damaged
-from fhir_remission.fhir.r4.elements import Reference
-from fhir_remission.fhir.r4.references import named, names_of, parse_literal
+from fhir_remission.fhir.r4.elements import Identifier, Reference
+from fhir_remission.fhir.r4.references import name_of, named, names_of, parse_literal
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE, Entry
 
 
@@ -43,7 +45,10 @@ _KNOWN = {
         statusDate statusReason target targetLocation validationProcess validationType
         validator""",
 }
-RETRACTING = frozenset(_KNOWN)
+_DOCUMENT = "DocumentReference"
+RETRACTING = frozenset({*_KNOWN, _DOCUMENT})
+# https://hl7.org/fhir/R4/valueset-document-reference-status.html
+_SUPERSEDED = frozenset({"superseded", "entered-in-error"})
 _NAMES = {kind: frozenset(f"{_SHARED} {names}".split()) for kind, names in _KNOWN.items()}
 _POINTS = {"Provenance": "target", "DetectedIssue": "implicated", "VerificationResult": "target"}
 _WORDS = re.compile(
@@ -91,17 +96,48 @@ class _Entity(Struct):
     what: Reference | None = None
 
 
+class _Attachment(Struct):
+    url: str | None = None
+
+
+class _Content(Struct):
+    attachment: _Attachment | None = None
+
+
+class _Indexed(Struct, rename="camel"):
+    status: str | None = None
+    master_identifier: Identifier | None = None
+    identifier: list[Identifier] | None = None
+    content: list[_Content] | None = None
+
+
+_INDEXED = msgspec.json.Decoder(_Indexed)
 _ENTITIES = msgspec.json.Decoder(list[_Entity] | None)
 
 
 def retractions(body: bytes | Raw, kind: str, place: str) -> list[Doubted | Damaged]:
     """What a Provenance or DetectedIssue takes back; nothing where it leaves all as it is."""
+    if kind == _DOCUMENT and not any(one.encode() in bytes(body) for one in _SUPERSEDED):
+        return []
     try:
+        if kind == _DOCUMENT:
+            return list(_superseded(_INDEXED.decode(body)))
         members = _MEMBERS.decode(body)
         why = _why(kind, members)
         return _named(body, kind, place, members, why) if why else _removed(members)
     except UNREADABLE as error:
         return [structs.replace(damaged(body, place, error), resource_type="", ref="")]
+
+
+def _superseded(indexed: _Indexed) -> Iterator[Doubted]:
+    """The names of the document that stands no more."""
+    if indexed.status not in _SUPERSEDED:
+        return
+    held = [indexed.master_identifier, *(indexed.identifier or [])]
+    urls = [one.attachment.url for one in indexed.content or [] if one.attachment is not None]
+    for one in (*(Reference(identifier=name) for name in held), *(Reference(url) for url in urls)):
+        if name := name_of(one):
+            yield Doubted(name, f"its DocumentReference has the status {indexed.status}")
 
 
 def told_once(found: Sequence[Doubted | Damaged]) -> tuple[list[Doubted], list[Damaged]]:
