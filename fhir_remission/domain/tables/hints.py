@@ -21,6 +21,8 @@ MEANS = (
     "drug",
     "graft",
     "donor-cells",
+    "platelets",
+    "red-cells",
     "transfusion",
     "gcsf",
     "other",

@@ -149,6 +149,9 @@ _NAMED = {
     "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
     "graft": EventRow("transplant", "", "unconfirmed", None, ""),
     "donor-cells": EventRow("donor-lymphocytes", "", "unconfirmed", None, ""),
+    # Beside platelets red cells may have been given too.
+    "platelets": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
+    "red-cells": EventRow("rbc-transfusion", "", "unconfirmed", None, ""),
     "transfusion": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
     # The one that props up a count for longest.
     "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),

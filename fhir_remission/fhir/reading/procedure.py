@@ -42,7 +42,7 @@ _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
 # Where these lie decides what a marrow beside them means.
 _STARTS = frozenset({"therapy-start", "transplant", "donor-lymphocytes"})
-HINTS = ("drug", "graft", "donor-cells", "transfusion", "gcsf")
+HINTS = ("drug", "graft", "donor-cells", "platelets", "red-cells", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
 
