@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import PatientRecord
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 from tests.domain.stories import day, story
 
@@ -84,9 +85,10 @@ def test_the_window_is_open_to_its_last_day(today: int, is_open: bool) -> None:
         (remission().mrd(150, "negative"), 334, True),
         (induction().marrow(28, 40).blood(28, 300, 20_000), 900, False),
         (Course().chemo(1), 900, False),
+        (remission().record(died=True), 900, False),
     ],
 )
-def test_when_a_remission_is_stale(course: Course, today: int, stale: bool) -> None:
+def test_when_a_remission_is_stale(course: Course | PatientRecord, today: int, stale: bool) -> None:
     """Half a year without marrow and MRD, and a quarter without a count (model 6.3)."""
     assert now(course, as_of=noon(today)).clock.stale is stale
 

@@ -42,6 +42,7 @@ def test_3_1_other_leukaemias(kind: str, diagnosed: int | None, expected: str, r
     course = induction(diagnosed=diagnosed).event(kind, -6)
     found = now(recovered(course, 30))
     assert (found.category, found.reason, found.state) == (expected, reason, "unknown")
+    assert found.missing == ()
 
 
 @pytest.mark.parametrize(

@@ -153,4 +153,6 @@ def test_a_smear_that_cannot_be_read_is_what_decides() -> None:
     for name in ("eln-2022", "eln-2017"):
         found = now(unread, name)
         assert "blood-blasts" in found.missing
-        assert found.next_better == "A blood differential that can be read decides."
+        assert (
+            found.next_better == "A blood differential that says whether there are blasts decides."
+        )

@@ -225,7 +225,7 @@ def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
     old_blood = dates.blood is None or today - dates.blood > timedelta(
         days=numbers.stale_blood.days
     )
-    stale = state == "in-remission" and old_marrow and old_blood
+    stale = state == "in-remission" and old_marrow and old_blood and not facts.record.died
     return Clock(as_of.isoformat(), closes is not None and today <= closes, stale)
 
 

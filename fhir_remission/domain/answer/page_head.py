@@ -14,7 +14,7 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
     """What is said, on what it rests, and what could change it."""
     now, words = page.now, page.words
     category = words.categories.display("category", now.category)
-    why = f"; {words.sentence('reasons', now.reason)}" if now.reason else ""
+    why = f". {words.sentence('reasons', now.reason)}" if now.reason else ""
     code = f", coded {now.code}" if now.code != now.category else ""
     rows = [("Category", f"{now.category}: {category}{code}{why}")]
     if now.response_date is not None:

@@ -54,7 +54,9 @@ ADVICE = {
     "early-marrow": "An answer needs a later marrow: this one looked for hypoplasia, not response.",
     "apl-out-of-scope": "Acute promyelocytic leukaemia has criteria of its own.",
     "other-leukaemia": "These criteria are for AML only.",
-    "two-leukaemias": "An answer needs one diagnosis: retract the other.",
+    "two-leukaemias": (
+        "No marrow shows which of two leukaemias it is of; if one diagnosis is wrong, retract it."
+    ),
     "diagnosis-refuted": "An answer needs a confirmed diagnosis of AML.",
     "diagnosis-unconfirmed": "An answer needs a confirmed diagnosis of AML.",
     "diagnosis-unknown": "An answer needs a confirmed diagnosis of AML.",
@@ -72,7 +74,7 @@ ADVICE = {
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
     "earlier-response": "An answer needs to know whether there was a remission before.",
     "repeat-marrow": "A repeat marrow or smear decides.",
-    "blood-blasts": "A blood differential that can be read decides.",
+    "blood-blasts": "A blood differential that says whether there are blasts decides.",
     "marrow-blasts": "A marrow clearly below or above the line of disease decides.",
     "extramedullary-disease": "A statement on extramedullary disease decides.",
     "baseline-marrow": "The marrow of before therapy decides.",

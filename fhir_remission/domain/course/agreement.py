@@ -194,7 +194,7 @@ def _missing(
     named = {name for one in saids for name in one.missing if one.category == category}
     undecided = category == ground.out.undecided
     if anchor.gate is not None:
-        unread = ("read-failed", "evidence-unplaced", "therapy-possible")
+        unread = ("read-failed", "evidence-unplaced", "therapy-possible", "two-leukaemias")
         return () if anchor.gate.reason in unread else ("aml-diagnosis",)
     asked = {MISSING[kind] for kind in anchor.asked if kind in MISSING}
     if undecided:
@@ -260,8 +260,7 @@ def _state_of(
     begun = therapy.since(max(opened, day))
     if begun is not None and (until is None or begun < until):
         return "awaiting-response", begun
-    earlier = therapy.latest(day)
-    waits = said.state in ("untreated", "awaiting-response") and earlier is not None
-    if waits and earlier is not None and earlier.day >= opened:
-        return "awaiting-response", earlier.day
+    earlier = therapy.until(day)
+    if said.state != "active-disease" and earlier is not None and earlier >= opened:
+        return "awaiting-response", earlier
     return said.state, said.since

@@ -79,6 +79,11 @@ class Therapy(Struct, frozen=True):
         place = bisect_left(self.begun, day)
         return self.begun[place] if place < len(self.begun) else None
 
+    def until(self, day: date) -> date | None:
+        """The last day, up to this one, of a cycle or of anything given with a graft."""
+        place = bisect_right(self.begun, day)
+        return self.begun[place - 1] if place else None
+
     def from_until(self, first: date, end: date) -> tuple[Cycle, ...]:
         """The cycles that begin on `first` or later, and before `end`."""
         return self.cycles[bisect_left(self.days, first) : bisect_left(self.days, end)]
