@@ -65,6 +65,7 @@ def test_no_course_that_a_hospital_has_comes_near_it(kind: str) -> None:
     ("course", "said"),
     [
         (induction(), "IND, unknown, too-many-unknowns, may be CR/CRh/CRi/MLFS/PR"),
+        (induction(diagnosed=None), "IND, unknown, too-many-unknowns, may be CR/CRh/CRi/MLFS/PR"),
         (induction(diagnosed=None).event("other-leukaemia", -6), "NE, unknown, other-leukaemia"),
     ],
 )

@@ -203,6 +203,14 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " RELAPSE/NR, ask earlier-response",
          "marrow 30: PR, active-disease, responded 30"],
     ),
+    "the marrow that contradicts is the first that disagrees, not the first": (
+        lambda: good(induction(), 30).marrow(35, 2).marrow(40, 12), "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, awaiting-response since 1, responded 30",
+         "marrow 35: MLFS, awaiting-response since 1, responded 35",
+         "marrow 40: IND, active-disease since 40, undecided, may be PR/NR, perhaps PR, ask"
+         " anc platelets"],
+    ),
     "cleared there they are none": (
         lambda: induction().marrow(30, 2).blood(30).marrow(60, 2).blood(62, smear=2).blood(
             66, 1500, 150_000), "eln-2022",

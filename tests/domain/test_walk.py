@@ -35,11 +35,35 @@ RELAPSE_100 = "RELAPSE, relapsed since 100, responded 100, first sign 100"
             Course(diagnosed=None).event("aml-diagnosis", None),
             "none: NE, untreated, no-marrow, ask marrow",
         ),
+        (Course().claim("remission", -3), "none: NE, unknown, no-marrow, ask marrow"),
+        (Course().claim("relapse", -3), "none: NE, unknown, no-marrow, ask marrow"),
+        (Course().claim("active", -3), "none: NE, untreated since -6, no-marrow, ask marrow"),
     ],
 )
 def test_nobody_knows_since_when_a_course_without_a_day_stands(course: Course, said: str) -> None:
-    """Therapy and counts without a diagnosis open no course; nor does a diagnosis without a day."""
+    """Therapy and counts without a diagnosis open no course; nor does a diagnosis without a day.
+
+    Nor does anybody know what came before a remission or a relapse that is claimed (3.6).
+    """
     assert story(course) == [said]
+
+
+@pytest.mark.parametrize(
+    ("says", "day", "said"),
+    [
+        ("remission", -4, "NE, untreated since -6, before-therapy"),
+        ("relapse", -3, "NE, untreated since -6, before-therapy"),
+        ("active", None, "NE, untreated since -6, before-therapy"),
+        *((says, day, "IND, unknown since -4, earlier-remission-unknown, may be RELAPSE/NR, ask"
+           " earlier-response")
+          for says, day in (("remission", -5), ("remission", None), ("relapse", -4))),
+    ],
+)  # fmt: skip
+def test_what_was_claimed_before_the_first_marrow_is_open_there(
+    says: str, day: int | None, said: str
+) -> None:
+    """A remission before it; a relapse that may be this one (3.6)."""
+    assert story(Course().marrow(-4, 60).claim(says, day)) == [f"marrow -4: {said}"]
 
 
 @pytest.mark.parametrize("course", [Course(), Course().chemo(1)])

@@ -44,10 +44,8 @@ class Ground:
         self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}
         self._alike: dict[object, tuple[date, int | None]] = {}
         self._measures: dict[tuple[date, int | None], tuple[object, ...]] = {}
-        self.patience = max(
-            (one.days for one in facts.criteria.criterion if isinstance(one, Persisted)),
-            default=0,
-        )
+        waits = (one.days for one in facts.criteria.criterion if isinstance(one, Persisted))
+        self.patience = max((1, *waits))
         """For so many days a criterion asks how long ago therapy began."""
         self.uncertain = {at for at, one in enumerate(facts.marrows) if not one.certain}
         """The marrows that may not have been there at all."""
@@ -107,7 +105,7 @@ class Ground:
     def from_now_on(self, world: World, day: date) -> object:
         """What later anchors can tell of which relapse opened a course, once it was treated."""
         start = self.course(world)[1].start
-        if start is None or (day - start.day).days < max(self.patience, 1):
+        if start is None or (day - start.day).days < self.patience:
             return world.opened, world.by
         return self._measure(world)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar, overload
@@ -38,10 +38,6 @@ class Overlay(Sequence[T]):
         """As many as there were."""
         return len(self._base)
 
-    def __iter__(self) -> Iterator[T]:
-        """Each in turn."""
-        return (self[place] for place in range(len(self._base)))
-
 
 def as_told(facts: Facts, told: Mapping[Key, Side], line: Decimal) -> Facts:
     """The facts with each unknown thing as it was told."""
@@ -59,8 +55,8 @@ def as_told(facts: Facts, told: Mapping[Key, Side], line: Decimal) -> Facts:
         return facts
     return replace(
         facts,
-        marrows=Overlay(facts.marrows, marrows) if marrows else facts.marrows,
-        smears=Overlay(facts.smears, smears) if smears else facts.smears,
+        marrows=Overlay(facts.marrows, marrows),
+        smears=Overlay(facts.smears, smears),
         extramedullary=replace(facts.extramedullary, told=lesions),
     )
 
