@@ -169,6 +169,17 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " PR/RELAPSE/NR, perhaps PR, ask anc earlier-response platelets",
          "marrow 90: CRi, in-remission since 90, responded 90"],
     ),
+    "after the therapy of what was no remission, or its relapse, there is no relapse": (
+        lambda: good(induction().marrow(30, 2).blood(30).marrow(60, 12).chemo(62), 90, 12),
+        "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, awaiting-response since 1, responded 30, perhaps CR/CRh/CRi, ask"
+         " anc counts platelets",
+         "marrow 60: IND, awaiting-response since 62, earlier-remission-unknown, may be"
+         " PR/RELAPSE/NR, perhaps PR, ask anc earlier-response platelets",
+         "marrow 90: IND, active-disease, earlier-remission-unknown, may be PR/NR, perhaps PR,"
+         " ask earlier-response"],
+    ),
     "blasts in the window of a clear marrow are a sign after what may have been a remission": (
         lambda: induction().marrow(30, 2).blood(30).marrow(60, 2).blood(
             62, 1500, 150_000, smear=2), "eln-2022",
@@ -191,10 +202,13 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " extramedullary-disease platelets"],
     ),
     "a remission claimed at no time may have been at any": (
-        lambda: good(induction().claim("remission", None), 30, 12), "eln-2022",
+        lambda: good(good(induction().claim("remission", None), 30, 12).chemo(35), 60, 12),
+        "eln-2022",
         ["marrow -4: IND, awaiting-response since 1, earlier-remission-unknown, may be"
          " RELAPSE/NR, ask earlier-response",
-         "marrow 30: IND, unknown since 30, earlier-remission-unknown, may be PR/RELAPSE,"
+         "marrow 30: IND, awaiting-response since 35, earlier-remission-unknown, may be"
+         " PR/RELAPSE, perhaps PR, ask earlier-response",
+         "marrow 60: IND, unknown since 60, earlier-remission-unknown, may be PR/RELAPSE/NR,"
          " perhaps PR, ask earlier-response"],
     ),
     "a relapse claimed at no time was the first marrow or none": (

@@ -147,7 +147,7 @@ def nothing_yet(ground: Ground) -> Said:
     known = bool(facts.marrows or facts.events.get("aml-diagnosis"))
     first = facts.marrow_days[0] if facts.marrow_days else date.max
     claimed = any(
-        one.when is None or (one.when.first_day - first).days < int(one.says == "relapse")
+        one.when is None or one.when.first_day < first
         for one in facts.record.claims
         if one.says in ("remission", "relapse")
     )
@@ -155,5 +155,4 @@ def nothing_yet(ground: Ground) -> Said:
         category=ground.out.not_evaluable,
         state="untreated" if known and not claimed else "unknown",
         since=opened if known and not claimed and opened > date.min else None,
-        opened=opened,
     )
