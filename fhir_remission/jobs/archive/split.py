@@ -115,6 +115,10 @@ def _check_unchanged(source: Source, sorter: Sorter, part: Part) -> None:
         sorter.flaw(part.low, "the file was changed while it was read")
 
 
+# What carries whole documents: no evidence itself, whatever length it has.
+_LONG = IRRELEVANT | {"DocumentReference"}
+
+
 class _Splitter:
     """The loop over lines: kept flat, because everything in it is done for every line."""
 
@@ -252,7 +256,7 @@ class _Splitter:
             self._sorter.account.add(Account(read=1, damaged=1))
             kind = _type_of_long_line(piece)
             reason = f"a line longer than {LONGEST_LINE >> 20} MiB"
-            self._sorter.flaw(offset, reason, harmless=kind in IRRELEVANT)
+            self._sorter.flaw(offset, reason, harmless=kind in _LONG)
         return not piece.endswith(b"\n")
 
 
