@@ -15,7 +15,7 @@ from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Device, Medication, Patient, Resource
 
 NOBODY = "nobody"
-"""It is about something that is no patient: a device, a group, a place."""
+"""It is about something that is no patient: a device, a place, a substance."""
 UNKNOWN = ""
 """It names no patient, or in a way that cannot be resolved."""
 
@@ -24,10 +24,10 @@ _ID = re.compile(r"[A-Za-z0-9\-._~:]{1,128}")
 # What programs write where they have no id.
 _NO_ID = frozenset({"null", "undefined", "none", "nil", "nan"})
 # What else an Observation, Procedure or Specimen may be of, in R4 and R5; a person of another
-# kind, or an encounter, does not say whose it is.
+# kind, a group or an encounter does not say whose it is.
 _SUBJECTS = frozenset(
     {
-        *("Group", "Device", "Location", "Organization", "Procedure", "Practitioner"),
+        *("Device", "Location", "Organization", "Procedure", "Practitioner"),
         *("Medication", "Substance", "BiologicallyDerivedProduct", "NutritionProduct"),
     }
 )

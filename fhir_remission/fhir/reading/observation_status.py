@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from msgspec import structs
 
@@ -25,6 +26,7 @@ STANDING: dict[str, Standing] = {
 }
 NO_STATUS = "status is missing"
 _WITHDRAWN = frozenset({"entered-in-error", "cancelled", "not-done"})
+_DAY = timedelta(days=1)
 _NEVER = frozenset({"cancelled", "entered-in-error", "unknown"})
 
 
@@ -77,7 +79,22 @@ def _of_withdrawn(
 def effective_time(
     observation: Observation, ref: str, specimen: SpecimenSays, context: Context
 ) -> Placed | Unplaced:
-    """When the result was true: its own time, else that of its report or specimen."""
+    """When the result was true: its own time, else that of its report or specimen.
+
+    Before its sample was taken there was none; a day of grace is for zones and slips of clocks.
+    """
+    placed, taken = _said_time(observation, ref, specimen, context), specimen.taken
+    if not (isinstance(placed, Placed) and isinstance(taken, Placed)):
+        return placed
+    if taken.when.start - placed.when.end > _DAY:
+        said = f"time {placed.when.text} is before its specimen was taken"
+        return Unplaced(f"{said}, {taken.when.text}")
+    return placed
+
+
+def _said_time(
+    observation: Observation, ref: str, specimen: SpecimenSays, context: Context
+) -> Placed | Unplaced:
     zone = context.reading.zone
     timing, period = observation.effective_timing, observation.effective_period
     texts = [observation.effective_date_time, observation.effective_instant]

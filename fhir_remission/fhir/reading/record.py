@@ -17,7 +17,9 @@ from fhir_remission.domain.nouns.inputs import (
     Skipped,
 )
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.incoming.grouping import KEPT
 from fhir_remission.fhir.incoming.holders import LIVE
+from fhir_remission.fhir.incoming.subjects import subject_of
 from fhir_remission.fhir.incoming.versions import Current, latest
 from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.references import Index, index_of, named
@@ -148,8 +150,12 @@ def _context(
 
 
 def _aliases(patient: str, entries: Iterable[Entry]) -> frozenset[str]:
+    """Every name of the patient, also of a merged record that is not here (see `grouping`)."""
     names = {patient}
     for entry in entries:
+        subject = None if isinstance(entry.resource, KEPT) else subject_of(entry.resource)
+        if subject is not None:
+            names.add(subject.address)
         if isinstance(entry.resource, Patient):
             names |= {entry.ref, entry.full_url}
             names |= {named(identifier) for identifier in entry.resource.identifier or []}
