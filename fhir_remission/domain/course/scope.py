@@ -13,12 +13,13 @@ from fhir_remission.domain.criteria.kinds import Threshold
 from fhir_remission.domain.criteria.rules import Assumed
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
-from fhir_remission.domain.nouns.intervals import holds
+from fhir_remission.domain.nouns.intervals import at_least, holds
 from fhir_remission.domain.nouns.verdicts import Proof, day_of
 from fhir_remission.domain.record.derived import reading_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Said, answer_of
+from fhir_remission.domain.record.wholes import WHOLE
 
 
 class Gate(Struct, frozen=True):
@@ -156,6 +157,11 @@ def _may_be_low(facts: Facts, count: Result) -> bool:
     """Whether a count without a day may be below what some category asks of it."""
     analyte = "platelets" if count.analyte == "platelets" else "anc"
     reading = reading_of(count)
+    if count.analyte == WHOLE and isinstance(reading, Interval):
+        # It may be of any draw that has none, and no part of that one is above it.
+        parts = (one.own["anc"].reading for one in facts.draws if WHOLE not in one.results)
+        if any(isinstance(p, Interval) and at_least(reading, p.low) is not True for p in parts):
+            return True
     asked = (
         one
         for one in facts.criteria.criterion
