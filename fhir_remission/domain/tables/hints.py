@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from msgspec import Struct
@@ -25,6 +26,11 @@ MEANS = (
     "red-cells",
     "transfusion",
     "gcsf",
+    "sign",
+    "lesion",
+    "denied",
+    "absent",
+    "family",
     "other",
 )
 
@@ -39,15 +45,53 @@ class Hints(Struct, frozen=True):
         """Whether a text names something of this kind."""
         return bool(self.tables) and _names(self, what, text.casefold())
 
+    def signs(self, text: str) -> frozenset[str]:
+        """Which signs of disease (`sign`, `lesion`) a text names, of the patient and not denied."""
+        return _signs(self, text.casefold()) if self.tables else frozenset()
+
 
 NO_HINTS = Hints()
-# An AML is a leukaemia.
-_ALSO = {"leukaemia": ("leukaemia", "aml")}
+# An AML is a leukaemia, and a sign of disease is an input.
+_ALSO = {"leukaemia": ("leukaemia", "aml"), "input": ("input", "sign", "lesion")}
+_SIGNS = ("sign", "lesion")
+_DENIALS = ("denied", "absent", "family")
+_SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")
+# A list of what is denied goes on behind a comma.
+_LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
+_PERCENT = re.compile(r"(?<![\d.,])(\d{1,9}(?:[.,]\d{1,9})?)\s?%")
 
 
 @lru_cache(maxsize=1 << 12)
 def _names(hints: Hints, what: str, text: str) -> bool:
-    return any(one["other"] is None for one in _compiled(hints, what).finditer(text))
+    return next(_found(hints, what, text), None) is not None
+
+
+def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
+    return (one for one in _compiled(hints, what).finditer(text) if one["other"] is None)
+
+
+@lru_cache(maxsize=1 << 12)
+def _signs(hints: Hints, text: str) -> frozenset[str]:
+    named = [kind for kind in _SIGNS if _names(hints, kind, text)]
+    if not named or _names(hints, "family", text):
+        return frozenset()
+    parts = [part for sentence in _SENTENCE.split(text) for part in _parts(sentence)]
+    return frozenset(kind for kind in named if any(_stands(hints, kind, one) for one in parts))
+
+
+def _parts(sentence: str) -> list[str]:
+    return [sentence] if _LISTED.search(sentence) else re.split(r",\s", sentence)
+
+
+def _stands(hints: Hints, kind: str, part: str) -> bool:
+    """Whether a part of a sentence names a sign; `no` before it denies it, `none` behind it."""
+    sign = next(_found(hints, kind, part), None)
+    if sign is None or _names(hints, "denied", part[: sign.start()]):
+        return False
+    shares = [one.replace(",", ".") for one in _PERCENT.findall(part)]
+    if shares:
+        return any(float(one) for one in shares)
+    return not _names(hints, "absent", part[sign.end() :])
 
 
 @lru_cache(maxsize=32)
@@ -56,7 +100,8 @@ def _compiled(hints: Hints, what: str) -> re.Pattern[str]:
 
     Words of another kind are not in it: `chlorom*` must not take `chlorom` away from it.
     """
-    words, others = _words(hints, _ALSO.get(what, (what,))), _words(hints, ("other",))
+    words = _words(hints, _ALSO.get(what, (what,)))
+    others = set[str]() if what in _DENIALS else _words(hints, ("other",))
     return re.compile(f"(?P<other>{_any_of(others)})|{_any_of(words)}")
 
 

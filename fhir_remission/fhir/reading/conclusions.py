@@ -1,17 +1,26 @@
-"""What a report concludes in codes: a lesion or another leukaemia seen by whoever signed it.
+"""What a report or the value of a result concludes: a lesion, a relapse or another leukaemia seen.
 
 It is no diagnosis on the list of problems, so it proves nothing; what it names is not ruled out
-either, and what it says of remission or relapse is a claim like any other. Its words are not read.
+either, and what a report says of remission or relapse is a claim like any other. The words of a
+report are not read; those of a value may be a sign that nobody can read.
 """
 
 from __future__ import annotations
 
-from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped
+from collections.abc import Iterable
+
+from msgspec import structs
+
+from fhir_remission.domain.nouns.inputs import Claim, Event, Finding, Skipped
+from fhir_remission.domain.tables.codes import CodeRow
+from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.holders import LIVE
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.elements import CodeableConcept, Valued
 from fhir_remission.fhir.r4.times import Placed
 from fhir_remission.fhir.r4.wire import DiagnosticReport
+from fhir_remission.fhir.reading.attributes import concept_of
+from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.condition import (
     ADVERSE,
     EventsRead,
@@ -20,8 +29,14 @@ from fhir_remission.fhir.reading.condition import (
     source_of,
     unread_leukaemia,
 )
-from fhir_remission.fhir.reading.context import Context, codings_of, report_time
+from fhir_remission.fhir.reading.context import Context, codings_of, report_time, words_of
+from fhir_remission.fhir.reading.reported import read_value, understanding_of
 
+# As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other
+# signs are of a marrow without a value.
+LESION, BLASTS = "extramedullary-disease", "blasts-marrow"
+# Some leukaemia, without saying which, is the one that everybody knows of.
+_FOUND = ADVERSE - {"unspecified-leukaemia"}
 NO_TIME = "nobody says when what it concludes was found"
 
 
@@ -70,3 +85,65 @@ def _rows(concept: CodeableConcept, context: Context) -> Rows:
         return found
     # That it is the leukaemia which everybody knows of is the usual conclusion.
     return [one for one in unread_leukaemia(concept, pairs, context)[0] if one[1].detail != "aml"]
+
+
+def match_value(valued: Valued, mappings: Mappings) -> Match:
+    """What its code means; where that is no input, its value may still be a sign of disease."""
+    match = match_codes(valued.code, mappings.codes)
+    if match.rows or match.unread:
+        return match
+    analyte, why = _sign(valued, mappings)
+    if not analyte:
+        return match
+    system, _, code = (match.codes or ("",))[0].rpartition("|")
+    row = CodeRow(system, code, analyte, "", "", "", (), (), "")
+    return structs.replace(match, rows=(row,), lookalike="", unread=f"{why}: it cannot be read")
+
+
+def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
+    """What the sign of disease is kept as that a value is or affirms, if it is not a relative's."""
+    hints, found = mappings.codes.hints, concept_of(valued)
+    if any(hints.names("family", text) for text in words_of(valued.code)):
+        return "", ""
+    coded = _coded(found, mappings)
+    if coded:
+        return coded, "its value is the code of a lesion, a relapse or another leukaemia"
+    worded = _worded(words_of(found), mappings)
+    if worded:
+        return worded, "its value names a sign of disease"
+    return _affirmed(valued, mappings), "its code names a sign of disease"
+
+
+def _coded(concept: CodeableConcept | None, mappings: Mappings) -> str:
+    """By the code of a lesion, a relapse or a leukaemia that is not AML."""
+    events = mappings.events
+    for pair in codings_of(concept, mappings.systems):
+        near = events.within(*pair, "Condition")
+        for row in events.of(*pair, "Condition") or ((near,) if near else ()):
+            if row.kind == "extramedullary":
+                return LESION
+            if row.kind in _FOUND or row.claim == "relapse":
+                return BLASTS
+    return ""
+
+
+def _worded(texts: Iterable[str], mappings: Mappings) -> str:
+    """By words that no clause denies."""
+    said = {kind for text in texts for kind in mappings.codes.hints.signs(text)}
+    return LESION if "lesion" in said else BLASTS if said else ""
+
+
+def _affirmed(valued: Valued, mappings: Mappings) -> str:
+    """By a code that names it, and an answer that does not deny it."""
+    if valued.data_absent_reason is not None:
+        return ""
+    row = CodeRow("", "", LESION, "", "", "", (), (), "")
+    value = read_value(valued, understanding_of(row, mappings, decimal_comma=False)).value
+    if value == Finding("negative"):
+        return ""
+    if value != Finding("positive"):
+        return _coded(valued.code, mappings)
+    pairs = codings_of(valued.code, mappings.systems)
+    alike = (mappings.codes.lookalikes.get(pair) for pair in pairs)
+    words = (*words_of(valued.code), *(one.display for one in alike if one))
+    return _coded(valued.code, mappings) or _worded(words, mappings)

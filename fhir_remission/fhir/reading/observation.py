@@ -25,6 +25,7 @@ from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.attributes import UNREAD, method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
+from fhir_remission.fhir.reading.conclusions import match_value
 from fhir_remission.fhir.reading.context import Context, happened, words_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
@@ -121,8 +122,7 @@ def _method_said(observation: Observation, context: Context) -> str:
 
 
 def _parts(observation: Observation, context: Context) -> tuple[list[Part], str]:
-    codes = context.mappings.codes
-    main = Part(valued=observation, match=match_codes(observation.code, codes))
+    main = Part(valued=observation, match=match_value(observation, context.mappings))
     try:
         inner = components(observation)
     except UNREADABLE:
@@ -131,8 +131,7 @@ def _parts(observation: Observation, context: Context) -> tuple[list[Part], str]
 
 
 def _component(part: Component, context: Context) -> Part:
-    match = match_codes(part.code, context.mappings.codes)
-    return Part(valued=part, match=match, component=True)
+    return Part(valued=part, match=match_value(part, context.mappings), component=True)
 
 
 def _unknown(current: Current, parts: list[Part], context: Context) -> ObservationRead:

@@ -15,7 +15,7 @@ from fhir_remission.fhir.r4.wire import (
     Procedure,
     Resource,
 )
-from fhir_remission.fhir.reading.coding import match_codes
+from fhir_remission.fhir.reading.conclusions import match_value
 from fhir_remission.fhir.reading.condition import suspicion
 from fhir_remission.fhir.reading.context import Suspected, codings_of, words_of
 from fhir_remission.fhir.reading.procedure import HINTS
@@ -56,10 +56,10 @@ def has_meaning(resource: Resource, mappings: Mappings) -> bool:
 
 def _measures(observation: Observation, mappings: Mappings) -> bool:
     try:
-        codes = [observation.code, *(part.code for part in components(observation))]
+        parts = [observation, *components(observation)]
     except UNREADABLE:
         return True
-    return any(match_codes(code, mappings.codes).known for code in codes)
+    return any(match_value(part, mappings).known for part in parts)
 
 
 def _happens(kind: str, concepts: list[CodeableConcept | None], mappings: Mappings) -> bool:

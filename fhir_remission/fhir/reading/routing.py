@@ -58,6 +58,7 @@ _REFERENCE = msgspec.json.Decoder(Reference | None)
 _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
 decode_glance = msgspec.json.Decoder(Glance).decode
 _HOLDS_OTHERS = {"hasMember", "related", "contained"}
+_SAYS = ("valueString", "valueCodeableConcept", "valueBoolean")
 _ELEMENTS = (
     {*strict(Observation).__struct_encode_fields__}
     - {*Glance.__struct_encode_fields__}
@@ -73,8 +74,12 @@ decode_result = _PLAIN.decode
 
 
 def is_plain(glance: Glance) -> bool:
-    """Whether it is an Observation without components or members in which nothing can hide."""
-    return glance.component is NOTHING and type(glance) is PlainResult
+    """Whether it is an Observation without parts, members or words in which nothing can hide."""
+    return (
+        type(glance) is PlainResult
+        and glance.component is NOTHING
+        and all(getattr(glance, name) is NOTHING for name in _SAYS)
+    )
 
 
 def is_first_version(glance: Glance) -> bool:
