@@ -126,10 +126,20 @@ def _matters(
     mappings, here = context.mappings, [resource for _, resource in found]
     if any(_is_evidence(one, mappings) for one in (holder, *here)):
         return True
-    if any(here) or not may_be_of_any(holder, mappings):
-        return False
-    literals = (parse_literal(one.address) for one, _ in found)
-    return any(not left_out(one, context.reading) for one in literals)
+    lost = [one for one, resource in found if resource is None and not _left_out(one, context)]
+    if any(_is_called_evidence(one, mappings) for one in lost):
+        return True
+    return bool(lost) and not any(here) and may_be_of_any(holder, mappings)
+
+
+def _left_out(reference: Reference, context: Context) -> bool:
+    return left_out(parse_literal(reference.address), context.reading)
+
+
+def _is_called_evidence(reference: Reference, mappings: Mappings) -> bool:
+    """Whether what is not at hand is called blasts or marrow by what names it."""
+    called, hints = reference.display or "", mappings.codes.hints
+    return any(hints.names(what, called) for what in ("input", "tissue"))
 
 
 def left_out(literal: Literal | None, reading: Reading) -> bool:
