@@ -27,7 +27,9 @@ MEANS = (
     "transfusion",
     "gcsf",
     "sign",
+    "relapse",
     "lesion",
+    "few",
     "denied",
     "absent",
     "family",
@@ -45,16 +47,17 @@ class Hints(Struct, frozen=True):
         """Whether a text names something of this kind."""
         return bool(self.tables) and _names(self, what, text.casefold())
 
-    def signs(self, text: str) -> frozenset[str]:
-        """Which signs of disease (`sign`, `lesion`) a text names, of the patient and not denied."""
-        return _signs(self, text.casefold()) if self.tables else frozenset()
+    def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
+        """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
+        return _signs(self, text.casefold(), marrow) if self.tables else frozenset()
 
 
 NO_HINTS = Hints()
 # An AML is a leukaemia, and a sign of disease is an input.
-_ALSO = {"leukaemia": ("leukaemia", "aml"), "input": ("input", "sign", "lesion")}
-_SIGNS = ("sign", "lesion")
-_DENIALS = ("denied", "absent", "family")
+_ALSO = {"leukaemia": ("leukaemia", "aml"), "input": ("input", "sign", "relapse", "lesion")}
+_SIGNS = ("sign", "relapse", "lesion")
+_ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
+_DENIALS = ("few", "denied", "absent", "family")
 _SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
@@ -71,27 +74,31 @@ def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
 
 
 @lru_cache(maxsize=1 << 12)
-def _signs(hints: Hints, text: str) -> frozenset[str]:
+def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
     named = [kind for kind in _SIGNS if _names(hints, kind, text)]
     if not named or _names(hints, "family", text):
         return frozenset()
     parts = [part for sentence in _SENTENCE.split(text) for part in _parts(sentence)]
-    return frozenset(kind for kind in named if any(_stands(hints, kind, one) for one in parts))
+    # A marrow has blasts: so few are none, where no other share stands there.
+    few = (marrow or _names(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
+    none = ("few",) if few else ()
+    return frozenset(kind for kind in named if any(_stands(hints, kind, p, none) for p in parts))
 
 
 def _parts(sentence: str) -> list[str]:
     return [sentence] if _LISTED.search(sentence) else re.split(r",\s", sentence)
 
 
-def _stands(hints: Hints, kind: str, part: str) -> bool:
+def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...]) -> bool:
     """Whether a part of a sentence names a sign; `no` before it denies it, `none` behind it."""
     sign = next(_found(hints, kind, part), None)
     if sign is None or _names(hints, "denied", part[: sign.start()]):
         return False
-    shares = [one.replace(",", ".") for one in _PERCENT.findall(part)]
+    rest = part[sign.end() :]
+    shares = [one.replace(",", ".") for one in _PERCENT.findall(part)] if kind == "sign" else []
     if shares:
-        return any(float(one) for one in shares)
-    return not _names(hints, "absent", part[sign.end() :])
+        return any(float(one) for one in shares) and not any(_names(hints, k, part) for k in none)
+    return not (_names(hints, "absent", rest) or (kind == "sign" and _ZERO.fullmatch(rest)))
 
 
 @lru_cache(maxsize=32)

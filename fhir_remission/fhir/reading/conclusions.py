@@ -108,7 +108,7 @@ def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     coded = _coded(found, mappings)
     if coded:
         return coded, "its value is the code of a lesion, a relapse or another leukaemia"
-    worded = _worded(words_of(found), mappings)
+    worded = _worded(words_of(found), mappings, _named(valued, mappings))
     if worded:
         return worded, "its value names a sign of disease"
     return _affirmed(valued, mappings), "its code names a sign of disease"
@@ -127,10 +127,19 @@ def _coded(concept: CodeableConcept | None, mappings: Mappings) -> str:
     return ""
 
 
-def _worded(texts: Iterable[str], mappings: Mappings) -> str:
-    """By words that no clause denies."""
-    said = {kind for text in texts for kind in mappings.codes.hints.signs(text)}
+def _worded(texts: Iterable[str], mappings: Mappings, code: tuple[str, ...]) -> str:
+    """By words that nothing denies; `code`: those of the code that they are the value of."""
+    hints = mappings.codes.hints
+    marrow = any(hints.names("tissue", text) for text in code)
+    said = {kind for text in texts for kind in hints.signs(text, marrow=marrow)}
     return LESION if "lesion" in said else BLASTS if said else ""
+
+
+def _named(valued: Valued, mappings: Mappings) -> tuple[str, ...]:
+    """What its code is called, by whoever sent it and by the table."""
+    pairs = codings_of(valued.code, mappings.systems)
+    alike = (mappings.codes.lookalikes.get(pair) for pair in pairs)
+    return (*words_of(valued.code), *(one.display for one in alike if one))
 
 
 def _affirmed(valued: Valued, mappings: Mappings) -> str:
@@ -143,7 +152,4 @@ def _affirmed(valued: Valued, mappings: Mappings) -> str:
         return ""
     if value != Finding("positive"):
         return _coded(valued.code, mappings)
-    pairs = codings_of(valued.code, mappings.systems)
-    alike = (mappings.codes.lookalikes.get(pair) for pair in pairs)
-    words = (*words_of(valued.code), *(one.display for one in alike if one))
-    return _coded(valued.code, mappings) or _worded(words, mappings)
+    return _coded(valued.code, mappings) or _worded(_named(valued, mappings), mappings, ())
