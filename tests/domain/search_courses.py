@@ -88,7 +88,9 @@ def _another_state(old: Assessment, one: Assessment, *, other_next: bool) -> boo
     held = {old.category, *old.possible_higher} & set(one.possible_higher)
     nothing = "inadequate-marrow" in one.flags
     lowest = not {"MLFS", "NE"}.isdisjoint((one.category, *one.candidates))
-    policy = (nothing or lowest) and bool(held)
+    # What follows from it is settled as well: without a remission two cycles are REFRACTORY.
+    settled = one.category not in UNDECIDED
+    policy = (nothing or lowest or settled) and bool(held)
     states = {old.state, one.state}
     waits = "awaiting-response" in states and not states.isdisjoint(TREATED)
     return policy or (waits and other_next)

@@ -453,7 +453,7 @@ def test_a_specimen_may_be_only_called_something(named: Json, expected: str) -> 
             {"condition": [{"text": "coagulated?"}]},
             "the condition of its specimen is coagulated?, which is not read",
         ),
-        ({"subject": {"reference": "Patinet p1"}}, "its specimen does not name the same patient"),
+        ({"subject": {"reference": "Patinet p1"}}, "whose its specimen is cannot be read"),
     ],
 )
 def test_what_is_said_of_a_specimen_and_not_read_leaves_doubt(said: Json, expected: str) -> None:

@@ -97,6 +97,13 @@ class Context(Struct, frozen=True):
         names = {text, named(reference.identifier), literal.relative if literal else ""}
         return not names.isdisjoint(self.aliases)
 
+    def is_person(self, reference: Reference) -> bool:
+        """Whether a reference plainly names somebody, be it this patient or another."""
+        found = self.index.find(reference)
+        literal = parse_literal(reference.address)
+        kind = found.resource.type_name if found else literal.type if literal else reference.type
+        return kind in PEOPLE or (kind is None and bool(named(reference.identifier)))
+
 
 PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Person"})
 

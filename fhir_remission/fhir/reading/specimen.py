@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
 from fhir_remission.fhir.r4.elements import CodeableConcept, Reference, must_be_understood
 from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
@@ -160,6 +161,10 @@ def _void(specimen: Specimen, context: Context) -> str:
     for condition in specimen.condition or []:
         if _condition(condition, context) == "unsatisfactory":
             return "its specimen is unsatisfactory"
+    subject = specimen.subject
+    others = subject is not None and reference_key(subject) != UNKNOWN
+    if others and subject and not context.is_patient(subject) and context.is_person(subject):
+        return "its specimen is of another person"
     return ""
 
 
@@ -181,7 +186,7 @@ def _doubt(specimen: Specimen, context: Context) -> str:
         if not _condition(condition, context):
             return f"the condition of its specimen is {_name(condition)}, which is not read"
     if specimen.subject is not None and not context.is_patient(specimen.subject):
-        return "its specimen does not name the same patient"
+        return "whose its specimen is cannot be read"
     return ""
 
 
