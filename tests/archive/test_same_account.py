@@ -93,6 +93,7 @@ def test_lines_are_accounted_for_alike(patients: list[Any], tmp_path: Path) -> N
     assert archived(body, tmp_path) == classified(body)
 
 
+LOINC = "http://loinc.org"
 GONE = {"reference": "Observation/gone"}
 PANELS: dict[str, Any] = {
     "a member that is not there": {"hasMember": [GONE]},
@@ -125,6 +126,36 @@ def test_a_panel_that_means_nothing_itself(name: str, subject: bool, tmp_path: P
     # Of nobody, and naming nothing that is at hand, it may be anybody's.
     nobodys = not subject and PANELS[name].get("status") is None
     assert (said[0], said[2]) == ((3, []) if nobodys else (0, [("Patient/p1", "IND")]))
+
+
+@pytest.mark.parametrize("version", ["1", "2", ""])
+@pytest.mark.parametrize("holder", ["result", "hasMember"])
+def test_what_a_report_names_and_means_nothing_is_there(
+    holder: str, version: str, tmp_path: Path
+) -> None:
+    """MCV and creatinine of a blood count: the first pass keeps their names, and no more."""
+    anc = REMISSION["anc-6"]
+    meta = {"meta": {"versionId": version}} if version else {}
+    others = [
+        {**anc, "id": code, "code": {"coding": [{"system": LOINC, "code": code}]}} | meta
+        for code in ("787-2", "2160-0")
+    ]
+    names = ["anc-6", "plt-7", "787-2", "2160-0"]
+    held = {
+        "resourceType": "DiagnosticReport" if holder == "result" else "Observation",
+        "id": "held",
+        "status": "final",
+        "code": {"coding": [{"system": LOINC, "code": "58410-2"}]},
+        **{name: anc[name] for name in ("subject", "effectiveDateTime")},
+        holder: [{"reference": f"Observation/{name}"} for name in names],
+    }
+    made = [*REMISSION.values(), *others, held]
+    body = "".join(json.dumps(one) + "\n" for one in made).encode()
+    said = archived(body, tmp_path)
+
+    assert said == classified(body)
+    assert said is not None
+    assert said[2] == [("Patient/p1", "CR")]
 
 
 @pytest.mark.parametrize("prefix", ["prov-", "cond-", "sp-", "rep-", "ma-"])

@@ -52,9 +52,9 @@ class TakesRows(Protocol):
         """Take one row."""
 
     def put(
-        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
+        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int, int]
     ) -> None:
-        """Take a plain row of that id, read at (task, number, offset)."""
+        """Take a plain row of that id, read at (task, number, offset), of a kind."""
 
     def finish(self) -> list[int]:
         """Take no more of this part; the length of each file."""
@@ -81,12 +81,12 @@ class Spool:
             self._flush()
 
     def put(
-        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
+        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int, int]
     ) -> None:
         """Append a plain row: the same as `add`, and quicker."""
-        task, number, offset = at
+        task, number, offset, kind = at
         size = len(body)
-        head = _PACK(offset, size, task, number, len(key), len(name), 0, 0, 0)
+        head = _PACK(offset, size, task, number, len(key), len(name), 0, 0, kind)
         self._held[partition] += (head, key, name, body)
         self._size += size + _BESIDE
         if self._size > HOLD:

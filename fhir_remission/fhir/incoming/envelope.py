@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fhir_remission.fhir.r4.elements import NOTHING, Meta, is_there
+from fhir_remission.fhir.r4.wire import UNREADABLE
 
 WRAPPERS = frozenset({"Bundle", "Parameters"})
 """Types that hold resources of others, to any depth."""
@@ -131,7 +132,7 @@ def addresses_in(bundle: BundleBody) -> set[str]:
     """Where the entries of a Bundle say that they stand, whatever their type."""
     found: set[str] = set()
     for body in bundle.entry or []:
-        with suppress(msgspec.MsgspecError):
+        with suppress(*UNREADABLE):
             found.add(decode_plain(body).full_url or "")
     return found - {""}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import Struct
 
 from fhir_remission.fhir.incoming.subjects import subject_of
@@ -13,6 +12,7 @@ from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import (
+    UNREADABLE,
     Condition,
     Entry,
     MedicationAdministration,
@@ -100,7 +100,7 @@ def _answers(resource: Resource, wanted: frozenset[str]) -> bool:
     """Say whether one of its codes was asked for; a row without any code is let through."""
     try:
         said = list(_codes(resource))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         # Damaged parts are judged, and named, where the row is read.
         return True
     return not said or any(code in wanted for code in said)

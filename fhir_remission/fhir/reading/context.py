@@ -57,8 +57,6 @@ class Reading(Struct, frozen=True):
     attested: frozenset[str] = frozenset()
     members_followed: bool = False
     """Whoever read the entries has asked for every result that panels and reports name."""
-    thinned: bool = False
-    """Results that mean nothing were left out before: one that is not at hand may be such a one."""
     members_gone: frozenset[str] = frozenset()
     """Those of them that the server says it has no more (`Observation/o1`)."""
     elsewhere: Mapping[str, str] = {}

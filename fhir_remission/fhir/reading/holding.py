@@ -23,7 +23,7 @@ from fhir_remission.fhir.r4.references import (
 )
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.context import Reading
-from fhir_remission.fhir.reading.members import beside, left_out, may_be_any, may_be_of_any
+from fhir_remission.fhir.reading.members import beside, may_be_any, may_be_of_any
 
 _PANELS = (DiagnosticReport, Composition, Observation)
 _HOLDING = frozenset(one.type_name for one in _PANELS)
@@ -84,7 +84,7 @@ def _of_that_day(
             continue
         literals = (parse_literal(one.address) for one in members_of(holder) if not index.find(one))
         gone = [one for one in literals if one is not None and one.type in _HOLDING]
-        if any(may_be_any(one, reading) and not left_out(one, reading) for one in gone):
+        if any(may_be_any(one, reading) for one in gone):
             why = f"{lost[entry.ref]}; what it names is not at hand, and may hold this"
             found.update((one.ref, why) for one in entries if _is_near(one.resource, holder))
     return found

@@ -126,25 +126,16 @@ def _matters(
     mappings, here = context.mappings, [resource for _, resource in found]
     if any(_is_evidence(one, mappings) for one in (holder, *here)):
         return True
-    lost = [one for one, resource in found if resource is None and not _left_out(one, context)]
+    lost = [one for one, resource in found if resource is None]
     if any(_is_called_evidence(one, mappings) for one in lost):
         return True
     return bool(lost) and not any(here) and may_be_of_any(holder, mappings)
-
-
-def _left_out(reference: Reference, context: Context) -> bool:
-    return left_out(parse_literal(reference.address), context.reading)
 
 
 def _is_called_evidence(reference: Reference, mappings: Mappings) -> bool:
     """Whether what is not at hand is called blasts or marrow by what names it."""
     called, hints = reference.display or "", mappings.codes.hints
     return any(hints.names(what, called) for what in ("input", "tissue"))
-
-
-def left_out(literal: Literal | None, reading: Reading) -> bool:
-    """Whether what is not at hand may have come and been left out, as it means nothing."""
-    return reading.thinned and literal is not None and literal.type == Observation.type_name
 
 
 def may_be_of_any(holder: Resource, mappings: Mappings) -> bool:

@@ -1,8 +1,8 @@
 """Whose resource is this line, and can it matter? Answered without decoding it in full.
 
 An archive is mostly results that no criterion reads. They are told by their code alone, so the
-full decoding of `wire` is left to the rest. What has no meaning but may be a later version of
-something that had one is kept by its name (`Glance.outline`).
+full decoding of `wire` is left to the rest. What has no meaning is kept by its name (`outline`): it
+may be a later version of something that had one, and a report may name it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class _Coded(Struct, gc=False):
 _CONCEPT = msgspec.json.Decoder(CodeableConcept | None)
 _REFERENCE = msgspec.json.Decoder(Reference | None)
 _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
+_WRITTEN = msgspec.json.Encoder().encode
 decode_glance = msgspec.json.Decoder(Glance).decode
 _HOLDS_OTHERS = {"hasMember", "related", "contained"}
 _SAYS = ("valueString", "valueCodeableConcept", "valueBoolean")
@@ -82,11 +83,6 @@ def is_plain(glance: Glance) -> bool:
     )
 
 
-def is_first_version(glance: Glance) -> bool:
-    """Whether nothing older of the same resource can exist."""
-    return glance.meta is not None and glance.meta.versionId == "1"
-
-
 def is_later_version(glance: Glance) -> bool:
     """Whether it says that something older of the same resource was there."""
     return glance.meta is not None and glance.meta.versionId not in (None, "1")
@@ -111,9 +107,13 @@ def takes_back(glance: Glance, line: bytes) -> list[Doubted]:
 
 
 def outline(glance: Glance) -> bytes:
-    """The resource without its content: it still replaces its older versions."""
-    bare = Glance(**{name: getattr(glance, name) for name in Glance.__struct_fields__})
-    return msgspec.json.encode(bare)
+    """The resource without its content: it still replaces its older versions, and is there."""
+    one = glance  # in the order of its fields: by name it takes twice the time, for every line
+    return _WRITTEN(
+        Glance(
+            one.resource_type, one.id, one.meta, one.status, one.code, one.subject, one.component
+        )
+    )
 
 
 def means_something(code: bytes, codes: CodeMap) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.tables.mappings import Mappings
@@ -12,6 +11,7 @@ from fhir_remission.domain.tables.systems import Systems
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued
 from fhir_remission.fhir.r4.wire import (
+    UNREADABLE,
     Condition,
     Entry,
     Medication,
@@ -64,7 +64,7 @@ def _seen(resource: Resource, mappings: Mappings) -> Iterator[Sighting]:
         yield from _codings("Observation.method", resource.method, mappings.systems)
         try:
             parts = components(resource)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return
         for part in parts:
             yield from _measured(part, "Observation.component", mappings)

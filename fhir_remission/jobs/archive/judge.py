@@ -16,18 +16,17 @@ import msgspec
 from msgspec import structs
 
 from fhir_remission.domain.answer.accounting import Account
-from fhir_remission.domain.nouns.assessment import Assessment
-from fhir_remission.domain.nouns.inputs import Unreadable
 from fhir_remission.effects.files.private_file import write_whole
 from fhir_remission.effects.files.shared_resources import Found, Shared
 from fhir_remission.effects.files.spool import Row, partition_of, read_rows
 from fhir_remission.fhir.incoming.damage import Damaged, damaged, told_twice
 from fhir_remission.fhir.incoming.grouping import pointers
 from fhir_remission.fhir.r4.decoding import decode_resource
-from fhir_remission.fhir.r4.references import parse_literal
+from fhir_remission.fhir.r4.references import members_of, parse_literal
 from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 from fhir_remission.fhir.writing.assessment_json import assessment_brief, write_line
+from fhir_remission.jobs.archive.output import count
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
     DOUBTED,
@@ -67,7 +66,7 @@ class Judging:
 
     def __init__(self, setup: Setup, prepare: Prepare, judge: Judge) -> None:
         self.setup = setup
-        self.judge = judge.where_thinned() if prepare.thinned else judge
+        self.judge = judge
         self._files = [setup.sources[number] for number in prepare.sources]
         self._bases = prepare.bases
         self.moves: Mapping[str, str] = (
@@ -143,7 +142,7 @@ def judge_partition(job: JudgePartition, judging: Judging) -> Judgement:
     lines: list[tuple[str, bytes]] = []
     for key, rows in _people(job, judging).items():
         for one in judge_person(key, rows, job, judging, flaws, account):
-            _count(one, tally)
+            count(one, tally)
             text = b"".join(printed(one, judging))
             lines.append((one.patient, text))
     lines.sort(key=lambda line: line[0])
@@ -200,7 +199,6 @@ def _judged(
     rows: list[Row], job: JudgePartition, judging: Judging, flaws: list[Flaw]
 ) -> tuple[Iterable[Judged], Account]:
     rows.sort(key=_order)
-    whole = {row.id for row in rows if row.kind != OUTLINE}
     given = Incoming(
         deleted=set(judging.deleted),
         broken=judging.marked(BROKEN),
@@ -208,11 +206,10 @@ def _judged(
         elsewhere=judging.reasons(HELD),
         nobodys=judging.marked(NOBODYS),
     )
-    for row in rows:
-        if row.kind == OUTLINE and row.id not in whole:
+    for row, item in _items(rows, judging):
+        if item is None:
             given.account.end("irrelevant")
             continue
-        item = _read(row, judging)
         given.take(item)
         if isinstance(item, Entry):
             continue
@@ -232,6 +229,19 @@ def _judged(
     for item in answers.damage[len(given.damage) :] if not job.withheld else ():
         flaws.append(Flaw(judging.file_of(rows[0]), rows[0].offset, f"{item.place}: {item.reason}"))
     return answers.judged, answers.account
+
+
+def _items(rows: Sequence[Row], judging: Judging) -> Iterator[tuple[Row, Entry | Damaged | None]]:
+    """What the rows hold; none for an outline that is no version of another, and nobody names."""
+    read = {place: _read(row, judging) for place, row in enumerate(rows) if row.kind != OUTLINE}
+    asked = {rows[place].id for place in read}
+    for item in read.values():
+        for reference in members_of(item.resource) if isinstance(item, Entry) else ():
+            literal = parse_literal(reference.address)
+            asked.add(literal.id if literal else "")
+    for place, row in enumerate(rows):
+        found = read.get(place)
+        yield row, found or (_read(row, judging) if row.id and row.id in asked else None)
 
 
 def _order(row: Row) -> tuple[int, int]:
@@ -264,33 +274,3 @@ def printed(one: Judged, judging: Judging) -> Iterator[bytes]:
         shown = assessments if judging.setup.request.history else assessments[-1:]
         for assessment in shown:
             yield write_line(assessment_brief(assessment, software_version=VERSION))
-
-
-def _count(one: Judged, tally: Tally) -> None:
-    tally.patients += 1
-    if one.incomplete:
-        tally.incomplete += 1
-    for assessments in one.assessments:
-        _count_answer(assessments[-1], tally)
-    if one.record is None:
-        return
-    tally.results += len(one.record.results)
-    for code, many in one.record.unmapped:
-        tally.unmapped[code] = tally.unmapped.get(code, 0) + many
-    for result in one.record.results:
-        if isinstance(result.value, Unreadable) and "unit-refused" in result.flags:
-            _more(tally.refused_units, f"{result.source.code}: {result.value.reason}"[:120])
-
-
-def _count_answer(answer: Assessment, tally: Tally) -> None:
-    chosen = answer.criteria_id
-    _more(tally.states, f"{chosen} {answer.state}")
-    _more(tally.categories, f"{chosen} {answer.category}")
-    if answer.response_date is not None:
-        _more(tally.response_months, f"{chosen} {answer.response_date:%Y-%m}")
-    for name in answer.missing:
-        _more(tally.missing, f"{chosen} {name}")
-
-
-def _more(counts: dict[str, int], key: str) -> None:
-    counts[key] = counts.get(key, 0) + 1

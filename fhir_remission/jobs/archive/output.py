@@ -14,10 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import Unreadable
 from fhir_remission.effects.files.private_file import new_file
 from fhir_remission.effects.process.environment import allow_open_files
 from fhir_remission.jobs.archive.parts import LISTED, Flaw, Judgement, Setup, Split, Tally
 from fhir_remission.jobs.judging.columns import read_patients, write_parquet
+from fhir_remission.jobs.judging.incoming import Judged
 from fhir_remission.version import VERSION
 
 _PATIENT = re.compile(rb'"patient":("(?:[^"\\]|\\.)*")')
@@ -129,3 +132,34 @@ def complaints(summary: Summary) -> Iterator[str]:
         yield str(account)
     if summary.cohort.incomplete:
         yield f"{summary.cohort.incomplete} patients are incomplete and have no category"
+
+
+def count(one: Judged, tally: Tally) -> None:
+    """Add one patient to what the cohort looks like."""
+    tally.patients += 1
+    if one.incomplete:
+        tally.incomplete += 1
+    for assessments in one.assessments:
+        _count_answer(assessments[-1], tally)
+    if one.record is None:
+        return
+    tally.results += len(one.record.results)
+    for code, many in one.record.unmapped:
+        tally.unmapped[code] = tally.unmapped.get(code, 0) + many
+    for result in one.record.results:
+        if isinstance(result.value, Unreadable) and "unit-refused" in result.flags:
+            _more(tally.refused_units, f"{result.source.code}: {result.value.reason}"[:120])
+
+
+def _count_answer(answer: Assessment, tally: Tally) -> None:
+    chosen = answer.criteria_id
+    _more(tally.states, f"{chosen} {answer.state}")
+    _more(tally.categories, f"{chosen} {answer.category}")
+    if answer.response_date is not None:
+        _more(tally.response_months, f"{chosen} {answer.response_date:%Y-%m}")
+    for name in answer.missing:
+        _more(tally.missing, f"{chosen} {name}")
+
+
+def _more(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1

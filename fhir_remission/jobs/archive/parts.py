@@ -150,8 +150,6 @@ class Prepare(Struct, frozen=True, tag="prepare"):
     """Lines of the file before each part."""
     sources: list[int]
     """The source of each part."""
-    thinned: bool = False
-    """Whether results that mean nothing were left out."""
     moves: str = ""
     shared: str = ""
     deleted: str = ""

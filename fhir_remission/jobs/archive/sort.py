@@ -112,15 +112,15 @@ class Sorter:
     ) -> None:
         """Send one line on: most are an ordinary resource that names its patient plainly."""
         self._held(takes_back(glance, line), number)
-        key = None if kind or glance.resource_type in _SHARED else plain_key(glance.subject)
+        key = None if glance.resource_type in _SHARED else plain_key(glance.subject)
         if key is None:
             self._keep_other(number, line, offset, glance, kind)
             return
-        if is_later_version(glance) and self.unreadable(number, line, offset, None):
+        if not kind and is_later_version(glance) and self.unreadable(number, line, offset, None):
             return  # whoever has an older one of it must know, whosoever that is
         self._kept += 1
         name = (glance.id or "").encode()
-        at = self._part, number, offset
+        at = self._part, number, offset, kind
         self._spool.put(partition_of(key[1], self._partitions), key[1], name, line, at)
 
     def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:

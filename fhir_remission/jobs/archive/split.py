@@ -31,7 +31,6 @@ from fhir_remission.fhir.reading.routing import (
     component_codes,
     decode_glance,
     decode_result,
-    is_first_version,
     is_plain,
     means_something,
     outline,
@@ -128,8 +127,6 @@ class _Splitter:
         # How often each code came that means nothing; an empty list for one that means something.
         self._counts: dict[bytes, list[int]] = {}
         self._unmapped: dict[str, int] = {}
-        self._dropped = 0
-        self._outlined = 0
         self._elsewhere = 0
         self.seen = 0
 
@@ -166,8 +163,9 @@ class _Splitter:
                 self._other(number, line, offset, glance)
             elif not count:
                 keep(number, line, offset, glance)
-            elif is_plain(glance) and is_first_version(glance):
+            elif is_plain(glance):
                 count[0] += 1
+                self._outline(number, offset, glance)
             else:
                 self._observation(number, line, offset, glance)
             offset += size
@@ -175,9 +173,8 @@ class _Splitter:
         return number
 
     def account(self) -> Account:
-        """The lines that were no Bundles, and those of which nothing was kept."""
-        dropped = self._dropped - self._outlined
-        return Account(read=self.seen - self._elsewhere, irrelevant=dropped)
+        """The lines that were no Bundles."""
+        return Account(read=self.seen - self._elsewhere)
 
     def unmapped(self) -> dict[str, int]:
         """How often each code came that no table knows."""
@@ -185,7 +182,6 @@ class _Splitter:
             name = next(iter(code_names(code)), "(no code)") if counted else ""
             for count in counted:
                 self._unmapped[name] = self._unmapped.get(name, 0) + count
-                self._dropped += count
         self._counts.clear()
         return self._unmapped
 
@@ -205,9 +201,11 @@ class _Splitter:
             self._sorter.keep(number, line, offset, glance)
             return
         self._counts.setdefault(code, [0])[0] += 1
-        if not is_first_version(glance):
-            self._outlined += 1
-            self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
+        self._outline(number, offset, glance)
+
+    def _outline(self, number: int, offset: int, glance: Glance) -> None:
+        """Keep the name: it may replace an older version, and a report may ask for it."""
+        self._sorter.keep(number, outline(glance), offset, glance, kind=OUTLINE)
 
     def _is_hollow(self, line: bytes) -> bool:
         """Whether nothing within it can be evidence, under whatever name it stands there.

@@ -85,7 +85,6 @@ def prepared(found: Prepare, parts: Sequence[Part], splits: Sequence[Split]) -> 
         found,
         bases=bases_of(parts, splits),
         sources=[part.source for part in parts],
-        thinned=any(many for split in splits for many in split.unmapped.values()),
     )
 
 

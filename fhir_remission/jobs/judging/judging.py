@@ -46,10 +46,6 @@ class Judge(Struct, frozen=True):
         """The same judge where Specimens come, so that one which does not is a gap, or do not."""
         return structs.replace(self, reading=structs.replace(self.reading, specimens=come))
 
-    def where_thinned(self) -> Judge:
-        """The same judge where results that mean nothing were left out before."""
-        return structs.replace(self, reading=structs.replace(self.reading, thinned=True))
-
     def record(
         self, patient: str, entries: Sequence[Entry], *, rows: Sequence[CohortRow] = ()
     ) -> PatientRecord:

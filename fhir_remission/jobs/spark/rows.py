@@ -43,10 +43,12 @@ class Collected:
         self.rows.append((*head, row.id, row.address, row.place, row.kind, bytes(row.body)))
 
     def put(
-        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int]
+        self, partition: int, key: bytes, name: bytes, body: bytes, at: tuple[int, int, int, int]
     ) -> None:
         """Keep a plain one."""
-        self.add(partition, Row(at[0], at[1], key.decode(), body, at[2], id=name.decode()))
+        task, number, offset, kind = at
+        row = Row(task, number, key.decode(), body, offset, kind, id=name.decode())
+        self.add(partition, row)
 
     def finish(self) -> list[int]:
         """Nothing lies in files."""
