@@ -240,6 +240,8 @@ def screened(row: dict[str, object], query: Query | None = None) -> str:
             ),
             "kept",
         ),
+        (entry(code={"coding": [{"system": LOINC, "code": "751- 8"}]}), "kept"),
+        (entry(code={"coding": [{"system": LOINC, "code": "75h1-8"}]}), "kept"),
         (entry(code={"text": "Neutrophils"}), "kept"),
         (entry(component="not a list"), "kept"),
         (entry(resourceType="Specimen"), "beside"),

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from fhir_remission.domain.tables.check_digits import mistyped
 from fhir_remission.fhir.incoming.subjects import subject_of
 from fhir_remission.fhir.r4.decoding import components
-from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.elements import CodeableConcept, Coding
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
@@ -97,16 +98,18 @@ def _replaces(resource: Resource, allowed: frozenset[str]) -> bool:
 
 
 def _answers(resource: Resource, wanted: frozenset[str]) -> bool:
-    """Say whether one of its codes was asked for; a row without any code is let through."""
+    """Say whether it has a code that was asked for, a mistyped one, or none."""
     try:
         said = list(_codes(resource))
     except UNREADABLE:
         # Damaged parts are judged, and named, where the row is read.
         return True
-    return not said or any(code in wanted for code in said)
+    if any(one.code in wanted for one in said):
+        return True
+    return not said or any(mistyped(one.system or "", one.code or "") for one in said)
 
 
-def _codes(resource: Resource) -> Iterator[str]:
+def _codes(resource: Resource) -> Iterator[Coding]:
     concepts: list[CodeableConcept | None] = []
     if isinstance(resource, Observation):
         concepts = [resource.code, *(part.code for part in components(resource))]
@@ -117,4 +120,4 @@ def _codes(resource: Resource) -> Iterator[str]:
     for concept in concepts:
         for coding in (concept.coding or ()) if concept is not None else ():
             if coding.code:
-                yield coding.code
+                yield coding
