@@ -21,6 +21,7 @@ from fhir_remission.fhir.r4.references import (
     names_of,
     parse_literal,
 )
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.context import Reading
 from fhir_remission.fhir.reading.members import beside, may_be_any, may_be_of_any
@@ -83,7 +84,9 @@ def _of_that_day(
         if entry.ref not in lost or not may_be_of_any(holder, mappings):
             continue
         literals = (parse_literal(one.address) for one in members_of(holder) if not index.find(one))
-        gone = [one for one in literals if one is not None and one.type in _HOLDING]
+        named = [one for one in literals if one is not None]
+        # A type that FHIR does not have may be any.
+        gone = [one for one in named if one.type in _HOLDING or one.type not in TYPE_NAMES]
         if any(may_be_any(one, reading) for one in gone):
             why = f"{lost[entry.ref]}; what it names is not at hand, and may hold this"
             found.update((one.ref, why) for one in entries if _is_near(one.resource, holder))

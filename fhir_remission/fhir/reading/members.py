@@ -21,7 +21,7 @@ from fhir_remission.fhir.r4.references import (
     members_of,
     parse_literal,
 )
-from fhir_remission.fhir.r4.type_names import contained
+from fhir_remission.fhir.r4.type_names import TYPE_NAMES, contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
 from fhir_remission.fhir.reading.context import Context, Reading, codings_of, words_of
@@ -185,7 +185,7 @@ def may_be_any(literal: Literal | None, reading: Reading) -> bool:
         return True  # nobody asks for these
     if reading.members_followed:
         return literal is not None and literal.relative in reading.members_gone
-    return literal is None or literal.type in EVIDENCE
+    return literal is None or literal.type in EVIDENCE or literal.type not in TYPE_NAMES
 
 
 def _is_empty(report: DiagnosticReport, mappings: Mappings) -> bool:

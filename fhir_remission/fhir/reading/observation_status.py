@@ -56,6 +56,8 @@ def doubt_of(
     """Why nobody can say whether it counts: its status, its focus, or what holds it."""
     if observation.status not in STANDING:
         return f"status is {observation.status}" if observation.status else NO_STATUS
+    if observation.focus == []:
+        return "its focus cannot be read"
     for focus in observation.focus or []:
         known = focus.type or context.index.resource(focus, inside) is not None
         literal = parse_literal(focus.address)
