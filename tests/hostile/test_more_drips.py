@@ -170,7 +170,8 @@ def test_a_proxy_that_drips_in_its_connect_is_cut(tmp_path: Path) -> None:
 
 
 SLOW_NAMES = """\
-import pathlib, socket, sys, time
+import pathlib, signal, socket, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests started with nohup hand on that it is ignored
 def wait(*_, **__):
     pathlib.Path("asked").touch()
     time.sleep(3600)
