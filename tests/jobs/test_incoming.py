@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from fhir_remission.fhir.r4.decoding import decode_resource
+from fhir_remission.fhir.r4.wire import Entry
 from fhir_remission.jobs.files.classify import judged_patients
-from fhir_remission.jobs.judging.incoming import Answers
+from fhir_remission.jobs.judging.incoming import Answers, Incoming, judge_incoming
 from fhir_remission.jobs.judging.request import Request
 from tests.archive.running import AS_OF, Resource, blasts
+from tests.jobs.test_strange_inputs import REMISSION, judge
 
 A, B = {"resourceType": "Patient", "id": "a"}, {"resourceType": "Patient", "id": "b"}
 
@@ -83,3 +87,27 @@ def test_a_labelled_resource_is_in_doubt(label: str) -> None:
     ((answers,),) = [one.assessments for one in found.judged]
     assert answers[-1].skipped[0].reason.startswith(f"labelled {label}")
     assert answers[-1].state != "in-remission"
+
+
+class NotWalked(dict[str, str]):
+    """What many others take back: looked up, and never read whole for one patient."""
+
+    def __iter__(self) -> Any:
+        """Refuse."""
+        raise AssertionError
+
+    keys = items = values = __iter__
+
+
+def test_what_many_others_take_back_is_looked_up_by_name() -> None:
+    """An archive has one such table for all of its patients: their product must not be walked."""
+    why = "a report of somebody else holds it"
+    table = NotWalked({f"Observation/{name}": why for name in (*range(9), "marrow-d32")})
+    held = [decode_resource(json.dumps(one).encode()) for one in REMISSION.values()]
+    entries = [Entry(one) for one in held if not isinstance(one, str)]
+
+    (found,) = judge_incoming(Incoming(elsewhere=table, entries=entries), judge()).judged
+
+    last = found.assessments[0][-1]
+    assert last.category == "IND"
+    assert why in {one.reason for one in last.skipped}

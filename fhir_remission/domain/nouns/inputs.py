@@ -71,6 +71,10 @@ class Source(Struct, frozen=True):
     code: str
 
 
+UNREAD = "unread"
+"""How a method or a marker is called that is said and not understood, or said twice differently."""
+
+
 class Result(Struct, frozen=True):
     """One value of one analyte: what a criterion can be judged by."""
 

@@ -13,11 +13,11 @@ from fhir_remission.domain.criteria.rules import Numbers
 from fhir_remission.domain.nouns.inputs import Event, Finding, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.marrows import Marrow
+from fhir_remission.domain.tables.events import STARTS
 
 # Results that may speak against a remission, and events that may end one or begin a wait.
 _SIGNS = ("blasts-", "extramedullary-disease", "mrd")
-_STARTS = ("therapy-start", "transplant", "donor-lymphocytes")
-_EVENTS = ("extramedullary", *_STARTS)
+_EVENTS = STARTS | {"extramedullary"}
 _ONE_DAY = timedelta(days=1)
 
 
@@ -51,7 +51,7 @@ def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
 
 def _weighs(one: Result | Event) -> bool:
     if isinstance(one, Event):
-        return one.kind in (_EVENTS if one.when else _STARTS)
+        return one.kind in (_EVENTS if one.when else STARTS)
     denied = isinstance(one.value, Finding) and one.value.answer == "negative"
     return one.analyte.startswith(_SIGNS) and not denied
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Cutoff, Mrd
-from fhir_remission.domain.nouns.inputs import Finding, Interval, Result
+from fhir_remission.domain.nouns.inputs import UNREAD, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import EXACT, ZERO, above, at_least, is_zero
 from fhir_remission.domain.record.signs import agreed
 
@@ -20,7 +20,6 @@ MrdEvent = Literal["none", "relapse-suspected", "relapse"]
 
 
 # How the assay of a result is called that nobody names, or names in words nobody knows.
-UNREAD = "unread"
 UNKNOWN = ("", UNREAD)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
+from fhir_remission.domain.nouns.inputs import UNREAD, Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import ZERO, above, is_zero
 from fhir_remission.domain.nouns.verdicts import SILENT, Proof, SignReading, day_of
 from fhir_remission.domain.record.draws import Draw
@@ -223,7 +223,7 @@ def smear_of(draw: Draw) -> SignReading:
         return found
     if found.state == "absent":
         seen = tuple(
-            one for one in reports if one.method not in ("automated", "unread") and said(one)
+            one for one in reports if one.method not in ("automated", UNREAD) and said(one)
         )
         manual = _differential(draw)
         if seen or manual.state == "absent":

@@ -48,6 +48,10 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
+STARTS = frozenset({"therapy-start", "transplant", "donor-lymphocytes"})
+"""Where these lie decides what a marrow beside them means."""
+
+
 class EventRow(Struct, frozen=True):
     """One meaning of one code in `events.tsv`."""
 

@@ -10,13 +10,14 @@ from fhir_remission.domain.criteria.kinds import (
     PercentDecrease,
     PercentIncrease,
 )
-from fhir_remission.fhir.criteria_export.spelling import decimal_text
+from fhir_remission.domain.nouns.intervals import Op
+from fhir_remission.fhir.criteria_export.spelling import TESTS, decimal_text
 
 
 def since_baseline(one: PercentDecrease | PercentIncrease | ByBaseline) -> str:
     """The body of a criterion that compares `value` with `baseline`."""
     if isinstance(one, PercentDecrease):
-        return _fallen("baseline.low", "baseline.high", one.fraction, strict=one.strict)
+        return _fallen("baseline.low", "baseline.high", one.fraction, one.op)
     if isinstance(one, PercentIncrease):
         return _risen(one)
     return "\n  or ".join(map(_in_band, one.bands)) or "false"
@@ -48,13 +49,12 @@ def _risen(one: PercentIncrease) -> str:
     )
 
 
-def _fallen(low: str, high: str, fraction: Decimal, *, strict: bool = False) -> str:
+def _fallen(low: str, high: str, fraction: Decimal, op: Op = "<=") -> str:
     """Whether a value has fallen by the fraction from every baseline between two ends."""
     left = decimal_text(1 - fraction)
-    fallen = '"Below"' if strict else 'not "Above"'
     return (
-        f"if ({fallen}(value, {low} * {left})) is true then true\n"
-        f"  else if ({fallen}(value, {high} * {left})) is false then false\n"
+        f"if ({TESTS[op].format(f'{low} * {left}')}) is true then true\n"
+        f"  else if ({TESTS[op].format(f'{high} * {left}')}) is false then false\n"
         "  else null as Boolean"
     )
 

@@ -30,6 +30,7 @@ from fhir_remission.fhir.criteria_export import value_text
 from fhir_remission.fhir.criteria_export.answers import ranks, rows
 from fhir_remission.fhir.criteria_export.baselines import since_baseline
 from fhir_remission.fhir.criteria_export.spelling import (
+    TESTS,
     decimal_text,
     identifier,
     is_decimal,
@@ -48,12 +49,6 @@ PLACES = {
 # What is taken apart at the thresholds of the set, with the highest value of each.
 PARTS = {"anc": 90000000, "platelets": 90000000, "blasts-marrow": 100}
 UNITS = {"10*9/L": PER_MICROLITRE, "%": 1, "{#}": 1}
-TESTS = {
-    "<": '"Below"(value, {0})',
-    ">=": 'not "Below"(value, {0})',
-    ">": '"Above"(value, {0})',
-    "<=": 'not "Above"(value, {0})',
-}
 
 
 class Judge(Struct, frozen=True):

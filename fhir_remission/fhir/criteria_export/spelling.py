@@ -8,6 +8,13 @@ from textwrap import wrap
 
 DIGITS = 8
 LARGEST = Decimal(10) ** 20
+# How `value` stands to a number, by functions of the library: an end may be open.
+TESTS = {
+    "<": '"Below"(value, {0})',
+    ">=": 'not "Below"(value, {0})',
+    ">": '"Above"(value, {0})',
+    "<=": 'not "Above"(value, {0})',
+}
 
 
 def identifier(name: str) -> str:

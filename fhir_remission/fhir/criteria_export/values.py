@@ -21,8 +21,8 @@ UNREAD = ("auer-rods", "rbc-transfusion-independence")
 # is asked by no criterion that a library judges; leukocytes are compared with their neutrophils.
 READ = (*ANALYTES, *UNREAD, "extramedullary-disease", "wbc", "hemoglobin")
 PROCEDURES_BEYOND = (
-    *("platelet-transfusion", "gcsf", "gcsf-pegylated", "transplant", "donor-lymphocytes"),
-)
+    "platelet-transfusion", "gcsf", "gcsf-pegylated", "transplant", "donor-lymphocytes",
+)  # fmt: skip
 RED_CELLS = ("rbc-transfusion", "transfusion-unspecified")
 # Codes of UCUM and texts as laboratories send them; each is read by the tables, or left out.
 SPELLINGS = (

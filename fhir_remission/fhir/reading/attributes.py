@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.inputs import Word
+from fhir_remission.domain.nouns.inputs import UNREAD, Word
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.r4.amounts import as_written, unit_of
 from fhir_remission.fhir.r4.elements import CodeableConcept, Quantity, Valued, is_there
@@ -20,8 +20,6 @@ _QUANTITY = msgspec.json.Decoder(Quantity)
 _CONCEPT = msgspec.json.Decoder(CodeableConcept)
 _TEXT = msgspec.json.Decoder(str)
 _LONGEST = 200
-# What is said and not understood, or said twice and differently.
-UNREAD = "unread"
 # Each is a way of its own to look at cells; a device that counts them may well be a flow cytometer.
 _WAYS = ({"flow"}, {"qpcr"}, {"ngs"}, {"morphology", "manual"})
 _BY_HAND = {"manual", "automated"}

@@ -35,6 +35,8 @@ from fhir_remission.fhir.reading.reported import read_value, understanding_of
 # As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other
 # signs are of a marrow without a value.
 LESION, BLASTS = "extramedullary-disease", "blasts-marrow"
+_ANSWER = CodeRow("", "", LESION, "", "", "", (), (), "")
+"""A row of no code, whose value is there or not."""
 # Some leukaemia, without saying which, is the one that everybody knows of.
 _FOUND = ADVERSE - {"unspecified-leukaemia"}
 NO_TIME = "nobody says when what it concludes was found"
@@ -96,7 +98,7 @@ def match_value(valued: Valued, mappings: Mappings) -> Match:
     if not analyte:
         return match
     system, _, code = (match.codes or ("",))[0].rpartition("|")
-    row = CodeRow(system, code, analyte, "", "", "", (), (), "")
+    row = structs.replace(_ANSWER, system=system, code=code, analyte=analyte)
     return structs.replace(match, rows=(row,), lookalike="", unread=f"{why}: it cannot be read")
 
 
@@ -144,12 +146,12 @@ def _named(valued: Valued, mappings: Mappings) -> tuple[str, ...]:
 
 def _affirmed(valued: Valued, mappings: Mappings) -> str:
     """By a code that names it, and an answer that does not deny it."""
-    if valued.data_absent_reason is not None:
+    coded = _coded(valued.code, mappings)
+    kept = coded or _worded(_named(valued, mappings), mappings, ())
+    # Hardly any code names one, and the value is read of those alone.
+    if not kept or valued.data_absent_reason is not None:
         return ""
-    row = CodeRow("", "", LESION, "", "", "", (), (), "")
-    value = read_value(valued, understanding_of(row, mappings, decimal_comma=False)).value
+    value = read_value(valued, understanding_of(_ANSWER, mappings, decimal_comma=False)).value
     if value == Finding("negative"):
         return ""
-    if value != Finding("positive"):
-        return _coded(valued.code, mappings)
-    return _coded(valued.code, mappings) or _worded(_named(valued, mappings), mappings, ())
+    return kept if value == Finding("positive") else coded

@@ -7,11 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.fhir.incoming.holders import (
-    LIVE,
-    all_taken_back,
-    is_given_up,
-)
+from fhir_remission.fhir.incoming.holders import LIVE, all_taken_back, is_given_up
 from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.elements import must_be_understood
 from fhir_remission.fhir.r4.references import (
@@ -57,8 +53,7 @@ def disowned(
             turned[entry.ref] = f"{entry.ref}, which holds it{why}"
         elif getattr(entry.resource, "status", None) == "unknown":
             unknown.add(entry.ref)
-    named = {**reading.elsewhere, **all_taken_back(entries)}
-    above = _named_so(entries, named) if named else {}
+    above = _named_so(entries, all_taken_back(entries), reading.elsewhere)
     lost = {**above, **turned}
     doubtful = {
         **_of_that_day(entries, lost, index, reading, mappings),
@@ -122,10 +117,18 @@ def _lost(entry: Entry) -> str:
     return f", has the status {holder.status or 'missing'}"
 
 
-def _named_so(entries: Iterable[Entry], named: Mapping[str, str]) -> dict[str, str]:
-    """The entries that bear one of these names."""
+def _named_so(
+    entries: Iterable[Entry], own: Mapping[str, str], elsewhere: Mapping[str, str]
+) -> dict[str, str]:
+    """The entries that bear one of these names; those from elsewhere may be very many."""
+    if not own and not elsewhere:
+        return {}
     found = ((entry.ref, name) for entry in entries for name in sorted(names_of(entry)))
-    return {ref: named[name] for ref, name in found if name in named}
+    return {
+        ref: own.get(name) or elsewhere[name]
+        for ref, name in found
+        if name in own or name in elsewhere
+    }
 
 
 def _below(above: Mapping[str, str], holds: Mapping[str, list[str]]) -> dict[str, str]:

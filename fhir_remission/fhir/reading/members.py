@@ -8,19 +8,11 @@ from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.fhir.incoming.holders import (
-    DEAD,
-    LIVE,
-)
+from fhir_remission.fhir.incoming.holders import DEAD, LIVE
 from fhir_remission.fhir.incoming.screening import patient_of
 from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there
-from fhir_remission.fhir.r4.references import (
-    Literal,
-    is_id,
-    members_of,
-    parse_literal,
-)
+from fhir_remission.fhir.r4.references import Literal, is_id, members_of, parse_literal
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes

@@ -11,6 +11,7 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import (
+    UNREAD,
     Finding,
     Interval,
     Result,
@@ -23,7 +24,7 @@ from fhir_remission.fhir.r4.elements import Component, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
-from fhir_remission.fhir.reading.attributes import UNREAD, method_of, read_attributes
+from fhir_remission.fhir.reading.attributes import method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
 from fhir_remission.fhir.reading.conclusions import match_value
 from fhir_remission.fhir.reading.context import Context, happened, words_of

@@ -8,13 +8,14 @@ from datetime import timedelta
 from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Standing
+from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import is_there
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
-from fhir_remission.fhir.reading.relevance import has_meaning
+from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning
 from fhir_remission.fhir.reading.specimen import SpecimenSays
 
 STANDING: dict[str, Standing] = {
@@ -25,9 +26,7 @@ STANDING: dict[str, Standing] = {
     "registered": "preliminary",
 }
 NO_STATUS = "status is missing"
-_WITHDRAWN = frozenset({"entered-in-error", "cancelled", "not-done"})
 _DAY = timedelta(days=1)
-_NEVER = frozenset({"cancelled", "entered-in-error", "unknown"})
 
 
 def never_counts(
@@ -37,7 +36,7 @@ def never_counts(
     context: Context,
 ) -> str:
     """Why nothing of this Observation counts: its status, or that it is another person's."""
-    if observation.status in _NEVER:
+    if observation.status in DEAD:
         return f"status is {observation.status}"
     for focus in observation.focus or []:
         found = context.index.resource(focus, inside)
@@ -73,7 +72,7 @@ def _of_withdrawn(
     for source in (*(observation.derived_from or []), *(observation.part_of or [])):
         found = context.index.resource(source, inside)
         status = getattr(found, "status", None)
-        if found is not None and status in _WITHDRAWN and has_meaning(found, context.mappings):
+        if found is not None and status in UNDONE and has_meaning(found, context.mappings):
             return f"{found.type_name} that it comes from has the status {status}"
     return ""
 

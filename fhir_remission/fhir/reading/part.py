@@ -7,6 +7,7 @@ from decimal import Decimal
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import (
+    UNREAD,
     Finding,
     Interval,
     Result,
@@ -28,7 +29,7 @@ from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
-from fhir_remission.fhir.reading.attributes import UNREAD, Attributes
+from fhir_remission.fhir.reading.attributes import Attributes
 from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of, terms_of
 from fhir_remission.fhir.reading.reported import (
@@ -232,7 +233,7 @@ def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: 
     placed = whole.placed.flags if isinstance(whole.placed, Placed) else ()
     flags = (*placed, *reported.flags, *row.flags, *method_flags)
     mrd = row.analyte == "mrd"
-    sensitivity, limit = _sensitivity(reported, whole, context)
+    sensitivity, limit = _sensitivity(reported, whole, context) if mrd else ("", None)
     return Result(
         analyte=row.analyte,
         value=reported.value,
@@ -248,8 +249,8 @@ def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: 
         specimen="blood" if specimen == "blood" else "marrow" if specimen == "marrow" else "",
         draw_keys=whole.specimen.draw_keys,
         marker=_marker(row, whole),
-        sensitivity=sensitivity if mrd else "",
-        limit=limit if mrd else None,
+        sensitivity=sensitivity,
+        limit=limit,
         word=whole.attributes.word if mrd else "",
         biopsy=whole.specimen.biopsy or whole.method == BIOPSY,
         flags=tuple(dict.fromkeys(flags)),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Event, Skipped, When
-from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.domain.tables.events import STARTS, EventRow
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
@@ -40,8 +40,6 @@ from fhir_remission.fhir.reading.context import (
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
-# Where these lie decides what a marrow beside them means.
-_STARTS = frozenset({"therapy-start", "transplant", "donor-lymphocytes"})
 HINTS = ("drug", "graft", "donor-cells", "platelets", "red-cells", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
@@ -211,7 +209,7 @@ def _events(current: Current, rows: Rows, times: Times, words: _Words) -> Events
 
 
 def _starts(row: EventRow) -> bool:
-    return row.kind in _STARTS
+    return row.kind in STARTS
 
 
 def _words(concepts: list[CodeableConcept]) -> str:

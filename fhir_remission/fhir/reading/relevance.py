@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.incoming.holders import WITHDRAWN
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.references import members_of
@@ -21,12 +22,12 @@ from fhir_remission.fhir.reading.context import Suspected, codings_of, words_of
 from fhir_remission.fhir.reading.procedure import HINTS
 
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
-_DEAD = frozenset({"entered-in-error", "cancelled", "not-done"})
+UNDONE = WITHDRAWN | {"not-done"}
 
 
 def may_matter(resource: Resource, mappings: Mappings) -> bool:
     """Whether it may be evidence; what has no code that is read, or names results, may be any."""
-    if getattr(resource, "status", None) in _DEAD:
+    if getattr(resource, "status", None) in UNDONE:
         return False
     if members_of(resource) or holds_evidence(resource.contained):
         return True

@@ -6,6 +6,7 @@ and JSON. Here is only what brings a patient's rows together and writes the line
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -58,6 +59,7 @@ class LooksUp(Protocol):
         """Whether any resource of this type is among them."""
 
 
+_MARKS = (BROKEN, NOBODYS, DOUBTED, HELD)
 _DAMAGED = msgspec.json.Decoder(Damaged)
 
 
@@ -89,12 +91,17 @@ class Judging:
         self.judge = self.judge.where_specimens(come=shared.holds("Specimen"))
 
     @cache  # noqa: B019 - a worker has one, and it is asked for each patient
+    def gone(self) -> frozenset[str]:
+        """The names of what was deleted: those without a mark."""
+        return frozenset(one for one in self.deleted if not one.startswith(_MARKS))
+
+    @cache  # noqa: B019
     def marked(self, mark: str) -> frozenset[str]:
         """The names among the deleted ones that carry a mark."""
         return frozenset(one[1:] for one in self.deleted if one.startswith(mark))
 
     @cache  # noqa: B019
-    def reasons(self, mark: str) -> Mapping[str, str]:
+    def reasons(self, mark: str) -> dict[str, str]:
         """The same with the reasons beside them."""
         return dict(one.split("\t") for one in sorted(self.marked(mark)))
 
@@ -200,9 +207,9 @@ def _judged(
 ) -> tuple[Iterable[Judged], Account]:
     rows.sort(key=_order)
     given = Incoming(
-        deleted=set(judging.deleted),
+        deleted=judging.gone(),
         broken=judging.marked(BROKEN),
-        doubted=dict(judging.reasons(DOUBTED)),
+        doubted=ChainMap({}, judging.reasons(DOUBTED)),
         elsewhere=judging.reasons(HELD),
         nobodys=judging.marked(NOBODYS),
     )

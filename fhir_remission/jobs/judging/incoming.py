@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
 from msgspec import Struct, field
 
@@ -41,13 +41,13 @@ class Incoming(Struct):
 
     entries: list[Entry] = []
     damage: list[Damaged] = []
-    deleted: set[str] = set()
+    deleted: set[str] | frozenset[str] = set()
     broken: frozenset[str] = frozenset()
     """What some version of cannot be read, wherever that version was found."""
-    doubted: dict[str, str] = {}
+    doubted: MutableMapping[str, str] = {}
     """What something else takes back, by name, and why."""
     elsewhere: Mapping[str, str] = {}
-    """What holders that are not among the entries take back, by name, and why."""
+    """What holders take back, by name, and why, where the entries are a part of all."""
     nobodys: frozenset[str] = frozenset()
     """Identifiers that tell nobody apart among all of whom this is a part."""
     account: Account = field(default_factory=Account)
@@ -59,7 +59,7 @@ class Incoming(Struct):
         elif isinstance(item, Deleted):
             self.account.end("deleted")
             if not item.undone:
-                self.deleted.add(item.ref)
+                self.deleted |= {item.ref}
         elif isinstance(item, Doubted):
             self.doubted.setdefault(item.ref, item.reason)
         else:
@@ -117,7 +117,7 @@ def judge_incoming(
     touched = _touched(damage, groups, given.broken)
     if not doubts and not withheld:
         withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")
-    elsewhere = {**given.elsewhere, **all_taken_back(given.entries)}
+    elsewhere = given.elsewhere or all_taken_back(given.entries)
     reading = _Reading(judge, frozenset(given.deleted), doubts, elsewhere)
     found = []
     for patient in sorted({*groups.patients, *touched}):
