@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assumption
-from fhir_remission.domain.nouns.inputs import Interval, Result, Unreadable
+from fhir_remission.domain.nouns.inputs import UNREAD, Interval, Result, Unreadable
 from fhir_remission.domain.nouns.intervals import ZERO, above, at_least, hull, is_zero, point, total
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, Quantity, SignReading
 from fhir_remission.domain.record.derived import measured
@@ -201,6 +201,8 @@ def _blasts(
     named = [one for one in results if one.method == criteria.about.blast_method]
     unnamed = [one for one in results if not one.method]
     wanted = named or unnamed
+    # One whose method is stated and not understood may be by the method of the others.
+    wanted += [one for one in results if wanted and one.method == UNREAD]
     chosen = tuple(wanted or results)
     if not chosen:
         return NOTHING, ()

@@ -61,7 +61,8 @@ def read_specimen(
     specimen = context.index.resource(reference, inside, Specimen.type_name)
     called = CodeableConcept(text=reference.display)
     if not isinstance(specimen, Specimen):
-        return _absent(reference, called, context)
+        own = any(isinstance(one, Specimen) for one in inside.values())
+        return _absent(reference, called, context, own=own)
     said = specimen.type if _says(specimen.type) else called
     site = specimen.collection.body_site if specimen.collection else None
     kind = term_of("specimen", said, context.mappings)
@@ -130,8 +131,13 @@ def report_specimen(ref: str, context: Context) -> SpecimenSays:
     return SpecimenSays()
 
 
-def _absent(reference: Reference, called: CodeableConcept, context: Context) -> SpecimenSays:
-    """A Specimen that is named and not here; one that is only called something is none."""
+def _absent(
+    reference: Reference, called: CodeableConcept, context: Context, *, own: bool
+) -> SpecimenSays:
+    """A Specimen that is named and not here; one that is only called something is none.
+
+    `own`: whether the result contains a Specimen, which its reference does not reach.
+    """
     kind = term_of("specimen", called, context.mappings)
     keys = _keys(reference, None)
     text = reference.address
@@ -139,7 +145,8 @@ def _absent(reference: Reference, called: CodeableConcept, context: Context) -> 
         missing = "" if _says(called) else "its specimen is not named"
         return SpecimenSays(kind=kind, named="" if kind else reference.display or "", doubt=missing)
     literal = parse_literal(text)
-    if text.startswith("#") or context.specimens or (literal and literal.type != "Specimen"):
+    came = own or context.specimens
+    if came or text.startswith("#") or (literal and literal.type != "Specimen"):
         doubt = f"its specimen {text or keys[0]} is not at hand"
         return SpecimenSays(kind=kind, doubt=doubt, draw_keys=keys)
     return SpecimenSays(kind=kind, assumed=True, draw_keys=keys)
