@@ -7,20 +7,19 @@ value is taken apart at the thresholds of the set, an unknown answer is tried bo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import product as combinations
 from itertools import takewhile
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.criteria.kinds import AnyMet, Threshold
+from fhir_remission.domain.criteria.kinds import AnyMet
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.criterion import Judgements, Plan, judge_all, plan_of
 from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
-from fhir_remission.domain.nouns.intervals import ANYTHING, EXACT, Op, Reading, holds, hull, pieces
+from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, holds, hull, pieces
 from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
 
 NONE: frozenset[str] = frozenset()
@@ -42,7 +41,6 @@ class Choice(Struct, frozen=True):
     answer: str
     """The row's category, or one of the set's other outcomes."""
     judgements: dict[str, Judgement]
-    assumptions: tuple[Assumption, ...]
     ways: Mapping[str, tuple[Assumption, ...]]
     """Every answer that the unknown leaves open, with what it rests on; never none."""
     held: frozenset[str] = frozenset()
@@ -63,7 +61,11 @@ class Chooser:
         self.rows = rows
         self.strict = strict
         self.plan = plan_of(criteria)
-        self._quality = {one.id for one in self.plan.adequate}
+        quality = {one.id for one in self.plan.adequate}
+        self._but_for_quality = {
+            one.requires: tuple(name for name in one.requires if name not in quality)
+            for one in rows
+        }
         self._claims = frozenset(one.id for one in rows if one.claim)
         self._remissions = frozenset(one.id for one in rows if one.remission)
         self._below = tuple(one for one in rows if not one.remission)
@@ -71,48 +73,34 @@ class Chooser:
     def choose(self, view: View) -> Choice:
         """The category one view proves, or why none."""
         found = judge_all(self.criteria, view, strict=self.strict)
+        undecided = self.criteria.outcomes.undecided
         uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
         rows = self._below if uncounted else self.rows
-        row = proved(rows, found)
         lacks = self._lacking(view, found) if uncounted else NONE
-        held = lacks | self._cleared(view, found) if uncounted or row is None else NONE
-        ahead = rows if row is None else takewhile(lambda one: one.id != row.id, rows)
+        held = lacks | self._cleared(view, found)
         if uncounted and held & self._remissions and not any(one.early for one in rows):
             # No category is left for a marrow without counts: the set has no lower claim.
-            undecided = self.criteria.outcomes.undecided
             counted = self._ways(view, found, self.rows)
             none = {one: () for one in (undecided, *counted) if one not in self._remissions}
-            return Choice(None, undecided, found, (), none, held, lacks)
-        if row is not None and not any(_unsettled(one, found) for one in ahead):
-            own = assumed(row, found)
-            return Choice(row, row.id, found, own, {row.id: own}, held, lacks)
+            return Choice(None, undecided, found, none, held, lacks)
+        row = proved(rows, found)
         answer = self._fallback(found, rows) if row is None else row.id
-        if answer not in (self.criteria.outcomes.undecided, row.id if row else ""):
-            return Choice(None, answer, found, (), {answer: ()}, held, lacks)
-        ways = self._ways(view, found, rows)
-        rests = assumed(row, found) if row else ()
-        return Choice(row, answer, found, rests, ways, held, lacks)
+        ahead = takewhile(lambda one: one.id != answer, rows)
+        if answer == undecided or any(_unsettled(one.requires, found) for one in ahead):
+            return Choice(row, answer, found, self._ways(view, found, rows), held, lacks)
+        rests = assumed(row, found) if row is not None else ()
+        return Choice(row, answer, found, {answer: rests}, held, lacks)
 
     def _fallback(self, found: Judgements, rows: Sequence[Category]) -> str:
+        """Why no row holds: is one open, or lacks it but a good marrow, or has each failed?"""
         outcomes = self.criteria.outcomes
-        if any(_unsettled(row, found) for row in rows):
+        if any(_unsettled(row.requires, found) for row in rows):
             return outcomes.undecided
-        short = [self._but_for_quality(row, found) for row in rows]
-        if Verdict.MET in short:
+        others = [self._but_for_quality[row.requires] for row in rows]
+        if any(_all_hold(names, found) for names in others):
             return outcomes.not_evaluable
-        return outcomes.undecided if Verdict.UNKNOWN in short else outcomes.no_response
-
-    def _but_for_quality(self, row: Category, found: Judgements) -> Verdict:
-        """How the row would stand had the marrow been good enough."""
-        answer = Verdict.MET
-        for name in row.requires:
-            verdict = found[name].verdict
-            if name in self._quality or verdict in HOLDS:
-                continue
-            if verdict is Verdict.NOT_MET:
-                return verdict
-            answer = verdict
-        return answer
+        open_end = any(_unsettled(names, found) for names in others)
+        return outcomes.undecided if open_end else outcomes.no_response
 
     def _lacking(self, view: View, found: Judgements) -> frozenset[str]:
         """Remissions that some count would give."""
@@ -171,13 +159,7 @@ class Chooser:
 
 def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
     """The first row whose every criterion holds."""
-    for row in rows:
-        for name in row.requires:
-            if found[name].verdict not in HOLDS:
-                break
-        else:
-            return row
-    return None
+    return next((row for row in rows if _all_hold(row.requires, found)), None)
 
 
 def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
@@ -203,15 +185,20 @@ def was_counted(criteria: CriteriaSet, view: View) -> bool:
     return any(reading is not None for reading in _counts(criteria, view))
 
 
-def _counts(criteria: CriteriaSet, view: View) -> Iterator[Reading]:
-    named = {one.id: one for one in criteria.criterion}
-    for one in (named[name] for name in criteria.about.lineages):
-        yield view.quantity(one.analyte).reading if isinstance(one, Threshold) else None
+def _counts(criteria: CriteriaSet, view: View) -> list[Reading]:
+    """What the draw says of each lineage."""
+    lineages = criteria.about.lineages
+    counted = [one.analyte for one in plan_of(criteria).thresholds if one.id in lineages]
+    return [view.quantity(analyte).reading for analyte in counted]
 
 
-def _unsettled(row: Category, found: Judgements) -> bool:
-    """Whether no criterion of the row has failed."""
-    return all(found[name].verdict is not Verdict.NOT_MET for name in row.requires)
+def _all_hold(names: Sequence[str], found: Judgements) -> bool:
+    return all(found[name].verdict in HOLDS for name in names)
+
+
+def _unsettled(names: Sequence[str], found: Judgements) -> bool:
+    """Whether none of the criteria has failed."""
+    return all(found[name].verdict is not Verdict.NOT_MET for name in names)
 
 
 def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:
@@ -223,26 +210,13 @@ def _distinct(plan: Plan, view: View, analyte: str) -> list[Quantity]:
     """The pieces of a wide value that the thresholds tell apart, each as wide as it is.
 
     A criterion that asks for a change has its own line, and one value of a piece does not speak for
-    the rest of it.
+    the rest of it: what it leaves unknown there is tried both ways.
     """
     whole = view.quantity(analyte)
     reading = whole.reading if isinstance(whole.reading, Interval) else ANYTHING
-    tests = _tests(plan, view, analyte)
+    tests = [(one.op, one.value) for one in plan.thresholds if one.analyte == analyte]
     told: dict[tuple[bool | None, ...], Interval] = {}
     for piece in pieces(reading, [cut for _, cut in tests]):
         key = tuple(holds(piece, op, cut) for op, cut in tests)
         told[key] = hull((told[key], piece)) if key in told else piece
     return [replace(whole, reading=piece) for piece in told.values()]
-
-
-def _tests(plan: Plan, view: View, analyte: str) -> list[tuple[Op, Decimal]]:
-    tests: list[tuple[Op, Decimal]] = [
-        (one.op, one.value) for one in plan.thresholds if one.analyte == analyte
-    ]
-    base = view.background.baseline.reading
-    if isinstance(base, Interval) and analyte == "blasts-marrow":
-        tests.extend(
-            (one.op, EXACT.multiply(base.low, EXACT.subtract(Decimal(1), one.fraction)))
-            for one in plan.decreases
-        )
-    return tests

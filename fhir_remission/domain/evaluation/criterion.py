@@ -49,7 +49,6 @@ class Plan(Struct, frozen=True):
     composites: tuple[AnyBelow | AnyMet, ...]
     """What is made of others."""
     thresholds: tuple[Threshold, ...]
-    decreases: tuple[PercentDecrease, ...]
     independences: tuple[Independence, ...]
 
 
@@ -62,7 +61,6 @@ def plan_of(criteria: CriteriaSet) -> Plan:
         adequate=tuple(one for one in every if isinstance(one, AdequateMarrow)),
         composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
         thresholds=tuple(one for one in every if isinstance(one, Threshold)),
-        decreases=tuple(one for one in every if isinstance(one, PercentDecrease)),
         independences=tuple(one for one in every if isinstance(one, Independence)),
     )
 

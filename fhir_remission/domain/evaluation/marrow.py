@@ -54,7 +54,7 @@ class Evaluation(Struct, frozen=True, eq=False):
     ways: tuple[Way, ...]
     """Every answer that the record allows, the best first."""
     held: tuple[str, ...]
-    """Better answers that nothing but a policy holds back, the best first."""
+    """Better answers that nothing but a policy holds back."""
     uncounted: tuple[str, ...]
     """Those of them that a count would decide."""
     unread: tuple[str, ...]
@@ -139,16 +139,17 @@ def _evaluation(
     ways: dict[int, Way] = {}
     for one in (best, *tried):
         for name, rests in one.choice.ways.items():
-            if order[name] < floor or (order[name] == floor == order[least(one)]):
+            if order[name] <= floor:
                 ways.setdefault(order[name], Way(name, one.view.day, rests))
     row = best.choice.row
     earlier = _earlier(criteria, tried, best) if row is not None and order[row.id] == floor else []
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
-    held = sorted(named - {one.answer for one in found}, key=order.__getitem__)
+    held = sorted(named - {one.answer for one in found})
     settled = len(found) == 1 or _one_side({one.answer for one in found}, rows)
     sure, maybe = _remitted(tried, rows)
-    counted = [one for one in tried if was_counted(criteria, one.view)] if held else []
+    lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
+    unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
         category=found[-1].answer if settled else criteria.outcomes.undecided,
         row=_row_of(found[-1].answer, best, rows) if settled else None,
@@ -157,8 +158,8 @@ def _evaluation(
         window=seen.window,
         ways=found,
         held=tuple(held),
-        uncounted=tuple(one for one in held if any(one in o.choice.uncounted for o in tried)),
-        unread=tuple(one for one in held if any(one in o.choice.uncounted for o in counted)),
+        uncounted=tuple(one for one in held if one in dict(lacking)),
+        unread=tuple(one for one in held if one in unread),
         remitted=min(sure, default=best.view.day),
         perhaps=min((*maybe, *sure), default=best.view.day),
         blood=seen.blood,
