@@ -20,7 +20,17 @@ from fhir_remission.domain.course.courses import (
 from fhir_remission.domain.criteria.kinds import Threshold
 from fhir_remission.domain.evaluation.marrow import blast_count
 from fhir_remission.domain.record.facts import Facts, read_facts
-from tests.domain.builder import LATER, Course, criteria, induction, now, on, remission, value
+from tests.domain.builder import (
+    LATER,
+    Course,
+    at,
+    criteria,
+    induction,
+    now,
+    on,
+    remission,
+    value,
+)
 from tests.domain.sights import cited
 from tests.domain.stories import day, proof
 
@@ -59,6 +69,34 @@ def test_where_nothing_is_proved_the_draw_with_the_fewest_failures_speaks() -> N
     course = induction().marrow(30, 40).blood(29, 400, 30_000).blood(31, 1500, 150_000)
     assert notes(course) == [(29, False, "gives NR"), (31, True, "read with the marrow")]
     assert proof(now(course), "anc-recovered") == ("met", ["anc 31"])
+
+
+def test_a_draw_of_which_nothing_is_sure_proves_nothing() -> None:
+    """20 to 30 %: a partial response or none."""
+    course = induction().marrow(30, "20-30").blood(30, 1500, 150_000)
+    assert notes(course) == [(30, True, "read with the marrow")]
+
+
+def test_a_draw_of_the_marrows_own_day_is_not_from_before_it() -> None:
+    """Lower in the afternoon: counts of the morning are of the same day, and prove it."""
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000).blood(30.3, 700, 140_000)
+    assert notes(course) == [(30, True, "proves CR"), (30, False, "gives CRh")]
+
+
+def test_of_rows_with_one_name_the_one_that_is_proved_is_told() -> None:
+    """A set may know two ways to one category; each raises its own flags."""
+    chosen = criteria()
+    first, *rest = chosen.category
+    counts = ("anc-recovered", "platelets-recovered")
+    other = replace(
+        first, flags=("borrowed-thresholds",),
+        requires=tuple(one for one in first.requires if one not in counts),
+    )  # fmt: skip
+    site = replace(chosen, category=(first, other, *rest))
+    for platelets, flags in ((150_000, set()), (60_000, {"borrowed-thresholds"})):
+        found = now(induction().marrow(30, 2).blood(30, 1500, platelets), site)
+        assert found.category == "CR"
+        assert set(found.flags) & {"borrowed-thresholds"} == flags
 
 
 def test_a_draw_from_before_the_nadir_says_so() -> None:
@@ -197,6 +235,29 @@ def test_a_wide_count_is_one_number_in_every_way_it_could_turn_out() -> None:
     assert (found.category, found.possible_higher) == ("CRi", ("CR",))
 
 
+def test_below_the_line_the_lowest_of_all_that_is_possible_is_said() -> None:
+    """Every claim of the set is one way: a set that asks CRi for one recovered lineage."""
+    course = induction().marrow(30, 2).blood(30, "0.4-1.1", "40-110")
+    found = now(course, policies={"cri_requires_one_recovered_lineage": "yes"})
+    assert (found.category, found.possible_higher) == ("MLFS", ("CR", "CRh", "CRi"))
+
+
+@pytest.mark.parametrize(
+    ("said", "category"), [(None, "IND"), ("negative", "CR"), ("positive", "NR")]
+)
+def test_where_nobody_may_read_conditions_silence_does_not_exclude_a_lesion(
+    said: str | None, category: str
+) -> None:
+    """Model 4.1: of what was never asked for nothing is assumed; a word of it is a word."""
+    course = Course().marrow(-4, 60, emd=None).chemo(1).marrow(30, 2, emd=said)
+    record = course.blood(30, 1500, 150_000).record()
+    for kind in ("Condition", "Encounter"):
+        found = now(replace(record, without=frozenset({kind})))
+        expected = "CR" if said is None and kind != "Condition" else category
+        assert found.category == expected
+        assert found.candidates == (("CR", "NR") if expected == "IND" else ())
+
+
 def test_a_piece_of_a_wide_value_is_as_wide_as_it_is() -> None:
     """15 to 30 % from 40 %: up to 25 % it may have halved or not, and just 25 % has not."""
     found = now(induction(baseline=40).marrow(30, "15-30").blood(30, 1500, 150_000))
@@ -268,6 +329,14 @@ def test_red_cells_count_until_the_end_of_the_draw(hour: float, iwg: str) -> Non
     found = now(undated, "iwg-2003")
     assert (found.category, found.possible_higher) == ("MLFS", ("CR",))
     assert proof(found, "rbc-independent") == ("unknown", ["rbc-transfusion"])
+
+
+@pytest.mark.parametrize(("ended", "iwg"), [(22, "CR"), (23, "MLFS"), (40, "MLFS")])
+def test_red_cells_without_a_first_day_count_until_their_last(ended: int, iwg: str) -> None:
+    """A week before the draw is day 23: what ended before that is over."""
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000)
+    course.event("rbc-transfusion", None, ended=at(ended))
+    assert now(course, "iwg-2003").category == iwg
 
 
 @pytest.mark.parametrize(

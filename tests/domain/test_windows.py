@@ -14,7 +14,7 @@ from fhir_remission.domain.evaluation.windows import (
 )
 from fhir_remission.domain.record.facts import Facts, read_facts
 from fhir_remission.domain.record.signs import SignReading
-from tests.domain.builder import LATER, Course, criteria, on
+from tests.domain.builder import LATER, Course, criteria, on, value
 from tests.domain.sights import cited, sign
 
 
@@ -143,11 +143,19 @@ def test_the_reason_names_the_count() -> None:
 def test_a_count_lent_from_before_is_told_by_its_own_draw() -> None:
     """A smear of the marrow's day without counts is not lower than the draw that lends to it."""
     lent = bare().blood(29.5, ">1", 150_000, smear=None).blood(30, smear=0)
-    assert window(lent).refused == {}
+    assert (window(lent).refused, window(lent).unsure) == ({}, {})
     later = (
         bare().blood(28, 1500, 150_000).blood(30, 1500).blood(30.6, platelets=20_000, smear=None)
     )
     assert [one.split()[-1] for one in window(later).refused.values()] == ["platelets"]
+
+
+def test_a_wide_count_that_was_not_undercut_lay_no_higher_than_the_later_one() -> None:
+    """1.0 to 1.5 before 1.4: where the draw counts it was 1.0 to 1.4, and both say so."""
+    (draw,) = window(bare().blood(28, "1.0-1.5", 150_000).blood(30, 1400, 150_000)).unsure.values()
+    assert draw.counts["anc"].reading == value("1.0-1.4")
+    assert cited(draw.counts["anc"].proof) == ["anc 28", "anc 30"]
+    assert cited(draw.counts["platelets"].proof) == ["platelets 28"]
 
 
 # ---------------------------------------------------------------------------------- the blasts
@@ -210,3 +218,21 @@ def test_only_the_draws_of_the_window_are_looked_at() -> None:
     assert read_blood_blasts(smears, range(1, 2)).last is None
     found = read_blood_blasts(smears, range(1, 3))
     assert (found.last, found.cleared) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("states", "since", "standing"),
+    [
+        (("absent", "absent", "present"), 1, [0, 1]), (("absent", "absent", "present"), 2, [1]),
+        (("present", "absent", "present"), 1, []), (("present", "absent", "present"), 2, [1]),
+        (("absent", "unknown", "absent"), 1, [0]), (("absent", "present", "absent"), 3, [2]),
+    ],
+)  # fmt: skip
+def test_a_report_stands_from_the_marrows_day_to_the_first_blasts_since(
+    states: tuple[str, ...], since: int, standing: list[int]
+) -> None:
+    """Model 2.5: what was clear before any blasts since the marrow was clear."""
+    smears = tuple(sign("blood-blasts", one, day) for day, one in enumerate(states, 1))
+    found = read_blood_blasts(smears, range(3), [on(1), on(2), on(3)], on(since))
+    assert list(found.standing) == standing
+    assert found.stood is bool(standing)

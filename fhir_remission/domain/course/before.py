@@ -241,10 +241,11 @@ def _assumed(said: Said) -> int:
 def _began(step: Step, found: Evaluation, way: Way) -> date:
     """The first day on which any draw proves any remission, in one of the ways."""
     remissions = {row.id for row in found.rows if row.remission}
-    sure = found.remitted if remissions.issuperset(o.answer for o in found.ways) else way.day
-    if found.perhaps < sure:
-        return step.trial.pick((sure, found.perhaps))
-    return sure
+    sure = way.day
+    if remissions.issuperset(one.answer for one in found.ways):
+        sure = min(one.view.day for one in found.tried if remissions >= one.choice.ways.keys())
+    perhaps = min(one.view.day for one in found.tried if remissions & one.choice.ways.keys())
+    return step.trial.pick((sure, perhaps)) if perhaps < sure else sure
 
 
 def _evidence(case: Case, found: Evaluation, row: Category) -> Proof:

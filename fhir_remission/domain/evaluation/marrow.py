@@ -59,10 +59,6 @@ class Evaluation(Struct, frozen=True, eq=False):
     """Those of them that a count would decide."""
     unread: tuple[str, ...]
     """Those of them whose count was reported, and cannot be read."""
-    remitted: date
-    """The first day on which any draw surely proves any remission."""
-    perhaps: date
-    """The first day on which one may."""
     blood: BloodBlasts
     rows: tuple[Category, ...]
 
@@ -147,7 +143,6 @@ def _evaluation(
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found})
     settled = len(found) == 1 or _one_side({one.answer for one in found}, rows)
-    sure, maybe = _remitted(tried, rows)
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
@@ -160,8 +155,6 @@ def _evaluation(
         held=tuple(held),
         uncounted=tuple(one for one in held if one in dict(lacking)),
         unread=tuple(one for one in held if one in unread),
-        remitted=min(sure, default=best.view.day),
-        perhaps=min((*maybe, *sure), default=best.view.day),
         blood=seen.blood,
         rows=rows,
     )
@@ -204,13 +197,6 @@ def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | No
     if proved is not None and proved.id == answer:
         return proved
     return next((row for row in rows if row.id == answer), None)
-
-
-def _remitted(tried: Sequence[Tried], rows: Sequence[Category]) -> tuple[list[date], list[date]]:
-    """The days on which some draw surely proves a remission, and on which one may."""
-    remissions = {row.id for row in rows if row.remission}
-    sure = [one.view.day for one in tried if remissions.issuperset(one.choice.ways)]
-    return sure, [one.view.day for one in tried if remissions & set(one.choice.ways)]
 
 
 def _one_side(answers: set[str], rows: Sequence[Category]) -> bool:

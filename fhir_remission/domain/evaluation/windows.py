@@ -46,7 +46,7 @@ def window_of(facts: Facts, place: int) -> Window:
     numbers = facts.numbers
     first = marrow.day - timedelta(days=numbers.window_before.days)
     last = marrow.day + timedelta(days=numbers.window_after.days)
-    ends = min(_ends(facts, place), key=lambda one: (one.last, one.cause), default=None)
+    ends = min(_ends(facts, place), default=None)
     cut = ends if ends is not None and ends.last < last else End(last, "", ())
     places = facts.draws_between(first, cut.last)
     refused, unsure = _refused(facts, marrow, places)
@@ -109,7 +109,7 @@ def _known_by_then(draw: Draw, name: str, day: date) -> Quantity:
     """A count of the draw; one joined from before the marrow's end is told by its own draw."""
     count = count_of(draw, name)
     days = [day_of(one) for one in count.proof if not isinstance(one, Event)]
-    return NOTHING if count.joined and max(days, default=day) <= day else count
+    return NOTHING if count.joined and max(days) <= day else count
 
 
 def _no_higher(then: Quantity, later: Sequence[Quantity]) -> Quantity:
@@ -204,7 +204,7 @@ def read_blood_blasts(
 
 def _standing(places: range, dirty: Sequence[int], days: Sequence[date], since: date) -> range:
     """The draws from the marrow's day on that lie on a day before any blasts since."""
-    own = bisect_left(days, since, places.start, places.stop) if days else places.stop
+    own = bisect_left(days, since, places.start) if days else places.stop
     first = next((one for one in dirty if one >= own), None)
     until = places.stop if first is None else bisect_left(days, days[first])
     return range(own, max(own, until))
