@@ -121,9 +121,13 @@ def test_p1_type_not_read(kind: str, course: Course, data: Any) -> None:
 
 
 def cited(found: tuple[Assessment, ...]) -> tuple[set[str], set[str]]:
-    """References cited as met only, and those cited otherwise (not met, guard, gate, window)."""
+    """References cited as met only, and those cited otherwise (not met, guard, gate, window).
+
+    Where an earlier proof stands, the draw of today is named by its note alone.
+    """
     met: set[str] = set()
     other: set[str] = set()
+    noted: set[str] = set()
     for one in found:
         for line in one.criteria_results:
             refs = {proof.source.ref for proof in line.evidence}
@@ -132,9 +136,8 @@ def cited(found: tuple[Assessment, ...]) -> tuple[set[str], set[str]]:
             else:
                 other |= refs
         for note in one.draws:
-            if not note.chosen:
-                other |= set(note.sources)
-    return met - other, other
+            (noted if note.chosen else other).update(note.sources)
+    return met - other, other | (noted - met)
 
 
 def without(record: PatientRecord, ref: str) -> PatientRecord:
