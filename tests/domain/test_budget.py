@@ -12,7 +12,7 @@ from fhir_remission.domain.course.step import Step
 from fhir_remission.domain.course.trials import TooManyWays, Trial, trials
 from fhir_remission.domain.course.world import Move, Said, World
 from fhir_remission.domain.record.facts import read_facts
-from tests.domain.builder import LATER, Course, criteria, induction, judge, on
+from tests.domain.builder import LATER, Course, criteria, induction, judge, on, remission
 from tests.domain.long_courses import AS_OF, COURSES
 from tests.domain.stories import story
 
@@ -138,17 +138,62 @@ def test_each_thing_of_a_record_counts_as_work() -> None:
     assert costs == [4, 35, 5, 5]
 
 
+BEYOND = "IND, unknown, too-many-unknowns, may be CR/CRh/CRi/MLFS/PR/RELAPSE/REFRACTORY/NR"
+HIGHER = "perhaps CR/CRh/CRi/MLFS/PR"
+
+
 @pytest.mark.parametrize("bound", ["MOST_MOVES", "MOST_WORLDS"])
 def test_more_ways_than_are_worth_trying_are_never_cut_short(
     bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a step with too many of them nothing is said, from there on."""
-    course = induction().marrow(30, "?").blood(30, 1500, 150_000, smear="?")
-    course.marrow(60, 2).blood(60, 1500, 150_000)
-    assert judge(course)[-1].reason != "too-many-unknowns"
+    """Of a step with too many of them nothing is said, from there on; with just so many all is."""
+    course = induction().marrow(30, "4-6").blood(30, 1500, 150_000)
+    course.blood(50, smear=0).marrow(60, 2).blood(60, 1500, 150_000)
+    whole = story(course)
+    assert whole[1].startswith("marrow 30: IND, unknown since 30, undecided, may be CR/PR")
+
+    monkeypatch.setattr(ways, bound, 2)
+    assert story(course) == whole
 
     monkeypatch.setattr(ways, bound, 1)
+    beyond = [f"marrow {day}: {BEYOND}, {HIGHER}" for day in (30, 60)]
+    assert story(course) == [whole[0], *beyond]
+    for found in judge(course)[1:]:
+        assert (found.state, found.remission_number, found.provisional) == ("unknown", None, True)
+    lay = story(course, "healthtree-2024")[1]
+    assert lay.startswith("marrow 30: IND, unknown, too-many-unknowns, may be CR/CRi/PR/NR, ")
 
-    for found in judge(course)[-2:]:
-        assert (found.category, found.reason) == ("IND", "too-many-unknowns")
-        assert found.state == "unknown"
+
+@pytest.mark.parametrize("bound", ["MOST_MOVES", "MOST_WORLDS"])
+def test_where_blood_has_too_many_ways_the_next_marrow_says_so(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing hangs on the blood itself."""
+    monkeypatch.setattr(ways, bound, 1)
+
+    found = story(remission().blood(100, smear="?").blood(120, smear=0).marrow(200, 2))[2:]
+
+    assert found == [f"marrow 200: {BEYOND}, {HIGHER}"]
+
+
+def test_that_it_is_another_leukaemia_is_known_whatever_else_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Marrows that nobody can read are still none of AML."""
+    course = induction(diagnosed=None).event("other-leukaemia", -6).blood(20, smear=0)
+    course.marrow(30, "?").blood(35, smear=1).marrow(40, "?").marrow(60, 2)
+    whole = [f"marrow {day}: NE, unknown, other-leukaemia" for day in (-4, 30, 40, 60)]
+    assert story(course) == whole
+
+    monkeypatch.setattr(ways, "MOST_MOVES", 1)
+
+    assert story(course) == whole
+    assert [one.provisional for one in judge(course)] == [False] * 4
+
+
+def test_before_the_diagnosis_is_sure_every_marrow_has_an_answer() -> None:
+    """Blood between them says nothing, and ends nothing."""
+    course = induction(diagnosed=None).event("aml-diagnosis", -6, certainty="unconfirmed")
+    course.blood(20, smear=0).mrd(21, "negative").marrow(30, 2).blood(40, smear=1).marrow(60, 2)
+    found = [one.split(", ")[0] for one in story(course)]
+    assert found == ["marrow -4: IND", "marrow 30: IND", "marrow 60: IND"]

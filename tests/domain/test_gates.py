@@ -10,9 +10,9 @@ import pytest
 
 from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_gate, read_signs
 from fhir_remission.domain.nouns.assessment import Assumption
-from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.domain.nouns.inputs import Skipped, When
 from fhir_remission.domain.record.facts import Facts, read_facts
-from tests.domain.builder import LATER, Course, criteria, on
+from tests.domain.builder import LATER, Course, all_day, criteria, on
 from tests.domain.sights import cited
 
 NEVER, TODAY = date.max, on(30)
@@ -44,6 +44,7 @@ def told(gate: Gate) -> tuple[str, str, list[str]]:
 AML, ALL = ("aml-diagnosis", "confirmed"), ("other-leukaemia", "confirmed")
 MAYBE_AML, MAYBE_ALL = ("aml-diagnosis", "unconfirmed"), ("other-leukaemia", "unconfirmed")
 NO_AML, APL = ("aml-refuted", "confirmed"), ("apl-diagnosis", "unconfirmed")
+UNREAD, VAGUE = ("unread-leukaemia", "confirmed"), ("unspecified-leukaemia", "confirmed")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,13 @@ NO_AML, APL = ("aml-refuted", "confirmed"), ("apl-diagnosis", "unconfirmed")
         ([MAYBE_AML], "doubt", "diagnosis-unconfirmed"),
         ([MAYBE_AML, NO_AML], "doubt", "diagnosis-unconfirmed"),
         ([NO_AML], "doubt", "diagnosis-refuted"),
+        ([UNREAD], "doubt", "diagnosis-unread"),
+        ([UNREAD, AML], "doubt", "diagnosis-unread"),
+        ([UNREAD, ALL], "closed", "other-leukaemia"),
+        ([UNREAD, MAYBE_AML], "doubt", "diagnosis-unread"),
+        ([VAGUE], "doubt", "diagnosis-unread"),
+        ([VAGUE, MAYBE_AML], "doubt", "diagnosis-unread"),
+        ([VAGUE, AML], "open", ""),
         ([APL], "closed", "apl-out-of-scope"),
         ([APL, AML], "closed", "apl-out-of-scope"),
         ([], "doubt", "diagnosis-unknown"),
@@ -95,6 +103,27 @@ def test_the_proof_is_what_decided() -> None:
     assert cited(diagnosis(bare().event("apl-diagnosis", -3)).proof) == ["apl-diagnosis -3"]
 
 
+def test_a_code_that_no_row_maps_is_cited_unless_it_is_one_of_aml() -> None:
+    """Beside a confirmed AML a further code of AML changes nothing; alone it is no proof of it."""
+    course = bare().event("aml-diagnosis", -6).event("unread-leukaemia", -5)
+    assert cited(diagnosis(course).proof) == ["aml-diagnosis -6", "unread-leukaemia -5"]
+    course = bare().event("unread-leukaemia", -5, "aml").event("unspecified-leukaemia", -4)
+    assert told(diagnosis(course)) == (
+        "doubt", "diagnosis-unread", ["unread-leukaemia -5", "unspecified-leukaemia -4"],
+    )  # fmt: skip
+    course.event("aml-diagnosis", -6)
+    assert told(diagnosis(course)) == ("open", "", ["aml-diagnosis -6"])
+
+
+def test_no_lineage_is_assumed_where_nobody_may_read_conditions() -> None:
+    """What nobody asked for may be another leukaemia; another resource says nothing of it."""
+    full = bare().marrow(20, 60)
+    gate = diagnosis(full, without=frozenset({"Condition"}))
+    assert told(gate)[:2] == ("doubt", "diagnosis-unknown")
+    assert "blasts-marrow 20" in cited(gate.proof)
+    assert diagnosis(full, without=frozenset({"Encounter"})).state == "open"
+
+
 def test_a_full_marrow_stands_in_for_a_diagnosis_that_was_never_reported() -> None:
     """From its day on, by a material assumption; 19.9 % is not full, a bad sample shows nothing."""
     course = bare().marrow(20, 20)
@@ -127,13 +156,52 @@ def test_what_cannot_be_placed_leaves_everything_in_doubt() -> None:
     assert told(gate) == ("doubt", "evidence-unplaced", [])
 
 
-def test_a_low_count_without_a_day_may_be_of_any_day() -> None:
-    """One that is at every threshold can hide nothing."""
-    for value, state in ((5, "doubt"), (300, "open")):
-        course = bare().event("aml-diagnosis", -6).result("platelets", 3, value)
-        undated = tuple(course.results)
-        course.results = []
-        assert diagnosis(course, undated=undated).state == state
+@pytest.mark.parametrize(
+    ("analyte", "value", "state"),
+    [
+        ("platelets", 5, "doubt"), ("platelets", 99, "doubt"), ("platelets", 100, "open"),
+        ("platelets", "?", "doubt"), ("anc", "0.9", "doubt"), ("anc", "1.0", "open"),
+        ("anc", "1.2", "open"), ("wbc", "0.9", "doubt"), ("wbc", "?", "doubt"),
+        ("wbc", "1.4", "doubt"), ("wbc", "1.5", "open"), ("wbc", ">1.4", "doubt"),
+    ],
+)  # fmt: skip
+def test_a_low_count_without_a_day_may_be_of_any_day(analyte: str, value: Any, state: str) -> None:
+    """One that is at every threshold can hide nothing.
+
+    Leukocytes below the neutrophils of a draw that has none of its own may be of that draw; such
+    a part above its whole was never one.
+    """
+    course = bare().event("aml-diagnosis", -6).blood(20, 1500).blood(21, "?")
+    course.blood(22, 4000).result("wbc", 22, 5)
+    (lost,) = bare().result(analyte, 3, value).results
+    gate = diagnosis(course, undated=(lost,))
+    assert gate.state == state
+    if state == "doubt":
+        assert told(gate) == ("doubt", "evidence-unplaced", [f"{analyte} 3"])
+
+
+def test_what_lies_before_or_after_a_marrow_and_nobody_knows_which_is_cited() -> None:
+    """Blasts of a month in which a marrow was taken."""
+    first, last = all_day(1), all_day(31)
+    month = When(first.start, last.end, first.first_day, last.last_day, "2026-01")
+    course = bare().event("aml-diagnosis", -6).marrow(30, 2)
+    course.result("blasts-blood", 1, 3, when=month)
+    assert told(diagnosis(course)) == ("doubt", "evidence-unplaced", ["blasts-blood 1"])
+
+
+@pytest.mark.parametrize(
+    ("day", "state"), [(10, "open"), (11, "doubt"), (30, "doubt"), (44, "doubt"), (45, "open")]
+)
+def test_what_may_be_a_start_matters_where_it_may_cut_a_window_or_make_a_marrow_early(
+    day: int, state: str
+) -> None:
+    """From 14 days after the marrow of day 30 back to 19 before it: that one is of day 20."""
+    course = bare().event("aml-diagnosis", -6)
+    course.event("therapy-start", day, certainty="unconfirmed")
+    gate = diagnosis(course)
+    assert gate.state == state
+    if state == "doubt":
+        assert told(gate) == ("doubt", "therapy-possible", [f"therapy-start {day}"])
 
 
 def test_a_read_that_failed_leaves_everything_in_doubt() -> None:

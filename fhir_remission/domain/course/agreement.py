@@ -44,10 +44,10 @@ class Anchor(NamedTuple):
     effective: str
     refs: tuple[str, ...]
     told: tuple[tuple[Said, World], ...]
-    nodes: tuple[Node, ...]
-    phases: frozenset[str]
+    nodes: tuple[Node, ...] = ()
+    phases: frozenset[str] = frozenset()
     """The phases before it."""
-    asked: frozenset[str | None]
+    asked: frozenset[str | None] = frozenset()
     """The kinds of things that were unknown here."""
     gate: Gate | None = None
     """Where the diagnosis is in doubt."""

@@ -230,7 +230,7 @@ def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said
         return replace(now, day=kept.day if kept.category == best else now.day, own=own)
     return replace(
         kept, own=own, carries=False, held=now.held, flags=limits_of(case), lines=now.lines,
-        missing=(), candidates=(), doubted=kept.doubted,
+        missing=(), candidates=(),
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     if not step.smear(place):
         suspected = world.bloody
         after, kept = calm(world, kept)
-        cleared = replace(now(step, after, kept), carries=True)
+        cleared = replace(now(step.ground, after, kept), carries=True)
         return after, kept, cleared if suspected else None
     world, kept = lately(step, world, kept, day)
     told = (*earlier(step, world), *proof)
@@ -61,5 +61,5 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
         return ended(step, world, kept, (BLOOD, rule, told))
     assert rule is not None  # noqa: S101 - without one any sample completes it
     after, kept = seen(step, world, kept, day)
-    said = suspicion(step, kept, lines.relapse_rule(BLOOD, rule, told, proved=False))
+    said = suspicion(step.ground, kept, lines.relapse_rule(BLOOD, rule, told, proved=False))
     return after, kept, replace(said, missing=("repeat-blood",))

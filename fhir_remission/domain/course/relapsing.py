@@ -45,8 +45,7 @@ def ended(
             flags=(*flags, "remission-withdrawn"), ground=kept.ground,
             lines=lines.only(*told) if case is None else lines.at(case, *told),
         )  # fmt: skip
-        stands = replace(said, flags=(), carries=True)
-        return World(world.opened, "withdrawn", ahead=world.ahead), stands, said
+        return World(world.opened, "withdrawn"), replace(said, flags=()), said
     told = (before, lines.relapse_rule(name, rule, proof))
     opened, by = ground.same_course(day, by)
     first = min([day, *world.samples, *([kept.suspected] if kept.suspected else [])])
@@ -56,8 +55,8 @@ def ended(
         number=None if kept.number is None else kept.number + 1,
         lines=lines.only(*told) if case is None else lines.at(case, *told),
     )  # fmt: skip
-    after = World(opened, "relapsed", again=True, by=by, category=said.category, ahead=world.ahead)
-    return after, replace(said, flags=(), carries=True), said
+    after = World(opened, "relapsed", again=True, by=by, category=said.category)
+    return after, replace(said, flags=()), said
 
 
 def treated(step: Step, world: World, kept: Said, day: date) -> bool:
@@ -95,9 +94,9 @@ def relapsed_still(step: Step, world: World, kept: Said, case: Case, sign: Sign)
     opened = kept.opened
     said = Said(
         category=step.ground.out.relapse, state="relapsed", opened=opened, number=kept.number,
-        since=kept.since if world.phase == "relapsed" else opened,
-        day=opened, first_sign=kept.first_sign, ground=kept.ground, flags=limits_of(case),
+        since=opened, day=opened, first_sign=kept.first_sign, ground=kept.ground,
+        flags=limits_of(case),
         lines=lines.at(case, lines.relapse_rule(name, rule, (*kept.ground, *proof))),
     )  # fmt: skip
     after = replace(world, phase="relapsed", category=said.category, place=None)
-    return after, replace(said, flags=(), carries=True), said
+    return after, replace(said, flags=()), said

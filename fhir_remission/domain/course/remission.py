@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.before import best_of, remit, unread
+from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.relapsing import BLOOD, LESION, MARROW, ended
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Said, World
@@ -47,7 +48,7 @@ def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
         after = replace(world, asked=world.asked or day)
         assert rules.marrow is not None  # noqa: S101 - it asks for the repeat
         line = lines.relapse_rule(MARROW, rules.marrow, case.marrow.blasts.proof, proved=False)
-        return after, kept, _at(case, suspicion(step, kept, line))
+        return after, kept, _at(case, suspicion(step.ground, kept, line))
     if case.side:
         world, kept = seen(step, world, kept, day) if blasts else (world, kept)
         said = _undecided(step, kept, case, "contradicted-by-next-marrow")
@@ -65,7 +66,7 @@ def carried(
     own = Own(step.ground.out.not_evaluable, case.place, found, (*limits_of(case), *doubt))
     poor = lines.quality(case) if found is not None else ()
     said = replace(
-        now(step, world, kept), carries=True, doubted=True, own=own,
+        now(step.ground, world, kept), carries=True, doubted=True, own=own,
         flags=(*limits_of(case), *doubt),
         lines=lines.at(case, *poor, lines.silent(case), lines.had_remission(kept)),
     )  # fmt: skip
@@ -112,7 +113,7 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     )  # fmt: skip
     best = best_of(step, world, kept, case, said)
     after = replace(world, category=best.category)
-    return after, best, replace(best, **_flagged(now(step, after, best), best))
+    return after, best, replace(best, **_flagged(now(step.ground, after, best), best))
 
 
 def _flagged(said: Said, best: Said) -> dict[str, object]:
@@ -127,7 +128,7 @@ def carried_open(step: Step, world: World, kept: Said, case: Case, found: Evalua
     """A clear marrow of a set without a lower claim: the remission stands."""
     own = Own(step.ground.out.undecided, case.place, found, limits_of(case))
     said = replace(
-        now(step, world, kept), own=own, flags=limits_of(case), held=(),
+        now(step.ground, world, kept), own=own, flags=limits_of(case), held=(),
         lines=lines.at(case, lines.had_remission(kept)),
     )  # fmt: skip
     return world, kept, said
@@ -153,7 +154,7 @@ def _blasts_in_window(
     if bloody:
         world, kept = seen(step, world, kept, day)
     line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
-    said = suspicion(step, kept, line)
+    said = suspicion(step.ground, kept, line)
     said = replace(said, found=found, flags=BESIDE, carries=False)
     return world, kept, _at(case, said)
 
@@ -245,10 +246,10 @@ def calm(world: World, kept: Said) -> tuple[World, Said]:
     return after, kept
 
 
-def suspicion(step: Step, kept: Said, *told: lines.Line) -> Said:
+def suspicion(ground: Ground, kept: Said, *told: lines.Line) -> Said:
     """A sign of relapse that falls short of the rule."""
     return Said(
-        category=step.ground.out.relapse_suspected, state="relapse-suspected",
+        category=ground.out.relapse_suspected, state="relapse-suspected",
         since=kept.wary,
         first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True, opened=kept.opened,
         number=kept.number, began=kept.began, ground=kept.ground,
@@ -256,8 +257,8 @@ def suspicion(step: Step, kept: Said, *told: lines.Line) -> Said:
     )  # fmt: skip
 
 
-def now(step: Step, world: World, kept: Said) -> Said:
+def now(ground: Ground, world: World, kept: Said) -> Said:
     """What a world says where nothing is added."""
     if world.phase == "remission" and (world.bloody or world.asked is not None):
-        return suspicion(step, kept)
+        return suspicion(ground, kept)
     return kept

@@ -60,10 +60,7 @@ def beginning(facts: Facts) -> Draft:
     ground = Ground(facts, strict=False)
     said = nothing_yet(ground)
     world = World(ground.first.opened, "before")
-    anchor = Anchor(
-        "none", date.min, "", (), ((said, world),), (), frozenset({"before"}), frozenset()
-    )
-    return agreed(ground, anchor, None, None)
+    return agreed(ground, Anchor("none", date.min, "", (), ((said, world),)), None, None)
 
 
 def _points(facts: Facts) -> Iterator[Point]:
@@ -118,7 +115,7 @@ class _Walk:
         asked: set[str | None] = set()
         nodes: list[Node] = []
         phases = frozenset(world.phase for world in self.ways)
-        seen: dict[int, Proof] | None = {} if len(self.ways) > 1 else None
+        seen: dict[int, Proof] = {}
         try:
             for world, held in self.ways.items():
                 for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
@@ -142,9 +139,8 @@ class _Walk:
             return self._unknown(point, gate) if point.kind == "marrow" else None
         if all(said is None for said, _, _ in told.values()):
             return None
-        step = Step(self.ground, Trial((), frozenset()), point.day)
         every = tuple(
-            (said if said is not None else replace(now(step, new, kept), carries=True), new)
+            (said if said is not None else replace(now(self.ground, new, kept), carries=True), new)
             for said, kept, new in told.values()
         )
         doubt = gate if gate.state == "doubt" else None
@@ -170,16 +166,15 @@ class _Walk:
                 return None
         if point.day in facts.marrow_days:
             return None
-        step = Step(self.ground, Trial((), frozenset()), point.day)
         told = tuple(
-            (replace(now(step, world, held.kept), carries=True, lines=no_lines), world)
+            (replace(now(self.ground, world, held.kept), carries=True, lines=no_lines), world)
             for world, held in self.ways.items()
         )
         result = facts.mrd[point.place].result
         nodes = tuple(held.node for held in self.ways.values())
         return Anchor(
             "mrd", point.day, result.when.text, (result.source.ref,), told, nodes,
-            frozenset({"remission"}), frozenset(),
+            frozenset({"remission"}),
         )  # fmt: skip
 
     def _ahead(self, trial: Trial, point: Point, world: World) -> frozenset[tuple[Key, Side]]:
@@ -211,14 +206,12 @@ class _Walk:
         others = (out.relapse, out.refractory, out.no_response)
         said = Said(
             category=out.not_evaluable if closed else out.undecided, state="unknown",
-            reason=gate.reason if closed else "too-many-unknowns", doubted=True, number=None,
+            reason=gate.reason if closed else "too-many-unknowns", number=None,
             candidates=() if closed else (*claims, *(one for one in others if one)),
         )  # fmt: skip
         kind, effective, refs = _named(self.ground.facts, point)
         world = World(point.day, "before")
-        return Anchor(
-            kind, point.day, effective, refs, ((said, world),), (), frozenset(), frozenset()
-        )
+        return Anchor(kind, point.day, effective, refs, ((said, world),))
 
 
 def _openings(ground: Ground) -> set[date]:

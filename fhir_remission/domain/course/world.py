@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
-from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.nouns.verdicts import Proof, order_of
 
 Key = tuple[str, int]
 """One thing that is unknown: a marrow or a draw by place, a lesion by the ordinal of its day."""
@@ -143,7 +143,7 @@ class Node(Struct, frozen=True, eq=False):
     """What a step looked at, behind those before it: told only where an answer is printed."""
 
     before: tuple[Node, ...]
-    looked: tuple[Proof | Evaluation, ...]
+    looked: Proof
 
 
 class Held(NamedTuple):
@@ -172,39 +172,27 @@ def joined(many: Sequence[Said]) -> Said:
     )
 
 
-def told_of(
-    looked: Sequence[Proof | Evaluation], seen: dict[int, Proof] | None
-) -> tuple[Proof | Evaluation, ...]:
-    """What a step looked at; of many ways only the evidence is kept, taken out once for all."""
-    if seen is None:
-        return tuple(looked)
+def told_of(looked: Sequence[Proof | Evaluation], seen: dict[int, Proof]) -> Proof:
+    """The evidence a step looked at; that of an evaluation is taken out once for all its ways."""
     found: dict[int, Result | Event] = {}
     for one in looked:
         if isinstance(one, Evaluation) and id(one) not in seen:
             seen[id(one)] = tuple({id(proof): proof for proof in _of(one)}.values())
         proofs = seen[id(one)] if isinstance(one, Evaluation) else one
         found.update((id(proof), proof) for proof in proofs)
-    return (tuple(found.values()),)
+    return tuple(found.values())
 
 
 def joined_nodes(nodes: Sequence[Node]) -> Node:
     """What several ways of one step looked at, where they go on as one: each piece once."""
-    before: dict[int, Node] = {}
-    proofs: dict[int, Result | Event] = {}
-    others: dict[int, Evaluation] = {}
-    for node in nodes:
-        before.update((id(one), one) for one in node.before)
-        for looked in node.looked:
-            if isinstance(looked, Evaluation):
-                others[id(looked)] = looked
-            else:
-                proofs.update((id(one), one) for one in looked)
-    return Node(tuple(before.values()), (tuple(proofs.values()), *others.values()))
+    before = {id(one): one for node in nodes for one in node.before}
+    looked = {id(one): one for node in nodes for one in node.looked}
+    return Node(tuple(before.values()), tuple(looked.values()))
 
 
 def gathered(nodes: Sequence[Node]) -> Proof:
-    """All the evidence behind some nodes, each piece once."""
-    found: dict[int, object] = {}
+    """All the evidence behind some nodes, each piece once, in order of time."""
+    found: dict[int, Result | Event] = {}
     seen: set[int] = set()
     waiting = list(nodes)
     while waiting:
@@ -213,10 +201,8 @@ def gathered(nodes: Sequence[Node]) -> Proof:
             continue
         seen.add(id(node))
         waiting.extend(node.before)
-        for looked in node.looked:
-            parts = looked if isinstance(looked, tuple) else _of(looked)
-            found.update((id(one), one) for one in parts)
-    return tuple(found.values())  # type: ignore[arg-type]
+        found.update((id(one), one) for one in node.looked)
+    return tuple(sorted(found.values(), key=order_of))
 
 
 def _of(found: Evaluation) -> Proof:
