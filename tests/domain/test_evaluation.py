@@ -75,6 +75,10 @@ def test_a_draw_of_which_nothing_is_sure_proves_nothing() -> None:
     """20 to 30 %: a partial response or none."""
     course = induction().marrow(30, "20-30").blood(30, 1500, 150_000)
     assert notes(course) == [(30, True, "read with the marrow")]
+    late = now(induction().marrow(110, "20-30").blood(110, 1500, 150_000), "eln-2017")
+    assert (late.candidates, [one.reason for one in late.draws]) == (
+        ("PR", "SD"), ["read with the marrow"],
+    )  # fmt: skip
 
 
 def test_a_draw_of_the_marrows_own_day_is_not_from_before_it() -> None:
@@ -220,7 +224,7 @@ def test_a_count_is_what_some_value_is_excluded_by(anc: Any, platelets: Any, cat
 
 
 def test_a_wide_count_is_one_number_in_every_way_it_could_turn_out() -> None:
-    """0.9 to 1.1 lies at 1.0 or below it, and never neither: CRi or CR, and never MLFS."""
+    """0.4 to 1.1 lies at 1.0 or below it, and never neither: CRi or CR, and never MLFS."""
     chosen = criteria()
     low = Threshold(
         id="anc-low", source="a site", mark="ours", analyte="anc", op="<", value=Decimal(1),
@@ -231,8 +235,17 @@ def test_a_wide_count_is_one_number_in_every_way_it_could_turn_out() -> None:
         for row in chosen.category if row.id != "CRh"
     )  # fmt: skip
     site = replace(chosen, criterion=(*chosen.criterion, low), category=rows)
-    found = now(induction().marrow(30, 2).blood(30, "0.9-1.1", 150_000), site)
+    found = now(induction().marrow(30, 2).blood(30, "0.4-1.1", 150_000), site)
     assert (found.category, found.possible_higher) == ("CRi", ("CR",))
+
+
+def test_what_is_assumed_is_told_though_more_may_be_true() -> None:
+    """Blood that nobody looked at, and neutrophils that may be those of a CR."""
+    for name, category in (("eln-2022", "CRh"), ("cibmtr-aml", "CRi")):
+        found = now(induction().marrow(30, 2).blood(30, "0.9-1.1", 150_000, smear=None), name)
+        assert (found.category, found.possible_higher) == (category, ("CR",))
+        assert [one.id for one in found.assumptions] == ["blood-blasts-absent"]
+        assert found.confidence == "material"
 
 
 def test_below_the_line_the_lowest_of_all_that_is_possible_is_said() -> None:
@@ -274,6 +287,7 @@ def test_without_counts_a_set_without_a_lower_claim_says_nothing(name: str) -> N
     )  # fmt: skip
     assert [one.reason for one in found.draws] == ["read with the marrow", "gives IND"]
     later = now(course.marrow(100, 12).blood(100, 1500, 150_000), name)
+    assert now(induction().marrow(30, 40).blood(30), name).category == "NR"
     after = "PR" if name == "healthtree-2024" else "RELAPSE"
     assert (later.reason, later.candidates) == ("earlier-remission-unknown", (after, "NR"))
 

@@ -23,6 +23,60 @@ from tests.domain.test_histories import BASELINE, CR, bad_sample, good
 RELAPSE_100 = "RELAPSE, relapsed since 100, responded 100, first sign 100"
 
 
+WITHHELD = {"answer_after_new_start": "not-evaluable"}
+WAITS = "therapy-after-marrow, ask marrow"
+OPEN_END = "earlier-remission-unknown, ask marrow"
+
+
+def partial(day: int = 30) -> Course:
+    """A partial response of the day."""
+    return induction().marrow(day, 12).blood(day, 1500, 150_000)
+
+
+def undiagnosed(kind: str = "", certainty: Any = "confirmed") -> Course:
+    """A partial response of somebody with another diagnosis or none."""
+    course = Course(diagnosed=None).marrow(-4, 60).chemo(1).marrow(30, 12).blood(30, 1500, 150_000)
+    return course.event(kind, -6, certainty=certainty) if kind else course
+
+
+# ------------------------------------------------------------------------------- after a new start
+
+
+@pytest.mark.parametrize(
+    ("course", "said", "responses"),
+    [
+        (partial().chemo(40), f"none: NE, awaiting-response since 40, {WAITS}", ["PR"]),
+        (partial().chemo(40).chemo(70), f"none: NE, awaiting-response since 40, {WAITS}", ["PR"]),
+        (partial().chemo(30), f"none: NE, awaiting-response since 30, {WAITS}", ["PR"]),
+        (partial(), "marrow 30: PR, active-disease since 30, responded 30", ["PR"]),
+        (induction().marrow(30, 50).chemo(31),
+         f"none: NE, awaiting-response since 31, {WAITS}", []),
+        (remission().chemo(40), "marrow 30: CR, in-remission since 30, responded 30", ["CR"]),
+        (induction().marrow(30, 2).chemo(45), f"none: IND, unknown since 45, {OPEN_END}",
+         ["MLFS"]),
+        (induction().marrow(30, "4-6").blood(30, 1500, 150_000).chemo(45),
+         f"none: IND, unknown since 30, {OPEN_END}", []),
+        (induction().marrow(30, 2, cells=50).blood(30, 300, 20_000).chemo(45),
+         "marrow 30: NE, awaiting-response since 45, too-few-cells", []),
+        (undiagnosed().chemo(40), f"none: NE, awaiting-response since 40, {WAITS}", ["PR"]),
+        (undiagnosed("aml-diagnosis", "unconfirmed").chemo(40),
+         "marrow 30: IND, unknown, diagnosis-unconfirmed, may be PR/NE, perhaps PR,"
+         " ask aml-diagnosis", []),
+        (undiagnosed("other-leukaemia").chemo(40), "marrow 30: NE, unknown, other-leukaemia", []),
+    ],
+)  # fmt: skip
+def test_a_set_may_withhold_an_answer_once_therapy_began_anew(
+    course: Course, said: str, responses: list[str]
+) -> None:
+    """Not a remission, nor what may have been one: whether there was one is then not known."""
+    found = now(course, policies=WITHHELD)
+    assert line(found) == said
+    assert [name for name, _ in found.responses] == responses
+    assert found.best_response == (responses or [None])[0]
+    if found.anchor.kind == "none":
+        assert found.anchor == Anchor("none", "", ())
+
+
 # ------------------------------------------------------------------------- before the first anchor
 
 

@@ -43,13 +43,13 @@ class Told:
         before: Draft | None = None
         for anchor, later in with_next(anchors):
             draft = agreed(self.ground, anchor, later.day if later else None, before)
-            before = self._told(draft, anchor)
+            before = self._told(draft)
             yield before
             waiting = self._waiting(before, anchor) if later is None else None
             if waiting is not None:
                 yield waiting
 
-    def _told(self, draft: Draft, anchor: Anchor) -> Draft:
+    def _told(self, draft: Draft) -> Draft:
         self._responded(draft)
         out = self.ground.out
         flags = draft.flags
@@ -57,7 +57,7 @@ class Told:
             flags = (*flags, "after-refractory")
         if draft.category == out.refractory and out.refractory:
             self.refractory = self.refractory or draft.day
-        mrd = self.mrd.at(draft, anchor)
+        mrd = self.mrd.at(draft)
         found = replace(
             draft, flags=flags, mrd=mrd, best=self.of_course or self.best,
             responses=self._reached(), refractory=self.refractory,
@@ -98,7 +98,7 @@ class Told:
         phases = {world.phase for _, world in anchor.told}
         if phases == {"remission"}:
             return None
-        cycle = facts.therapy.first_from(max(last.day, last.opened or last.day))
+        cycle = facts.therapy.first_from(last.day)
         if cycle is None or diagnosis_gate(facts, self.ground.signs, cycle.day).state != "open":
             return None
         open_end = bool(phases & {"remission", "unproved"})
@@ -106,9 +106,8 @@ class Told:
             kind="none", day=cycle.day, effective="", refs=(), missing=("marrow",),
             category=out.undecided if open_end else out.not_evaluable,
             state="unknown" if open_end else "awaiting-response",
-            since=last.since if open_end else cycle.day, opened=last.opened, best=last.best,
+            since=last.since if open_end else cycle.day, best=last.best, responses=last.responses,
             reason="earlier-remission-unknown" if open_end else "therapy-after-marrow",
-            responses=last.responses, number=last.number,
         )  # fmt: skip
 
 
@@ -118,9 +117,7 @@ def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
     for marrow in facts.marrows:
         cycle = early_cycle(facts, marrow)
         if cycle is not None:
-            sure, proof = found.get(marrow.day, (False, ()))
-            told = (*proof, *marrow.results, *cycle.events)
-            found[marrow.day] = (sure or marrow.certain, told)
+            found[marrow.day] = (marrow.certain, (*marrow.results, *cycle.events))
     return found
 
 
@@ -129,7 +126,7 @@ class Followed:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        self.early = at_early_marrows(ground.facts) if ground.facts.mrd else {}
+        self.early = at_early_marrows(ground.facts)
         # Of a marrow that may not have been there nobody knows whether its sample may speak.
         self.samples = [
             one if one.day not in self.early else replace(one, status="unknown")
@@ -147,7 +144,7 @@ class Followed:
         """The samples of the latest marrow that had any: the code is theirs."""
         self.flags: tuple[str, ...] = ()
 
-    def at(self, draft: Draft, anchor: Anchor) -> Residual:
+    def at(self, draft: Draft) -> Residual:
         """The MRD at this anchor; nothing where not every way is in one remission."""
         if not draft.remitted:
             self._begin(None)

@@ -204,7 +204,7 @@ def read_blood_blasts(
 
 def _standing(places: range, dirty: Sequence[int], days: Sequence[date], since: date) -> range:
     """The draws from the marrow's day on that lie on a day before any blasts since."""
-    own = bisect_left(days, since, places.start) if days else places.stop
+    own = bisect_left(days, since) if days else places.stop
     first = next((one for one in dirty if one >= own), None)
     until = places.stop if first is None else bisect_left(days, days[first])
     return range(own, max(own, until))
