@@ -158,8 +158,9 @@ def test_more_ways_than_are_worth_trying_are_never_cut_short(
     monkeypatch.setattr(ways, bound, 1)
     beyond = [f"marrow {day}: {BEYOND}, {HIGHER}" for day in (30, 60)]
     assert story(course) == [whole[0], *beyond]
-    for found in judge(course)[1:]:
+    for found, first in zip(judge(course)[1:], (4, 11), strict=True):
         assert (found.state, found.remission_number, found.provisional) == ("unknown", None, True)
+        assert found.anchor.observations[0] == f"Observation/o{first}"
     lay = story(course, "healthtree-2024")[1]
     assert lay.startswith("marrow 30: IND, unknown, too-many-unknowns, may be CR/CRi/PR/NR, ")
 

@@ -23,9 +23,11 @@ from fhir_remission.domain.record.facts import Facts, read_facts
 from tests.domain.builder import (
     LATER,
     Course,
+    anchored,
     at,
     criteria,
     induction,
+    judge,
     now,
     on,
     remission,
@@ -246,6 +248,41 @@ def test_what_is_assumed_is_told_though_more_may_be_true() -> None:
         assert (found.category, found.possible_higher) == (category, ("CR",))
         assert [one.id for one in found.assumptions] == ["blood-blasts-absent"]
         assert found.confidence == "material"
+
+
+def unread(course: Course, *days: float) -> Course:
+    """Smears that nobody can read, more than are told one by one."""
+    for when in days:
+        course.blood(when, smear="?")
+    return course
+
+
+@pytest.mark.parametrize(
+    "course",
+    [
+        unread(induction().marrow(30, 2).blood(31, 1500, 150_000, smear="?"), 32, 32.1, 32.2),
+        unread(induction().marrow(30, 2).blood(30, 300, 20_000).blood(
+            31, 1500, 150_000, smear="?"), 32, 32.1, 32.2),
+        unread(Course().marrow(-4, 60, emd=None).event("extramedullary", -3).chemo(1).marrow(
+            30, 2, emd=None).blood(31, 1500, 150_000, smear="?"), 32, 32.1, 32.2).result(
+            "extramedullary-disease", 36, "negative"),
+    ],
+    ids=["blood", "after poorer counts", "blood and a lesion long silent"],
+)  # fmt: skip
+def test_nobody_dates_a_remission_that_only_unread_signs_deny_earlier(course: Course) -> None:
+    """Counts of day 31 whose blood nobody can read; clean blood with counts on day 37."""
+    found = anchored(judge(course.blood(37, 1500, 150_000)), 30)
+    assert (found.category, found.state, found.response_date) == ("CR", "in-remission", None)
+
+
+def test_of_one_day_the_draw_that_proves_the_answer_is_enough() -> None:
+    """Another draw of the day with blood that nobody can read opens no other course."""
+    clear = induction().marrow(30, 2).blood(31.6, 1500, 150_000)
+    course = unread(induction().marrow(30, 2).blood(31, 1500, 150_000, smear="?"), 31.2, 31.3, 31.4)
+    found = now(course.blood(31.6, 1500, 150_000))
+    assert day(found.response_date) == 31
+    lines = [[row.criterion for row in one.criteria_results] for one in (found, now(clear))]
+    assert lines[0] == lines[1]
 
 
 def test_below_the_line_the_lowest_of_all_that_is_possible_is_said() -> None:

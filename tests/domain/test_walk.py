@@ -15,7 +15,7 @@ from fhir_remission.domain.course import ways
 from fhir_remission.domain.course.step import Step
 from fhir_remission.domain.course.world import LEADS, Move, Said, World
 from fhir_remission.domain.nouns.assessment import Anchor
-from tests.domain.builder import Course, criteria, induction, judge, now, remission
+from tests.domain.builder import Course, anchored, criteria, induction, judge, now, remission
 from tests.domain.generated import course_of
 from tests.domain.stories import anchored_on, guards, line, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good
@@ -243,6 +243,27 @@ def test_until_therapy_disease_wherever_it_shows_is_that_relapse(title: str) -> 
 def test_without_therapy_a_clear_marrow_and_blood_still_prove_a_remission(course: Course) -> None:
     """Wherever the relapse was: nothing of it shows."""
     assert line(now(course)) == "marrow 115: CR, in-remission since 115, responded 115"
+
+
+@pytest.mark.parametrize(
+    ("course", "missing"),
+    [
+        (remission().event("extramedullary", 100).marrow(200, 2, emd=None).blood(
+            200, 1500, 150_000), "extramedullary-disease"),
+        (remission().marrow(100, 40).marrow(200, 2).blood(199, 1500, 150_000, smear="?").blood(
+            200, smear="?").blood(201, smear="?").blood(202, smear="?"), "blood-blasts"),
+        (remission().marrow(100, 40).marrow(200, 2).blood(198, smear=2).blood(
+            199, 1500, 150_000, smear="?").blood(200, smear="?").blood(201, smear="?").blood(
+            202, smear="?"), "blood-blasts"),
+    ],
+    ids=["a lesion long silent", "four smears unread", "four smears unread after blasts"],
+)  # fmt: skip
+def test_disease_that_may_show_still_may_be_that_relapse(course: Course, missing: str) -> None:
+    """Or gone, and then the marrow and the counts are those of a remission."""
+    found = anchored(judge(course), 200)
+    assert (found.category, found.state) == ("IND", "unknown")
+    assert {"CR", "RELAPSE"} <= set(found.candidates)
+    assert missing in found.missing
 
 
 def test_a_lesion_denied_within_the_window_keeps_no_relapse_standing() -> None:

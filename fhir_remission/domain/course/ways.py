@@ -206,8 +206,8 @@ class _Walk:
         others = (out.relapse, out.refractory, out.no_response)
         said = Said(
             category=out.not_evaluable if closed else out.undecided, state="unknown",
-            reason=gate.reason if closed else "too-many-unknowns", number=None,
-            candidates=() if closed else (*claims, *(one for one in others if one)),
+            reason=gate.reason if closed else "too-many-unknowns",
+            candidates=(*claims, *(one for one in others if one)),
         )  # fmt: skip
         kind, effective, refs = _named(self.ground.facts, point)
         world = World(point.day, "before")
