@@ -161,7 +161,7 @@ def test_a_table_that_is_none_says_what_it_must_be(text: str, said: str) -> None
         (read_events, "urn:x,A,transplant,,confirmed", NO_SOURCE),
         (read_terms, "method,magic,,,magic,us",
          "magic is no method; the kinds are method, specimen, specimen-condition, route, "
-         "sample, component, gene, interpretation, extent"),
+         "sample, component, gene, interpretation, extent, absence"),
         (read_terms, "method,flow,urn:x,A,flow,us", EITHER),
         (read_terms, "method,flow,urn:x,,,us", EITHER),
         (read_terms, "method,flow,,,flow", NO_SOURCE),

@@ -22,6 +22,7 @@ TERMS = {
     "interpretation": ("positive", "abnormal", "negative"),
     # What an interpretation says of a number: no more, no less, or nothing that can be judged.
     "extent": ("at-most", "at-least", "undecided"),
+    "absence": ("unmeasured",),
 }
 
 

@@ -34,6 +34,7 @@ from fhir_remission.fhir.reading.observation_status import (
     doubt_of,
     effective_time,
     never_counts,
+    without_result,
 )
 from fhir_remission.fhir.reading.part import BIOPSY, Part, Whole, read_part
 from fhir_remission.fhir.reading.reported import has_value
@@ -169,6 +170,10 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
         if not part.match.known or part.match.attribute:
             continue
         about = f"component {part.match.code}: " if part.component else ""
+        nothing = _nothing_in(part, parts, whole, context)
+        if nothing:
+            reasons.append(f"{about}{nothing}")
+            continue
         if part.match.unread and not part.match.rows:
             if part.component or not panel or has_value(part.valued):
                 lost.append(f"{about}{part.match.unread}")
@@ -193,6 +198,17 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
         skipped=tuple(Skipped(source=ref, reason=reason) for reason in dict.fromkeys(reasons)),
         unplaced=tuple(Skipped(source=ref, reason=reason) for reason in dict.fromkeys(lost)),
     )
+
+
+def _nothing_in(part: Part, parts: list[Part], whole: Whole, context: Context) -> str:
+    """Why a code has no result; that of the whole has one where any component may have one."""
+    observation = whole.current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    if whole.trouble:
+        return ""
+    asked = [part] if part.component else parts
+    found = [without_result(one.valued, observation.status, context) for one in asked]
+    return found[0] if all(found) else ""
 
 
 def _qualifies(parts: list[Part]) -> bool:
