@@ -7,9 +7,9 @@ from copy import deepcopy
 import pytest
 from msgspec.structs import replace
 
-from tests.domain.builder import Course, criteria, induction, judge, now, on
+from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on
 from tests.domain.sights import cited
-from tests.domain.stories import line, proof, story
+from tests.domain.stories import guards, line, proof, story
 from tests.domain.test_histories import BASELINE, bad_sample, good
 
 USABLE = "marrow-usable"
@@ -154,3 +154,87 @@ def test_signs_count_from_the_day_after_the_response_to_the_bad_sample() -> None
         course = induction().marrow(30, 2).blood(30, None, None)
         course.result("extramedullary-disease", day, "positive").marrow(60, 2, emd=None)
         assert now(bad_sample(course, 60)).category == "IND"
+
+
+def partial() -> Course:
+    """A partial response of day 30."""
+    return good(induction(), 30, 12)
+
+
+@pytest.mark.parametrize(
+    ("course", "day", "said", "shown"),
+    [
+        (bad_sample(partial().blood(31, smear=2), 50), 50, "inadequate-marrow",
+         ["blasts-blood 31"]),
+        (bad_sample(partial().blood(45, smear=2).blood(48, smear=3), 50), 50, "inadequate-marrow",
+         ["blasts-blood 45", "blasts-blood 48"]),
+        (bad_sample(partial().event("extramedullary", 31).event("extramedullary", 50), 50), 50,
+         "inadequate-marrow", ["extramedullary 31", "extramedullary 50"]),
+        (few_cells(partial().blood(45, smear=2), 50).marrow(58, 40), 50, "too-few-cells",
+         ["blasts-blood 45", "blasts-blood 50", "blasts-marrow 50", "blasts-marrow 58"]),
+    ],
+    ids=["the day after", "two smears", "two lesions", "blood and the next marrow"],
+)  # fmt: skip
+def test_all_that_may_have_ended_a_response_is_shown(
+    course: Course, day: int, said: str, shown: list[str]
+) -> None:
+    """Each sign since the response, and the next marrow where it lies on the other side."""
+    found = anchored(judge(course), day)
+    assert line(found) == f"marrow {day}: NE, active-disease since 30, {said}"
+    quality = ("marrow-cells-counted", "extramedullary-disease")
+    cited_there = guards(found)["no-relapse-in-blood"][1]
+    assert [one for one in cited_there if not one.startswith(quality)] == shown
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "category", "shown"),
+    [(2, 15, "NE", True), (2, 16, "MLFS", False), (3, 16, "NE", True)],
+)
+def test_a_diseased_marrow_soon_after_a_clear_one_takes_it_back_though_it_is_early(
+    first: int, second: int, category: str, shown: bool
+) -> None:
+    """Model 2.6: less than 14 days apart the later decides, too early as both are."""
+    course = induction().marrow(first, 2).blood(first, 300, 20_000).marrow(second, 40)
+    found = now(course)
+    assert (found.category, found.state) == (category, "awaiting-response")
+    assert found.flags == ("early-marrow",)
+    told = guards(found)
+    assert ("no-relapse-in-blood" in told) is shown
+    if shown:
+        assert f"blasts-marrow {second}" in told["no-relapse-in-blood"][1]
+
+
+def test_what_stands_at_a_bad_sample_is_told_beside_what_it_says_itself() -> None:
+    """Not evaluable: too few cells, or stated inadequate; an early one is flagged as early."""
+    for course, flag in (
+        (bad_sample(partial(), 50), "inadequate-marrow"), (few_cells(partial(), 50),
+         "inadequate-marrow"),
+    ):  # fmt: skip
+        found = now(course)
+        assert (found.category, found.flags) == ("PR", (flag,))
+        assert found.latest is not None
+        assert (found.latest.category, found.latest.flags) == ("NE", (flag,))
+
+
+def test_blood_with_blasts_beside_a_clear_marrow_that_can_prove_no_remission() -> None:
+    """Too early it is not evaluable; contradicted by the next one it is undecided."""
+    early = now(induction().marrow(15, 2).blood(15, 300, 20_000, smear=3))
+    assert line(early) == "marrow 15: NE, awaiting-response since 1, early-marrow"
+    assert proof(early, "no-blood-blasts") == ("not-met", ["blasts-blood 15"])
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000, smear=3).marrow(38, 40)
+    found = anchored(judge(course), 30)
+    assert line(found) == "marrow 30: IND, unknown since 30, contradicted-by-next-marrow"
+    assert found.flags == ("contradicted-by-next-marrow",)
+    assert proof(found, "no-blood-blasts") == ("not-met", ["blasts-blood 30"])
+    assert proof(found, "aml-diagnosis") == ("met", ["aml-diagnosis -6"])
+    assert found.cycle is not None
+    assert (found.cycle.number, found.cycle.day) == (1, 30)
+
+
+@pytest.mark.parametrize("policy", ["last-marrow", "not-evaluable"])
+def test_a_wait_that_a_start_opened_is_not_ended_by_a_marrow_that_says_nothing(policy: str) -> None:
+    """Model 3.4: PR, a new start, a marrow too early: a response is still awaited."""
+    course = few_cells(partial().chemo(35), 38)
+    before, found = judge(course, policies={"answer_after_new_start": policy})[1:3]
+    assert line(before) == "marrow 30: PR, awaiting-response since 35, responded 30"
+    assert (found.state, found.state_since) == ("awaiting-response", on(35))

@@ -245,6 +245,81 @@ def test_without_therapy_a_clear_marrow_and_blood_still_prove_a_remission(course
     assert line(now(course)) == "marrow 115: CR, in-remission since 115, responded 115"
 
 
+def test_remissions_are_counted() -> None:
+    """A relapse that goes on, and a marrow too early to say, count for nothing."""
+    course = remission().marrow(100, 40).marrow(115, 30).marrow(118, 30).chemo(120)
+    course = good(course.marrow(130, 40), 150).marrow(220, 30).chemo(225)
+    found = judge(good(course, 260))[1:]
+    assert [(one.category, one.remission_number) for one in found] == [
+        ("CR", 1), ("RELAPSE", None), ("RELAPSE", None), ("RELAPSE", None), ("NE", None),
+        ("CR", 2), ("RELAPSE", None), ("CR", 3),
+    ]  # fmt: skip
+    assert [line(one) for one in found[1:3]] == [
+        f"marrow {when}: {RELAPSE_100}" for when in (100, 115)
+    ]
+
+
+def test_what_a_relapse_tells_of_its_marrow_is_of_that_marrow_alone() -> None:
+    """Too early after therapy: said of each such marrow, and not of blood weeks later."""
+    early = judge(remission().chemo(95).marrow(100, 40).marrow(105, 30).marrow(108, 30))[2:]
+    assert [(one.category, one.flags) for one in early] == [("RELAPSE", ("early-marrow",))] * 3
+    course = remission().chemo(90, "intensive").marrow(100, "?").blood(120, smear=2)
+    marrow, blood = judge(course)[2:]
+    assert (marrow.candidates, marrow.flags) == (("CR", "RELAPSE"), ("early-marrow",))
+    assert (blood.candidates, blood.flags) == (("RELAPSE", "RELAPSE_SUSPECTED"), ())
+
+
+def test_a_relapse_that_shows_again_takes_back_what_was_said_between() -> None:
+    """A clear marrow without counts, then disease: a bad sample after it carries nothing."""
+    course = remission().marrow(100, 40).marrow(115, 2).marrow(130, 40).chemo(132)
+    found = story(course.result("marrow-adequacy", 160, "negative"))[2:]
+    assert [one.split(",")[0] for one in found] == [
+        "marrow 100: RELAPSE", "marrow 115: MLFS", "marrow 130: RELAPSE", "marrow 160: NE",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("course", "said", "flags", "cycle", "shown"),
+    [
+        (remission().chemo(60).marrow(100, 40), "marrow 100: NR, active-disease since 100",
+         (), (2, 41), ["blasts-marrow 100", "extramedullary-disease 100",
+                       "marrow-cells-counted 100"]),
+        (remission().chemo(95).marrow(100, 40), "marrow 100: NR, active-disease since 100",
+         ("early-marrow",), (2, 6), ["blasts-marrow 100", "extramedullary-disease 100",
+                                     "marrow-cells-counted 100"]),
+        (remission().blood(100, smear=2),
+         "blood 100: NE, active-disease since 100, disease-without-marrow", (), None,
+         ["blasts-blood 100"]),
+        (remission().event("extramedullary", 100),
+         "extramedullary 100: NE, active-disease since 100, disease-without-marrow", (), None,
+         ["extramedullary 100"]),
+    ],
+)  # fmt: skip
+def test_a_set_without_relapse_takes_a_remission_back(
+    course: Course, said: str, flags: tuple[str, ...], cycle: Any, shown: list[str]
+) -> None:
+    """Model 3.8: NR where a marrow is evaluable then, else NE; the course is the same."""
+    found = now(course, "healthtree-2024")
+    assert line(found) == said
+    assert found.flags == (*flags, "remission-withdrawn")
+    assert (found.cycle and (found.cycle.number, found.cycle.day)) == cycle
+    told = guards(found, "healthtree-2024")
+    assert told["remission-kept"] == ("not-met", shown)
+    assert ("aml-diagnosis" in told) is (found.anchor.kind == "marrow")
+    after = now(good(course, 130), "healthtree-2024")
+    assert (after.category, after.remission_number) == ("CR", 1)
+    assert after.flags == ()
+
+
+def test_what_was_taken_back_says_so_once() -> None:
+    """A marrow of 100 that nobody can read, and blood of day 120 that nobody can either."""
+    course = remission().marrow(100, "?").blood(120, smear="?").marrow(140, 40)
+    marrow, blood, last = judge(course, "healthtree-2024")[2:]
+    assert marrow.flags == ("remission-withdrawn",)
+    assert (blood.candidates, blood.flags) == (("CR", "NR", "NE"), ("remission-withdrawn",))
+    assert (last.category, last.state) == ("NR", "active-disease")
+
+
 @pytest.mark.parametrize(
     ("course", "missing"),
     [

@@ -94,7 +94,6 @@ def _answered(
         effective=anchor.effective,
         refs=anchor.refs,
         category=category,
-        state="",
         response_date=_shared([one.day for one in of_it]),
         first_sign=_shared([one.first_sign for one in of_it]),
         evaluation=first.found if of_it or not first.carries else None,
@@ -251,11 +250,11 @@ def _state(
 def _state_of(
     ground: Ground, said: Said, world: World, day: date, until: date | None
 ) -> tuple[str, date | None]:
-    """In one world: a start of therapy opens a new wait."""
+    """In one world: a start of therapy since the marrow whose answer stands opens a new wait."""
     if world.phase == "remission" or said.state not in UNTREATED:
         return said.state, said.since
     therapy, opened = ground.facts.therapy, said.opened or world.opened
-    if said.carries and world.place is not None:
+    if world.place is not None:
         day = ground.facts.marrows[world.place].day
     begun = therapy.since(max(opened, day))
     if begun is not None and (until is None or begun < until):

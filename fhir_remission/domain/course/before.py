@@ -123,7 +123,7 @@ def nothing_of(step: Step, kept: Said, case: Case, reason: str, *more: lines.Lin
     """Not evaluable; the course stands where it stood."""
     return Said(
         category=step.ground.out.not_evaluable, state=kept.state, since=kept.since, reason=reason,
-        opened=kept.opened, number=kept.number, flags=limits_of(case), lines=lines.at(case, *more),
+        opened=kept.opened, flags=limits_of(case), lines=lines.at(case, *more),
         inferred=kept.inferred,
     )  # fmt: skip
 

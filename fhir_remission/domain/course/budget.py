@@ -45,7 +45,6 @@ def unjudged(facts: Facts) -> Draft:
         day=last.day,
         effective=last.effective,
         refs=last.refs,
-        state="unknown",
         category=outcomes.not_evaluable if closed else outcomes.undecided,
         reason=gate.reason if closed else "too-many-unknowns",
         candidates=() if closed else tuple(row.id for row in facts.criteria.category if row.claim),

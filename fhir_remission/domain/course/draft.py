@@ -46,7 +46,7 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     effective: str
     refs: tuple[str, ...]
     category: str
-    state: str
+    state: str = "unknown"
     since: date | None = None
     reason: str = ""
     response_date: date | None = None

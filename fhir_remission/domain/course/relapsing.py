@@ -55,7 +55,7 @@ def ended(
         number=None if kept.number is None else kept.number + 1,
         lines=lines.only(*told) if case is None else lines.at(case, *told),
     )  # fmt: skip
-    after = World(opened, "relapsed", again=True, by=by, category=said.category)
+    after = World(opened, "relapsed", again=True, by=by)
     return after, replace(said, flags=()), said
 
 
@@ -98,5 +98,5 @@ def relapsed_still(step: Step, world: World, kept: Said, case: Case, sign: Sign)
         flags=limits_of(case),
         lines=lines.at(case, lines.relapse_rule(name, rule, (*kept.ground, *proof))),
     )  # fmt: skip
-    after = replace(world, phase="relapsed", category=said.category, place=None)
+    after = replace(world, phase="relapsed", place=None)
     return after, replace(said, flags=()), said
