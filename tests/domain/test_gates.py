@@ -115,6 +115,17 @@ def test_a_code_that_no_row_maps_is_cited_unless_it_is_one_of_aml() -> None:
     assert told(diagnosis(course)) == ("open", "", ["aml-diagnosis -6"])
 
 
+def test_aml_by_words_alone_is_believed_as_far_as_none_at_all() -> None:
+    """Telling more gives no less: what a full marrow lets assume, it does beside such words."""
+    course = bare().marrow(0, 60).event("unread-leukaemia", -5, "aml")
+    gate = diagnosis(course)
+    assert gate.state == "open"
+    assert [one.id for one in gate.assumptions] == ["aml-lineage"]
+    assert "unread-leukaemia -5" in cited(gate.proof)
+    unsure = bare().marrow(0, 60).event("unread-leukaemia", -5, "aml", certainty="unconfirmed")
+    assert told(diagnosis(unsure))[:2] == ("doubt", "diagnosis-unread")
+
+
 def test_no_lineage_is_assumed_where_nobody_may_read_conditions() -> None:
     """What nobody asked for may be another leukaemia; another resource says nothing of it."""
     full = bare().marrow(20, 60)

@@ -63,8 +63,11 @@ ADVICE = {
     "apl-not-excluded": "An answer needs a readable result of the APL marker.",
     "read-failed": "An answer needs the record read to its end: run again.",
     "evidence-unplaced": "An answer needs what was left out to be readable: see what was skipped.",
-    "therapy-possible": "An answer needs its code in events.tsv or lookalikes.tsv.",
-    "diagnosis-unread": "An answer needs the code of that diagnosis in events.tsv.",
+    "therapy-possible": "An answer needs to know whether what was given was chemotherapy.",
+    "diagnosis-unread": (
+        "Nobody can say which leukaemia it is: an answer needs a confirmed diagnosis of AML, and"
+        " of every other leukaemia on record what it is."
+    ),
     "marrow-undecided": "An answer needs a marrow clearly below or above the line of disease.",
     "contradicted-by-next-marrow": "The next marrow decides.",
     "blood-blasts-undecided": "An answer needs a microscopic differential or a marrow.",

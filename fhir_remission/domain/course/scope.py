@@ -101,12 +101,13 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     coded = _of_diagnoses(facts)
     if coded is not None:
         return coded
+    named = facts.events.get("unread-leukaemia", ())
     read = "Condition" not in facts.record.without
     if read and signs.full is not None and signs.full.day <= day:
         assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
-        return Gate("open", proof=signs.full.results, assumptions=(assumed,))
+        return Gate("open", proof=(*named, *signs.full.results), assumptions=(assumed,))
     perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
-    return Gate("doubt", "diagnosis-unknown", perhaps)
+    return Gate("doubt", "diagnosis-unread" if named else "diagnosis-unknown", (*named, *perhaps))
 
 
 def _of_diagnoses(facts: Facts) -> Gate | None:
@@ -124,8 +125,10 @@ def _of_diagnoses(facts: Facts) -> Gate | None:
         return Gate("open", proof=confirmed)
     if others_confirmed:
         return Gate("closed", "other-leukaemia", others_confirmed)
+    # That it is AML by its words alone is as good as no diagnosis: what is assumed then may be.
+    doubtful = strange or any(one.certainty != "confirmed" for one in unread)
     unread = (*unread, *facts.events.get("unspecified-leukaemia", ()))
-    if unread:
+    if doubtful or len(unread) > len(facts.events.get("unread-leukaemia", ())):
         return Gate("doubt", "diagnosis-unread", unread)
     if others:
         return Gate("doubt", "diagnosis-unconfirmed", others)

@@ -19,6 +19,10 @@ MEANS = (
     "leukaemia",
     "aml",
     "not-aml",
+    "course",
+    "remission",
+    "unsure",
+    "plain",
     "drug",
     "graft",
     "donor-cells",
@@ -47,20 +51,31 @@ class Hints(Struct, frozen=True):
         """Whether a text names something of this kind."""
         return bool(self.tables) and _names(self, what, text.casefold())
 
+    def only(self, what: str, text: str) -> bool:
+        """Whether a text says nothing but words of this kind."""
+        return bool(self.tables) and _only(self, what, text.casefold())
+
     def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
         return _signs(self, text.casefold(), marrow) if self.tables else frozenset()
 
 
 NO_HINTS = Hints()
-# An AML is a leukaemia, and a sign of disease is an input.
-_ALSO = {"leukaemia": ("leukaemia", "aml"), "input": ("input", "sign", "relapse", "lesion")}
+# An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
+_ALSO = {
+    "leukaemia": ("leukaemia", "aml", "lesion"),
+    "input": ("input", "sign", "relapse", "lesion"),
+    "course": ("course", "relapse", "lesion"),
+    "unsure": ("unsure", "denied", "family"),
+    "plain": ("plain", "remission"),
+}
 _SIGNS = ("sign", "relapse", "lesion")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
 _DENIALS = ("few", "denied", "absent", "family")
 _SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
+_WORD = re.compile(r"\w")
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,9}(?:[.,]\d{1,9})?)\s?%")
 
 
@@ -83,6 +98,12 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
     few = (marrow or _names(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
     none = ("few",) if few else ()
     return frozenset(kind for kind in named if any(_stands(hints, kind, p, none) for p in parts))
+
+
+@lru_cache(maxsize=1 << 10)
+def _only(hints: Hints, what: str, text: str) -> bool:
+    rest = _compiled(hints, what).sub(lambda one: one["other"] or "", text)
+    return _WORD.search(rest) is None
 
 
 def _parts(sentence: str) -> list[str]:

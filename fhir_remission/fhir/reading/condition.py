@@ -6,14 +6,13 @@ from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Certainty, Claim, Event, Skipped, Source, When
 from fhir_remission.domain.tables.events import EventRow
-from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.context import (
     Context,
-    Suspected,
     codings_of,
     happened,
     period_of,
@@ -114,48 +113,6 @@ def is_lookalike(pairs: list[tuple[str, str]], context: Context) -> bool:
     return any(pair in context.mappings.codes.lookalikes for pair in pairs)
 
 
-def suspicion(
-    pairs: list[tuple[str, str]],
-    words: tuple[str, ...],
-    suspected: Suspected,
-    mappings: Mappings,
-) -> tuple[EventRow | None, str]:
-    """What codes that no row names may still mean, and why it is only suspected.
-
-    By the range of the code; by the code alone where its system is unknown; by its words, where it
-    has some; and what has neither a code of its system nor words may be anything: the worst.
-    """
-    kind, hints = suspected
-    systems, events = mappings.systems, mappings.events
-    for system, code in pairs:
-        row = events.within(system, code, kind)
-        if row is not None:
-            return row, f"code {code} is in no table"
-        near = events.perhaps(code, kind) if system not in systems.known else ()
-        if near:
-            return near[0], f"code {code} comes under a system that no table names"
-    for hint in hints:
-        if any(mappings.codes.hints.names(hint, text) for text in words):
-            return _NAMED[hint], f"{words[0]} comes under no code that a table has"
-    denied = [why for pair in pairs if (why := systems.denies(*pair))]
-    if words or (pairs and not denied):
-        return None, ""
-    return _NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
-
-
-# What something is taken for that no row names.
-_NAMED = {
-    "leukaemia": EventRow("unread-leukaemia", "", "confirmed", None, ""),
-    "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
-    "graft": EventRow("transplant", "", "unconfirmed", None, ""),
-    "donor-cells": EventRow("donor-lymphocytes", "", "unconfirmed", None, ""),
-    # Beside platelets red cells may have been given too.
-    "platelets": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
-    "red-cells": EventRow("rbc-transfusion", "", "unconfirmed", None, ""),
-    "transfusion": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
-    # The one that props up a count for longest.
-    "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),
-}
 # Of these a doubt leaves every answer in doubt; a diagnosis of AML in doubt proves nothing anyway.
 ADVERSE = frozenset(
     {"apl-diagnosis", "other-leukaemia", "unread-leukaemia", "unspecified-leukaemia"}
@@ -168,18 +125,23 @@ def unread_leukaemia(
 ) -> tuple[Rows, str]:
     """The leukaemia that a code no row names may be."""
     words = words_of(concept)
-    row, why = suspicion(pairs, words, Suspected("Condition", ("leukaemia",)), context.mappings)
+    mappings = context.mappings
+    row, why = suspicion(pairs, words, Suspected("Condition", ("leukaemia",)), mappings)
     if row is None:
         return [], ""
-    if not any(context.mappings.events.within(*pair, "Condition") for pair in pairs):
-        row = _NAMED["leukaemia"]
-    hints = context.mappings.codes.hints
-    aml = any(hints.names("aml", text) for text in words)
-    other = any(hints.names("not-aml", text) for text in words)
-    if row.kind == "unread-leukaemia" and aml and not other:
-        row = structs.replace(row, detail="aml")
+    ranged = any(mappings.events.within(*pair, "Condition") for pair in pairs)
+    if not ranged:
+        row = NAMED["leukaemia"]
     pair = pairs[0] if pairs else ("", "")
-    return [(pair, row)], f"{why}: it may be a leukaemia" if row.kind == "unread-leukaemia" else why
+    if row.kind != "unread-leukaemia":
+        return [(pair, row)], why
+    row = by_words(row, words, mappings.codes.hints, ranged=ranged)
+    strange = row.kind == "unread-leukaemia" and row.detail != "aml"
+    return [(pair, row)], f"{why}: {_MAY_BE if strange else _SAYS_NO_MORE}"
+
+
+_MAY_BE = "it may be a leukaemia"
+_SAYS_NO_MORE = "it says no more than the diagnosis that is on record"
 
 
 def not_an_event(current: Current, pairs: list[tuple[str, str]], context: Context) -> EventsRead:
@@ -272,7 +234,7 @@ def _claims(
     rows: Rows,
     context: Context,
 ) -> tuple[Claim, ...]:
-    if not any(row.kind in _CLAIMED for _, row in rows):
+    if not any(row.kind in _CLAIMED or row.detail == "aml" for _, row in rows):
         return ()
     recorded = read_time(_recorded(condition) or "", context.reading.zone)
     when = recorded.when if isinstance(recorded, Placed) else None

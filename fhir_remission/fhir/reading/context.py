@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -32,13 +31,6 @@ from fhir_remission.fhir.r4.wire import (
 )
 
 _INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
-
-
-class Suspected(NamedTuple):
-    """The type of a resource, and the hints that make it suspicious, the worst first."""
-
-    kind: str
-    hints: tuple[str, ...]
 
 
 class Reading(Struct, frozen=True):

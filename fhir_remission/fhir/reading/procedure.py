@@ -8,6 +8,7 @@ from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Event, Skipped, When
 from fhir_remission.domain.tables.events import STARTS, EventRow
+from fhir_remission.domain.tables.unmapped import Suspected, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
@@ -25,11 +26,9 @@ from fhir_remission.fhir.reading.condition import (
     meanings,
     not_an_event,
     source_of,
-    suspicion,
 )
 from fhir_remission.fhir.reading.context import (
     Context,
-    Suspected,
     codings_of,
     happened,
     term_of,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.unmapped import Suspected, suspicion
 from fhir_remission.fhir.incoming.holders import WITHDRAWN
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
@@ -17,8 +18,7 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
 )
 from fhir_remission.fhir.reading.conclusions import match_value
-from fhir_remission.fhir.reading.condition import suspicion
-from fhir_remission.fhir.reading.context import Suspected, codings_of, words_of
+from fhir_remission.fhir.reading.context import codings_of, words_of
 from fhir_remission.fhir.reading.procedure import HINTS
 
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.

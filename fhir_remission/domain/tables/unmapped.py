@@ -1,0 +1,86 @@
+"""What a code that no row names may still mean: by its range, by its words, or by nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import structs
+
+from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.domain.tables.hints import Hints
+from fhir_remission.domain.tables.mappings import Mappings
+
+
+class Suspected(NamedTuple):
+    """The type of a resource, and the hints that make it suspicious, the worst first."""
+
+    kind: str
+    hints: tuple[str, ...]
+
+
+def suspicion(
+    pairs: list[tuple[str, str]],
+    words: tuple[str, ...],
+    suspected: Suspected,
+    mappings: Mappings,
+) -> tuple[EventRow | None, str]:
+    """What codes that no row names may still mean, and why it is only suspected.
+
+    By the range of the code; by the code alone where its system is unknown; by its words, where it
+    has some; and what has neither a code of its system nor words may be anything: the worst.
+    """
+    kind, hints = suspected
+    systems, events = mappings.systems, mappings.events
+    for system, code in pairs:
+        row = events.within(system, code, kind)
+        if row is not None:
+            return row, f"code {code} is in no table"
+        near = events.perhaps(code, kind) if system not in systems.known else ()
+        if near:
+            return near[0], f"code {code} comes under a system that no table names"
+    for hint in hints:
+        if any(mappings.codes.hints.names(hint, text) for text in words):
+            return NAMED[hint], f"{words[0]} comes under no code that a table has"
+    denied = [why for pair in pairs if (why := systems.denies(*pair))]
+    if words or (pairs and not denied):
+        return None, ""
+    return NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
+
+
+# What something is taken for that no row names.
+NAMED = {
+    "leukaemia": EventRow("unread-leukaemia", "", "confirmed", None, ""),
+    "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
+    "graft": EventRow("transplant", "", "unconfirmed", None, ""),
+    "donor-cells": EventRow("donor-lymphocytes", "", "unconfirmed", None, ""),
+    # Beside platelets red cells may have been given too.
+    "platelets": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
+    "red-cells": EventRow("rbc-transfusion", "", "unconfirmed", None, ""),
+    "transfusion": EventRow("transfusion-unspecified", "", "unconfirmed", None, ""),
+    # The one that props up a count for longest.
+    "gcsf": EventRow("gcsf-pegylated", "", "unconfirmed", None, ""),
+}
+
+
+def by_words(row: EventRow, words: tuple[str, ...], hints: Hints, *, ranged: bool) -> EventRow:
+    """What a leukaemia may be by its words; `ranged`: its code says that it is some other one.
+
+    Where they name AML and nothing that is more than it, or nothing but a leukaemia, it is the one
+    on record. Of that the words are as good as no code: no proof, and nothing against it.
+    """
+    more = (hints.names(what, text) for text in words for what in ("not-aml", "course"))
+    if not words or any(more):
+        return row
+    aml = any(hints.names("aml", text) for text in words)
+    if not aml and (ranged or not all(hints.only("plain", text) for text in words)):
+        return row
+    unsure = ranged or any(hints.names("unsure", text) for text in words)
+    claimed = not unsure and any(hints.names("remission", text) for text in words)
+    return structs.replace(
+        row,
+        kind=row.kind if aml else "unspecified-leukaemia",
+        detail="aml" if aml else "",
+        certainty="unconfirmed" if unsure else "confirmed",
+        claim="remission" if claimed else None,
+        display=words[0],
+    )
