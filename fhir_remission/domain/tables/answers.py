@@ -28,6 +28,7 @@ PRESENT: dict[Answer, bool | None] = {
 }
 
 _ZERO = Decimal(0)
+_WORD = re.compile(r"[^\W\d_]+")
 _APART = re.compile(r"\s*(?:[,;/()]|\b(?:and|due to|because of|und|wegen|et)\b)\s*", re.IGNORECASE)
 _NOTHING = Interval(low=_ZERO, high=_ZERO)
 
@@ -74,6 +75,12 @@ class ValueMap(Struct, frozen=True):
             return None
         said = {self.text_answer(one, analyte, own=own) for one in parts}
         return said.pop() if len(said) == 1 else None
+
+    def affirms(self, text: str, analyte: Analyte) -> bool:
+        """Whether a text that is not read has words that are answers, each that it is there."""
+        words = (plain_words(word) for word in _WORD.findall(text))
+        answers = (self.texts.get((one, analyte.id)) or self.texts.get((one, "")) for one in words)
+        return {PRESENT[answer] for answer in answers if answer} == {True}
 
     def read(
         self, text: str, analyte: Analyte, *, decimal_comma: bool

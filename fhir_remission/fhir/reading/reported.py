@@ -9,11 +9,13 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable, Value
+from fhir_remission.domain.nouns.intervals import ZERO, above, is_zero
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.answers import PRESENT, Answer, Said, answered
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.units import Refused, UnitSent
+from fhir_remission.domain.tables.value_grammar import InWords
 from fhir_remission.fhir.r4.amounts import (
     Sent,
     name_systems,
@@ -200,10 +202,29 @@ def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
     if not said:
         return _nothing(words, f"an answer that is in no row of values.tsv: {words}")
     (answer,) = said
-    texts = (values.text_answer(text, analyte) for text in words_of(concept))
-    if any(PRESENT[text] is not PRESENT[answer] for text in texts if text is not None):
+    if any(_denied(answer, text, understanding) for text in words_of(concept)):
         return _nothing(words, f"its code and its words contradict each other: {words}")
     return _answer(answer, words, analyte)
+
+
+def _denied(answer: Answer, text: str, understanding: Understanding) -> bool:
+    """Whether words say otherwise than the code beside them; what nobody can read says nothing.
+
+    Beside a code for none, a sign or a single word does that nothing in the text denies.
+    """
+    values, analyte = understanding.mappings.values, understanding.analyte
+    said = values.read(text, analyte, decimal_comma=understanding.decimal_comma)
+    there = PRESENT[answer]
+    if isinstance(said, Said):
+        return PRESENT[said.answer] is not there
+    if isinstance(said, InWords):
+        return is_zero(said.value) if there else there is False and above(said.value, ZERO) is True
+    if there is not False:
+        return False
+    hints = understanding.mappings.codes.hints
+    # A negative MRD may well name the blasts of which there are fewer.
+    named = analyte.id != "mrd" and bool(hints.signs(text))
+    return named or (values.affirms(text, analyte) and not hints.names("denied", text))
 
 
 def _text(text: str, understanding: Understanding) -> Reported:
