@@ -6,12 +6,14 @@ Written from the model before it was compared with what the program says.
 from __future__ import annotations
 
 from copy import deepcopy
+from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from tests.domain.builder import Course, induction, judge, now, on, remission
-from tests.domain.stories import anchored_on, guards, line, story
-from tests.domain.test_histories import BEFORE, NPM1, bad_sample, unasked
+from tests.domain.builder import Course, criteria, induction, judge, now, on, remission
+from tests.domain.stories import anchored_on, guards, line, proof, story
+from tests.domain.test_histories import BEFORE, NPM1, bad_sample, good, unasked
 
 SUSPECTED = "relapse-suspected since 100, first sign 100, ask repeat-blood"
 
@@ -204,3 +206,78 @@ def test_only_a_remission_that_carries_a_low_level_knows_a_rise() -> None:
     )
     other = remission().mrd(60, "0.05", **NPM1).mrd(90, "1.5", **NPM1)
     assert line(now(other)) == "mrd 90: CR, in-remission since 30, responded 30"
+
+
+# ------------------------------------------------------------------------- MRD beside a marrow
+
+GENE = {"marker": "NPM1", "method": "qpcr"}
+
+
+@pytest.mark.parametrize("first", ["flow", "gene"])
+def test_each_result_of_one_report_counts_and_none_twice(first: str) -> None:
+    """A report of a negative by flow and a positive NPM1: the return is seen, and not confirmed."""
+    course = remission().mrd(30, "negative").mrd(30, "negative", **GENE)
+    for what in (first, "gene" if first == "flow" else "flow"):
+        if what == "flow":
+            course.mrd(60, "negative", ref="Observation/report", code="flow")
+        else:
+            course.mrd(60, "positive", ref="Observation/report", code="gene", **GENE)
+    found = judge(course)
+    assert [anchored_on(one) for one in found][1:] == ["marrow 30", "mrd 60"]
+    assert (found[-1].code, found[-1].mrd) == ("MRD_RELAPSE_SUSPECTED", "positive")
+    assert proof(found[-1], "mrd-negative") == ("not-met", ["mrd 60", "mrd 60"])
+    again = now(course.mrd(90, "positive", **GENE))
+    assert (again.code, again.mrd_event) == ("MRD_RELAPSE", "relapse")
+
+
+def test_another_assay_in_the_same_report_is_flagged() -> None:
+    """Whichever of its results comes last."""
+    course = remission().mrd(30, "negative").mrd(60, "positive", ref="Observation/r", **GENE)
+    found = now(course.mrd(60, "negative", ref="Observation/r", code="z"))
+    assert (found.mrd, found.mrd_event) == ("positive", "none")
+    assert "mrd-other-assay" in found.flags
+
+
+@pytest.mark.parametrize(("day", "code"), [(80, "CR_MRDneg"), (81, "CR"), (82, "CR")])
+def test_a_sample_of_before_the_latest_start_says_nothing_beside_the_marrow(
+    day: int, code: str
+) -> None:
+    """Model 5.3; where a site calls no marrow early from the second day of a cycle on."""
+    base = criteria()
+    early = replace(base.numbers.early_marrow, value=Decimal(2))
+    numbers = replace(base.numbers, early_marrow=early, early_marrow_less_intensive=None)
+    course = good(remission().mrd(day, "positive").chemo(81), 82).mrd(82, "negative")
+    assert now(course, replace(base, numbers=numbers)).code == code
+
+
+@pytest.mark.parametrize(("day", "shown"), [(15, False), (16, True)])
+def test_a_sample_at_an_early_marrow_is_shown_and_has_no_say(day: int, shown: bool) -> None:
+    """Within 14 days of the marrow of day 30, with the therapy that it came too soon after."""
+    course = good(induction().marrow(day, 2).mrd(day, "positive"), 30).mrd(30, "negative")
+    found = now(course)
+    assert found.code == "CR_MRDneg"
+    cited = [f"blasts-marrow {day}", f"mrd {day}", "therapy-start 1"]
+    told = proof(found, "mrd-negative")[1]
+    assert [one in told for one in cited] == [shown] * 3
+
+
+def test_a_first_sample_weeks_into_a_remission_gives_its_code() -> None:
+    """CR of day 30 without MRD; a marrow of day 60 with a negative, still to be confirmed."""
+    course = good(remission(), 60)
+    assert now(course).code == "CR"
+    found = now(course.mrd(60, "negative"))
+    assert (found.code, found.mrd, found.flags) == ("CR_MRDneg", "negative", ("mrd-unconfirmed",))
+
+
+def test_a_rise_seen_in_the_sample_of_a_marrow_is_one() -> None:
+    """NPM1 from 0.01 to 0.15 %, low-level both: more than one log10."""
+    found = now(good(remission().mrd(30, "0.01", **GENE), 60).mrd(60, "0.15", **GENE))
+    assert (found.code, found.mrd) == ("MRD_RELAPSE_SUSPECTED", "low-level")
+    assert [(one.event, one.since) for one in found.mrd_history] == [("relapse-suspected", on(60))]
+
+
+def test_a_negative_of_a_remission_that_nobody_dated_waits_for_a_second_one() -> None:
+    """Somebody told of a remission before: the samples beside the marrow are the first."""
+    course = good(induction().claim("remission", 20), 40).mrd(40, "negative")
+    assert now(course).flags == ("mrd-unconfirmed",)
+    assert now(course.mrd(70, "negative")).flags == ()

@@ -153,7 +153,7 @@ class Followed:
             return self._at_marrow(draft)
         if draft.kind == "mrd":
             return self._at_sample(draft)
-        return self._shown(draft, ())
+        return self._shown(draft)
 
     def _at_marrow(self, draft: Draft) -> Residual:
         facts, row = self.ground.facts, draft.row
@@ -176,10 +176,9 @@ class Followed:
                 for one in (one for one in used if one.day < draft.day):
                     self._add(one, row)
         told = self._shown(draft, (*(one.result for one in used), *self._silenced(draft.day)))
-        days = facts.mrd_days
-        for place in range(bisect_left(days, draft.day), bisect_right(days, draft.day)):
-            self._add(facts.mrd[place], row)
-        event = self._shown(draft, ())
+        for one in self._of_day(draft.day):
+            self._add(one, row)
+        event = self._shown(draft)
         return replace(told, event=event.event, code=event.code, history=event.history)
 
     def _silenced(self, day: date) -> Proof:
@@ -208,27 +207,38 @@ class Followed:
         rules = self.ground.facts.criteria.mrd
         if rules.only_after and self.code not in rules.only_after:
             return
-        low = row is not None and self.code == row.mrd.get("low-level", "")
+        low = row is not None and self.code == row.mrd.get("low-level")
         self.history = self.history.after(sample, rules, low_level=low)
 
     def _at_sample(self, draft: Draft) -> Residual:
-        facts = self.ground.facts
-        ref = draft.refs[0]
-        place = next(
-            one for one in range(bisect_left(facts.mrd_days, draft.day), len(facts.mrd))
-            if facts.mrd[one].result.source.ref == ref
-        )  # fmt: skip
-        sample, row = facts.mrd[place], draft.row
-        self._add(sample, row)
-        told, agrees = (sample.result,), sample in self.beside
-        if not agrees:
-            self.status, agrees = sample.status, self._agrees(sample)
-        self.flags = self._flags((sample,), row) if row is not None and agrees else sample.flags
-        self.flags = (*self.flags, *self.history.flags)
-        shown = self._shown(draft, told)
+        """One report; it may hold several results, each of its own assay."""
+        row, samples = draft.row, self._reported(draft)
+        flags: set[str] = set()
+        for one in samples:
+            self._add(one, row)
+            flags.update(self.history.flags)
+        others = [one for one in samples if one not in self.beside]
+        agrees = all(self._agrees(one) for one in others)
+        if others:
+            self.status = combined(others)
+        if row is not None and agrees:
+            flags.update(self._flags(samples, row))
+        else:
+            flags.update(flag for one in samples for flag in one.flags)
+        self.flags = tuple(sorted(flags))
+        shown = self._shown(draft, tuple(one.result for one in samples))
         # Far from a marrow a sample gives no code; one that does not agree takes it away.
         bare = row is not None and not agrees and shown.event == "none"
         return replace(shown, status=self.status, code=draft.category if bare else shown.code)
+
+    def _reported(self, draft: Draft) -> list[MrdSample]:
+        """The samples of the day that this anchor's resource reports."""
+        of_day = self._of_day(draft.day)
+        return [one for one in of_day if one.result.source.ref in draft.refs]
+
+    def _of_day(self, day: date) -> Sequence[MrdSample]:
+        facts = self.ground.facts
+        return facts.mrd[bisect_left(facts.mrd_days, day) : bisect_right(facts.mrd_days, day)]
 
     def _agrees(self, sample: MrdSample) -> bool:
         """Whether a sample leaves standing what those beside the marrow said."""
@@ -238,7 +248,7 @@ class Followed:
             return True
         return sample.status == combined(self.beside)
 
-    def _shown(self, draft: Draft, used: Proof) -> Residual:
+    def _shown(self, draft: Draft, used: Proof = ()) -> Residual:
         rules, row = self.ground.facts.criteria.mrd, draft.row
         said = row is not None and row.remission
         event = self.history.event if said else "none"

@@ -76,9 +76,12 @@ def _points(facts: Facts) -> Iterator[Point]:
         reported = facts.smears[place].state in ("present", "unknown", "absent")
         if reported and draw.day not in marrow_days and draw.day not in lesions:
             yield Point(draw.day, 2, place, "blood")
+    reports: set[str] = set()
     for place, sample in enumerate(facts.mrd):
-        # Rank 2 would tie with blood of the day; MRD is looked at last.
-        yield Point(sample.day, 2 + 1, place, "mrd")
+        # Rank 2 would tie with blood of the day; MRD is looked at last, each report once.
+        if sample.result.source.ref not in reports:
+            yield Point(sample.day, 2 + 1, place, "mrd")
+        reports.add(sample.result.source.ref)
 
 
 class _Walk:
