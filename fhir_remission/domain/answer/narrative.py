@@ -16,7 +16,7 @@ from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Thresho
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
-from fhir_remission.domain.nouns.inputs import Event, Interval
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, day_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.tables.analytes import ANALYTES
@@ -188,10 +188,15 @@ def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
 def _value(quantity: Quantity, unit: str) -> str:
     if quantity.reading is None:
         return "not reported"
+    early = [one for one in quantity.proof if isinstance(one, Result) and one.standing != "usable"]
     if not isinstance(quantity.reading, Interval):
-        return f"not readable{_when(quantity.proof)}"
+        # Whether it is only preliminary or cannot be read, it is no number that stands.
+        word = "preliminary" if len(early) == len(quantity.proof) else "not readable"
+        return f"{word}{_when(quantity.proof)}"
     raised = " (treatment may have raised it)" if quantity.bounded else ""
-    return f"{interval_text(quantity.reading)} {unit}{_when(quantity.proof)}{raised}"
+    differs = early and quantity.reading.low != quantity.reading.high
+    early_too = " (a preliminary value differs)" if differs else ""
+    return f"{interval_text(quantity.reading)} {unit}{_when(quantity.proof)}{raised}{early_too}"
 
 
 def _when(proof: Proof) -> str:

@@ -27,18 +27,28 @@ def counted(results: Results, numbers: Numbers) -> dict[str, Quantity]:
 
 
 def measured(results: tuple[Result, ...]) -> Quantity:
-    """Several values of one analyte are the interval that spans them."""
+    """Several values of one analyte are the interval that spans them.
+
+    A preliminary one beside one that stands only widens it: it supports nothing that the other
+    does not, and leaves open what it denies.
+    """
     if not results:
         return NOTHING
     if len(results) == 1:
         return Quantity(reading_of(results[0]), results)
-    return Quantity(spanned([reading_of(one) for one in results]), results)
+    stands = any(one.standing == "usable" for one in results)
+    read = _value_of if stands else reading_of
+    return Quantity(spanned([read(one) for one in results]), results)
 
 
 def reading_of(result: Result) -> Reading:
     """The value as something to compare; what is preliminary supports nothing."""
     if result.standing == "preliminary":
         return Unreadable(result.original, "preliminary")
+    return _value_of(result)
+
+
+def _value_of(result: Result) -> Reading:
     if isinstance(result.value, Finding):
         return Unreadable(result.original, "a word where a number is asked")
     return result.value
