@@ -6,7 +6,10 @@ from fhir_remission.domain.nouns.tsv import read_rows
 
 ISSUE_COLUMNS = ("code", "parent", "hides", "means", "source")
 Harmless = frozenset[str]
-"""The codes that say nothing of the rows at warning and information: all others hide some."""
+"""The codes that say nothing of the rows at warning and information: all others hide some.
+
+Those that a vendor says in `details` as `root|code`: below which of its OIDs, and the code.
+"""
 
 
 def read_issue_codes(text: str, *, file: str) -> Harmless:
@@ -22,3 +25,10 @@ def read_issue_codes(text: str, *, file: str) -> Harmless:
         if row["hides"] == "no":
             harmless.add(row["code"])
     return frozenset(harmless)
+
+
+def is_of(vendor: str, harmless: Harmless) -> bool:
+    """Whether a vendor's `system|code` has a row: each customer has a system below the root."""
+    system, _, code = vendor.rpartition("|")
+    rows = (one.rpartition("|") for one in harmless)
+    return any(mark and code == own and system.startswith(f"{root}.") for root, mark, own in rows)

@@ -261,6 +261,6 @@ def _outcome(issues: tuple[Issue, ...], told: Told) -> Iterator[Damaged]:
     if hiding is None:
         told.account.end("irrelevant")
         return
-    said = " ".join((hiding.severity or "no severity", hiding.code or "no code"))
-    reason = f"the server says in an OperationOutcome that something may be missing: {said}"
+    said = "the server says in an OperationOutcome that something may be missing"
+    reason = f"{said}: {hiding.loggable}"
     yield Damaged(place=told.name, reason=reason)

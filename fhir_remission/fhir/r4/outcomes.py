@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from fhir_remission.domain.nouns.plain_text import plain_code
+from fhir_remission.domain.tables.issues import Harmless, is_of
 from fhir_remission.fhir.r4.elements import CodeableConcept, Coding, Meta, is_there
 
 
@@ -18,14 +19,24 @@ class Issue(Struct, frozen=True):
     severity: str
     code: str
     details: tuple[str, ...] = ()
+    vendors: tuple[str, ...] = ()
+    """The same with their systems, as `system|code`."""
 
-    def hides(self, harmless: frozenset[str], known: frozenset[str] = frozenset()) -> bool:
+    @property
+    def loggable(self) -> str:
+        """Codes only."""
+        return " ".join((self.severity or "no severity", self.code or "no code", *self.details))
+
+    def hides(self, harmless: Harmless, known: frozenset[str] = frozenset()) -> bool:
         """Whether something may be missing: only a mild issue of a harmless code says no.
 
         `known` are codes of `details` that the server's profile knows to be harmless.
         """
-        mild = self.severity.lower() in ("warning", "information", "success")
-        return not (mild and (self.code.lower() in harmless or known.intersection(self.details)))
+        if self.severity.lower() not in ("warning", "information", "success"):
+            return True
+        if self.code.lower() in harmless or known.intersection(self.details):
+            return False
+        return not self.vendors or not all(is_of(one, harmless) for one in self.vendors)
 
 
 class _Issue(Struct):
@@ -45,18 +56,19 @@ _OUTCOME = msgspec.json.Decoder(_Outcome)
 def read_outcome(body: bytes | Raw) -> tuple[Issue, ...]:
     """The issues of an OperationOutcome; one that has none says nothing that can be trusted."""
     issues = tuple(
-        Issue(
-            severity=issue.severity or "",
-            code=plain_code(issue.code) if issue.code else "",
-            details=_codes(issue.details.coding if issue.details else None),
-        )
+        _issue(issue, issue.details.coding or [] if issue.details else [])
         for issue in _OUTCOME.decode(body).issue or []
     )
     return issues or (Issue(severity="", code=""),)
 
 
-def _codes(codings: list[Coding] | None) -> tuple[str, ...]:
-    return tuple(plain_code(coding.code) for coding in codings or [] if coding.code)
+def _issue(issue: _Issue, details: list[Coding]) -> Issue:
+    return Issue(
+        severity=plain_code(issue.severity) if issue.severity else "",
+        code=plain_code(issue.code) if issue.code else "",
+        details=tuple(plain_code(one.code) for one in details if one.code),
+        vendors=tuple(f"{one.system or ''}|{one.code or ''}" for one in details),
+    )
 
 
 # Security alterations of v3-ObservationValue, under whichever of the system's names:
