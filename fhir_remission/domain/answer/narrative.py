@@ -191,7 +191,7 @@ def _value(quantity: Quantity, unit: str) -> str:
     early = [one for one in quantity.proof if isinstance(one, Result) and one.standing != "usable"]
     if not isinstance(quantity.reading, Interval):
         # Whether it is only preliminary or cannot be read, it is no number that stands.
-        word = "preliminary" if len(early) == len(quantity.proof) else "not readable"
+        word = "only preliminary" if len(early) == len(quantity.proof) else "not readable"
         return f"{word}{_when(quantity.proof)}"
     raised = " (treatment may have raised it)" if quantity.bounded else ""
     differs = early and quantity.reading.low != quantity.reading.high
