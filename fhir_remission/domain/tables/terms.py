@@ -23,6 +23,8 @@ TERMS = {
     # What an interpretation says of a number: no more, no less, or nothing that can be judged.
     "extent": ("at-most", "at-least", "undecided"),
     "absence": ("unmeasured",),
+    # How sure a diagnosis is; `over`: a state after it.
+    "certainty": ("confirmed", "unconfirmed", "refuted", "over"),
 }
 
 

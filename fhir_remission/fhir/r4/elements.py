@@ -15,6 +15,7 @@ class Coding(Struct, omit_defaults=True):
     system: str | None = None
     code: str | None = None
     display: str | None = None
+    extension: Raw = NOTHING
 
 
 class CodeableConcept(Struct, omit_defaults=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.nouns.inputs import Certainty, Claim, Event, Skipped, Source, When
+from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped, Source, When
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
+from fhir_remission.fhir.r4.sureness import OVER, UNREAD, sureness
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.context import (
@@ -23,6 +24,7 @@ from fhir_remission.fhir.reading.reported import main_words
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _NEVER = frozenset({"refuted", "entered-in-error", "differential"})
+_SURE = frozenset({"confirmed", OVER})
 _VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown"})
 # A claim is of interest only beside a diagnosis that the criteria are about.
 _CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
@@ -54,6 +56,7 @@ def read_condition(current: Current, context: Context) -> EventsRead:
     if not rows:
         return not_an_event(current, pairs, context)
     status = _codes(condition.verification_status, VERIFICATION, context)
+    status |= sureness(condition, context.mappings.terms)
     if status & _NEVER:
         reason = f"verification status is {min(status & _NEVER)}"
         return EventsRead(
@@ -65,21 +68,26 @@ def read_condition(current: Current, context: Context) -> EventsRead:
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     if doubt:
         rows = [(pair, structs.replace(row, certainty="unconfirmed")) for pair, row in rows]
-    return _events(condition, current, rows, context, doubt or told)
+    return _events(condition, current, rows, context, status, doubt or told)
 
 
 def _events(
-    condition: Condition, current: Current, rows: Rows, context: Context, told: str
+    condition: Condition,
+    current: Current,
+    rows: Rows,
+    context: Context,
+    status: set[str],
+    told: str,
 ) -> EventsRead:
     """What a Condition that counts says."""
-    when, problem = _onset(condition, context)
+    when, problem = _onset(condition, context, over=OVER in status)
     ended = _placed(condition.abatement_date_time, condition.abatement_period, context)
     events = tuple(
         Event(
             kind=row.kind,
             when=when,
             source=source_of(current, pair),
-            certainty=_certainty(condition, row, context),
+            certainty=row.certainty if status <= _SURE else "unconfirmed",
             detail=row.detail,
             ended=ended.when if isinstance(ended, Placed) else None,
             original=main_words(condition.code) if condition.code else "",
@@ -169,7 +177,7 @@ def _codes(concept: CodeableConcept | str | None, system: str, context: Context)
 
 def _doubt(condition: Condition, current: Current, status: set[str], context: Context) -> str:
     """Why nobody can say whether it counts."""
-    if condition.verification_status is not None and not status & _VERIFIED:
+    if UNREAD in status or (condition.verification_status is not None and not status & _VERIFIED):
         return "its verification status cannot be read"
     why = must_be_understood(condition) or context.disowned.get(current.entry.ref, "")
     return why or (DISPUTED if current.disputed else "")
@@ -189,19 +197,12 @@ def _refuted(status: set[str], current: Current, rows: Rows) -> tuple[Event, ...
     )
 
 
-def _certainty(condition: Condition, row: EventRow, context: Context) -> Certainty:
-    concept = condition.verification_status
-    if concept is None or _codes(concept, VERIFICATION, context) == {"confirmed"}:
-        return row.certainty
-    return "unconfirmed"
-
-
-def _onset(condition: Condition, context: Context) -> tuple[When | None, str]:
+def _onset(condition: Condition, context: Context, *, over: bool) -> tuple[When | None, str]:
     placed = _placed(condition.onset_date_time, condition.onset_period, context, first=True)
     told = (condition.onset_string, condition.onset_age, condition.onset_range)
     if placed is None and any(is_there(one) for one in told):
         placed = Unplaced("its onset is no date")
-    if placed is None:
+    if placed is None and not over:
         placed = _placed(_recorded(condition), None, context)
     found = happened(placed, context.reading) if placed else None
     if isinstance(found, Unplaced):

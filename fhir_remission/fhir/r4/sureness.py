@@ -1,0 +1,58 @@
+"""How sure a diagnosis in ICD-10-GM is, which stands beside its code in an extension.
+
+In Germany every diagnosis outside of a hospital has one; a suspicion or what was excluded has the
+code of the disease. https://simplifier.net/packages/de.basisprofil.r4
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from fhir_remission.domain.tables.terms import TermMap
+from fhir_remission.fhir.r4.elements import Coding, is_there
+from fhir_remission.fhir.r4.wire import UNREADABLE, Condition
+
+# `http://fhir.de/StructureDefinition/...` with either scheme; sites also hang it on the Condition.
+_NAME = "fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
+_SYSTEM = "https://fhir.kbv.de/CodeSystem/KBV_CS_SFHIR_ICD_DIAGNOSESICHERHEIT"
+OVER, UNREAD = "over", "unread"
+"""A state after the disease; and what no row has, or two that contradict each other."""
+
+
+class _Extension(Struct, rename="camel"):
+    """An extension whose value is a code, as a Coding or alone."""
+
+    url: str = ""
+    value_coding: Coding | None = None
+    value_code: str | None = None
+    value_string: str | None = None
+
+
+_EXTENSIONS = msgspec.json.Decoder(list[_Extension])
+
+
+def sureness(condition: Condition, terms: TermMap) -> set[str]:
+    """What is said of it, at most one word; none where nothing is."""
+    codings = condition.code.coding or [] if condition.code else []
+    sent = (condition.extension, *(one.extension for one in codings))
+    said = {
+        word
+        for raw in sent
+        if is_there(raw) and _NAME.encode() in bytes(raw)
+        for word in _said(raw, terms)
+    }
+    return {UNREAD} if len(said) > 1 else said
+
+
+def _said(raw: Raw, terms: TermMap) -> set[str]:
+    try:
+        found = _EXTENSIONS.decode(raw)
+    except UNREADABLE:
+        return {UNREAD}
+    codes = [
+        (one.value_coding.code if one.value_coding else one.value_code or one.value_string) or ""
+        for one in found
+        if one.url.endswith(_NAME)
+    ]
+    return {terms.coded_term("certainty", _SYSTEM, code.strip()) or UNREAD for code in codes}
