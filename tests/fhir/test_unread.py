@@ -139,15 +139,37 @@ def test_a_code_under_an_unknown_system_may_be_what_it_looks_like(system: str | 
         concept(LOINC, "11150"),
         concept(NCIT, "98761"),
         concept("https://w3id.org/fhir-remission/CodeSystem/input", "extramedullary"),
-        {"text": "Blasten im Knochenmark"},
-        {"text": "MRD (NPM1)"},
-        {"coding": [{"system": LOINC, "code": "1115-00", "display": "Blasts, bone marrow"}]},
     ],
 )
 def test_a_code_that_cannot_be_read_may_be_any(code: Json | None) -> None:
-    """Unless its words are about something else, it is one unknown at any time."""
+    """Where no words say what it is, it is one unknown at any time."""
     made = marrow() | {"code": code}
     assert lost(record({k: v for k, v in made.items() if v is not None}))
+
+
+@pytest.mark.parametrize(
+    ("code", "analytes"),
+    [
+        ({"text": "Blasten im Knochenmark"}, ["blasts-marrow"]),
+        ({"text": "Blasten"}, ["blasts-blood", "blasts-marrow"]),
+        ({"text": "MRD (NPM1)"}, ["mrd"]),
+        ({"text": "Chlorom"}, ["extramedullary-disease"]),
+        (
+            {"coding": [{"system": LOINC, "code": "1115-00", "display": "Blasts, bone marrow"}]},
+            ["blasts-marrow"],
+        ),
+    ],
+)
+def test_what_is_known_by_its_words_alone_may_block_at_its_time(
+    code: Json, analytes: list[str]
+) -> None:
+    """It supports nothing: it is read as if it were preliminary."""
+    read = record(marrow() | {"code": code})
+    assert [(one.analyte, one.standing) for one in read.results] == [
+        (analyte, "preliminary") for analyte in analytes
+    ]
+    assert "supports nothing" in read.skipped[0].reason
+    assert not read.unplaced
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Words by which what no table can read may still be evidence; nothing is ever read by them."""
+"""Words by which what no table can read may still be evidence; they support nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from fhir_remission.domain.nouns.tsv import read_rows
 COLUMNS = ("means", "word", "source")
 MEANS = (
     "input",
+    "mrd",
     "tissue",
-    "count",
+    "not-blasts",
+    "neutrophils",
+    "platelet-count",
+    "leukocytes",
     "panel",
     "leukaemia",
     "aml",
@@ -64,7 +68,8 @@ NO_HINTS = Hints()
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
 _ALSO = {
     "leukaemia": ("leukaemia", "aml", "lesion"),
-    "input": ("input", "sign", "relapse", "lesion"),
+    "input": ("input", "mrd", "sign", "relapse", "lesion"),
+    "count": ("neutrophils", "platelet-count", "leukocytes"),
     "course": ("course", "relapse", "lesion"),
     "unsure": ("unsure", "denied", "family"),
     "plain": ("plain", "remission"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from msgspec import Struct, structs
 
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
+from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.reading.context import words_of
 
@@ -25,6 +27,8 @@ class Match(Struct, frozen=True):
     conflict: str = ""
     unread: str = ""
     """Why the code cannot be read although it may be an input: of `rows`, or of anything."""
+    called: str = ""
+    """Why what `rows` say is known by its words alone: it supports nothing, and may block."""
     codes: tuple[str, ...] = ()
     """All codings as `system|code`."""
 
@@ -61,7 +65,7 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     if match.known or not pairs or any(system in codes.systems.known for system, _ in pairs):
         return match
     # A code of the house that nobody has mapped, and that calls itself blasts or marrow.
-    if any(codes.hints.names("input", text) for text in words_of(concept)):
+    if names_input(words_of(concept), codes.hints):
         why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
         return structs.replace(match, unread=why)
     return match
@@ -79,7 +83,13 @@ def _is_something_else(concept: CodeableConcept | None, codes: CodeMap) -> bool:
     words = [text for text in words_of(concept) if _LETTERS.search(text)]
     hints = codes.hints
     alike = any(hints.names(what, text) for text in words for what in _EVIDENT)
-    return bool(words) and not alike
+    other = any(hints.names("not-blasts", text) for text in words)
+    return bool(words) and not ((alike and not other) or names_input(words, hints))
+
+
+def names_input(words: Iterable[str], hints: Hints) -> bool:
+    """Whether words name blasts or another input: those of other cells of a marrow name none."""
+    return any(hints.names("input", text) for text in words)
 
 
 # A laboratory sends the same few codes again and again.

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Claim, Event, Finding, Skipped
+from fhir_remission.domain.nouns.intervals import ZERO, point
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.holders import LIVE
@@ -34,7 +35,7 @@ from fhir_remission.fhir.reading.reported import read_value, understanding_of
 
 # As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other
 # signs are of a marrow without a value.
-LESION, BLASTS = "extramedullary-disease", "blasts-marrow"
+LESION, BLASTS, SMEAR = "extramedullary-disease", "blasts-marrow", "blasts-blood"
 _ANSWER = CodeRow("", "", LESION, "", "", "", (), (), "")
 """A row of no code, whose value is there or not."""
 # Some leukaemia, without saying which, is the one that everybody knows of.
@@ -92,14 +93,57 @@ def _rows(concept: CodeableConcept, context: Context) -> Rows:
 def match_value(valued: Valued, mappings: Mappings) -> Match:
     """What its code means; where that is no input, its value may still be a sign of disease."""
     match = match_codes(valued.code, mappings.codes)
-    if match.rows or match.unread:
+    if match.rows:
         return match
+    if match.unread:
+        return _called(match, valued, mappings)
     analyte, why = _sign(valued, mappings)
     if not analyte:
         return match
     system, _, code = (match.codes or ("",))[0].rpartition("|")
     row = structs.replace(_ANSWER, system=system, code=code, analyte=analyte)
     return structs.replace(match, rows=(row,), lookalike="", unread=f"{why}: it cannot be read")
+
+
+# What a result is that is known by its words alone, in the order in which they are asked. The
+# tissue of blasts is that of the sample; where nobody says it, they may be of either.
+_CALLED = (
+    ("lesion", ((LESION, ""),)),
+    ("mrd", (("mrd", ""),)),
+    ("input", ((BLASTS, "marrow"), (SMEAR, "blood"))),
+    ("neutrophils", (("anc", "blood"),)),
+    ("platelet-count", (("platelets", "blood"),)),
+    ("leukocytes", (("wbc", "blood"),)),
+    ("tissue", ((BLASTS, "marrow"),)),
+)
+
+
+def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
+    """With the rows of what its words name: one unknown at its time, not anything at any time."""
+    hints, words = mappings.codes.hints, words_of(valued.code)
+    named = (rows for kind, rows in _CALLED if any(hints.names(kind, text) for text in words))
+    rows = tuple(
+        structs.replace(_ANSWER, code=match.code, analyte=analyte, specimen=specimen)
+        for analyte, specimen in next(named, ())
+    )
+    if not rows:
+        return match
+    if _says_none(valued, mappings):
+        none = f"{match.unread}; it is called {words[0]} and says that there is none"
+        return structs.replace(match, unread="", lookalike=none)
+    marrow = any(hints.names("tissue", text) for text in words)
+    held = tuple(row for row in rows if row.specimen != "blood" or not marrow) or rows
+    why = f"{match.unread}, and is called {words[0]}: what it says supports nothing"
+    return structs.replace(match, rows=held, unread="", called=why)
+
+
+def _says_none(valued: Valued, mappings: Mappings) -> bool:
+    """Whether its value is a word for none, or a 0 in words."""
+    asked = (_ANSWER, structs.replace(_ANSWER, analyte=SMEAR))
+    found = [read_value(valued, understanding_of(r, mappings, decimal_comma=False)) for r in asked]
+    word = found[0].original.strip(" %")
+    none = any(one.value in (Finding("negative"), point(ZERO)) for one in found)
+    return none or word.strip("0.,") == "" != word
 
 
 def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:

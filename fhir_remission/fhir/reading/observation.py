@@ -16,6 +16,7 @@ from fhir_remission.domain.nouns.inputs import (
     Interval,
     Result,
     Skipped,
+    Standing,
     Unreadable,
 )
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
@@ -36,7 +37,14 @@ from fhir_remission.fhir.reading.observation_status import (
     never_counts,
     without_result,
 )
-from fhir_remission.fhir.reading.part import BIOPSY, Part, Whole, read_part
+from fhir_remission.fhir.reading.part import (
+    BIOPSY,
+    Part,
+    Whole,
+    read_part,
+    read_row,
+    specimen_of,
+)
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
 
@@ -110,8 +118,7 @@ def _placed(
 
 def _of_the_house(part: Part) -> tuple[str, ...]:
     """The code of a house that nobody has mapped, and that reads like an input."""
-    unread = part.match.unread and not part.match.rows
-    return part.match.codes[:1] if unread and part.match.unread.endswith(LIKE_INPUT) else ()
+    return part.match.codes[:1] if LIKE_INPUT in (part.match.unread or part.match.called) else ()
 
 
 def _method_said(observation: Observation, context: Context) -> str:
@@ -178,8 +185,7 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
             if part.component or not panel or has_value(part.valued):
                 lost.append(f"{about}{part.match.unread}")
             continue
-        held = not part.component and any(row.analyte in inner for row in part.match.rows if inner)
-        read, reason = read_part(part, whole, context, container=held)
+        read, reason = _read_one(part, whole, context, inner)
         results.extend(read)
         if reason:
             reasons.append(f"{about}{reason}")
@@ -209,6 +215,36 @@ def _nothing_in(part: Part, parts: list[Part], whole: Whole, context: Context) -
     asked = [part] if part.component else parts
     found = [without_result(one.valued, observation.status, context) for one in asked]
     return found[0] if all(found) else ""
+
+
+def _read_one(
+    part: Part, whole: Whole, context: Context, inner: set[str]
+) -> tuple[list[Result], str]:
+    if part.match.called:
+        return _read_called(part, whole, context)
+    held = not part.component and any(row.analyte in inner for row in part.match.rows if inner)
+    return read_part(part, whole, context, container=held)
+
+
+# Of these a value that cannot be read is another measure of the same cells: a share, a volume.
+_COUNTED = frozenset({"anc", "platelets", "wbc"})
+
+
+def _read_called(part: Part, whole: Whole, context: Context) -> tuple[list[Result], str]:
+    """What may speak against a remission of what is known by its words alone, as if preliminary."""
+    standing: Standing = "preliminary" if whole.standing == "usable" else whole.standing
+    found: list[Result] = []
+    for row in part.match.rows:
+        kind = specimen_of(row, whole, context).kind
+        other = kind in ("blood", "marrow") or row.analyte in _COUNTED
+        if has_value(part.valued) and not (kind and other and row.specimen not in ("", kind)):
+            found += read_row(row, part, whole, context, container=False)[0]
+    may_block = [
+        structs.replace(one, standing=standing)
+        for one in found
+        if one.analyte not in _COUNTED or isinstance(one.value, Interval) or whole.trouble
+    ]
+    return may_block, part.match.called
 
 
 def _qualifies(parts: list[Part]) -> bool:

@@ -75,8 +75,14 @@ def read_part(
         return [_result(row, reported, whole, "", context) for row in match.rows], problem
     if not match.rows:
         return [], match.lookalike
-    row = match.rows[0]
-    said = _specimen_of(row, whole, context)
+    return read_row(match.rows[0], part, whole, context, container=container)
+
+
+def read_row(
+    row: CodeRow, part: Part, whole: Whole, context: Context, *, container: bool
+) -> tuple[list[Result], str]:
+    """What a part says of one meaning of its code, and why something of it is left out."""
+    said = specimen_of(row, whole, context)
     if said.void:
         return [], said.void
     unmet = _unmet(row, said)
@@ -99,7 +105,7 @@ def read_part(
     return [_result(row, bounded, whole, said.kind, context)], bounded.problem
 
 
-def _specimen_of(row: CodeRow, whole: Whole, context: Context) -> SpecimenSays:
+def specimen_of(row: CodeRow, whole: Whole, context: Context) -> SpecimenSays:
     """What was measured in: by its Specimen, its attributes, its site, its report's Specimen.
 
     A report of marrow may hold a blood count too: its specimen speaks only for what does not
@@ -160,7 +166,7 @@ def _judged(
 ) -> Reported:
     comma, kind = context.reading.decimal_comma, said.kind
     understanding = understanding_of(row, context.mappings, decimal_comma=comma)
-    reported = _as_called(read_value(part.valued, understanding), part, context)
+    reported = _as_called(read_value(part.valued, understanding), row, part, context)
     trouble = whole.trouble or said.trouble
     if part.component:
         trouble = trouble or must_be_understood(part.valued)
@@ -192,9 +198,9 @@ def _torn(row: CodeRow, kind: str, whole: Whole, context: Context) -> str:
     return f"it says to be of {' and of '.join(sorted(said))}" if len(said) > 1 else ""
 
 
-def _as_called(reported: Reported, part: Part, context: Context) -> Reported:
+def _as_called(reported: Reported, row: CodeRow, part: Part, context: Context) -> Reported:
     """A value as its laboratory calls it: what is critically low is no more than its number."""
-    row, value = part.match.rows[0], reported.value
+    value = reported.value
     called = extents(part.valued.interpretation, context.mappings)
     if row.analyte == "mrd" or not called or isinstance(value, Unreadable):
         return reported
