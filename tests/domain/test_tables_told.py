@@ -160,8 +160,7 @@ def test_a_table_that_is_none_says_what_it_must_be(text: str, said: str) -> None
          "a code is only known together with its system; give both"),
         (read_events, "urn:x,A,transplant,,confirmed", NO_SOURCE),
         (read_terms, "method,magic,,,magic,us",
-         "magic is no method; the kinds are method, specimen, specimen-condition, route, "
-         "sample, component, gene, interpretation, extent, absence"),
+         f"magic is no method; the kinds are {', '.join(terms.TERMS)}"),
         (read_terms, "method,flow,urn:x,A,flow,us", EITHER),
         (read_terms, "method,flow,urn:x,,,us", EITHER),
         (read_terms, "method,flow,,,flow", NO_SOURCE),

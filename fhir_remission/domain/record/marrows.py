@@ -198,11 +198,10 @@ def _blasts(
     results: Sequence[Result], scales: Scales, criteria: CriteriaSet
 ) -> tuple[Quantity, tuple[str, ...]]:
     """The percentage by the method the set names; the other method only where that is missing."""
-    named = [one for one in results if one.method == criteria.about.blast_method]
-    unnamed = [one for one in results if not one.method]
-    wanted = named or unnamed
-    # One whose method is stated and not understood may be by the method of the others.
-    wanted += [one for one in results if wanted and one.method == UNREAD]
+    # One whose method is not stated, or not understood, may be by the method of the others.
+    wanted = [one for one in results if one.method in (criteria.about.blast_method, "", UNREAD)]
+    if all(one.method == UNREAD for one in wanted):
+        wanted = []
     chosen = tuple(wanted or results)
     if not chosen:
         return NOTHING, ()

@@ -27,6 +27,8 @@ PRESENT: dict[Answer, bool | None] = {
     "indeterminate": None,
 }
 
+# What a word for any finding says of a number of cells that some row answers by `zero`.
+_AMOUNTS: dict[Answer, Answer] = {"negative": "zero", "positive": "some"}
 _ZERO = Decimal(0)
 _WORD = re.compile(r"[^\W\d_]+")
 _APART = re.compile(r"\s*(?:[,;/()]|\b(?:and|due to|because of|und|wegen|et)\b)\s*", re.IGNORECASE)
@@ -96,6 +98,8 @@ class ValueMap(Struct, frozen=True):
             return Unreadable(raw=text, reason="an answer that is in no row of values.tsv")
         *_, bare = self.words.readings(plain(text), analyte.id)
         parts = self.words.parted(bare)
+        if parts and self.words.is_vague(parts.word, analyte.id):
+            return self.words.in_words(parts.number, decimal_comma=decimal_comma)
         answer = self.text_answer(parts.word, analyte) if parts else None
         if parts is None or answer is None:
             return self.words.in_words(bare, decimal_comma=decimal_comma)
@@ -159,6 +163,14 @@ def merge_values(values: list[tuple[Row, str, str, str]], words: ValueWords) -> 
                 held = texts.setdefault((text, analyte), answer)
             if held != answer:
                 raise row.refuse(f"{code or text} is {answer} here and {held} elsewhere; keep one")
+    counted = {analyte for (_, analyte), answer in texts.items() if answer == "zero"}
+    for analyte in counted:
+        for (system, code, of), answer in list(coded.items()):
+            if not of and answer in _AMOUNTS:
+                coded.setdefault((system, code, analyte), _AMOUNTS[answer])
+        for (text, of), answer in list(texts.items()):
+            if not of and answer in _AMOUNTS:
+                texts.setdefault((text, analyte), _AMOUNTS[answer])
     return ValueMap(coded=coded, texts=texts, words=words)
 
 

@@ -23,7 +23,7 @@ from fhir_remission.domain.nouns.numbers import (
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 
 COLUMNS = ("part", "word", "meaning", "analyte", "language", "source")
-PARTS = ("subject", "comparator", "after", "about", "to", "refused", "limit")
+PARTS = ("subject", "comparator", "after", "about", "to", "refused", "vague", "limit")
 
 
 class InWords(Struct, frozen=True):
@@ -49,6 +49,8 @@ class ValueWords(Struct, frozen=True, eq=False):
     refused: dict[tuple[str, str], str]
     """By text and analyte, for all where the analyte is empty: why it is no result."""
     amount: re.Pattern[str]
+    vague: frozenset[tuple[str, str]] = frozenset()
+    """By text and analyte: refused alone; beside a number the number counts."""
     limits: frozenset[str] = frozenset()
     """Words that may stand beside the limit of an assay and change nothing."""
 
@@ -69,6 +71,11 @@ class ValueWords(Struct, frozen=True, eq=False):
             if reason:
                 return reason
         return ""
+
+    def is_vague(self, text: str, analyte: str) -> bool:
+        """Whether words say no amount by themselves and deny none that stands beside them."""
+        said = self.readings(plain(text), analyte)
+        return any((plain_words(reading), analyte) in self.vague for reading in said)
 
     def parted(self, text: str) -> WordAndNumber | None:
         """An answer with a number behind or before it; the number is not read yet."""
@@ -161,10 +168,10 @@ def read_value_words(text: str, *, file: str) -> list[Row]:
             raise row.refuse("a row without a word")
         if row["part"] in ("comparator", "after") and row["meaning"] not in COMPARATORS:
             raise row.refuse(f"{row['meaning']} is no comparator; use one of <, <=, >, >=")
-        if row["part"] == "refused" and not row["meaning"]:
+        if row["part"] in ("refused", "vague") and not row["meaning"]:
             raise row.refuse("a refused text needs the reason")
-        if row["part"] == "subject" and not row["analyte"]:
-            raise row.refuse("a subject needs the analytes it is said of")
+        if row["part"] in ("subject", "vague") and not row["analyte"]:
+            raise row.refuse(f"a {row['part']} word needs the analytes it is said of")
     return rows
 
 
@@ -184,8 +191,9 @@ def merge_value_words(rows: Iterable[Row]) -> ValueWords:
             for analyte in analytes
         },
         comparators={**words["comparator"], **words["after"]},
-        refused={(w, a): m for (p, w, a), m in meanings.items() if p == "refused"},
+        refused={(w, a): m for (p, w, a), m in meanings.items() if p in ("refused", "vague")},
         amount=_amount(words),
+        vague=frozenset((w, a) for p, w, a in meanings if p == "vague"),
         limits=frozenset(words["limit"]),
     )
 

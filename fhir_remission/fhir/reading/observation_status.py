@@ -29,7 +29,7 @@ from fhir_remission.fhir.reading.context import (
 )
 from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning
 from fhir_remission.fhir.reading.reported import main_words, sent_values
-from fhir_remission.fhir.reading.specimen import SpecimenSays, no_good
+from fhir_remission.fhir.reading.specimen import SpecimenSays, quality_of
 
 STANDING: dict[str, Standing] = {
     "final": "usable",
@@ -99,7 +99,7 @@ def without_result(valued: Valued, status: str | None, context: Context) -> str:
 
 def _unmeasured(said: CodeableConcept, context: Context) -> bool:
     """Whether what stands for a result says that there is none, by all its codes and its text."""
-    if any(no_good(text, context) for text in words_of(said)):
+    if any(quality_of(text, context) == "negative" for text in words_of(said)):
         return False
     terms, systems = context.mappings.terms, context.mappings.systems
     pairs = [systems.coding(one.system, one.code or "") for one in said.coding or []]

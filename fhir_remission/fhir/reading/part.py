@@ -38,7 +38,7 @@ from fhir_remission.fhir.reading.reported import (
     read_value,
     understanding_of,
 )
-from fhir_remission.fhir.reading.specimen import SpecimenSays, no_good, report_specimen
+from fhir_remission.fhir.reading.specimen import SpecimenSays, quality_of, report_specimen
 
 BIOPSY = "biopsy"
 
@@ -96,7 +96,8 @@ def read_row(
     if unmet and not reported.problem:
         reported = Reported(Unreadable(reported.original, unmet), reported.original)
     unread = row.analyte == "blasts-marrow" and isinstance(reported.value, Unreadable)
-    if unread and not (whole.trouble or said.trouble) and no_good(reported.original, context):
+    told = unread and not (whole.trouble or said.trouble)
+    if told and quality_of(reported.original, context) == "negative":
         row = structs.replace(row, analyte="marrow-adequacy")
         reported = Reported(Finding("negative"), reported.original)
     bounded = _bounded(reported, row, context)
@@ -235,7 +236,7 @@ def _bounded(reported: Reported, row: CodeRow, context: Context) -> Reported | N
 def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: Context) -> Result:
     entry: Entry = whole.current.entry
     specimen = row.specimen or kind
-    method, method_flags = _method(row, whole)
+    method, method_flags = _method(row, whole, "manual" if specimen == "blood" else "morphology")
     placed = whole.placed.flags if isinstance(whole.placed, Placed) else ()
     flags = (*placed, *reported.flags, *row.flags, *method_flags)
     mrd = row.analyte == "mrd"
@@ -276,12 +277,15 @@ def _sensitivity(reported: Reported, whole: Whole, context: Context) -> tuple[st
     return sent, read_limit(sent, words, decimal_comma=comma) if sent else None
 
 
-def _method(row: CodeRow, whole: Whole) -> tuple[str, tuple[str, ...]]:
-    """The method of the code, of the Observation or of its attributes, where they agree."""
+def _method(row: CodeRow, whole: Whole, by_eye: str) -> tuple[str, tuple[str, ...]]:
+    """The method of the code, of the Observation or of its attributes, where they agree.
+
+    `by_eye`: what microscopy is called in its tissue, by whichever word it is stated.
+    """
     said = {row.method, "" if whole.method == BIOPSY else whole.method}
     if row.analyte == "mrd":
         said.add(whole.attributes.method)
-    said.discard("")
+    said = {by_eye if one in ("manual", "morphology") else one for one in said} - {""}
     if len(said) > 1:
         return UNREAD, ("method-contradicted",)
     return next(iter(said), ""), ()

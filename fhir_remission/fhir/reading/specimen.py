@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from fhir_remission.domain.tables.answers import Answer
 from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
 from fhir_remission.fhir.r4.elements import CodeableConcept, Reference, must_be_understood
 from fhir_remission.fhir.r4.references import named, parse_literal
@@ -70,7 +71,7 @@ def read_specimen(
     return SpecimenSays(
         kind=kind,
         biopsy=is_biopsy(said, context),
-        named="" if kind or not _says(specimen.type) else _name(specimen.type),
+        named="" if kind else _unread(specimen.type, context),
         void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
         doubt=_torn((said, site), context)
         or next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
@@ -107,18 +108,21 @@ def _origins(
 
 def is_biopsy(said: CodeableConcept | None, context: Context) -> bool:
     """Whether any word of a type or method says so: the code may name marrow alone."""
-    terms = context.mappings.terms
-    parts = (one for text in words_of(said) for one in (text, *_APART.split(text)))
-    return any(terms.text_term("sample", one) for one in parts)
+    terms, texts = context.mappings.terms, words_of(said)
+    parts = (one for text in texts for one in (text, *_APART.split(text)))
+    if any(terms.text_term("sample", one) == "biopsy" for one in parts):
+        return True
+    named = {pair for one in texts for pair in terms.by_words("specimen", one)}
+    return {term for of, term in named if of == "sample"} == {"biopsy"}
 
 
-def no_good(text: str, context: Context) -> bool:
-    """Whether words say that a marrow cannot be judged: `dry tap`, `hemodilute, inadequate`.
+def quality_of(text: str, context: Context) -> Answer | None:
+    """What words say of a sample: negative of a `dry tap`, positive of an `adequate` one.
 
     `negative` in the place of a number of blasts says nothing of the sample.
     """
     quality = context.mappings.analytes["marrow-adequacy"]
-    return context.mappings.values.text_answer(text, quality, own=True) == "negative"
+    return context.mappings.values.text_answer(text, quality, own=True)
 
 
 def report_specimen(ref: str, context: Context) -> SpecimenSays:
@@ -143,7 +147,8 @@ def _absent(
     text = reference.address
     if not text and not keys:
         missing = "" if _says(called) else "its specimen is not named"
-        return SpecimenSays(kind=kind, named="" if kind else reference.display or "", doubt=missing)
+        unread = "" if kind else _unread(called, context)
+        return SpecimenSays(kind=kind, named=unread, doubt=missing)
     literal = parse_literal(text)
     came = own or context.specimens
     if came or text.startswith("#") or (literal and literal.type != "Specimen"):
@@ -155,6 +160,21 @@ def _absent(
 def _says(concept: CodeableConcept | None) -> bool:
     """Whether a concept says anything, in whatever way."""
     return concept is not None and bool(concept.coding or concept.text)
+
+
+def _unread(concept: CodeableConcept | None, context: Context) -> str:
+    """What a type is called that names a tissue nobody knows; `EDTA` and `tube` name none."""
+    if concept is None or not _says(concept) or _is_container(concept, context):
+        return ""
+    return _name(concept)
+
+
+def _is_container(concept: CodeableConcept, context: Context) -> bool:
+    """Whether it says in what the sample came and no more, by every word and code."""
+    texts = words_of(concept)
+    said = [context.mappings.terms.by_words("specimen", text) for text in texts]
+    plain = all(coding.display for coding in concept.coding or [])
+    return plain and bool(said) and all(one == {("beside-specimen", "container")} for one in said)
 
 
 def _name(concept: CodeableConcept | None) -> str:
@@ -179,7 +199,10 @@ def _condition(said: CodeableConcept, context: Context) -> str:
     """What a condition says of the sample: by its code, or in the words said of a marrow."""
     if found := term_of("specimen-condition", said, context.mappings):
         return found
-    return "unsatisfactory" if any(no_good(text, context) for text in words_of(said)) else ""
+    answers = {quality_of(text, context) for text in words_of(said)}
+    if "negative" in answers:
+        return "unsatisfactory"
+    return "usable" if answers == {"positive"} else ""
 
 
 def _doubt(specimen: Specimen, context: Context) -> str:
