@@ -1,4 +1,4 @@
-"""Whether the display sent with a code says something else than the code.
+"""Whether the words sent with a code say something else than the code.
 
 Displays are never compared for equality: LOINC itself has changed them. Only words that name
 another thing, another specimen or another answer contradict a code; unknown words say nothing.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.tsv import read_rows
+from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.codes import CodeRow
 
@@ -46,10 +47,30 @@ class Lexicon(Struct, frozen=True):
         return found
 
 
+class Words(Struct, frozen=True):
+    """The tables as text, file and text of each; most runs see few words that are not ours."""
+
+    tables: tuple[tuple[str, str], ...] = ()
+
+
+@lru_cache(maxsize=4)
+def lexicon_of(words: Words) -> Lexicon:
+    """The words of all tables, made when they are first needed; a bad row stops the run."""
+    return _lexicon(row for file, text in words.tables for row in _rows(text, file))
+
+
 def read_lexicon(text: str, *, file: str) -> Lexicon:
-    """Read the table of words; the first bad row stops the run."""
+    """Read a table of words; the first bad row stops the run."""
+    return _lexicon(_rows(text, file))
+
+
+def _rows(text: str, file: str) -> Iterator[Row]:
+    return read_rows(text, file=file, columns=COLUMNS)
+
+
+def _lexicon(rows: Iterable[Row]) -> Lexicon:
     words: dict[str, tuple[str, str]] = {}
-    for row in read_rows(text, file=file, columns=COLUMNS):
+    for row in rows:
         word = row["word"].casefold()
         if row["axis"] not in AXES:
             raise row.refuse(f"{row['axis']} is no axis; use one of {', '.join(AXES)}")
@@ -74,14 +95,33 @@ def _as_pattern(word: str) -> str:
 
 def of_measurement(row: CodeRow, analyte: Analyte, lexicon: Lexicon) -> Meanings:
     """What the display of a measurement may name: by its table row and its analyte."""
-    named = lexicon.meanings(row.display).get(SUBJECT, ())[:1]
-    called = lexicon.meanings(analyte.id.replace("-", " ")).get(SUBJECT, ())[:1]
     measure = _MEASURES.get(analyte.dimensions, "")
     return {
-        SUBJECT: (*named, *called),
+        SUBJECT: _subjects(row, lexicon),
         "specimen": (row.specimen,) if row.specimen else (),
         "measure": (measure,) if measure else (),
     }
+
+
+def _subjects(row: CodeRow, lexicon: Lexicon) -> tuple[str, ...]:
+    called = (row.display, row.analyte.replace("-", " "))
+    return tuple(one for text in called for one in lexicon.meanings(text).get(SUBJECT, ())[:1])
+
+
+@lru_cache(maxsize=1 << 11)
+def against(text: str, row: CodeRow, words: Words) -> str:
+    """What words beside the code of a measurement say that another is measured, or in another."""
+    lexicon = lexicon_of(words)
+    # What an MRD result calls itself is anything: blasts, a gene, a population.
+    named = () if row.analyte == "mrd" else _subjects(row, lexicon)
+    tissue = (row.specimen,) if row.specimen else ()
+    return contradiction(text, {SUBJECT: named, "specimen": tissue}, lexicon)
+
+
+@lru_cache(maxsize=1 << 10)
+def tissues(text: str, words: Words) -> tuple[str, ...]:
+    """What is named as that in which something was found, or from where it was taken."""
+    return lexicon_of(words).meanings(text).get("specimen", ())
 
 
 def of_display(display: str, lexicon: Lexicon) -> Meanings:

@@ -19,6 +19,7 @@ from fhir_remission.domain.tables.codes import (
     read_codes,
     read_lookalikes,
 )
+from fhir_remission.domain.tables.displays import Words
 from fhir_remission.domain.tables.events import (
     CodeRange,
     EventMap,
@@ -50,6 +51,7 @@ TABLES = (
     "systems",
     "hints",
     "ranges",
+    "words",
 )
 
 
@@ -73,6 +75,7 @@ class Mappings(Struct, frozen=True, eq=False):
     events: EventMap
     terms: TermMap
     systems: Systems
+    words: Words
     version: str
 
 
@@ -127,6 +130,7 @@ def read_mappings(
         events=merge_events(events, _ranges(tables), systems),
         terms=merge_terms(terms),
         systems=systems,
+        words=Words(tuple(tables["words"])),
         version=version,
     )
 

@@ -90,6 +90,7 @@ class Specimen(Known, rename="camel", tag_field="resourceType", tag="Specimen"):
     subject: Reference | None = None
     patient: Reference | None = None
     collection: Collection | None = None
+    received_time: str | None = None
     condition: list[CodeableConcept] | None = None
     parent: list[Reference] | None = None
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from msgspec import Struct, structs
 
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
+from fhir_remission.domain.tables.displays import Words, against
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.reading.context import words_of
@@ -69,6 +70,12 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
         why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
         return structs.replace(match, unread=why)
     return match
+
+
+def otherwise(concept: CodeableConcept | None, row: CodeRow, words: Words) -> str:
+    """Why nobody can say what was measured: the words beside a code may name something else."""
+    told = (against(text, row, words) for text in words_of(concept))
+    return next((f"its code and its words differ: {why}" for why in told if why), "")
 
 
 _EVIDENT = ("input", "tissue", "count")

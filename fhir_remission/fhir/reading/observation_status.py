@@ -16,7 +16,7 @@ from fhir_remission.fhir.r4.elements import (
     must_be_understood,
 )
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.attributes import concept_of
@@ -40,6 +40,8 @@ STANDING: dict[str, Standing] = {
 }
 NO_STATUS = "status is missing"
 _DAY = timedelta(days=1)
+# A trephine biopsy is signed out within two weeks, and some call that day its time.
+_LONG = timedelta(days=14)
 
 
 def never_counts(
@@ -127,13 +129,17 @@ def effective_time(
     """When the result was true: its own time, else that of its report or specimen.
 
     Before its sample was taken there was none; a day of grace is for zones and slips of clocks.
+    Long after it was taken is when it was resulted: it was true then, or on any day between.
     """
     placed, taken = _said_time(observation, ref, specimen, context), specimen.taken
-    if not (isinstance(placed, Placed) and isinstance(taken, Placed)):
+    there = taken or specimen.received
+    if not (isinstance(placed, Placed) and isinstance(there, Placed)):
         return placed
-    if taken.when.start - placed.when.end > _DAY:
+    if placed.when.start - there.when.end > _LONG:
+        return spanning(there, placed)
+    if taken and there.when.start - placed.when.end > _DAY:
         said = f"time {placed.when.text} is before its specimen was taken"
-        return Unplaced(f"{said}, {taken.when.text}")
+        return Unplaced(f"{said}, {there.when.text}")
     return placed
 
 

@@ -30,15 +30,20 @@ from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
 from fhir_remission.fhir.reading.attributes import Attributes
-from fhir_remission.fhir.reading.coding import Match, match_codes
-from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of, terms_of
+from fhir_remission.fhir.reading.coding import Match, match_codes, otherwise
+from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
     has_value,
     read_value,
     understanding_of,
 )
-from fhir_remission.fhir.reading.specimen import SpecimenSays, quality_of, report_specimen
+from fhir_remission.fhir.reading.specimen import (
+    SpecimenSays,
+    quality_of,
+    report_specimen,
+    torn_between,
+)
 
 BIOPSY = "biopsy"
 
@@ -173,7 +178,11 @@ def _judged(
         trouble = trouble or must_be_understood(part.valued)
     if kind and row.specimen and kind != row.specimen:
         trouble = trouble or f"its code says {row.specimen} and its Specimen says {kind}"
-    trouble = trouble or _torn(row, kind, whole, context)
+    trouble = (
+        trouble
+        or _torn(row, said, whole, context)
+        or otherwise(part.valued.code, row, context.mappings.words)
+    )
     if _is_none(reported.value) and row.analyte != "mrd":
         word = interpreted([part.valued.interpretation], context.mappings)
         trouble = trouble or ("its interpretation says positive" if word == "positive" else "")
@@ -188,15 +197,14 @@ def _judged(
     return Reported(value=Unreadable(raw=raw, reason=trouble), original=raw, flags=flags)
 
 
-def _torn(row: CodeRow, kind: str, whole: Whole, context: Context) -> str:
+def _torn(row: CodeRow, said: SpecimenSays, whole: Whole, context: Context) -> str:
     """Why nobody can say in what it was measured: what is said of the tissue differs."""
     observation = whole.current.entry.resource
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
-    said = {kind or row.specimen, *terms_of("specimen", observation.body_site, context.mappings)}
+    kinds = {said.kind or row.specimen}
     if row.analyte == "mrd":
-        said.add(whole.attributes.specimen)
-    said -= {"", "other"}
-    return f"it says to be of {' and of '.join(sorted(said))}" if len(said) > 1 else ""
+        kinds.add(whole.attributes.specimen)
+    return torn_between(kinds, observation.body_site, said, context)
 
 
 def _as_called(reported: Reported, row: CodeRow, part: Part, context: Context) -> Reported:

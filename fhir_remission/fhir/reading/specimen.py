@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from fhir_remission.domain.tables.answers import Answer
+from fhir_remission.domain.tables.displays import tissues
 from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
 from fhir_remission.fhir.r4.elements import CodeableConcept, Reference, must_be_understood
 from fhir_remission.fhir.r4.references import named, parse_literal
@@ -43,7 +44,11 @@ class SpecimenSays(Struct, frozen=True):
     assumed: bool = False
     """It is not at hand, and was good as far as anybody says."""
     draw_keys: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    """What the site is called from where it was taken."""
     taken: Placed | Unplaced | None = None
+    received: Placed | Unplaced | None = None
+    """By when it had been taken."""
 
     @property
     def trouble(self) -> str:
@@ -76,7 +81,9 @@ def read_specimen(
         doubt=_torn((said, site), context)
         or next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
         draw_keys=_keys(reference, specimen),
+        sites=words_of(site),
         taken=_taken(specimen, context),
+        received=_received(specimen, context),
     )
 
 
@@ -85,6 +92,21 @@ def _torn(said: Iterable[CodeableConcept | None], context: Context) -> str:
     found = (terms_of("specimen", one, context.mappings) for one in said)
     kinds = frozenset[str]().union(*found) - {"other"}
     return f"its specimen is {' and '.join(sorted(kinds))}" if len(kinds) > 1 else ""
+
+
+def torn_between(
+    kinds: Iterable[str], site: CodeableConcept | None, said: SpecimenSays, context: Context
+) -> str:
+    """Why nobody can say in what a result was measured: what it says of it differs.
+
+    A site may be named in more ways than a sample: a vein, the skin.
+    """
+    found = {*kinds, *terms_of("specimen", site, context.mappings)} - {"", "other"}
+    for text in (*words_of(site), *said.sites) if found else ():
+        named = tissues(text, context.mappings.words)
+        if found.isdisjoint(named):
+            found.update(named)
+    return f"it says to be of {' and of '.join(sorted(found))}" if len(found) > 1 else ""
 
 
 # An aliquot of an aliquot of a draw; deeper is a mistake.
@@ -228,6 +250,11 @@ def _keys(reference: Reference, specimen: Specimen | None) -> tuple[str, ...]:
         names.extend(named(identifier) for identifier in specimen.identifier or [])
         names.append(named(specimen.accession_identifier))
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _received(specimen: Specimen, context: Context) -> Placed | Unplaced | None:
+    text = specimen.received_time
+    return read_time(text, context.reading.zone) if text else None
 
 
 def _taken(specimen: Specimen, context: Context) -> Placed | Unplaced | None:
