@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course.courses import (
     Baseline,
+    background_of,
     baseline_of,
     first_course,
     lesions_since,
@@ -19,6 +20,7 @@ from fhir_remission.domain.course.courses import (
 )
 from fhir_remission.domain.criteria.kinds import Threshold
 from fhir_remission.domain.evaluation.marrow import blast_count
+from fhir_remission.domain.nouns.verdicts import SignReading
 from fhir_remission.domain.record.facts import Facts, read_facts
 from tests.domain.builder import (
     LATER,
@@ -292,6 +294,21 @@ def test_below_the_line_the_lowest_of_all_that_is_possible_is_said() -> None:
     assert (found.category, found.possible_higher) == ("MLFS", ("CR", "CRh", "CRi"))
 
 
+def test_the_order_of_claims_is_that_of_the_set_and_not_of_their_names() -> None:
+    """A set that calls its incomplete remission by a word that comes first in the alphabet."""
+    chosen = criteria()
+    rows = [replace(row, id="ACRi") if row.id == "CRi" else row for row in chosen.category]
+    site = replace(chosen, category=tuple(row for row in rows if row.id != "CRh"))
+    found = now(induction().marrow(30, 2).blood(30, "0.4-1.1", 150_000), site)
+    assert (found.category, found.possible_higher) == ("ACRi", ("CR",))
+    assert found.responses == (("ACRi", on(30)),)
+    course = induction().marrow(30, 2).blood(30, 300, 20_000).blood(33, 1500, 150_000)
+    both = now(course.marrow(50, 2).blood(50, 300, 20_000), site)
+    assert both.responses == (("ACRi", on(30)), ("CR", on(33)))
+    same = now(induction().marrow(30, 2).blood(30, 300, 20_000).blood(30.4, 1500, 150_000), site)
+    assert same.responses == (("CR", on(30)), ("ACRi", on(30)))
+
+
 @pytest.mark.parametrize(
     ("said", "category"), [(None, "IND"), ("negative", "CR"), ("positive", "NR")]
 )
@@ -545,6 +562,71 @@ def test_the_marrow_that_therapy_is_measured_against(
     found = baseline(course)
     assert found.blasts.reading == (None if blasts is None else value(blasts))
     assert (day(found.last_day), found.inferred) == (last, inferred)
+
+
+def perhaps(course: Course, when: int) -> Course:
+    """With a drug that may have been a start of therapy."""
+    return course.event("therapy-start", when, certainty="unconfirmed")
+
+
+@pytest.mark.parametrize(
+    ("course", "blasts", "proved"),
+    [
+        (perhaps(bare(0).marrow(2, 60).chemo(5).marrow(15, 40), 20), "60", [2]),
+        (perhaps(bare(0).marrow(2, 60).marrow(6, 40).chemo(8), 4), "40-60", [2, 6]),
+        (perhaps(bare(0).marrow(2, 60).marrow(6, 60).chemo(8), 4), "60", [6]),
+        (perhaps(bare(0).marrow(10, 60).chemo(12), 1), None, [10]),
+        (perhaps(bare(0).marrow(2, 60).marrow(14, 40), 10), "40-60", [2, 14]),
+        (bare(0).marrow(2, "?"), None, []),
+        (bare(100).marrow(90, 2).chemo(105), None, []),
+    ],
+    ids=["after it", "before it", "alike", "before any marrow", "none known", "unread", "history"],
+)  # fmt: skip
+def test_what_may_have_been_an_earlier_start_leaves_the_baseline_open(
+    course: Course, blasts: str | None, proved: list[int]
+) -> None:
+    """It is whatever both starts allow; a start after the known one changes nothing."""
+    found = baseline(course)
+    assert found.blasts.reading == (None if blasts is None else value(blasts))
+    assert cited(found.blasts.proof) == sorted(f"blasts-marrow {one}" for one in proved)
+
+
+@pytest.mark.parametrize(
+    ("course", "blasts", "last", "late"),
+    [
+        (bare(0).chemo(1).marrow(3, 60), "60", 3, True),
+        (bare(0).chemo(1).marrow(4, 60), "60", 4, True),
+        (bare(0).chemo(1).marrow(5, 60), None, 1, False),
+        (bare(0).chemo(1).marrow(2, 60).result("marrow-adequacy", 2, "negative").marrow(3, 50),
+         "50", 3, True),
+        (bare(100).marrow(90, 2).chemo(105).marrow(107, 60), "60", 107, True),
+    ],
+)  # fmt: skip
+def test_a_marrow_soon_after_an_emergency_start_is_the_baseline(
+    course: Course, blasts: str | None, last: int, late: bool
+) -> None:
+    """Model 3.3: up to three days after it, where none of the course lies before."""
+    found = baseline(course)
+    assert found.blasts.reading == (None if blasts is None else value(blasts))
+    assert (day(found.last_day), found.late, found.inferred) == (last, late, False)
+    assert found.start is not None
+    assert found.start.day in (on(1), on(105))
+
+
+@pytest.mark.parametrize(("draws", "expected"), [((), None), ((1,), 1), ((1, 3), 3), ((3, 6), 3)])
+def test_blood_blasts_of_before_therapy_are_the_last_that_were_counted(
+    draws: tuple[int, ...], expected: int | None
+) -> None:
+    """A draw of before the start; another without a count of blasts says nothing of them."""
+    course = bare(0).marrow(2, 60)
+    for when in draws:
+        course.result("blasts-blood-count", when, when)
+    known = facts(course.result("hemoglobin", 4, 9).chemo(5))
+    first = first_course(known)
+    found = background_of(known, first, baseline_of(known, first), SignReading("absent"))
+    told = found.baseline_blood_blasts
+    assert told.reading == (None if expected is None else value(expected))
+    assert cited(told.proof) == [f"blasts-blood-count {one}" for one in (expected,) if one]
 
 
 def test_an_uncertain_beginning_leaves_the_baseline_unread_and_cited() -> None:

@@ -12,7 +12,7 @@ from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Skipped, When
 from fhir_remission.domain.record.facts import Facts, read_facts
-from tests.domain.builder import LATER, Course, all_day, criteria, on
+from tests.domain.builder import LATER, Course, all_day, criteria, judge, on
 from tests.domain.sights import cited
 
 NEVER, TODAY = date.max, on(30)
@@ -392,3 +392,15 @@ def test_an_undated_lesion_has_no_day_to_be_first() -> None:
     course.event("extramedullary", 9, certainty="unconfirmed")
     signs = read_signs(facts(course))
     assert (signs.first_day, signs.possible_day) == (on(12), on(9))
+
+
+# ------------------------------------------------------------------- what a doubt leaves to say
+
+
+def test_where_evidence_cannot_be_placed_nothing_is_named_and_nothing_asked_for() -> None:
+    """No answer is likelier than another, and no result would settle it."""
+    lost = (Skipped(source="Observation/lost", reason="it has no time"),)
+    course = Course().marrow(-4, 60).chemo(1).marrow(30, 2).blood(30, 1500, 150_000)
+    for found in judge(course.record(unplaced=lost)):
+        assert (found.category, found.reason) == ("IND", "evidence-unplaced")
+        assert (found.candidates, found.missing) == ((), ())

@@ -172,7 +172,7 @@ def _reason(ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said]
     if len(own) == 1 and (own != {""} or category != ground.out.undecided):
         return own.pop()
     if category != ground.out.undecided:
-        return next((one.reason for one in saids if one.category == category), "")
+        return next(one.reason for one in saids if one.category == category)
     if len(anchor.phases) > 1 or "claim" in anchor.asked or anchor.phases == {"unproved"}:
         return "earlier-remission-unknown"
     names = {one.category for one in saids}
@@ -251,7 +251,7 @@ def _state_of(
     ground: Ground, said: Said, world: World, day: date, until: date | None
 ) -> tuple[str, date | None]:
     """In one world: a start of therapy since the marrow whose answer stands opens a new wait."""
-    if world.phase == "remission" or said.state not in UNTREATED:
+    if said.state not in UNTREATED:
         return said.state, said.since
     therapy, opened = ground.facts.therapy, said.opened or world.opened
     if world.place is not None:

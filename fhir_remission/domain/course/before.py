@@ -43,7 +43,7 @@ def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
             number=kept.number, reason="contradicted-by-next-marrow", found=found,
             flags=limits_of(case), lines=lines.at(case), held=found.held,
         )  # fmt: skip
-        return _stands(world, said, case, world.phase)
+        return _stands(world, said, case)
     return _answered(step, world, kept, case, found, way)
 
 
@@ -65,7 +65,7 @@ def _answered(
         answer = out.undecided if perhaps else out.refractory
         verdict = Verdict.UNKNOWN if perhaps else Verdict.NOT_MET
         reason = "remission-not-excluded-at-landmark" if perhaps else ""
-        candidates = (*perhaps, out.refractory) if perhaps else ()
+        candidates = (*perhaps, out.refractory)
         more = (lines.landmark(verdict, *rule),)
     elif answer == out.undecided:
         reason, candidates = "undecided", found.held
@@ -80,7 +80,7 @@ def _answered(
         since=kept.since if kept.state == state else case.marrow.day,
         day=way.day if claim is not None else None, found=found, candidates=candidates,
         assumptions=() if answer == out.undecided else step.assumed(world, case, way, row),
-        held=found.held if answer != out.undecided else (),
+        held=found.held,
         flags=(
             *limits_of(case), *(claim.flags if claim is not None else ()),
             *(("baseline-after-start",) if ground.course(world)[1].late else ()),
@@ -89,7 +89,7 @@ def _answered(
     )  # fmt: skip
     world = _held_back(step, world, perhaps)
     since = min((way.day, *_held_on(found, perhaps)))
-    return _stands(replace(world, since=since), said, case, world.phase)
+    return _stands(replace(world, since=since), said, case)
 
 
 def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
@@ -97,7 +97,7 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
     if not perhaps:
         return world
     best = step.ground.better(world.better, *perhaps)
-    phase: Phase = "unproved" if world.phase in ("before", "relapsed") else world.phase
+    phase: Phase = "unproved" if world.phase == "before" else world.phase
     return replace(world, phase=phase, better=best)
 
 
@@ -111,12 +111,8 @@ def _held_on(found: Evaluation, perhaps: Sequence[str]) -> list[date]:
     return [one.view.day for one in found.tried if not one.choice.uncounted.isdisjoint(perhaps)]
 
 
-def _stands(world: World, said: Said, case: Case, phase: Phase) -> Move:
-    after = replace(
-        world, phase="before" if phase == "relapsed" else phase, category=said.category,
-        place=case.place,
-    )  # fmt: skip
-    return after, said, said
+def _stands(world: World, said: Said, case: Case) -> Move:
+    return replace(world, category=said.category, place=case.place), said, said
 
 
 def nothing_of(step: Step, kept: Said, case: Case, reason: str, *more: lines.Line) -> Said:
@@ -191,7 +187,7 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
 def unread(step: Step, world: World, found: Evaluation) -> World:
     """A better remission than is proved, where counts that were reported cannot be read."""
     names = [name for name in found.unread if step.ground.rows[name].remission]
-    return replace(world, better=step.ground.better(world.better, *names)) if names else world
+    return replace(world, better=step.ground.better(world.better, *names))
 
 
 def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:
@@ -221,17 +217,14 @@ def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, w
 def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said:
     """In a remission the best category proved in it stands, and beside it what is proved now."""
     best = step.ground.better(world.category, now.category)
-    own = Own(now.category, case.place, now.found, now.flags)
     if best == now.category and now.category != world.category:
-        return replace(now, own=own)
+        return now
     if best == now.category and _assumed(now) <= _assumed(kept):
         # Proved once more: since the first day that proved it, by the latest evidence, unless that
         # assumes more: a marrow without a smear says no less than none at all.
-        return replace(now, day=kept.day if kept.category == best else now.day, own=own)
-    return replace(
-        kept, own=own, carries=False, held=now.held, flags=limits_of(case), lines=now.lines,
-        missing=(), candidates=(),
-    )  # fmt: skip
+        return replace(now, day=kept.day)
+    own = Own(now.category, case.place, now.found, now.flags)
+    return replace(kept, own=own, held=now.held, flags=limits_of(case), lines=now.lines)
 
 
 def _assumed(said: Said) -> int:

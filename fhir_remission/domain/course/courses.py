@@ -126,7 +126,7 @@ def baseline_of(facts: Facts, course: Course) -> Baseline:
     surely = _from_start(facts, course, start)
     possible = facts.therapy.possible_from(course.opened, None if start is None else start.day)
     others = [_from_start(facts, course, one).blasts for one in possible]
-    return structs.replace(surely, blasts=_one_of(surely.blasts, others)) if others else surely
+    return structs.replace(surely, blasts=_one_of(surely.blasts, others))
 
 
 def _one_of(surely: Quantity, others: Sequence[Quantity]) -> Quantity:
