@@ -422,3 +422,78 @@ def test_the_docs_draw_the_table_of_phases() -> None:
     text = (Path(__file__).parents[2] / "docs" / "decides.md").read_text(encoding="utf-8")
     for start, kinds in LEADS.items():
         assert f"| {start} | {' | '.join(', '.join(ends) for ends in kinds.values())} |" in text
+
+
+# ------------------------------------------------------------------- what a remission leaves behind
+
+
+def test_a_response_between_two_remissions_is_of_the_second_course() -> None:
+    """CR, relapse, PR, CR: the second remission; the PR is its first response."""
+    course = good(good(remission().marrow(100, 40).chemo(110), 140, 12), 180)
+    found = now(course)
+    assert (found.category, found.remission_number) == ("CR", 2)
+    assert [name for name, _ in found.responses] == ["PR", "CR"]
+    course = remission().marrow(100, 40).chemo(110).marrow(140, 2).blood(140, 1500, 150_000, 3)
+    contradicted = good(course.marrow(148, 40), 180)
+    assert now(contradicted).remission_number == 2
+
+
+def test_counts_after_blasts_may_be_better_than_the_remission_before_them() -> None:
+    """CRi of day 30; blasts of day 33; good counts of day 38 whose blood nobody looked at."""
+    course = induction().marrow(30, 2).blood(30, 300, 20_000).blood(33, smear=2)
+    found = anchored(judge(course.blood(38, 1500, 150_000, smear=None)), 30)
+    assert (found.category, found.possible_higher) == ("CRi", ("CR",))
+    assert found.missing == ("blood-blasts",)
+
+
+def test_a_relapse_cites_the_marrow_that_opened_the_remission() -> None:
+    """Not the one that found it once more."""
+    found = now(good(remission(), 60).marrow(100, 40))
+    told = guards(found)["no-prior-remission"][1]
+    assert "blasts-marrow 30" in told
+    assert "blasts-marrow 60" not in told
+
+
+def test_a_repeat_that_is_clear_ends_the_question_for_good() -> None:
+    """IWG 2003: 8 % three weeks after therapy asks for a repeat; that one is a CR."""
+    course = good(remission().chemo(60).marrow(80, 8), 95)
+    found = judge(bad_sample(course, 150), "iwg-2003")
+    assert [(one.category, one.state) for one in found[2:]] == [
+        ("RELAPSE_SUSPECTED", "relapse-suspected"), ("CR", "in-remission"), ("CR", "in-remission"),
+    ]  # fmt: skip
+
+
+def test_after_a_remission_was_taken_back_no_response_is_tested() -> None:
+    """Nor after a clear marrow without counts, whatever that one was (3.6, 3.8)."""
+    course = good(remission().marrow(100, 40).marrow(140, 2), 180, 12)
+    found = judge(course, "healthtree-2024")
+    assert [one.category for one in found[2:]] == ["NR", "IND", "NR"]
+    assert (found[3].reason, found[3].candidates) == ("undecided", ("CR", "CRi"))
+    assert found[3].assumptions == ()
+
+
+def test_the_flags_of_a_remission_are_those_of_the_marrow_they_are_said_of() -> None:
+    """Few cells on day 30; enough of them on day 60, and poorer counts."""
+    course = induction().marrow(30, 2, cells=80).blood(30, 1500, 150_000)
+    first, later = judge(course.marrow(60, 2).blood(60, 300, 20_000))[1:]
+    assert (first.category, first.flags) == ("CR", ("few-cells",))
+    assert (later.category, later.flags) == ("CR", ("counts-below-criteria",))
+    assert later.latest is not None
+    assert (later.latest.category, later.latest.flags) == ("CRi", ())
+    early = judge(good(remission().chemo(50), 60, 2).marrow(65, 2).blood(65, 300, 20_000))[-1]
+    assert early.latest is not None
+    assert early.latest.flags == ("early-marrow",)
+
+
+def test_what_was_better_once_is_still_possible_where_less_is_now() -> None:
+    """CIBMTR: without counts on day 30, and with red cells on day 55, which leave CRi alone."""
+    course = induction().marrow(30, 2).event("rbc-transfusion", 55).marrow(60, 2)
+    first, second = judge(course, "cibmtr-aml")[1:]
+    assert (first.candidates, first.possible_higher) == (("CR", "CRi"), ("CR", "CRi"))
+    assert (second.candidates, second.possible_higher) == (("CRi",), ("CR", "CRi"))
+
+
+def test_the_course_may_have_begun_with_a_marrow_that_may_be_diseased() -> None:
+    """4 to 6 % five weeks before the diagnosis, and therapy between: treated for it, or not."""
+    course = Course(diagnosed=20).marrow(-12, "4-6").chemo(1)
+    assert story(course) == ["marrow -12: NE, unknown since -12, before-therapy"]
