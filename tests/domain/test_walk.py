@@ -15,7 +15,7 @@ from fhir_remission.domain.course import ways
 from fhir_remission.domain.course.step import Step
 from fhir_remission.domain.course.world import LEADS, Move, Said, World
 from fhir_remission.domain.nouns.assessment import Anchor
-from tests.domain.builder import Course, anchored, criteria, induction, judge, now, remission
+from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on, remission
 from tests.domain.generated import course_of
 from tests.domain.stories import anchored_on, guards, line, story
 from tests.domain.test_histories import BASELINE, CR, bad_sample, good
@@ -497,3 +497,27 @@ def test_the_course_may_have_begun_with_a_marrow_that_may_be_diseased() -> None:
     """4 to 6 % five weeks before the diagnosis, and therapy between: treated for it, or not."""
     course = Course(diagnosed=20).marrow(-12, "4-6").chemo(1)
     assert story(course) == ["marrow -12: NE, unknown since -12, before-therapy"]
+
+
+def test_what_was_proved_before_is_listed_though_more_may_be_true_since() -> None:
+    """CRi of day 30; neutrophils of day 33 that may be those of a CR, and prove a CRh."""
+    course = induction().marrow(30, 2).blood(30, 300, 20_000).blood(33, "0.9-1.1", 150_000)
+    found = now(course)
+    assert line(found) == (
+        "marrow 30: CRh, in-remission since 30, responded 33, perhaps CR, ask anc"
+    )
+    assert found.responses == (("CRi", on(30)), ("CRh", on(33)))
+
+
+def test_a_wait_ends_with_the_next_marrow() -> None:
+    """Where an answer is withheld after a start, only the last marrow can be waited for."""
+    course = good(partial().chemo(40), 70, 12)
+    assert [anchored_on(one) for one in judge(course, policies=WITHHELD)] == [
+        "marrow -4", "marrow 30", "marrow 70",
+    ]  # fmt: skip
+
+
+def test_a_suspected_relapse_says_nothing_of_mrd() -> None:
+    """What waited for a second negative waits no more."""
+    found = now(remission().mrd(30, "negative").blood(70, smear=2))
+    assert (found.category, found.mrd, found.flags) == ("RELAPSE_SUSPECTED", "unknown", ())

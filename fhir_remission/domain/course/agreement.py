@@ -113,7 +113,7 @@ def _answered(
         number=_shared([one.number for one in saids]),
         opened=_shared([one.opened for one in saids]),
         inferred=any(one.inferred for one in saids),
-        ways=len(worlds),
+        ways=len({id(one.found) for one in saids}),
     )
 
 

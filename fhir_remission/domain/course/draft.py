@@ -79,3 +79,4 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     refractory: date | None = None
     """Since when the disease of the course has been refractory."""
     ways: int = 1
+    """In how many ways the marrow with its window was read."""

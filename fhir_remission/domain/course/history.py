@@ -106,7 +106,7 @@ class Told:
             kind="none", day=cycle.day, effective="", refs=(), missing=("marrow",),
             category=out.undecided if open_end else out.not_evaluable,
             state="unknown" if open_end else "awaiting-response",
-            since=last.since if open_end else cycle.day, best=last.best, responses=last.responses,
+            since=last.since, best=last.best, responses=last.responses,
             reason="earlier-remission-unknown" if open_end else "therapy-after-marrow",
         )  # fmt: skip
 
@@ -148,7 +148,7 @@ class Followed:
         """The MRD at this anchor; nothing where not every way is in one remission."""
         if not draft.remitted:
             self._begin(None)
-            return Residual(code=draft.category)
+            return Residual()
         if draft.kind == "marrow":
             return self._at_marrow(draft)
         if draft.kind == "mrd":
@@ -253,9 +253,9 @@ class Followed:
         said = row is not None and row.remission
         event = self.history.event if said else "none"
         past: list[tuple[str, date, date | None]] = [("relapse", *one) for one in self.history.past]
-        if event != "none" and self.history.event_day is not None:
+        if said and self.history.event_day is not None:
             past.append((event, self.history.event_day, None))
-        shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event, "")
+        shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event)
         return Residual(
             status=self.status if said else "unknown",
             event=event,
