@@ -252,8 +252,7 @@ def suspicion(ground: Ground, kept: Said, *told: lines.Line) -> Said:
         category=ground.out.relapse_suspected, state="relapse-suspected",
         since=kept.wary,
         first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True, opened=kept.opened,
-        number=kept.number, began=kept.began, ground=kept.ground,
-        suspected=kept.suspected, lines=lines.only(lines.had_remission(kept), *told),
+        number=kept.number, began=kept.began, lines=lines.only(lines.had_remission(kept), *told),
     )  # fmt: skip
 
 
