@@ -72,8 +72,10 @@ def marrow(course: Course, day: int, row: dict[str, str]) -> None:
     if row["marrow_blast_pct"] == UNREAD:
         return
     cells = None if row["cells_counted"] == UNREAD else row["cells_counted"]
-    course.marrow(day, row["marrow_blast_pct"], cells=cells, emd=None)
-    if row["id"] == "V085":
+    both = row["id"] == "V085"
+    named = {"method": "morphology"} if both else {}
+    course.marrow(day, row["marrow_blast_pct"], cells=cells, emd=None, **named)
+    if both:
         course.result("blasts-marrow", day, 6, method="flow")
 
 
