@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.codes import CodeRow
@@ -84,7 +85,8 @@ def test_a_bad_row_is_refused_in_words_that_help(line: str, reason: str) -> None
 
 def test_a_measurement_may_be_called_by_its_row_or_by_its_analyte() -> None:
     """Of each the first thing it names; the id of an analyte is read as words."""
-    found = of_measurement(row("Platelets beside blasts"), analyte("red-cell-blasts"), lexicon())
+    called = replace(row("Platelets beside blasts"), analyte="red-cell-blasts")
+    found = of_measurement(called, analyte("red-cell-blasts"), lexicon())
 
     assert found[SUBJECT] == ("platelet", "red-cell")
 

@@ -186,7 +186,7 @@ def test_what_contradicts_itself_or_is_of_something_else_is_no_result(
         ("to\t.\t\t\ten\tus", "a row without a word"),
         ("after\tx\tless\t\ten\tus", "less is no comparator; use one of <, <=, >, >="),
         ("refused\tx\t\t\ten\tus", "a refused text needs the reason"),
-        ("subject\tx\t\t\ten\tus", "a subject needs the analytes it is said of"),
+        ("subject\tx\t\t\ten\tus", "a subject word needs the analytes it is said of"),
         ("comparator\tless than\t>\t\ten\tus", "less than has another meaning in another row"),
     ],
 )
