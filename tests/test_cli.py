@@ -61,7 +61,7 @@ def test_classify_tells_of_codes_nobody_knows_that_read_like_inputs() -> None:
     done = run("classify", "-", stdin=json.dumps(local).encode())
 
     assert done.returncode == 0
-    assert "1 of them read like inputs: urn:lab|BL-7 (1)" in done.stderr.decode()
+    assert "1 like an input: urn:lab|BL-7 (1)" in done.stderr.decode()
 
 
 def test_classify_stdin_and_several_sets() -> None:

@@ -20,6 +20,7 @@ from fhir_remission.cli.flags import (
 )
 from fhir_remission.cli.progress import ended, progress
 from fhir_remission.cli.text import say, words
+from fhir_remission.domain.answer.wording import number_of
 
 if TYPE_CHECKING:
     from fhir_remission.jobs.archive import archive as job
@@ -140,7 +141,7 @@ def bulk(
 def _tell_end(report: job.Report, out: Path, form: str) -> None:
     judged = report.summary.cohort
     ended(
-        f"{judged.patients} patients judged, {judged.incomplete} left incomplete: "
+        f"{number_of(judged.patients, 'patient')} judged, {judged.incomplete} left incomplete: "
         f"{out / f'assessments.{form}'}. In counts, with all damage: {out / 'summary.json'}."
     )
 

@@ -10,6 +10,7 @@ import typer
 from fhir_remission.cli.flags import AsOf, Assign, Config, WholeHelp, WriteAsOf
 from fhir_remission.cli.progress import ended, followed, progress
 from fhir_remission.cli.text import page_width, say, show, write
+from fhir_remission.domain.answer.wording import number_of
 
 if TYPE_CHECKING:
     from fhir_remission.jobs.sync.sync import Run
@@ -174,7 +175,8 @@ def purge(
     from fhir_remission.jobs.sync import state_files as job
 
     removed = job.purge(config, tuple(assign or ()), patient)
-    say(f"forgotten; {removed} lines removed from results files; servers keep what they have")
+    lines = number_of(removed, "line")
+    say(f"forgotten; {lines} removed from results files; servers keep what they have")
     return 0
 
 

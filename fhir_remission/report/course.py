@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.therapy import Cycle
@@ -251,14 +252,10 @@ def _window_days(one: Judgement) -> Iterator[tuple[date, date, date]]:
 def _text(days: Sequence[date], tracks: Sequence[Track]) -> str:
     """What the picture shows, for who does not see it."""
     names = ", ".join(
-        f"{' '.join((one.name, *one.about))} ({many(len(one.marks), 'mark')})" for one in tracks
+        f"{' '.join((one.name, *one.about))} ({number_of(len(one.marks), 'mark')})"
+        for one in tracks
     )
     return (
         f"From {min(days)} to {max(days)}: {names}. Every mark can be reached with the keyboard; "
         "the table below says the same."
     )
-
-
-def many(count: int, name: str) -> str:
-    """A number of things."""
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"

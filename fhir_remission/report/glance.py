@@ -8,8 +8,8 @@ from datetime import date
 from msgspec import Struct
 
 from fhir_remission.domain.answer.page_parts import Words
-from fhir_remission.domain.answer.wording import STATES
-from fhir_remission.report.course import many, tone_of
+from fhir_remission.domain.answer.wording import STATES, number_of
+from fhir_remission.report.course import tone_of
 from fhir_remission.report.entries import Judgement, Line
 
 OUTSIDE = frozenset({"apl-out-of-scope", "other-leukaemia", "two-leukaemias", "diagnosis-refuted"})
@@ -118,7 +118,7 @@ _LAST = (("marrow", "marrow"), ("count", "blood"), ("MRD", "mrd"))
 def _course_rows(now: Line) -> Iterator[tuple[str, str]]:
     if now["state"] == "in-remission" and now["state_since"]:
         days = (_day(now["as_of"]) - _day(now["state_since"])).days
-        yield "In remission for", f"{many(days, 'day')} up to {now['as_of'][:10]}"
+        yield "In remission for", f"{number_of(days, 'day')} up to {now['as_of'][:10]}"
     if now.get("remission_number"):
         yield "Remission number", f"{now['remission_number']} (CR{now['remission_number']})"
     if now["best_response"] not in (None, now["category"]):
@@ -150,7 +150,7 @@ def _ended_events(now: Line, words: Words) -> Iterator[tuple[str, str]]:
 
 def _ago(day: str, now: Line) -> str:
     days = (_day(now["as_of"]) - _day(day)).days
-    return f" ({many(days, 'day')} ago)" if days >= 0 else ""
+    return f" ({number_of(days, 'day')} ago)" if days >= 0 else ""
 
 
 def _day(text: str) -> date:

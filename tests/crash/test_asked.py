@@ -196,7 +196,7 @@ def test_the_lease_of_another_machine_is_waited_for_too(world: World) -> None:
     ran = world.sync(patients=(CR,), how=DAILY, wait=timedelta(seconds=60))
 
     assert (ran.code, world.unfinished()) == (6, [f"dirty ('Patient/{CR}',)"])
-    assert "1 patients asked for stay due" in ran.error
+    assert "1 patient asked for stays due" in ran.error
     world.a_minute_later()
     assert world.sync(how=DAILY).code == 0
     assert world.unfinished() == []

@@ -10,6 +10,8 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
+from fhir_remission.domain.answer.wording import number_of
+
 Place = Literal[
     "used", "superseded", "duplicate", "irrelevant", "skipped", "unassigned", "damaged", "deleted"
 ]
@@ -64,7 +66,7 @@ class Account(Struct):
         """Write the sum in a line."""
         ended = {name: many for name, many in self.told().items() if name != "read" and many}
         parts = " + ".join(f"{many} {name}" for name, many in ended.items()) or "0"
-        told = f"{self.read} entries read = {parts}"
+        told = f"{number_of(self.read, 'entry', 'entries')} read = {parts}"
         return (
             f"{told}; {self.lost} cannot be accounted for: please report it" if self.lost else told
         )

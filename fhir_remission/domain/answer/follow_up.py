@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 
 from fhir_remission.domain.answer.page_parts import Page
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.inputs import Event, Interval
 from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.mrd import MrdSample
@@ -62,8 +63,7 @@ def _independent(last: Event, today: date) -> str:
 
 
 def _days(first: date, last: date) -> str:
-    days = (last - first).days
-    return f"{days} day{'' if days == 1 else 's'}"
+    return number_of((last - first).days, "day")
 
 
 def kinetics(page: Page) -> list[str]:

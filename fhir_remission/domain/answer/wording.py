@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+
+def number_of(count: int, one: str, more: str = "") -> str:
+    """A number of things: `1 result`, `2 results`."""
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
+
+
 STATES = {
     "untreated": "Untreated as far as known{since}",
     "awaiting-response": "Awaiting response to therapy{since}",

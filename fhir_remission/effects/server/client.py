@@ -133,7 +133,7 @@ class _Reading(Struct):
             reasons += [short] if total_is_exact else []
             estimate = "" if total_is_exact else short
         if self.account.unassigned:
-            reasons.append(f"{self.account.unassigned} rows that name no patient")
+            reasons.append(f"rows that name no patient: {self.account.unassigned}")
         every = (*self.entries.values(), *self.others)
         return Found(
             every,

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.fhir.r4.datatypes import RELATIVE_REFERENCE, Json, Resource, objects, text_of
 from fhir_remission.fhir.r4.outcome import Issue, is_failure, read_issues
@@ -136,7 +137,7 @@ def read_receipt(sent: Resource, answer: Json) -> Receipt:
     requests = [item for item in _entries(sent) if isinstance(item, dict)]
     answers = list(objects(answer.get("entry")))
     if len(requests) != len(answers):
-        problem = f"{len(requests)} entries sent, {len(answers)} answered"
+        problem = f"{number_of(len(requests), 'entry', 'entries')} sent, {len(answers)} answered"
         return Receipt(tuple(_receipt({}, item) for item in answers), (problem,))
     pairs = list(zip(requests, answers, strict=True))
     receipts = tuple(_receipt(asked, answered) for asked, answered in pairs)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.plain_text import plain
 from fhir_remission.effects.files.private_file import not_written, private_folder, write_whole
 from fhir_remission.effects.files.spool import partition_of, remove_folder
@@ -181,7 +182,9 @@ class _Run:
     def _taken(self, answer: Answer, place: At, files: int = 1) -> Result | None:
         """The result of a job, and what has to be said of it."""
         if answer.outcome == "died":
-            self._flaws.append(Flaw(*place, f"{answer.deaths} workers died while reading it"))
+            self._flaws.append(
+                Flaw(*place, f"{number_of(answer.deaths, 'worker')} died while reading it")
+            )
             return None
         if answer.outcome == "refused":
             reason = msgspec.json.decode(answer.body, type=str)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Unreadable
 from fhir_remission.effects.files.private_file import new_file
@@ -131,7 +132,8 @@ def complaints(summary: Summary) -> Iterator[str]:
     if summary.damage or account.lost:
         yield str(account)
     if summary.cohort.incomplete:
-        yield f"{summary.cohort.incomplete} patients are incomplete and have no category"
+        left = number_of(summary.cohort.incomplete, "patient is", "patients are")
+        yield f"{left} incomplete and without a category"
 
 
 def count(one: Judged, tally: Tally) -> None:

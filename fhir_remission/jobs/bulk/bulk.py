@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.effects.files.audit import Audit
 from fhir_remission.effects.files.private_file import private_folder
 from fhir_remission.effects.files.spool import remove_folder
@@ -265,7 +266,8 @@ def _checked(file: ExportFile, target: Path) -> Iterator[Flaw]:
     elif file.count is not None:
         found = sum(1 for _ in lines_of_file(target))
         if found != file.count:
-            words = f"the manifest says {file.count} resources and the file has {found}"
+            told = number_of(file.count, "resource")
+            words = f"the manifest says {told} and the file has {found}"
             yield Flaw(target.name, 0, words)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.plain_text import plain_code
 from fhir_remission.effects.process.environment import read_chunks
@@ -88,8 +89,9 @@ def _like_inputs(judged: Iterable[Judged]) -> Iterator[str]:
         unknown = sum(many for record in records for _, many in record.unmapped)
         named = ", ".join(f"{_code(name)} ({many})" for name, many in found.most_common(SHOWN))
         yield (
-            f"{unknown} results under codes that no table knows, {found.total()} of them read like "
-            f"inputs: {named}; see `fhir-remission mappings check`"
+            f"{number_of(unknown, 'result')} under codes that no table knows, "
+            f"{number_of(found.total(), 'like an input', 'like inputs')}: {named}; "
+            "see `fhir-remission mappings check`"
         )
 
 

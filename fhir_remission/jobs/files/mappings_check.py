@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.answer.layout import fitted, lined
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.namespace import NAMESPACE
 from fhir_remission.effects.files.mapping_files import load_lexicon, load_mappings
 from fhir_remission.effects.files.panels import load_panels
@@ -105,7 +106,8 @@ def as_json(findings: Findings) -> bytes:
 
 def as_text(findings: Findings) -> Iterator[str]:
     """The findings as a page; the long tail of irrelevant codes is cut and counted."""
-    yield f"{findings.resources} resources of {findings.patients} patients"
+    patients = number_of(findings.patients, "patient")
+    yield f"{number_of(findings.resources, 'resource')} of {patients}"
     clean = True
     for name, title in SECTIONS:
         found = getattr(findings, name)

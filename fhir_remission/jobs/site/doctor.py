@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.effects.files.mapping_files import server_dirs
 from fhir_remission.effects.http.smart import TokenHeaders
 from fhir_remission.effects.http.transport import OutcomeUnknown
@@ -208,7 +209,7 @@ def _guarded(one: Examined, check: str, look: Callable[[], Finding]) -> Finding:
 def _who(profile: Profile) -> str:
     return (
         f"FHIR {profile.fhir_version}, profile {profile.name}: search by {profile.search_method}, "
-        f"{profile.max_patients} patients a question, changes by {profile.delta}"
+        f"{number_of(profile.max_patients, 'patient')} a question, changes by {profile.delta}"
     )
 
 

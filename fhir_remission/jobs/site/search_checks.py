@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.effects.files.mapping_files import load_mappings
 from fhir_remission.effects.server.access import Reader
 from fhir_remission.errors import LoginRefused, ReadIncomplete, RemissionError
@@ -152,7 +153,8 @@ def _without_system(one: Examined, reader: Reader, profile: Profile) -> Finding:
         one,
         check,
         "fail",
-        f"{BARE} finds {bare} results where {COMMON} finds {named}: a run would miss them",
+        f"{BARE} finds {number_of(bare, 'result')} where {COMMON} finds {named}: "
+        "a run would miss them",
         "say any_system = false in a server file of your own (mappings/README.md)",
         exit_code=7,
     )

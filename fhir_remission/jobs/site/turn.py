@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.effects.process.clock import Clock, Stop
 from fhir_remission.effects.state.lease import Lease, renewed, take_lease
 from fhir_remission.effects.state.lock import only_run
@@ -53,7 +54,8 @@ class Turn(Struct, frozen=True):
             self._patiently(lambda: stack.enter_context(only_run(lock_file(settings))))
             lease = self._patiently(lambda: self._lease(settings, state))
         except AlreadyRunning as error:
-            left = f"; {len(asked)} patients asked for stay due: it takes them, or the next run"
+            held = number_of(len(asked), "patient asked for stays", "patients asked for stay")
+            left = f"; {held} due until it, or the next run, takes them"
             raise AlreadyRunning(f"{error}{left if asked else ''}") from None
         stack.callback(lease.release)
         stack.enter_context(renewed(lease, self.stop))

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from fhir_remission.domain.answer.layout import printable, wrapped
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.effects.files.private_file import check_output
 from fhir_remission.errors import ReadIncomplete, RequestRefused
@@ -111,12 +112,15 @@ def plan_table(planned: Planned, width: int = 0) -> Iterator[str]:
         for patient, own in groupby(rows, lambda row: row[1]):
             yield from _block(patient, own, width)
     count = sum(entry.operation not in ("none", "park") for entry in plan.entries)
-    told = [f"{plan.cohort} patients, {count} resources to write, {plan.changed} change category"]
+    told = [
+        f"{number_of(plan.cohort, 'patient')}, {number_of(count, 'resource')} to write, "
+        f"{number_of(plan.changed, 'changes', 'change')} category"
+    ]
     if planned.too_much:
         told += ["More than write.max_changed_share: sync would hold this back;"
                  " apply carries it out."]  # fmt: skip
     if planned.unread:
-        told += [f"{len(planned.unread)} patients could not be read and are not in the plan"]
+        told += [f"{number_of(len(planned.unread), 'patient')} could not be read: not in the plan"]
     yield from (line for one in told for line in (wrapped(one, width=width) if width else [one]))
 
 

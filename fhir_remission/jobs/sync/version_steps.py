@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from fhir_remission.effects.process.clock import timestamp
 from fhir_remission.effects.state.watermarks import read_marks
@@ -109,7 +110,7 @@ def stopped_by(steps: Iterable[tuple[VersionStep, Prospect]]) -> tuple[str, str]
         for (before, after), many in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))
     )
     reason = (
-        f"criteria {told}; {changed} results would change category and {kept} keep theirs "
+        f"criteria {told}; {number_of(changed, 'result')} would change category, {kept} would not "
         f"({changes}): nothing was written; see plan and apply, or go on with sync {accept}"
     )
     return reason, changes
