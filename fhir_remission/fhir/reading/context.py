@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 import msgspec
 from msgspec import Raw, Struct
@@ -42,6 +42,8 @@ class Reading(Struct, frozen=True):
     namespace: str = NAMESPACE
     latest: datetime | None = None
     """What is dated after it has not happened: its date is a slip, and it may be of any day."""
+    born: date | None = None
+    """So is what is dated on the day of birth or before it: it stands for a date not known."""
     complete: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
@@ -171,7 +173,9 @@ def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed
 
 
 def happened(placed: Placed | Unplaced, reading: Reading) -> Placed | Unplaced:
-    """The time of something that was found or done; one that is still to come is none."""
+    """The time of something found or done; one still to come or not after birth is none."""
+    if isinstance(placed, Placed) and reading.born and placed.when.last_day <= reading.born:
+        return Unplaced(f"time {placed.when.text} is not after the birth of the patient")
     if isinstance(placed, Placed) and reading.latest and placed.when.start > reading.latest:
         return Unplaced(f"time {placed.when.text} is still to come")
     return placed

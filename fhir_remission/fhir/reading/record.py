@@ -51,7 +51,7 @@ from fhir_remission.fhir.reading.endings import (
 from fhir_remission.fhir.reading.holding import disowned, held
 from fhir_remission.fhir.reading.members import missing_in
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
-from fhir_remission.fhir.reading.person import cohort_events, person_of
+from fhir_remission.fhir.reading.person import Person, cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
 
 __all__ = ["Reading", "read_record"]
@@ -89,6 +89,8 @@ def read_entries(
     gone = [entry for entry in entries if deleted and is_deleted(entry, deleted)]
     kept = [entry for entry in entries if not (deleted and is_deleted(entry, deleted))]
     current = latest([*kept, *_contained_results(kept)])
+    person = person_of(patient, current)
+    reading = structs.replace(reading, born=person.born)
     context = _context(patient, current, mappings, reading)
     ends: dict[str, End] = {}
     read: list[Read] = []
@@ -99,7 +101,7 @@ def read_entries(
             read.append(found)
     read.append(EventsRead(skipped=told_deleted(gone, mappings)))
     ours = sum(end.place == "ours" for end in ends.values())
-    return _record(patient, current, read, context, ours=ours), places_of(
+    return _record(person, current, read, context, ours=ours), places_of(
         entries, ends, deleted, mappings
     )
 
@@ -174,7 +176,7 @@ def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry
 
 
 def _record(
-    patient: str, current: Sequence[Current], read: Sequence[Read], context: Context, *, ours: int
+    person: Person, current: Sequence[Current], read: Sequence[Read], context: Context, *, ours: int
 ) -> PatientRecord:
     reading = context.reading
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
@@ -190,9 +192,8 @@ def _record(
     resembling = Counter(
         code for one in read if isinstance(one, ObservationRead) for code in one.resembling
     )
-    person = person_of(patient, current)
     return PatientRecord(
-        patient=patient,
+        patient=context.patient,
         results=tuple(sorted(_in_draws(results, context), key=_result_order)),
         events=tuple(sorted(events, key=_event_order)),
         claims=tuple(sorted(claims, key=_claim_order)),
