@@ -110,6 +110,7 @@ class Entries:
         mode = entry.search.mode if entry.search else None
         # Most of all entries are rows of a search, and every one passes here.
         plain = kind == "searchset" and entry.request is None and entry.response is None
+        plain = plain and not is_there(entry.modifier_extension)
         if plain and mode == "match" and is_there(entry.resource):
             resource = decode_resource(entry.resource)
             if not isinstance(resource, str):
@@ -237,6 +238,8 @@ def _lacks(bundle: BundleBody, strange: str) -> Iterator[str]:
 
 def _trouble(entry: BundleEntry, kind: str) -> str:
     """Why an entry is not what was asked for, whatever it holds; empty where it may be."""
+    if is_there(entry.modifier_extension):
+        return "the entry carries a modifierExtension that is not understood"
     status = entry.response.status if entry.response else None
     asked = kind in ("batch-response", "transaction-response")
     if asked or status is not None:

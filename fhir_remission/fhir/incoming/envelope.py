@@ -40,6 +40,7 @@ class BundleEntry(Struct, rename="camel"):
     search: _Search | None = None
     request: _Request | None = None
     response: _Response | None = None
+    modifier_extension: Raw = NOTHING
 
 
 class _PlainEntry(BundleEntry, rename="camel", forbid_unknown_fields=True):
@@ -48,7 +49,6 @@ class _PlainEntry(BundleEntry, rename="camel", forbid_unknown_fields=True):
     id: Raw = NOTHING
     link: Raw = NOTHING
     extension: Raw = NOTHING
-    modifier_extension: Raw = NOTHING
     comments: Raw = msgspec.field(name="fhir_comments", default=NOTHING)
 
 

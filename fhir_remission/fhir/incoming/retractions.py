@@ -85,6 +85,8 @@ _MILD = frozenset({"moderate", "low"})
 # An issue about a drug is about the drug, however severe.
 _DRUGS = frozenset({"MedicationAdministration", "Medication", "Procedure"})
 
+_GONE = {"removal": "it was removed", "revision": "another was made in its place"}
+
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _REFERENCES = msgspec.json.Decoder(list[Reference] | Reference | None)
 _TEXT = msgspec.json.Decoder(str | None)
@@ -215,16 +217,22 @@ def _is_other(kind: str, holder: str) -> bool:
 
 
 def _removed(members: Mapping[str, Raw]) -> list[Doubted | Damaged]:
-    """What a Provenance says was removed to make its target.
+    """What a Provenance says was removed to make its target, or has its target in its place.
 
     http://hl7.org/fhir/R4/valueset-provenance-entity-role.html
     """
     if "entity" not in members:
         return []
-    why = "a Provenance says that it was removed"
-    gone = (one.what for one in _ENTITIES.decode(members["entity"]) or [] if one.role == "removal")
-    literals = (parse_literal(one.address) for one in gone if one is not None)
-    return [Doubted(one.relative, why) for one in literals if one and one.type in READ_TYPES]
+    given = _REFERENCES.decode(members.get("target", _NULL))
+    made = {name_of(one) for one in ([given] if isinstance(given, Reference) else given or [])}
+    found: list[Doubted | Damaged] = []
+    for one in _ENTITIES.decode(members["entity"]) or []:
+        literal = parse_literal(one.what.address) if one.what is not None else None
+        why = _GONE.get(one.role or "")
+        # An older version of the target itself is none of another name.
+        if why and literal and literal.type in READ_TYPES and literal.relative not in made:
+            found.append(Doubted(literal.relative, f"a Provenance says that {why}"))
+    return found
 
 
 def doubt(entries: Iterable[Entry], doubted: Mapping[str, str]) -> None:

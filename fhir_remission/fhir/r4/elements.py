@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
+import msgspec
 from msgspec import Raw, Struct
 
 NOTHING = Raw(b"")
@@ -129,6 +130,7 @@ class Valued(Struct, rename="camel", omit_defaults=True):
     implicit_rules: Raw = NOTHING
     interpretation: Raw = NOTHING
     modifier_extension: Raw = NOTHING
+    extension: Raw = NOTHING
     strange: str = ""
     """An element that FHIR does not have: it may be any that it has, misspelt."""
     doubt: str = ""
@@ -156,6 +158,7 @@ class Known(Struct, rename="camel", omit_defaults=True):
     meta: Meta | None = None
     implicit_rules: Raw = NOTHING
     modifier_extension: Raw = NOTHING
+    extension: Raw = NOTHING
     identifier: list[Identifier] | None = None
     contained: Raw = NOTHING
     strange: str = ""
@@ -201,6 +204,7 @@ class Elements(Protocol):
     """What may turn the meaning of a resource or a component."""
 
     modifier_extension: Raw
+    extension: Raw
     implicit_rules: Raw
     strange: str
     doubt: str
@@ -214,12 +218,32 @@ def must_be_understood(held: Elements) -> str:
         return "it carries a modifierExtension that is not understood"
     if held.implicit_rules is not NOTHING and is_there(held.implicit_rules):
         return "it follows implicitRules that are not known"
+    if held.extension is not NOTHING and _is_masked(held.extension):
+        return "it stands there and is said to be absent"
     return f"it has {held.strange}, which FHIR does not know" if held.strange else ""
 
 
 def is_there(raw: Raw) -> bool:
     """Whether an element was sent with anything but null."""
     return raw is not NOTHING and bytes(raw) not in (b"", b"null")
+
+
+class _Extension(Struct):
+    url: str | None = None
+
+
+_EXTENSIONS = msgspec.json.Decoder(list[_Extension] | None)
+
+
+def _is_masked(extended: Raw) -> bool:
+    """Whether the whole of it is said to be absent, and no part of an extension alone."""
+    if not is_denied(extended):
+        return False
+    try:
+        held = _EXTENSIONS.decode(extended) or []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return True
+    return any(is_denied(Raw((one.url or "").encode())) for one in held)
 
 
 def is_denied(extended: Raw) -> bool:

@@ -72,7 +72,6 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
     effective_period: Period | None = None
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
-    extension: Raw = NOTHING
     composition: Reference | None = None
     """R5: the document that says the same and holds the results."""
     conclusion_code: list[CodeableConcept] | None = None
