@@ -431,3 +431,58 @@ def test_only_what_stands_in_every_way_is_sure(title: str) -> None:
     for one in judge(course(), name):
         if one.category == "RELAPSE_SUSPECTED" or "inadequate-marrow" in one.flags:
             assert one.provisional
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "verdict", "rule"),
+    [
+        ("few cells", "marrow-usable", "not-met",
+         "enough cells were counted, or cellularity makes up for it"),
+        ("few cells", "no-prior-remission", "not-met",
+         "no remission before: after one, partial remission and progression are not tested"),
+        ("a bad sample", "no-prior-remission", "not-met",
+         "no remission before: after one, partial remission and progression are not tested"),
+        ("no lower claim", "no-prior-remission", "not-met",
+         "no remission before: after one, partial remission and progression are not tested"),
+        ("a diseased marrow that the next contradicts", "no-relapse-in-marrow", "unknown",
+         "contradicted by next marrow"),
+        ("Auer rods in a clear marrow", "no-relapse-in-marrow", "unknown", "signs of disease"),
+        ("Auer rods in a clear marrow", "no-auer-rods", "not-met",
+         "no blasts with Auer rods"),
+        ("8 % three weeks after therapy asks for a repeat", "no-relapse-in-marrow", "unknown",
+         "no marrow blasts >= 5 %; 5-20 % after recent therapy without blood blasts ask for a"
+         " repeat marrow at least 7 days later"),
+        ("blasts beside a clear marrow", "no-blood-blasts", "not-met", None),
+    ],
+)  # fmt: skip
+def test_the_lines_beside_what_is_said(
+    title: str, name: str, verdict: str, rule: str | None
+) -> None:
+    """What speaks for it and against it, at the first marrow after the remission."""
+    by, course, _ = ANSWERS[title]
+    found = next(
+        one for one in judge(course(), by)
+        if date.fromisoformat(one.anchor.effective[:10]) > on(30)
+    )  # fmt: skip
+    rows = {one.criterion: one for one in found.criteria_results}
+    assert rows[name].verdict.value == verdict
+    assert rule is None or rows[name].rule == rule
+
+
+@pytest.mark.parametrize(
+    ("title", "criterion", "verdict"),
+    [
+        ("few cells", "marrow-adequate", "not-met"),
+        ("no lower claim", "anc-recovered", "unknown"),
+        ("Auer rods too early", "no-auer-rods", "not-met"),
+    ],
+)
+def test_the_criteria_of_the_latest_marrow_stand_under_it(
+    title: str, criterion: str, verdict: str
+) -> None:
+    """Beside those of the draw that proved the remission (6.1)."""
+    by, course, _ = ANSWERS[title]
+    latest = judge(course(), by)[-1].latest
+    assert latest is not None
+    rows = {one.criterion: one.verdict.value for one in latest.criteria_results}
+    assert rows[criterion] == verdict

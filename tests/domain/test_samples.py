@@ -281,3 +281,29 @@ def test_a_negative_of_a_remission_that_nobody_dated_waits_for_a_second_one() ->
     course = good(induction().claim("remission", 20), 40).mrd(40, "negative")
     assert now(course).flags == ("mrd-unconfirmed",)
     assert now(course.mrd(70, "negative")).flags == ()
+
+
+@pytest.mark.parametrize("answer", ["negative", "positive"])
+def test_of_a_marrow_that_may_have_been_too_early_its_sample_says_nothing_sure(answer: str) -> None:
+    """A preliminary 8 % of day 16: was there a marrow, its sample is silent; else it speaks."""
+    course = induction().result("blasts-marrow", 16, 8, standing="preliminary").mrd(16, answer)
+    found = now(good(course, 30).mrd(30, "negative"))
+    assert (found.category, found.code, found.mrd) == ("CR", "CR", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "code", "mrd"),
+    [
+        ("negative", {"specimen": "blood"}, "CR_MRDneg", "negative"),
+        ("low-level", {"specimen": "blood"}, "CR_MRDneg", "low-level"),
+        ("?", {"specimen": "blood"}, "CR_MRDneg", "unknown"),
+        ("?", {}, "CR", "unknown"),
+        ("positive", {"specimen": "blood", "marker": "X"}, "CR", "positive"),
+    ],
+)
+def test_a_sample_far_from_a_marrow_takes_a_code_away_where_it_may_speak(
+    answer: str, more: dict[str, str], code: str, mrd: str
+) -> None:
+    """Blood by flow is no tissue of the set: only a positive of it counts against the code."""
+    found = now(remission().mrd(30, "negative").mrd(60, answer, **more))
+    assert (found.code, found.mrd) == (code, mrd)
