@@ -521,3 +521,10 @@ def test_a_suspected_relapse_says_nothing_of_mrd() -> None:
     """What waited for a second negative waits no more."""
     found = now(remission().mrd(30, "negative").blood(70, smear=2))
     assert (found.category, found.mrd, found.flags) == ("RELAPSE_SUSPECTED", "unknown", ())
+
+
+def test_after_a_remission_that_was_only_told_of_nobody_counts_the_next() -> None:
+    """Model 3.6: was it one, the remission after the relapse is another than if it was none."""
+    course = good(induction().claim("remission", 20), 40).marrow(100, 40).chemo(110)
+    found = now(good(course, 150))
+    assert (found.category, found.state, found.remission_number) == ("CR", "in-remission", None)

@@ -28,7 +28,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
         if last is not None and marrow.day <= last and side:
             case = _bare(step, place)
             return _scoped(step, world, kept, case, "before-therapy")
-    case = step.case(world, place, side)
+    case = step.case(place, side)
     closed = _closed(step, world, kept, case, told_of=told_of)
     if closed is not None:
         return closed

@@ -109,7 +109,7 @@ class Step:
                 return self.facts.marrows[place]
         return None
 
-    def case(self, world: World, place: int, side: Side) -> Case:
+    def case(self, place: int, side: Side) -> Case:
         """Decide everything near the marrow that is unknown, and look at it."""
         ground = self.ground
         marrow = ground.facts.marrows[place]
