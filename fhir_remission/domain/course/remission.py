@@ -155,7 +155,7 @@ def _blasts_in_window(
         world, kept = seen(step, world, kept, day)
     line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
     said = suspicion(step.ground, kept, line)
-    said = replace(said, found=found, flags=BESIDE, carries=False)
+    said = replace(said, found=found, flags=BESIDE)
     return world, kept, _at(case, said)
 
 
@@ -165,7 +165,7 @@ def _undecided(step: Step, kept: Said, case: Case, reason: str) -> Said:
     text = reason.replace("-", " ")
     return Said(
         category=out.undecided, state="unknown", since=day, reason=reason, opened=kept.opened,
-        number=kept.number, flags=limits_of(case),
+        flags=limits_of(case),
         candidates=tuple(one for one in (kept.category, out.relapse or out.no_response) if one),
         lines=lines.at(
             case, lines.had_remission(kept), lines.undecided(MARROW, text, lines.seen_on(case))
