@@ -17,6 +17,7 @@ from fhir_remission.fhir.incoming.envelope import (
     decode_entry,
     decode_parameters,
     decode_strange_entry,
+    ends_later,
     has_earlier,
     has_lost_link,
     next_of,
@@ -234,6 +235,8 @@ def _lacks(bundle: BundleBody, strange: str) -> Iterator[str]:
         yield f"the Bundle has {strange}, which FHIR does not know: it may hold rows"
     if has_lost_link(bundle.link or []):
         yield "one page of several: nothing says where the next one is"
+    if ends_later(bundle.link or []):
+        yield "one page of several: its last link names a later one, and no link the next"
 
 
 def _trouble(entry: BundleEntry, kind: str) -> str:

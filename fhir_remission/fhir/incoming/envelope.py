@@ -5,6 +5,7 @@ An element that FHIR does not know is skipped elsewhere; here it may be what hol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -174,6 +175,20 @@ def next_of(links: list[Link]) -> str:
 def has_lost_link(links: list[Link]) -> bool:
     """Whether a page follows that no address leads to."""
     return any(link.is_next and not link.url for link in links)
+
+
+# How servers count pages or rows in an address; what else stands there may be a number by chance.
+_COUNTED = re.compile(
+    r"[?&]_?(?:page|pageno|pagenumber|offset|getpagesoffset|skip|start|startindex)=(\d{1,9})(?![^&#])",
+    re.IGNORECASE,
+)
+
+
+def ends_later(links: list[Link]) -> bool:
+    """Whether nothing says where it goes on, and its last page is another one by its number."""
+    named = {(link.relation or "").strip().lower(): link.url or "" for link in links}
+    here, last = _COUNTED.findall(named.get("self", "")), _COUNTED.findall(named.get("last", ""))
+    return "next" not in named and any(int(one) > 1 for one in last) and here != last
 
 
 def has_earlier(links: list[Link]) -> bool:
