@@ -23,10 +23,10 @@ from fhir_remission.fhir.incoming.envelope import (
     next_of,
 )
 from fhir_remission.fhir.incoming.holders import bind
-from fhir_remission.fhir.incoming.messages import HEADER, failed, without_focus
+from fhir_remission.fhir.incoming.messages import HEADER, failed, missing, noticed, without_focus
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.decoding import decode_resource
-from fhir_remission.fhir.r4.elements import is_there
+from fhir_remission.fhir.r4.elements import Reference, is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome, what_it_says
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.repeated import repeated_name
@@ -60,6 +60,8 @@ class Entries:
         self.damage: list[Damaged] = []
         self.deleted: list[Deleted] = []
         self.doubted: list[Doubted] = []
+        self.noticed: list[Reference] = []
+        """What notices of subscriptions are about."""
         self.used = 0
         self.irrelevant = 0
         self.read = 0
@@ -88,6 +90,8 @@ class Entries:
             bind(self.entries[first:], bundle, address)
         if kind == "message":
             self.damage += without_focus(bundle, self.entries[first:], name)
+        if self.noticed and not depth:
+            self.damage += missing(self.noticed, bundle, self.entries, name)
         if depth:
             links = bundle.link or []
             for reason in unfinished(
@@ -186,6 +190,7 @@ class Entries:
         elif mode == "outcome":
             self.damage.append(damaged(body, place, None, "a resource where an outcome was said"))
         elif isinstance(resource, str) and resource in WRAPPERS:
+            self.noticed += noticed(entry.resource, resource)
             self._nested(entry, resource, place, depth)
         elif not isinstance(resource, str):
             included = mode == "include"
@@ -198,6 +203,7 @@ class Entries:
         elif resource in TYPE_NAMES:
             self.irrelevant += 1
             self.damage += failed(entry.resource, place) if resource == HEADER else []
+            self.noticed += noticed(entry.resource, resource)
         else:
             self.damage.append(damaged(body, place, None, NO_TYPE))
 

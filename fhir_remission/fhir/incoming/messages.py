@@ -1,8 +1,8 @@
-"""The header of a message: what must have come with it, and whether it says that it failed."""
+"""The header of a message or notice: what must have come with it, whether it says it failed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -20,6 +20,10 @@ HEADER = "MessageHeader"
 _MAY_MATTER = {*EVIDENCE, "Composition", "Bundle"}
 
 
+_STATUS = "SubscriptionStatus"
+_FOCI = frozenset({"focus", "additional-context"})
+
+
 class _Response(Struct):
     code: str | None = None
 
@@ -31,6 +35,29 @@ class _Header(Struct):
     response: _Response | None = None
 
 
+class _Event(Struct, rename="camel"):
+    focus: Reference | None = None
+    additional_context: list[Reference] | None = None
+
+
+class _Status(Struct, rename="camel"):
+    notification_event: list[_Event] | None = None
+
+
+class _Named(Struct, rename="camel"):
+    """Of https://hl7.org/fhir/uv/subscriptions-backport: the same as Parameters, in R4."""
+
+    name: str | None = None
+    value_reference: Reference | None = None
+    part: list[_Named] | None = None
+
+
+class _Parameters(Struct):
+    parameter: list[_Named] | None = None
+
+
+_NOTICES = msgspec.json.Decoder(_Status)
+_PARAMETERS = msgspec.json.Decoder(_Parameters)
 _HEADERS = msgspec.json.Decoder(_Header)
 
 
@@ -48,15 +75,38 @@ def failed(body: bytes | Raw, place: str) -> list[Damaged]:
 
 def without_focus(bundle: BundleBody, held: Sequence[Entry], place: str) -> list[Damaged]:
     """What a message is about and did not come with it, where it may be evidence."""
-    came = {name for entry in held for name in names_of(entry)} | addresses_in(bundle)
-    for header in _headers(bundle):
-        for one in (*(header.focus or []), *(header.data or [])):
-            literal, name = parse_literal(one.address), name_of(one)
-            kind = literal.type if literal is not None else one.type
-            if not {name, one.address} & came and (kind is None or kind in _MAY_MATTER):
-                reason = f"a message about {name or 'something unnamed'}, which is not in it"
-                return [Damaged(place=place, reason=reason, kind="incomplete")]
+    named = (one for h in _headers(bundle) for one in (*(h.focus or []), *(h.data or [])))
+    return missing(named, bundle, held, place)
+
+
+def missing(
+    named: Iterable[Reference], bundle: BundleBody, held: Sequence[Entry], place: str
+) -> list[Damaged]:
+    """The first of what is named that did not come and may be evidence."""
+    came: set[str] = set()
+    for one in named:
+        came = came or {name for entry in held for name in names_of(entry)} | addresses_in(bundle)
+        literal, name = parse_literal(one.address), name_of(one)
+        kind = literal.type if literal is not None else one.type
+        if not {name, one.address} & came and (kind is None or kind in _MAY_MATTER):
+            reason = f"a message about {name or 'something unnamed'}, which is not in it"
+            return [Damaged(place=place, reason=reason, kind="incomplete")]
     return []
+
+
+def noticed(body: bytes | Raw, kind: str) -> list[Reference]:
+    """What a notice of a subscription is about; errors are msgspec's."""
+    if kind == _STATUS:
+        events = _NOTICES.decode(body).notification_event or []
+        named = (one for each in events for one in (each.focus, *(each.additional_context or [])))
+        return [one for one in named if one is not None]
+    if kind != "Parameters" or b"notification-event" not in bytes(body):
+        return []
+    parameters = _PARAMETERS.decode(body).parameter or []
+    parts = (
+        one for each in parameters if each.name == "notification-event" for one in each.part or []
+    )
+    return [one.value_reference for one in parts if one.name in _FOCI and one.value_reference]
 
 
 def _headers(bundle: BundleBody) -> Iterator[_Header]:
