@@ -107,10 +107,12 @@ def match_value(valued: Valued, mappings: Mappings) -> Match:
 
 # What a result is that is known by its words alone, in the order in which they are asked. The
 # tissue of blasts is that of the sample; where nobody says it, they may be of either.
+UNKNOWN = ((BLASTS, "marrow"), (SMEAR, "blood"))
+"""What may be any result: it may be of blasts, in either tissue."""
 _CALLED = (
     ("lesion", ((LESION, ""),)),
     ("mrd", (("mrd", ""),)),
-    ("input", ((BLASTS, "marrow"), (SMEAR, "blood"))),
+    ("input", UNKNOWN),
     ("neutrophils", (("anc", "blood"),)),
     ("platelet-count", (("platelets", "blood"),)),
     ("leukocytes", (("wbc", "blood"),)),

@@ -6,17 +6,29 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.domain.nouns.inputs import Result, Skipped, Source, Unreadable
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.holders import DEAD, LIVE
 from fhir_remission.fhir.incoming.screening import patient_of
+from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.elements import NOTHING, Reference, is_there
 from fhir_remission.fhir.r4.references import Literal, is_id, members_of, parse_literal
+from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Entry, Observation, Resource
 from fhir_remission.fhir.reading.coding import match_codes
-from fhir_remission.fhir.reading.context import Context, Reading, codings_of, words_of
+from fhir_remission.fhir.reading.conclusions import UNKNOWN
+from fhir_remission.fhir.reading.context import (
+    Context,
+    Reading,
+    codings_of,
+    happened,
+    report_time,
+    words_of,
+)
+from fhir_remission.fhir.reading.observation_status import effective_time
+from fhir_remission.fhir.reading.specimen import SpecimenSays
 from fhir_remission.fhir.server.queries import EVIDENCE
 
 
@@ -88,6 +100,51 @@ def missing_in(entries: Iterable[Entry], context: Context) -> list[Skipped]:
         reasons = (why(one, resource, context) for one, resource in found if matters)
         missing += [Skipped(source=entry.ref, reason=reason) for reason in reasons if reason]
     return missing
+
+
+def place_gaps(
+    gaps: Iterable[Skipped], current: Iterable[Current], context: Context
+) -> tuple[list[Result], list[Skipped]]:
+    """What may be missing as unknowns at the time of the panel or report that names it.
+
+    Blasts, as nothing else that it may hold says more against a remission. The rest, as what is
+    withdrawn or nobody dated, may be of any time.
+    """
+    holders = {one.entry.ref: one for one in current}
+    found: list[Result] = []
+    nowhere: list[Skipped] = []
+    for gap in gaps:
+        holder = holders[gap.source]
+        placed = _time_of(holder.entry, context)
+        if not isinstance(placed, Placed):
+            nowhere.append(gap)
+            continue
+        found += [
+            Result(
+                analyte=analyte,
+                value=Unreadable(raw="", reason=gap.reason),
+                when=placed.when,
+                source=Source(gap.source, holder.version, "", ""),
+                original="not at hand",
+                standing="preliminary",
+            )
+            for analyte, _ in UNKNOWN
+        ]
+    return found, nowhere
+
+
+def _time_of(entry: Entry, context: Context) -> Placed | Unplaced | None:
+    """When what stands says that it was true."""
+    holder = entry.resource
+    if getattr(holder, "status", None) not in LIVE:
+        return None
+    if isinstance(holder, DiagnosticReport):
+        placed = report_time(holder, context.reading.zone)
+        return placed and happened(placed, context.reading)
+    if isinstance(holder, Observation):
+        said = effective_time(holder, entry.ref, SpecimenSays(), context)
+        return happened(said, context.reading)
+    return None
 
 
 def beside(entry: Entry, text: str) -> str:

@@ -49,7 +49,7 @@ from fhir_remission.fhir.reading.endings import (
     told_deleted,
 )
 from fhir_remission.fhir.reading.holding import disowned, held
-from fhir_remission.fhir.reading.members import missing_in
+from fhir_remission.fhir.reading.members import missing_in, place_gaps
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
 from fhir_remission.fhir.reading.person import Person, cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
@@ -187,7 +187,11 @@ def _record(
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unplaced = {skip for one in read for skip in one.unplaced}
-    unplaced |= set(missing_in([version.entry for version in current], context))
+    gaps = missing_in([version.entry for version in current], context)
+    unknown, nowhere = place_gaps(gaps, current, context)
+    results += unknown
+    skipped |= set(gaps)
+    unplaced |= set(nowhere)
     unmapped = Counter(code for one in read for code in one.unmapped)
     resembling = Counter(
         code for one in read if isinstance(one, ObservationRead) for code in one.resembling
