@@ -115,7 +115,7 @@ def test_a_table_that_is_none_says_what_it_must_be(text: str, said: str) -> None
          "length is no dimension; use one of count, fraction, ratio, mass, number"),
         (read_codes, "urn:x,A,anc,,,,maybe,,,us",
          "maybe is no condition; use one of specimen=blood, specimen=marrow, specimen=stated,"
-         " unit=concentration, addend, lower-bound, adds"),
+         " unit=concentration, addend, lower-bound, adds, unnamed"),
         (read_codes, "urn:x,A,anc,,,,,odd,,us",
          "odd is no flag of a code; use one of deprecated-code, capillary-blood,"
          " promonocytes-reported, apl-marker"),

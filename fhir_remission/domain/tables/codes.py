@@ -32,6 +32,7 @@ CONDITIONS = {
     "addend": "a part of a count; never the count itself",
     "lower-bound": "the code leaves some of the cells out: the value is a lower end only",
     "adds": "a subset reported on its own: above 0 a lower end, at 0 it says nothing",
+    "unnamed": "no source has the official name of the code: above 0 nobody can read it",
 }
 # Doubts that go with every value of a code, by the ids of the flags vocabulary.
 FLAGS = ("deprecated-code", "capillary-blood", "promonocytes-reported", "apl-marker")

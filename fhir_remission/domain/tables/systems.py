@@ -26,6 +26,9 @@ _NCIT_CODE = re.compile(r"C[0-9]+", re.ASCII)
 # Of ICD-10: the dagger, the asterisk and the German signs of a secondary code are no part of it.
 _ICD = re.compile(r"([A-Z][0-9][0-9A-Z])\.?([0-9A-Z]{0,4})[-.!+*†#]*", re.ASCII)
 _ICD_SYSTEM = re.compile(r"icd-?10(?!-?pcs)")
+_ICD_NAME = re.compile(r"ICD-?10(?:-?(?:GM|CM|WHO|AM|CA))?[:|\s]\s{0,4}", re.ASCII)
+_ICD_O = "http://terminology.hl7.org/CodeSystem/icd-o-3"
+_MORPHOLOGY = re.compile(r"[Mm]-?([0-9]{4}/[0-9])", re.ASCII)
 
 
 class Systems(Struct, frozen=True, eq=False):
@@ -51,8 +54,17 @@ class Systems(Struct, frozen=True, eq=False):
 
     def codings(self, sent: Iterable[tuple[str | None, str]]) -> list[tuple[str, str]]:
         """Codings as the tables name them, without those that only say that there is no code."""
-        pairs = (self.coding(system, code) for system, code in sent)
+        pairs = (
+            self.coding(system, one) for system, code in sent for one in self._each(system, code)
+        )
         return [pair for pair in pairs if pair[0] not in NO_CODES]
+
+    def _each(self, system: str | None, code: str) -> list[str]:
+        """The codes of one: of ICD-10 two may stand in it, as in `G01* C92.0†`."""
+        parts = code.split()
+        if len(parts) < 2 or not system or not _ICD_SYSTEM.search(self.canonical(system)):
+            return [code]
+        return parts if all(_ICD.fullmatch(one.upper()) for one in parts) else [code]
 
     def denies(self, system: str, code: str) -> str:
         """Why a code no table has cannot be one of its system; empty where it may well be."""
@@ -60,6 +72,8 @@ class Systems(Struct, frozen=True, eq=False):
             return "is no code of this system"
         if system == NCIT and not _NCIT_CODE.fullmatch(code):
             return "has not the form of an NCIt code"
+        if system in self.known and _ICD_SYSTEM.search(system) and not _ICD.fullmatch(code):
+            return "has not the form of an ICD-10 code"
         return mistyped(system, code)
 
 
@@ -115,8 +129,10 @@ def _canonical(name: str, systems: Systems) -> str:
 def _as_owned(system: str, code: str) -> str:
     if system == NCIT:
         return code.removeprefix("NCIT:").removeprefix("ncit:")
+    if system == _ICD_O:
+        return _MORPHOLOGY.sub(r"\1", code)
     if code[:1].isalpha() and _ICD_SYSTEM.search(system):
-        found = _ICD.fullmatch(code.upper())
+        found = _ICD.fullmatch(_ICD_NAME.sub("", code.upper(), count=1))
         if found is not None:
             return f"{found[1]}.{found[2]}" if found[2] else found[1]
     return code

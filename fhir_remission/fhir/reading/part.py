@@ -228,17 +228,18 @@ def _is_none(value: Value) -> bool:
 
 
 def _bounded(reported: Reported, row: CodeRow, context: Context) -> Reported | None:
-    """A count that leaves cells out is a lower end; a subset that is 0 says nothing."""
-    value = reported.value
-    if not isinstance(value, Interval) or not {"lower-bound", "adds"} & set(row.conditions):
-        return reported
-    if "adds" in row.conditions and value.high == 0:
+    """A count that leaves cells out is a lower end; what may be a subset and is 0 says nothing."""
+    value, asked = reported.value, set(row.conditions)
+    if asked & {"adds", "unnamed"} and _is_none(value):
         return None
+    if "unnamed" in asked and not isinstance(value, Unreadable):
+        unread = Unreadable(reported.original, "no source has the official name of its code")
+        return structs.replace(reported, value=unread)
+    if not isinstance(value, Interval) or not asked & {"lower-bound", "adds"}:
+        return reported
     analyte = context.mappings.analytes[row.analyte]
     high = analyte.high if "fraction" in analyte.dimensions else None
-    return structs.replace(
-        reported, value=Interval(low=value.low, high=high, low_open=value.low_open)
-    )
+    return structs.replace(reported, value=Interval(value.low, high, low_open=value.low_open))
 
 
 def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: Context) -> Result:
