@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import ClassVar
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
-from fhir_remission.fhir.r4.elements import Identifier, Known, Reference
+from fhir_remission.fhir.r4.elements import NOTHING, Identifier, Known, Reference
 
 
 class Replaced(Struct, rename="camel", omit_defaults=True):
@@ -20,9 +22,18 @@ class Replaced(Struct, rename="camel", omit_defaults=True):
     resource_reference: Reference | None = None
 
 
-class Section(Struct, omit_defaults=True):
+# Sections without evidence, of https://hl7.org/fhir/uv/ips (allergies, vaccines, devices,
+# directives, alerts, function, pregnancy, patient story, plan, social history, vital signs).
+_BESIDE = re.compile(
+    rb'"(?:48765-2|11369-6|46264-8|42348-3|104605-1|47420-5|10162-6|81338-6|18776-5|29762-2|8716-3)"'
+)
+
+
+class Section(Struct, rename="camel", omit_defaults=True):
     """A part of a document, and what it shows."""
 
+    code: Raw = NOTHING
+    empty_reason: Raw = NOTHING
     entry: list[Reference] | None = None
     section: list[Section] | None = None
 
@@ -63,10 +74,23 @@ class Composition(Known, rename="camel", tag_field="resourceType", tag="Composit
 
     @property
     def shown(self) -> list[Reference]:
-        """What its sections name, at any depth."""
-        waiting, found = list(self.section or []), list[Reference]()
+        """What its sections name."""
+        return [entry for one in self._sections() for entry in one.entry or []]
+
+    @property
+    def withholds(self) -> bool:
+        """Whether a section may have evidence that is not shown.
+
+        http://hl7.org/fhir/R4/valueset-list-empty-reason.html
+        """
+        return any(
+            b'"withheld"' in bytes(one.empty_reason) and not _BESIDE.search(bytes(one.code))
+            for one in self._sections()
+        )
+
+    def _sections(self) -> Iterator[Section]:
+        """The sections at any depth."""
+        waiting = list(self.section or [])
         while waiting:
-            one = waiting.pop()
-            found += one.entry or []
+            yield (one := waiting.pop())
             waiting += one.section or []
-        return found

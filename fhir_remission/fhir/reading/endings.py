@@ -11,6 +11,7 @@ from fhir_remission.domain.answer.accounting import Place
 from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.composition import Composition
 from fhir_remission.fhir.r4.outcomes import TEST_DATA, held_back, what_it_says
 from fhir_remission.fhir.r4.type_names import hides_contained
 from fhir_remission.fhir.r4.wire import Device, Entry, Patient, Resource
@@ -50,6 +51,8 @@ def hidden_part(resource: Resource, *, invented: bool) -> str:
     if isinstance(resource, Patient | Device):
         # Names that are left out are no evidence, and no result lies within them.
         return ""
+    if isinstance(resource, Composition) and resource.withholds:
+        return "a section of it is empty because its content is withheld"
     label = held_back(resource.meta)
     if label and not (invented and label.strip().upper() == TEST_DATA):
         return f"labelled {label}: {what_it_says(label, 'something of it was held back')}"
