@@ -14,6 +14,7 @@ from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.damage import Damaged
 from fhir_remission.fhir.incoming.documents import read_documents
 from fhir_remission.fhir.incoming.grouping import Groups, group_by_patient
+from fhir_remission.fhir.incoming.pages import PageEnds, lacking
 from fhir_remission.fhir.r4.wire import Entry
 from fhir_remission.fhir.reading.record import Reading, read_record
 
@@ -56,7 +57,9 @@ def test_a_hostile_file_ends_as_expected(
 
     items = list(read_documents([body], name=name, harmless=load_issue_codes()))
     entries = [item for item in items if isinstance(item, Entry)]
-    damage = [(item.kind, item.reason) for item in items if isinstance(item, Damaged)]
+    ends = lacking([item for item in items if isinstance(item, PageEnds)])
+    lost = (*(item for item in items if isinstance(item, Damaged)), *ends)
+    damage = [(item.kind, item.reason) for item in lost]
     groups = group_by_patient(entries)
     record = read_record("Patient/p1", groups.patients["Patient/p1"], mappings, Reading())
 
@@ -110,7 +113,7 @@ def test_how_a_text_is_cut_into_chunks_makes_no_difference(size: int) -> None:
         ]
 
 
-def _told(item: Entry | Damaged) -> tuple[str, str]:
-    if isinstance(item, Damaged):
+def _told(item: Entry | Damaged | PageEnds) -> tuple[str, str]:
+    if isinstance(item, Damaged | PageEnds):
         return item.place, item.reason
     return item.place, item.ref

@@ -176,3 +176,39 @@ def test_an_export_is_accounted_for_alike(prefix: str, tmp_path: Path) -> None:
     found = [one for each in answers.judged for held in each.assessments for one in held]
     told = sorted((one["patient"], one["category"]) for one in lines(tmp_path) if "category" in one)
     assert told == sorted((one.patient, one.category) for one in found)
+
+
+def page_of(number: int, resources: list[Any], **links: int) -> dict[str, Any]:
+    """A page of a search for the remission."""
+    told = {"self": number, **links}
+    address = "https://fhir.hospital.example/r4/Observation?patient=p1&page="
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(REMISSION),
+        "link": [{"relation": name, "url": f"{address}{page}"} for name, page in told.items()],
+        "entry": [{"resource": one, "search": {"mode": "match"}} for one in resources],
+    }
+
+
+@pytest.mark.parametrize("given_pages", [(0, 1, 2), (2, 0, 1), (0, 1), (1, 2), (0,)])
+def test_pages_of_a_search_in_a_folder(given_pages: tuple[int, ...], tmp_path: Path) -> None:
+    """All of them are the whole record; without one of them nobody is judged."""
+    rows = list(REMISSION.values())
+    pages = [
+        page_of(1, rows[:3], next=2),
+        page_of(2, rows[3:6], next=3, previous=1),
+        page_of(3, rows[6:], previous=2),
+    ]
+    held = [pages[one] for one in given_pages]
+    for number, one in enumerate(held):
+        (tmp_path / f"{number}.ndjson").write_text(json.dumps(one))
+    (tmp_path / "held.jsonl").write_text("\n".join(json.dumps(one) for one in held))
+
+    report = archive([*tmp_path.glob("*.ndjson")], tmp_path / "out", request=REQUEST)
+    code, _, told = classified((tmp_path / "held.jsonl").read_bytes()) or (2, {}, [])
+
+    whole = len(given_pages) == len(pages)
+    assert report.exit_code == code == (0 if whole else 3)
+    found = [one["category"] for one in lines(tmp_path / "out") if "category" in one]
+    assert found == [category for _, category in told] == ["CR"] * whole

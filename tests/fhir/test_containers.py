@@ -13,6 +13,7 @@ from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted
 from fhir_remission.fhir.incoming.documents import Item, read_documents
 from fhir_remission.fhir.incoming.entries import MAX_DEPTH
+from fhir_remission.fhir.incoming.pages import PageEnds, open_ends
 from fhir_remission.fhir.r4.wire import Entry
 from tests.fhir.reading import observation
 
@@ -49,7 +50,9 @@ def refs(items: list[Item]) -> list[str]:
 
 
 def reasons(items: list[Item]) -> list[str]:
-    return [one.reason for one in items if isinstance(one, Damaged)]
+    ends = [one for one in items if isinstance(one, PageEnds)]
+    lost = [one.reason for one in items if isinstance(one, Damaged)]
+    return [*lost, *(reason for _, reason in open_ends(ends))]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +77,13 @@ def test_bundles_deeper_than_the_limit_are_damage() -> None:
     for _ in range(MAX_DEPTH + 1):
         found = bundle({"resource": found})
 
-    items, account = read(found)
+    items, account = read(bundle(ROW, *found["entry"]))
 
-    assert refs(items) == []
+    assert refs(items) == ["Observation/o1"]
     assert reasons(items) == [f"Bundles within Bundles more than {MAX_DEPTH} deep"]
-    assert account.read == 1
+    assert account.read == 2
+    with pytest.raises(InputError, match=f"more than {MAX_DEPTH} deep"):
+        read(found)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +180,7 @@ def test_a_next_link_within_a_nested_bundle() -> None:
 
     items, _ = read(bundle({"resource": inner}, kind="batch-response") | {"type": "collection"})
 
-    assert reasons(items) == ["one page of several: its next link was not followed"]
+    assert reasons(items) == ["one page of several: the next one is not here"]
 
 
 @pytest.mark.parametrize("code", ["REDACTED", "SUBSETTED", "MASKED", " redacted "])
@@ -244,3 +249,63 @@ def test_an_outcome_in_a_line_of_its_own() -> None:
     assert refs(items) == ["Observation/o1", "Observation/o2"]
     assert "error value" in reasons(items)[0]
     assert account.read == 3
+
+
+def of_search(own: str, count: int = 2, total: int | None = 4, **links: str) -> Node:
+    """A page of a search: its own address, how many rows it has, and where others are."""
+    said = [{"relation": name, "url": url} for name, url in {"self": own, **links}.items() if url]
+    rows = [{"resource": named(f"o-{own}-{number}")} for number in range(count)]
+    return bundle(*rows, link=said, **({} if total is None else {"total": total}))
+
+
+FIRST, LAST = of_search("s?p=1", next="s?p=2"), of_search("s?p=2", previous="s?p=1")
+MISSING = "one page of several: the next one is not here"
+BEFORE = "the last page of several: those before it are not here"
+PAGES: dict[str, tuple[list[Node], list[str]]] = {
+    "all": ([FIRST, LAST], []),
+    "in any order": ([LAST, FIRST], []),
+    "one of them twice": ([FIRST, LAST, FIRST], []),
+    "without a link back": ([FIRST, of_search("s?p=2")], []),
+    "without totals": (
+        [of_search("s?p=1", total=None, next="s?p=2"), of_search("s?p=2", total=None)], []),
+    "the next address is written otherwise": (
+        [of_search("s?p=1", next="s?p=2&key=x"), of_search("s?p=2", prev="s?p=1")], []),
+    "two searches": (
+        [FIRST, LAST, of_search("t?p=1", next="t?p=2"), of_search("t?p=2", previous="t?p=1")], []),
+    "three pages": (
+        [of_search("s?p=1", total=6, next="s?p=2"), of_search("s?p=3", total=6, previous="s?p=2"),
+         of_search("s?p=2", total=6, next="s?p=3", previous="s?p=1")], []),
+    "the first alone": ([FIRST], [MISSING]),
+    "the last alone": ([LAST], [BEFORE]),
+    "the first twice": ([FIRST, FIRST], [MISSING, MISSING]),
+    "the one in the middle is gone": (
+        [of_search("s?p=1", total=6, next="s?p=2"),
+         of_search("s?p=3", total=6, previous="s?p=2")], [MISSING, BEFORE]),
+    "the second of three alone": (
+        [of_search("s?p=2", total=6, next="s?p=3", previous="s?p=1")], [MISSING]),
+    "all links, and fewer rows than announced": (
+        [FIRST, of_search("s?p=2", 1, previous="s?p=1")], [MISSING, BEFORE]),
+    "another search of the same total": (
+        [FIRST, of_search("t?p=2", previous="t?p=1")], [MISSING, BEFORE]),
+    "another search that is whole": ([FIRST, of_search("t", 4)], [MISSING]),
+    "two halves without addresses": (
+        [of_search("", next="s?p=2"), of_search("", previous="s?p=1")], [MISSING, BEFORE]),
+    "the next is itself": ([of_search("s?p=1", 4, next="s?p=1")], [MISSING]),
+    "a circle": (
+        [of_search("s?p=1", next="s?p=2"), of_search("s?p=2", next="s?p=1")], [MISSING, MISSING]),
+    "one address for two answers": (
+        [FIRST, LAST, of_search("s?p=2", 1, previous="s?p=1")], [MISSING, BEFORE, BEFORE]),
+    "an address for two whole answers": ([of_search("s", 4), of_search("s", 3, 3)], []),
+    "two go on at one place": (
+        [FIRST, LAST, of_search("s?p=0", next="s?p=2")], [MISSING, BEFORE, MISSING]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_of_a_search_are_whole_where_each_leads_to_the_other(name: str) -> None:
+    """Saved one after the other in one file, and as Bundles within one."""
+    pages, lacks = PAGES[name]
+
+    assert reasons(read(*pages)[0]) == lacks
+    held = bundle(*({"resource": one} for one in pages), kind="collection")
+    assert reasons(read(held)[0]) == lacks

@@ -68,7 +68,9 @@ def test_a_page_gives_its_matches_its_next_link_and_its_total() -> None:
 
     assert [one.ref for one in read.entries] == ["Observation/o1", "Patient/p1"]
     assert (read.next_url, read.total, read.type) == ("?a=1|2&b=", 7, "searchset")
-    assert (read.read, read.matches, read.damage) == (2, 1, ())
+    assert (read.read, read.damage) == (2, ())
+    assert read.ends is not None
+    assert (read.ends.own, read.ends.matches) == ("x", 1)
 
 
 def test_a_name_that_stands_twice_on_a_page_is_damage() -> None:

@@ -29,6 +29,9 @@ LEGEND = "✓ met  ✗ not met  ? not known  ~ assumed"
 TRUST = "  Sources: V read in the paper, V2 in a copy, R recalled, S transcribed, ours decided here"
 _SAYS = {True: "agrees", False: "DISAGREES", None: "cannot be compared"}
 
+# So many results left out for one reason are named each; of more the first and the last.
+_NAMED = 3
+
 
 def explain(page: Page) -> list[str]:
     """The lines of one patient and one criteria set."""
@@ -219,11 +222,16 @@ def _claims(page: Page) -> list[str]:
 
 
 def _skipped(page: Page) -> list[str]:
-    now = page.now
-    if not now.skipped:
-        return []
-    rows = [(one.source, one.reason) for one in now.skipped]
-    return ["LEFT OUT, with the reason", *page.table(rows, indent=2)]
+    alike: dict[str, list[str]] = {}
+    for one in page.now.skipped:
+        alike.setdefault(one.reason, []).append(one.source)
+    rows: list[tuple[str, str]] = []
+    for reason, sources in alike.items():
+        if len(sources) > _NAMED:
+            rows.append((sources[0], f"{reason}; {len(sources)} times, to {sources[-1]}"))
+        else:
+            rows += [(source, reason) for source in sources]
+    return ["LEFT OUT, with the reason", *page.table(rows, indent=2)] if rows else []
 
 
 def _foot(page: Page) -> list[str]:

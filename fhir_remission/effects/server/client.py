@@ -18,6 +18,7 @@ from fhir_remission.effects.server.paging import MAX_PAGES, Gaps, Pages
 from fhir_remission.errors import InputError, ReadIncomplete, RequestRefused, SafetyStop
 from fhir_remission.fhir.incoming.bundle import Page, read_page
 from fhir_remission.fhir.incoming.damage import Damaged
+from fhir_remission.fhir.incoming.pages import lacking
 from fhir_remission.fhir.incoming.screening import Screened, screen
 from fhir_remission.fhir.r4.datatypes import Json, Resource, objects, text_of
 from fhir_remission.fhir.r4.encodings import named
@@ -87,10 +88,9 @@ class _Reading(Struct):
         self.total = max(self.total, page.total or 0)
         repeated = sum(self._is_repeated(entry) for entry in rows.kept)
         if len(rows.kept) < len(page.entries):
-            kept = {entry.ref for entry in rows.kept}
-            self.beside |= {entry.ref for entry in page.entries} - kept
+            self.beside |= {one.ref for one in page.entries} - {one.ref for one in rows.kept}
         self.included.update(entry.ref for entry in page.entries if entry.included)
-        self.damage.update((damage.place, damage) for damage in page.damage)
+        self.damage.update((one.place, one) for one in (*page.damage, *lacking(page.inner)))
         self.doubted.update((one.ref, one.reason) for one in page.doubted)
         self._end(page, rows, repeated=repeated)
 

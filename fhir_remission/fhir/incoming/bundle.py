@@ -14,9 +14,10 @@ from fhir_remission.fhir.incoming.envelope import (
     Link,
     decode_bundle,
     decode_parameters,
-    has_earlier,
+    ends_of,
     next_of,
 )
+from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.r4.outcomes import Issue, read_outcome
 from fhir_remission.fhir.r4.repeated import may_repeat, repeated_at_root, repeated_name
@@ -30,8 +31,6 @@ class Page(Struct, frozen=True):
     outcomes: tuple[tuple[Issue, ...], ...] = ()
     """The issues of each OperationOutcome among the entries."""
     next_url: str = ""
-    earlier: bool = False
-    """Whether it says that pages came before it."""
     total: int | None = None
     damage: tuple[Damaged, ...] = ()
     deleted: tuple[Deleted, ...] = ()
@@ -44,8 +43,10 @@ class Page(Struct, frozen=True):
     """Entries that take others back."""
     irrelevant: int = 0
     """Entries of types that are not read."""
-    matches: int = 0
-    """Entries that `total` counts."""
+    ends: PageEnds | None = None
+    """Where it stands among the pages of its search; none of what is no Bundle."""
+    inner: tuple[PageEnds, ...] = ()
+    """The same of the Bundles among its entries."""
 
 
 class _Links(Struct, rename="camel"):
@@ -89,7 +90,6 @@ def read_bundle(bundle: BundleBody, *, name: str, strange: str = "", wary: bool 
         entries=tuple(found.entries),
         outcomes=tuple(found.outcomes),
         next_url=next_of(bundle.link or []),
-        earlier=has_earlier(bundle.link or []),
         total=bundle.total,
         damage=tuple(found.damage),
         deleted=tuple(found.deleted),
@@ -98,7 +98,8 @@ def read_bundle(bundle: BundleBody, *, name: str, strange: str = "", wary: bool 
         read=found.read,
         used=found.used,
         irrelevant=found.irrelevant,
-        matches=matches,
+        ends=ends_of(bundle, name, matches),
+        inner=tuple(found.inner),
     )
 
 

@@ -16,9 +16,10 @@ from fhir_remission.domain.tables.issues import Harmless
 from fhir_remission.errors import InputError
 from fhir_remission.fhir.incoming.bundle import Page, read_wrapper
 from fhir_remission.fhir.incoming.damage import Damaged, Deleted, damaged, told_twice, why, within
-from fhir_remission.fhir.incoming.entries import NO_TYPE, unfinished
+from fhir_remission.fhir.incoming.entries import NO_TYPE
 from fhir_remission.fhir.incoming.envelope import WRAPPERS
 from fhir_remission.fhir.incoming.messages import HEADER, failed
+from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.bounds import GIVE, bounded, check_document
 from fhir_remission.fhir.r4.decoding import decode_resource
@@ -28,7 +29,7 @@ from fhir_remission.fhir.r4.repeated import repeated_name
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, evidence_within
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE, Entry, Header, Resource
 
-Item = Entry | Damaged | Deleted | Doubted
+Item = Entry | Damaged | Deleted | Doubted | PageEnds
 Line = tuple[int, bytes]
 _TELLING = RETRACTING | {"OperationOutcome", HEADER}
 IRRELEVANT = TYPE_NAMES - READ_TYPES.keys() - WRAPPERS - _TELLING
@@ -143,8 +144,9 @@ def _whole(lines: Iterable[Line], told: Told) -> Iterator[Item]:
 
 
 def _refuse_empty(page: Page, name: str) -> None:
-    """Nothing but entries without a resource is another format, not a broken Bundle."""
-    lost = [one for one in page.damage if one.kind == "empty"]
+    """Nothing but entries that are nobody's resource is another format, not a broken Bundle."""
+    entries = [one for one in page.damage if one.kind != "incomplete"]
+    lost = [one for one in entries if one.kind == "empty" or not one.patient]
     if lost and len(lost) == page.read:
         raise InputError(f"{name}: no entry is read: {lost[0].place}: {lost[0].reason}")
 
@@ -251,8 +253,8 @@ def of_page(page: Page, told: Told) -> Iterator[Item]:
     yield from page.doubted
     for outcome in page.outcomes:
         yield from _outcome(outcome, told)
-    for reason in unfinished(page.next_url, page.total, page.matches, earlier=page.earlier):
-        yield Damaged(place=told.name, reason=reason, kind="incomplete")
+    ends = (*page.inner, page.ends) if page.ends is not None else page.inner
+    yield from (one for one in ends if one.is_one_of_many)
 
 
 def _outcome(issues: tuple[Issue, ...], told: Told) -> Iterator[Damaged]:

@@ -18,12 +18,12 @@ from fhir_remission.fhir.incoming.envelope import (
     decode_parameters,
     decode_strange_entry,
     ends_later,
-    has_earlier,
+    ends_of,
     has_lost_link,
-    next_of,
 )
 from fhir_remission.fhir.incoming.holders import bind
 from fhir_remission.fhir.incoming.messages import HEADER, failed, missing, noticed, without_focus
+from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import Reference, is_there
@@ -62,6 +62,7 @@ class Entries:
         self.doubted: list[Doubted] = []
         self.noticed: list[Reference] = []
         """What notices of subscriptions are about."""
+        self.inner: list[PageEnds] = []
         self.used = 0
         self.irrelevant = 0
         self.read = 0
@@ -93,11 +94,7 @@ class Entries:
         if self.noticed and not depth:
             self.damage += missing(self.noticed, bundle, self.entries, name)
         if depth:
-            links = bundle.link or []
-            for reason in unfinished(
-                next_of(links), bundle.total, came, earlier=has_earlier(links)
-            ):
-                self._incomplete(name, reason)
+            self.inner.append(ends_of(bundle, name, came))
         return came
 
     def _entry(self, body: Raw, place: str, kind: str, newer: set[str], depth: int) -> bool:
@@ -268,14 +265,3 @@ def _target(entry: BundleEntry) -> str:
         if literal is not None:
             return literal.relative
     return ""
-
-
-def unfinished(next_url: str, total: int | None, came: int, *, earlier: bool) -> list[str]:
-    """Why there is more than came: a page of several, or a total larger than the matches."""
-    if next_url:
-        return ["one page of several: its next link was not followed"]
-    if earlier:
-        return ["the last page of several: those before it are not here"]
-    if total is not None and total > came:
-        return [f"{total} announced, {came} received"]
-    return []

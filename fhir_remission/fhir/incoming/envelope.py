@@ -6,12 +6,13 @@ An element that FHIR does not know is skipped elsewhere; here it may be what hol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
 from msgspec import Raw, Struct
 
+from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.fhir.r4.elements import NOTHING, Meta, is_there
 from fhir_remission.fhir.r4.wire import UNREADABLE
 
@@ -191,6 +192,22 @@ def ends_later(links: list[Link]) -> bool:
     return "next" not in named and any(int(one) > 1 for one in last) and here != last
 
 
-def has_earlier(links: list[Link]) -> bool:
-    """Whether pages came before it; STU3 to R5 say `previous`, RFC 8288 and some servers `prev`."""
-    return any((link.relation or "").strip().lower() in ("previous", "prev") for link in links)
+def ends_of(bundle: BundleBody, place: str, matches: int) -> PageEnds:
+    """Where a Bundle stands among the pages of a search.
+
+    STU3 to R5 say `previous`, RFC 8288 and some servers `prev`.
+    """
+    links = {(one.relation or "").strip().lower(): one.url for one in bundle.link or []}
+    return PageEnds(
+        place=place,
+        own=links.get("self") or "",
+        next_url=next_of(bundle.link or []),
+        previous=_earlier(links),
+        total=bundle.total,
+        matches=matches,
+    )
+
+
+def _earlier(links: Mapping[str, str | None]) -> str:
+    found = [links[name] for name in ("previous", "prev") if name in links]
+    return next((url for url in found if url), "(not said)" if found else "")

@@ -21,7 +21,7 @@ from fhir_remission.effects.files.spool import partition_of, remove_folder
 from fhir_remission.effects.files.workers import Answer, Workers
 from fhir_remission.effects.state.lock import only_run
 from fhir_remission.errors import UsageError
-from fhir_remission.jobs.archive.between import prepare_judging
+from fhir_remission.jobs.archive.between import broken_off, prepare_judging
 from fhir_remission.jobs.archive.journal import Header, Journal, boot_id
 from fhir_remission.jobs.archive.output import Format, Summary, merge, summary_of
 from fhir_remission.jobs.archive.parts import (
@@ -158,8 +158,9 @@ class _Run:
         failed = self._read(workers, batches(todo, self._setup.sources))
         # Which of several files it was shows when each is read alone.
         self._read(workers, [(part,) for batch in failed for part in batch])
-        for split in self._journal.splits.values():
-            self._flaws.extend(split.flaws)
+        splits = self._journal.splits.values()
+        self._flaws += [flaw for split in splits for flaw in split.flaws]
+        self._flaws += broken_off(splits)
 
     def _read(self, workers: Workers, todo: list[Batch]) -> list[Batch]:
         """Read these batches; return those of several files that could not be."""

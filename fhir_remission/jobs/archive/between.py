@@ -10,6 +10,7 @@ from msgspec import Struct
 from fhir_remission.effects.files.private_file import write_whole
 from fhir_remission.effects.files.shared_resources import write_shared
 from fhir_remission.effects.files.spool import Row, read_rows
+from fhir_remission.fhir.incoming.pages import open_ends
 from fhir_remission.fhir.incoming.subjects import is_identifier
 from fhir_remission.jobs.archive.parts import (
     DELETED,
@@ -18,7 +19,9 @@ from fhir_remission.jobs.archive.parts import (
     NOBODYS,
     PEOPLE,
     SHARED,
+    Flaw,
     Prepare,
+    Split,
     encode,
 )
 from fhir_remission.jobs.archive.subjects import holders, moves_of
@@ -32,6 +35,12 @@ class Found(Struct, frozen=True):
 
     prepare: Prepare
     lost: tuple[str, ...]
+
+
+def broken_off(splits: Iterable[Split]) -> Iterator[Flaw]:
+    """What pages of searches lack, now that all of them are read."""
+    pages = [page for split in splits for page in split.pages]
+    return (Flaw(page.place, page.offset, reason) for page, reason in open_ends(pages))
 
 
 def gone(deleted: Iterable[Row], lost: Iterable[str]) -> list[str]:

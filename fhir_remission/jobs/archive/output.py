@@ -40,8 +40,6 @@ class Summary(Struct, frozen=True):
     criteria: tuple[str, ...]
     inputs: list[str]
     bytes: int
-    lines: int
-    resources: int
     kept: int
     entries: dict[str, int]
     """What was read, and where it ended."""
@@ -110,8 +108,6 @@ def summary_of(
         criteria=setup.request.criteria,
         inputs=[source.path for source in setup.sources],
         bytes=sum(source.size for source in setup.sources),
-        lines=sum(split.lines for split in splits),
-        resources=sum(split.resources for split in splits),
         kept=sum(split.kept for split in splits),
         entries=account.told(),
         cohort=tally.ordered(),

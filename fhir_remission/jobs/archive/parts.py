@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from fhir_remission.domain.answer.accounting import Account
+from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.jobs.judging.request import Request
 
 # Rows of these kinds lie in the partition files.
@@ -91,10 +92,11 @@ class Split(Struct, frozen=True, tag="split"):
     lengths: list[int]
     """Of each file of the spool, when the batch was finished."""
     lines: int = 0
-    resources: int = 0
     kept: int = 0
     flaws: tuple[Flaw, ...] = ()
     more_flaws: int = 0
+    pages: tuple[PageEnds, ...] = ()
+    """Pages of searches; whether all of each are here shows when all parts are read."""
     named: bool = False
     """Whether a subject was given by its identifier only."""
     unmapped: dict[str, int] = {}

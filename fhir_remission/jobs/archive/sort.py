@@ -22,6 +22,7 @@ from fhir_remission.fhir.incoming.documents import (
     read_documents,
 )
 from fhir_remission.fhir.incoming.holders import taken_back
+from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.fhir.incoming.retractions import Doubted
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
@@ -80,12 +81,11 @@ class Sorter:
     def __init__(self, spool: TakesRows, partitions: int, mappings: Mappings) -> None:
         self._parts: list[int] = []
         self._part, self._file = -1, ""
-        self._spool = spool
-        self._partitions = partitions
+        self._spool, self._partitions, self._mappings = spool, partitions, mappings
         self._named: set[str] = set()
         self._flaws: list[Flaw] = []
+        self._pages: list[PageEnds] = []
         self._more = self._kept = 0
-        self._mappings = mappings
         self.account = Account()
         self._told = Told("", load_issue_codes(), self.account)
 
@@ -103,6 +103,7 @@ class Sorter:
             kept=self._kept,
             flaws=tuple(self._flaws),
             more_flaws=self._more,
+            pages=tuple(self._pages),
             named=bool(self._named),
             account=self.account,
         )
@@ -126,8 +127,7 @@ class Sorter:
     def _keep_other(self, number: int, line: bytes, offset: int, glance: Glance, kind: int) -> None:
         """A Patient, something that patients share, or a subject that is written otherwise."""
         try:
-            whole = glance.resource_type in _READ_WHOLE
-            key = "" if whole else subject_key(bytes(glance.subject))
+            key = "" if glance.resource_type in _READ_WHOLE else subject_key(bytes(glance.subject))
             if key.startswith("Patient/"):
                 self._add(key, number, line, offset, kind, glance.id or "")
                 return
@@ -200,9 +200,8 @@ class Sorter:
         assert isinstance(resource, Patient)  # noqa: S101 - the caller looked
         names = [address_key(entry.full_url)] if entry.full_url else []
         names += [reference_key(one.other) for one in resource.link or [] if one.other is not None]
-        for name in names:
-            if name and name != key:
-                self._special(PEOPLE, key, name, number)
+        for name in sorted({*names} - {"", key}):
+            self._special(PEOPLE, key, name, number)
         # Whoever names a patient by an identifier or a strange address may mean this one, too.
         for name in {named(one) for one in resource.identifier or []} or {""}:
             self._special(IDENTITIES, key, name, number)
@@ -241,8 +240,7 @@ class Sorter:
         """Send on what a file holds that is one document."""
         if not body.strip():
             return
-        kind = kind_of(body)
-        if kind in BESIDE:
+        if (kind := kind_of(body)) in BESIDE:
             self.other(0, body, 0, kind)
             return
         try:
@@ -264,6 +262,8 @@ class Sorter:
                 self._special(DELETED, item.ref, "", number)
         elif isinstance(item, Doubted):
             self._special(DELETED, f"{DOUBTED}{item.ref}\t{item.reason}", "", number)
+        elif isinstance(item, PageEnds):
+            self._pages.append(item.at(self._file, offset))
         else:
             self._damage(item, number, offset)
 

@@ -58,9 +58,7 @@ def split_parts(
         _check_unchanged(source, sorter, part)
     unmapped = splitter.unmapped()
     sorter.account.add(splitter.account())
-    return structs.replace(
-        sorter.result(name), lines=lines, resources=splitter.seen, unmapped=unmapped
-    )
+    return structs.replace(sorter.result(name), lines=lines, unmapped=unmapped)
 
 
 def _read(part: Part, source: Source, sorter: Sorter, splitter: _Splitter) -> int:

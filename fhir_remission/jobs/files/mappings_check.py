@@ -20,6 +20,7 @@ from fhir_remission.effects.process.environment import read_chunks
 from fhir_remission.fhir.incoming.damage import Damaged
 from fhir_remission.fhir.incoming.documents import read_documents
 from fhir_remission.fhir.incoming.grouping import group_by_patient
+from fhir_remission.fhir.incoming.pages import PageEnds, lacking
 from fhir_remission.fhir.r4.wire import Entry
 from fhir_remission.fhir.reading.findings import Finding, Findings, Refusal, findings_of
 from fhir_remission.fhir.reading.record import Reading, read_record
@@ -71,12 +72,16 @@ def run(
     name = source if isinstance(source, str) else "stdin"
     entries: list[Entry] = []
     damage: list[Damaged] = []
+    pages: list[PageEnds] = []
     for item in read_documents(read_chunks(source), name=name):
         if isinstance(item, Damaged):
             damage.append(item)
+        elif isinstance(item, PageEnds):
+            pages.append(item)
         elif isinstance(item, Entry):
             entries.append(item)
     findings = _findings(entries, overlay, namespace or NAMESPACE)
+    damage += lacking(pages)
     complaints = tuple(f"{item.place}: {item.reason}" for item in damage)
     failed = bool(damage) or (strict and findings.alarming)
     return Report(findings, complaints, 3 if failed else 0)

@@ -14,6 +14,7 @@ from fhir_remission.fhir.incoming.damage import UNREAD, Damaged, Deleted
 from fhir_remission.fhir.incoming.documents import Item, read_documents
 from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
 from fhir_remission.fhir.incoming.holders import all_taken_back
+from fhir_remission.fhir.incoming.pages import PageEnds, lacking
 from fhir_remission.fhir.incoming.retractions import Doubted, doubt
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, WITHIN, holds_evidence
 from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
@@ -41,6 +42,7 @@ class Incoming(Struct):
 
     entries: list[Entry] = []
     damage: list[Damaged] = []
+    pages: list[PageEnds] = []
     deleted: set[str] | frozenset[str] = set()
     broken: frozenset[str] = frozenset()
     """What some version of cannot be read, wherever that version was found."""
@@ -62,6 +64,8 @@ class Incoming(Struct):
                 self.deleted |= {item.ref}
         elif isinstance(item, Doubted):
             self.doubted.setdefault(item.ref, item.reason)
+        elif isinstance(item, PageEnds):
+            self.pages.append(item)
         else:
             self.account.end("damaged", item.kind != "incomplete")
             self.damage.append(item)
@@ -113,7 +117,7 @@ def judge_incoming(
     )
     doubt((*given.entries, *beside), given.doubted)
     groups = group_by_patient(given.entries, beside=beside, nobodys=given.nobodys)
-    damage = [*given.damage, *_end_lost(groups, given.account, judge)]
+    damage = [*given.damage, *lacking(given.pages), *_end_lost(groups, given.account, judge)]
     touched = _touched(damage, groups, given.broken)
     if not doubts and not withheld:
         withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from fhir_remission.effects.files.spool import Row
-from fhir_remission.jobs.archive.between import gone
+from fhir_remission.jobs.archive.between import broken_off, gone
 from fhir_remission.jobs.archive.judge import Judging, judge_person, printed
 from fhir_remission.jobs.archive.parts import (
     DELETED,
@@ -109,7 +109,7 @@ def judge_archive(
     parts = cut(sources, spark.sparkContext.defaultParallelism)
     rows = _split(spark, setup, parts).persist()
     splits = [_account(row.body) for row in rows.where(f"which = {ACCOUNT}").collect()]
-    flaws = [flaw for split in splits for flaw in split.flaws]
+    flaws = [*(flaw for split in splits for flaw in split.flaws), *broken_off(splits)]
     beside = _beside(rows)
     moves, lost = moves_of(
         beside[PEOPLE],
