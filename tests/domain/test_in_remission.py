@@ -12,7 +12,8 @@ from datetime import date
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assessment
-from tests.domain.builder import Course, induction, judge, on, remission
+from tests.domain.builder import Course, anchored, induction, judge, on, remission
+from tests.domain.sights import cited
 from tests.domain.stories import line
 from tests.domain.test_histories import bad_sample, good
 
@@ -486,3 +487,14 @@ def test_the_criteria_of_the_latest_marrow_stand_under_it(
     assert latest is not None
     rows = {one.criterion: one.verdict.value for one in latest.criteria_results}
     assert rows[criterion] == verdict
+
+
+@pytest.mark.parametrize(("blasts", "flag"), [(8, "contradicted-by-next-marrow"), (2, "")])
+def test_a_second_sample_completes_the_relapse_beside_any_marrow(blasts: int, flag: str) -> None:
+    """A clear one is told beside it; a diseased one that the next contradicts is none of it."""
+    course = remission().blood(50, smear=2).marrow(60, blasts).blood(60, smear=2)
+    found = anchored(judge(good(course, 66) if flag else course), 60)
+    assert (found.category, found.first_sign) == ("RELAPSE", on(50))
+    assert found.flags == (flag or "concurrent-marrow-clear",)
+    (rule,) = [one for one in found.criteria_results if one.criterion == "no-relapse-in-blood"]
+    assert ("blasts-marrow 60" in cited(rule.evidence)) is (not flag)

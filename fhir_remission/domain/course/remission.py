@@ -43,7 +43,6 @@ def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
         seen_in = (BLOOD, rules.blood, (*earlier(step, world), *proof, *beside))
         return ended(step, world, kept, seen_in, case=case, flags=flags)
     if case.side and case.repeat is None:
-        world, kept = seen(step, world, kept, day) if blasts else (world, kept)
         kept = replace(kept, suspected=kept.suspected or day, wary=kept.wary or day)
         after = replace(world, asked=world.asked or day)
         assert rules.marrow is not None  # noqa: S101 - it asks for the repeat
