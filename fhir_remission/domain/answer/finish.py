@@ -178,10 +178,14 @@ def _with_doubts(facts: Facts, draft: Draft) -> tuple[Assumption, ...]:
 def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessment:
     """The answer where there is nothing to assess."""
     gate = diagnosis_gate(facts, read_signs(facts), date.max)
-    reason = gate.reason if gate.state == "closed" else "no-marrow"
-    draft = replace(
-        start, reason=reason, missing=("marrow",) if gate.state != "closed" else (), flags=()
-    )
+    if gate.state == "closed":
+        draft = replace(start, reason=gate.reason, missing=(), flags=())
+    elif facts.record.unplaced:
+        # What came may be a marrow of any time: it is not that there is none.
+        reason = "evidence-unplaced"
+        draft = replace(start, category="IND", state="unknown", reason=reason, missing=(), flags=())
+    else:
+        draft = replace(start, reason="no-marrow", missing=("marrow",), flags=())
     return finish(facts, Segment(draft, None, frozenset()), as_of, today)
 
 
