@@ -504,7 +504,7 @@ def test_a_site_namespace_decides_what_is_ours() -> None:
 
 def test_trouble_leaves_an_unreadable_result_behind() -> None:
     """What was reported and cannot be used was still reported: absence is not assumed."""
-    absent = concept("http://terminology.hl7.org/CodeSystem/data-absent-reason", "error")
+    absent = concept("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-performed")
     read = only(observation("709-6", dataAbsentReason=absent))
 
     assert isinstance(read.value, Unreadable)

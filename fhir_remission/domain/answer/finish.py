@@ -182,8 +182,10 @@ def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessm
         draft = replace(start, reason=gate.reason, missing=(), flags=())
     elif facts.record.unplaced:
         # What came may be a marrow of any time: it is not that there is none.
-        reason = "evidence-unplaced"
-        draft = replace(start, category="IND", state="unknown", reason=reason, missing=(), flags=())
+        undecided, reason = facts.criteria.outcomes.undecided, "evidence-unplaced"
+        draft = replace(
+            start, category=undecided, state="unknown", reason=reason, missing=(), flags=()
+        )
     else:
         draft = replace(start, reason="no-marrow", missing=("marrow",), flags=())
     return finish(facts, Segment(draft, None, frozenset()), as_of, today)

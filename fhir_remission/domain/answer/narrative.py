@@ -85,7 +85,10 @@ def _last(found: Assessment) -> str:
         ("last MRD", found.last_mrd, ""),
     ]
     said = [f"{name} {day}{more}" for name, day, more in known if day is not None]
-    return f"; {', '.join(said)}" if said else "; no marrow and no count"
+    none = "; no marrow and no count"
+    if found.reason == "evidence-unplaced":
+        none += " whose time is known"
+    return f"; {', '.join(said)}" if said else none
 
 
 def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:

@@ -25,7 +25,6 @@ TERMS = {
     "interpretation": ("positive", "abnormal", "negative"),
     # What an interpretation says of a number: no more, no less, or nothing that can be judged.
     "extent": ("at-most", "at-least", "undecided"),
-    "absence": ("unmeasured",),
     # How sure a diagnosis is; `over`: a state after it.
     "certainty": ("confirmed", "unconfirmed", "refuted", "over"),
     # What may stand beside a specimen or a method and names neither; a container may stand alone.

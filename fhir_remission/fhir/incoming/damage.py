@@ -109,8 +109,9 @@ def why(error: Exception | None) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8: {error.reason}"
-    return str(error)
+        return "not UTF-8"
+    # msgspec 0.23 has an error of its own for it.
+    return "not UTF-8" if "UTF-8" in str(error) else str(error)
 
 
 def _called(salvage: _Salvage) -> str:

@@ -213,7 +213,7 @@ def _nothing_in(part: Part, parts: list[Part], whole: Whole, context: Context) -
     if whole.trouble:
         return ""
     asked = [part] if part.component else parts
-    found = [without_result(one.valued, observation.status, context) for one in asked]
+    found = [without_result(one.valued, observation.status) for one in asked]
     return found[0] if all(found) else ""
 
 

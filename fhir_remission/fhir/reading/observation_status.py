@@ -10,7 +10,6 @@ from msgspec import structs
 from fhir_remission.domain.nouns.inputs import Standing
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import (
-    CodeableConcept,
     Valued,
     is_there,
     must_be_understood,
@@ -19,17 +18,15 @@ from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
-from fhir_remission.fhir.reading.attributes import concept_of
 from fhir_remission.fhir.reading.context import (
     PEOPLE,
     Context,
     period_of,
     report_time,
-    words_of,
 )
 from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning
-from fhir_remission.fhir.reading.reported import main_words, sent_values
-from fhir_remission.fhir.reading.specimen import SpecimenSays, quality_of
+from fhir_remission.fhir.reading.reported import has_value
+from fhir_remission.fhir.reading.specimen import SpecimenSays
 
 STANDING: dict[str, Standing] = {
     "final": "usable",
@@ -80,35 +77,14 @@ def doubt_of(
     return context.disowned.get(ref, "") or _of_withdrawn(observation, inside, context)
 
 
-def without_result(valued: Valued, status: str | None, context: Context) -> str:
-    """Why a code has no result at all, as it says itself: nothing was measured, or nothing yet.
+def without_result(valued: Valued, status: str | None) -> str:
+    """Why a code has no result at all: it is registered, and there is nothing yet.
 
-    Whatever else it carries may be a result: a number, an interpretation, another reason.
+    Whatever else it carries may be a result: a number, an interpretation, a reason for none.
     """
-    if is_there(valued.value_quantity) or is_there(valued.interpretation):
+    if is_there(valued.interpretation) or must_be_understood(valued) or has_value(valued):
         return ""
-    if must_be_understood(valued):
-        return ""
-    sent, said = sent_values(valued), valued.data_absent_reason
-    if not sent and said is None:
-        return "it is registered, and has no result yet" if status == "registered" else ""
-    if sent:
-        said = concept_of(valued) if said is None and len(sent) == 1 else None
-    return (
-        f"nothing was measured: {main_words(said)}" if said and _unmeasured(said, context) else ""
-    )
-
-
-def _unmeasured(said: CodeableConcept, context: Context) -> bool:
-    """Whether what stands for a result says that there is none, by all its codes and its text."""
-    if any(quality_of(text, context) == "negative" for text in words_of(said)):
-        return False
-    terms, systems = context.mappings.terms, context.mappings.systems
-    pairs = [systems.coding(one.system, one.code or "") for one in said.coding or []]
-    found = [terms.coded_term("absence", *pair) for pair in pairs]
-    if said.text:
-        found.append(terms.text_term("absence", said.text))
-    return bool(found) and set(found) == {"unmeasured"}
+    return "it is registered, and has no result yet" if status == "registered" else ""
 
 
 def _of_withdrawn(
