@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 import msgspec
 from msgspec import Raw, Struct
@@ -172,9 +172,16 @@ def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed
     return spanning(start, end)
 
 
-def happened(placed: Placed | Unplaced, reading: Reading) -> Placed | Unplaced:
+_NEWBORN = timedelta(days=28)
+
+
+def happened(placed: Placed | Unplaced, reading: Reading, issued: str = "") -> Placed | Unplaced:
     """The time of something found or done; one still to come or not after birth is none."""
     if isinstance(placed, Placed) and reading.born and placed.when.last_day <= reading.born:
+        # Of a newborn there are results of that day, and they are issued in those days.
+        known = read_time(issued, reading.zone) if issued else None
+        if isinstance(known, Placed) and known.when.last_day - reading.born <= _NEWBORN:
+            return placed
         return Unplaced(f"time {placed.when.text} is not after the birth of the patient")
     if isinstance(placed, Placed) and reading.latest and placed.when.start > reading.latest:
         return Unplaced(f"time {placed.when.text} is still to come")

@@ -113,7 +113,9 @@ def _placed(
     observation: Observation, placed: Placed | Unplaced, context: Context
 ) -> Placed | Unplaced:
     """When it was found; what is only registered may be planned."""
-    return placed if observation.status == "registered" else happened(placed, context.reading)
+    if observation.status == "registered":
+        return placed
+    return happened(placed, context.reading, observation.issued or "")
 
 
 def _of_the_house(part: Part) -> tuple[str, ...]:
