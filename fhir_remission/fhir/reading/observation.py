@@ -22,6 +22,7 @@ from fhir_remission.domain.nouns.inputs import (
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import Component, must_be_understood
+from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
@@ -183,9 +184,12 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
         if nothing:
             reasons.append(f"{about}{nothing}")
             continue
+        silent = not part.component and not has_value(part.valued)
         if part.match.unread and not part.match.rows:
-            if part.component or not panel or has_value(part.valued):
+            if not (silent and panel):
                 lost.append(f"{about}{part.match.unread}")
+            continue
+        if part.match.called and silent and (panel or members_of(whole.current.entry.resource)):
             continue
         read, reason = _read_one(part, whole, context, inner)
         results.extend(read)
@@ -239,7 +243,7 @@ def _read_called(part: Part, whole: Whole, context: Context) -> tuple[list[Resul
     for row in part.match.rows:
         kind = specimen_of(row, whole, context).kind
         other = kind in ("blood", "marrow") or row.analyte in _COUNTED
-        if has_value(part.valued) and not (kind and other and row.specimen not in ("", kind)):
+        if not (kind and other and row.specimen not in ("", kind)):
             found += read_row(row, part, whole, context, container=False)[0]
     may_block = [
         structs.replace(one, standing=standing)
