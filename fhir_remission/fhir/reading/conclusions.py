@@ -96,7 +96,10 @@ def match_value(valued: Valued, mappings: Mappings) -> Match:
     if match.rows:
         return match
     if match.unread:
-        return _called(match, valued, mappings)
+        # What a damaged code of LOINC was goes with its other results, and no word says so.
+        known = mappings.systems.known
+        damaged = any(code.rpartition("|")[0] in known for code in match.codes)
+        return match if damaged else _called(match, valued, mappings)
     analyte, why = _sign(valued, mappings)
     if not analyte:
         return match
