@@ -35,8 +35,8 @@ from fhir_remission.fhir.reading.observation_status import (
     STANDING,
     doubt_of,
     effective_time,
+    is_empty,
     never_counts,
-    without_result,
 )
 from fhir_remission.fhir.reading.part import (
     BIOPSY,
@@ -180,7 +180,7 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
         if not part.match.known or part.match.attribute:
             continue
         about = f"component {part.match.code}: " if part.component else ""
-        nothing = _nothing_in(part, parts, whole, context)
+        nothing = _nothing_in(part, parts, whole)
         if nothing:
             reasons.append(f"{about}{nothing}")
             continue
@@ -212,15 +212,13 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
     )
 
 
-def _nothing_in(part: Part, parts: list[Part], whole: Whole, context: Context) -> str:
+def _nothing_in(part: Part, parts: list[Part], whole: Whole) -> str:
     """Why a code has no result; that of the whole has one where any component may have one."""
-    observation = whole.current.entry.resource
-    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
-    if whole.trouble:
+    if whole.trouble or getattr(whole.current.entry.resource, "status", None) != "registered":
         return ""
     asked = [part] if part.component else parts
-    found = [without_result(one.valued, observation.status) for one in asked]
-    return found[0] if all(found) else ""
+    empty = all(is_empty(one.valued) for one in asked)
+    return "it is registered, and has no result yet" if empty else ""
 
 
 def _read_one(

@@ -77,14 +77,10 @@ def doubt_of(
     return context.disowned.get(ref, "") or _of_withdrawn(observation, inside, context)
 
 
-def without_result(valued: Valued, status: str | None) -> str:
-    """Why a code has no result at all: it is registered, and there is nothing yet.
-
-    Whatever else it carries may be a result: a number, an interpretation, a reason for none.
-    """
-    if is_there(valued.interpretation) or must_be_understood(valued) or has_value(valued):
-        return ""
-    return "it is registered, and has no result yet" if status == "registered" else ""
+def is_empty(valued: Valued) -> bool:
+    """Whether it holds nothing that may be a result: a number, a word, a reason for none."""
+    held = is_there(valued.interpretation) or must_be_understood(valued) or has_value(valued)
+    return not held
 
 
 def _of_withdrawn(
