@@ -66,7 +66,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
     held = held_back(ground, anchor.told, category)
     named = candidates if category == out.undecided else names
-    higher = higher_than(ground, category, (*named, *held), of_it or saids)
+    higher = higher_than(ground, category, (*named, *held), saids)
     draft = _answered(ground, anchor, category, first, of_it)
     state, since = _state(ground, anchor, until, before)
     return replace(
