@@ -86,7 +86,8 @@ def read_marrows(
     """
     line = criteria.numbers.disease_blasts.value
     wanted = _OF_MARROW if equivalents else _OF_MARROW - {EQUIVALENT}
-    kept = [one for one in results if one.analyte in wanted and not _idle(one, line)]
+    held = _with_called([one for one in results if one.analyte in wanted])
+    kept = [one for one in held if not _idle(one, line)]
     scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
     homes: dict[str, date] = {}
     for one in kept:
@@ -99,6 +100,17 @@ def read_marrows(
         groups.setdefault(min(keyed) if keyed and quality else one.when.first_day, []).append(one)
     marrows = (_marrow(day, groups[day], scales, criteria) for day in sorted(groups))
     return tuple(one for one in marrows if one.blasts.reading is not None or one.questioned)
+
+
+def _with_called(results: Sequence[Result]) -> list[Result]:
+    """A count that its words alone call one may be a marrow of any answer, where no other tells."""
+    told = {one.when.first_day for one in results if one.analyte == BLASTS and one.source.system}
+    return [
+        one
+        if one.analyte != BLASTS or one.source.system or one.when.first_day in told
+        else replace(one, value=Unreadable(one.original, "only its words say what it is"))
+        for one in results
+    ]
 
 
 def _idle(result: Result, line: Decimal) -> bool:
