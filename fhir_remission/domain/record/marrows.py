@@ -86,7 +86,7 @@ def read_marrows(
     """
     line = criteria.numbers.disease_blasts.value
     wanted = _OF_MARROW if equivalents else _OF_MARROW - {EQUIVALENT}
-    held = _with_called([one for one in results if one.analyte in wanted])
+    held = _with_called([one for one in results if one.analyte in wanted], line)
     kept = [one for one in held if not _idle(one, line)]
     scales = _scales([one for one in kept if one.analyte == BLASTS], criteria, first_start)
     homes: dict[str, date] = {}
@@ -102,15 +102,24 @@ def read_marrows(
     return tuple(one for one in marrows if one.blasts.reading is not None or one.questioned)
 
 
-def _with_called(results: Sequence[Result]) -> list[Result]:
-    """A count that its words alone call one may be a marrow of any answer, where no other tells."""
-    told = {one.when.first_day for one in results if one.analyte == BLASTS and one.source.system}
+def _with_called(results: Sequence[Result], line: Decimal) -> list[Result]:
+    """A count that its words alone call one may be a marrow of any answer, unless others agree."""
+    sides: dict[date, set[bool | None]] = {}
+    for one in results:
+        if one.analyte == BLASTS and one.source.system:
+            sides.setdefault(one.when.first_day, set()).add(_side(one, line))
     return [
         one
-        if one.analyte != BLASTS or one.source.system or one.when.first_day in told
+        if one.analyte != BLASTS
+        or one.source.system
+        or sides.get(one.when.first_day) == {_side(one, line)}
         else replace(one, value=Unreadable(one.original, "only its words say what it is"))
         for one in results
     ]
+
+
+def _side(result: Result, line: Decimal) -> bool | None:
+    return at_least(result.value, line) if isinstance(result.value, Interval) else None
 
 
 def _idle(result: Result, line: Decimal) -> bool:
