@@ -68,6 +68,7 @@ class Source(Struct, frozen=True):
     """`Observation/o1`, or `cohort.csv:12` for a row of the cohort list."""
     version: str
     system: str
+    """Empty where no code says what it is: words alone, or what names it and is not at hand."""
     code: str
 
 

@@ -7,7 +7,7 @@ taken from the nearest draw; a count that treatment may have raised is an upper 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import Numbers
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_most_reported
+from fhir_remission.domain.nouns.unions import united
 from fhir_remission.domain.nouns.verdicts import NOTHING, Quantity
 from fhir_remission.domain.record.derived import counted
 from fhir_remission.domain.record.therapy import Support
@@ -84,21 +85,13 @@ def read_draws(
 
 def _grouped(results: Sequence[Result]) -> list[list[Result]]:
     """Union of everything that shares a specimen, an accession or an effective time."""
-    parent: dict[object, object] = {}
-
-    def root(key: object) -> object:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for one in results:
-        time = (one.when.start, one.when.end)
-        for key in one.draw_keys:
-            # A specimen name used again on another day is another draw.
-            parent[root((key, one.when.first_day))] = root(time)
-        root(time)
-    groups: dict[object, list[Result]] = {}
+    # A specimen name used again on another day is another draw.
+    root = united(
+        ((key, one.when.first_day), (one.when.start, one.when.end))
+        for one in results
+        for key in one.draw_keys
+    )
+    groups: dict[Hashable, list[Result]] = {}
     for one in results:
         groups.setdefault(root((one.when.start, one.when.end)), []).append(one)
     return list(groups.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from msgspec import Struct
@@ -54,6 +54,10 @@ class Hints(Struct, frozen=True):
     def names(self, what: str, text: str) -> bool:
         """Whether a text names something of this kind."""
         return bool(self.tables) and _names(self, what, text.casefold())
+
+    def among(self, what: str, texts: Iterable[str]) -> bool:
+        """Whether any of the texts names something of this kind."""
+        return any(self.names(what, text) for text in texts)
 
     def only(self, what: str, text: str) -> bool:
         """Whether a text says nothing but words of this kind."""

@@ -39,7 +39,7 @@ def suspicion(
         if near:
             return near[0], f"code {code} comes under a system that no table names"
     for hint in hints:
-        if any(mappings.codes.hints.names(hint, text) for text in words):
+        if mappings.codes.hints.among(hint, words):
             return NAMED[hint], f"{words[0]} comes under no code that a table has"
     denied = [why for pair in pairs if (why := systems.denies(*pair))]
     if words or (pairs and not denied):
@@ -68,14 +68,13 @@ def by_words(row: EventRow, words: tuple[str, ...], hints: Hints, *, ranged: boo
     Where they name AML and nothing that is more than it, or nothing but a leukaemia, it is the one
     on record. Of that the words are as good as no code: no proof, and nothing against it.
     """
-    more = (hints.names(what, text) for text in words for what in ("not-aml", "course"))
-    if not words or any(more):
+    if not words or any(hints.among(what, words) for what in ("not-aml", "course")):
         return row
-    aml = any(hints.names("aml", text) for text in words)
+    aml = hints.among("aml", words)
     if not aml and (ranged or not all(hints.only("plain", text) for text in words)):
         return row
-    unsure = ranged or any(hints.names("unsure", text) for text in words)
-    claimed = not unsure and any(hints.names("remission", text) for text in words)
+    unsure = ranged or hints.among("unsure", words)
+    claimed = not unsure and hints.among("remission", words)
     return structs.replace(
         row,
         kind=row.kind if aml else "unspecified-leukaemia",

@@ -187,8 +187,8 @@ _COUNTED = re.compile(
 
 def ends_later(links: list[Link]) -> bool:
     """Whether nothing says where it goes on, and its last page is another one by its number."""
-    named = {(link.relation or "").strip().lower(): link.url or "" for link in links}
-    here, last = _COUNTED.findall(named.get("self", "")), _COUNTED.findall(named.get("last", ""))
+    named = _by_relation(links)
+    here, last = (_COUNTED.findall(named.get(one, "")) for one in ("self", "last"))
     return "next" not in named and any(int(one) > 1 for one in last) and here != last
 
 
@@ -197,10 +197,10 @@ def ends_of(bundle: BundleBody, place: str, matches: int) -> PageEnds:
 
     STU3 to R5 say `previous`, RFC 8288 and some servers `prev`.
     """
-    links = {(one.relation or "").strip().lower(): one.url for one in bundle.link or []}
+    links = _by_relation(bundle.link or [])
     return PageEnds(
         place=place,
-        own=links.get("self") or "",
+        own=links.get("self", ""),
         next_url=next_of(bundle.link or []),
         previous=_earlier(links),
         total=bundle.total,
@@ -208,6 +208,10 @@ def ends_of(bundle: BundleBody, place: str, matches: int) -> PageEnds:
     )
 
 
-def _earlier(links: Mapping[str, str | None]) -> str:
+def _by_relation(links: list[Link]) -> dict[str, str]:
+    return {(one.relation or "").strip().lower(): one.url or "" for one in links}
+
+
+def _earlier(links: Mapping[str, str]) -> str:
     found = [links[name] for name in ("previous", "prev") if name in links]
     return next((url for url in found if url), "(not said)" if found else "")

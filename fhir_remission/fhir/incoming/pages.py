@@ -6,10 +6,11 @@ it names as previous. Nothing else makes two Bundles pages of one search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
+from fhir_remission.domain.nouns.unions import united
 from fhir_remission.fhir.incoming.damage import Damaged
 
 
@@ -67,19 +68,10 @@ def lacking(pages: Sequence[PageEnds]) -> Iterator[Damaged]:
 def _searches(pages: Iterable[PageEnds]) -> list[list[PageEnds]]:
     """The pages that lead to each other, each once however often it came."""
     distinct = {one.at("", 0): None for one in pages}
-    parent: dict[str, str] = {}
-
-    def root(address: str) -> str:
-        while parent.setdefault(address, address) != address:
-            parent[address] = parent[parent[address]]
-            address = parent[address]
-        return address
-
-    for one in distinct:
-        for link in (one.next_url, one.previous):
-            if link:
-                parent[root(link)] = root(one.own)
-    groups: dict[str, list[PageEnds]] = {}
+    root = united(
+        (link, one.own) for one in distinct for link in (one.next_url, one.previous) if link
+    )
+    groups: dict[Hashable, list[PageEnds]] = {}
     for one in distinct:
         groups.setdefault(root(one.own), []).append(one)
     return list(groups.values())

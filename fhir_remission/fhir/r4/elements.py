@@ -228,6 +228,9 @@ def is_there(raw: Raw) -> bool:
     return raw is not NOTHING and bytes(raw) not in (b"", b"null")
 
 
+_ABSENT = "data-absent-reason"
+
+
 class _Extension(Struct):
     url: str | None = None
 
@@ -243,9 +246,9 @@ def _is_masked(extended: Raw) -> bool:
         held = _EXTENSIONS.decode(extended) or []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return True
-    return any(is_denied(Raw((one.url or "").encode())) for one in held)
+    return any(_ABSENT in (one.url or "") for one in held)
 
 
 def is_denied(extended: Raw) -> bool:
     """Whether what stands beside an element gives a reason for its absence."""
-    return b"data-absent-reason" in bytes(extended)
+    return _ABSENT.encode() in bytes(extended)

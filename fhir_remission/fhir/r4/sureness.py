@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from fhir_remission.domain.nouns.inputs import UNREAD
 from fhir_remission.domain.tables.terms import TermMap
 from fhir_remission.fhir.r4.elements import Coding, is_there
 from fhir_remission.fhir.r4.wire import UNREADABLE, Condition
@@ -16,8 +17,8 @@ from fhir_remission.fhir.r4.wire import UNREADABLE, Condition
 # `http://fhir.de/StructureDefinition/...` with either scheme; sites also hang it on the Condition.
 _NAME = "fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
 _SYSTEM = "https://fhir.kbv.de/CodeSystem/KBV_CS_SFHIR_ICD_DIAGNOSESICHERHEIT"
-OVER, UNREAD = "over", "unread"
-"""A state after the disease; and what no row has, or two that contradict each other."""
+OVER = "over"
+"""A state after the disease."""
 
 
 class _Extension(Struct, rename="camel"):
@@ -33,7 +34,10 @@ _EXTENSIONS = msgspec.json.Decoder(list[_Extension])
 
 
 def sureness(condition: Condition, terms: TermMap) -> set[str]:
-    """What is said of it, at most one word; none where nothing is."""
+    """What is said of it, at most one word; none where nothing is.
+
+    Unread is what no row has, and two that contradict each other.
+    """
     codings = condition.code.coding or [] if condition.code else []
     sent = (condition.extension, *(one.extension for one in codings))
     said = {

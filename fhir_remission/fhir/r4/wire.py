@@ -113,7 +113,6 @@ class Condition(Known, rename="camel", tag_field="resourceType", tag="Condition"
     """A code alone before R4; so is the next."""
     verification_status: CodeableConcept | str | None = None
     code: CodeableConcept | None = None
-    extension: Raw = NOTHING
     subject: Reference | None = None
     patient: Reference | None = None
     onset_date_time: str | None = None

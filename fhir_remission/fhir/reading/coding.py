@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 from msgspec import Struct, structs
 
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
 from fhir_remission.domain.tables.displays import Words, against
-from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.reading.context import words_of
 
@@ -66,7 +64,7 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     if match.known or not pairs or any(system in codes.systems.known for system, _ in pairs):
         return match
     # A code of the house that nobody has mapped, and that calls itself blasts or marrow.
-    if names_input(words_of(concept), codes.hints):
+    if codes.hints.among("input", words_of(concept)):
         why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
         return structs.replace(match, unread=why)
     return match
@@ -78,7 +76,7 @@ def otherwise(concept: CodeableConcept | None, row: CodeRow, words: Words) -> st
     return next((f"its code and its words differ: {why}" for why in told if why), "")
 
 
-_EVIDENT = ("input", "tissue", "count")
+_EVIDENT = ("tissue", "count")
 _LETTERS = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
@@ -89,14 +87,9 @@ def _is_something_else(concept: CodeableConcept | None, codes: CodeMap) -> bool:
     """
     words = [text for text in words_of(concept) if _LETTERS.search(text)]
     hints = codes.hints
-    alike = any(hints.names(what, text) for text in words for what in _EVIDENT)
-    other = any(hints.names("not-blasts", text) for text in words)
-    return bool(words) and not ((alike and not other) or names_input(words, hints))
-
-
-def names_input(words: Iterable[str], hints: Hints) -> bool:
-    """Whether words name blasts or another input: those of other cells of a marrow name none."""
-    return any(hints.names("input", text) for text in words)
+    if not words or hints.among("input", words):
+        return False
+    return hints.among("not-blasts", words) or not any(hints.among(one, words) for one in _EVIDENT)
 
 
 # A laboratory sends the same few codes again and again.

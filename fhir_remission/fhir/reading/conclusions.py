@@ -38,6 +38,7 @@ from fhir_remission.fhir.reading.reported import read_value, understanding_of
 LESION, BLASTS, SMEAR = "extramedullary-disease", "blasts-marrow", "blasts-blood"
 _ANSWER = CodeRow("", "", LESION, "", "", "", (), (), "")
 """A row of no code, whose value is there or not."""
+_SMEARED = structs.replace(_ANSWER, analyte=SMEAR)
 # Some leukaemia, without saying which, is the one that everybody knows of.
 _FOUND = ADVERSE - {"unspecified-leukaemia"}
 NO_TIME = "nobody says when what it concludes was found"
@@ -108,10 +109,9 @@ def match_value(valued: Valued, mappings: Mappings) -> Match:
     return structs.replace(match, rows=(row,), lookalike="", unread=f"{why}: it cannot be read")
 
 
-# What a result is that is known by its words alone, in the order in which they are asked. The
-# tissue of blasts is that of the sample; where nobody says it, they may be of either.
 UNKNOWN = ((BLASTS, "marrow"), (SMEAR, "blood"))
 """What may be any result: it may be of blasts, in either tissue."""
+# What a result is that is known by its words alone, in the order in which they are asked.
 _CALLED = (
     ("lesion", ((LESION, ""),)),
     ("mrd", (("mrd", ""),)),
@@ -126,7 +126,7 @@ _CALLED = (
 def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     """With the rows of what its words name: one unknown at its time, not anything at any time."""
     hints, words = mappings.codes.hints, words_of(valued.code)
-    named = (rows for kind, rows in _CALLED if any(hints.names(kind, text) for text in words))
+    named = (rows for kind, rows in _CALLED if hints.among(kind, words))
     rows = tuple(
         structs.replace(_ANSWER, code=match.code, analyte=analyte, specimen=specimen)
         for analyte, specimen in next(named, ())
@@ -136,7 +136,7 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     if _says_none(valued, mappings):
         none = f"{match.unread}; it is called {words[0]} and says that there is none"
         return structs.replace(match, unread="", lookalike=none)
-    marrow = any(hints.names("tissue", text) for text in words)
+    marrow = hints.among("tissue", words)
     held = tuple(row for row in rows if row.specimen != "blood" or not marrow) or rows
     why = f"{match.unread}, and is called {words[0]}: what it says supports nothing"
     return structs.replace(match, rows=held, unread="", called=why)
@@ -144,8 +144,8 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
 
 def _says_none(valued: Valued, mappings: Mappings) -> bool:
     """Whether its value is a word for none, or a 0 in words."""
-    asked = (_ANSWER, structs.replace(_ANSWER, analyte=SMEAR))
-    found = [read_value(valued, understanding_of(r, mappings, decimal_comma=False)) for r in asked]
+    asked = (understanding_of(row, mappings, decimal_comma=False) for row in (_ANSWER, _SMEARED))
+    found = [read_value(valued, one) for one in asked]
     word = found[0].original.strip(" %")
     none = any(one.value in (Finding("negative"), point(ZERO)) for one in found)
     return none or word.strip("0.,") == "" != word
@@ -154,7 +154,7 @@ def _says_none(valued: Valued, mappings: Mappings) -> bool:
 def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     """What the sign of disease is kept as that a value is or affirms, if it is not a relative's."""
     hints, found = mappings.codes.hints, concept_of(valued)
-    if any(hints.names("family", text) for text in words_of(valued.code)):
+    if hints.among("family", words_of(valued.code)):
         return "", ""
     coded = _coded(found, mappings)
     if coded:
@@ -181,7 +181,7 @@ def _coded(concept: CodeableConcept | None, mappings: Mappings) -> str:
 def _worded(texts: Iterable[str], mappings: Mappings, code: tuple[str, ...]) -> str:
     """By words that nothing denies; `code`: those of the code that they are the value of."""
     hints = mappings.codes.hints
-    marrow = any(hints.names("tissue", text) for text in code)
+    marrow = hints.among("tissue", code)
     said = {kind for text in texts for kind in hints.signs(text, marrow=marrow)}
     return LESION if "lesion" in said else BLASTS if said else ""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped, Source, When
+from fhir_remission.domain.nouns.inputs import UNREAD, Claim, Event, Skipped, Source, When
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
-from fhir_remission.fhir.r4.sureness import OVER, UNREAD, sureness
+from fhir_remission.fhir.r4.sureness import OVER, sureness
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.context import (

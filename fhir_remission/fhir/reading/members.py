@@ -261,4 +261,4 @@ def _is_panel(resource: Observation | DiagnosticReport, mappings: Mappings) -> b
     codes = mappings.codes
     if not codes.panels.isdisjoint(codings_of(resource.code, codes.systems)):
         return True
-    return any(codes.hints.names("panel", text) for text in words_of(resource.code))
+    return codes.hints.among("panel", words_of(resource.code))

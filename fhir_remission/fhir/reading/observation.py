@@ -159,7 +159,7 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
     unmapped = parts[0].match.codes[:1] or ("(no code)",)
     hints = context.mappings.codes.hints
     words = words_of(observation.code)
-    alike = any(hints.names(what, text) for text in words for what in ("input", "tissue"))
+    alike = any(hints.among(what, words) for what in ("input", "tissue"))
     return ObservationRead(unmapped=unmapped, resembling=unmapped if alike else ())
 
 

@@ -9,21 +9,12 @@ from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Standing
 from fhir_remission.fhir.incoming.holders import DEAD
-from fhir_remission.fhir.r4.elements import (
-    Valued,
-    is_there,
-    must_be_understood,
-)
+from fhir_remission.fhir.r4.elements import Valued, is_there, must_be_understood
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
-from fhir_remission.fhir.reading.context import (
-    PEOPLE,
-    Context,
-    period_of,
-    report_time,
-)
+from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
 from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import SpecimenSays
