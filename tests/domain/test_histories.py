@@ -115,6 +115,28 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 30: IND, unknown since 30, earlier-remission-unknown, may be PR/RELAPSE,"
          " perhaps PR, ask earlier-response"],
     ),
+    "a lesion after the claim may be its relapse": (
+        lambda: good(induction().claim("remission", 20).event("extramedullary", 25), 30, 12),
+        "eln-2022",
+        [BASELINE,
+         "extramedullary 25: IND, unknown since 25, earlier-remission-unknown, may be RELAPSE/NE,"
+         " ask earlier-response",
+         "marrow 30: IND, unknown since 25, earlier-remission-unknown, may be PR/RELAPSE,"
+         " perhaps PR, ask earlier-response"],
+    ),
+    "blasts in the blood after the claim may be one": (
+        lambda: induction().claim("remission", 20).blood(25, smear=2).blood(32, smear=2),
+        "eln-2022",
+        [BASELINE,
+         "blood 25: IND, unknown since 25, earlier-remission-unknown, may be"
+         " RELAPSE_SUSPECTED/NE, ask earlier-response",
+         "blood 32: IND, unknown since 25, earlier-remission-unknown, may be RELAPSE/NE,"
+         " ask earlier-response"],
+    ),
+    "blood that is clear says nothing of it": (
+        lambda: induction().claim("remission", 20).blood(25, smear=0), "eln-2022",
+        ["marrow -4: NE, awaiting-response since 1, therapy-after-marrow, ask marrow"],
+    ),
     "one of the day of the marrow is not before it": (
         lambda: good(induction().claim("remission", 30), 30, 12), "eln-2022",
         [BASELINE, "marrow 30: PR, active-disease since 30, responded 30"],

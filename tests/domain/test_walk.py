@@ -411,6 +411,9 @@ def test_every_step_leads_where_the_table_says(monkeypatch: pytest.MonkeyPatch) 
             judge(record, name)
     uncounted = induction().marrow(30, 2).result("extramedullary-disease", 50, "?")
     judge(uncounted.blood(60, smear=2), "eln-2017")
+    for name in ("eln-2017", "healthtree-2024"):
+        judge(induction().claim("remission", 20).blood(30, smear=2), name)
+        judge(induction().claim("remission", 20).event("extramedullary", 30), name)
 
     told = {(start, kind, end) for start, kinds in LEADS.items() for kind, ends in kinds.items()
             for end in ends}  # fmt: skip

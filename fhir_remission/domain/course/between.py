@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
-from fhir_remission.domain.course.marrow_step import as_if, no_longer
+from fhir_remission.domain.course.marrow_step import as_if, claims_of, heard, no_longer
 from fhir_remission.domain.course.relapsing import BLOOD, LESION, ended
 from fhir_remission.domain.course.remission import (
     calm,
@@ -21,14 +21,15 @@ from fhir_remission.domain.course.world import Move, Said, World
 
 
 def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move:
-    """Blood and lesions between marrows matter to a remission, and to what may be one."""
+    """They matter to a remission, to what may be one, and to one that somebody told of."""
     if world.since is not None and step.day <= world.since:
         return world, kept, None
-    if world.phase == "unproved":
+    told_of = world.phase == "before" and claims_of(step, world, step.day)
+    if told_of or world.phase == "unproved":
         sign = step.lesion(step.day) if kind == "extramedullary" else step.smear(place)
         if not sign:
             return world, kept, None
-        if not step.trial.pick((False, True)):
+        if not (heard(step, world) if told_of else step.trial.pick((False, True))):
             return no_longer(world), kept, None
         world, kept = as_if(step, world, kept)
     if world.phase != "remission":

@@ -42,7 +42,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
                 return world, kept, replace(kept, flags=limits_of(case), lines=told)
             world = no_longer(world)
             told_of = claims_of(step, world, marrow.day)
-    if told_of and _heard(step, world):
+    if told_of and heard(step, world):
         world, kept = as_if(step, world, kept)
     return _from_phase(step, world, kept, case)
 
@@ -111,7 +111,7 @@ def _tells(claim: Claim, since: date, day: date, *, again: bool) -> bool:
     return said and (claim.when is None or since <= claim.when.first_day < day)
 
 
-def _heard(step: Step, world: World) -> bool:
+def heard(step: Step, world: World) -> bool:
     """Whether the claim is true; one without a date may become so at any marrow."""
     record = step.ground.facts.record
     if any(one.says == "remission" and one.when is None for one in record.claims):

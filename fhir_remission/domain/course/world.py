@@ -24,8 +24,8 @@ after one that a set without relapse took back."""
 LEADS: dict[Phase, dict[str, tuple[Phase, ...]]] = {
     "before": {
         "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
-        "blood": ("before",),
-        "extramedullary": ("before",),
+        "blood": ("before", "remission", "relapsed", "withdrawn"),
+        "extramedullary": ("before", "relapsed", "withdrawn"),
     },
     "unproved": {
         "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
@@ -49,7 +49,7 @@ LEADS: dict[Phase, dict[str, tuple[Phase, ...]]] = {
     },
 }
 """Where an anchor of each kind may lead from each phase; MRD leads nowhere. From before a remission
-to a relapse only somebody's word of an earlier remission leads."""
+to a relapse, and by blood or a lesion to anything else, only somebody's word of an earlier one."""
 
 
 class World(Struct, frozen=True):
