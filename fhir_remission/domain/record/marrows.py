@@ -112,6 +112,7 @@ def _with_called(results: Sequence[Result], line: Decimal) -> list[Result]:
         one
         if one.analyte != BLASTS
         or one.source.system
+        or isinstance(one.value, Unreadable)
         or sides.get(one.when.first_day) == {_side(one, line)}
         else replace(one, value=Unreadable(one.original, "only its words say what it is"))
         for one in results

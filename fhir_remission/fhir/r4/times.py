@@ -7,7 +7,7 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import When
 
@@ -93,6 +93,22 @@ def spanning(start: Placed, end: Placed) -> Placed | Unplaced:
         text=f"{start.when.text}/{end.when.text}",
     )
     return Placed(when=when, flags=tuple(dict.fromkeys((*start.flags, *end.flags))))
+
+
+# A trephine biopsy is signed out within two weeks, and some call that day its time.
+SIGNED_OUT = timedelta(days=14)
+
+
+def weeks_before(placed: Placed) -> Placed:
+    """Any time in which what was issued then may have been taken."""
+    first = placed.when.first_day - SIGNED_OUT
+    when = structs.replace(
+        placed.when,
+        start=placed.when.start - SIGNED_OUT,
+        first_day=first,
+        text=f"{first}/{placed.when.text}",
+    )
+    return structs.replace(placed, when=when)
 
 
 def _placed_date(found: re.Match[str], zone: tzinfo, text: str) -> Placed:

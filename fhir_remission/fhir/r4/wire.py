@@ -70,8 +70,10 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
     patient: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    issued: str | None = None
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
+    conclusion: str | None = None
     composition: Reference | None = None
     """R5: the document that says the same and holds the results."""
     conclusion_code: list[CodeableConcept] | None = None

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.nouns.inputs import UNREAD, Claim, Event, Skipped, Source, When
+from fhir_remission.domain.nouns.inputs import (
+    UNREAD,
+    Claim,
+    Event,
+    Skipped,
+    Source,
+    When,
+)
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
@@ -30,8 +37,22 @@ _VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown"})
 _CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
 
 
+class Worded(Struct, frozen=True):
+    """A marrow, or a sign of disease, that a report tells of in words."""
+
+    source: Source
+    reason: str
+    placed: Placed | None
+    analyte: str
+    """What it is kept as that nobody can read."""
+    by: tuple[str, ...]
+    """Analytes: a result of one of them and of these days says what it was."""
+    named: bool
+    """Whether a sign is named; of a mere marrow any result that the report holds says enough."""
+
+
 class EventsRead(Struct, frozen=True):
-    """What one Condition, Procedure or MedicationAdministration gave."""
+    """What one Condition, Procedure, MedicationAdministration or report gave."""
 
     events: tuple[Event, ...] = ()
     claims: tuple[Claim, ...] = ()
@@ -39,6 +60,7 @@ class EventsRead(Struct, frozen=True):
     unplaced: tuple[Skipped, ...] = ()
     """Left out, and it may be disease or a start of therapy at any time."""
     unmapped: tuple[str, ...] = ()
+    worded: tuple[Worded, ...] = ()
 
 
 Rows = list[tuple[tuple[str, str], EventRow]]

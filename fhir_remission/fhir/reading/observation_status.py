@@ -11,7 +11,13 @@ from fhir_remission.domain.nouns.inputs import Standing
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import Valued, is_there, must_be_understood
 from fhir_remission.fhir.r4.references import parse_literal
-from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, spanning
+from fhir_remission.fhir.r4.times import (
+    SIGNED_OUT,
+    Placed,
+    Unplaced,
+    read_time,
+    spanning,
+)
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
@@ -28,8 +34,6 @@ STANDING: dict[str, Standing] = {
 }
 NO_STATUS = "status is missing"
 _DAY = timedelta(days=1)
-# A trephine biopsy is signed out within two weeks, and some call that day its time.
-_LONG = timedelta(days=14)
 
 
 def never_counts(
@@ -98,7 +102,7 @@ def effective_time(
     there = taken or specimen.received
     if not (isinstance(placed, Placed) and isinstance(there, Placed)):
         return placed
-    if placed.when.start - there.when.end > _LONG:
+    if placed.when.start - there.when.end > SIGNED_OUT:
         return spanning(there, placed)
     if taken and there.when.start - placed.when.end > _DAY:
         said = f"time {placed.when.text} is before its specimen was taken"

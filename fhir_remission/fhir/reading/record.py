@@ -34,7 +34,7 @@ from fhir_remission.fhir.r4.wire import (
     Procedure,
     Specimen,
 )
-from fhir_remission.fhir.reading.conclusions import read_conclusions
+from fhir_remission.fhir.reading.conclusions import read_conclusions, unless_counted, unread
 from fhir_remission.fhir.reading.condition import EventsRead, read_condition
 from fhir_remission.fhir.reading.context import Context, Reading, is_our_device, is_ours
 from fhir_remission.fhir.reading.endings import (
@@ -187,8 +187,7 @@ def _record(
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unplaced = {skip for one in read for skip in one.unplaced}
-    gaps = missing_in([version.entry for version in current], context)
-    unknown, nowhere = place_gaps(gaps, current, context)
+    unknown, gaps, nowhere = _untold(read, current, results, context)
     results += unknown
     skipped |= set(gaps)
     unplaced |= set(nowhere)
@@ -217,6 +216,23 @@ def _record(
         resembling=tuple(sorted(resembling.items())),
         ours=ours,
     )
+
+
+def _untold(
+    read: Sequence[Read], current: Sequence[Current], results: Sequence[Result], context: Context
+) -> tuple[list[Result], list[Skipped], list[Skipped]]:
+    """What is named or told of and no result says: as unknowns of its time; all; what has none."""
+    gaps = missing_in([version.entry for version in current], context)
+    unknown, nowhere = place_gaps(gaps, current, context)
+    worded = [one for each in read if isinstance(each, EventsRead) for one in each.worded]
+    for one in unless_counted(worded, results, context.reports):
+        gap = Skipped(one.source.ref, one.reason)
+        gaps.append(gap)
+        if one.placed is None:
+            nowhere.append(gap)
+        else:
+            unknown.append(unread(one, one.placed))
+    return unknown, gaps, nowhere
 
 
 def _doubts(read: Iterable[Read], reading: Reading) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from fhir_remission.fhir.r4.type_names import holds_evidence
 from fhir_remission.fhir.r4.wire import (
     UNREADABLE,
     Condition,
+    DiagnosticReport,
     MedicationAdministration,
     Observation,
     Procedure,
     Resource,
 )
-from fhir_remission.fhir.reading.conclusions import match_value
+from fhir_remission.fhir.reading.conclusions import match_value, told_in_words
 from fhir_remission.fhir.reading.context import codings_of, words_of
 from fhir_remission.fhir.reading.procedure import HINTS
 
@@ -33,6 +34,8 @@ def may_matter(resource: Resource, mappings: Mappings) -> bool:
         return True
     if isinstance(resource, Observation):
         return _measures(resource, mappings)
+    if isinstance(resource, DiagnosticReport):
+        return any(told_in_words(resource, mappings))
     if isinstance(resource, Condition | Procedure):
         return _happens(resource.type_name, [resource.code], mappings)
     if isinstance(resource, MedicationAdministration):
