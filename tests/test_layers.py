@@ -55,7 +55,10 @@ THEIRS = {
 # The rooms of each floor, lowest first: a room imports those before it, never those after it.
 ROOMS = {
     "domain": ("nouns", "tables", "criteria", "record", "evaluation", "course", "answer"),
-    "fhir": ("r4", "server", "incoming", "reading", "writing", "criteria_export", "package"),
+    "fhir": (
+        *("r4", "server", "incoming", "reading", "survey"),
+        *("writing", "criteria_export", "package"),
+    ),
     "effects": ("process", "files", "http", "server", "state"),
     "jobs": (
         *("judging", "reading", "write_back", "site", "sync", "files", "archive", "bulk"),

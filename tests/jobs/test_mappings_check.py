@@ -16,7 +16,7 @@ from fhir_remission.domain.tables.check_digits import mistyped
 from fhir_remission.domain.tables.displays import contradiction, of_measurement, read_lexicon
 from fhir_remission.effects.files.mapping_files import default_dir, load_lexicon, load_mappings
 from fhir_remission.errors import TableError
-from fhir_remission.fhir.reading.findings import Findings
+from fhir_remission.fhir.survey.findings import Findings
 from fhir_remission.jobs.files.mappings_check import as_json, as_text, run
 from fhir_remission.rehearsal.cohort.cohort import demo_cohort
 

@@ -16,6 +16,7 @@ MEANS = (
     "mrd",
     "tissue",
     "not-blasts",
+    "picture",
     "neutrophils",
     "platelet-count",
     "leukocytes",
@@ -75,6 +76,7 @@ _ALSO = {
     "input": ("input", "mrd", "sign", "relapse", "lesion"),
     "count": ("neutrophils", "platelet-count", "leukocytes"),
     "course": ("course", "relapse", "lesion"),
+    "not-blasts": ("not-blasts", "picture"),
     "unsure": ("unsure", "denied", "family"),
     "plain": ("plain", "remission"),
 }

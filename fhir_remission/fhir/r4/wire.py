@@ -65,6 +65,8 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
 
     type_name: ClassVar[str] = "DiagnosticReport"
     status: str | None = None
+    category: Raw = NOTHING
+    """R4 has a list, STU3 one."""
     code: CodeableConcept | None = None
     subject: Reference | None = None
     patient: Reference | None = None

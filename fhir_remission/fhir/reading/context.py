@@ -30,7 +30,7 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
 )
 
-_INTERPRETATION = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
+_CONCEPTS = msgspec.json.Decoder(list[CodeableConcept] | CodeableConcept)
 
 
 class Reading(Struct, frozen=True):
@@ -229,7 +229,7 @@ def interpreted(sent: Iterable[Raw], mappings: Mappings) -> Word:
 
 def extents(sent: Raw, mappings: Mappings) -> frozenset[str]:
     """What an interpretation says of a number: a word that no row has nothing, no word what may."""
-    held = _concepts(sent) if is_there(sent) else []
+    held = concepts_in(sent) if is_there(sent) else []
     if held is None or not all(_says_anything(one) for one in held):
         return frozenset({"undecided"})
     return frozenset(_term_in("extent", one, mappings) for one in held) - {""}
@@ -251,17 +251,17 @@ def _term_in(kind: str, concept: CodeableConcept, mappings: Mappings) -> str:
 
 def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
     """Each concept's term; empty where it cannot be read."""
-    held = _concepts(raw)
+    held = concepts_in(raw)
     if held is None:
         yield ""
     for one in held or ():
         yield _term_in("interpretation", one, mappings)
 
 
-def _concepts(raw: Raw) -> list[CodeableConcept] | None:
-    """The concepts of an interpretation, one where STU3 has no list; none if it cannot be read."""
+def concepts_in(raw: Raw) -> list[CodeableConcept] | None:
+    """The concepts of a list, one where STU3 has no list; none if it cannot be read."""
     try:
-        held = _INTERPRETATION.decode(raw)
+        held = _CONCEPTS.decode(raw)
     except UNREADABLE:
         return None
     return held if isinstance(held, list) else [held]

@@ -34,7 +34,6 @@ from fhir_remission.fhir.r4.wire import (
     Procedure,
     Specimen,
 )
-from fhir_remission.fhir.reading.conclusions import read_conclusions, unless_counted, unread
 from fhir_remission.fhir.reading.condition import EventsRead, read_condition
 from fhir_remission.fhir.reading.context import Context, Reading, is_our_device, is_ours
 from fhir_remission.fhir.reading.endings import (
@@ -53,6 +52,7 @@ from fhir_remission.fhir.reading.members import missing_in, place_gaps
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
 from fhir_remission.fhir.reading.person import Person, cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
+from fhir_remission.fhir.reading.reports import read_conclusions, unless_counted, unread
 
 __all__ = ["Reading", "read_record"]
 

@@ -22,9 +22,9 @@ from fhir_remission.fhir.incoming.documents import read_documents
 from fhir_remission.fhir.incoming.grouping import group_by_patient
 from fhir_remission.fhir.incoming.pages import PageEnds, lacking
 from fhir_remission.fhir.r4.wire import Entry
-from fhir_remission.fhir.reading.findings import Finding, Findings, Refusal, findings_of
 from fhir_remission.fhir.reading.record import Reading, read_record
-from fhir_remission.fhir.reading.survey import sightings
+from fhir_remission.fhir.survey.findings import Finding, Findings, Refusal, findings_of
+from fhir_remission.fhir.survey.sightings import sightings
 
 SECTIONS = (
     (

@@ -18,7 +18,7 @@ from fhir_remission.domain.tables.displays import (
     of_measurement,
 )
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.fhir.reading.survey import Sighting
+from fhir_remission.fhir.survey.sightings import Sighting
 
 _ANSWERS = {"zero": "negative", "some": "positive"}
 _MEASURED = ("Observation", "Observation.component")

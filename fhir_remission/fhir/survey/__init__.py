@@ -1,0 +1,1 @@
+"""What a terminologist looks at before a site's codes are trusted."""
