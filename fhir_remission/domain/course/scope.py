@@ -45,6 +45,10 @@ class Signs(Struct, frozen=True):
     proof: Proof
     possible_day: date
     """The first day on which a sign is not excluded."""
+    unread: Gate | None
+    """That what came and was not read may be anything, on whatever day."""
+    coded: Gate | None
+    """What markers and diagnoses say, on whatever day; none where there are none."""
 
 
 def read_signs(facts: Facts) -> Signs:
@@ -72,6 +76,8 @@ def read_signs(facts: Facts) -> Signs:
         first[0],
         first[1],
         min(_possible_days(facts), default=date.max),
+        _unread(facts),
+        _out_of_scope(facts) or _of_diagnoses(facts),
     )
 
 
@@ -95,12 +101,9 @@ def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
 
 def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     """Remission is said only of AML: proved by a diagnosis, or assumed of a full marrow."""
-    scope = _unread(facts, day) or _out_of_scope(facts)
-    if scope is not None:
-        return scope
-    coded = _of_diagnoses(facts)
-    if coded is not None:
-        return coded
+    known = signs.unread or _perhaps_treated(facts, day) or signs.coded
+    if known is not None:
+        return known
     named = facts.events.get("unread-leukaemia", ())
     read = "Condition" not in facts.record.without
     if read and signs.full is not None and signs.full.day <= day:
@@ -141,13 +144,18 @@ def _of_diagnoses(facts: Facts) -> Gate | None:
     return None
 
 
-def _unread(facts: Facts, day: date) -> Gate | None:
-    """What came and was not read may be anything; what may be a start matters where it is near."""
+def _unread(facts: Facts) -> Gate | None:
+    """What came and was not read may be anything."""
     if facts.record.failed:
         return Gate("doubt", "read-failed")
     low = tuple(one for one in facts.record.undated if _may_be_low(facts, one))
     if facts.record.unplaced or low or facts.unordered:
         return Gate("doubt", "evidence-unplaced", (*low, *facts.unordered))
+    return None
+
+
+def _perhaps_treated(facts: Facts, day: date) -> Gate | None:
+    """What may be a start matters where it is near."""
     numbers = facts.numbers
     for one in facts.therapy.possible:
         past = (day - day_of(one)).days

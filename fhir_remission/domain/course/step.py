@@ -191,7 +191,7 @@ class Step:
             look = Look(rows, memory_of(case.facts, course), background, ground.strict)
             ground.found[key] = evaluate(case.facts, case.place, case.window, look)
         found = ground.found[key]
-        self.trial.look(found)
+        self.trial.look(*found.proofs)
         return found
 
     def assumed(

@@ -7,7 +7,6 @@ from typing import TypeVar, cast
 
 from fhir_remission.domain.course.budget import MOST_TRIALS
 from fhir_remission.domain.course.world import Key, Move, Side, World
-from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.verdicts import Proof
 
 T = TypeVar("T")
@@ -27,7 +26,7 @@ class Trial:
         self.told: dict[Key, Side] = dict(ahead)
         self.asked: set[str | None] = set()
         """The kinds of things that were unknown and asked for."""
-        self.looked: list[Proof | Evaluation] = []
+        self.looked: list[Proof] = []
 
     def pick(self, options: tuple[T, ...], kind: str | None = None) -> T:
         """One of the options; the others are tried by other trials."""
@@ -55,9 +54,9 @@ class Trial:
             self.told[key] = self._choose(options)
         return self.told[key]
 
-    def look(self, *proofs: Proof | Evaluation) -> None:
+    def look(self, *proofs: Proof) -> None:
         """Note what was looked at."""
-        self.looked.extend(one for one in proofs if one)
+        self.looked.extend(proofs)
 
 
 def trials(world: World, step: Callable[[Trial], Move]) -> Iterator[tuple[Move, Trial]]:

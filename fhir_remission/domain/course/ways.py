@@ -25,12 +25,10 @@ from fhir_remission.domain.course.world import (
     Move,
     Node,
     Said,
-    Side,
     World,
     joined,
     joined_nodes,
     no_lines,
-    told_of,
 )
 from fhir_remission.domain.nouns.assessment import AnchorKind
 from fhir_remission.domain.nouns.inputs import Event
@@ -118,12 +116,11 @@ class _Walk:
         asked: set[str | None] = set()
         nodes: list[Node] = []
         phases = frozenset(world.phase for world in self.ways)
-        seen: dict[int, Proof] = {}
         try:
             for world, held in self.ways.items():
                 for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
-                    new = replace(walked, ahead=self._ahead(trial, point, walked))
-                    node = Node((held.node,), told_of(trial.looked, seen))
+                    new = self._foretold(walked, trial, point)
+                    node = Node((held.node,), tuple(trial.looked))
                     after.setdefault(_past(new, point.day), []).append(Held(kept, node))
                     told[id(said), new] = (said, kept, new)
                     asked |= trial.asked
@@ -180,8 +177,10 @@ class _Walk:
             frozenset({"remission"}),
         )  # fmt: skip
 
-    def _ahead(self, trial: Trial, point: Point, world: World) -> frozenset[tuple[Key, Side]]:
-        """What was told of things to come."""
+    def _foretold(self, world: World, trial: Trial, point: Point) -> World:
+        """The world with what was told of things to come."""
+        if not trial.told:
+            return world
         facts = self.ground.facts
 
         def lies_ahead(key: Key) -> bool:
@@ -197,9 +196,8 @@ class _Walk:
                 same = point.kind == "extramedullary"
             return day > point.day or (day == point.day and same)
 
-        if not trial.told:
-            return frozenset()
-        return frozenset(one for one in trial.told.items() if lies_ahead(one[0]))
+        ahead = frozenset(one for one in trial.told.items() if lies_ahead(one[0]))
+        return replace(world, ahead=ahead)
 
     def _unknown(self, point: Point, gate: Gate) -> Anchor:
         """Too many ways: everything is possible, and nothing is said."""
@@ -241,12 +239,11 @@ def _alike(ground: Ground, after: dict[World, list[Held]], day: date) -> dict[Wo
     """
     groups: dict[object, list[World]] = {}
     for world in after:
-        bare = replace(world, opened=date.min, by=None)
         key: object = world
-        if world.again and world.phase == "remission":
-            key = bare
-        elif world.again and world.phase in ("before", "unproved"):
-            key = bare, ground.from_now_on(world, day)
+        if world.again and world.phase in ("remission", "before", "unproved"):
+            key = replace(world, opened=date.min, by=None)
+            if world.phase != "remission":
+                key = key, ground.from_now_on(world, day)
         groups.setdefault(key, []).append(world)
     found: dict[World, list[Held]] = {}
     for many in groups.values():

@@ -143,7 +143,7 @@ class Node(Struct, frozen=True, eq=False):
     """What a step looked at, behind those before it: told only where an answer is printed."""
 
     before: tuple[Node, ...]
-    looked: Proof
+    looked: tuple[Proof, ...]
 
 
 class Held(NamedTuple):
@@ -172,22 +172,11 @@ def joined(many: Sequence[Said]) -> Said:
     )
 
 
-def told_of(looked: Sequence[Proof | Evaluation], seen: dict[int, Proof]) -> Proof:
-    """The evidence a step looked at; that of an evaluation is taken out once for all its ways."""
-    found: dict[int, Result | Event] = {}
-    for one in looked:
-        if isinstance(one, Evaluation) and id(one) not in seen:
-            seen[id(one)] = tuple({id(proof): proof for proof in _of(one)}.values())
-        proofs = seen[id(one)] if isinstance(one, Evaluation) else one
-        found.update((id(proof), proof) for proof in proofs)
-    return tuple(found.values())
-
-
 def joined_nodes(nodes: Sequence[Node]) -> Node:
     """What several ways of one step looked at, where they go on as one: each piece once."""
     before = {id(one): one for node in nodes for one in node.before}
-    looked = {id(one): one for node in nodes for one in node.looked}
-    return Node(tuple(before.values()), tuple(looked.values()))
+    looked = {id(one): one for node in nodes for proof in node.looked for one in proof}
+    return Node(tuple(before.values()), (tuple(looked.values()),))
 
 
 def gathered(nodes: Sequence[Node]) -> Proof:
@@ -201,15 +190,5 @@ def gathered(nodes: Sequence[Node]) -> Proof:
             continue
         seen.add(id(node))
         waiting.extend(node.before)
-        found.update((id(one), one) for one in node.looked)
+        found.update({id(one): one for proof in node.looked for one in proof})
     return tuple(sorted(found.values(), key=order_of))
-
-
-def _of(found: Evaluation) -> Proof:
-    """All that an evaluation read: every criterion at every draw."""
-    return tuple(
-        proof
-        for tried in found.tried
-        for one in tried.choice.judgements.values()
-        for proof in one.proof
-    )

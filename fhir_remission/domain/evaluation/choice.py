@@ -69,10 +69,12 @@ class Chooser:
         self._claims = frozenset(one.id for one in rows if one.claim)
         self._remissions = frozenset(one.id for one in rows if one.remission)
         self._below = tuple(one for one in rows if not one.remission)
+        self._of_marrow: Judgements = {}
 
     def choose(self, view: View) -> Choice:
         """The category one view proves, or why none."""
-        found = judge_all(self.criteria, view, strict=self.strict)
+        found = judge_all(self.criteria, view, strict=self.strict, known=self._of_marrow)
+        self._of_marrow = self._of_marrow or {name: found[name] for name in self.plan.of_marrow}
         undecided = self.criteria.outcomes.undecided
         uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
         rows = self._below if uncounted else self.rows
@@ -104,16 +106,14 @@ class Chooser:
 
     def _lacking(self, view: View, found: Judgements) -> frozenset[str]:
         """Remissions that some count would give."""
-        return self._remissions & frozenset(self._ways(view, found, self.rows))
+        return self._remissions & self._ways(view, found, self.rows).keys()
 
     def _cleared(self, view: View, found: Judgements) -> frozenset[str]:
         """Claims that a clean sample could still give where only an old one forbids them."""
-        if not any(one.open for one in found.values()):
+        opened = {name: Judgement(Verdict.UNKNOWN) for name, one in found.items() if one.open}
+        if not opened:
             return NONE
-        opened = {
-            name: Judgement(Verdict.UNKNOWN) if one.open else one for name, one in found.items()
-        }
-        return self._claims & frozenset(self._ways(view, opened, self.rows))
+        return self._claims & self._ways(view, {**found, **opened}, self.rows).keys()
 
     def _ways(
         self, view: View, found: Judgements, rows: Sequence[Category]
@@ -187,9 +187,7 @@ def was_counted(criteria: CriteriaSet, view: View) -> bool:
 
 def _counts(criteria: CriteriaSet, view: View) -> list[Reading]:
     """What the draw says of each lineage."""
-    lineages = criteria.about.lineages
-    counted = [one.analyte for one in plan_of(criteria).thresholds if one.id in lineages]
-    return [view.quantity(analyte).reading for analyte in counted]
+    return [view.quantity(analyte).reading for analyte in plan_of(criteria).counts]
 
 
 def _all_hold(names: Sequence[str], found: Judgements) -> bool:
@@ -198,7 +196,7 @@ def _all_hold(names: Sequence[str], found: Judgements) -> bool:
 
 def _unsettled(names: Sequence[str], found: Judgements) -> bool:
     """Whether none of the criteria has failed."""
-    return all(found[name].verdict is not Verdict.NOT_MET for name in names)
+    return Verdict.NOT_MET not in [found[name].verdict for name in names]
 
 
 def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:

@@ -37,6 +37,9 @@ from fhir_remission.domain.nouns.verdicts import NO, YES, Judgement, Proof, Quan
 
 Judgements = Mapping[str, Judgement]
 Judge = Callable[[Any, View], Judgement]
+NOTHING_YET: Judgements = {}
+OF_MARROW = ("blasts-marrow", "marrow-cells-counted", "marrow-cellularity")
+"""The analytes of a marrow, whatever draw is read with it."""
 
 
 class Plan(Struct, frozen=True):
@@ -50,25 +53,41 @@ class Plan(Struct, frozen=True):
     """What is made of others."""
     thresholds: tuple[Threshold, ...]
     independences: tuple[Independence, ...]
+    counts: tuple[str, ...]
+    """The analytes of the lineages."""
+    of_marrow: frozenset[str]
+    """What is judged alike at every draw of a marrow."""
 
 
 @lru_cache
 def plan_of(criteria: CriteriaSet) -> Plan:
     """Sort the criteria of a set once."""
-    every = criteria.criterion
+    every, lineages = criteria.criterion, criteria.about.lineages
+    thresholds = tuple(one for one in every if isinstance(one, Threshold))
     return Plan(
         alone=tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES),
         adequate=tuple(one for one in every if isinstance(one, AdequateMarrow)),
         composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
-        thresholds=tuple(one for one in every if isinstance(one, Threshold)),
+        thresholds=thresholds,
         independences=tuple(one for one in every if isinstance(one, Independence)),
+        counts=tuple(one.analyte for one in thresholds if one.id in lineages),
+        of_marrow=frozenset(
+            one.id
+            for one in every
+            if isinstance(one, _OF_MARROW)
+            or (isinstance(one, Threshold) and one.analyte in OF_MARROW)
+        ),
     )
 
 
-def judge_all(criteria: CriteriaSet, view: View, *, strict: bool) -> dict[str, Judgement]:
-    """Every criterion of the set; those that name others come after them."""
+def judge_all(
+    criteria: CriteriaSet, view: View, *, strict: bool, known: Judgements = NOTHING_YET
+) -> dict[str, Judgement]:
+    """Every criterion of the set that is not known yet; those that name others come after them."""
     plan = plan_of(criteria)
-    found = {name: judge(one, view) for name, judge, one in plan.alone}
+    found = {
+        name: known[name] if name in known else judge(one, view) for name, judge, one in plan.alone
+    }
     for adequate in plan.adequate:
         found[adequate.id] = _adequate(adequate, view, found, criteria)
     if strict:
@@ -202,6 +221,8 @@ def _any_met(parts: list[Judgement]) -> Judgement:
     return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
 
 
+# What no draw has a part in.
+_OF_MARROW = (PercentDecrease, ByBaseline, PercentIncrease, Persisted, NoPriorRemission)
 # One judge for each kind that the view alone decides.
 _JUDGES: dict[type, Judge] = {
     Threshold: _threshold,

@@ -17,7 +17,7 @@ from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_b
 from fhir_remission.domain.nouns.assessment import Assumption, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval
 from fhir_remission.domain.nouns.intervals import product, scaled
-from fhir_remission.domain.nouns.verdicts import NOTHING, Judgement, Quantity, SignReading
+from fhir_remission.domain.nouns.verdicts import NOTHING, Judgement, Proof, Quantity, SignReading
 from fhir_remission.domain.record.derived import measured
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
@@ -78,6 +78,12 @@ class Evaluation(Struct, frozen=True, eq=False):
         return self.ways[-1].day if self.row is not None else self.best.view.day
 
     @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """All that was read: every criterion at every draw."""
+        chosen = [one.choice.judgements for one in self.tried]
+        return tuple([one.proof for found in chosen for one in found.values()])
+
+    @property
     def open(self) -> tuple[str, ...]:
         """Every answer that is open besides its own."""
         named = dict.fromkeys((*(one.answer for one in self.ways), *self.held))
@@ -126,9 +132,9 @@ def _evaluation(
         return max(one.choice.ways, key=order.__getitem__)
 
     def rank(one: Tried) -> tuple[int, int, int]:
-        failed = sum(j.verdict is Verdict.NOT_MET for j in one.choice.judgements.values())
+        verdicts = [] if one.choice.row else [j.verdict for j in one.choice.judgements.values()]
         name = least(one)
-        return order[name], one.choice.level(name), 0 if one.choice.row is not None else failed
+        return order[name], one.choice.level(name), verdicts.count(Verdict.NOT_MET)
 
     best = min(tried, key=rank)
     floor = order[least(best)]
@@ -169,15 +175,15 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     assert row is not None  # noqa: S101 - asked by the caller, for mypy
     signs = {one.id for one in criteria.criterion if isinstance(one, Absent)}
     found: dict[date, Way] = {}
-    for one in tried:
+    for one in (one for one in tried if row.id in one.choice.ways):
+        level = one.choice.level(row.id)
+        if (level, one.view.day) >= (best.choice.level(row.id), best.view.day):
+            continue
         unknown = {
             name for name in row.requires
             if one.choice.judgements[name].verdict is Verdict.UNKNOWN
         }  # fmt: skip
-        if row.id not in one.choice.ways or not unknown or not unknown <= signs:
-            continue
-        level = one.choice.level(row.id)
-        if (level, one.view.day) < (best.choice.level(row.id), best.view.day):
+        if unknown and unknown <= signs:
             found[one.view.day] = Way(row.id, one.view.day, one.choice.ways[row.id])
     return list(found.values())
 

@@ -84,7 +84,8 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     numbers = criteria.numbers
     longest = timedelta(hours=numbers.precise.days)
     statements = _statements(criteria)
-    results = [_precise(one, longest) for one in _known(record.results, as_of)]
+    known = _known(record.results, as_of)
+    results = [one if is_precise(one.when, longest) else _vague(one) for one in known]
     events = _known_events(record.events, as_of)
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
@@ -117,7 +118,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
             if one.analyte in EQUIVALENTS and said(one) != "negative"
         ),
         independence=_by_day(one for one in results if one.analyte in statements),
-        unordered=unordered(_known(record.results, as_of), events, marrows, numbers),
+        unordered=unordered(known, events, marrows, numbers),
     )
 
 
@@ -138,10 +139,8 @@ def _not_ended_yet(event: Event, as_of: datetime) -> Event:
     return replace(event, ended=None)
 
 
-def _precise(result: Result, longest: timedelta) -> Result:
+def _vague(result: Result) -> Result:
     """A result whose day is not known proves nothing, and still blocks."""
-    if is_precise(result.when, longest):
-        return result
     vague = Unreadable(result.original, f"the time {result.when.text} is not precise to a day")
     return replace(result, value=vague)
 
