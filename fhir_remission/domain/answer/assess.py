@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.answer.finish import Segment, finish, nothing
+from fhir_remission.domain.answer.finish import Segment, finish, nothing, policies_of
 from fhir_remission.domain.course import budget
 from fhir_remission.domain.course.draft import Draft, with_next
 from fhir_remission.domain.course.ways import beginning, walk
@@ -42,9 +42,7 @@ def assess(
 ) -> tuple[Assessment, ...]:
     """Every assessment of a patient in order of time; the last one is current."""
     criteria = _chosen(criteria, tuple(sorted(options.policies.items())))
-    strict = options.strict or any(
-        one.name == "strict" and one.default == "yes" for one in criteria.policy
-    )
+    strict = options.strict or ("strict", "yes") in policies_of(criteria)
     facts = read_facts(record, criteria, as_of)
     accepted = frozenset() if strict else options.accept_routine
     today = as_of.astimezone(zone).date()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ from fhir_remission.domain.answer.narrative import next_better, summary
 from fhir_remission.domain.answer.proof import criteria_lines, lineages_below, proof_lines
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.scope import diagnosis_gate, read_signs
+from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.choice import confidence_of
 from fhir_remission.domain.evaluation.trace import notes_of
 from fhir_remission.domain.nouns.assessment import (
@@ -119,7 +121,7 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         clock=Clock("", window_open=False, stale=False),
         criteria_results=proof_lines(facts, draft),
         skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
-        policies=tuple((one.name, one.default) for one in facts.criteria.policy),
+        policies=policies_of(facts.criteria),
         draws=_draws(facts, draft),
         claims=(),
         summary="",
@@ -131,6 +133,12 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         mrd_history=tuple(MrdEventNote(*one) for one in draft.mrd.history),
         reason=draft.reason,
     )
+
+
+@lru_cache
+def policies_of(criteria: CriteriaSet) -> tuple[tuple[str, str], ...]:
+    """What each policy of a set is."""
+    return tuple((one.name, one.default) for one in criteria.policy)
 
 
 def _cycle(facts: Facts, draft: Draft) -> CycleDay | None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from fhir_remission.domain.course.draft import Draft
-from fhir_remission.domain.criteria.kinds import Independence, Threshold
+from fhir_remission.domain.criteria.kinds import Threshold
 from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval
@@ -86,7 +87,7 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
         yield "baseline-inferred"
     yield from _of_counts(found)
     asked = {name for row in facts.criteria.category for name in row.requires}
-    judged = any(isinstance(o, Independence) and o.id in asked for o in facts.criteria.criterion)
+    judged = [one for one in plan_of(facts.criteria).independences if one.id in asked]
     if not judged and _red_cells(facts, found):
         yield "rbc-transfused"
     if _recovered_later(facts, found, until):
@@ -120,7 +121,7 @@ def _recovered_later(facts: Facts, found: Evaluation, until: date | None) -> boo
     """Counts that would have proved more, had they come inside the window."""
     if found.row is None:
         return False
-    lineages = [one for one in _thresholds(facts) if one.id in facts.criteria.about.lineages]
+    lineages = plan_of(facts.criteria).lineages
     if all(found.judgements[one.id].verdict is Verdict.MET for one in lineages):
         return False
     cycle = facts.therapy.first_from(found.view.marrow.day)
@@ -130,10 +131,6 @@ def _recovered_later(facts: Facts, found: Evaluation, until: date | None) -> boo
         if all(_holds(one, count_of(facts.draws[place], one.analyte)) for one in lineages):
             return True
     return False
-
-
-def _thresholds(facts: Facts) -> list[Threshold]:
-    return [one for one in facts.criteria.criterion if isinstance(one, Threshold)]
 
 
 def _holds(one: Threshold, quantity: Quantity) -> bool | None:
@@ -153,7 +150,7 @@ def _of_remission(facts: Facts, draft: Draft, until: date | None) -> Iterator[st
 
 def _falls_short(facts: Facts, row: Category, draws: list[Draw]) -> bool:
     """Whether the latest count of any lineage is below what the remission's category asks."""
-    for one in _thresholds(facts):
+    for one in plan_of(facts.criteria).thresholds:
         if one.id not in row.requires or one.analyte not in ("anc", "platelets"):
             continue
         for draw in reversed(draws):

@@ -132,7 +132,7 @@ def _flags(saids: Sequence[Said]) -> tuple[str, ...]:
 
 
 def _shared(values: Sequence[T]) -> T | None:
-    return values[0] if values and all(one == values[0] for one in values) else None
+    return values[0] if len({*values}) == 1 else None
 
 
 def _one_side(ground: Ground, names: Sequence[str]) -> bool:

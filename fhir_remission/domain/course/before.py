@@ -236,8 +236,8 @@ def _began(step: Step, found: Evaluation, way: Way) -> date:
     remissions = {row.id for row in found.rows if row.remission}
     sure = way.day
     if remissions.issuperset(one.answer for one in found.ways):
-        sure = min(one.view.day for one in found.tried if remissions >= one.choice.ways.keys())
-    perhaps = min(one.view.day for one in found.tried if remissions & one.choice.ways.keys())
+        sure = min([one.view.day for one in found.tried if remissions >= one.choice.ways.keys()])
+    perhaps = min([one.view.day for one in found.tried if remissions & one.choice.ways.keys()])
     return step.trial.pick((sure, perhaps)) if perhaps < sure else sure
 
 

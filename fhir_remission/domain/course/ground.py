@@ -17,8 +17,8 @@ from fhir_remission.domain.course.courses import (
 from fhir_remission.domain.course.readings import as_told
 from fhir_remission.domain.course.scope import read_signs
 from fhir_remission.domain.course.world import Key, Said, Side, World
-from fhir_remission.domain.criteria.kinds import Persisted
 from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Interval
@@ -44,9 +44,6 @@ class Ground:
         self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}
         self._alike: dict[object, tuple[date, int | None]] = {}
         self._measures: dict[tuple[date, int | None], tuple[object, ...]] = {}
-        waits = (one.days for one in facts.criteria.criterion if isinstance(one, Persisted))
-        self.patience = max((1, *waits))
-        """For so many days a criterion asks how long ago therapy began."""
         self.uncertain = {at for at, one in enumerate(facts.marrows) if not one.certain}
         """The marrows that may not have been there at all."""
         self._sides: dict[int, tuple[Side, ...]] = {}
@@ -90,9 +87,7 @@ class Ground:
 
     def forget(self) -> None:
         """Nothing of this step is asked for again."""
-        self._resolved.clear()
-        self.found.clear()
-        self.windows.clear()
+        self._resolved, self.found, self.windows = {}, {}, {}
 
     def same_course(self, day: date, by: int | None) -> tuple[date, int | None]:
         """One day for all relapses that no later anchor can tell apart."""
@@ -105,7 +100,7 @@ class Ground:
     def from_now_on(self, world: World, day: date) -> object:
         """What later anchors can tell of which relapse opened a course, once it was treated."""
         start = self.course(world)[1].start
-        if start is None or (day - start.day).days < self.patience:
+        if start is None or (day - start.day).days < plan_of(self.facts.criteria).patience:
             return world.opened, world.by
         return self._measure(world)
 

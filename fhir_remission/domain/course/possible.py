@@ -38,5 +38,7 @@ def held_back(ground: Ground, told: Sequence[tuple[Said, World]], category: str)
     return [
         name
         for name, rank in ground.order.items()
-        if ground.rows[name].remission and any(best <= rank < now for now, best in limits)
+        if limits
+        and ground.rows[name].remission
+        and any(best <= rank < now for now, best in limits)
     ]

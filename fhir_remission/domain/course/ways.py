@@ -115,7 +115,7 @@ class _Walk:
         told: dict[tuple[int, World], tuple[Said | None, Said, World]] = {}
         asked: set[str | None] = set()
         nodes: list[Node] = []
-        phases = frozenset(world.phase for world in self.ways)
+        phases = frozenset({world.phase for world in self.ways})
         try:
             for world, held in self.ways.items():
                 for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
@@ -237,6 +237,8 @@ def _alike(ground: Ground, after: dict[World, list[Held]], day: date) -> dict[Wo
     Lesions since the earliest count for it, so that it proves no more than any of them. Before
     one, relapses stand for each other once they were treated and nothing tells them apart.
     """
+    if len(after) == 1:
+        return after
     groups: dict[object, list[World]] = {}
     for world in after:
         key: object = world

@@ -63,12 +63,11 @@ class Chooser:
         self.plan = plan_of(criteria)
         quality = {one.id for one in self.plan.adequate}
         self._but_for_quality = {
-            one.requires: tuple(name for name in one.requires if name not in quality)
-            for one in rows
+            one.requires: [name for name in one.requires if name not in quality] for one in rows
         }
-        self._claims = frozenset(one.id for one in rows if one.claim)
-        self._remissions = frozenset(one.id for one in rows if one.remission)
-        self._below = tuple(one for one in rows if not one.remission)
+        self._claims = frozenset({one.id for one in rows if one.claim})
+        self._remissions = frozenset({one.id for one in rows if one.remission})
+        self._below = [one for one in rows if not one.remission]
         self._of_marrow: Judgements = {}
 
     def choose(self, view: View) -> Choice:
@@ -159,7 +158,8 @@ class Chooser:
 
 def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
     """The first row whose every criterion holds."""
-    return next((row for row in rows if _all_hold(row.requires, found)), None)
+    standing = {name for name, one in found.items() if one.verdict in HOLDS}
+    return next((row for row in rows if standing.issuperset(row.requires)), None)
 
 
 def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
@@ -187,7 +187,7 @@ def was_counted(criteria: CriteriaSet, view: View) -> bool:
 
 def _counts(criteria: CriteriaSet, view: View) -> list[Reading]:
     """What the draw says of each lineage."""
-    return [view.quantity(analyte).reading for analyte in plan_of(criteria).counts]
+    return [view.quantity(one.analyte).reading for one in plan_of(criteria).lineages]
 
 
 def _all_hold(names: Sequence[str], found: Judgements) -> bool:

@@ -33,7 +33,15 @@ from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.intervals import at_least, holds
-from fhir_remission.domain.nouns.verdicts import NO, YES, Judgement, Proof, Quantity, judged
+from fhir_remission.domain.nouns.verdicts import (
+    NO,
+    NOTHING,
+    YES,
+    Judgement,
+    Proof,
+    Quantity,
+    judged,
+)
 
 Judgements = Mapping[str, Judgement]
 Judge = Callable[[Any, View], Judgement]
@@ -53,10 +61,12 @@ class Plan(Struct, frozen=True):
     """What is made of others."""
     thresholds: tuple[Threshold, ...]
     independences: tuple[Independence, ...]
-    counts: tuple[str, ...]
-    """The analytes of the lineages."""
+    lineages: tuple[Threshold, ...]
+    """Those of complete remission, for each lineage."""
     of_marrow: frozenset[str]
     """What is judged alike at every draw of a marrow."""
+    patience: int
+    """For so many days a criterion asks how long ago therapy began."""
 
 
 @lru_cache
@@ -70,13 +80,14 @@ def plan_of(criteria: CriteriaSet) -> Plan:
         composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
         thresholds=thresholds,
         independences=tuple(one for one in every if isinstance(one, Independence)),
-        counts=tuple(one.analyte for one in thresholds if one.id in lineages),
+        lineages=tuple(one for one in thresholds if one.id in lineages),
         of_marrow=frozenset(
             one.id
             for one in every
             if isinstance(one, _OF_MARROW)
             or (isinstance(one, Threshold) and one.analyte in OF_MARROW)
         ),
+        patience=max((1, *(one.days for one in every if isinstance(one, Persisted)))),
     )
 
 
@@ -106,7 +117,7 @@ def _unassumed(judgement: Judgement) -> Judgement:
 
 
 def _threshold(one: Threshold, view: View) -> Judgement:
-    quantity = view.quantity(one.analyte)
+    quantity = view.quantities.get(one.analyte, NOTHING)
     reading = quantity.reading
     if not isinstance(reading, Interval):
         return judged(None, quantity.proof)
@@ -206,11 +217,12 @@ def _no_prior(_one: NoPriorRemission, view: View) -> Judgement:
 
 def _any_below(parts: list[Judgement]) -> Judgement:
     """At least one part is not met; a part that is assumed met counts as met."""
-    fallen = tuple(p for one in parts if one.verdict is Verdict.NOT_MET for p in one.proof)
-    if any(one.verdict is Verdict.NOT_MET for one in parts):
-        return judged(YES, fallen)
-    unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
-    return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
+    verdicts = [one.verdict for one in parts]
+    if Verdict.NOT_MET in verdicts:
+        fallen = [one for one in parts if one.verdict is Verdict.NOT_MET]
+        return judged(YES, tuple([p for one in fallen for p in one.proof]))
+    unknown = Verdict.UNKNOWN in verdicts
+    return judged(None if unknown else False, tuple([p for one in parts for p in one.proof]))
 
 
 def _any_met(parts: list[Judgement]) -> Judgement:

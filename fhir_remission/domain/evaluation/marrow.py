@@ -104,6 +104,7 @@ class _Seen(NamedTuple):
 
     window: Window
     blood: BloodBlasts
+    recorded: frozenset[str]
 
 
 def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
@@ -112,11 +113,12 @@ def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation
     blood = read_blood_blasts(facts.smears, window.places, days, marrow.day)
     usable: list[int | None] = [one for one in window.places if one not in window.refused]
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
+    seen = _Seen(window, blood, _recorded(facts))
     tried = []
     for one in usable or [None]:
-        view = _view(facts, place, one, _Seen(window, blood), look)
+        view = _view(facts, place, one, seen, look)
         tried.append(Tried(one, view, chooser.choose(view)))
-    return _evaluation(facts.criteria, tried, _Seen(window, blood), look.rows)
+    return _evaluation(facts.criteria, tried, seen, look.rows)
 
 
 def _evaluation(
@@ -175,9 +177,9 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     assert row is not None  # noqa: S101 - asked by the caller, for mypy
     signs = {one.id for one in criteria.criterion if isinstance(one, Absent)}
     found: dict[date, Way] = {}
-    for one in (one for one in tried if row.id in one.choice.ways):
-        level = one.choice.level(row.id)
-        if (level, one.view.day) >= (best.choice.level(row.id), best.view.day):
+    limit = (best.choice.level(row.id), best.view.day)
+    for one in tried:
+        if row.id not in one.choice.ways or (one.choice.level(row.id), one.view.day) >= limit:
             continue
         unknown = {
             name for name in row.requires
@@ -243,7 +245,7 @@ def _view(
     near = _transfusions(facts, marrow, draw)
     stated = facts.independence.get(day, ())
     return View(
-        marrow, look.background, quantities, signs, near, agreed(stated), _recorded(facts), day
+        marrow, look.background, quantities, signs, near, agreed(stated), seen.recorded, day
     )
 
 

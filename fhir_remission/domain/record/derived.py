@@ -21,8 +21,10 @@ Results = Mapping[str, tuple[Result, ...]]
 
 def counted(results: Results, numbers: Numbers) -> dict[str, Quantity]:
     """The counts a criterion can ask for; one that was never reported has no reading."""
-    plain = {name: measured(results.get(name, ())) for name in ("wbc", "hemoglobin")}
-    plain["blasts-blood"] = measured(results.get("blasts-blood", ()))
+    plain = {
+        name: measured(results[name]) if name in results else NOTHING
+        for name in ("wbc", "hemoglobin", "blasts-blood")
+    }
     return {**plain, "anc": _anc(results, numbers), "platelets": _platelets(results)}
 
 
@@ -37,18 +39,13 @@ def measured(results: tuple[Result, ...]) -> Quantity:
     if len(results) == 1:
         return Quantity(reading_of(results[0]), results)
     stands = any(one.standing == "usable" for one in results)
-    read = _value_of if stands else reading_of
-    return Quantity(spanned([read(one) for one in results]), results)
+    return Quantity(spanned([reading_of(one, beside=stands) for one in results]), results)
 
 
-def reading_of(result: Result) -> Reading:
-    """The value as something to compare; what is preliminary supports nothing."""
-    if result.standing == "preliminary":
+def reading_of(result: Result, *, beside: bool = False) -> Reading:
+    """The value as something to compare; what is preliminary, and beside nothing, supports none."""
+    if result.standing == "preliminary" and not beside:
         return Unreadable(result.original, "preliminary")
-    return _value_of(result)
-
-
-def _value_of(result: Result) -> Reading:
     if isinstance(result.value, Finding):
         return Unreadable(result.original, "a word where a number is asked")
     return result.value

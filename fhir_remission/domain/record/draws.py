@@ -104,9 +104,9 @@ def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support
         by_analyte.setdefault(one.analyte, []).append(one)
     results = {name: tuple(many) for name, many in by_analyte.items()}
     start = ordered[0].when.start
-    end = max(one.when.end for one in ordered)
+    end = max([one.when.end for one in ordered])
     own = counted(results, numbers)
-    last = max(one.when.last_day for one in ordered)
+    last = max([one.when.last_day for one in ordered])
     own = {
         name: _bounded(quantity, support[name].raises(ordered[0].when.first_day, last, end))
         if name in support

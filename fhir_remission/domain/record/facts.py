@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -150,6 +151,7 @@ def is_precise(when: When, longest: timedelta) -> bool:
     return when.first_day == when.last_day or when.end - when.start <= longest
 
 
+@lru_cache
 def _statements(criteria: CriteriaSet) -> set[str]:
     return {one.statement for one in criteria.criterion if hasattr(one, "statement")}
 

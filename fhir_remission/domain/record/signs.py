@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.inputs import UNREAD, Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import ZERO, above, is_zero
-from fhir_remission.domain.nouns.verdicts import SILENT, Proof, SignReading, day_of
+from fhir_remission.domain.nouns.verdicts import SILENT, SignReading, SignState, day_of
 from fhir_remission.domain.record.draws import Draw
 
 Said = Literal["positive", "negative", "unclear"]
@@ -43,8 +43,7 @@ def answer_of(result: Result) -> Said:
 
 def sign_of(results: Iterable[Result]) -> SignReading:
     """Presence outweighs everything, doubt outweighs absence."""
-    heard = [(said(one), one) for one in results]
-    return _weighed([(what, one) for what, one in heard if what is not None])
+    return _weighed([(what, one) for one in results if (what := said(one)) is not None])
 
 
 def agreed(results: Iterable[Result]) -> SignReading:
@@ -58,11 +57,17 @@ def agreed(results: Iterable[Result]) -> SignReading:
     return SignReading(state, proof)  # type: ignore[arg-type]
 
 
+WEIGHTS: tuple[tuple[Said, SignState], ...] = (
+    ("positive", "present"), ("unclear", "unknown"), ("negative", "absent"),
+)  # fmt: skip
+"""What a word says of a sign, the weightiest first."""
+
+
 def _weighed(heard: Sequence[tuple[Said, Result | Event]]) -> SignReading:
-    for what, state in (("positive", "present"), ("unclear", "unknown"), ("negative", "absent")):
-        proof: Proof = tuple(one for told, one in heard if told == what)
-        if proof:
-            return SignReading(state, proof)  # type: ignore[arg-type]
+    told = {what for what, _ in heard}
+    for what, state in WEIGHTS:
+        if what in told:
+            return SignReading(state, tuple([one for said, one in heard if said == what]))
     return SILENT
 
 
@@ -225,10 +230,8 @@ def smear_of(draw: Draw) -> SignReading:
         seen = tuple(
             one for one in reports if one.method not in ("automated", UNREAD) and said(one)
         )
-        manual = _differential(draw)
-        if seen or manual.state == "absent":
-            return SignReading("absent", seen or manual.proof)
-        return SignReading("automated", found.proof)
+        manual = SignReading("absent", seen) if seen else _differential(draw)
+        return manual if manual.state == "absent" else SignReading("automated", found.proof)
     return _differential(draw)
 
 

@@ -18,6 +18,7 @@ _SHARES = (
     ("neutrophils-pct", "blasts-blood"),
     ("neutrophils-segmented-pct", "neutrophils-band-pct", "blasts-blood"),
 )
+_SHARED = frozenset(name for names in _SHARES for name in names)
 FLAG = "part-above-whole"
 
 
@@ -32,6 +33,8 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> list[Result]:
         above = [whole for whole in wholes if _exceeds(part, whole)]
         doubtful |= {part, *above} if above else set()
     open_whole = any(isinstance(one.value, Unreadable) for one in wholes)
+    if not doubtful and not open_whole:
+        return list(draw)
     return [
         _refused(one, "it and its whole exclude each other", FLAG)
         if one in doubtful
@@ -60,10 +63,11 @@ def _exceeds(part: Result, whole: Result) -> bool:
 def _too_many(draw: Sequence[Result], numbers: Numbers) -> Iterable[Result]:
     """The shares of a differential that add up to more than there can be."""
     limit = numbers.whole_at_most
-    if limit is None:
+    every = [one for one in draw if one.analyte in _SHARED and isinstance(one.value, Interval)]
+    if limit is None or sum([_low(one) for one in every]) <= limit.value:
         return
     for names in _SHARES:
-        shares = [one for one in draw if one.analyte in names and isinstance(one.value, Interval)]
+        shares = [one for one in every if one.analyte in names]
         least = {
             name: min(_low(one) for one in shares if one.analyte == name)
             for name in {one.analyte for one in shares}
