@@ -27,7 +27,10 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> list[Result]:
 
     A whole that came and cannot be read leaves its parts open; one that never came does not.
     """
-    wholes = [one for one in draw if one.analyte == WHOLE and one.standing == "usable"]
+    every = [one for one in draw if one.analyte == WHOLE]
+    stands = [one for one in every if one.standing == "usable"]
+    # A whole that does not stand supports nothing, and beside none that does it may deny a part.
+    wholes = stands or [one for one in every if isinstance(one.value, Interval)]
     doubtful = set(_too_many(draw, numbers))
     for part in (one for one in draw if one.analyte in PARTS):
         above = [whole for whole in wholes if _exceeds(part, whole)]

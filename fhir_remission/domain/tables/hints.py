@@ -19,6 +19,7 @@ MEANS = (
     "picture",
     "neutrophils",
     "platelet-count",
+    "clumps",
     "leukocytes",
     "panel",
     "leukaemia",

@@ -68,6 +68,7 @@ _CALLED = (
     ("lesion", ((LESION, ""),)),
     ("mrd", (("mrd", ""),)),
     ("input", UNKNOWN),
+    ("clumps", (("platelet-clumps", "blood"),)),
     ("neutrophils", (("anc", "blood"),)),
     ("platelet-count", (("platelets", "blood"),)),
     ("leukocytes", (("wbc", "blood"),)),
