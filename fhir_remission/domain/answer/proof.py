@@ -37,14 +37,24 @@ def criteria_lines(facts: Facts, found: Evaluation | None) -> tuple[CriterionRes
     """Every criterion that some category asks for, at the chosen draw."""
     if found is None:
         return ()
-    return tuple(line_of(one, found.judgements[one.id]) for one in _asked(facts.criteria))
+    judged = found.judgements
+    return tuple(
+        [
+            _line_of(judged[name], name, rule, source)
+            for name, rule, source in _asked(facts.criteria)
+        ]
+    )
 
 
 @lru_cache
-def _asked(criteria: CriteriaSet) -> tuple[AnyCriterion, ...]:
-    """The criteria that some category asks for."""
+def _asked(criteria: CriteriaSet) -> tuple[tuple[str, str, str], ...]:
+    """The criteria that some category asks for, each with its rule and where it comes from."""
     asked = {name for row in criteria.category for name in (*row.requires, *row.doubts)}
-    return tuple(one for one in criteria.criterion if one.id in asked)
+    return tuple(
+        (one.id, rule_of(one), f"{one.source} [{one.mark}]")
+        for one in criteria.criterion
+        if one.id in asked
+    )
 
 
 def asked_by(criteria: CriteriaSet, category: str) -> set[str]:
@@ -53,13 +63,12 @@ def asked_by(criteria: CriteriaSet, category: str) -> set[str]:
     return {name for row in rows for name in (*row.requires, *row.doubts)}
 
 
-def line_of(one: AnyCriterion, judgement: Judgement) -> CriterionResult:
+def _line_of(judgement: Judgement, name: str, rule: str, source: str) -> CriterionResult:
     """One criterion as a line of the proof."""
     evidence = judgement.proof
     if len(evidence) > 1:
         evidence = tuple(sorted(set(evidence), key=order_of))
-    source = f"{one.source} [{one.mark}]"
-    return CriterionResult(one.id, judgement.verdict, rule_of(one), source, evidence)
+    return CriterionResult(name, judgement.verdict, rule, source, evidence)
 
 
 def rule_of(one: AnyCriterion) -> str:

@@ -73,7 +73,9 @@ class Chooser:
     def choose(self, view: View) -> Choice:
         """The category one view proves, or why none."""
         found = judge_all(self.criteria, view, strict=self.strict, known=self._of_marrow)
-        self._of_marrow = self._of_marrow or {name: found[name] for name in self.plan.of_marrow}
+        self._of_marrow = self._of_marrow or {
+            name: found[name] for name, _, _ in self.plan.of_marrow
+        }
         undecided = self.criteria.outcomes.undecided
         uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
         rows = self._below if uncounted else self.rows
@@ -109,9 +111,9 @@ class Chooser:
 
     def _cleared(self, view: View, found: Judgements) -> frozenset[str]:
         """Claims that a clean sample could still give where only an old one forbids them."""
-        opened = {name: Judgement(Verdict.UNKNOWN) for name, one in found.items() if one.open}
-        if not opened:
+        if not any(one.open for one in view.signs.values()):
             return NONE
+        opened = {name: Judgement(Verdict.UNKNOWN) for name, one in found.items() if one.open}
         return self._claims & self._ways(view, {**found, **opened}, self.rows).keys()
 
     def _ways(
@@ -158,14 +160,13 @@ class Chooser:
 
 def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
     """The first row whose every criterion holds."""
-    standing = {name for name, one in found.items() if one.verdict in HOLDS}
-    return next((row for row in rows if standing.issuperset(row.requires)), None)
+    return next((row for row in rows if _all_hold(row.requires, found)), None)
 
 
 def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
     """The assumptions on which the row rests, each once."""
-    every = {found[name].assumption for name in row.requires} - {None}
-    return tuple(sorted((one for one in every if one is not None), key=lambda one: one.id))
+    every = {one for name in row.requires if (one := found[name].assumption) is not None}
+    return tuple(sorted(every, key=lambda one: one.id))
 
 
 def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:

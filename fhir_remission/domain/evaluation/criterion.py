@@ -53,8 +53,10 @@ OF_MARROW = ("blasts-marrow", "marrow-cells-counted", "marrow-cellularity")
 class Plan(Struct, frozen=True):
     """The criteria of a set in the order in which they can be judged."""
 
-    alone: tuple[tuple[str, Judge, AnyCriterion], ...]
-    """What is judged by the view alone, with its judge."""
+    of_marrow: tuple[tuple[str, Judge, AnyCriterion], ...]
+    """What no draw has a part in, with its judge: judged once a marrow."""
+    of_draw: tuple[tuple[str, Judge, AnyCriterion], ...]
+    """What else is judged by the view alone."""
     adequate: tuple[AdequateMarrow, ...]
     """What asks for the counts too."""
     composites: tuple[AnyBelow | AnyMet, ...]
@@ -63,8 +65,6 @@ class Plan(Struct, frozen=True):
     independences: tuple[Independence, ...]
     lineages: tuple[Threshold, ...]
     """Those of complete remission, for each lineage."""
-    of_marrow: frozenset[str]
-    """What is judged alike at every draw of a marrow."""
     patience: int
     """For so many days a criterion asks how long ago therapy began."""
 
@@ -73,22 +73,22 @@ class Plan(Struct, frozen=True):
 def plan_of(criteria: CriteriaSet) -> Plan:
     """Sort the criteria of a set once."""
     every, lineages = criteria.criterion, criteria.about.lineages
+    alone = tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES)
     thresholds = tuple(one for one in every if isinstance(one, Threshold))
     return Plan(
-        alone=tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES),
+        of_marrow=tuple(row for row in alone if _is_of_marrow(row[-1])),
+        of_draw=tuple(row for row in alone if not _is_of_marrow(row[-1])),
+        patience=max((1, *(one.days for one in every if isinstance(one, Persisted)))),
         adequate=tuple(one for one in every if isinstance(one, AdequateMarrow)),
         composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
         thresholds=thresholds,
-        independences=tuple(one for one in every if isinstance(one, Independence)),
         lineages=tuple(one for one in thresholds if one.id in lineages),
-        of_marrow=frozenset(
-            one.id
-            for one in every
-            if isinstance(one, _OF_MARROW)
-            or (isinstance(one, Threshold) and one.analyte in OF_MARROW)
-        ),
-        patience=max((1, *(one.days for one in every if isinstance(one, Persisted)))),
+        independences=tuple(one for one in every if isinstance(one, Independence)),
     )
+
+
+def _is_of_marrow(one: AnyCriterion) -> bool:
+    return isinstance(one, _OF_MARROW) or (isinstance(one, Threshold) and one.analyte in OF_MARROW)
 
 
 def judge_all(
@@ -96,9 +96,8 @@ def judge_all(
 ) -> dict[str, Judgement]:
     """Every criterion of the set that is not known yet; those that name others come after them."""
     plan = plan_of(criteria)
-    found = {
-        name: known[name] if name in known else judge(one, view) for name, judge, one in plan.alone
-    }
+    found = dict(known) or {name: judge(one, view) for name, judge, one in plan.of_marrow}
+    found.update({name: judge(one, view) for name, judge, one in plan.of_draw})
     for adequate in plan.adequate:
         found[adequate.id] = _adequate(adequate, view, found, criteria)
     if strict:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from fhir_remission.domain.criteria.kinds import Absent
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.choice import Choice, Chooser, was_counted
-from fhir_remission.domain.evaluation.criterion import plan_of
+from fhir_remission.domain.evaluation.criterion import OF_MARROW, plan_of
 from fhir_remission.domain.evaluation.views import Background, View
 from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_blood_blasts
 from fhir_remission.domain.nouns.assessment import Assumption, Verdict
@@ -231,9 +231,8 @@ def _view(
     if draw_place is not None:
         draw = seen.window.unsure.get(draw_place, facts.draws[draw_place])
     day = marrow.day if draw is None else max(marrow.day, draw.day)
-    quantities = {"blasts-marrow": marrow.blasts}
-    quantities["marrow-cells-counted"] = marrow.cells
-    quantities["marrow-cellularity"] = marrow.cellularity
+    own = (marrow.blasts, marrow.cells, marrow.cellularity)
+    quantities = dict(zip(OF_MARROW, own, strict=True))
     if draw is not None:
         quantities |= draw.counts
         quantities["blasts-count"] = blast_count(draw, facts)

@@ -78,7 +78,7 @@ def read_draws(
     groups = _grouped([one for one in results if one.analyte in BLOOD_ANALYTES])
     draws = sorted(
         (_draw(group, numbers, support) for group in groups),
-        key=lambda one: (one.start, one.end, one.refs),
+        key=lambda one: (one.start, one.end),
     )
     return _joined(draws, numbers)
 
@@ -103,17 +103,13 @@ def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support
     for one in ordered:
         by_analyte.setdefault(one.analyte, []).append(one)
     results = {name: tuple(many) for name, many in by_analyte.items()}
-    start = ordered[0].when.start
     end = max([one.when.end for one in ordered])
     own = counted(results, numbers)
     last = max([one.when.last_day for one in ordered])
-    own = {
-        name: _bounded(quantity, support[name].raises(ordered[0].when.first_day, last, end))
-        if name in support
-        else quantity
-        for name, quantity in own.items()
-    }
-    return Draw(ordered[0].when.first_day, start, end, ordered[0].when.text, results, own)
+    first = ordered[0].when
+    for name, treated in support.items():
+        own[name] = _bounded(own[name], treated.raises(first.first_day, last, end))
+    return Draw(first.first_day, first.start, end, first.text, results, own, own)
 
 
 def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
@@ -130,13 +126,13 @@ def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
     lenders = {name: _lenders(draws, name) for name in COUNTS}
     found = []
     for draw in draws:
-        counts = dict(draw.own)
-        for name in COUNTS:
-            if counts[name].reading is None:
-                near = _nearest(draw, lenders[name], reach)
-                if near is not None:
-                    counts[name] = replace(near.own[name], joined=True)
-        found.append(replace(draw, counts=counts))
+        lent = {
+            name: replace(near.own[name], joined=True)
+            for name in COUNTS
+            if draw.own[name].reading is None
+            and (near := _nearest(draw, lenders[name], reach)) is not None
+        }
+        found.append(replace(draw, counts={**draw.own, **lent}) if lent else draw)
     return tuple(found)
 
 

@@ -65,7 +65,7 @@ WEIGHTS: tuple[tuple[Said, SignState], ...] = (
 
 def _weighed(heard: Sequence[tuple[Said, Result | Event]]) -> SignReading:
     told = {what for what, _ in heard}
-    for what, state in WEIGHTS:
+    for what, state in WEIGHTS if told else ():
         if what in told:
             return SignReading(state, tuple([one for said, one in heard if said == what]))
     return SILENT
@@ -178,7 +178,8 @@ def read_extramedullary(
         general.setdefault(day_of(event), []).append((what, event))
         if event.ended is not None:
             general.setdefault(event.ended.last_day, []).append(("negative", event))
-    tracks = tuple(_track(heard[name], denies=name == analytes[0]) for name in analytes)
+    every = [_track(heard[name], denies=name == analytes[0]) for name in analytes]
+    tracks = (every[0], *[one for one in every[1:] if one.days])
     days = {
         day
         for track in tracks
