@@ -264,7 +264,7 @@ def test_a_count_that_treatment_raised_is_an_upper_end_and_cites_the_treatment()
         assert quantity.reading == Interval(Decimal(0), Decimal(high))
         assert quantity.bounded
         assert cited(quantity.proof) == sorted([f"{name} 30", kind])
-    assert found.cited == ("Observation/o1", "Observation/o2", "Procedure/e1", "Procedure/e2")
+    assert found.cited == {"Observation/o1", "Observation/o2", "Procedure/e1", "Procedure/e2"}
     assert found.refs == ("Observation/o1", "Observation/o2")
 
 

@@ -86,9 +86,9 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
     if draft.inferred and found.view.background.baseline.reading is not None:
         yield "baseline-inferred"
     yield from _of_counts(found)
-    asked = {name for row in facts.criteria.category for name in row.requires}
-    judged = [one for one in plan_of(facts.criteria).independences if one.id in asked]
-    if not judged and _red_cells(facts, found):
+    judged = plan_of(facts.criteria).independences
+    asked = any(one.id in row.requires for one in judged for row in facts.criteria.category)
+    if not asked and _red_cells(facts, found):
         yield "rbc-transfused"
     if _recovered_later(facts, found, until):
         yield "recovered-after-window"

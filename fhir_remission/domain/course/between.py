@@ -52,10 +52,10 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     rule, day = step.ground.relapse.blood, step.day
     proof = step.ground.facts.smears[place].proof
     if not step.smear(place):
-        suspected = world.bloody
         after, kept = calm(world, kept)
-        cleared = replace(now(step.ground, after, kept), carries=True)
-        return after, kept, cleared if suspected else None
+        if not world.bloody:
+            return after, kept, None
+        return after, kept, replace(now(step.ground, after, kept), carries=True)
     world, kept = lately(step, world, kept, day)
     told = (*earlier(step, world), *proof)
     if completes(step, world, day):

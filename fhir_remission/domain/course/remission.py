@@ -239,10 +239,11 @@ def lately(step: Step, world: World, kept: Said, day: date) -> tuple[World, Said
 
 def calm(world: World, kept: Said) -> tuple[World, Said]:
     """Blood is clear: a suspicion raised by it ends, and no other."""
-    after = replace(world, samples=(), bloody=False)
-    if after.asked is None:
+    if world.samples or world.bloody:
+        world = replace(world, samples=(), bloody=False)
+    if world.asked is None and (kept.suspected or kept.wary):
         kept = replace(kept, suspected=None, wary=None)
-    return after, kept
+    return world, kept
 
 
 def suspicion(ground: Ground, kept: Said, *told: lines.Line) -> Said:

@@ -20,7 +20,7 @@ from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, holds, hull, pieces
-from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
+from fhir_remission.domain.nouns.verdicts import YES, Judgement, Quantity, judged
 
 NONE: frozenset[str] = frozenset()
 HOLDS = (Verdict.MET, Verdict.ASSUMED)
@@ -61,10 +61,7 @@ class Chooser:
         self.rows = rows
         self.strict = strict
         self.plan = plan_of(criteria)
-        quality = {one.id for one in self.plan.adequate}
-        self._but_for_quality = {
-            one.requires: [name for name in one.requires if name not in quality] for one in rows
-        }
+        self._good = {one.id: judged(YES) for one in self.plan.adequate}
         self._claims = frozenset({one.id for one in rows if one.claim})
         self._remissions = frozenset({one.id for one in rows if one.remission})
         self._below = [one for one in rows if not one.remission]
@@ -99,10 +96,10 @@ class Chooser:
         outcomes = self.criteria.outcomes
         if any(_unsettled(row.requires, found) for row in rows):
             return outcomes.undecided
-        others = [self._but_for_quality[row.requires] for row in rows]
-        if any(_all_hold(names, found) for names in others):
+        good = {**found, **self._good}
+        if proved(rows, good) is not None:
             return outcomes.not_evaluable
-        open_end = any(_unsettled(names, found) for names in others)
+        open_end = any(_unsettled(row.requires, good) for row in rows)
         return outcomes.undecided if open_end else outcomes.no_response
 
     def _lacking(self, view: View, found: Judgements) -> frozenset[str]:

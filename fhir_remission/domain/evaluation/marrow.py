@@ -263,9 +263,9 @@ def blast_count(draw: Draw, facts: Facts) -> Quantity:
 def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[tuple[str, Event], ...]:
     """Transfusions in the days before the draw, or between marrow and draw; undated ones too."""
     found: list[tuple[str, Event]] = []
-    drawn = marrow.day if draw is None else draw.day
-    end = marrow.end if draw is None else max(marrow.end, draw.end)
     for one in plan_of(facts.criteria).independences:
+        drawn = marrow.day if draw is None else draw.day
+        end = marrow.end if draw is None else max(marrow.end, draw.end)
         first = min(drawn - timedelta(days=one.days), marrow.day)
         for kind in (*one.transfusions, *one.maybe):
             near = facts.events_between(kind, first, max(drawn, marrow.day))

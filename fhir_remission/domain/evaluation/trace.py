@@ -40,7 +40,7 @@ def notes_of(facts: Facts, found: Evaluation) -> tuple[DrawNote, ...]:
             reason = f"proves {found.category}" if found.row else "read with the marrow"
         else:
             reason = f"gives {answers[place].answer}{_given(facts, draw, chosen)}"
-        sources = {*draw.cited, *_against(answers.get(place))}
+        sources = draw.cited | _against(answers.get(place))
         notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
 

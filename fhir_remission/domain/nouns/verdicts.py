@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -76,3 +77,9 @@ def order_of(one: Result | Event) -> tuple[datetime | str, ...]:
     start, end = (_UNDATED, _UNDATED) if when is None else (when.start, when.end)
     kind = one.analyte if isinstance(one, Result) else one.kind
     return (start, end, source.ref, source.version, source.code, kind, one.original)
+
+
+RESULT_ORDER = attrgetter(
+    "when.start", "when.end", "source.ref", "source.version", "source.code", "analyte", "original"
+)
+"""The same of results alone."""

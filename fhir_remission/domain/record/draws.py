@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -65,10 +66,10 @@ class Draw(Struct, frozen=True):
         return tuple(sorted({one.source.ref for many in self.results.values() for one in many}))
 
     @property
-    def cited(self) -> tuple[str, ...]:
-        """The resources of the draw and those that bound or complete its counts, sorted."""
-        more = {one.source.ref for count in self.counts.values() for one in count.proof}
-        return tuple(sorted(more | set(self.refs)))
+    def cited(self) -> set[str]:
+        """The resources of the draw and those that bound or complete its counts."""
+        counts = {one.source.ref for count in self.counts.values() for one in count.proof}
+        return counts.union(self.refs)
 
 
 def read_draws(
@@ -92,8 +93,8 @@ def _grouped(results: Sequence[Result]) -> list[list[Result]]:
         for key in one.draw_keys
     )
     groups: dict[Hashable, list[Result]] = {}
-    for one in results:
-        groups.setdefault(root((one.when.start, one.when.end)), []).append(one)
+    for times, many in groupby(results, attrgetter("when.start", "when.end")):
+        groups.setdefault(root(times), []).extend(many)
     return list(groups.values())
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, When
-from fhir_remission.domain.nouns.verdicts import Proof, SignReading, day_of, order_of
+from fhir_remission.domain.nouns.verdicts import RESULT_ORDER, Proof, SignReading, day_of, order_of
 from fhir_remission.domain.record.coarse_times import unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
@@ -86,7 +86,8 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     longest = timedelta(hours=numbers.precise.days)
     statements = _statements(criteria)
     known = _known(record.results, as_of)
-    results = [one if is_precise(one.when, longest) else _vague(one) for one in known]
+    wide = [one for one in known if one.when.first_day < one.when.last_day]
+    results = [_precise(one, longest) for one in known] if wide else known
     events = _known_events(record.events, as_of)
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
@@ -95,8 +96,8 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     by_kind: dict[str, list[Event]] = {}
     for event in events:
         by_kind.setdefault(event.kind, []).append(event)
-    mrd = read_mrd(results, criteria)
     of_mrd = [one for one in results if one.analyte == "mrd"]
+    mrd = read_mrd(results, criteria) if of_mrd else ()
     return Facts(
         record=record,
         criteria=criteria,
@@ -119,13 +120,13 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
             if one.analyte in EQUIVALENTS and said(one) != "negative"
         ),
         independence=_by_day(one for one in results if one.analyte in statements),
-        unordered=unordered(known, events, marrows, numbers),
+        unordered=unordered(wide, events, marrows, numbers),
     )
 
 
 def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
     """Results that had begun by then, each once, in one order."""
-    return sorted({one for one in results if one.when.start <= as_of}, key=order_of)
+    return sorted({one for one in results if one.when.start <= as_of}, key=RESULT_ORDER)
 
 
 def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
@@ -140,8 +141,10 @@ def _not_ended_yet(event: Event, as_of: datetime) -> Event:
     return replace(event, ended=None)
 
 
-def _vague(result: Result) -> Result:
+def _precise(result: Result, longest: timedelta) -> Result:
     """A result whose day is not known proves nothing, and still blocks."""
+    if is_precise(result.when, longest):
+        return result
     vague = Unreadable(result.original, f"the time {result.when.text} is not precise to a day")
     return replace(result, value=vague)
 
