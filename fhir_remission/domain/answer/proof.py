@@ -9,7 +9,7 @@ from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
-from fhir_remission.domain.nouns.verdicts import Judgement, order_of
+from fhir_remission.domain.nouns.verdicts import Judgement, in_order
 from fhir_remission.domain.record.facts import Facts
 
 
@@ -67,7 +67,7 @@ def _line_of(judgement: Judgement, name: str, rule: str, source: str) -> Criteri
     """One criterion as a line of the proof."""
     evidence = judgement.proof
     if len(evidence) > 1:
-        evidence = tuple(sorted(set(evidence), key=order_of))
+        evidence = in_order(evidence)
     return CriterionResult(name, judgement.verdict, rule, source, evidence)
 
 

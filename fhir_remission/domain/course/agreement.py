@@ -109,7 +109,7 @@ def _answered(
         own=first.own if of_it else None,
         row=_row(ground, first, category),
         remitted=remitted and anchor.gate is None,
-        began=_shared([one.began for one in saids]) if remitted else None,
+        began=_shared([one.began for one in saids]),
         number=_shared([one.number for one in saids]),
         opened=_shared([one.opened for one in saids]),
         inferred=any(one.inferred for one in saids),
@@ -119,8 +119,8 @@ def _answered(
 
 def _told_here(saids: Sequence[Said]) -> Said:
     """What shows best why nothing is said: an answer of this anchor, with its criteria if any."""
-    here = [one for one in saids if not one.carries]
-    return next((one for one in here if one.found is not None), here[0] if here else saids[0])
+    here = [one for one in saids if not one.carries] or saids
+    return next((one for one in here if one.found is not None), here[0])
 
 
 def _flags(saids: Sequence[Said]) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _candidates(ground: Ground, anchor: Anchor, names: Sequence[str]) -> tuple[s
     every = {*names, *(name for said, _ in anchor.told for name in said.candidates)}
     if anchor.gate is not None:
         every.add(out.not_evaluable)
-    every -= {out.undecided, ""}
+    every.discard(out.undecided)
     if every == {out.not_evaluable}:
         return ()
     ranks = (*ground.order, out.relapse, out.relapse_suspected, out.refractory, out.no_response)
@@ -190,14 +190,14 @@ def _missing(
     ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said], *, open_end: bool
 ) -> tuple[str, ...]:
     """What is not known, and would be needed for a better or a decided answer."""
-    named = {name for one in saids for name in one.missing if one.category == category}
     undecided = category == ground.out.undecided
     if anchor.gate is not None:
         unread = ("read-failed", "evidence-unplaced", "therapy-possible", "two-leukaemias")
         return () if anchor.gate.reason in unread else ("aml-diagnosis",)
     asked = {MISSING[kind] for kind in anchor.asked if kind in MISSING}
+    named = {name for one in saids for name in one.missing if one.category == category}
     if undecided:
-        named |= asked
+        named = set(asked)
         if len(anchor.phases) > 1 or anchor.phases == {"unproved"}:
             named.add("earlier-response")
     if undecided or open_end or category == ground.out.not_evaluable:

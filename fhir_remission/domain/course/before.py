@@ -170,10 +170,10 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
     near = (day - before.day).days < facts.numbers.repeat_marrow.days
     if near and case.side is not None and case.side == row.early:
         return lines.seen_on(case)
-    proof: list[Result | Event] = []
     repeat = step.first_on(repeats_of(facts, case.place), side=True)
+    proof: list[Result | Event] = []
     if repeat is not None:
-        proof += (*lines.seen_on(case), *repeat.results)
+        proof = [*lines.seen_on(case), *repeat.results]
     first = before.day + timedelta(days=1)
     for one in facts.draws_between(first, day):
         if step.smear(one):

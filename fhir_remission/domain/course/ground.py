@@ -22,7 +22,7 @@ from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Interval
-from fhir_remission.domain.nouns.verdicts import NOTHING, SignReading
+from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT
 from fhir_remission.domain.record.facts import Facts
 
 
@@ -94,7 +94,7 @@ class Ground:
         if by is not None and not isinstance(self.facts.marrows[by].blasts.reading, Interval):
             by = None
         begun = bisect_left(self.facts.therapy.begun, day)
-        key = (begun, *self._measure(World(day, "relapsed", again=True, by=by)))
+        key = (begun, *self._measure(day, by))
         return self._alike.setdefault(key, (day, by))
 
     def from_now_on(self, world: World, day: date) -> object:
@@ -102,21 +102,16 @@ class Ground:
         start = self.course(world)[1].start
         if start is None or (day - start.day).days < plan_of(self.facts.criteria).patience:
             return world.opened, world.by
-        return self._measure(world)
+        return self._measure(world.opened, world.by)
 
-    def _measure(self, world: World) -> tuple[object, ...]:
+    def _measure(self, day: date, by: int | None) -> tuple[object, ...]:
         """What a course opened by a relapse is measured against, and what belongs to it."""
-        key = (world.opened, world.by)
+        key = (day, by)
         if key not in self._measures:
-            facts, day = self.facts, world.opened
-            found = self.course(world)
-            back = background_of(facts, *found, SignReading("absent"))
-            told = tuple(
-                one.when is not None and one.when.first_day < day for one in facts.record.claims
-            )
+            found = self.course(World(day, "relapsed", again=True, by=by))
+            back = background_of(self.facts, *found, SILENT)
             self._measures[key] = (
-                bisect_left(facts.extramedullary.days, day),
-                told,
+                bisect_left(self.facts.extramedullary.days, day),
                 repr(found[1].blasts.reading),
                 repr(back.baseline_blood_blasts.reading),
                 *(repr(one.reading) for one in back.baseline_counts.values()),
@@ -126,9 +121,9 @@ class Ground:
 
     def least(self, names: AbstractSet[str]) -> Category | None:
         """The lowest of some claims, true in each of them; none where one is no claim."""
-        if not names or not names <= self.order.keys():
-            return None
-        return self.rows[max(names, key=self.order.__getitem__)]
+        last = len(self.order)
+        lowest = max(names, key=lambda name: self.order.get(name, last), default="")
+        return self.rows.get(lowest)
 
     def better(self, *names: str) -> str:
         """The best of some answers of the table; one that is none of it is the least."""

@@ -20,6 +20,8 @@ from fhir_remission.domain.nouns.intervals import above
 from fhir_remission.domain.nouns.verdicts import Proof
 
 BESIDE = ("concurrent-marrow-clear",)
+OF_A_SUSPICION = ("category", "state", "since", "day", "first_sign", "found", "missing", "lines")
+"""What a suspicion changes in what is said of a remission."""
 
 
 def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
@@ -88,7 +90,7 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
         world, kept = calm(world, kept)
     way = step.trial.pick(found.ways)
     row = ground.rows.get(way.answer)
-    if row is not None and row.remission and not case.capped:
+    if row is not None and row.remission:
         return remit(step, world, kept, case, found, way)
     blood = found.blood
     if blood.last is not None and blood.cleared is None and not blood.stood:
@@ -104,23 +106,16 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
             return carried_open(step, world, kept, case, found)
         said = replace(_undecided(step, kept, case, "signs-of-disease"), found=found)
         return world, kept, said
-    said = Said(
-        category=row.id, state="in-remission", found=found, held=found.held, since=kept.began,
+    # Only of a remission that somebody's word tells of is it the best that is known.
+    said = replace(
+        kept, category=row.id, found=found, held=found.held, day=way.day, own=None,
         flags=(*limits_of(case), *row.flags), lines=lines.at(case, lines.had_remission(kept)),
-        assumptions=step.assumed(world, case, way, row), opened=kept.opened, number=kept.number,
-        began=kept.began, ground=kept.ground, day=way.day, inferred=kept.inferred,
+        assumptions=step.assumed(world, case, way, row),
     )  # fmt: skip
     best = best_of(step, world, kept, case, said)
     after = replace(world, category=best.category)
-    return after, best, replace(best, **_flagged(now(step.ground, after, best), best))
-
-
-def _flagged(said: Said, best: Said) -> dict[str, object]:
-    """What a suspicion changes in what is said."""
-    if said is best:
-        return {}
-    names = ("category", "state", "since", "day", "first_sign", "found", "missing", "lines")
-    return {name: getattr(said, name) for name in names}
+    told = now(step.ground, after, best)
+    return after, best, replace(best, **{name: getattr(told, name) for name in OF_A_SUSPICION})
 
 
 def carried_open(step: Step, world: World, kept: Said, case: Case, found: Evaluation) -> Move:
@@ -148,8 +143,8 @@ def _blasts_in_window(
     # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
     began = first if good or kept.suspected is None else kept.suspected
     kept = replace(kept, suspected=began, wary=kept.wary or max(first, day))
-    samples = () if good else world.samples
-    world = replace(world, asked=None, bloody=True, samples=samples)
+    world = replace(world, asked=None, samples=()) if good else world
+    world = replace(world, bloody=True)
     if bloody:
         world, kept = seen(step, world, kept, day)
     line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
@@ -213,7 +208,7 @@ def earlier(step: Step, world: World) -> Proof:
     facts = step.ground.facts
     places = (one for day in world.samples for one in facts.draws_between(day, day))
     return tuple(
-        p for one in places if facts.smears[one].state in ("present", "unknown")
+        p for one in places if facts.smears[one].state == "present"
         for p in facts.smears[one].proof
     )  # fmt: skip
 
@@ -228,13 +223,12 @@ def seen(step: Step, world: World, kept: Said, day: date) -> tuple[World, Said]:
 def lately(step: Step, world: World, kept: Said, day: date) -> tuple[World, Said]:
     """The samples that may still be the first half of the rule, and the first sign they are."""
     rule = step.ground.relapse.blood
-    if rule is None or not rule.max_days or not world.samples:
+    if rule is None or not rule.max_days:
         return world, kept
     near = tuple(one for one in world.samples if (day - one).days <= rule.max_days)
     if near == world.samples:
         return world, kept
-    signs = [*near, *([world.asked] if world.asked is not None else [])]
-    return replace(world, samples=near), replace(kept, suspected=min(signs, default=None))
+    return replace(world, samples=near), replace(kept, suspected=world.asked)
 
 
 def calm(world: World, kept: Said) -> tuple[World, Said]:

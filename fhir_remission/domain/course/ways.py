@@ -92,7 +92,7 @@ class _Walk:
         kept = nothing_yet(ground)
         self.ways: Ways = {
             World(day, "before"): Held(replace(kept, opened=day), Node((), ()))
-            for day in _openings(ground)
+            for day in sorted(_openings(ground))
         }
 
     def anchors(self) -> Iterator[Anchor | None]:
@@ -186,15 +186,11 @@ class _Walk:
         def lies_ahead(key: Key) -> bool:
             kind, at = key
             if kind == "claim":
-                return world.phase in ("before", "unproved", "withdrawn")
+                return world.phase in ("before", "unproved")
             if kind == "lesion":
                 return date.fromordinal(at) > point.day
-            day = facts.marrow_days[at] if kind == "marrow" else facts.draw_days[at]
-            if kind == "marrow":
-                same = None in self.ground.sides(at)
-            else:
-                same = point.kind == "extramedullary"
-            return day > point.day or (day == point.day and same)
+            days = facts.marrow_days if kind == "marrow" else facts.draw_days
+            return days[at] > point.day
 
         ahead = frozenset(one for one in trial.told.items() if lies_ahead(one[0]))
         return replace(world, ahead=ahead)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
-from fhir_remission.domain.nouns.verdicts import Proof, order_of
+from fhir_remission.domain.nouns.verdicts import Proof, in_order
 
 Key = tuple[str, int]
 """One thing that is unknown: a marrow or a draw by place, a lesion by the ordinal of its day."""
@@ -191,4 +191,4 @@ def gathered(nodes: Sequence[Node]) -> Proof:
         seen.add(id(node))
         waiting.extend(node.before)
         found.update({id(one): one for proof in node.looked for one in proof})
-    return tuple(sorted(found.values(), key=order_of))
+    return in_order(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import Literal
@@ -83,3 +84,8 @@ RESULT_ORDER = attrgetter(
     "when.start", "when.end", "source.ref", "source.version", "source.code", "analyte", "original"
 )
 """The same of results alone."""
+
+
+def in_order(proof: Iterable[Result | Event]) -> Proof:
+    """Each piece once, in order of time: one that was read in several ways is one."""
+    return tuple({order_of(one): one for one in sorted(proof, key=order_of)}.values())

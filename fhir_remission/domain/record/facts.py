@@ -126,11 +126,12 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
 
 def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
     """Results that had begun by then, each once, in one order."""
-    return sorted({one for one in results if one.when.start <= as_of}, key=RESULT_ORDER)
+    known = dict.fromkeys(one for one in results if one.when.start <= as_of)
+    return sorted(known, key=RESULT_ORDER)
 
 
 def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
-    kept = {one for one in events if one.when is None or one.when.start <= as_of}
+    kept = dict.fromkeys(one for one in events if one.when is None or one.when.start <= as_of)
     return sorted((_not_ended_yet(one, as_of) for one in kept), key=order_of)
 
 

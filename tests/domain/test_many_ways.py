@@ -1,0 +1,184 @@
+"""What all ways to read a record say together, and which of them may be told as one.
+
+The lines are those of `test_in_remission`; they were judged by the model (sections 0 and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from fhir_remission.domain.criteria.loading import CriteriaSet
+from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on, remission
+from tests.domain.stories import guards
+from tests.domain.test_histories import good, unasked
+from tests.domain.test_in_remission import told
+
+
+def alternatives() -> CriteriaSet:
+    """As a site might write it: CRi by platelets, or by neutrophils."""
+    base = criteria("eln-2022")
+    (row,) = [one for one in base.category if one.id == "CRi"]
+    kept = tuple(one for one in row.requires if one != "counts-below-cr")
+    either = [
+        replace(row, requires=(*kept, one)) for one in ("platelets-recovered", "anc-recovered")
+    ]
+    others = [one for one in base.category if one.id not in ("CRh", "CRi")]
+    return replace(base, category=(*others[:1], *either, *others[1:]))
+
+
+def relapse(course: Course, day: int) -> Course:
+    """Blasts in the blood, a week apart."""
+    return course.blood(day - 7, smear=2).blood(day, smear=2)
+
+
+def treated(course: Course, day: int, blasts: object) -> Course:
+    """A marrow with good counts; nobody asks for disease outside it."""
+    return course.marrow(day, blasts, emd=None).blood(day, 1500, 150_000)
+
+
+def two_cycles() -> Course:
+    """Induction and re-induction, both intensive."""
+    return induction().chemo(1, "intensive").chemo(40, "intensive")
+
+
+TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
+    "a remission is measured against the alternative that proved it": (
+        lambda: induction().marrow(30, 2).blood(30, 1500, 40_000).blood(60, 1500, 40_000),
+        alternatives(),
+        ["marrow 30: CRi, in-remission since 30, responded 30 #1"],
+    ),
+    "at the landmark a marrow that may not be there leaves more open than a remission (3.5)": (
+        lambda: two_cycles().result("marrow-adequacy", 90, "?"), "eln-2022",
+        ["marrow 90: IND, unknown since 90, undecided, may be CR/CRh/CRi/REFRACTORY/NE,"
+         " perhaps CR/CRh/CRi, ask anc baseline-marrow counts marrow-adequacy marrow-blasts"
+         " platelets"],
+    ),
+    "refractory disease asks for nothing": (
+        lambda: two_cycles().marrow(90, 40), "eln-2022",
+        ["marrow 90: REFRACTORY, active-disease since 90"],
+    ),
+    "what an open answer asks for is of all its ways": (
+        lambda: induction().marrow(84, 2, emd="?"), "iwg-2003",
+        ["marrow 84: IND, unknown since 84, undecided, may be MLFS/NR, perhaps CR/CRi/MLFS,"
+         " ask anc counts extramedullary-disease platelets"],
+    ),
+    "a marrow that proves the leukaemia may be its first, before any response (3.1, 3.2)": (
+        lambda: Course(diagnosed=None).marrow(-4, "?").chemo(73, "intensive").marrow(99, 90),
+        "eln-2017",
+        ["marrow 99: IND, unknown, undecided, may be PD/NR/NE, ask baseline-counts"
+         " baseline-marrow"],
+    ),
+    "therapy between two days of a relapse treats one of them alone (3.7)": (
+        lambda: relapse(unasked().blood(100, smear=2).blood(110, smear="?").chemo(112), 125).marrow(
+            140, 40, emd=None), "eln-2022",
+        ["blood 100: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 100, ask"
+         " repeat-blood #1",
+         "blood 110: IND, unknown since 110, blood-blasts-undecided, may be CR/RELAPSE,"
+         " perhaps CR, ask blood-blasts",
+         "blood 118: IND, unknown since 110, earlier-remission-unknown, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response",
+         "blood 125: RELAPSE, unknown since 110",
+         "marrow 140: IND, unknown since 110, undecided, may be RELAPSE/NR"],
+    ),
+    "the marrow of a relapse that may be none is no baseline of the next (3.7)": (
+        lambda: treated(relapse(unasked().marrow(100, "4-12", emd=None), 112).chemo(115), 150, 7),
+        "eln-2022",
+        ["marrow 100: IND, unknown since 100, marrow-undecided, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts",
+         "blood 105: IND, unknown since 100, earlier-remission-unknown, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response",
+         "blood 112: RELAPSE, awaiting-response since 115",
+         "marrow 150: IND, active-disease since 150, undecided, may be PR/NR, perhaps PR, ask"
+         " baseline-marrow"],
+    ),
+    "nor is it after a graft, which is no start": (
+        lambda: treated(relapse(unasked().marrow(100, "4-12", emd=None), 112).event(
+            "transplant", 130), 170, 8), "eln-2022",
+        ["marrow 30: CR, in-remission since 30, responded 30 [transplant] #1",
+         "marrow 100: IND, unknown since 100, marrow-undecided, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts [transplant]",
+         "blood 105: IND, unknown since 100, earlier-remission-unknown, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response [transplant]",
+         "blood 112: RELAPSE, awaiting-response since 130 [transplant]",
+         "marrow 170: IND, active-disease since 170, undecided, may be PR/NR, perhaps PR, ask"
+         " baseline-marrow [transplant]"],
+    ),
+    "of two marrows each may be the baseline": (
+        lambda: treated(unasked().marrow(100, "4-12", emd=None).marrow(120, 30, emd=None).event(
+            "transplant", 130), 170, 8), "eln-2022",
+        ["marrow 30: CR, in-remission since 30, responded 30 [transplant] #1",
+         "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps CR,"
+         " ask marrow-blasts [transplant]",
+         "marrow 120: RELAPSE, awaiting-response since 130 [transplant]",
+         "marrow 170: IND, active-disease since 170, undecided, may be PR/NR, perhaps PR"
+         " [transplant]"],
+    ),
+    "blasts of the blood are measured against the relapse that may have been": (
+        lambda: unasked().result("wbc", 100, 30).blood(100, smear="0-2").blood(
+            128, smear=2).chemo(130).marrow(230, 40, emd=None).result("wbc", 230, 60).blood(
+            230, smear=50), "eln-2017",
+        ["blood 100: IND, unknown since 100, blood-blasts-undecided, may be CR/RELAPSE,"
+         " perhaps CR, ask blood-blasts",
+         "blood 128: RELAPSE, awaiting-response since 130",
+         "marrow 230: IND, active-disease since 230, undecided, may be PD/SD, ask"
+         " baseline-counts baseline-marrow blood-blast-count"],
+    ),
+}  # fmt: skip
+"""The last answers of each."""
+
+
+@pytest.mark.parametrize("title", TOGETHER)
+def test_what_the_ways_say_together(title: str) -> None:
+    """What all share is said, what differs is named."""
+    course, name, expected = TOGETHER[title]
+    found = [told(one) for one in judge(course(), name)]
+    assert expected == found[-len(expected) :]
+
+
+def test_only_what_all_ways_prove_is_a_response() -> None:
+    """MLFS of the smear that cannot be read is the answer of one way alone (6.1)."""
+    course = induction().marrow(28, 3).blood(39, 1500, None).blood(42, smear="?")
+    assert judge(course, "iwg-2003")[1].responses == (("CRi", on(39)),)
+
+
+def test_a_doubtful_diagnosis_shows_what_was_looked_at() -> None:
+    """Though every way says the same of the marrow."""
+    assert "course-known" in guards(now(Course(diagnosed=None).marrow(89, 4)))
+
+
+def test_mrd_before_a_remission_is_no_part_of_the_proof() -> None:
+    """It is judged in a remission (5.4)."""
+    found = now(induction().marrow(8, 3).mrd(8, "positive"))
+    assert (found.category, found.mrd) == ("MLFS", "unknown")
+    assert "mrd" not in {one.criterion for one in found.criteria_results}
+
+
+@pytest.mark.parametrize("cells", [300, "?"])
+def test_an_open_answer_shows_the_window_of_its_own_marrow(cells: object) -> None:
+    """Not that of the marrow before, which stands in one of the ways."""
+    course = Course(diagnosed=None).chemo(71).marrow(76, 2).marrow(84, 2, cells=cells)
+    assert now(course, "iwg-2003").window_closes == on(98)
+
+
+def test_blood_that_may_end_a_remission_says_by_which_rule() -> None:
+    """The way in which nothing happened has no line for it."""
+    found = now(induction().marrow(28, 2).blood(99, smear="?"))
+    assert guards(found)["no-relapse-in-blood"] == ("unknown", ["blasts-blood 99"])
+
+
+def test_a_marrow_is_told_to_be_contradicted_where_every_way_says_so() -> None:
+    """The next one may lie on either side."""
+    course = remission().marrow(90, 3).marrow(97, "4-6")
+    found = anchored(judge(course), 90)
+    assert "contradicted-by-next-marrow" not in found.flags
+    assert "marrow-not-contradicted" not in guards(found)
+
+
+def test_of_several_openings_each_may_have_its_baseline() -> None:
+    """The first marrow may be none of leukaemia; then a later one is the baseline (3.3)."""
+    course = Course(diagnosed=None).marrow(-40, "19-30").chemo(-25).marrow(-4, "10-30")
+    found = now(good(course.marrow(-2, 12).chemo(1), 40, 8))
+    assert {"PR", "NR", "NE"} <= set(found.candidates)
