@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,12 +13,12 @@ from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import held_back, higher_than
 from fhir_remission.domain.course.scope import Gate
-from fhir_remission.domain.course.world import Lines, Node, Said, World, gathered
+from fhir_remission.domain.course.world import Lines, Node, Said, World, gathered, joined
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.trace import missing_for
 from fhir_remission.domain.nouns.assessment import AnchorKind, CriterionResult
 
-T = TypeVar("T")
+NOTHING_SAID = Said(category="", state="")
 OF_A_SIDE = ("concurrent-marrow-clear", "contradicted-by-next-marrow")
 MANY = 2
 """So many ways besides the first show their lines; all are behind what was looked at."""
@@ -86,32 +86,30 @@ def _answered(
     """The answer with its dates, its criteria and its flags."""
     saids = [said for said, _ in anchor.told]
     flags = _flags(of_it or saids)
-    worlds = [world for _, world in anchor.told]
-    remitted = all(world.phase == "remission" for world in worlds)
+    shared, own = joined(saids), joined(of_it) if of_it else NOTHING_SAID
+    remitted = {world.phase for _, world in anchor.told} == {"remission"}
     return Draft(
         kind=anchor.kind,
         day=anchor.day,
         effective=anchor.effective,
         refs=anchor.refs,
         category=category,
-        response_date=_shared([one.day for one in of_it]),
-        first_sign=_shared([one.first_sign for one in of_it]),
+        response_date=own.day,
+        first_sign=own.first_sign,
         evaluation=first.found if of_it or not first.carries else None,
         carries=first.carries,
-        assumptions=tuple(
-            sorted({a for one in of_it for a in one.assumptions}, key=lambda a: (a.id, a.cls))
-        ),
+        assumptions=own.assumptions,
         flags=flags,
         lines=_lines(
             anchor, first, flags, settled=bool(of_it), claims=category in ground.order or not of_it
         ),
         doubted=any(one.doubted for one in of_it),
-        own=first.own if of_it else None,
+        own=own.own,
         row=_row(ground, first, category),
         remitted=remitted and anchor.gate is None,
-        began=_shared([one.began for one in saids]),
-        number=_shared([one.number for one in saids]),
-        opened=_shared([one.opened for one in saids]),
+        began=shared.began,
+        number=shared.number,
+        opened=shared.opened,
         inferred=any(one.inferred for one in saids),
         ways=len({id(one.found) for one in saids}),
     )
@@ -129,10 +127,6 @@ def _flags(saids: Sequence[Said]) -> tuple[str, ...]:
     return tuple(
         flag for flag in every if flag not in OF_A_SIDE or all(flag in one.flags for one in saids)
     )
-
-
-def _shared(values: Sequence[T]) -> T | None:
-    return values[0] if len({*values}) == 1 else None
 
 
 def _one_side(ground: Ground, names: Sequence[str]) -> bool:

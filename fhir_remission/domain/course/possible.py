@@ -37,8 +37,6 @@ def held_back(ground: Ground, told: Sequence[tuple[Said, World]], category: str)
     ]
     return [
         name
-        for name, rank in ground.order.items()
-        if limits
-        and ground.rows[name].remission
-        and any(best <= rank < now for now, best in limits)
+        for name, rank in (ground.order.items() if limits else ())
+        if ground.rows[name].remission and any(best <= rank < now for now, best in limits)
     ]
