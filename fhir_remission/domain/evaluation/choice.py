@@ -15,7 +15,13 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.kinds import AnyMet
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
-from fhir_remission.domain.evaluation.criterion import Judgements, Plan, judge_all, plan_of
+from fhir_remission.domain.evaluation.criterion import (
+    Judgements,
+    Plan,
+    judge_all,
+    of_marrow,
+    plan_of,
+)
 from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
@@ -65,14 +71,13 @@ class Chooser:
         self._claims = frozenset({one.id for one in rows if one.claim})
         self._remissions = frozenset({one.id for one in rows if one.remission})
         self._below = [one for one in rows if not one.remission]
-        self._of_marrow: Judgements = {}
+        self._of_marrow: Judgements | None = None
 
     def choose(self, view: View) -> Choice:
         """The category one view proves, or why none."""
+        if self._of_marrow is None:
+            self._of_marrow = of_marrow(self.plan, view)
         found = judge_all(self.criteria, view, strict=self.strict, known=self._of_marrow)
-        self._of_marrow = self._of_marrow or {
-            name: found[name] for name, _, _ in self.plan.of_marrow
-        }
         undecided = self.criteria.outcomes.undecided
         uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
         rows = self._below if uncounted else self.rows

@@ -42,10 +42,10 @@ from fhir_remission.domain.nouns.verdicts import (
     Quantity,
     judged,
 )
+from fhir_remission.domain.record.marrows import Marrow
 
 Judgements = Mapping[str, Judgement]
 Judge = Callable[[Any, View], Judgement]
-NOTHING_YET: Judgements = {}
 OF_MARROW = ("blasts-marrow", "marrow-cells-counted", "marrow-cellularity")
 """The analytes of a marrow, whatever draw is read with it."""
 
@@ -91,15 +91,26 @@ def _is_of_marrow(one: AnyCriterion) -> bool:
     return isinstance(one, _OF_MARROW) or (isinstance(one, Threshold) and one.analyte in OF_MARROW)
 
 
+def of_marrow(plan: Plan, view: View) -> dict[str, Judgement]:
+    """What no draw has a part in."""
+    found = {name: judge(one, view) for name, judge, one in plan.of_marrow}
+    for one in plan.adequate:
+        adequate = _adequate(one, view.marrow)
+        if adequate is not None:
+            found[one.id] = adequate
+    return found
+
+
 def judge_all(
-    criteria: CriteriaSet, view: View, *, strict: bool, known: Judgements = NOTHING_YET
+    criteria: CriteriaSet, view: View, *, strict: bool, known: Judgements | None = None
 ) -> dict[str, Judgement]:
     """Every criterion of the set that is not known yet; those that name others come after them."""
     plan = plan_of(criteria)
-    found = dict(known) or {name: judge(one, view) for name, judge, one in plan.of_marrow}
+    found = of_marrow(plan, view) if known is None else dict(known)
     found.update({name: judge(one, view) for name, judge, one in plan.of_draw})
     for adequate in plan.adequate:
-        found[adequate.id] = _adequate(adequate, view, found, criteria)
+        if adequate.id not in found:
+            found[adequate.id] = _by_counts(adequate, found, criteria)
     if strict:
         found = {name: _unassumed(one) for name, one in found.items()}
     for one in plan.composites:
@@ -149,10 +160,8 @@ def _absent(one: Absent, view: View) -> Judgement:
             return _silence(one.silent, one.assumption)
 
 
-def _adequate(
-    one: AdequateMarrow, view: View, found: Judgements, criteria: CriteriaSet
-) -> Judgement:
-    marrow = view.marrow
+def _adequate(one: AdequateMarrow, marrow: Marrow) -> Judgement | None:
+    """What the sample itself tells of its quality; None where nobody said."""
     numbers = [(marrow.cells, one.cells)]
     if one.cellularity is not None:
         numbers.append((marrow.cellularity, one.cellularity))
@@ -165,6 +174,11 @@ def _adequate(
         return judged(YES, marrow.statement.proof)
     if marrow.statement.state == "unknown":
         return judged(None, marrow.statement.proof)
+    return None
+
+
+def _by_counts(one: AdequateMarrow, found: Judgements, criteria: CriteriaSet) -> Judgement:
+    """Counts at the level of complete remission speak for the sample."""
     lineages = [found[name] for name in criteria.about.lineages]
     if all(lineage.verdict is Verdict.MET for lineage in lineages):
         proof = tuple(p for lineage in lineages for p in lineage.proof)

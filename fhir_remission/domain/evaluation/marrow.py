@@ -17,7 +17,14 @@ from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_b
 from fhir_remission.domain.nouns.assessment import Assumption, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval
 from fhir_remission.domain.nouns.intervals import product, scaled
-from fhir_remission.domain.nouns.verdicts import NOTHING, Judgement, Proof, Quantity, SignReading
+from fhir_remission.domain.nouns.verdicts import (
+    NOTHING,
+    SILENT,
+    Judgement,
+    Proof,
+    Quantity,
+    SignReading,
+)
 from fhir_remission.domain.record.derived import measured
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
@@ -242,10 +249,9 @@ def _view(
         "auer-rods": marrow.auer,
     }
     near = _transfusions(facts, marrow, draw)
-    stated = facts.independence.get(day, ())
-    return View(
-        marrow, look.background, quantities, signs, near, agreed(stated), seen.recorded, day
-    )
+    stated = facts.independence.get(day)
+    told = SILENT if stated is None else agreed(stated)
+    return View(marrow, look.background, quantities, signs, near, told, seen.recorded, day)
 
 
 def blast_count(draw: Draw, facts: Facts) -> Quantity:
