@@ -49,7 +49,6 @@ class Facts(Struct, frozen=True):
     """Days on which sequencing found clonal haematopoiesis, which is no MRD; in order of time."""
     events: Mapping[str, tuple[Event, ...]]
     """By kind, in order of time."""
-    event_days: Mapping[str, tuple[date, ...]]
     equivalents: tuple[date, ...]
     """Days on which blast equivalents were reported in the blood."""
     independence: Mapping[date, tuple[Result, ...]]
@@ -76,8 +75,9 @@ class Facts(Struct, frozen=True):
 
     def events_between(self, kind: str, first: date, last: date) -> tuple[Event, ...]:
         """The events of a kind that began on these days, ends included."""
-        days = self.event_days.get(kind, ())
-        return self.events.get(kind, ())[bisect_left(days, first) : bisect_right(days, last)]
+        of_kind = self.events.get(kind, ())
+        place = bisect_left(of_kind, first, key=day_of)
+        return of_kind[place : bisect_right(of_kind, last, place, key=day_of)]
 
 
 def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
@@ -113,7 +113,6 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         tested=tuple(one for one in of_mrd if one.marker in criteria.about.out_of_scope_markers),
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events={kind: tuple(many) for kind, many in by_kind.items()},
-        event_days={kind: tuple(day_of(one) for one in many) for kind, many in by_kind.items()},
         equivalents=tuple(
             one.when.first_day
             for one in results

@@ -23,6 +23,8 @@ RAISES = {
 SUPPORT = frozenset(kind for kinds in RAISES.values() for kind in kinds)
 
 
+START = "therapy-start"
+_THERAPY = (START, "transplant", "donor-lymphocytes")
 TARGETED = "targeted"
 PROPHYLAXIS = "prophylaxis"
 
@@ -94,14 +96,13 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
 
     What is given for a graft belongs to the graft.
     """
-    known = [one for one in events if one.when is not None]
-    sure = [one for one in known if one.certainty == "confirmed"]
+    known = [one for one in events if one.when is not None and one.kind in _THERAPY]
+    given = [one for one in known if one.kind != START and one.certainty == "confirmed"]
     # What may have been a graft makes no conditioning of what was given before it.
-    grafts = sorted(day_of(one) for one in sure if one.kind == "transplant")
-    donated = [day_of(one) for one in sure if one.kind == "donor-lymphocytes"]
+    grafts = sorted([day_of(one) for one in given if one.kind == "transplant"])
     starts, conditioning = list[Event](), list[Event]()
     for one in known:
-        if one.kind == "therapy-start":
+        if one.kind == START:
             (conditioning if _for_a_graft(one, grafts, numbers) else starts).append(one)
     dated = [one for one in starts if one.certainty == "confirmed"]
     backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
@@ -119,7 +120,7 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
         and not any(group.day <= day_of(one) < day_of(group.events[-1]) + gap for group in cycles)
     )
     days = tuple(one.day for one in cycles)
-    begun = tuple(sorted({*days, *grafts, *donated, *map(day_of, conditioning)}))
+    begun = tuple(sorted({*days, *map(day_of, (*given, *conditioning))}))
     return Therapy(cycles, days, possible, tuple(conditioning), begun)
 
 
