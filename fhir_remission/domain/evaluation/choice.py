@@ -90,7 +90,7 @@ class Chooser:
             return Choice(None, undecided, found, none, held, lacks)
         row = proved(rows, found)
         answer = self._fallback(found, rows) if row is None else row.id
-        ahead = takewhile(lambda one: one.id != answer, rows)
+        ahead = takewhile(lambda one: one.id != answer, rows) if row is not None else ()
         if answer == undecided or any(_unsettled(one.requires, found) for one in ahead):
             return Choice(row, answer, found, self._ways(view, found, rows), held, lacks)
         rests = assumed(row, found) if row is not None else ()
@@ -199,7 +199,7 @@ def _all_hold(names: Sequence[str], found: Judgements) -> bool:
 
 def _unsettled(names: Sequence[str], found: Judgements) -> bool:
     """Whether none of the criteria has failed."""
-    return Verdict.NOT_MET not in [found[name].verdict for name in names]
+    return all(found[name].verdict is not Verdict.NOT_MET for name in names)
 
 
 def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:
