@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.loading import CriteriaSet
-from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on, remission
+from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on
 from tests.domain.stories import guards
 from tests.domain.test_histories import good, unasked
 from tests.domain.test_in_remission import told
@@ -153,7 +153,7 @@ def test_mrd_before_a_remission_is_no_part_of_the_proof() -> None:
     """It is judged in a remission (5.4)."""
     found = now(induction().marrow(8, 3).mrd(8, "positive"))
     assert (found.category, found.mrd) == ("MLFS", "unknown")
-    assert "mrd" not in {one.criterion for one in found.criteria_results}
+    assert "mrd-negative" not in {one.criterion for one in found.criteria_results}
 
 
 @pytest.mark.parametrize("cells", [300, "?"])
@@ -169,10 +169,15 @@ def test_blood_that_may_end_a_remission_says_by_which_rule() -> None:
     assert guards(found)["no-relapse-in-blood"] == ("unknown", ["blasts-blood 99"])
 
 
+def test_blood_is_told_without_the_marrow_before_it() -> None:
+    """In one way the remission that it proved stands, and says nothing new of it."""
+    found = now(unasked().blood(110, smear="?"))
+    assert "marrow-usable" not in guards(found)
+
+
 def test_a_marrow_is_told_to_be_contradicted_where_every_way_says_so() -> None:
     """The next one may lie on either side."""
-    course = remission().marrow(90, 3).marrow(97, "4-6")
-    found = anchored(judge(course), 90)
+    found = anchored(judge(good(induction(), 30, "4-6").marrow(38, "4-6")), 30)
     assert "contradicted-by-next-marrow" not in found.flags
     assert "marrow-not-contradicted" not in guards(found)
 

@@ -65,6 +65,11 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
          "marrow 110: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask"
          " repeat-marrow [inadequate-marrow] #1; now IND"],
     ),
+    "a better remission that a marrow without counts may prove is named in any set (T26)": (
+        lambda: induction().marrow(30, 2).blood(30, 1500, 40_000).marrow(60, 2), "cibmtr-aml",
+        ["marrow 30: CRi, in-remission since 30, responded 30 #1",
+         "marrow 60: CRi, in-remission since 30, responded 30, perhaps CR #1; now IND"],
+    ),
     "a biopsy without counts is told with what the latest marrow says": (
         lambda: core(remission(), 60), "cibmtr-aml",
         ["marrow 60: CR, in-remission since 30, responded 30 [marrow-by-biopsy] #1; now IND"

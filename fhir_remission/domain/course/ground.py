@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from fhir_remission.domain.course.courses import (
     Baseline,
     Course,
@@ -42,7 +44,7 @@ class Ground:
         self.found: dict[object, Evaluation] = {}
         self.windows: dict[object, Window] = {}
         self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}
-        self._alike: dict[object, tuple[date, int | None]] = {}
+        self._alike: dict[object, World] = {}
         self._measures: dict[tuple[date, int | None], tuple[object, ...]] = {}
         self.uncertain = {at for at, one in enumerate(facts.marrows) if not one.certain}
         """The marrows that may not have been there at all."""
@@ -89,29 +91,29 @@ class Ground:
         """Nothing of this step is asked for again."""
         self._resolved, self.found, self.windows = {}, {}, {}
 
-    def same_course(self, day: date, by: int | None) -> tuple[date, int | None]:
-        """One day for all relapses that no later anchor can tell apart."""
+    def same_course(self, world: World) -> World:
+        """One of all relapses that no later anchor can tell apart."""
+        by = world.by
         if by is not None and not isinstance(self.facts.marrows[by].blasts.reading, Interval):
-            by = None
-        begun = bisect_left(self.facts.therapy.begun, day)
-        key = (begun, *self._measure(day, by))
-        return self._alike.setdefault(key, (day, by))
+            world = replace(world, by=None)
+        begun = bisect_left(self.facts.therapy.begun, world.opened)
+        return self._alike.setdefault((begun, *self._measure(world)), world)
 
     def from_now_on(self, world: World, day: date) -> object:
         """What later anchors can tell of which relapse opened a course, once it was treated."""
         start = self.course(world)[1].start
         if start is None or (day - start.day).days < plan_of(self.facts.criteria).patience:
             return world.opened, world.by
-        return self._measure(world.opened, world.by)
+        return self._measure(world)
 
-    def _measure(self, day: date, by: int | None) -> tuple[object, ...]:
+    def _measure(self, world: World) -> tuple[object, ...]:
         """What a course opened by a relapse is measured against, and what belongs to it."""
-        key = (day, by)
+        key = (world.opened, world.by)
         if key not in self._measures:
-            found = self.course(World(day, "relapsed", again=True, by=by))
+            found = self.course(world)
             back = background_of(self.facts, *found, SILENT)
             self._measures[key] = (
-                bisect_left(self.facts.extramedullary.days, day),
+                bisect_left(self.facts.extramedullary.days, world.opened),
                 repr(found[1].blasts.reading),
                 repr(back.baseline_blood_blasts.reading),
                 *(repr(one.reading) for one in back.baseline_counts.values()),
@@ -122,8 +124,7 @@ class Ground:
     def least(self, names: AbstractSet[str]) -> Category | None:
         """The lowest of some claims, true in each of them; none where one is no claim."""
         last = len(self.order)
-        lowest = max(names, key=lambda name: self.order.get(name, last), default="")
-        return self.rows.get(lowest)
+        return self.rows.get(max(names, key=lambda name: self.order.get(name, last)))
 
     def better(self, *names: str) -> str:
         """The best of some answers of the table; one that is none of it is the least."""

@@ -47,7 +47,6 @@ def ended(
         )  # fmt: skip
         return World(world.opened, "withdrawn"), replace(said, flags=()), said
     told = (before, lines.relapse_rule(name, rule, proof))
-    opened, by = ground.same_course(day, by)
     first = min([day, *world.samples, *([kept.suspected] if kept.suspected else [])])
     said = Said(
         category=ground.out.relapse, state="relapsed", since=day, day=day, first_sign=first,
@@ -55,7 +54,7 @@ def ended(
         number=None if kept.number is None else kept.number + 1,
         lines=lines.only(*told) if case is None else lines.at(case, *told),
     )  # fmt: skip
-    after = World(opened, "relapsed", again=True, by=by)
+    after = ground.same_course(World(day, "relapsed", again=True, by=by))
     return after, replace(said, flags=()), said
 
 

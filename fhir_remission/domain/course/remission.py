@@ -121,8 +121,9 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
 def carried_open(step: Step, world: World, kept: Said, case: Case, found: Evaluation) -> Move:
     """A clear marrow of a set without a lower claim: the remission stands."""
     own = Own(step.ground.out.undecided, case.place, found, limits_of(case))
+    told = now(step.ground, world, kept)
     said = replace(
-        now(step.ground, world, kept), own=own, flags=limits_of(case), held=(),
+        told, own=own, flags=limits_of(case), held=found.held if told is kept else (),
         lines=lines.at(case, lines.had_remission(kept)),
     )  # fmt: skip
     return world, kept, said
