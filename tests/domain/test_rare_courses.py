@@ -211,6 +211,21 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
          "marrow 109: CRi, in-remission, responded 112, perhaps CR/CRh, ask platelets",
          "mrd 140: CRi, in-remission, responded 112, perhaps CR/CRh, ask platelets"],
     ),
+    "a suspicion in the second remission is of it": (
+        lambda: good(remission().marrow(100, 40).chemo(110), 150).blood(200, smear=2), "eln-2022",
+        ["blood 200: RELAPSE_SUSPECTED, relapse-suspected since 200, first sign 200, ask"
+         " repeat-blood #2"],
+    ),
+    "a clear smear does not answer the repeat that a marrow asked for": (
+        lambda: remission().chemo(60).marrow(90, 8).blood(95).marrow(105, 2, cells=80), "iwg-2003",
+        ["marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask"
+         " repeat-marrow [inadequate-marrow] #1; now NE [inadequate-marrow]"],
+    ),
+    "a nadir marrow of a remission is told as what it is (6.1, T23)": (
+        lambda: remission().chemo(40).marrow(50, 1).blood(50, 100, 10_000), "eln-2022",
+        ["marrow 50: CR, in-remission since 30, responded 30 [counts-below-criteria"
+         " early-marrow] #1; now MLFS [early-marrow]"],
+    ),
     "a remission after one that was taken back is of the same course (3.8)": (
         lambda: good(remission().marrow(136, 90), 172), "healthtree-2024",
         ["marrow 136: NR, active-disease since 136 [remission-withdrawn]",

@@ -236,7 +236,7 @@ def calm(world: World, kept: Said) -> tuple[World, Said]:
     """Blood is clear: a suspicion raised by it ends, and no other."""
     if world.samples or world.bloody:
         world = replace(world, samples=(), bloody=False)
-    if world.asked is None and (kept.suspected or kept.wary):
+    if world.asked is None and kept.suspected:
         kept = replace(kept, suspected=None, wary=None)
     return world, kept
 
