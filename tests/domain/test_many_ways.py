@@ -56,8 +56,8 @@ TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] =
          " perhaps CR/CRh/CRi, ask anc baseline-marrow counts marrow-adequacy marrow-blasts"
          " platelets"],
     ),
-    "refractory disease asks for nothing": (
-        lambda: two_cycles().marrow(90, 40), "eln-2022",
+    "refractory disease asks for nothing, though partial remission is open (3.5)": (
+        lambda: two_cycles().marrow(90, 20), "eln-2022",
         ["marrow 90: REFRACTORY, active-disease since 90"],
     ),
     "what an open answer asks for is of all its ways": (

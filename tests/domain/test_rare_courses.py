@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.course import ways
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.criteria.loading import CriteriaSet
+from fhir_remission.domain.nouns.inputs import Unreadable
 from tests.domain.builder import Course, anchored, criteria, induction, judge, now, remission
 from tests.domain.sights import cited
 from tests.domain.stories import guards, proof
@@ -226,6 +227,11 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
         ["marrow 50: CR, in-remission since 30, responded 30 [counts-below-criteria"
          " early-marrow] #1; now MLFS [early-marrow]"],
     ),
+    "a remission that blood counts no longer support is told so by the set's own bounds": (
+        lambda: remission().marrow(46, 2).blood(46, None, 100_000).blood(59, None, "40-120"),
+        "healthtree-2024",
+        ["marrow 46: CR, in-remission since 30, responded 30 [counts-below-criteria] #1"],
+    ),
     "a remission after one that was taken back is of the same course (3.8)": (
         lambda: good(remission().marrow(136, 90), 172), "healthtree-2024",
         ["marrow 136: NR, active-disease since 136 [remission-withdrawn]",
@@ -318,6 +324,26 @@ def test_the_criteria_of_a_marrow_are_not_those_of_a_later_lesion() -> None:
     assert {one.criterion for one in now(course).criteria_results} == set(guards(now(course)))
 
 
+def relapsed(course: Course) -> Course:
+    """A relapse by blood, treated."""
+    course.blood(105, smear=2).blood(112, smear=2).chemo(115)
+    return course.marrow(150, 7, emd=None).blood(150, 1500, 150_000)
+
+
+def walked(course: Course, monkeypatch: pytest.MonkeyPatch) -> ways._Walk:
+    """The walk through a course, at its end."""
+    walks: list[ways._Walk] = []
+    begin = ways._Walk.__init__
+
+    def noted(self: ways._Walk, ground: Ground) -> None:
+        begin(self, ground)
+        walks.append(self)
+
+    monkeypatch.setattr(ways._Walk, "__init__", noted)
+    judge(course)
+    return walks[0]
+
+
 def twice() -> Course:
     """A relapse of day 110, treated on day 115, or of day 128, treated on day 135."""
     course = unasked().blood(100, smear=2).blood(110, smear="?").chemo(115)
@@ -331,6 +357,9 @@ def twice() -> Course:
         (good(remission().marrow(100, "4-6").chemo(105).marrow(120, 40).chemo(130), 160), 1),
         # Counts that nobody saw at the marrow that may be there may have been a remission (T26).
         (good(induction().result("blasts-marrow", 40, 30, standing="preliminary"), 60), 2),
+        # Partial or no response, whichever opened the course: no baseline can be read.
+        (relapsed(unasked().marrow(100, Unreadable("many", "text"), emd=None)), 2),
+        (twice().marrow(136, 2, emd=None), 1),
         (good(twice(), 175), 1),
         (twice().marrow(175, 2, emd=None), 1),
         # Partial or no response: the marrow of before this therapy is not known.
@@ -341,16 +370,17 @@ def test_ways_that_nothing_tells_apart_go_on_as_one(
     course: Course, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A first day that lies behind, and which of two relapses a treated course followed."""
-    walks: list[ways._Walk] = []
-    begin = ways._Walk.__init__
+    assert len(walked(course, monkeypatch).ways) == many
 
-    def noted(self: ways._Walk, ground: Ground) -> None:
-        begin(self, ground)
-        walks.append(self)
 
-    monkeypatch.setattr(ways._Walk, "__init__", noted)
-    judge(course)
-    assert len(walks[0].ways) == many
+def test_the_lowest_of_some_claims_is_true_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever order they come; with an answer that is no claim there is none."""
+    ground = walked(remission(), monkeypatch).ground
+    for names in (["CR", "MLFS", "CRi"], ["MLFS", "CRi", "CR"]):
+        lowest = ground.least(dict.fromkeys(names).keys())
+        assert lowest is not None
+        assert lowest.id == "MLFS"
+    assert ground.least({"CR", "NE"}) is None
 
 
 @pytest.mark.parametrize(

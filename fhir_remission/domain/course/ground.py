@@ -7,8 +7,6 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from fhir_remission.domain.course.courses import (
     Baseline,
     Course,
@@ -93,9 +91,6 @@ class Ground:
 
     def same_course(self, world: World) -> World:
         """One of all relapses that no later anchor can tell apart."""
-        by = world.by
-        if by is not None and not isinstance(self.facts.marrows[by].blasts.reading, Interval):
-            world = replace(world, by=None)
         begun = bisect_left(self.facts.therapy.begun, world.opened)
         return self._alike.setdefault((begun, *self._measure(world)), world)
 
@@ -111,12 +106,12 @@ class Ground:
         key = (world.opened, world.by)
         if key not in self._measures:
             found = self.course(world)
-            back = background_of(self.facts, *found, SILENT)
+            back, blasts = background_of(self.facts, *found, SILENT), found[1].blasts.reading
             self._measures[key] = (
                 bisect_left(self.facts.extramedullary.days, world.opened),
-                repr(found[1].blasts.reading),
-                repr(back.baseline_blood_blasts.reading),
-                *(repr(one.reading) for one in back.baseline_counts.values()),
+                blasts if isinstance(blasts, Interval) else None,
+                back.baseline_blood_blasts.reading,
+                *(one.reading for one in back.baseline_counts.values()),
                 back.lesion_before_therapy.state,
             )
         return self._measures[key]
