@@ -217,6 +217,14 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
         ["blood 200: RELAPSE_SUSPECTED, relapse-suspected since 200, first sign 200, ask"
          " repeat-blood #2"],
     ),
+    "a clear smear ends a suspicion whose blasts lie before a good marrow": (
+        lambda: remission().blood(58, smear=2).marrow(60, 2).blood(80), "eln-2022",
+        ["blood 58: RELAPSE_SUSPECTED, relapse-suspected since 58, first sign 58, ask"
+         " repeat-blood #1",
+         "marrow 60: RELAPSE_SUSPECTED, relapse-suspected since 58, first sign 58, ask"
+         " repeat-marrow [concurrent-marrow-clear] #1",
+         "blood 80: CR, in-remission since 30, responded 30 #1"],
+    ),
     "a clear smear does not answer the repeat that a marrow asked for": (
         lambda: remission().chemo(60).marrow(90, 8).blood(95).marrow(105, 2, cells=80), "iwg-2003",
         ["marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask"
