@@ -23,6 +23,8 @@ MEANS = (
     "leukocytes",
     "panel",
     "leukaemia",
+    "apl",
+    "apl-marker",
     "aml",
     "not-aml",
     "course",
@@ -74,14 +76,14 @@ NO_HINTS = Hints()
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
 _ALSO = {
     "leukaemia": ("leukaemia", "aml", "lesion"),
-    "input": ("input", "mrd", "sign", "relapse", "lesion"),
+    "input": ("input", "mrd", "apl-marker", "sign", "relapse", "lesion"),
     "count": ("neutrophils", "platelet-count", "leukocytes"),
     "course": ("course", "relapse", "lesion"),
     "not-blasts": ("not-blasts", "picture"),
     "unsure": ("unsure", "denied", "family"),
     "plain": ("plain", "remission"),
 }
-_SIGNS = ("sign", "relapse", "lesion")
+_SIGNS = ("sign", "relapse", "lesion", "apl")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
 _DENIALS = ("few", "denied", "absent", "family")
 _SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")

@@ -16,6 +16,7 @@ from fhir_remission.fhir.incoming.merges import Links, Person, links_of, people_
 from fhir_remission.fhir.incoming.owners import settled, through_reports
 from fhir_remission.fhir.incoming.subjects import (
     NOBODY,
+    SUBJECTS,
     UNKNOWN,
     Carried,
     carried,
@@ -173,8 +174,9 @@ def _subject_key(subject: Reference | None, resource: Resource, keys: _Keys) -> 
     if literal is not None and literal.relative in keys.twins:
         return subject.address if literal.base else UNKNOWN
     if found is not None:
-        patient = isinstance(found.resource, Patient)
-        return _survivor(_name(found, keys.twins), keys) if patient else NOBODY
+        if isinstance(found.resource, Patient):
+            return _survivor(_name(found, keys.twins), keys)
+        return NOBODY if found.resource.type_name in SUBJECTS else UNKNOWN
     key = reference_key(subject, resource)
     if subject.address.startswith("urn:") and keys.has_people:
         # Some NDJSON keeps the addresses of the Bundles it was made from (Synthea), where the

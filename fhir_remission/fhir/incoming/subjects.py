@@ -25,7 +25,7 @@ _ID = re.compile(r"[A-Za-z0-9\-._~:]{1,128}")
 _NO_ID = frozenset({"null", "undefined", "none", "nil", "nan"})
 # What else an Observation, Procedure or Specimen may be of, in R4 and R5; a person of another
 # kind, a group or an encounter does not say whose it is.
-_SUBJECTS = frozenset(
+SUBJECTS = frozenset(
     {
         *("Device", "Location", "Organization", "Procedure", "Practitioner"),
         *("Medication", "Substance", "BiologicallyDerivedProduct", "NutritionProduct"),
@@ -103,7 +103,7 @@ def address_key(text: str) -> str:
         if literal.type == "Patient":
             named_so = _ID.fullmatch(literal.id) and literal.id.lower() not in _NO_ID
             return literal.relative if named_so else UNKNOWN
-        return NOBODY if literal.type in _SUBJECTS else UNKNOWN
+        return NOBODY if literal.type in SUBJECTS else UNKNOWN
     asked = _SEARCH.fullmatch(text)
     if asked is not None:
         return unquote(asked[1])

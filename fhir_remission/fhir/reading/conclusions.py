@@ -5,26 +5,20 @@ It proves nothing, and what it names is not ruled out either: it is an unknown o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from fhir_remission.domain.nouns.inputs import (
-    Finding,
-)
+from fhir_remission.domain.nouns.inputs import Event, Finding, When
 from fhir_remission.domain.nouns.intervals import ZERO, point
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued
 from fhir_remission.fhir.reading.attributes import concept_of
 from fhir_remission.fhir.reading.coding import Match, match_codes
-from fhir_remission.fhir.reading.condition import (
-    ADVERSE,
-)
-from fhir_remission.fhir.reading.context import (
-    codings_of,
-    words_of,
-)
+from fhir_remission.fhir.reading.condition import ADVERSE, source_of
+from fhir_remission.fhir.reading.context import codings_of, words_of
 from fhir_remission.fhir.reading.reported import read_value, understanding_of
 
 # As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other
@@ -53,26 +47,37 @@ def match_value(valued: Valued, mappings: Mappings) -> Match:
         known = mappings.systems.known
         damaged = any(code.rpartition("|")[0] in known for code in match.codes)
         return match if damaged else _called(match, valued, mappings)
+    system, _, code = (match.codes or ("",))[0].rpartition("|")
+    if mappings.codes.hints.among("apl-marker", named_by(valued.code, mappings)):
+        marker = structs.replace(APL_MARKER, system=system, code=code)
+        return structs.replace(match, rows=(marker,), lookalike="")
     analyte, why = _sign(valued, mappings)
     if not analyte:
         return match
-    system, _, code = (match.codes or ("",))[0].rpartition("|")
     row = structs.replace(_ANSWER, system=system, code=code, analyte=analyte)
     return structs.replace(match, rows=(row,), lookalike="", unread=f"{why}: it cannot be read")
 
 
 UNKNOWN = ((BLASTS, "marrow"), (SMEAR, "blood"))
 """What may be any result: it may be of blasts, in either tissue."""
+
+
+def _rows(*named: tuple[str, str]) -> tuple[CodeRow, ...]:
+    return tuple(structs.replace(_ANSWER, analyte=one, specimen=tissue) for one, tissue in named)
+
+
+APL_MARKER = structs.replace(_ANSWER, analyte="mrd", marker="PML::RARA", flags=("apl-marker",))
 # What a result is that is known by its words alone, in the order in which they are asked.
 _CALLED = (
-    ("lesion", ((LESION, ""),)),
-    ("mrd", (("mrd", ""),)),
-    ("input", UNKNOWN),
-    ("clumps", (("platelet-clumps", "blood"),)),
-    ("neutrophils", (("anc", "blood"),)),
-    ("platelet-count", (("platelets", "blood"),)),
-    ("leukocytes", (("wbc", "blood"),)),
-    ("tissue", ((BLASTS, "marrow"),)),
+    ("lesion", _rows((LESION, ""))),
+    ("apl-marker", (APL_MARKER,)),
+    ("mrd", _rows(("mrd", ""))),
+    ("input", _rows(*UNKNOWN)),
+    ("clumps", _rows(("platelet-clumps", "blood"))),
+    ("neutrophils", _rows(("anc", "blood"))),
+    ("platelet-count", _rows(("platelets", "blood"))),
+    ("leukocytes", _rows(("wbc", "blood"))),
+    ("tissue", _rows((BLASTS, "marrow"))),
 )
 
 
@@ -80,10 +85,7 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     """With the rows of what its words name: one unknown at its time, not anything at any time."""
     hints, words = mappings.codes.hints, words_of(valued.code)
     named = (rows for kind, rows in _CALLED if hints.among(kind, words))
-    rows = tuple(
-        structs.replace(_ANSWER, code=match.code, analyte=analyte, specimen=specimen)
-        for analyte, specimen in next(named, ())
-    )
+    rows = tuple(structs.replace(row, code=match.code) for row in next(named, ()))
     if not rows:
         return match
     if _says_none(valued, mappings):
@@ -116,6 +118,54 @@ def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     if worded:
         return worded, "its value names a sign of disease"
     return _affirmed(valued, mappings), "its code names a sign of disease"
+
+
+def diagnoses(
+    parts: Sequence[Valued], current: Current, when: When | None, mappings: Mappings
+) -> tuple[Event, ...]:
+    """Other leukaemias that the values of a result are or affirm; of its parts together, a fusion.
+
+    A code is as good as that of a Condition; words are confirmed by nobody.
+    """
+    found = [one for part in parts for one in _diagnosed(part, mappings)]
+    if _is_fusion(parts, mappings):
+        found.append((("", ""), "apl-diagnosis", "PML::RARA"))
+    return tuple(
+        Event(
+            kind=kind,
+            when=when,
+            source=source_of(current, pair),
+            certainty="confirmed" if pair[1] else "unconfirmed",
+            original=called,
+        )
+        for pair, kind, called in found
+    )
+
+
+def _diagnosed(valued: Valued, mappings: Mappings) -> Iterator[tuple[tuple[str, str], str, str]]:
+    found, hints = concept_of(valued), mappings.codes.hints
+    if hints.among("family", words_of(valued.code)):
+        return
+    for pair in codings_of(found, mappings.systems):
+        for row in mappings.events.of(*pair, "Condition"):
+            if row.kind in FOUND:
+                yield pair, row.kind, row.display
+    for text in words_of(found):
+        if "apl" in hints.signs(text):
+            yield ("", ""), "apl-diagnosis", text
+
+
+_GENES = frozenset({"pml", "rara"})
+
+
+def _is_fusion(parts: Sequence[Valued], mappings: Mappings) -> bool:
+    """Whether a variant with components is the fusion of APL, and not said to be absent."""
+    texts = [text for part in parts[1:] for text in words_of(concept_of(part))]
+    named = mappings.codes.hints.among("apl-marker", texts)
+    if not named and not {text.strip().casefold() for text in texts} >= _GENES:
+        return False
+    read = read_value(parts[0], understanding_of(_ANSWER, mappings, decimal_comma=False))
+    return read.value != Finding("negative")
 
 
 def _coded(concept: CodeableConcept | None, mappings: Mappings) -> str:

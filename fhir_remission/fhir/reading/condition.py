@@ -15,8 +15,8 @@ from fhir_remission.domain.nouns.inputs import (
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
+from fhir_remission.fhir.r4.condition_extensions import OVER, histology, sureness
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
-from fhir_remission.fhir.r4.sureness import OVER, sureness
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.context import (
@@ -30,9 +30,9 @@ from fhir_remission.fhir.reading.reported import main_words
 
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-_NEVER = frozenset({"refuted", "entered-in-error", "differential"})
+_NEVER = frozenset({"refuted", "entered-in-error"})
 _SURE = frozenset({"confirmed", OVER})
-_VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown"})
+_VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown", "differential"})
 # A claim is of interest only beside a diagnosis that the criteria are about.
 _CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
 
@@ -77,10 +77,14 @@ def read_condition(current: Current, context: Context) -> EventsRead:
         rows, told = unread_leukaemia(condition.code, pairs, context)
     if not rows:
         return not_an_event(current, pairs, context)
+    rows = [*rows, *_otherwise(condition, rows, context)]
     status = _codes(condition.verification_status, VERIFICATION, context)
     status |= sureness(condition, context.mappings.terms)
-    if status & _NEVER:
-        reason = f"verification status is {min(status & _NEVER)}"
+    # One of several that it may be is no diagnosis; that it may be AML was looked into.
+    open_one = {"differential"} if any(row.kind in ADVERSE for _, row in rows) else set[str]()
+    never = status & (_NEVER | open_one)
+    if never:
+        reason = f"verification status is {min(never)}"
         return EventsRead(
             events=_refuted(status, current, rows),
             skipped=(Skipped(source=current.entry.ref, reason=reason),),
@@ -144,10 +148,8 @@ def is_lookalike(pairs: list[tuple[str, str]], context: Context) -> bool:
 
 
 # Of these a doubt leaves every answer in doubt; a diagnosis of AML in doubt proves nothing anyway.
-ADVERSE = frozenset(
-    {"apl-diagnosis", "other-leukaemia", "unread-leukaemia", "unspecified-leukaemia"}
-    | {"extramedullary"}
-)
+_LEUKAEMIAS = ("apl-diagnosis", "other-leukaemia", "unread-leukaemia", "unspecified-leukaemia")
+ADVERSE = frozenset({*_LEUKAEMIAS, "extramedullary"})
 
 
 def unread_leukaemia(
@@ -168,6 +170,20 @@ def unread_leukaemia(
     row = by_words(row, words, mappings.codes.hints, ranged=ranged)
     strange = row.kind == "unread-leukaemia" and row.detail != "aml"
     return [(pair, row)], f"{why}: {_MAY_BE if strange else _SAYS_NO_MORE}"
+
+
+def _otherwise(condition: Condition, rows: Rows, context: Context) -> Rows:
+    """The other leukaemia that words or histology beside the code of AML name."""
+    if not any(row.kind == "aml-diagnosis" for _, row in rows):
+        return []
+    hints, told = context.mappings.codes.hints, histology(condition)
+    words = [text for one in (condition.code, *told) for text in words_of(one)]
+    pairs = [pair for one in told for pair in codings_of(one, context.mappings.systems)]
+    coded = [one for one in meanings(pairs, "Condition", context) if one[1].kind in ADVERSE]
+    other = hints.among("not-aml", words) and not hints.among("aml", words)
+    if coded or not (other or any("apl" in hints.signs(text) for text in words)):
+        return coded
+    return [(rows[0][0], NAMED["leukaemia"])]
 
 
 _MAY_BE = "it may be a leukaemia"

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import (
     UNREAD,
+    Event,
     Finding,
     Interval,
     Result,
@@ -28,7 +29,7 @@ from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.attributes import method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
-from fhir_remission.fhir.reading.conclusions import match_value
+from fhir_remission.fhir.reading.conclusions import diagnoses, match_value
 from fhir_remission.fhir.reading.context import Context, happened, words_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
@@ -63,6 +64,8 @@ class ObservationRead(Struct, frozen=True):
     """The same where its words read like an input."""
     undated: tuple[Result, ...] = ()
     """Counts that have no place in time."""
+    events: tuple[Event, ...] = ()
+    """Other leukaemias that it says were found, confirmed by nobody."""
     specimen_assumed: bool = False
     """What it reports was measured in a Specimen that is named, and nobody sends any."""
 
@@ -100,8 +103,11 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     lost = (Skipped(source=entry.ref, reason=shape),) if shape else ()
     assumed = specimen if whole.has_specimen else report_specimen(entry.ref, context)
     strange = _of_the_house(parts[0])
+    when = whole.placed.when if isinstance(whole.placed, Placed) else None
+    signs = [part.valued for part in parts if part.match.unread and part.match.rows]
     return structs.replace(
         read,
+        events=diagnoses(signs, current, when, context.mappings),
         unmapped=strange,
         resembling=strange,
         unplaced=(*read.unplaced, *lost),
@@ -160,7 +166,9 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
     hints = context.mappings.codes.hints
     words = words_of(observation.code)
     alike = any(hints.among(what, words) for what in ("input", "tissue"))
-    return ObservationRead(unmapped=unmapped, resembling=unmapped if alike else ())
+    whole = [part.valued for part in parts] if observation.status in STANDING else []
+    events = diagnoses(whole, current, None, context.mappings) if len(whole) > 1 else ()
+    return ObservationRead(unmapped=unmapped, resembling=unmapped if alike else (), events=events)
 
 
 def _trouble(observation: Observation, current: Current) -> str:

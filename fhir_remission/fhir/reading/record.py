@@ -181,7 +181,7 @@ def _record(
     reading = context.reading
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
     undated = [one for each in read if isinstance(each, ObservationRead) for one in each.undated]
-    events = [event for one in read if isinstance(one, EventsRead) for event in one.events]
+    events = [event for one in read for event in one.events]
     for row in reading.cohort_rows:
         events += cohort_events(row, reading.zone or UTC)
     claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]

@@ -43,6 +43,7 @@ from fhir_remission.fhir.reading.context import (
     words_of,
 )
 
+_SHOWN = 80
 _LESION_ALONE = frozenset({"lesion"})
 # A report of a marrow that is of its genes, of residual disease or of a graft counts no blasts.
 _OTHERWISE = ("mrd", "not-blasts", "graft")
@@ -80,6 +81,10 @@ def read_conclusions(current: Current, context: Context) -> EventsRead:
             for pair, row in rows
             if row.claim
         ]
+    said = report.conclusion or ""
+    if "apl" in context.mappings.codes.hints.signs(said):
+        source = source_of(current, ("", ""))
+        events.append(Event("apl-diagnosis", when, source, "unconfirmed", original=said[:_SHOWN]))
     lost = [one for one in events if when is None and one.kind == "extramedullary"]
     return EventsRead(
         events=tuple(one for one in events if one not in lost),
