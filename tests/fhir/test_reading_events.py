@@ -70,6 +70,7 @@ def test_a_diagnosis_is_what_its_code_says(
     [
         ("confirmed", "confirmed"),
         ("provisional", "unconfirmed"),
+        ("differential", "unconfirmed"),
         ("unconfirmed", "unconfirmed"),
         ("whatever", "unconfirmed"),
     ],
@@ -80,7 +81,7 @@ def test_only_a_confirmed_diagnosis_is_certain(status: str, certainty: str) -> N
     assert event(condition()).certainty == "confirmed"
 
 
-@pytest.mark.parametrize("status", ["refuted", "entered-in-error", "differential"])
+@pytest.mark.parametrize("status", ["refuted", "entered-in-error"])
 def test_a_diagnosis_that_was_taken_back_is_none(status: str) -> None:
     """With its reason."""
     one = condition(verificationStatus=concept(VER, status))

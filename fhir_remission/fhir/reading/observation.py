@@ -103,17 +103,21 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     lost = (Skipped(source=entry.ref, reason=shape),) if shape else ()
     assumed = specimen if whole.has_specimen else report_specimen(entry.ref, context)
     strange = _of_the_house(parts[0])
-    when = whole.placed.when if isinstance(whole.placed, Placed) else None
-    signs = [part.valued for part in parts if part.match.unread and part.match.rows]
     return structs.replace(
         read,
-        events=diagnoses(signs, current, when, context.mappings),
+        events=_diagnoses(parts, whole, context),
         unmapped=strange,
         resembling=strange,
         unplaced=(*read.unplaced, *lost),
         specimen_assumed=assumed.assumed
         and any(not isinstance(one.value, Unreadable) for one in read.results),
     )
+
+
+def _diagnoses(parts: list[Part], whole: Whole, context: Context) -> tuple[Event, ...]:
+    signs = [part.valued for part in parts if part.match.unread and part.match.rows]
+    when = whole.placed.when if isinstance(whole.placed, Placed) else None
+    return diagnoses(signs, whole.current, when, context.mappings)
 
 
 def _placed(
