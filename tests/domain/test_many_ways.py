@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.loading import CriteriaSet
-from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on
+from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on, remission
 from tests.domain.stories import guards
 from tests.domain.test_histories import good, unasked
 from tests.domain.test_in_remission import told
@@ -45,6 +45,12 @@ def two_cycles() -> Course:
 
 
 TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
+    "ways that go on as one keep the first sign of a suspicion": (
+        lambda: remission().claim("remission", None).blood(94, smear=3).mrd(154, "low-level"),
+        "eln-2022",
+        ["mrd 154: RELAPSE_SUSPECTED, relapse-suspected since 94, first sign 94, ask"
+         " repeat-marrow [claim-disagrees]"],
+    ),
     "a remission is measured against the alternative that proved it": (
         lambda: induction().marrow(30, 2).blood(30, 1500, 40_000).blood(60, 1500, 40_000),
         alternatives(),
@@ -142,6 +148,37 @@ def test_only_what_all_ways_prove_is_a_response() -> None:
     """MLFS of the smear that cannot be read is the answer of one way alone (6.1)."""
     course = induction().marrow(28, 3).blood(39, 1500, None).blood(42, smear="?")
     assert judge(course, "iwg-2003")[1].responses == (("CRi", on(39)),)
+
+
+def test_a_response_counts_from_the_first_draw_that_proves_it() -> None:
+    """A later draw of the window proves it once more (6.1)."""
+    course = induction().marrow(30, 2).blood(30, 600, 60_000).blood(35, 700, 60_000)
+    assert now(course).responses == (("CRh", on(30)),)
+
+
+def test_a_set_may_have_a_word_for_a_remission_without_mrd() -> None:
+    """No sample was ever sent."""
+    base = criteria("eln-2022")
+    rows = [replace(one, mrd={"unknown": f"{one.id}_MRDunknown"}) for one in base.category]
+    found = judge(good(induction(), 30), replace(base, category=tuple(rows)))
+    assert [one.code for one in found] == ["NE", "CR_MRDunknown"]
+
+
+def test_a_remission_of_several_ways_assumes_what_any_of_them_does() -> None:
+    """Counts of the first marrow or of the second prove it, with a smear or without."""
+    course = Course().chemo(56, "intensive").marrow(89, 1, emd=None).blood(87, None, "40-120")
+    course.blood(95, smear="?").blood(217, 2500, None, smear=None)
+    found = now(course.marrow(218, 2, emd=None, cells=None))
+    assert (found.category, found.confidence) == ("CRi", "material")
+    assumed = {one.id for one in found.assumptions}
+    assert assumed == {"blood-blasts-absent", "extramedullary-disease-absent", "marrow-adequate"}
+
+
+def test_all_marrows_on_the_way_to_an_open_answer_are_cited() -> None:
+    """Each of them may have been the first of the leukaemia."""
+    course = Course(diagnosed=None).marrow(28, 12).marrow(74, 8).marrow(103, "?")
+    cites = guards(now(course, "pediatric-2012"), "pediatric-2012")["course-known"][1]
+    assert {"blasts-marrow 28", "blasts-marrow 74", "blasts-marrow 103"} <= set(cites)
 
 
 def test_a_doubtful_diagnosis_shows_what_was_looked_at() -> None:

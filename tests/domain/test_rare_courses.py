@@ -136,6 +136,11 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
          "blood 140: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 90, ask"
          " repeat-blood #1"],
     ),
+    "a clear smear ends what blood raised, and the repeat is still asked for": (
+        lambda: remission().chemo(60).marrow(82, 8).blood(100, smear=2).blood(110), two_rules(),
+        ["blood 110: RELAPSE_SUSPECTED, relapse-suspected since 82, first sign 82, ask"
+         " repeat-marrow #1"],
+    ),
     "a lesion that may be one is asked for, whatever else is open": (
         lambda: induction().marrow(30, "<=5").result(
             "extramedullary-disease", 73, "indeterminate"), "eln-2022",
