@@ -233,7 +233,6 @@ def test_times_that_can_be_read_are_read(time: Json, day: str) -> None:
 @pytest.mark.parametrize(
     "clear",
     [
-        observation("709-6", effectiveDateTime=None, **quantity(0, "%")),
         observation("718-7", effectiveDateTime=None, **quantity(9, "g/dL")),
         observation("777-3", effectiveDateTime=None),
         observation(
@@ -244,10 +243,17 @@ def test_times_that_can_be_read_are_read(time: Json, day: str) -> None:
     ],
 )
 def test_what_reassures_is_missed_without_a_time_and_blocks_nothing(clear: Json) -> None:
-    """No blasts in the blood at some time hide none."""
+    """A lesion denied at some time hides none."""
     read = record(clear)
     assert reasons(clear) == ["no effective time"]
     assert not read.unplaced
+
+
+@pytest.mark.parametrize("code", ["709-6", "11150-0"])
+def test_clear_blasts_without_a_time_may_have_been_a_remission(code: str) -> None:
+    """What came after it is a relapse, and a partial remission without it."""
+    read = record(observation(code, effectiveDateTime=None, **quantity(0, "%")))
+    assert [one.reason for one in read.unplaced] == ["no effective time"]
 
 
 @pytest.mark.parametrize(

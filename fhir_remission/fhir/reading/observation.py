@@ -271,6 +271,8 @@ def _qualifies(parts: list[Part]) -> bool:
 _HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence"})
 _COUNTS = frozenset({"anc", "wbc", "platelets", "neutrophils-segmented", "neutrophils-band"})
 _REASSURING = {"marrow-adequacy": "positive"}
+# Clear ones, too: they may prove a remission, and what came after it would be no relapse without.
+_DECIDING = frozenset({"blasts-marrow", "blasts-blood", "blasts-blood-presence"})
 
 
 def _is_count(result: Result) -> bool:
@@ -281,6 +283,8 @@ def _is_count(result: Result) -> bool:
 def _may_be_adverse(result: Result) -> bool:
     """Whether a result that has no place in time could stand against a remission."""
     value = result.value
+    if result.analyte in _DECIDING:
+        return True
     if result.analyte in _HARMLESS or _is_count(result):
         return False
     if isinstance(value, Finding):
