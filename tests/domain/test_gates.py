@@ -122,6 +122,8 @@ def test_aml_by_words_alone_is_believed_as_far_as_none_at_all() -> None:
     assert gate.state == "open"
     assert [one.id for one in gate.assumptions] == ["aml-lineage"]
     assert "unread-leukaemia -5" in cited(gate.proof)
+    alone = bare().event("unread-leukaemia", -5, "aml")
+    assert told(diagnosis(alone)) == ("doubt", "diagnosis-unread", ["unread-leukaemia -5"])
     unsure = bare().marrow(0, 60).event("unread-leukaemia", -5, "aml", certainty="unconfirmed")
     assert told(diagnosis(unsure))[:2] == ("doubt", "diagnosis-unread")
 

@@ -300,6 +300,13 @@ def test_of_many_unread_smears_any_may_hold_blasts_or_be_the_clear_one(course: C
     assert {"CR", "RELAPSE_SUSPECTED"} <= set(found.candidates)
 
 
+def test_the_smear_of_the_marrow_itself_decides_among_many_unread() -> None:
+    """It completes the relapse, or is clear and stands (2.5, 3.7)."""
+    course = remission().blood(50, smear=2).marrow(60, 2).blood(60, 1500, 150_000, smear="?")
+    found = anchored(judge(unread(course, 61, 62, 63, 64)), 60)
+    assert (found.candidates, found.missing) == (("CR", "RELAPSE"), ("blood-blasts",))
+
+
 @pytest.mark.parametrize(
     ("course", "name", "day", "cycle"),
     [
