@@ -21,10 +21,12 @@ from fhir_remission.fhir.incoming.envelope import (
     ends_of,
     has_lost_link,
 )
+from fhir_remission.fhir.incoming.history import Step, deletions, step
 from fhir_remission.fhir.incoming.holders import bind
 from fhir_remission.fhir.incoming.messages import HEADER, failed, missing, noticed, without_focus
 from fhir_remission.fhir.incoming.pages import PageEnds
 from fhir_remission.fhir.incoming.retractions import RETRACTING, Doubted, retractions, told_once
+from fhir_remission.fhir.incoming.versions import rank_of
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.elements import Reference, is_there
 from fhir_remission.fhir.r4.outcomes import Issue, held_back, read_outcome, what_it_says
@@ -74,7 +76,7 @@ class Entries:
 
         `strange` is an element of it that FHIR does not know.
         """
-        kind, newer, came, first = bundle.type or "", set[str](), 0, len(self.entries)
+        kind, steps, came, first = bundle.type or "", list[Step](), 0, len(self.entries)
         for reason in _lacks(bundle, strange):
             self._incomplete(name, reason)
         if is_there(bundle.issues):
@@ -83,10 +85,11 @@ class Entries:
             place = f"{name} entry {index}"
             self.read += 1
             try:
-                came += self._entry(body, place, kind, newer, depth)
+                came += self._entry(body, place, kind, steps, depth)
             except UNREADABLE as error:
                 self.damage.append(damaged(body, place, error))
                 came += 1
+        self._settle(steps)
         if kind != "searchset":
             bind(self.entries[first:], bundle, address)
         if kind == "message":
@@ -97,7 +100,15 @@ class Entries:
             self.inner.append(ends_of(bundle, name, came))
         return came
 
-    def _entry(self, body: Raw, place: str, kind: str, newer: set[str], depth: int) -> bool:
+    def _settle(self, steps: list[Step]) -> None:
+        """Take in what a history deleted, once all of it is known."""
+        for one in deletions(steps):
+            if isinstance(one, Deleted):
+                self.deleted.append(one)
+            else:
+                self.doubted.append(one)
+
+    def _entry(self, body: Raw, place: str, kind: str, steps: list[Step], depth: int) -> bool:
         """Take in one entry; whether it counts among the matches of its Bundle."""
         if self.wary and (twice := repeated_name(body)):
             self.damage.append(told_twice(body, place, twice))
@@ -118,7 +129,7 @@ class Entries:
             if not isinstance(resource, str):
                 self.entries.append(Entry(resource, entry.full_url or "", place))
                 return True
-        self._uncommon(entry, body, place, _Around(kind, mode or "", depth), newer)
+        self._uncommon(entry, body, place, _Around(kind, mode or "", depth), steps)
         return mode not in ("include", "outcome")
 
     def _uncommon(
@@ -127,7 +138,7 @@ class Entries:
         body: Raw,
         place: str,
         around: _Around,
-        newer: set[str],
+        steps: list[Step],
     ) -> None:
         """Take in an entry that is no plain row."""
         kind, mode, depth = around
@@ -135,7 +146,7 @@ class Entries:
             self._outcome(entry.response.outcome)
         method = (entry.request.method or "").strip().upper() if entry.request else ""
         if method == "DELETE":
-            self._deletion(entry, place, kind, newer)
+            self._deletion(entry, place, kind, steps)
         elif method == "PATCH":
             self._change(entry, place)
         elif trouble := _trouble(entry, kind):
@@ -143,9 +154,10 @@ class Entries:
         elif not is_there(entry.resource):
             self._empty(entry, body, place)
         else:
+            held = len(self.entries)
             self._resource(entry, body, place, mode, depth)
-            if kind == "history":
-                newer.add(_target(entry))
+            if kind == "history" and (made := self.entries[held:]):
+                steps.append(step(entry, made[0].ref, rank_of(made[0].resource)))
 
     def _empty(self, entry: BundleEntry, body: Raw, place: str) -> None:
         status = _STATUS.match((entry.response.status if entry.response else None) or "")
@@ -158,12 +170,12 @@ class Entries:
     def _incomplete(self, name: str, reason: str) -> None:
         self.damage.append(Damaged(place=name, reason=reason, kind="incomplete"))
 
-    def _deletion(self, entry: BundleEntry, place: str, kind: str, newer: set[str]) -> None:
+    def _deletion(self, entry: BundleEntry, place: str, kind: str, steps: list[Step]) -> None:
         ref = _target(entry)
-        if ref:
-            # A history is written from the newest to the oldest.
-            undone = kind == "history" and ref in newer
-            self.deleted.append(Deleted(ref, place, undone))
+        if ref and kind == "history":
+            steps.append(step(entry, ref, place=place))
+        elif ref:
+            self.deleted.append(Deleted(ref, place))
         else:
             self.damage.append(Damaged(place=place, reason="a deletion that does not say of what"))
 

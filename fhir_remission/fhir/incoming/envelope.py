@@ -29,8 +29,10 @@ class _Request(Struct):
     url: str | None = None
 
 
-class _Response(Struct):
+class _Response(Struct, rename="camel"):
     status: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
     outcome: Raw = NOTHING
 
 

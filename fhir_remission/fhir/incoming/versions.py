@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
+from fhir_remission.fhir.r4.elements import Meta
 from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.r4.wire import READ_TYPES, Entry, Resource
 
@@ -52,7 +53,7 @@ def _current(held: list[Entry]) -> list[Current]:
     rank = rank_of(ranked[-1].resource)
     # The last of equal contents: it is the one that was always named.
     claims = {
-        _content(one.resource): one for one in ranked if not _follows(rank, rank_of(one.resource))
+        _content(one.resource): one for one in ranked if not follows(rank, rank_of(one.resource))
     }
     return [
         Current(
@@ -64,7 +65,7 @@ def _current(held: list[Entry]) -> list[Current]:
     ]
 
 
-def _follows(later: Rank, earlier: Rank) -> bool:
+def follows(later: Rank, earlier: Rank) -> bool:
     """Whether one version plainly came after another: by time, else by number.
 
     What says neither may be newer than anything.
@@ -82,9 +83,11 @@ def _content(resource: Resource) -> bytes:
 
 def rank_of(resource: Resource) -> Rank:
     """Time of the last change, then the version where it is a number (ids are opaque)."""
-    meta = resource.meta
-    if meta is None:
-        return UNKNOWN_RANK
+    return UNKNOWN_RANK if resource.meta is None else rank(resource.meta)
+
+
+def rank(meta: Meta) -> Rank:
+    """Where a version stands, by what is said of it."""
     placed = read_time(meta.last_updated or "", UTC)
     changed = placed.when.start if isinstance(placed, Placed) else _NEVER
     version = meta.version_id or ""
