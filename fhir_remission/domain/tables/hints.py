@@ -71,6 +71,10 @@ class Hints(Struct, frozen=True):
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
         return _signs(self, text.casefold(), marrow) if self.tables else frozenset()
 
+    def is_above(self, text: str) -> bool:
+        """Whether a text states shares of blasts, as of now, and none below the line of disease."""
+        return bool(self.tables) and _is_above(self, text.casefold())
+
 
 NO_HINTS = Hints()
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
@@ -90,6 +94,9 @@ _SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
 _WORD = re.compile(r"\w")
+_LINE = 5
+"""From so many blasts of a hundred cells on, a marrow is one of disease by every set."""
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,9}(?:[.,]\d{1,9})?)\s?%")
 
 
@@ -112,6 +119,25 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
     few = (marrow or _names(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
     none = ("few",) if few else ()
     return frozenset(kind for kind in named if any(_stands(hints, kind, p, none) for p in parts))
+
+
+@lru_cache(maxsize=1 << 10)
+def _is_above(hints: Hints, text: str) -> bool:
+    parts = [part for sentence in _SENTENCE.split(text) for part in _parts(sentence)]
+    if _names(hints, "family", text) or any(_reached(hints, part) for part in parts):
+        return False
+    now = [one for one in parts if not (_YEAR.search(one) or _names(hints, "not-blasts", one))]
+    shares = [float(one.replace(",", ".")) for part in now for one in _PERCENT.findall(part)]
+    stated = (one for one in now if _PERCENT.search(one) and _names(hints, "sign", one))
+    return all(one >= _LINE for one in shares) and any(
+        _stands(hints, "sign", one, ("few",)) for one in stated
+    )
+
+
+def _reached(hints: Hints, part: str) -> bool:
+    """Whether it tells of a remission: what else stands there may be what was before."""
+    found = next(_found(hints, "remission", part), None)
+    return found is not None and not _names(hints, "denied", part[: found.start()])
 
 
 @lru_cache(maxsize=1 << 10)

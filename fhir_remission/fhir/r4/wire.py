@@ -60,6 +60,12 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     contained: Raw = NOTHING
 
 
+class Shown(Struct):
+    """A form that somebody may look at: what it is called, and nothing of what it shows."""
+
+    title: str | None = None
+
+
 class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="DiagnosticReport"):
     """What holds several results together."""
 
@@ -76,6 +82,7 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
     conclusion: str | None = None
+    presented_form: list[Shown | None] | Shown | None = None
     composition: Reference | None = None
     """R5: the document that says the same and holds the results."""
     conclusion_code: list[CodeableConcept] | None = None

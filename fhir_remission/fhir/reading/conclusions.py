@@ -14,11 +14,12 @@ from fhir_remission.domain.nouns.intervals import ZERO, point
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import CodeableConcept, Valued
+from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
+from fhir_remission.fhir.r4.wire import DiagnosticReport
 from fhir_remission.fhir.reading.attributes import concept_of
 from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.condition import ADVERSE, source_of
-from fhir_remission.fhir.reading.context import codings_of, words_of
+from fhir_remission.fhir.reading.context import codings_of, concepts_in, words_of
 from fhir_remission.fhir.reading.reported import read_value, understanding_of
 
 # As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other
@@ -35,6 +36,13 @@ def named_by(code: CodeableConcept | None, mappings: Mappings) -> tuple[str, ...
     """What a code is called, by whoever sent it and by the table."""
     alike = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
     return (*words_of(code), *(one.display for one in alike if one))
+
+
+def is_report(code: CodeableConcept | None, mappings: Mappings) -> bool:
+    """Whether a code is that of a report of a marrow, which nothing but its results counts."""
+    rows = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
+    report = any(row.reason.startswith("a report") for row in rows if row)
+    return report and mappings.codes.hints.among("tissue", named_by(code, mappings))
 
 
 def match_value(valued: Valued, mappings: Mappings) -> Match:
@@ -114,6 +122,8 @@ def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     coded = _coded(found, mappings)
     if coded:
         return coded, "its value is the code of a lesion, a relapse or another leukaemia"
+    if is_report(valued.code, mappings):
+        return "", ""
     worded = _worded(words_of(found), mappings, named_by(valued.code, mappings))
     if worded:
         return worded, "its value names a sign of disease"
@@ -200,3 +210,32 @@ def _affirmed(valued: Valued, mappings: Mappings) -> str:
     if value == Finding("negative"):
         return ""
     return kept if value == Finding("positive") else coded
+
+
+_LESION_ALONE = frozenset({"lesion"})
+# A report of a marrow that is of its genes, of residual disease or of a graft counts no blasts.
+_OTHERWISE = ("mrd", "not-blasts", "graft")
+
+
+def told_in_words(
+    report: DiagnosticReport, mappings: Mappings, *, sampled: bool = False
+) -> tuple[bool, frozenset[str]]:
+    """Whether a report is of a marrow that may have been counted; which signs it concludes.
+
+    Who describes a picture says what the patient has: a relapse is none of what was found there.
+    `sampled`: whether its Specimen is a marrow.
+    """
+    hints, forms = mappings.codes.hints, report.presented_form
+    titles = (one.title for one in (forms if isinstance(forms, list) else [forms]) if one)
+    called = [*named_by(report.code, mappings), *(one for one in titles if one)]
+    marrow = sampled or hints.among("tissue", called)
+    signs = hints.signs(report.conclusion or "", marrow=marrow)
+    kinds = concepts_in(report.category) if is_there(report.category) else None
+    sorts = [text for one in kinds or () for text in (*words_of(one), *_codes(one))]
+    picture = hints.among("picture", [*called, *sorts])
+    otherwise = picture or any(hints.among(what, called) for what in _OTHERWISE)
+    return marrow and not otherwise, signs & _LESION_ALONE if picture else signs
+
+
+def _codes(concept: CodeableConcept) -> Iterable[str]:
+    return (coding.code for coding in concept.coding or () if coding.code)

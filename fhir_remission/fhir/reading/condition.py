@@ -21,6 +21,7 @@ from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.context import (
     Context,
+    Worded,
     codings_of,
     happened,
     period_of,
@@ -35,20 +36,6 @@ _SURE = frozenset({"confirmed", OVER})
 _VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown", "differential"})
 # A claim is of interest only beside a diagnosis that the criteria are about.
 _CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
-
-
-class Worded(Struct, frozen=True):
-    """A marrow, or a sign of disease, that a report tells of in words."""
-
-    source: Source
-    reason: str
-    placed: Placed | None
-    analyte: str
-    """What it is kept as that nobody can read."""
-    by: tuple[str, ...]
-    """Analytes: a result of one of them and of these days says what it was."""
-    named: bool
-    """Whether a sign is named; of a mere marrow any result that the report holds says enough."""
 
 
 class EventsRead(Struct, frozen=True):

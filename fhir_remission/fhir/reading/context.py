@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, tzinfo
 import msgspec
 from msgspec import Raw, Struct
 
-from fhir_remission.domain.nouns.inputs import CohortRow, Word
+from fhir_remission.domain.nouns.inputs import CohortRow, Source, Word
 from fhir_remission.domain.nouns.namespace import IDENTIFIERS_OF_RESULTS, NAMESPACE
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
@@ -95,6 +95,26 @@ class Context(Struct, frozen=True):
         literal = parse_literal(reference.address)
         kind = found.resource.type_name if found else literal.type if literal else reference.type
         return kind in PEOPLE or (kind is None and bool(named(reference.identifier)))
+
+
+class Worded(Struct, frozen=True):
+    """A marrow, or a sign of disease, that a report tells of in words."""
+
+    source: Source
+    reason: str
+    placed: Placed | None
+    analyte: str
+    """What it is kept as that nobody can read."""
+    by: tuple[str, ...]
+    """Analytes: a result of one of them and of these days says what it was."""
+    named: bool
+    """Whether a sign is named; of a mere marrow any result that the report holds says enough."""
+    held: frozenset[str] = frozenset()
+    """The results that it holds, by their reference."""
+    against: bool = False
+    """Whether it names a share of blasts that no count below the line of disease says."""
+    poor: str = ""
+    """What it calls the sample, where it cannot be judged."""
 
 
 PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Person"})

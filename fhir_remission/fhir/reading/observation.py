@@ -30,7 +30,7 @@ from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.attributes import method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
 from fhir_remission.fhir.reading.conclusions import diagnoses, match_value
-from fhir_remission.fhir.reading.context import Context, happened, words_of
+from fhir_remission.fhir.reading.context import Context, Worded, happened, words_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
     STANDING,
@@ -49,6 +49,7 @@ from fhir_remission.fhir.reading.part import (
 )
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
+from fhir_remission.fhir.reading.worded import worded_result
 
 
 class ObservationRead(Struct, frozen=True):
@@ -66,6 +67,7 @@ class ObservationRead(Struct, frozen=True):
     """Counts that have no place in time."""
     events: tuple[Event, ...] = ()
     """Other leukaemias that it says were found, confirmed by nobody."""
+    worded: tuple[Worded, ...] = ()
     specimen_assumed: bool = False
     """What it reports was measured in a Specimen that is named, and nobody sends any."""
 
@@ -100,15 +102,15 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
         or doubt_of(observation, entry.ref, inside, context),
     )
     read = _read_parts(parts, whole, context)
-    lost = (Skipped(source=entry.ref, reason=shape),) if shape else ()
     assumed = specimen if whole.has_specimen else report_specimen(entry.ref, context)
     strange = _of_the_house(parts[0])
     return structs.replace(
         read,
         events=_diagnoses(parts, whole, context),
+        worded=worded_result(current, whole.placed, context),
         unmapped=strange,
         resembling=strange,
-        unplaced=(*read.unplaced, *lost),
+        unplaced=read.unplaced + ((Skipped(entry.ref, shape),) if shape else ()),
         specimen_assumed=assumed.assumed
         and any(not isinstance(one.value, Unreadable) for one in read.results),
     )

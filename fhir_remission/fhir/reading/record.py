@@ -52,7 +52,8 @@ from fhir_remission.fhir.reading.members import missing_in, place_gaps
 from fhir_remission.fhir.reading.observation import ObservationRead, read_observation
 from fhir_remission.fhir.reading.person import Person, cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
-from fhir_remission.fhir.reading.reports import read_conclusions, unless_counted, unread
+from fhir_remission.fhir.reading.reports import read_conclusions
+from fhir_remission.fhir.reading.worded import settled
 
 __all__ = ["Reading", "read_record"]
 
@@ -224,15 +225,9 @@ def _untold(
     """What is named or told of and no result says: as unknowns of its time; all; what has none."""
     gaps = missing_in([version.entry for version in current], context)
     unknown, nowhere = place_gaps(gaps, current, context)
-    worded = [one for each in read if isinstance(each, EventsRead) for one in each.worded]
-    for one in unless_counted(worded, results, context.reports):
-        gap = Skipped(one.source.ref, one.reason)
-        gaps.append(gap)
-        if one.placed is None:
-            nowhere.append(gap)
-        else:
-            unknown.append(unread(one, one.placed))
-    return unknown, gaps, nowhere
+    worded = (one for each in read for one in each.worded)
+    told, said, timeless = settled(worded, results)
+    return [*unknown, *told], [*gaps, *said], [*nowhere, *timeless]
 
 
 def _doubts(read: Iterable[Read], reading: Reading) -> tuple[str, ...]:

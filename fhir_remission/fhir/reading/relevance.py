@@ -18,10 +18,9 @@ from fhir_remission.fhir.r4.wire import (
     Procedure,
     Resource,
 )
-from fhir_remission.fhir.reading.conclusions import match_value
+from fhir_remission.fhir.reading.conclusions import match_value, told_in_words
 from fhir_remission.fhir.reading.context import codings_of, words_of
 from fhir_remission.fhir.reading.procedure import HINTS
-from fhir_remission.fhir.reading.reports import told_in_words
 
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
 UNDONE = WITHDRAWN | {"not-done"}

@@ -1,0 +1,175 @@
+"""What a report or a result tells of a marrow in words, and what the counts of its day make of it.
+
+A count of that day says what it was. Two things no count takes back: a share of blasts from the
+line of disease on, and that the sample cannot be judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from fhir_remission.domain.nouns.inputs import Finding, Result, Skipped, Source, Unreadable
+from fhir_remission.fhir.incoming.versions import Current
+from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
+from fhir_remission.fhir.r4.times import Placed, Unplaced
+from fhir_remission.fhir.r4.wire import Observation
+from fhir_remission.fhir.reading.attributes import concept_of
+from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, is_report
+from fhir_remission.fhir.reading.context import Context, Worded, codings_of, words_of
+from fhir_remission.fhir.reading.holding import held
+from fhir_remission.fhir.reading.observation_status import is_empty
+from fhir_remission.fhir.reading.specimen import quality_of
+
+NO_RESULT = "no result of that time says what it was"
+NO_TIME = "nobody says when what it concludes was found"
+SAID = "its conclusion names a sign of disease, and a count of that day says what it was"
+AGAINST = "it states a share of blasts that the count of that day does not"
+ADEQUACY = "marrow-adequacy"
+_APART = re.compile(r"[,;.:()\n]")
+# A marrow of few cells is a poor sample where somebody is asked for the sample, and what a marrow
+# looks like after chemotherapy where somebody describes it.
+_CELLS = re.compile("cell|zell|célu", re.IGNORECASE)
+
+
+class Told(Struct, frozen=True):
+    """What somebody tells in words."""
+
+    marrow: bool
+    """Whether it is of a marrow that may have been counted."""
+    signs: frozenset[str]
+    text: str = ""
+    poor: str = ""
+    """What the sample is called that cannot be judged."""
+    none: bool = False
+    """Whether it says that there are no blasts, or few."""
+
+
+def worded(
+    current: Current, told: Told, when: Placed | None, context: Context
+) -> tuple[Worded, ...]:
+    """As it is kept until all results are known."""
+    if not (told.marrow or told.signs or told.poor):
+        return ()
+    why = "its conclusion names a sign of disease" if told.signs else "it is of a marrow"
+    lesion = told.signs == {"lesion"}
+    counted = (BLASTS, ADEQUACY) if told.marrow else (BLASTS, SMEAR)
+    tells = bool(told.signs) or (told.marrow and not told.none)
+    return (
+        Worded(
+            source=Source(current.entry.ref, current.version, "", ""),
+            reason=f"{why}, and {NO_RESULT if when else NO_TIME}" if tells else "",
+            placed=when,
+            analyte=LESION if lesion else BLASTS,
+            by=(LESION,) if lesion else counted,
+            named=bool(told.signs),
+            held=frozenset({current.entry.ref, *held(current.entry, context.index)}),
+            against=bool(told.signs) and context.mappings.codes.hints.is_above(told.text),
+            poor=told.poor,
+        ),
+    )
+
+
+def worded_result(
+    current: Current, placed: Placed | Unplaced, context: Context
+) -> tuple[Worded, ...]:
+    """What an Observation tells whose code is that of a report: its value is the report."""
+    observation = current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    nothing = is_empty(observation) and not is_there(observation.component)
+    if not is_report(observation.code, context.mappings) or (
+        observation.status == "registered" and nothing
+    ):
+        return ()
+    concept = concept_of(observation)
+    text = "; ".join(words_of(concept))
+    hints = context.mappings.codes.hints
+    signs = hints.signs(text, marrow=True)
+    none = hints.names("sign", text) and not signs
+    said = poor([concept] if concept is not None else [], text, context)
+    told = Told(marrow=True, signs=signs, text=text, poor=said, none=none)
+    return worded(current, told, placed if isinstance(placed, Placed) else None, context)
+
+
+def poor(concepts: Iterable[CodeableConcept], text: str | None, context: Context) -> str:
+    """What is said of a sample that cannot be judged, by a code or by a part of a sentence."""
+    values, systems = context.mappings.values, context.mappings.systems
+    quality = context.mappings.analytes[ADEQUACY]
+    for one in concepts:
+        for system, code in codings_of(one, systems):
+            if values.coded_answer(system, code, quality) == "negative":
+                return next(iter(words_of(one)), code)
+    parts = (part.strip() for part in _APART.split(text or ""))
+    said = (one for one in parts if one and not _CELLS.search(one))
+    return next((one for one in said if quality_of(one, context) == "negative"), "")
+
+
+def settled(
+    told: Iterable[Worded], results: Sequence[Result]
+) -> tuple[list[Result], list[Skipped], list[Skipped]]:
+    """What no result says, as unknowns of its time; all that is told; what has no time."""
+    unknown: list[Result] = []
+    gaps: list[Skipped] = []
+    nowhere: list[Skipped] = []
+    refs = {one.source.ref for one in results}
+    for one in told:
+        counts = [result for result in results if _says(result, one)]
+        for count in _unjudged(one, counts, results):
+            unknown.append(_inadequate(one, count))
+            gaps.append(Skipped(one.source.ref, f"its sample is called {one.poor}"))
+        if not one.reason or (not one.named and (counts or one.held & refs)):
+            continue
+        if counts and not one.against:
+            gaps.append(Skipped(one.source.ref, SAID))
+            continue
+        gap = Skipped(one.source.ref, AGAINST if counts else one.reason)
+        gaps.append(gap)
+        if one.placed is None:
+            nowhere.append(gap)
+        else:
+            unknown.append(_unread(one, one.placed))
+    return unknown, gaps, nowhere
+
+
+def _says(result: Result, told: Worded) -> bool:
+    if told.placed is None or result.standing != "usable" or result.analyte not in told.by:
+        return False
+    when = told.placed.when
+    return result.when.first_day <= when.last_day and when.first_day <= result.when.last_day
+
+
+def _unjudged(told: Worded, counts: Sequence[Result], results: Sequence[Result]) -> list[Result]:
+    """The counts of blasts of a sample that is said not to be one that can be judged."""
+    if not told.poor:
+        return []
+    of_marrow = counts if ADEQUACY in told.by else []
+    inside = [one for one in results if one.source.ref in told.held]
+    return [one for one in of_marrow or inside if one.analyte == BLASTS]
+
+
+def _inadequate(told: Worded, count: Result) -> Result:
+    return Result(
+        analyte=ADEQUACY,
+        value=Finding("negative"),
+        when=count.when,
+        source=told.source,
+        original=told.poor,
+        specimen="marrow",
+        draw_keys=count.draw_keys,
+        flags=count.flags,
+    )
+
+
+def _unread(told: Worded, placed: Placed) -> Result:
+    """What words tell of, as a result of its time that supports nothing and may block."""
+    return Result(
+        analyte=told.analyte,
+        value=Unreadable(raw="", reason=told.reason),
+        when=placed.when,
+        source=told.source,
+        original="in words",
+        standing="preliminary",
+        flags=placed.flags,
+    )
