@@ -72,7 +72,7 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         state=state,
         state_since=since,
         # A count without a day may be of a draw that counts, and prove more.
-        provisional=bool(facts.record.undated)
+        provisional=any(one.analyte != "mrd" for one in facts.record.undated)
         or _provisional(draft, assumptions, segment.accepted),
         confidence=confidence_of(assumptions),
         assumptions=assumptions,

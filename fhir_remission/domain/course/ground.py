@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from fhir_remission.domain.course.courses import (
     Baseline,
     Course,
@@ -21,8 +23,8 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.windows import Window
-from fhir_remission.domain.nouns.inputs import Interval
-from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT
+from fhir_remission.domain.nouns.inputs import Claim, Interval
+from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of
 from fhir_remission.domain.record.facts import Facts
 
 
@@ -32,6 +34,7 @@ class Ground:
     def __init__(self, facts: Facts, *, strict: bool) -> None:
         self.facts, self.strict = facts, strict
         self.signs = read_signs(facts)
+        self.claims = _with_onsets(facts)
         self.out, self.relapse = facts.criteria.outcomes, facts.criteria.relapse
         self.line: Decimal = facts.numbers.disease_blasts.value
         self.rows: dict[str, Category] = {}
@@ -127,14 +130,37 @@ class Ground:
         return min(names, key=lambda name: self.order.get(name, last))
 
 
+def _with_onsets(facts: Facts) -> tuple[Claim, ...]:
+    """What somebody said; an onset tells when only where another diagnosis lies before it.
+
+    Sites recode the diagnosis itself, and leave its onset, when a remission begins.
+    """
+    diagnosed = [
+        (day_of(one), one.source.ref)
+        for one in facts.events.get("aml-diagnosis", ())
+        if one.when is not None and one.certainty == "confirmed"
+    ]
+    return tuple(
+        one if one.onset is None
+        or any(day < one.onset and ref != one.source.ref for day, ref in diagnosed)
+        else replace(one, onset=None)
+        for one in facts.record.claims
+    )  # fmt: skip
+
+
+def said_later(claim: Claim, day: date) -> bool:
+    """Whether a remission that is claimed without a date had not begun before the day."""
+    return claim.says == "remission" and claim.onset is not None and claim.onset >= day
+
+
 def nothing_yet(ground: Ground) -> Said:
     """What stands before the first anchor."""
     facts, opened = ground.facts, ground.first.opened
     known = bool(facts.marrows or facts.events.get("aml-diagnosis"))
     first = facts.marrow_days[0] if facts.marrow_days else date.max
     claimed = any(
-        one.when is None or one.when.first_day < first
-        for one in facts.record.claims
+        (one.when.first_day < first) if one.when is not None else not said_later(one, first)
+        for one in ground.claims
         if one.says in ("remission", "relapse")
     )
     return Said(

@@ -149,6 +149,16 @@ class Followed:
         if not draft.remitted:
             self._begin(None)
             return Residual()
+        found, unplaced = self._placed(draft), self.ground.facts.unplaced_mrd
+        if not unplaced:
+            return found
+        row, used = draft.row, (*found.used, *unplaced)
+        bare = row.mrd.get("unknown", "") if row and row.remission else ""
+        code = bare if found.event == "none" else found.code
+        return replace(found, status="unknown", code=code, flags=(), used=used)
+
+    def _placed(self, draft: Draft) -> Residual:
+        """What the samples show whose day is known."""
         if not self.ground.facts.mrd:
             row = draft.row
             return Residual(code=row.mrd.get("unknown", "") if row and row.remission else "")

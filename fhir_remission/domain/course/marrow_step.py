@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.before import nothing_of, respond
+from fhir_remission.domain.course.ground import said_later
 from fhir_remission.domain.course.relapsing import relapsed_still, still, treated
 from fhir_remission.domain.course.remission import follow
 from fhir_remission.domain.course.step import Case, Step, limits_of
@@ -99,16 +100,18 @@ def _unsaid(step: Step, world: World, kept: Said, case: Case) -> Move:
 def claims_of(step: Step, world: World, day: date) -> bool:
     """Whether somebody spoke of a remission before: never proof, but no longer "none before"."""
     since = world.opened if world.again else date.min
-    claims = step.ground.facts.record.claims
-    return any(_tells(one, since, day, again=world.again) for one in claims)
+    return any(_tells(one, since, day, again=world.again) for one in step.ground.claims)
 
 
 def _tells(claim: Claim, since: date, day: date, *, again: bool) -> bool:
     """Whether a word tells of an earlier remission; one of a relapse does, in a first course."""
     if claim.says == "relapse" and not again:
         return claim.when is None or claim.when.first_day <= day
-    said = claim.says == "remission"
-    return said and (claim.when is None or since <= claim.when.first_day < day)
+    if claim.says != "remission":
+        return False
+    if claim.when is None:
+        return not said_later(claim, day)
+    return since <= claim.when.first_day < day
 
 
 def heard(step: Step, world: World) -> bool:

@@ -148,10 +148,18 @@ def _unread(facts: Facts) -> Gate | None:
     """What came and was not read may be anything."""
     if facts.record.failed:
         return Gate("doubt", "read-failed")
-    low = tuple(one for one in facts.record.undated if _may_be_low(facts, one))
-    if facts.record.unplaced or low or facts.unordered:
-        return Gate("doubt", "evidence-unplaced", (*low, *facts.unordered))
+    adverse = tuple(one for one in facts.record.undated if _may_be_adverse(facts, one))
+    if facts.record.unplaced or adverse or facts.unordered:
+        return Gate("doubt", "evidence-unplaced", (*adverse, *facts.unordered))
     return None
+
+
+def _may_be_adverse(facts: Facts, one: Result) -> bool:
+    """Whether what has no day may stand against an answer: a low count, a sign of APL."""
+    if one.analyte == "mrd":
+        out_of_scope = one.marker in facts.criteria.about.out_of_scope_markers
+        return out_of_scope and _says(one) != "negative"
+    return _may_be_low(facts, one)
 
 
 def _perhaps_treated(facts: Facts, day: date) -> Gate | None:

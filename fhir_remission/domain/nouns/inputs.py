@@ -136,6 +136,8 @@ class Claim(Struct, frozen=True):
     text: str
     says: Literal["remission", "relapse", "active"]
     when: When | None = None
+    onset: date | None = None
+    """Before this day it was not true, where nobody says when it was said."""
 
 
 class Skipped(Struct, frozen=True):
@@ -158,7 +160,8 @@ class PatientRecord(Struct, frozen=True):
     """What may be disease or a start of therapy and cannot be placed: its patient, status, time,
     code or specimen cannot be read. It may lie anywhere, so no answer stands against it."""
     undated: tuple[Result, ...] = ()
-    """Counts without a place in time; one that is not at every threshold may be any day's."""
+    """Counts without a place in time; one that is not at every threshold may be any day's.
+    MRD, too: any but a negative leaves it unknown in every remission."""
     complete: frozenset[str] = frozenset()
     """Resource types read to the end. A type neither here nor in `failed` was never asked for."""
     failed: frozenset[str] = frozenset()

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, Finding, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.marrows import Marrow
+from fhir_remission.domain.record.mrd import is_clonal, sample_of
 from fhir_remission.domain.tables.events import STARTS
 
 # Results that may speak against a remission, and events that may end one or begin a wait.
@@ -33,6 +34,23 @@ def unordered(
         if _is_coarse(one, longest) and _weighs(one) and _beside(one, days, numbers):
             found.append(one)
     return tuple(found)
+
+
+def sorted_out(
+    undated: Iterable[Result], vague: Sequence[Result | Event], criteria: CriteriaSet
+) -> tuple[Proof, Proof]:
+    """What has no order beside the marrows, and the MRD that leaves that of every remission open.
+
+    MRD never moves the category: of nobody knows which day, any but a negative leaves it unknown.
+    """
+    of_mrd = [one for one in vague if isinstance(one, Result) and one.analyte == "mrd"]
+    rules, others = criteria.mrd, criteria.about.out_of_scope_markers
+    doubts = tuple(
+        one for one in (*undated, *of_mrd)
+        if one.analyte == "mrd" and one.marker not in others and not is_clonal(one, rules)
+        and sample_of(one, rules, void=False).status != "negative"
+    )  # fmt: skip
+    return tuple(one for one in vague if one not in of_mrd), doubts
 
 
 def _is_coarse(one: Result | Event, longest: timedelta) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, When
 from fhir_remission.domain.nouns.verdicts import RESULT_ORDER, Proof, SignReading, day_of, order_of
-from fhir_remission.domain.record.coarse_times import unordered
+from fhir_remission.domain.record.coarse_times import sorted_out, unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
@@ -55,6 +55,8 @@ class Facts(Struct, frozen=True):
     """What was stated outright of transfusion independence, by day."""
     unordered: Proof = ()
     """What is known by its month or year alone, where the day decides what it means."""
+    unplaced_mrd: Proof = ()
+    """MRD of nobody knows which day, and not negative: it leaves that of every remission open."""
 
     @property
     def numbers(self) -> Numbers:
@@ -93,9 +95,8 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
     marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
-    by_kind: dict[str, list[Event]] = {}
-    for event in events:
-        by_kind.setdefault(event.kind, []).append(event)
+    vague = unordered(wide, events, marrows, numbers)
+    vague, unplaced_mrd = sorted_out(record.undated, vague, criteria)
     of_mrd = [one for one in results if one.analyte == "mrd"]
     mrd = read_mrd(results, criteria) if of_mrd else ()
     return Facts(
@@ -112,14 +113,15 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         mrd_days=tuple(one.day for one in mrd),
         tested=tuple(one for one in of_mrd if one.marker in criteria.about.out_of_scope_markers),
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
-        events={kind: tuple(many) for kind, many in by_kind.items()},
+        events=_by_kind(events),
         equivalents=tuple(
             one.when.first_day
             for one in results
             if one.analyte in EQUIVALENTS and said(one) != "negative"
         ),
         independence=_by_day(one for one in results if one.analyte in statements),
-        unordered=unordered(wide, events, marrows, numbers),
+        unordered=vague,
+        unplaced_mrd=unplaced_mrd,
     )
 
 
@@ -157,6 +159,13 @@ def is_precise(when: When, longest: timedelta) -> bool:
 @lru_cache
 def _statements(criteria: CriteriaSet) -> set[str]:
     return {one.statement for one in criteria.criterion if hasattr(one, "statement")}
+
+
+def _by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
+    found: dict[str, list[Event]] = {}
+    for one in events:
+        found.setdefault(one.kind, []).append(one)
+    return {kind: tuple(many) for kind, many in found.items()}
 
 
 def _by_day(results: Iterable[Result]) -> dict[date, tuple[Result, ...]]:

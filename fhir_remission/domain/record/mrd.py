@@ -56,7 +56,7 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
             continue
         adequacy = agreed(stated.get(one.when.first_day, [])).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
-        sample = _sample(one, criteria.mrd, void=void)
+        sample = sample_of(one, criteria.mrd, void=void)
         found.append(replace(sample, void=one.specimen == "marrow" and adequacy == "absent"))
     return tuple(found)
 
@@ -66,7 +66,8 @@ def is_clonal(result: Result, rules: Mrd) -> bool:
     return result.marker in rules.no_mrd and result.method in rules.no_mrd_by
 
 
-def _sample(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
+def sample_of(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
+    """One result, judged by itself."""
     status = "unknown" if void else _status(result, rules)
     flags = []
     if _disagrees(result, status):

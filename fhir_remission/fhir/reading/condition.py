@@ -264,10 +264,10 @@ def _claims(
         return ()
     recorded = read_time(_recorded(condition) or "", context.reading.zone)
     when = recorded.when if isinstance(recorded, Placed) else None
+    began = _onset(condition, context, over=False)[0] if when is None else None
+    onset = None if began is None else began.first_day
     claims = [
-        Claim(
-            source=source_of(current, pair), text=row.display or pair[1], says=row.claim, when=when
-        )
+        Claim(source_of(current, pair), row.display or pair[1], row.claim, when, onset)
         for pair, row in rows
         if row.claim
     ]
@@ -281,6 +281,7 @@ def _claims(
                         says=row.claim,
                         # Nobody sets this status back: when it was last meant is not known.
                         when=None if row.claim == "active" else when,
+                        onset=None if row.claim == "active" else onset,
                     )
                 )
     return tuple(claims)

@@ -64,7 +64,7 @@ class ObservationRead(Struct, frozen=True):
     resembling: tuple[str, ...] = ()
     """The same where its words read like an input."""
     undated: tuple[Result, ...] = ()
-    """Counts that have no place in time."""
+    """Counts and MRD that have no place in time."""
     events: tuple[Event, ...] = ()
     """Other leukaemias that it says were found, confirmed by nobody."""
     worded: tuple[Worded, ...] = ()
@@ -216,7 +216,7 @@ def _read_parts(parts: list[Part], whole: Whole, context: Context) -> Observatio
     if isinstance(whole.placed, Unplaced):
         adverse = any(_may_be_adverse(one) for one in results)
         (lost if adverse else reasons).append(whole.placed.reason)
-        undated = [one for one in results if _is_count(one)]
+        undated = [one for one in results if _is_count(one) or one.analyte == "mrd"]
         results = []
     return ObservationRead(
         undated=tuple(undated),
@@ -270,7 +270,8 @@ def _qualifies(parts: list[Part]) -> bool:
 
 
 # What these say cannot count against a remission, or is asked for and missed where it is gone.
-_HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence"})
+# MRD never moves the category: the criteria say what a sample without a day does to `mrd`.
+_HARMLESS = frozenset({"hemoglobin", "rbc-transfusion-independence", "mrd"})
 _COUNTS = frozenset({"anc", "wbc", "platelets", "neutrophils-segmented", "neutrophils-band"})
 _REASSURING = {"marrow-adequacy": "positive"}
 # Clear ones, too: they may prove a remission, and what came after it would be no relapse without.
