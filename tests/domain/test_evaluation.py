@@ -154,7 +154,7 @@ def test_a_draw_names_its_own_results_and_what_kept_it_from_more() -> None:
          ("marrow-blasts",)),
         (induction().marrow(30, "20-25").blood(30, 1500, 150_000), "PR", (), (), ()),
         (induction(baseline=40).marrow(30, "15-24").blood(30, 1500, 150_000), "IND", ("PR",),
-         ("PR", "NR"), ("baseline-marrow",)),
+         ("PR", "NR"), ("marrow-blasts",)),
         (induction().marrow(30, "3-20").blood(30, 1500, 150_000), "IND", ("CR", "PR"),
          ("CR", "PR"), ("marrow-blasts",)),
         (induction().marrow(30, "3-30").blood(30, 1500, 150_000), "IND", ("CR", "PR"),

@@ -351,7 +351,7 @@ ANSWERS: dict[str, Told] = {
             "blood 50: RELAPSE_SUSPECTED, relapse-suspected since 50, first sign 50, ask"
             " repeat-blood #1",
             "marrow 60: IND, unknown since 60, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
-            " perhaps CR [inadequate-marrow] #1",
+            " perhaps CR #1",
         ],
     ),
     "and without counts": (
@@ -361,7 +361,7 @@ ANSWERS: dict[str, Told] = {
             "blood 50: RELAPSE_SUSPECTED, relapse-suspected since 50, first sign 50, ask"
             " repeat-blood #1",
             "marrow 60: IND, unknown since 60, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
-            " perhaps CR/CRh/CRi [inadequate-marrow] #1",
+            " perhaps CR/CRh/CRi #1",
         ],
     ),
     "the repeat may be poor": (
@@ -371,7 +371,7 @@ ANSWERS: dict[str, Told] = {
             "marrow 80: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 80, ask"
             " repeat-marrow #1",
             "marrow 95: IND, unknown since 95, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
-            " perhaps CR/CRi [inadequate-marrow] #1",
+            " perhaps CR/CRi #1",
         ],
     ),
     "two samples of blood, an unread marrow at the second": (

@@ -22,7 +22,7 @@ ENOUGH = "enough cells were counted, or cellularity makes up for it"
 ORDER = "order of evaluation"
 NONE_BEFORE = "no remission before: after one, partial remission and progression are not tested"
 UNREAD = "what cannot be read proves nothing"
-REFRACTORY = "not yet refractory, which is no CR, CRh or CRi after 2 courses of intensive induction"
+REFRACTORY = "before refractory disease: no CR, CRh or CRi after 2 courses of intensive induction"
 PDQ = "ELN 2022 as printed in NCI PDQ Adult AML, response tables [V2]"
 CR_30 = [
     "anc 30", "blasts-blood 30", "blasts-marrow 30", "extramedullary-disease 30",

@@ -59,7 +59,7 @@ TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] =
     "at the landmark a marrow that may not be there leaves more open than a remission (3.5)": (
         lambda: two_cycles().result("marrow-adequacy", 90, "?"), "eln-2022",
         ["marrow 90: IND, unknown since 90, undecided, may be CR/CRh/CRi/REFRACTORY/NE,"
-         " perhaps CR/CRh/CRi, ask anc baseline-marrow counts marrow-adequacy marrow-blasts"
+         " perhaps CR/CRh/CRi, ask anc counts marrow-adequacy marrow-blasts"
          " platelets"],
     ),
     "refractory disease asks for nothing, though partial remission is open (3.5)": (

@@ -121,7 +121,7 @@ def test_3_4_a_start_after_a_marrow_and_before_any_remission(blasts: int, best: 
     *_, before, found = judge(course, policies=policy)
     assert (found.category, found.state, found.state_since) == ("NE", "awaiting-response", on(35))
     assert (found.anchor.kind, found.reason) == ("none", "therapy-after-marrow")
-    assert (found.best_response, found.summary.count("since the last marrow")) == (best, 1)
+    assert (found.best_response, found.summary.count("no usable marrow since")) == (best, 1)
     assert (before.category, before.current) == (best or "NR", False)
     unread = now(induction().marrow(30, 12).chemo(35), policies=policy)
     assert (unread.category, unread.state) == ("NE", "awaiting-response")

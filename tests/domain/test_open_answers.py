@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from fhir_remission.domain.answer.wording import ADVICE, UNORDERED
 from fhir_remission.domain.nouns.assessment import Assessment
-from fhir_remission.domain.nouns.inputs import Unreadable
+from fhir_remission.domain.nouns.inputs import Skipped, Unreadable, When
 from fhir_remission.domain.nouns.verdicts import order_of
 from fhir_remission.domain.record.facts import Facts, is_precise, read_facts
 from fhir_remission.domain.record.therapy import read_therapy
 from tests.domain.builder import (
+    FIRST,
     Course,
     all_day,
     anchored,
@@ -29,11 +31,17 @@ from tests.domain.sights import in_order
 from tests.domain.stories import proof
 
 CONTRADICTED = "contradicted-by-next-marrow"
+BLASTS = {"marrow-blasts-below-5", "marrow-blasts-at-least-5"}
 
 
 def contradicted(course: Course) -> Assessment:
     """The answer of the marrow of day 30, which a later one may contradict."""
     return anchored(judge(course), 30)
+
+
+def of_year() -> When:
+    """Some day of the year of the course."""
+    return When(FIRST, FIRST + timedelta(days=365), on(1), on(365), "2026")
 
 
 # ----------------------------------------------------------------------------- what is still open
@@ -55,6 +63,79 @@ def test_stable_disease_may_be_progress() -> None:
         ("PD", "SD"),
         "active-disease",
     )
+
+
+@pytest.mark.parametrize(
+    ("course", "open_ones", "shared"),
+    [
+        (induction().marrow(30, "4-6").blood(30, 1500, 150_000), BLASTS, "no-blood-blasts"),
+        (induction().marrow(30, "?").blood(30, 1500, 150_000), BLASTS, "anc-recovered"),
+        (induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?"), {"no-blood-blasts"},
+         "marrow-blasts-below-5"),
+        (induction().marrow(30, 2, emd="?").blood(30, 1500, 150_000),
+         {"no-extramedullary-disease"}, "marrow-blasts-below-5"),
+        (remission().marrow(100, "4-6").blood(100, 1500, 150_000), BLASTS, "anc-recovered"),
+        (remission().marrow(100, "?"), BLASTS | {"anc-recovered"}, "marrow-adequate"),
+    ],
+)  # fmt: skip
+def test_a_criterion_is_met_only_where_all_ways_say_so(
+    course: Course, open_ones: set[str], shared: str
+) -> None:
+    """What leaves the answer open is open in its proof too, and cites this marrow (model 0)."""
+    found = now(course)
+    verdicts = {one.criterion: one.verdict.value for one in found.criteria_results}
+    assert found.category == "IND"
+    assert {verdicts[one] for one in open_ones} == {"unknown"}
+    assert verdicts[shared] == "met"
+
+
+def test_an_answer_of_all_ways_is_told_by_the_draw_that_can_be_read() -> None:
+    """CR by the smear of day 33, whatever that of day 30 would have said."""
+    course = induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?")
+    found = now(course.blood(33, 1500, 150_000))
+    assert (found.category, found.response_date) == ("CR", None)
+    assert proof(found, "no-blood-blasts") == ("met", ["blasts-blood 33"])
+
+
+@pytest.mark.parametrize(
+    ("course", "missing"),
+    [
+        (induction().marrow(30, "?").blood(30, 1500, 150_000), ("marrow-blasts",)),
+        (induction(baseline="?").marrow(30, 12).blood(30, 1500, 150_000), ("baseline-marrow",)),
+        (induction(baseline=">20").marrow(30, 15).blood(30, 1500, 150_000), ("baseline-marrow",)),
+    ],
+)
+def test_what_is_missing_is_the_marrow_that_cannot_be_read(
+    course: Course, missing: tuple[str, ...]
+) -> None:
+    """Not the one of before therapy, where that one is known."""
+    assert now(course).missing == missing
+
+
+def test_an_unread_marrow_after_a_remission_takes_no_draw_of_the_one_before() -> None:
+    """The counts of day 30 proved the remission of day 30."""
+    found = now(remission().marrow(100, "?"))
+    assert (found.draws, found.flags) == ((), ())
+
+
+def test_a_relapse_that_is_treated_says_when_it_was() -> None:
+    """Awaiting the response to what was given since (3.4)."""
+    found = now(remission().marrow(100, 40).chemo(110))
+    assert "(RELAPSE of 2026-04-10)" in found.summary
+    assert "therapy-since" in found.flags
+
+
+def test_what_was_not_read_is_no_doubt_of_the_diagnosis() -> None:
+    """The leukaemia is confirmed; the line names what is in doubt, and the advice what helps."""
+    lost = (Skipped(source="Observation/lost", reason="it has no time"),)
+    record = remission().record(unplaced=lost, skipped=lost)
+    left, year = now(record), now(remission().result("blasts-blood", 60, 2, when=of_year()))
+    for found in (left, year):
+        told = {one.criterion: one.verdict.value for one in found.criteria_results}
+        assert (found.reason, told["record-read"]) == ("evidence-unplaced", "unknown")
+        assert "aml-diagnosis" not in told
+    assert left.next_better == ADVICE["evidence-unplaced"]
+    assert year.next_better == UNORDERED
 
 
 def test_a_rule_without_a_word_for_what_it_misses_asks_for_nothing() -> None:

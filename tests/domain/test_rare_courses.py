@@ -64,7 +64,7 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
         ["marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask"
          " repeat-marrow #1",
          "marrow 110: RELAPSE_SUSPECTED, relapse-suspected since 90, first sign 90, ask"
-         " repeat-marrow [inadequate-marrow] #1; now IND"],
+         " repeat-marrow #1; now IND"],
     ),
     "a better remission that a marrow without counts may prove is named in any set (T26)": (
         lambda: induction().marrow(30, 2).blood(30, 1500, 40_000).marrow(60, 2), "cibmtr-aml",

@@ -94,7 +94,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 28: MLFS, unknown since 28, responded 28, perhaps CR/CRh/CRi, ask anc counts"
          " platelets",
          "marrow 42: IND, unknown since 28, earlier-remission-unknown, may be"
-         " CR/PR/RELAPSE/NR, perhaps CR/PR, ask baseline-marrow earlier-response"
+         " CR/PR/RELAPSE/NR, perhaps CR/PR, ask earlier-response"
          " marrow-blasts"],
     ),
     "a marrow that the next one contradicts does not end a relapse that nobody treated": (

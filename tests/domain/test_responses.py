@@ -371,7 +371,7 @@ def test_the_landmark_is_told_where_it_decides_and_nowhere_else() -> None:
     decided = now(low_intensity().marrow(190, 30))
     (told,) = [one for one in decided.criteria_results if one.criterion == "before-landmark"]
     landmark = "no CR, CRh or CRi 180 days after the start of less-intensive therapy"
-    assert told.rule == f"not yet refractory, which is {landmark}"
+    assert told.rule == f"before refractory disease: {landmark}"
 
 
 def test_an_early_marrow_with_blasts_cites_what_may_have_been_the_remission() -> None:

@@ -246,7 +246,10 @@ def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
 def _draws(facts: Facts, draft: Draft) -> tuple[DrawNote, ...]:
     """The draws of the latest marrow's window."""
     found = draft.own.found if draft.own is not None else draft.evaluation
-    return notes_of(facts, found) if found is not None and not draft.carries else ()
+    if found is None or draft.carries:
+        return ()
+    open_end = draft.category == facts.criteria.outcomes.undecided and draft.others
+    return notes_of(facts, found, proves=not open_end)
 
 
 def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]:

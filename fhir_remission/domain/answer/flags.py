@@ -46,11 +46,14 @@ def _has_clone(facts: Facts, draft: Draft, until: date | None) -> bool:
 
 
 def _treated_since(facts: Facts, draft: Draft, until: date | None) -> bool:
-    """Whether a start of therapy came after the marrow whose answer stands."""
+    """Whether a start of therapy came after the marrow whose answer stands, or the relapse."""
     outcomes = facts.criteria.outcomes
-    if draft.evaluation is None or draft.category in (outcomes.not_evaluable, outcomes.relapse):
+    day = draft.evaluation.view.marrow.day if draft.evaluation is not None else None
+    if outcomes.relapse and draft.category == outcomes.relapse:
+        day = draft.response_date
+    if day is None or draft.category == outcomes.not_evaluable:
         return False
-    begun = facts.therapy.since(draft.evaluation.view.marrow.day)
+    begun = facts.therapy.since(day)
     return begun is not None and (until is None or begun < until)
 
 

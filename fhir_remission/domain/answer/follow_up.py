@@ -27,7 +27,7 @@ def reckoned(page: Page) -> list[tuple[str, str]]:
     lasts = now.state == "in-remission" and not page.facts.record.died
     if lasts and now.state_since is not None:
         taken = _cycles(page)
-        after = f", reached in cycle {taken}" if taken else ""
+        after = f", reached in cycle {taken}{page.of_course}" if taken else ""
         rows.append(("Duration", f"{_days(now.state_since, today)}{after}"))
     return [*rows, *(("Transfused", one) for one in _transfusions(page, today))]
 

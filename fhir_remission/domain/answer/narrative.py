@@ -9,7 +9,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from fhir_remission.domain.answer.proof import rule_of
-from fhir_remission.domain.answer.wording import ADVICE, EVENTS, MRD_REPEAT, STATES, WHY
+from fhir_remission.domain.answer.wording import (
+    ADVICE,
+    EVENTS,
+    MRD_REPEAT,
+    STATES,
+    UNORDERED,
+    WHY,
+)
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
 from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
@@ -33,7 +40,7 @@ def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
         rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
-    return f"{_death(facts)}{start}{_by_what(found)}{_last(found)}."
+    return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(found)}."
 
 
 def _death(facts: Facts) -> str:
@@ -48,8 +55,8 @@ def _landmark(found: Assessment) -> str:
     return next((f" ({rule.removeprefix(REFRACTORY)})" for rule in told), "")
 
 
-def _by_what(found: Assessment) -> str:
-    parts = [_response(found)]
+def _by_what(facts: Facts, found: Assessment) -> str:
+    parts = [_response(facts, found)]
     if found.reason in WHY:
         parts.append(WHY[found.reason])
     if found.reason == "therapy-after-marrow":
@@ -68,8 +75,11 @@ def _by_what(found: Assessment) -> str:
     return f" ({', '.join(parts)})"
 
 
-def _response(found: Assessment) -> str:
+def _response(facts: Facts, found: Assessment) -> str:
     """The category; where a remission began with a lesser one, both with their days."""
+    relapsed = found.category == facts.criteria.outcomes.relapse and found.response_date
+    if found.state == "awaiting-response" and relapsed:
+        return f"{found.category} of {found.response_date}"
     began = [name for name, day in found.responses if day == found.state_since]
     if found.state != "in-remission" or found.category in began or not began:
         return found.category
@@ -101,6 +111,8 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if "repeat-blood" in draft.missing:
         return _second_sample(facts, draft)
     if draft.evaluation is None or draft.carries or found.reason in ADVICE:
+        if found.reason == "evidence-unplaced" and not found.skipped:
+            return UNORDERED
         return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
     named = (*found.possible_higher, *found.candidates)
     target = _target(facts, draft, found)

@@ -40,8 +40,20 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
         rows.append(("Still open", f"counts until {now.window_closes} can still add to this"))
     if now.clock.stale:
         rows.append(("Stale", "no recent marrow and no recent count: the state may have changed"))
+    if now.state == "in-remission" and now.state_since is None:
+        rows.append(("Note", _undated(page)))
     rows += [("Note", words.sentence("flags", one)) for one in now.flags]
     return rows
+
+
+def _undated(page: Page) -> str:
+    """Why nobody says since when the remission lasts."""
+    told = any(one.says in ("remission", "relapse") for one in page.facts.record.claims)
+    why = (
+        "somebody's word of an earlier remission leaves open whether this is a new one"
+        if told else "it depends on what cannot be read"
+    )  # fmt: skip
+    return f"Since when the remission lasts is not said: {why}."
 
 
 def _counts_can_add(page: Page) -> bool:
@@ -100,4 +112,6 @@ def _day(page: Page, cycle: CycleDay) -> str:
         (marrow - one).days for one in grafts
         if marrow is not None and 0 <= (marrow - one).days < cycle.day
     ]  # fmt: skip
-    return f"{min(since)} after the transplant" if since else f"{cycle.day} of cycle {cycle.number}"
+    if since:
+        return f"{min(since)} after the transplant"
+    return f"{cycle.day} of cycle {cycle.number}{page.of_course}"

@@ -44,6 +44,13 @@ class Page(Struct, frozen=True):
         return lined(fitted(rows, indent=indent, width=self.width))
 
     @property
+    def of_course(self) -> str:
+        """What is counted anew since a relapse is of this course."""
+        relapse = self.facts.criteria.outcomes.relapse
+        again = relapse and any(one.category == relapse for one in self.history)
+        return " of this course" if again else ""
+
+    @property
     def now(self) -> Assessment:
         """The current answer."""
         return self.history[-1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
-from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.choice import HOLDS
+from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
 from fhir_remission.domain.nouns.verdicts import Judgement, in_order
 from fhir_remission.domain.record.facts import Facts
@@ -21,7 +23,8 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     """
     limits = {one.criterion: one for one in draft.lines()}
     found = [
-        limits.pop(one.criterion, one) for one in criteria_lines(facts, draft.evaluation)
+        limits.pop(one.criterion, one)
+        for one in criteria_lines(facts, draft.evaluation, draft.others)
     ] + list(limits.values())
     if draft.mrd.used:
         verdict = {"negative": Verdict.MET, "unknown": Verdict.UNKNOWN}.get(
@@ -33,17 +36,31 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     return tuple(found)
 
 
-def criteria_lines(facts: Facts, found: Evaluation | None) -> tuple[CriterionResult, ...]:
-    """Every criterion that some category asks for, at the chosen draw."""
+def criteria_lines(
+    facts: Facts, found: Evaluation | None, others: Sequence[Evaluation | None] = ()
+) -> tuple[CriterionResult, ...]:
+    """Every criterion that some category asks for, at the chosen draw, as all ways say it."""
     if found is None:
         return ()
-    judged = found.judgements
+    told = [found.judgements, *(one.judgements for one in others if one is not None)]
+    if None in others:
+        told.append(as_recorded(facts, found))
     return tuple(
         [
-            _line_of(judged[name], name, rule, source)
+            _line_of(_shared([each[name] for each in told]), name, rule, source)
             for name, rule, source in _asked(facts.criteria)
         ]
     )
+
+
+def _shared(ways: Sequence[Judgement]) -> Judgement:
+    """What all ways say; where they differ nobody knows, and each is cited."""
+    verdicts = {one.verdict for one in ways}
+    if len(verdicts) == 1:
+        return ways[0]
+    every = tuple(dict.fromkeys(item for one in ways for item in one.proof))
+    known = verdicts <= {*HOLDS}
+    return Judgement(Verdict.ASSUMED if known else Verdict.UNKNOWN, every)
 
 
 @lru_cache

@@ -17,10 +17,11 @@ STATES = {
     "relapsed": "Relapsed{since}",
     "unknown": "State unknown{since}",
 }
+UNORDERED = "An answer needs the day of what may lie before or after a marrow."
 MRD_REPEAT = "A second positive sample of the marker in the same tissue is MRD relapse."
 EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
 WHY = {
-    "therapy-after-marrow": "therapy has begun since the last marrow",
+    "therapy-after-marrow": "no usable marrow since therapy began",
     "no-marrow": "no marrow on record",
     "no-disease-or-therapy-before-marrow": "no leukaemia and no therapy before this marrow",
     "before-therapy": "the marrow is from before therapy",
@@ -68,7 +69,7 @@ ADVICE = {
     "diagnosis-unknown": "An answer needs a confirmed diagnosis of AML.",
     "apl-not-excluded": "An answer needs a readable result of the APL marker.",
     "read-failed": "An answer needs the record read to its end: run again.",
-    "evidence-unplaced": "An answer needs what was left out to be readable: see what was skipped.",
+    "evidence-unplaced": "An answer needs what was left out to be readable: each is named.",
     "therapy-possible": "An answer needs to know whether what was given was chemotherapy.",
     "diagnosis-unread": (
         "Nobody can say which leukaemia it is: an answer needs a confirmed diagnosis of AML, and"

@@ -15,11 +15,13 @@ from fhir_remission.domain.course.possible import held_back, higher_than
 from fhir_remission.domain.course.scope import Gate
 from fhir_remission.domain.course.world import Lines, Node, Said, World, gathered, joined
 from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.choice import HOLDS
+from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.evaluation.trace import missing_for
 from fhir_remission.domain.nouns.assessment import AnchorKind, CriterionResult
 
 NOTHING_SAID = Said(category="", state="")
-OF_A_SIDE = ("concurrent-marrow-clear", "contradicted-by-next-marrow")
+OF_A_SIDE = ("concurrent-marrow-clear", "contradicted-by-next-marrow", "inadequate-marrow")
 MANY = 2
 """So many ways besides the first show their lines; all are behind what was looked at."""
 UNTREATED = ("untreated", "active-disease", "relapsed", "awaiting-response")
@@ -62,7 +64,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     settled = gate is None and (len(names) == 1 or _one_side(ground, names))
     category = max(names, key=lambda name: order.get(name, 0)) if settled else out.undecided
     of_it = [one for one in saids if one.category == category]
-    first = of_it[0] if of_it else _told_here(saids)
+    first = _as_told(ground, of_it) if of_it else _told_here(saids)
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
     held = held_back(ground, anchor.told, category)
     named = candidates if category == out.undecided else names
@@ -88,6 +90,7 @@ def _answered(
     flags = _flags(of_it or saids)
     shared, own = joined(saids), joined(of_it) if of_it else NOTHING_SAID
     remitted = {world.phase for _, world in anchor.told} == {"remission"}
+    found = first.found if of_it else _here(first)
     return Draft(
         kind=anchor.kind,
         day=anchor.day,
@@ -96,7 +99,7 @@ def _answered(
         category=category,
         response_date=own.day,
         first_sign=own.first_sign,
-        evaluation=first.found if of_it or not first.carries else None,
+        evaluation=found,
         carries=first.carries,
         assumptions=own.assumptions,
         flags=flags,
@@ -111,14 +114,43 @@ def _answered(
         number=shared.number,
         opened=shared.opened,
         inferred=any(one.inferred for one in saids),
-        ways=len({id(one.found) for one in saids}),
+        others=_others(found, saids, settled=bool(of_it)),
     )
+
+
+def _here(said: Said) -> Evaluation | None:
+    """How a way reads this marrow, whatever stands; none where it asks no criteria of it."""
+    if said.own is not None:
+        return said.own.found
+    return None if said.carries else said.found
+
+
+def _others(
+    found: Evaluation | None, saids: Sequence[Said], *, settled: bool
+) -> tuple[Evaluation | None, ...]:
+    """What the other ways read: behind an answer they share, or else in this marrow."""
+    every = [one.found if settled else _here(one) for one in saids]
+    return tuple({id(one): one for one in every if one is not found}.values())
+
+
+def _as_told(ground: Ground, of_it: Sequence[Said]) -> Said:
+    """Of the ways that say the same, the first proved by what is written, unknown as it is."""
+    if len({id(one.found) for one in of_it}) == 1:
+        return of_it[0]
+    return next((one for one in of_it if _is_written(ground, one.found)), of_it[0])
+
+
+def _is_written(ground: Ground, found: Evaluation | None) -> bool:
+    if found is None or found.row is None:
+        return True
+    told = as_recorded(ground.facts, found)
+    return all(told[name].verdict in HOLDS for name in found.row.requires)
 
 
 def _told_here(saids: Sequence[Said]) -> Said:
     """What shows best why nothing is said: an answer of this anchor, with its criteria if any."""
     here = [one for one in saids if not one.carries] or saids
-    return next((one for one in here if one.found is not None), here[0])
+    return next((one for one in here if _here(one) is not None), here[0])
 
 
 def _flags(saids: Sequence[Said]) -> tuple[str, ...]:

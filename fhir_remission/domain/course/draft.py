@@ -78,5 +78,5 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     """The claims of the course with the first day that proved each."""
     refractory: date | None = None
     """Since when the disease of the course has been refractory."""
-    ways: int = 1
-    """In how many ways the marrow with its window was read."""
+    others: tuple[Evaluation | None, ...] = ()
+    """The marrow with its window as other ways read it; None of one that asked no criteria."""

@@ -80,7 +80,7 @@ class Told:
             return
         if draft.response_date is not None:
             self.responses.setdefault(row.id, draft.response_date)
-        if found is not None and draft.ways == 1 and not draft.carries:
+        if found is not None and not draft.others and not draft.carries:
             for one in found.tried:
                 proved = ground.least(one.choice.ways.keys())
                 if proved is not None and proved.claim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.course.scope import Gate
 from fhir_remission.domain.course.scope_lines import gate_line, guard, window_lines
 from fhir_remission.domain.course.step import Case
 from fhir_remission.domain.course.world import Lines, Said
@@ -13,22 +14,34 @@ from fhir_remission.domain.nouns.verdicts import Proof
 
 Line = CriterionResult
 LANDMARK = "before-landmark"
-REFRACTORY = "not yet refractory, which is "
+REFRACTORY = "before refractory disease: "
 UNREAD = "what cannot be read proves nothing"
+READ_WHOLE = ("read-failed", "evidence-unplaced")
 RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-marrow")
 
 
 def around(case: Case) -> tuple[Line, ...]:
     """The gates and limits of the marrow."""
-    scope = "remission is said only of acute myeloid leukaemia; APL is out of scope"
     before = "blasts, a lesion or therapy seen before the marrow, or a diagnosis weeks before it"
     return (
-        gate_line("aml-diagnosis", case.diagnosis, scope, "title and scope of the criteria"),
+        _scope(case.diagnosis),
         gate_line(
             "response-evaluation", case.gate, before, "a response needs something to respond"
         ),
         *window_lines(case.facts, case.marrow, case.window, case.early, case.repeat),
     )
+
+
+def _scope(gate: Gate) -> Line:
+    """Whether these criteria speak of it: named by what is in doubt, if anything is."""
+    if gate.reason in READ_WHOLE:
+        rule = "all that came can be read, and placed among the rest in time"
+        return gate_line("record-read", gate, rule, UNREAD)
+    if gate.reason == "therapy-possible":
+        rule = "of all that was given near the marrow it is known whether it is therapy"
+        return gate_line("therapy-known", gate, rule, UNREAD)
+    rule = "remission is said only of acute myeloid leukaemia; APL is out of scope"
+    return gate_line("aml-diagnosis", gate, rule, "title and scope of the criteria")
 
 
 def at(case: Case, *more: Line) -> Lines:

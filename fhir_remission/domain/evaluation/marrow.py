@@ -11,7 +11,7 @@ from msgspec import Struct
 from fhir_remission.domain.criteria.kinds import Absent
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.choice import Choice, Chooser, was_counted
-from fhir_remission.domain.evaluation.criterion import OF_MARROW, plan_of
+from fhir_remission.domain.evaluation.criterion import OF_MARROW, Judgements, judge_all, plan_of
 from fhir_remission.domain.evaluation.views import Background, View
 from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_blood_blasts
 from fhir_remission.domain.nouns.assessment import Assumption, Verdict
@@ -68,6 +68,7 @@ class Evaluation(Struct, frozen=True, eq=False):
     """Those of them whose count was reported, and cannot be read."""
     blood: BloodBlasts
     rows: tuple[Category, ...]
+    seen: Seen
 
     @property
     def view(self) -> View:
@@ -106,9 +107,11 @@ class Look(Struct, frozen=True):
     strict: bool
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """What all draws of a marrow share."""
 
+    place: int
+    look: Look
     window: Window
     blood: BloodBlasts
     recorded: frozenset[str]
@@ -116,25 +119,31 @@ class _Seen(NamedTuple):
 
 def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
     """Judge every draw of the window with the marrow, and take the best that one draw proves."""
-    days, marrow = facts.draw_days, facts.marrows[place]
-    blood = read_blood_blasts(facts.smears, window.places, days, marrow.day)
     usable: list[int | None] = [one for one in window.places if one not in window.refused]
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
-    seen = _Seen(window, blood, _recorded(facts))
+    seen = Seen(place, look, window, _blood(facts, place, window), _recorded(facts))
     tried = []
     for one in usable or [None]:
-        view = _view(facts, place, one, seen, look)
+        view = _view(facts, one, seen)
         tried.append(Tried(one, view, chooser.choose(view)))
-    return _evaluation(facts.criteria, tried, seen, look.rows)
+    return _evaluation(facts.criteria, tried, seen)
 
 
-def _evaluation(
-    criteria: CriteriaSet,
-    tried: Sequence[Tried],
-    seen: _Seen,
-    rows: tuple[Category, ...],
-) -> Evaluation:
+def as_recorded(facts: Facts, found: Evaluation) -> Judgements:
+    """Every criterion at the chosen draw, where nothing unknown has turned out in any way."""
+    seen = found.seen
+    blood = _blood(facts, seen.place, seen.window)
+    view = _view(facts, found.best.place, seen._replace(blood=blood))
+    return judge_all(facts.criteria, view, strict=seen.look.strict)
+
+
+def _blood(facts: Facts, place: int, window: Window) -> BloodBlasts:
+    return read_blood_blasts(facts.smears, window.places, facts.draw_days, facts.marrows[place].day)
+
+
+def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Evaluation:
     """The best that one draw is sure to prove, and what is better and may be proved."""
+    rows = seen.look.rows
     order = _ranks(criteria, rows)
 
     def least(one: Tried) -> str:
@@ -172,6 +181,7 @@ def _evaluation(
         unread=tuple(one for one in held if one in unread),
         blood=seen.blood,
         rows=rows,
+        seen=seen,
     )
 
 
@@ -226,14 +236,8 @@ def _lesion(facts: Facts, day: date, look: Look) -> SignReading:
     return SignReading("unknown") if unread else lesion
 
 
-def _view(
-    facts: Facts,
-    place: int,
-    draw_place: int | None,
-    seen: _Seen,
-    look: Look,
-) -> View:
-    marrow = facts.marrows[place]
+def _view(facts: Facts, draw_place: int | None, seen: Seen) -> View:
+    marrow, look = facts.marrows[seen.place], seen.look
     draw = None
     if draw_place is not None:
         draw = seen.window.unsure.get(draw_place, facts.draws[draw_place])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from fhir_remission.domain.criteria.kinds import (
+    ByBaseline,
+    PercentDecrease,
+    PercentIncrease,
+    Threshold,
+)
 from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.evaluation.changes import BLASTS
 from fhir_remission.domain.evaluation.choice import HOLDS, Choice
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import DrawNote, Verdict
+from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
 
+CHANGES = (PercentDecrease, PercentIncrease, ByBaseline)
 JOINED = "completes the draw of"
 
 
@@ -24,11 +33,19 @@ def missing_for(criteria: CriteriaSet, found: Evaluation) -> tuple[str, ...]:
         if one.choice.judgements[name].open
         or one.choice.judgements[name].verdict is Verdict.UNKNOWN
     }
-    return tuple(sorted({one.missing for one in criteria.criterion if one.id in unknown} - {""}))
+    named = {one.missing for one in criteria.criterion if one.id in unknown}
+    before = found.view.background.baseline.reading
+    if isinstance(before, Interval) and before.low == before.high:
+        # Measured against a marrow that is known: what is missing is this one's.
+        changes = {one.missing for one in criteria.criterion if isinstance(one, CHANGES)}
+        blasts = (one for one in criteria.criterion if isinstance(one, Threshold))
+        own = {one.missing for one in blasts if one.analyte == BLASTS}
+        named = named - changes | (own if named & changes else set())
+    return tuple(sorted(named - {""}))
 
 
-def notes_of(facts: Facts, found: Evaluation) -> tuple[DrawNote, ...]:
-    """Each draw of the window: taken or not, and why."""
+def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote, ...]:
+    """Each draw of the window: taken or not, and why; what it proves, where all ways say so."""
     chosen, window = found.best.place, found.window
     answers = {one.place: one.choice for one in found.tried if one.place is not None}
     notes = []
@@ -37,7 +54,7 @@ def notes_of(facts: Facts, found: Evaluation) -> tuple[DrawNote, ...]:
         if place in window.refused:
             reason = window.refused[place]
         elif place == chosen:
-            reason = f"proves {found.category}" if found.row else "read with the marrow"
+            reason = f"proves {found.category}" if found.row and proves else "read with the marrow"
         else:
             reason = f"gives {answers[place].answer}{_given(facts, draw, chosen)}"
         sources = draw.cited | _against(answers.get(place))
