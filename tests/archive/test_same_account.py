@@ -212,3 +212,49 @@ def test_pages_of_a_search_in_a_folder(given_pages: tuple[int, ...], tmp_path: P
     assert report.exit_code == code == (0 if whole else 3)
     found = [one["category"] for one in lines(tmp_path / "out") if "category" in one]
     assert found == [category for _, category in told] == ["CR"] * whole
+
+
+def history(*entries: tuple[Any, str, str]) -> bytes:
+    """A page: a resource or the name of one that was deleted, with its version and time."""
+    return json.dumps(
+        {
+            "resourceType": "Bundle",
+            "type": "history",
+            "entry": [
+                {
+                    **({"resource": one} if isinstance(one, dict) else {}),
+                    "request": {
+                        "method": "PUT" if isinstance(one, dict) else "DELETE",
+                        "url": one
+                        if isinstance(one, str)
+                        else f"{one['resourceType']}/{one['id']}",
+                    },
+                    "response": {"status": "200", "etag": f'W/"{version}"', "lastModified": when},
+                }
+                for one, version, when in entries
+            ],
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize(("version", "said"), [("3", "RELAPSE"), ("1", "CR")])
+def test_a_deletion_on_another_page_is_weighed_by_its_time(
+    version: str, said: str, tmp_path: Path
+) -> None:
+    """A result that was restored after it is there, one that was written before it is not."""
+    written = f"2026-04-0{version}T00:00:00Z"
+    count = {**REMISSION["marrow-d32"]["valueQuantity"], "value": 40}
+    later = {
+        **REMISSION["marrow-d32"],
+        "id": "later",
+        "meta": {"versionId": version, "lastUpdated": written},
+        "effectiveDateTime": "2026-03-25T09:00:00+01:00",
+        "valueQuantity": count,
+    }
+    first = history((later, version, written))
+    rest = [(one, "1", "2026-03-01T00:00:00Z") for one in REMISSION.values()]
+    second = history(("Observation/later", "2", "2026-04-02T00:00:00Z"), *rest)
+    body = first + b"\n" + second + b"\n"
+
+    assert archived(body, tmp_path) == classified(body)
+    assert (classified(body) or (0, {}, []))[2] == [("Patient/p1", said)]

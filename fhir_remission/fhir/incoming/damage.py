@@ -47,12 +47,24 @@ class Damaged(Struct, frozen=True):
         return key if key.startswith("Patient/") else ""
 
 
+SINCE = "@"
+"""Marks a name of what was deleted with a tab and the time and version of that."""
+
+
 class Deleted(Struct, frozen=True):
     """A deletion: of what, and whether something newer of the same Bundle undid it."""
 
     ref: str
     place: str
     undone: bool = False
+    rank: str = ""
+    """When that was, as `versions.rank_text` writes it: a write of another Bundle may be newer."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is gone by it, and since when."""
+        since = (f"{SINCE}{self.ref}\t{self.rank}",) if self.rank else ()
+        return () if self.undone else (self.ref, *since)
 
 
 class _Holder(Struct):

@@ -14,7 +14,7 @@ from msgspec import Struct
 from fhir_remission.fhir.incoming.damage import Deleted
 from fhir_remission.fhir.incoming.envelope import BundleEntry
 from fhir_remission.fhir.incoming.retractions import Doubted
-from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, Rank, follows, rank
+from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, Rank, follows, rank, rank_text
 from fhir_remission.fhir.r4.elements import Meta
 
 NO_ORDER = "a history does not say whether it was deleted before that or after"
@@ -48,7 +48,8 @@ def deletions(steps: Sequence[Step]) -> Iterator[Deleted | Doubted]:
         below = _writes(gone, steps[index:])
         restored = any(follows(one, gone.rank) for one in (*above, *below))
         unordered = [one for one in above if not follows(gone.rank, one)]
-        yield Deleted(gone.ref, gone.place, undone=restored or bool(unordered))
+        undone = restored or bool(unordered)
+        yield Deleted(gone.ref, gone.place, undone, rank_text(gone.rank))
         said = any(one != UNKNOWN_RANK for one in (gone.rank, *unordered))
         if unordered and said and not restored and all(follows(gone.rank, one) for one in below):
             yield Doubted(gone.ref, NO_ORDER)

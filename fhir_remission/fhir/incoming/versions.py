@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -79,6 +79,25 @@ def _content(resource: Resource) -> bytes:
     """What is read of it: another narrative of the same version is no other content."""
     read = READ_TYPES[resource.type_name].__struct_fields__
     return msgspec.json.encode([getattr(resource, name) for name in read if name != "meta"])
+
+
+def rank_text(rank: Rank) -> str:
+    """A rank as it is kept beside a name; empty where nothing is known of it."""
+    return "" if rank == UNKNOWN_RANK else f"{rank[0].isoformat()} {rank[1]}"
+
+
+def restored(entries: Iterable[Entry], since: Mapping[str, str]) -> set[str]:
+    """What was written after it was deleted, by name."""
+    return {
+        one.ref
+        for one in (entries if since else ())
+        if since.get(one.ref) and follows(rank_of(one.resource), _rank_read(since[one.ref]))
+    }
+
+
+def _rank_read(text: str) -> Rank:
+    time, _, version = text.partition(" ")
+    return datetime.fromisoformat(time), int(version)
 
 
 def rank_of(resource: Resource) -> Rank:

@@ -20,7 +20,7 @@ from fhir_remission.domain.answer.accounting import Account
 from fhir_remission.effects.files.private_file import write_whole
 from fhir_remission.effects.files.shared_resources import Found, Shared
 from fhir_remission.effects.files.spool import Row, partition_of, read_rows
-from fhir_remission.fhir.incoming.damage import Damaged, damaged, told_twice
+from fhir_remission.fhir.incoming.damage import SINCE, Damaged, damaged, told_twice
 from fhir_remission.fhir.incoming.grouping import pointers
 from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import members_of, parse_literal
@@ -59,7 +59,7 @@ class LooksUp(Protocol):
         """Whether any resource of this type is among them."""
 
 
-_MARKS = (BROKEN, NOBODYS, DOUBTED, HELD)
+_MARKS = (BROKEN, NOBODYS, DOUBTED, HELD, SINCE)
 _DAMAGED = msgspec.json.Decoder(Damaged)
 
 
@@ -208,6 +208,7 @@ def _judged(
     rows.sort(key=_order)
     given = Incoming(
         deleted=judging.gone(),
+        since=ChainMap({}, judging.reasons(SINCE)),
         broken=judging.marked(BROKEN),
         doubted=ChainMap({}, judging.reasons(DOUBTED)),
         elsewhere=judging.reasons(HELD),

@@ -258,8 +258,8 @@ class Sorter:
             self.entry(item, number, msgspec.json.encode(item.resource), offset)
         elif isinstance(item, Deleted):
             self.account.end("deleted")
-            if not item.undone:
-                self._special(DELETED, item.ref, "", number)
+            for name in item.names:
+                self._special(DELETED, name, "", number)
         elif isinstance(item, Doubted):
             self._special(DELETED, f"{DOUBTED}{item.ref}\t{item.reason}", "", number)
         elif isinstance(item, PageEnds):

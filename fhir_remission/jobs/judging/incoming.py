@@ -16,6 +16,7 @@ from fhir_remission.fhir.incoming.grouping import KEPT, Groups, group_by_patient
 from fhir_remission.fhir.incoming.holders import all_taken_back
 from fhir_remission.fhir.incoming.pages import PageEnds, lacking
 from fhir_remission.fhir.incoming.retractions import Doubted, doubt
+from fhir_remission.fhir.incoming.versions import restored
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES, WITHIN, holds_evidence
 from fhir_remission.fhir.r4.wire import Entry, Patient, Specimen
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
@@ -44,6 +45,8 @@ class Incoming(Struct):
     damage: list[Damaged] = []
     pages: list[PageEnds] = []
     deleted: set[str] | frozenset[str] = set()
+    since: MutableMapping[str, str] = {}
+    """When it was deleted, by name (`versions.rank_text`)."""
     broken: frozenset[str] = frozenset()
     """What some version of cannot be read, wherever that version was found."""
     doubted: MutableMapping[str, str] = {}
@@ -62,6 +65,7 @@ class Incoming(Struct):
             self.account.end("deleted")
             if not item.undone:
                 self.deleted |= {item.ref}
+                self.since[item.ref] = max(item.rank, self.since.get(item.ref, ""))
         elif isinstance(item, Doubted):
             self.doubted.setdefault(item.ref, item.reason)
         elif isinstance(item, PageEnds):
@@ -122,7 +126,8 @@ def judge_incoming(
     if not doubts and not withheld:
         withheld = next((_told(one) for one in damage if _concerns_somebody(one)), "")
     elsewhere = given.elsewhere or all_taken_back(given.entries)
-    reading = _Reading(judge, frozenset(given.deleted), doubts, elsewhere)
+    gone, back = frozenset(given.deleted), restored(given.entries, given.since)
+    reading = _Reading(judge, gone - back if back else gone, doubts, elsewhere)
     found = []
     for patient in sorted({*groups.patients, *touched}):
         one = reading.judged(patient, groups, touched, withheld)
