@@ -112,6 +112,27 @@ def test_what_is_missing_is_the_marrow_that_cannot_be_read(
     assert now(course).missing == missing
 
 
+@pytest.mark.parametrize(
+    ("course", "advice"),
+    [
+        (induction().marrow(30, "?"), "marrow-blasts"),
+        (induction().marrow(30, 2).blood(30, "?", 150_000, smear="?"), "blood-blasts"),
+        (induction().claim("remission", -20).marrow(30, "?"), "earlier-response"),
+    ],
+)
+def test_where_the_ways_differ_no_draw_of_one_of_them_says_what_is_missing(
+    course: Course, advice: str
+) -> None:
+    """Counts that are lacking too decide less than what gives other answers."""
+    assert now(course).next_better == ADVICE[advice]
+
+
+def test_what_takes_a_remission_back_in_one_way_is_unknown() -> None:
+    """In the lay set, an unread marrow after a remission."""
+    found = now(remission().marrow(100, "?"), "healthtree-2024")
+    assert (found.category, proof(found, "remission-kept")[0]) == ("IND", "unknown")
+
+
 def test_an_unread_marrow_after_a_remission_takes_no_draw_of_the_one_before() -> None:
     """The counts of day 30 proved the remission of day 30."""
     found = now(remission().marrow(100, "?"))

@@ -197,6 +197,23 @@ def test_what_was_left_out_is_listed_with_the_reason() -> None:
     assert "  Observation/bad  status is entered-in-error" in lines
 
 
+def test_a_remission_without_a_first_day_says_why() -> None:
+    """A smear that cannot be read, a clear one days later; or somebody's word of one before."""
+    first, later = draw("2026-03-01", "1.5 10*9/L", "150 10*9/L"), "2026-03-04"
+    unread = {**first[2], "valueString": "see comment"}
+    del unread["valueQuantity"]
+    told = course(*first[:2], unread, *draw(later, "1.5 10*9/L", "150 10*9/L"))
+    text = " ".join(text_of(told).split())
+    assert "In remission (CR, " in text
+    assert "not said: it depends on what cannot be read." in text
+
+    coded = diagnosis("c0", "p1", "2025-01-28", "icd")
+    coded["code"]["coding"][0]["code"] = "C92.01"
+    text = " ".join(text_of([*course(*first), coded]).split())
+    assert "In remission (CR, " in text
+    assert "not said: somebody's word of an earlier remission leaves open" in text
+
+
 def test_a_claim_stands_beside_the_answer() -> None:
     """A coder's relapse beside our remission: shown, with whether it agrees."""
     relapsed = {

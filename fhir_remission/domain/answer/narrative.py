@@ -110,7 +110,9 @@ def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
 def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if "repeat-blood" in draft.missing:
         return _second_sample(facts, draft)
-    if draft.evaluation is None or draft.carries or found.reason in ADVICE:
+    # Where the ways differ, no draw of one of them says what is missing.
+    differ = draft.others and found.category == facts.criteria.outcomes.undecided
+    if draft.evaluation is None or draft.carries or found.reason in ADVICE or differ:
         if found.reason == "evidence-unplaced" and not found.skipped:
             return UNORDERED
         return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
@@ -158,7 +160,8 @@ def _second_sample(facts: Facts, draft: Draft) -> str:
 
 
 def _missing(found: Assessment) -> str:
-    return found.missing[0] if found.missing else ""
+    """The first of what is missing that somebody can be told how to get."""
+    return next((one for one in found.missing if one in ADVICE), "")
 
 
 def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:

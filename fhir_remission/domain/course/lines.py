@@ -18,6 +18,8 @@ REFRACTORY = "before refractory disease: "
 UNREAD = "what cannot be read proves nothing"
 READ_WHOLE = ("read-failed", "evidence-unplaced")
 RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-marrow")
+OF_A_WAY = (*RELAPSES, LANDMARK, "remission-kept", "marrow-decides")
+"""What decides only in the ways in which it does."""
 
 
 def around(case: Case) -> tuple[Line, ...]:
@@ -86,7 +88,7 @@ def undecided(name: str, text: str, proof: Proof) -> Line:
 
 def doubted(line: Line) -> Line:
     """A rule that one way breaks and another does not."""
-    decided = line.criterion in (*RELAPSES, LANDMARK) and line.verdict is not Verdict.MET
+    decided = line.criterion in OF_A_WAY and line.verdict is not Verdict.MET
     return replace(line, verdict=Verdict.UNKNOWN, source=UNREAD) if decided else line
 
 
