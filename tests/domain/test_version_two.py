@@ -172,6 +172,7 @@ def test_6_7_a_marrow_lies_in_a_cycle_of_its_course(course: Course, number: int,
         (5200069, 8),
         (5200530, 8),
         (7009178, 1),
+        (71015961, 3),
     ],
 )
 def test_courses_in_which_an_answer_was_lost(seed: int, many: int) -> None:
