@@ -73,7 +73,9 @@ def entries_of(
 ) -> tuple[Entry, ...]:
     """All results and events, and the counts that are derived from them."""
     counts = counts or {}
-    held: tuple[Result | Event, ...] = (*record.results, *record.undated, *record.events)
+    held: tuple[Result | Event, ...] = (
+        *record.results, *record.undated, *record.floating, *record.events
+    )  # fmt: skip
     ordered = sorted(dict.fromkeys((*held, *counts)), key=_order)
     now = {key for one in judgements for key in _cited(one.now)}
     ever = {key for one in judgements for line in one.history for key in _cited(line)}

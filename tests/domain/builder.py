@@ -107,7 +107,7 @@ class Course:
     def event(self, kind: str, day: float | None, detail: str = "", **more: Any) -> Course:
         """One event."""
         ref = more.pop("ref", f"Procedure/e{len(self.events) + 1}")
-        when = None if day is None else at(day)
+        when = more.pop("when", None if day is None else at(day))
         self.events.append(
             Event(kind, when, Source(ref, "1", "urn:test", kind), detail=detail, **more)
         )

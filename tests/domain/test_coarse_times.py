@@ -46,7 +46,7 @@ def test_a_year_that_holds_another_marrow_orders_nothing(more: Course) -> None:
 
 @pytest.mark.parametrize(
     ("when", "category"),
-    [("2026-01", "IND"), ("2026", "IND"), ("2025-11", "CR"), ("2026-06", "CR")],
+    [("2026-01", "MLFS"), ("2026", "MLFS"), ("2025-11", "CR"), ("2026-06", "CR")],
 )
 def test_a_start_known_by_its_month_matters_where_a_marrow_is_near(
     when: str, category: str

@@ -155,9 +155,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         lambda: good(good(induction().event("therapy-start", 25, certainty="unconfirmed"), 30),
             100, 12), "eln-2022",
         [BASELINE,
-         "marrow 30: IND, unknown, therapy-possible, may be CR/NE, perhaps CR",
-         "marrow 100: IND, unknown, earlier-remission-unknown, may be PR/RELAPSE, perhaps PR,"
-         " ask earlier-response"],
+         "marrow 30: MLFS, unknown, responded 30, perhaps CR",
+         "marrow 100: IND, unknown, therapy-possible, may be PR/RELAPSE, perhaps PR"],
     ),
     "what missing counts held back is forgotten once it was no remission": (
         lambda: induction().marrow(30, 2).blood(30).marrow(60, 12).chemo(62).marrow(90, 2).blood(

@@ -270,7 +270,9 @@ def test_clear_blasts_without_a_time_may_have_been_a_remission(code: str) -> Non
 )
 def test_a_start_without_a_time_is_one_of_any_time(time: Json) -> None:
     """Nobody can say that a marrow came after it."""
-    assert len(lost(record(start(**time)))) == 1
+    read = record(start(**time))
+    assert [(one.when, one.certainty) for one in read.floating] == [(None, "confirmed")]
+    assert (len(read.skipped), read.events, lost(read)) == (1, (), [])
 
 
 @pytest.mark.parametrize(
@@ -322,8 +324,12 @@ def test_what_earlier_releases_deny_was_not_done(denied: Json) -> None:
 
 @pytest.mark.parametrize("status", ["Completed", "done", "", None])
 def test_a_start_whose_status_cannot_be_read_may_have_been(status: str | None) -> None:
-    """At any time, as far as anybody says."""
-    assert lost(record(start(status=status, performedDateTime="2026-01-10")))
+    """On its day, or not at all."""
+    read = record(start(status=status, performedDateTime="2026-01-10"))
+    [one] = read.floating
+    assert one.when is not None
+    assert (str(one.when.first_day), one.certainty) == ("2026-01-10", "unconfirmed")
+    assert (len(read.skipped), read.events, lost(read)) == (1, (), [])
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,16 @@ from functools import lru_cache
 from msgspec import Struct
 
 from fhir_remission.domain.answer.finish import Segment, finish, nothing, policies_of
+from fhir_remission.domain.answer.placements import in_doubt, placings
+from fhir_remission.domain.answer.together import Walked, together
 from fhir_remission.domain.course import budget
 from fhir_remission.domain.course.draft import Draft, with_next
+from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.ways import beginning, walk
 from fhir_remission.domain.criteria.loading import CriteriaSet, with_policies
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import PatientRecord
-from fhir_remission.domain.record.facts import read_facts
+from fhir_remission.domain.record.facts import Facts, read_facts
 
 
 class Options(Struct, frozen=True):
@@ -47,11 +50,24 @@ def assess(
     accepted = frozenset() if strict else options.accept_routine
     today = as_of.astimezone(zone).date()
     too_much = bool(facts.marrows) and budget.steps_of(facts) > budget.MOST_STEPS
-    drafts = (budget.unjudged(facts),) if too_much else walk(facts, strict=strict)
+    drafts = (budget.unjudged(facts),) if too_much else _drafts(facts, as_of, strict=strict)
     shown = deque(_segments(drafts, accepted), maxlen=1 if options.current_only else None)
     if not shown:
         return (nothing(facts, beginning(facts), as_of, today),)
     return tuple(finish(facts, segment, as_of, today) for segment in shown)
+
+
+def _drafts(facts: Facts, as_of: datetime, *, strict: bool) -> Iterable[Draft]:
+    """The walk through the record, or what all walks say where a start may lie elsewhere."""
+    records = placings(facts, as_of)
+    if not records:
+        return walk(facts, strict=strict)
+    walked = []
+    for record in records:
+        placed = read_facts(record, facts.criteria, as_of)
+        walked.append(Walked(placed, beginning(placed), list(walk(placed, strict=strict))))
+    moved = [one for group in in_doubt(facts) for one in group]
+    return together(Ground(facts, strict=strict), walked, moved)
 
 
 def _segments(drafts: Iterable[Draft], accepted: frozenset[str]) -> Iterator[Segment]:

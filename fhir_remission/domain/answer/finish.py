@@ -188,7 +188,7 @@ def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessm
     gate = diagnosis_gate(facts, read_signs(facts), date.max)
     if gate.state == "closed":
         draft = replace(start, reason=gate.reason, missing=(), flags=())
-    elif facts.record.unplaced:
+    elif facts.record.unplaced or facts.record.floating:
         # What came may be a marrow of any time: it is not that there is none.
         undecided, reason = facts.criteria.outcomes.undecided, "evidence-unplaced"
         draft = replace(

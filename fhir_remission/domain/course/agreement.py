@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     saids = [said for said, _ in anchor.told]
     names = list(dict.fromkeys(one.category for one in saids))
     gate = anchor.gate
-    settled = gate is None and (len(names) == 1 or _one_side(ground, names))
+    settled = gate is None and (len(names) == 1 or one_side(ground, names))
     category = max(names, key=lambda name: order.get(name, 0)) if settled else out.undecided
     of_it = [one for one in saids if one.category == category]
     first = _as_told(ground, of_it) if of_it else _told_here(saids)
@@ -87,7 +87,7 @@ def _answered(
 ) -> Draft:
     """The answer with its dates, its criteria and its flags."""
     saids = [said for said, _ in anchor.told]
-    flags = _flags(of_it or saids)
+    flags = flags_of(of_it or saids)
     shared, own = joined(saids), joined(of_it) if of_it else NOTHING_SAID
     remitted = {world.phase for _, world in anchor.told} == {"remission"}
     found = first.found if of_it else _here(first)
@@ -153,7 +153,7 @@ def _told_here(saids: Sequence[Said]) -> Said:
     return next((one for one in here if _here(one) is not None), here[0])
 
 
-def _flags(saids: Sequence[Said]) -> tuple[str, ...]:
+def flags_of(saids: Sequence[Said] | Sequence[Draft]) -> tuple[str, ...]:
     """What the ways raise; what rests on the side of a marrow, only where all of them do."""
     every = dict.fromkeys(flag for one in saids for flag in one.flags)
     return tuple(
@@ -161,7 +161,7 @@ def _flags(saids: Sequence[Said]) -> tuple[str, ...]:
     )
 
 
-def _one_side(ground: Ground, names: Sequence[str]) -> bool:
+def one_side(ground: Ground, names: Sequence[str]) -> bool:
     """Whether all are claims of a marrow below the line: the lowest of them is said."""
     rows = [ground.rows.get(name) for name in names]
     return all(row is not None and (row.remission or row.early) for row in rows)
@@ -184,6 +184,12 @@ def _candidates(ground: Ground, anchor: Anchor, names: Sequence[str]) -> tuple[s
     every.discard(out.undecided)
     if every == {out.not_evaluable}:
         return ()
+    return in_rank(ground, every)
+
+
+def in_rank(ground: Ground, every: Collection[str]) -> tuple[str, ...]:
+    """Answers in the order of their claims; those without order stand last."""
+    out = ground.out
     ranks = (*ground.order, out.relapse, out.relapse_suspected, out.refractory, out.no_response)
     rank = {name: place for place, name in enumerate(dict.fromkeys(ranks))}
     return tuple(sorted(every, key=lambda name: (rank.get(name, len(rank)), name)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -149,9 +149,22 @@ def _unread(facts: Facts) -> Gate | None:
     if facts.record.failed:
         return Gate("doubt", "read-failed")
     adverse = tuple(one for one in facts.record.undated if _may_be_adverse(facts, one))
-    if facts.record.unplaced or adverse or facts.unordered:
-        return Gate("doubt", "evidence-unplaced", (*adverse, *facts.unordered))
+    placeless = (*adverse, *facts.unordered, *facts.record.floating)
+    if facts.record.unplaced or placeless:
+        return Gate("doubt", "evidence-unplaced", placeless)
     return None
+
+
+def all_else_is_placed(facts: Facts, events: Collection[Event]) -> bool:
+    """Whether nothing but these events leaves everything in doubt, and no lesion among marrows."""
+    record, first = facts.record, facts.marrow_days[0]
+    adverse = any(_may_be_adverse(facts, one) for one in record.undated)
+    return not (record.failed or record.unplaced or adverse) and all(
+        one in events for one in facts.unordered
+    ) and all(
+        one.when is not None and one.when.last_day < first
+        for one in events if one.kind == "extramedullary"
+    )  # fmt: skip
 
 
 def _may_be_adverse(facts: Facts, one: Result) -> bool:
@@ -164,12 +177,15 @@ def _may_be_adverse(facts: Facts, one: Result) -> bool:
 
 def _perhaps_treated(facts: Facts, day: date) -> Gate | None:
     """What may be a start matters where it is near."""
+    near = (one for one in facts.therapy.possible if is_near(facts, one, day))
+    return next((Gate("doubt", "therapy-possible", (one,)) for one in near), None)
+
+
+def is_near(facts: Facts, start: Event, day: date) -> bool:
+    """Whether a start decides what a marrow of the day means."""
     numbers = facts.numbers
-    for one in facts.therapy.possible:
-        past = (day - day_of(one)).days
-        if -numbers.window_after.days <= past < numbers.early_marrow.days - 1:
-            return Gate("doubt", "therapy-possible", (one,))
-    return None
+    past = (day - day_of(start)).days
+    return -numbers.window_after.days <= past < numbers.early_marrow.days - 1
 
 
 def _may_be_low(facts: Facts, count: Result) -> bool:

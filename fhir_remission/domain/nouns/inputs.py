@@ -159,6 +159,8 @@ class PatientRecord(Struct, frozen=True):
     unplaced: tuple[Skipped, ...] = ()
     """What may be disease or a start of therapy and cannot be placed: its patient, status, time,
     code or specimen cannot be read. It may lie anywhere, so no answer stands against it."""
+    floating: tuple[Event, ...] = ()
+    """Starts of therapy, grafts and donor lymphocytes without a time, or that may not have been."""
     undated: tuple[Result, ...] = ()
     """Counts without a place in time; one that is not at every threshold may be any day's.
     MRD, too: any but a negative leaves it unknown in every remission."""

@@ -39,13 +39,14 @@ _CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
 
 
 class EventsRead(Struct, frozen=True):
-    """What one Condition, Procedure, MedicationAdministration or report gave."""
+    """What one Condition, Procedure, MedicationAdministration or report gave; see the record."""
 
     events: tuple[Event, ...] = ()
     claims: tuple[Claim, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     unplaced: tuple[Skipped, ...] = ()
     """Left out, and it may be disease or a start of therapy at any time."""
+    floating: tuple[Event, ...] = ()
     unmapped: tuple[str, ...] = ()
     worded: tuple[Worded, ...] = ()
 

@@ -149,11 +149,12 @@ def _read(
         reason = "" if rows else "given into the spinal canal, which starts no cycle"
     if reason:
         return EventsRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
+    unsaid = "" if resource.status in _DONE else f"status is {resource.status or 'missing'}"
     doubt = _doubt(resource, current, context)
     if doubt and any(_starts(row) for _, row in rows):
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     # Whether blood was given cannot be told: then it may have been, and a count is a bound.
-    return _events(current, rows, times, _Words(_words(concepts), doubt or told))
+    return _events(current, rows, times, _Words(_words(concepts), unsaid or doubt or told, unsaid))
 
 
 def _suspected(
@@ -179,12 +180,14 @@ class _Words(NamedTuple):
 
     original: str
     told: str
+    unsaid: str
+    """Why nobody knows whether it was done."""
 
 
 def _events(current: Current, rows: Rows, times: Times, words: _Words) -> EventsRead:
     when, ended, problem = times
-    original, told = words
-    events = tuple(
+    maybe = bool(words.unsaid)
+    events = [
         Event(
             kind=row.kind,
             when=when,
@@ -192,18 +195,20 @@ def _events(current: Current, rows: Rows, times: Times, words: _Words) -> Events
             certainty=row.certainty,
             detail=row.detail,
             ended=ended,
-            original=original or row.display,
+            original=words.original or row.display,
         )
         for pair, row in rows
-    )
-    undated = when is None and ended is None and any(_starts(row) for _, row in rows)
-    lost = problem or "nobody says when this therapy began"
-    ref = current.entry.ref
-    reasons = [reason for reason in (told, "" if undated else problem) if reason]
+    ]
+    starts = [one for one in events if one.kind in STARTS]
+    undated = when is None and ended is None and bool(starts)
+    lost = problem or ("nobody says when this therapy began" if undated else "")
+    # That there was a graft is told, though nobody says when.
+    told = [one for one in events if one.kind != "therapy-start" and one not in starts * maybe]
+    floating = [structs.replace(one, certainty="unconfirmed") if maybe else one for one in starts]
     return EventsRead(
-        events=tuple(one for one in events if not (undated and one.kind == "therapy-start")),
-        skipped=tuple(Skipped(source=ref, reason=reason) for reason in reasons),
-        unplaced=(Skipped(source=ref, reason=lost),) if undated else (),
+        events=tuple(told if undated or maybe else events),
+        skipped=tuple(Skipped(current.entry.ref, one) for one in (words.told, lost) if one),
+        floating=tuple(floating if undated or maybe else ()),
     )
 
 
@@ -228,7 +233,5 @@ def _not_done(resource: Procedure | MedicationAdministration) -> str:
 def _doubt(
     resource: Procedure | MedicationAdministration, current: Current, context: Context
 ) -> str:
-    if resource.status not in _DONE:
-        return f"status is {resource.status or 'missing'}"
     why = must_be_understood(resource) or context.disowned.get(current.entry.ref, "")
     return why or (DISPUTED if current.disputed else "")

@@ -182,10 +182,11 @@ def _record(
     reading = context.reading
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
     undated = [one for each in read if isinstance(each, ObservationRead) for one in each.undated]
+    told = [one for one in read if isinstance(one, EventsRead)]
     events = [event for one in read for event in one.events]
     for row in reading.cohort_rows:
         events += cohort_events(row, reading.zone or UTC)
-    claims = [claim for one in read if isinstance(one, EventsRead) for claim in one.claims]
+    claims = [claim for one in told for claim in one.claims]
     skipped = {skip for one in read for skip in one.skipped}
     unplaced = {skip for one in read for skip in one.unplaced}
     unknown, gaps, nowhere = _untold(read, current, results, context)
@@ -203,6 +204,7 @@ def _record(
         claims=tuple(sorted(claims, key=_claim_order)),
         skipped=_sorted(skipped | unplaced),
         unplaced=_sorted(unplaced),
+        floating=tuple(sorted((e for one in told for e in one.floating), key=_event_order)),
         undated=tuple(sorted(undated, key=_result_order)),
         complete=reading.complete,
         failed=reading.failed,

@@ -1,0 +1,178 @@
+"""One answer of several courses of one patient, walked apart: what all share is said."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import date
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from fhir_remission.domain.course import lines
+from fhir_remission.domain.course.agreement import flags_of, in_rank, one_side
+from fhir_remission.domain.course.draft import Draft, Residual
+from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.possible import higher_than
+from fhir_remission.domain.course.world import Lines
+from fhir_remission.domain.nouns.assessment import CriterionResult
+from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.record.facts import Facts
+
+_KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")
+_One = TypeVar("_One", bound=Hashable)
+
+
+class Walked(NamedTuple):
+    """One course: the record it was walked in, where it began, and what was said on the way."""
+
+    facts: Facts
+    start: Draft
+    drafts: list[Draft]
+
+
+def together(ground: Ground, walked: Sequence[Walked], placed: Sequence[Event]) -> Iterator[Draft]:
+    """Each anchor of any of them, with what stands there in every one."""
+    anchors: dict[tuple[object, ...], Draft] = {}
+    for one in walked:
+        for draft in one.drafts:
+            anchors.setdefault(_key(draft), draft)
+    refs = {one.source.ref for one in placed}
+    for anchor in sorted(anchors.values(), key=lambda one: (one.day, _KINDS.index(one.kind))):
+        if not refs.issuperset(anchor.refs) or not anchor.refs:
+            yield _joined(ground, anchor, walked, tuple(placed))
+
+
+def _key(draft: Draft) -> tuple[object, ...]:
+    return draft.kind, draft.day, draft.refs
+
+
+def _standing(one: Walked, anchor: Draft) -> Draft:
+    """What stands in one course at an anchor that may be none of its own."""
+    own = next((draft for draft in one.drafts if _key(draft) == _key(anchor)), None)
+    if own is not None:
+        return own
+    place = (anchor.day, _KINDS.index(anchor.kind))
+    before = [o for o in one.drafts if (o.day, _KINDS.index(o.kind)) <= place]
+    return before[-1] if before else one.start
+
+
+def _joined(
+    ground: Ground, anchor: Draft, walked: Sequence[Walked], placed: tuple[Event, ...]
+) -> Draft:
+    """What all say; what differs is named."""
+    drafts = [_standing(one, anchor) for one in walked]
+    out, order = ground.out, ground.order
+    names = list(dict.fromkeys(one.category for one in drafts))
+    settled = len(names) == 1 or one_side(ground, names)
+    category = max(names, key=lambda name: order.get(name, 0)) if settled else out.undecided
+    of_it = [one for one in drafts if one.category == category] if settled else drafts
+    first = next((one for one in of_it if one.evaluation is not None), of_it[0])
+    every = {*names, *(name for one in drafts for name in one.candidates)} - {out.undecided}
+    named = (*every, *(name for one in drafts for name in one.possible_higher))
+    cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
+    open_end = category == out.undecided
+    found = _in_common(first, drafts, "" if open_end else category)
+    found = replace(
+        found,
+        kind=anchor.kind,
+        day=anchor.day,
+        effective=anchor.effective,
+        refs=anchor.refs,
+        category=category,
+        candidates=in_rank(ground, every) if open_end else (),
+        possible_higher=higher_than(ground, category, named, ()),
+        flags=flags_of(of_it),
+        lines=_lines(first, placed, differ=_differ(drafts)),
+        doubted=any(one.doubted for one in of_it),
+        opened=found.opened if len(cycles) == 1 else None,
+    )
+    if not settled:
+        unsure = all(one.when is not None and one.certainty != "confirmed" for one in placed)
+        reason = "therapy-possible" if unsure else "evidence-unplaced"
+        return replace(found, reason=reason, missing=(), assumptions=())
+    rests = {rest for one in of_it for rest in one.assumptions}
+    return replace(
+        found,
+        assumptions=tuple(sorted(rests, key=lambda one: (one.id, one.cls))),
+        response_date=_shared(one.response_date for one in of_it),
+        first_sign=_shared(one.first_sign for one in of_it),
+    )
+
+
+def _in_common(first: Draft, drafts: Sequence[Draft], category: str) -> Draft:
+    """One of them, with nothing of the course that the others do not say."""
+    state = _shared(one.state for one in drafts)
+    return replace(
+        first,
+        state=state or "unknown",
+        since=_shared(one.since for one in drafts) if state else None,
+        remitted=all(one.remitted for one in drafts),
+        began=_shared(one.began for one in drafts),
+        number=_shared(one.number for one in drafts),
+        opened=_shared(one.opened for one in drafts),
+        response_date=None,
+        first_sign=None,
+        mrd=_mrd(drafts, category),
+        best=_shared(one.best for one in drafts),
+        responses=tuple(
+            one for one in first.responses if all(one in other.responses for other in drafts)
+        ),
+        refractory=_shared(one.refractory for one in drafts),
+        inferred=any(one.inferred for one in drafts),
+    )
+
+
+def _differ(drafts: Sequence[Draft]) -> bool:
+    """Whether where something lies makes a difference to what is claimed."""
+    claimed = {(one.category, one.state, one.mrd.status, one.assumptions) for one in drafts}
+    return len(claimed) > 1
+
+
+def _shared(many: Iterator[_One | None]) -> _One | None:
+    """What all are; nothing where they differ."""
+    found = set(many)
+    return found.pop() if len(found) == 1 else None
+
+
+def _mrd(drafts: Sequence[Draft], category: str) -> Residual:
+    """MRD as all have it; unknown, and no part of the code, where they differ."""
+    first = drafts[0].mrd
+    if all(
+        (o.mrd.status, o.mrd.event, o.mrd.code) == (first.status, first.event, first.code)
+        for o in drafts
+    ):
+        return first
+    return Residual(
+        status=_shared(o.mrd.status for o in drafts) or "unknown",
+        event=_shared(o.mrd.event for o in drafts) or "none",
+        code=category,
+        used=tuple(dict.fromkeys(used for o in drafts for used in o.mrd.used)),
+    )
+
+
+def _cycle(facts: Facts, draft: Draft) -> tuple[int, date] | None:
+    """Which cycle of the course it is, and since when."""
+    if draft.opened is None:
+        return None
+    cycles = facts.therapy.from_until(draft.opened, draft.day)
+    return (len(cycles), cycles[-1].day) if cycles else None
+
+
+def _lines(first: Draft, placed: tuple[Event, ...], *, differ: bool) -> Lines:
+    """The lines of one course, with what was placed as it was sent."""
+    sent = {(one.source, one.kind): one for one in placed}
+
+    def told() -> tuple[CriterionResult, ...]:
+        found = [
+            replace(line, evidence=tuple(dict.fromkeys(
+                sent.get((one.source, one.kind), one) if isinstance(one, Event) else one
+                for one in line.evidence
+            )))
+            for line in first.lines()
+        ]  # fmt: skip
+        if not differ:
+            return tuple(found)
+        named = [lines.doubted(one) for one in found if one.criterion != "course-known"]
+        return (*named, lines.unlike(placed))
+
+    return told
