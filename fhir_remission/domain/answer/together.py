@@ -118,7 +118,7 @@ def _in_common(first: Draft, drafts: Sequence[Draft], category: str) -> Draft:
             one for one in first.responses if all(one in other.responses for other in drafts)
         ),
         refractory=_shared(one.refractory for one in drafts),
-        inferred=any(one.inferred for one in drafts),
+        inferred=all(one.inferred for one in drafts),
     )
 
 
