@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_remission.domain.nouns.namespace import INPUTS, NAMESPACE
 from fhir_remission.domain.tables.codes import CodeMap
 from fhir_remission.fhir.incoming.bundle import read_page
 from fhir_remission.fhir.incoming.screening import patient_of, screen
@@ -242,6 +243,14 @@ def screened(row: dict[str, object], query: Query | None = None) -> str:
         ),
         (entry(code={"coding": [{"system": LOINC, "code": "751- 8"}]}), "kept"),
         (entry(code={"coding": [{"system": LOINC, "code": "75h1-8"}]}), "kept"),
+        (
+            entry(
+                code={
+                    "coding": [{"system": f"{NAMESPACE}{INPUTS}", "code": "marrow-adequa cy"}],
+                }
+            ),
+            "kept",
+        ),
         (entry(code={"text": "Neutrophils"}), "kept"),
         (entry(component="not a list"), "kept"),
         (entry(resourceType="Specimen"), "beside"),

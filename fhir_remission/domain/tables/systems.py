@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.namespace import spelled_out
+from fhir_remission.domain.nouns.namespace import INPUTS, spelled_out
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.check_digits import mistyped
 
@@ -100,7 +100,7 @@ def merge_systems(
     rows: list[tuple[Row, str, str]], used: Iterable[str], *, namespace: str
 ) -> Systems:
     """Make one look-up of all names; `used` are the systems that the other tables name."""
-    own = f"{namespace}/CodeSystem/input"
+    own = f"{namespace}{INPUTS}"
     every = {*used, *(system for _, system, _ in rows), own, *NO_CODES} - {""}
     names: dict[str, str] = {}
     prefixes = []

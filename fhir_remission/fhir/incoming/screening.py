@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from fhir_remission.domain.nouns.namespace import INPUTS
 from fhir_remission.domain.tables.check_digits import mistyped
 from fhir_remission.fhir.incoming.subjects import subject_of
 from fhir_remission.fhir.r4.decoding import components
@@ -106,7 +107,13 @@ def _answers(resource: Resource, wanted: frozenset[str]) -> bool:
         return True
     if any(one.code in wanted for one in said):
         return True
-    return not said or any(mistyped(one.system or "", one.code or "") for one in said)
+    return not said or any(_is_damaged(one) for one in said)
+
+
+def _is_damaged(coding: Coding) -> bool:
+    """Whether it may have been a code that was asked for: all of our own system are inputs."""
+    system = coding.system or ""
+    return system.endswith(INPUTS) or bool(mistyped(system, coding.code or ""))
 
 
 def _codes(resource: Resource) -> Iterator[Coding]:
