@@ -258,3 +258,29 @@ def test_a_deletion_on_another_page_is_weighed_by_its_time(
 
     assert archived(body, tmp_path) == classified(body)
     assert (classified(body) or (0, {}, []))[2] == [("Patient/p1", said)]
+
+
+def test_of_two_deletions_the_later_counts_by_its_number(tmp_path: Path) -> None:
+    """Written after version 2 went and before version 10 did: version 5 is gone."""
+    late = {**REMISSION["marrow-d32"], "id": "later", "meta": {"versionId": "5"}}
+    late["effectiveDateTime"] = "2026-03-25T09:00:00+01:00"
+    late["valueQuantity"] = {**late["valueQuantity"], "value": 40}
+    pages = [history((late, "5", "")), history(("Observation/later", "10", ""))]
+    pages += [history(("Observation/later", "2", ""))]
+    body = b"\n".join([*pages, history(*((one, "1", "") for one in REMISSION.values()))]) + b"\n"
+
+    assert archived(body, tmp_path) == classified(body)
+    assert (classified(body) or (0, {}, []))[2] == [("Patient/p1", "CR")]
+
+
+def test_a_resource_that_came_and_went_too_often_is_doubtful() -> None:
+    """Each deletion beside each write would take minutes."""
+    often: list[tuple[Any, str, str]] = []
+    for number in range(1, 3000, 2):
+        written = {**REMISSION["marrow-d32"], "meta": {"versionId": str(number)}}
+        often += [(written, str(number), ""), ("Observation/marrow-d32", str(number + 1), "")]
+    rest = [(one, "1", "") for name, one in REMISSION.items() if name != "marrow-d32"]
+    found = classified(history(*often, *rest))
+
+    assert found is not None
+    assert "CR" not in [said for _, said in found[2]]

@@ -59,14 +59,15 @@ def assess(
 
 def _drafts(facts: Facts, as_of: datetime, *, strict: bool) -> Iterable[Draft]:
     """The walk through the record, or what all walks say where a start may lie elsewhere."""
-    records = placings(facts, as_of)
+    named = in_doubt(facts)
+    records = placings(facts, named, as_of)
     if not records:
         return walk(facts, strict=strict)
     walked = []
     for record in records:
         placed = read_facts(record, facts.criteria, as_of)
         walked.append(Walked(placed, beginning(placed), list(walk(placed, strict=strict))))
-    moved = [one for group in in_doubt(facts) for one in group]
+    moved = [one for group in named for one in group]
     return together(Ground(facts, strict=strict), walked, moved)
 
 

@@ -26,9 +26,8 @@ Way = tuple[Event, ...]
 """What is in the record, in one way, instead of what nobody can place."""
 
 
-def placings(facts: Facts, as_of: datetime) -> list[PatientRecord]:
-    """The record in each way; none where everything has its place, or too many ways are open."""
-    named = in_doubt(facts)
+def placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> list[PatientRecord]:
+    """The record in each way of what is `in_doubt`; none where nothing is, or ways are too many."""
     if not named or not facts.marrows or facts.criteria.withholds_after_start:
         return []
     left = {one for group in named for one in group}

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
-from fhir_remission.domain.course.agreement import flags_of, in_rank, one_side
+from fhir_remission.domain.course.agreement import flags_of, in_rank, said_of
 from fhir_remission.domain.course.draft import Draft, Residual
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import higher_than
@@ -61,10 +61,10 @@ def _joined(
 ) -> Draft:
     """What all say; what differs is named."""
     drafts = [_standing(one, anchor) for one in walked]
-    out, order = ground.out, ground.order
+    out = ground.out
     names = list(dict.fromkeys(one.category for one in drafts))
-    settled = len(names) == 1 or one_side(ground, names)
-    category = max(names, key=lambda name: order.get(name, 0)) if settled else out.undecided
+    category = said_of(ground, names)
+    settled = category != out.undecided or names == [category]
     of_it = [one for one in drafts if one.category == category] if settled else drafts
     first = next((one for one in of_it if one.evaluation is not None), of_it[0])
     every = {*names, *(name for one in drafts for name in one.candidates)} - {out.undecided}

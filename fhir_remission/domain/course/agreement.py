@@ -57,12 +57,11 @@ class Anchor(NamedTuple):
 
 def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | None) -> Draft:
     """One answer; until the next anchor's day, after the one before."""
-    out, order = ground.out, ground.order
+    out = ground.out
     saids = [said for said, _ in anchor.told]
     names = list(dict.fromkeys(one.category for one in saids))
     gate = anchor.gate
-    settled = gate is None and (len(names) == 1 or one_side(ground, names))
-    category = max(names, key=lambda name: order.get(name, 0)) if settled else out.undecided
+    category = said_of(ground, names) if gate is None else out.undecided
     of_it = [one for one in saids if one.category == category]
     first = _as_told(ground, of_it) if of_it else _told_here(saids)
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
@@ -161,10 +160,13 @@ def flags_of(saids: Sequence[Said] | Sequence[Draft]) -> tuple[str, ...]:
     )
 
 
-def one_side(ground: Ground, names: Sequence[str]) -> bool:
-    """Whether all are claims of a marrow below the line: the lowest of them is said."""
+def said_of(ground: Ground, names: Sequence[str]) -> str:
+    """What is said where the ways give these: the lowest claim of a marrow below the line."""
     rows = [ground.rows.get(name) for name in names]
-    return all(row is not None and (row.remission or row.early) for row in rows)
+    one_side = all(row is not None and (row.remission or row.early) for row in rows)
+    settled = len(names) == 1 or one_side
+    lowest = max(names, key=lambda name: ground.order.get(name, 0))
+    return lowest if settled else ground.out.undecided
 
 
 def _row(ground: Ground, first: Said, category: str) -> Category | None:

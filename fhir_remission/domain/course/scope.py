@@ -148,19 +148,23 @@ def _unread(facts: Facts) -> Gate | None:
     """What came and was not read may be anything."""
     if facts.record.failed:
         return Gate("doubt", "read-failed")
-    adverse = tuple(one for one in facts.record.undated if _may_be_adverse(facts, one))
-    placeless = (*adverse, *facts.unordered, *facts.record.floating)
+    placeless = _placeless(facts)
     if facts.record.unplaced or placeless:
         return Gate("doubt", "evidence-unplaced", placeless)
     return None
 
 
+def _placeless(facts: Facts) -> Proof:
+    """What has no place among the marrows, and may stand against an answer there."""
+    adverse = (one for one in facts.record.undated if _may_be_adverse(facts, one))
+    return (*adverse, *facts.unordered, *facts.record.floating)
+
+
 def all_else_is_placed(facts: Facts, events: Collection[Event]) -> bool:
     """Whether nothing but these events leaves everything in doubt, and no lesion among marrows."""
     record, first = facts.record, facts.marrow_days[0]
-    adverse = any(_may_be_adverse(facts, one) for one in record.undated)
-    return not (record.failed or record.unplaced or adverse) and all(
-        one in events for one in facts.unordered
+    return not (record.failed or record.unplaced) and all(
+        one in events for one in _placeless(facts)
     ) and all(
         one.when is not None and one.when.last_day < first
         for one in events if one.kind == "extramedullary"

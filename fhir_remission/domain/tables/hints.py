@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import _lru_cache_wrapper, lru_cache
+from typing import TypeVar
 
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.tsv import read_rows
 
+T = TypeVar("T")
 COLUMNS = ("means", "word", "source")
 MEANS = (
     "input",
@@ -57,7 +59,7 @@ class Hints(Struct, frozen=True):
 
     def names(self, what: str, text: str) -> bool:
         """Whether a text names something of this kind."""
-        return bool(self.tables) and _names(self, what, text.casefold())
+        return bool(self.tables) and _read(_names, text)(self, what, text.casefold())
 
     def among(self, what: str, texts: Iterable[str]) -> bool:
         """Whether any of the texts names something of this kind."""
@@ -65,15 +67,16 @@ class Hints(Struct, frozen=True):
 
     def only(self, what: str, text: str) -> bool:
         """Whether a text says nothing but words of this kind."""
-        return bool(self.tables) and _only(self, what, text.casefold())
+        return bool(self.tables) and _read(_only, text)(self, what, text.casefold())
 
     def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
-        return _signs(self, text.casefold(), marrow) if self.tables else frozenset()
+        told = self.tables and _read(_signs, text)(self, text.casefold(), marrow)
+        return told or frozenset()
 
     def is_above(self, text: str) -> bool:
         """Whether a text states shares of blasts, as of now, and none below the line of disease."""
-        return bool(self.tables) and _is_above(self, text.casefold())
+        return bool(self.tables) and _read(_is_above, text)(self, text.casefold())
 
 
 NO_HINTS = Hints()
@@ -100,8 +103,21 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,9}(?:[.,]\d{1,9})?)\s?%")
 
 
+_LONGEST = 500
+"""What is longer is hardly sent twice, and too much to keep."""
+
+
+def _read(remembered: _lru_cache_wrapper[T], text: str) -> Callable[..., T]:
+    """A function that remembers its answers, or the same without that for a long text."""
+    return remembered if len(text) <= _LONGEST else remembered.__wrapped__
+
+
 @lru_cache(maxsize=1 << 12)
 def _names(hints: Hints, what: str, text: str) -> bool:
+    return _is_named(hints, what, text)
+
+
+def _is_named(hints: Hints, what: str, text: str) -> bool:
     return next(_found(hints, what, text), None) is not None
 
 
@@ -111,33 +127,27 @@ def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
 
 @lru_cache(maxsize=1 << 12)
 def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
-    named = [kind for kind in _SIGNS if _names(hints, kind, text)]
-    if not named or _names(hints, "family", text):
+    named = [kind for kind in _SIGNS if _is_named(hints, kind, text)]
+    if not named or _is_named(hints, "family", text):
         return frozenset()
-    parts = [part for sentence in _SENTENCE.split(text) for part in _parts(sentence)]
+    parts = _parts(text)
     # A marrow has blasts: so few are none, where no other share stands there.
-    few = (marrow or _names(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
+    few = (marrow or _is_named(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
     none = ("few",) if few else ()
     return frozenset(kind for kind in named if any(_stands(hints, kind, p, none) for p in parts))
 
 
 @lru_cache(maxsize=1 << 10)
 def _is_above(hints: Hints, text: str) -> bool:
-    parts = [part for sentence in _SENTENCE.split(text) for part in _parts(sentence)]
-    if _names(hints, "family", text) or any(_reached(hints, part) for part in parts):
+    parts = _parts(text)
+    if _is_named(hints, "family", text) or any(_told(hints, "remission", one) for one in parts):
         return False
-    now = [one for one in parts if not (_YEAR.search(one) or _names(hints, "not-blasts", one))]
+    now = [one for one in parts if not (_YEAR.search(one) or _is_named(hints, "not-blasts", one))]
     shares = [float(one.replace(",", ".")) for part in now for one in _PERCENT.findall(part)]
-    stated = (one for one in now if _PERCENT.search(one) and _names(hints, "sign", one))
+    stated = (one for one in now if _PERCENT.search(one) and _is_named(hints, "sign", one))
     return all(one >= _LINE for one in shares) and any(
         _stands(hints, "sign", one, ("few",)) for one in stated
     )
-
-
-def _reached(hints: Hints, part: str) -> bool:
-    """Whether it tells of a remission: what else stands there may be what was before."""
-    found = next(_found(hints, "remission", part), None)
-    return found is not None and not _names(hints, "denied", part[: found.start()])
 
 
 @lru_cache(maxsize=1 << 10)
@@ -146,20 +156,33 @@ def _only(hints: Hints, what: str, text: str) -> bool:
     return _WORD.search(rest) is None
 
 
-def _parts(sentence: str) -> list[str]:
-    return [sentence] if _LISTED.search(sentence) else re.split(r",\s", sentence)
+def _parts(text: str) -> list[str]:
+    """What of a text is denied or not as one: its sentences, and what commas part in them."""
+    return [
+        part
+        for sentence in _SENTENCE.split(text)
+        for part in ([sentence] if _LISTED.search(sentence) else re.split(r",\s", sentence))
+    ]
+
+
+def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
+    """Where a part of a sentence first names something that nothing before it denies."""
+    found = next(_found(hints, kind, part), None)
+    return None if found is None or _is_named(hints, "denied", part[: found.start()]) else found
 
 
 def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...]) -> bool:
     """Whether a part of a sentence names a sign; `no` before it denies it, `none` behind it."""
-    sign = next(_found(hints, kind, part), None)
-    if sign is None or _names(hints, "denied", part[: sign.start()]):
+    sign = _told(hints, kind, part)
+    if sign is None:
         return False
     rest = part[sign.end() :]
     shares = [one.replace(",", ".") for one in _PERCENT.findall(part)] if kind == "sign" else []
     if shares:
-        return any(float(one) for one in shares) and not any(_names(hints, k, part) for k in none)
-    return not (_names(hints, "absent", rest) or (kind == "sign" and _ZERO.fullmatch(rest)))
+        return any(float(one) for one in shares) and not any(
+            _is_named(hints, k, part) for k in none
+        )
+    return not (_is_named(hints, "absent", rest) or (kind == "sign" and _ZERO.fullmatch(rest)))
 
 
 @lru_cache(maxsize=32)

@@ -18,6 +18,8 @@ from fhir_remission.fhir.incoming.versions import UNKNOWN_RANK, Rank, follows, r
 from fhir_remission.fhir.r4.elements import Meta
 
 NO_ORDER = "a history does not say whether it was deleted before that or after"
+_MOST = 500
+"""Of a resource that was written and deleted more often, each beside each takes too long."""
 _ETAG = re.compile(r'(?:W/)?"?(\d+)"?')
 
 
@@ -41,19 +43,30 @@ def step(entry: BundleEntry, ref: str, known: Rank = UNKNOWN_RANK, place: str = 
 
 def deletions(steps: Sequence[Step]) -> Iterator[Deleted | Doubted]:
     """What was deleted, whether that stands, and of what nobody can tell."""
-    for index, gone in enumerate(steps):
-        if not gone.place:
+    of_one: dict[str, list[Step]] = {}
+    for one in steps:
+        of_one.setdefault(one.ref, []).append(one)
+    for ref, many in of_one.items():
+        gone = [(at, one) for at, one in enumerate(many) if one.place]
+        if gone and len(many) > _MOST:
+            yield from (Deleted(ref, one.place, undone=True) for _, one in gone)
+            yield Doubted(ref, NO_ORDER)
             continue
-        above = _writes(gone, steps[:index])
-        below = _writes(gone, steps[index:])
-        restored = any(follows(one, gone.rank) for one in (*above, *below))
-        unordered = [one for one in above if not follows(gone.rank, one)]
-        undone = restored or bool(unordered)
-        yield Deleted(gone.ref, gone.place, undone, rank_text(gone.rank))
-        said = any(one != UNKNOWN_RANK for one in (gone.rank, *unordered))
-        if unordered and said and not restored and all(follows(gone.rank, one) for one in below):
-            yield Doubted(gone.ref, NO_ORDER)
+        for at, one in gone:
+            yield from _deletion(one, _writes(many[:at]), _writes(many[at:]))
 
 
-def _writes(gone: Step, steps: Sequence[Step]) -> list[Rank]:
-    return [one.rank for one in steps if one.ref == gone.ref and not one.place]
+def _deletion(
+    gone: Step, above: Sequence[Rank], below: Sequence[Rank]
+) -> Iterator[Deleted | Doubted]:
+    """One deletion between the writes of the same resource that stand above and below it."""
+    restored = any(follows(one, gone.rank) for one in (*above, *below))
+    unordered = [one for one in above if not follows(gone.rank, one)]
+    yield Deleted(gone.ref, gone.place, restored or bool(unordered), rank_text(gone.rank))
+    said = any(one != UNKNOWN_RANK for one in (gone.rank, *unordered))
+    if unordered and said and not restored and all(follows(gone.rank, one) for one in below):
+        yield Doubted(gone.ref, NO_ORDER)
+
+
+def _writes(steps: Sequence[Step]) -> list[Rank]:
+    return [one.rank for one in steps if not one.place]

@@ -82,8 +82,10 @@ def _content(resource: Resource) -> bytes:
 
 
 def rank_text(rank: Rank) -> str:
-    """A rank as it is kept beside a name; empty where nothing is known of it."""
-    return "" if rank == UNKNOWN_RANK else f"{rank[0].isoformat()} {rank[1]}"
+    """A rank as it is kept beside a name: of two, the later stands later; empty if not known."""
+    if rank == UNKNOWN_RANK:
+        return ""
+    return f"{rank[0].isoformat(timespec='microseconds')} {rank[1] + 1:020d}"
 
 
 def restored(entries: Iterable[Entry], since: Mapping[str, str]) -> set[str]:
@@ -97,7 +99,7 @@ def restored(entries: Iterable[Entry], since: Mapping[str, str]) -> set[str]:
 
 def _rank_read(text: str) -> Rank:
     time, _, version = text.partition(" ")
-    return datetime.fromisoformat(time), int(version)
+    return datetime.fromisoformat(time), int(version) - 1
 
 
 def rank_of(resource: Resource) -> Rank:

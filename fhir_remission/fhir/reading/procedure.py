@@ -202,13 +202,16 @@ def _events(current: Current, rows: Rows, times: Times, words: _Words) -> Events
     starts = [one for one in events if one.kind in STARTS]
     undated = when is None and ended is None and bool(starts)
     lost = problem or ("nobody says when this therapy began" if undated else "")
-    # That there was a graft is told, though nobody says when.
-    told = [one for one in events if one.kind != "therapy-start" and one not in starts * maybe]
+    skipped = tuple(Skipped(current.entry.ref, one) for one in (words.told, lost) if one)
+    if not (undated or maybe):
+        return EventsRead(events=tuple(events), skipped=skipped)
+    # That there was a graft is told, though nobody says when; not where it may not have been.
+    loose = STARTS if maybe else {"therapy-start"}
     floating = [structs.replace(one, certainty="unconfirmed") if maybe else one for one in starts]
     return EventsRead(
-        events=tuple(told if undated or maybe else events),
-        skipped=tuple(Skipped(current.entry.ref, one) for one in (words.told, lost) if one),
-        floating=tuple(floating if undated or maybe else ()),
+        events=tuple(one for one in events if one.kind not in loose),
+        skipped=skipped,
+        floating=tuple(floating),
     )
 
 

@@ -8,11 +8,7 @@ time, unless a result says what it was.
 
 from __future__ import annotations
 
-from fhir_remission.domain.nouns.inputs import (
-    Claim,
-    Event,
-    Skipped,
-)
+from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept
@@ -45,14 +41,13 @@ def read_conclusions(current: Current, context: Context) -> EventsRead:
     """Read what one DiagnosticReport concludes, under the element of whichever release."""
     report = current.entry.resource
     assert isinstance(report, DiagnosticReport)  # noqa: S101 - the caller sorts by type
-    concepts = [*(report.conclusion_code or []), *(report.coded_diagnosis or [])]
     if report.status in DEAD:
         return EventsRead()
     placed = report_time(report, context.reading.zone)
     when = placed.when if isinstance(placed, Placed) else None
     events: list[Event] = []
     claims: list[Claim] = []
-    for concept in concepts:
+    for concept in _coded(report):
         rows = _rows(concept, context)
         events += [
             Event(
@@ -100,14 +95,18 @@ def _worded_in(report: DiagnosticReport, current: Current, context: Context) -> 
     marrow, signs = told_in_words(report, context.mappings, sampled=sampled)
     placed = _examined(report, context)
     when = placed if isinstance(placed, Placed) else None
-    concepts = [*(report.conclusion_code or []), *(report.coded_diagnosis or [])]
-    told = Told(marrow, signs, report.conclusion or "", poor(concepts, report.conclusion, context))
+    quality = poor(_coded(report), report.conclusion, context)
+    told = Told(marrow, signs, report.conclusion or "", quality)
     return worded(current, told, when, context)
 
 
 def _says_anything(report: DiagnosticReport) -> bool:
-    concluded = report.conclusion or report.conclusion_code or report.coded_diagnosis
-    return bool(concluded or report.presented_form or report.result)
+    return bool(report.conclusion or _coded(report) or report.presented_form or report.result)
+
+
+def _coded(report: DiagnosticReport) -> list[CodeableConcept]:
+    """What it concludes in codes, under the element of whichever release."""
+    return [*(report.conclusion_code or []), *(report.coded_diagnosis or [])]
 
 
 def _is_of_marrow(report: DiagnosticReport, context: Context) -> bool:
