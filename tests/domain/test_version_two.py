@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.nouns.assessment import Assessment
 from tests.domain.builder import Course, anchored, induction, judge, now, on, remission
 from tests.domain.generated import course_of
-from tests.domain.search_courses import lost
+from tests.domain.search_courses import lost, risen
 from tests.domain.test_properties import by_anchor, degraded
 
 
@@ -173,6 +173,7 @@ def test_6_7_a_marrow_lies_in_a_cycle_of_its_course(course: Course, number: int,
         (5200530, 8),
         (7009178, 1),
         (71015961, 3),
+        (71064480, 3),
     ],
 )
 def test_courses_in_which_an_answer_was_lost(seed: int, many: int) -> None:
@@ -180,6 +181,12 @@ def test_courses_in_which_an_answer_was_lost(seed: int, many: int) -> None:
     somebody told of stay among the ways."""
     record = course_of(Random(seed)).record()
     assert not list(lost(record, many, Random(~seed), Counter()))
+
+
+@pytest.mark.parametrize("seed", [62004321])
+def test_courses_in_which_a_claim_rose(seed: int) -> None:
+    """A remission that counts nobody can read may have proved, and blasts soon after it."""
+    assert risen(8, seed) == 0
 
 
 def test_blood_that_takes_a_remission_back_is_cited() -> None:

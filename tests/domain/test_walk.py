@@ -204,7 +204,8 @@ STILL: dict[str, tuple[Callable[[], Course], str, str, set[str]]] = {
         {"blasts-marrow 100"},
     ),
     "blasts in the blood beside a clear marrow": (
-        lambda: good(remission().marrow(100, 40), 115).blood(116, smear=2),
+        lambda: remission().marrow(100, 40).marrow(115, 2).blood(115, 1500, 150_000, smear=None)
+        .blood(116, smear=2),
         "no-relapse-in-blood",
         "no blasts in the blood in at least 2 samples, at least 7 days apart",
         {"blasts-marrow 100", "blasts-blood 116"},
@@ -230,6 +231,14 @@ def test_until_therapy_disease_wherever_it_shows_is_that_relapse(title: str) -> 
     (told,) = [one for one in found.criteria_results if one.criterion == name]
     assert told.rule == rule
     assert {"aml-diagnosis", "response-evaluation"} <= set(guards(found))
+
+
+def test_2_5_a_clear_draw_of_its_own_day_ends_a_relapse_before_blasts_come() -> None:
+    """Untreated as far as anybody knows, and a remission on that day: what comes is a new sign."""
+    found = judge(good(remission().marrow(100, 40), 115).blood(116, smear=2))
+    assert [(one.category, one.state) for one in found[-2:]] == [
+        ("CR", "in-remission"), ("RELAPSE_SUSPECTED", "relapse-suspected")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fhir_remission.domain.course.scope_lines import repeats_of
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Phase, Said, World
 from fhir_remission.domain.criteria.rules import Category
-from fhir_remission.domain.evaluation.choice import LEVELS, confidence_of
+from fhir_remission.domain.evaluation.choice import LEVELS, confidence_of, was_counted
 from fhir_remission.domain.evaluation.marrow import Evaluation, Way
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Event, Result
@@ -238,7 +238,23 @@ def _began(step: Step, found: Evaluation, way: Way) -> date:
     if remissions.issuperset(one.answer for one in found.ways):
         sure = min([one.view.day for one in found.tried if remissions >= one.choice.ways.keys()])
     perhaps = min([one.view.day for one in found.tried if remissions & one.choice.ways.keys()])
-    return step.trial.pick((sure, perhaps)) if perhaps < sure else sure
+    began = step.trial.pick((sure, perhaps)) if perhaps < sure else sure
+    unread = _unread_before(step, found, began)
+    return step.trial.pick((began, unread)) if unread is not None else began
+
+
+def _unread_before(step: Step, found: Evaluation, began: date) -> date | None:
+    """A day before it whose counts nobody can read, if blasts since then may have ended what they
+    proved (seed 62004321)."""
+    facts, criteria = step.facts, step.facts.criteria
+    smears, places = found.blood.smears, found.window.places
+    bled = [facts.draws[one].day for one in places if smears[one].state in ("present", "unknown")]
+    remissions = {row.id for row in found.rows if row.remission}
+    days = (
+        one.view.day for one in found.tried
+        if remissions & one.choice.uncounted and was_counted(criteria, one.view)
+    )  # fmt: skip
+    return next((one for one in days if any(one < day <= began for day in bled)), None)
 
 
 def _evidence(case: Case, found: Evaluation, row: Category) -> Proof:

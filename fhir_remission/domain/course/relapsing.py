@@ -72,8 +72,10 @@ def still(step: Step, world: World, kept: Said, case: Case) -> Sign | None:
     rules = ground.relapse
     if case.side and rules.marrow is not None:
         return MARROW, rules.marrow, ()
-    blood = read_blood_blasts(case.facts.smears, case.window.places)
-    if blood.last is not None and blood.cleared is None and rules.blood is not None:
+    facts, day = case.facts, case.marrow.day
+    blood = read_blood_blasts(facts.smears, case.window.places, facts.draw_days, day)
+    bloody = blood.last is not None and blood.cleared is None and not blood.stood
+    if bloody and rules.blood is not None:
         sure = blood.worst.state == "present" and blood.feared is None
         if sure or step.trial.pick((True, False)):
             return BLOOD, rules.blood, blood.worst.proof
