@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 from decimal import Decimal
 from itertools import product
 from random import Random
@@ -26,7 +27,7 @@ from tests.domain.builder import (
 )
 from tests.domain.generated import course_of, dense_course_of
 from tests.domain.search_courses import lost, named
-from tests.domain.stories import guards
+from tests.domain.stories import guards, story
 
 UNREAD = "?"
 VALUES = ((2, 20), (1500, 300), (150_000, 60_000), (0, 3), ("negative", "positive"))
@@ -82,6 +83,55 @@ def test_a_remission_held_back_once_is_named_as_long_as_it_may_be_the_best() -> 
 
     assert anchored(judge(known), 55).category == "CR"
     assert "CR" in named(anchored(judge(unread), 55))
+
+
+UNSURE = "in-remission, responded 37"
+SIGN = "IND, unknown since 33, signs-undecided, may be CR/RELAPSE_SUSPECTED, perhaps CR"
+
+
+@pytest.mark.parametrize(
+    ("anc", "bled", "clear", "told"),
+    [
+        ("?", 33, 37, [f"marrow 30: CR, {UNSURE}", f"blood 33: {SIGN}", f"blood 37: CR, {UNSURE}"]),
+        ("?", 37, 37.1, [f"marrow 30: CR, {UNSURE}", f"blood 37: {SIGN.replace('33', '37')}",
+                         f"blood 37: CR, {UNSURE}"]),
+        (None, 33, 37, ["marrow 30: CR, in-remission since 37, responded 37"]),
+        ("?", 29, 37, ["marrow 30: CR, in-remission since 37, responded 37"]),
+        ("?", 30.1, 37, ["marrow 30: CR, in-remission since 37, responded 37"]),
+        ("?", 36, 33, ["marrow 30: CR, in-remission since 33, responded 33",
+                       "blood 36: RELAPSE_SUSPECTED, relapse-suspected since 36, first sign 36,"
+                       " ask repeat-blood"]),
+    ],
+)  # fmt: skip
+def test_blasts_after_counts_that_cannot_be_read_may_have_ended_a_remission(
+    anc: str | None, bled: float, clear: float, told: list[str]
+) -> None:
+    """A clear draw stands before blasts come (2.5); of one that was never counted nobody asks."""
+    course = induction().marrow(30, 2).blood(30, anc).blood(bled, smear=2)
+    assert story(course.blood(clear, 1500, 150_000))[1:] == told
+
+
+@pytest.mark.parametrize("bled", [(33,), (33, 34, 34.5, 35)])
+def test_blasts_that_nobody_can_read_may_have_ended_it_too(bled: tuple[float, ...]) -> None:
+    """They are one way, and none the other; also where they are too many to be told one by one."""
+    course = induction().marrow(30, 2).blood(30, "?")
+    for day in bled:
+        course.blood(day, smear="?")
+    sign = SIGN.replace("signs-undecided", "blood-blasts-undecided") + ", ask blood-blasts"
+    assert story(course.blood(37, 1500, 150_000))[1:3] == [
+        f"marrow 30: CR, {UNSURE}",
+        f"blood 33: {sign}",
+    ]
+
+
+def test_a_draw_that_could_prove_no_remission_began_none() -> None:
+    """With blasts of its own, without any neutrophils or platelets, or with nothing after it."""
+    clear, end = induction().marrow(30, 2), {"anc": 1500, "platelets": 150_000}
+    bloody = deepcopy(clear).blood(30, smear=2, **end).blood(33, smear=2).blood(37, **end)
+    without = deepcopy(clear).result("wbc", 30, 4).blood(30).blood(33, smear=2).blood(37, **end)
+    late = deepcopy(clear).blood(33, smear=2).blood(33.1, "?").blood(37, **end)
+    for course in (bloody, without, late):
+        assert story(course)[1:] == ["marrow 30: CR, in-remission since 37, responded 37"]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,20 @@ def test_a_set_may_withhold_an_answer_once_therapy_began_anew(
         assert found.anchor == Anchor("none", "", ())
 
 
+def test_what_may_have_been_therapy_leaves_open_whether_there_was_a_remission() -> None:
+    """Early after it the marrow proves none, and what comes later may be the first of its kind."""
+    known = "marrow 30: IND, unknown, therapy-possible, may be CR/NE, perhaps CR"
+    later = "IND, unknown, earlier-remission-unknown, may be"
+    course = remission().event("therapy-start", 20, certainty="unconfirmed")
+    for end, told in (
+        (deepcopy(course).marrow(100, 40), f"marrow 100: {later} RELAPSE/NR, ask earlier-response"),
+        (good(deepcopy(course), 100), "marrow 100: CR, in-remission"),
+        (deepcopy(course).blood(100, smear=2),
+         f"blood 100: {later} RELAPSE_SUSPECTED/NE, ask earlier-response"),
+    ):  # fmt: skip
+        assert story(end, policies=WITHHELD)[1:] == [known, told]
+
+
 # ------------------------------------------------------------------------- before the first anchor
 
 
@@ -118,6 +132,15 @@ def test_what_was_claimed_before_the_first_marrow_is_open_there(
 ) -> None:
     """A remission before it; a relapse that may be this one (3.6)."""
     assert story(Course().marrow(-4, 60).claim(says, day)) == [f"marrow -4: {said}"]
+
+
+def test_a_remission_of_no_day_may_have_come_since_the_marrow_before() -> None:
+    """None before the marrow of day 30, and yet one before the blood of day 60 (3.6)."""
+    course = induction().claim("remission", None).marrow(30, 40).blood(60, smear=2)
+    assert story(course)[-1] == (
+        "blood 60: IND, unknown since 30, earlier-remission-unknown,"
+        " may be RELAPSE/RELAPSE_SUSPECTED/NR, ask earlier-response"
+    )
 
 
 @pytest.mark.parametrize("course", [Course(), Course().chemo(1)])
@@ -239,6 +262,21 @@ def test_2_5_a_clear_draw_of_its_own_day_ends_a_relapse_before_blasts_come() -> 
     assert [(one.category, one.state) for one in found[-2:]] == [
         ("CR", "in-remission"), ("RELAPSE_SUSPECTED", "relapse-suspected")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reports", "said"), [("????", "MLFS/RELAPSE/NR"), ("???", "MLFS/RELAPSE"),
+                                              ("1111", ""), ("0", "")])  # fmt: skip
+def test_blasts_that_a_report_may_have_cleared_may_be_that_relapse_no_more(
+    reports: str, said: str
+) -> None:
+    """Also where more reports cannot be read than are told one by one."""
+    course = remission().marrow(100, 40).marrow(115, 2).blood(115, 1500, 150_000, smear=None)
+    course.blood(116, smear=2)
+    for place, report in enumerate(reports):
+        course.blood(117 + place, smear=report)
+    found = anchored(judge(course), 115)
+    assert "/".join(found.candidates) == said
+    assert found.category == ("IND" if said else "MLFS" if reports == "0" else "RELAPSE")
 
 
 @pytest.mark.parametrize(

@@ -235,4 +235,4 @@ def test_a_report_stands_from_the_marrows_day_to_the_first_blasts_since(
     smears = tuple(sign("blood-blasts", one, day) for day, one in enumerate(states, 1))
     found = read_blood_blasts(smears, range(3), [on(1), on(2), on(3)], on(since))
     assert list(found.standing) == standing
-    assert found.stood is bool(standing)
+    assert found.lasts is (not standing)

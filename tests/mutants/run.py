@@ -3,7 +3,8 @@
     python -m tests.mutants.run                     all of fhir_remission/domain
     python -m tests.mutants.run judges windows      these modules
     python -m tests.mutants.run --sample 2000       so many, drawn evenly with a fixed seed
-    python -m tests.mutants.run --again             only those that survived the last time
+    python -m tests.mutants.run --again             those that survived the last time too
+    python -m tests.mutants.run --known             those that equivalent.tsv explains too
 
 One process imports everything and runs every test once, remembering which lines each test walks.
 For each mutant it forks; the child puts the changed function in place and runs the tests that walk
@@ -41,7 +42,13 @@ def main() -> int:
     options = _options()
     mutants = _chosen(options)
     verdicts = Verdicts(ROOT / "build" / "mutants.tsv")
-    open_ones = [one for one in mutants if not verdicts.settled(one, again=options.again)]
+    reasons = equivalents(Path(__file__).with_name("equivalent.tsv"))
+    known = {} if options.known else reasons
+    open_ones = [
+        one
+        for one in mutants
+        if one.name not in known and not verdicts.settled(one, again=options.again)
+    ]
     print(f"{len(mutants)} mutants, {len(open_ones)} to run", flush=True)
     if open_ones:
         walker = Walker(open_ones, verdicts, DOMAIN, options.effort)
@@ -62,7 +69,7 @@ def main() -> int:
         status = pytest.main(args, plugins=[walker])
         if status not in (0, 5):
             return 2
-    return verdicts.report(mutants, equivalents(Path(__file__).with_name("equivalent.tsv")))
+    return verdicts.report(mutants, reasons)
 
 
 def _options() -> argparse.Namespace:
@@ -70,6 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("modules", nargs="*")
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--known", action="store_true")
     parser.add_argument("--tests", nargs="*", default=TESTS)
     parser.add_argument("--effort", type=float, default=20, help="seconds of tests per mutant")
     return parser.parse_args()

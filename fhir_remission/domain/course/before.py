@@ -209,7 +209,7 @@ def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, w
         said = best_of(step, world, replace(kept, suspected=None, wary=None), case, said)
     after = replace(
         world, phase="remission", category=said.category, place=None, samples=(), bloody=False,
-        asked=None, since=world.since if going else began,
+        asked=None, since=began,
     )  # fmt: skip
     return after, said, said
 

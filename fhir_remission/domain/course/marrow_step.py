@@ -140,5 +140,4 @@ def _signs(step: Step, case: Case) -> bool:
     day = case.marrow.day
     if case.side or step.lesion(day) or any(step.smears_of(day).values()):
         return True
-    blood = read_blood_blasts(case.facts.smears, case.window.places)
-    return blood.last is not None and blood.cleared is None
+    return read_blood_blasts(case.facts.smears, case.window.places).lasts

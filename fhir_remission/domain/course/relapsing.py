@@ -74,11 +74,9 @@ def still(step: Step, world: World, kept: Said, case: Case) -> Sign | None:
         return MARROW, rules.marrow, ()
     facts, day = case.facts, case.marrow.day
     blood = read_blood_blasts(facts.smears, case.window.places, facts.draw_days, day)
-    bloody = blood.last is not None and blood.cleared is None and not blood.stood
-    if bloody and rules.blood is not None:
-        sure = blood.worst.state == "present" and blood.feared is None
-        if sure or step.trial.pick((True, False)):
-            return BLOOD, rules.blood, blood.worst.proof
+    rule = rules.blood if blood.lasts else None
+    if rule is not None and (blood.feared is None or step.trial.pick((True, False))):
+        return BLOOD, rule, blood.worst.proof
     drawn = [case.facts.draws[place].day for place in case.window.places]
     memory = memory_of(case.facts, ground.course(world)[0])
     lesion = case.facts.extramedullary.at(max([case.marrow.day, *drawn]), memory)

@@ -93,10 +93,8 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     if row is not None and row.remission:
         return remit(step, world, kept, case, found, way)
     blood = found.blood
-    if blood.last is not None and blood.cleared is None and not blood.stood:
-        sure = blood.worst.state == "present" and blood.feared is None
-        if sure or step.trial.pick((True, False)):
-            return _blasts_in_window(step, world, kept, case, found, bloody=True in today)
+    if blood.lasts and (blood.feared is None or step.trial.pick((True, False))):
+        return _blasts_in_window(step, world, kept, case, found, bloody=True in today)
     if way.answer == out.not_evaluable or (row is None and case.early is not None):
         return carried(step, world, kept, case, found)
     if _is_good(step, found):

@@ -156,9 +156,11 @@ class BloodBlasts(Struct, frozen=True):
     worst: SignReading = SILENT
 
     @property
-    def stood(self) -> bool:
-        """Whether a draw from the marrow's day on was clear: what came after it has its own day."""
-        return any(self.smears[one].state == "absent" for one in self.standing)
+    def lasts(self) -> bool:
+        """Whether there are blasts, and no draw was clear after them, or before from the marrow's
+        day on: what comes after that one has its own day."""
+        stood = any(self.smears[one].state == "absent" for one in self.standing)
+        return self.last is not None and self.cleared is None and not stood
 
     def at(self, place: int | None) -> SignReading:
         """Blood blasts as they count for one draw.
