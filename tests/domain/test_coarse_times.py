@@ -1,12 +1,14 @@
-"""What is known by its month or year alone: it blocks where the day decides what it means."""
+"""What is known by its month or year alone: it is tried on each of its days."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from fhir_remission.domain.nouns.inputs import When
+from fhir_remission.domain.answer.proof import NO_DAY
+from fhir_remission.domain.nouns.inputs import Result, When
 from tests.domain.builder import LATER, Course, induction, judge
 
 
@@ -16,7 +18,7 @@ def month(text: str) -> When:
     first = datetime(int(year), int(of or 1), 1, tzinfo=UTC)
     after = int(of or 12) + 1
     end = datetime(int(year) + after // 13, after % 12 or 12, 1, tzinfo=UTC)
-    return When(first, end, first.date(), (end.replace(day=1)).date(), text)
+    return When(first, end, first.date(), (end - timedelta(days=1)).date(), text)
 
 
 def remission() -> Course:
@@ -30,18 +32,71 @@ def said(course: Course) -> tuple[str, str]:
     return found.category, found.state
 
 
+def marrow_of(course: Course, when: str, blasts: Any, cells: Any = 300) -> Course:
+    """A marrow that is told by its month or year."""
+    course.result("blasts-marrow", 1, blasts, when=month(when))
+    return course.result("marrow-cells-counted", 1, cells, when=month(when))
+
+
 @pytest.mark.parametrize(
-    "more",
+    ("more", "want"),
     [
-        remission().result("blasts-marrow", 1, 45, when=month("2026")),
-        remission().result("blasts-marrow", 1, "<5", when=month("2026-01")),
-        remission().result("blasts-blood", 1, 3, when=month("2026")),
+        # The leukaemia that was treated, or its relapse.
+        (marrow_of(remission(), "2026", 45), ("IND", "unknown")),
+        (remission().result("blasts-blood", 1, 3, when=month("2026")), ("IND", "unknown")),
+        # Wherever it lies, it says no other thing.
+        (marrow_of(remission(), "2026-01", "<5"), ("CR", "in-remission")),
+        (marrow_of(remission(), "2026-02", 2).marrow(50, 1), ("CR", "in-remission")),
+        (marrow_of(remission(), "2025-12", 60), ("CR", "in-remission")),
+        (marrow_of(remission(), "2026-03", 40), ("RELAPSE", "relapsed")),
+        (marrow_of(remission(), "2026-03", 2), ("CR", "in-remission")),
+        (remission().event("extramedullary", 1, when=month("2026-03")), ("RELAPSE", "relapsed")),
+        # Cleared by what came later, or not.
+        (
+            remission().result("blasts-blood", 1, 3, when=month("2026-03")),
+            ("RELAPSE_SUSPECTED", "relapse-suspected"),
+        ),
+        (
+            remission().result("blasts-blood", 1, 3, when=month("2026-03")).blood(70, smear=0),
+            ("IND", "unknown"),
+        ),
+        (
+            remission().result("blasts-blood", 1, 3, when=month("2026-02")).blood(70, smear=0),
+            ("CR", "in-remission"),
+        ),
     ],
-    ids=["marrow of the year", "marrow of the month", "blood of the year"],
 )
-def test_a_year_that_holds_another_marrow_orders_nothing(more: Course) -> None:
-    """The leukaemia that was treated, or its relapse: nobody can say."""
-    assert said(more) == ("IND", "unknown")
+def test_what_is_told_by_its_month_is_tried_on_each_of_its_days(
+    more: Course, want: tuple[str, str]
+) -> None:
+    """What is true on every day is said (0)."""
+    assert said(more) == want
+
+
+def test_a_relapse_of_a_month_is_named_by_its_month() -> None:
+    """Its day is not made up: neither in the anchor, nor as a date, nor in the evidence."""
+    found = judge(marrow_of(remission(), "2026-03", 40))[-1]
+    assert (found.anchor.effective, found.response_date, found.state_since) == (
+        "2026-03", None, None
+    )  # fmt: skip
+    cited = [one for line in found.criteria_results for one in line.evidence]
+    told = [one.when for one in cited if isinstance(one, Result) and one.original == "40"]
+    assert told == [month("2026-03")] * len(told) != []
+
+
+@pytest.mark.parametrize("analyte", ["extramedullary-disease", "blasts-blood"])
+def test_a_denial_of_a_month_stands_against_nothing(analyte: str) -> None:
+    """Where there are more than can be tried it is left out, and said to be."""
+    answer = {"extramedullary-disease": "negative", "blasts-blood": 0}[analyte]
+    course = remission()
+    for _ in range(1 if analyte == "blasts-blood" else 4):
+        course.result(analyte, 1, answer, when=month("2026-02"))
+    found = judge(course)[-1]
+    assert (found.category, found.state) == ("CR", "in-remission")
+    left = [one.reason for one in found.skipped]
+    assert left == (
+        [] if analyte == "blasts-blood" else [f"{NO_DAY}: it says none of {analyte}"] * 4
+    )
 
 
 @pytest.mark.parametrize(

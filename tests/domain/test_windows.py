@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_remission.domain.evaluation.windows import (
     BloodBlasts,
@@ -12,9 +13,10 @@ from fhir_remission.domain.evaluation.windows import (
     read_blood_blasts,
     window_of,
 )
+from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts, read_facts
 from fhir_remission.domain.record.signs import SignReading
-from tests.domain.builder import LATER, Course, criteria, on, value
+from tests.domain.builder import LATER, Course, all_day, at, criteria, now, on, remission, value
 from tests.domain.sights import cited, sign
 
 
@@ -164,7 +166,13 @@ def test_a_wide_count_that_was_not_undercut_lay_no_higher_than_the_later_one() -
 def blasts(*states: str) -> BloodBlasts:
     """The blood of a window whose draws say so, one a day."""
     smears = tuple(sign("blood-blasts", state, day) for day, state in enumerate(states, 1))
-    return read_blood_blasts(smears, range(len(smears)))
+    return read_blood_blasts(smears, range(len(smears)), drawn(*range(1, len(smears) + 1)))
+
+
+def drawn(*days: float) -> list[Draw]:
+    """Draws of some days that hold nothing else."""
+    times = [at(day) for day in days]
+    return [Draw(one.first_day, one.start, one.end, one.text, {}, {}) for one in times]
 
 
 def told(found: SignReading) -> tuple[str, list[str], bool]:
@@ -215,9 +223,21 @@ def test_only_the_draws_of_the_window_are_looked_at() -> None:
     smears = tuple(
         sign("blood-blasts", one, 1) for one in ("present", "absent", "unknown", "absent")
     )
-    assert read_blood_blasts(smears, range(1, 2)).last is None
-    found = read_blood_blasts(smears, range(1, 3))
+    draws = drawn(1, 2, 3, 4)
+    assert read_blood_blasts(smears, range(1, 2), draws).last is None
+    found = read_blood_blasts(smears, range(1, 3), draws)
     assert (found.last, found.cleared) == (2, None)
+
+
+def test_blasts_of_a_day_are_cleared_by_no_hour_of_it() -> None:
+    """Which came first nobody can say; the next day's report is later."""
+    smears = tuple(sign("blood-blasts", one, 1) for one in ("present", "absent", "absent"))
+    whole = replace(drawn(1)[0], start=all_day(1).start, end=all_day(1).end)
+    assert read_blood_blasts(smears, range(3), [whole, *drawn(1, 2)]).cleared == 2
+    assert read_blood_blasts(smears, range(3), drawn(1, 1.5, 2)).cleared == 1
+    course = remission().result("blasts-blood", 60, 2, method="manual", when=all_day(60))
+    assert now(course.blood(60, smear=0)).state == "relapse-suspected"
+    assert now(course.blood(61, smear=0)).state == "in-remission"
 
 
 @pytest.mark.parametrize(
@@ -233,6 +253,6 @@ def test_a_report_stands_from_the_marrows_day_to_the_first_blasts_since(
 ) -> None:
     """Model 2.5: what was clear before any blasts since the marrow was clear."""
     smears = tuple(sign("blood-blasts", one, day) for day, one in enumerate(states, 1))
-    found = read_blood_blasts(smears, range(3), [on(1), on(2), on(3)], on(since))
+    found = read_blood_blasts(smears, range(3), drawn(1, 2, 3), on(since))
     assert list(found.standing) == standing
     assert found.lasts is (not standing)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from fhir_remission.domain.answer.finish import Segment, finish, nothing, policies_of
-from fhir_remission.domain.answer.placements import in_doubt, placings
+from fhir_remission.domain.answer.placements import placings
 from fhir_remission.domain.answer.together import Walked, together
 from fhir_remission.domain.course import budget
 from fhir_remission.domain.course.draft import Draft, with_next
@@ -59,16 +59,14 @@ def assess(
 
 def _drafts(facts: Facts, as_of: datetime, *, strict: bool) -> Iterable[Draft]:
     """The walk through the record, or what all walks say where a start may lie elsewhere."""
-    named = in_doubt(facts)
-    records = placings(facts, named, as_of)
-    if not records:
+    found = placings(facts, as_of)
+    if not found.records:
         return walk(facts, strict=strict)
     walked = []
-    for record in records:
+    for record in found.records:
         placed = read_facts(record, facts.criteria, as_of)
         walked.append(Walked(placed, beginning(placed), list(walk(placed, strict=strict))))
-    moved = [one for group in named for one in group]
-    return together(Ground(facts, strict=strict), walked, moved)
+    return together(Ground(facts, strict=strict), walked, found.sent)
 
 
 def _segments(drafts: Iterable[Draft], accepted: frozenset[str]) -> Iterator[Segment]:

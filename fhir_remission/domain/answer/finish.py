@@ -13,7 +13,13 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.answer.flags import flags_of
 from fhir_remission.domain.answer.narrative import next_better, summary
-from fhir_remission.domain.answer.proof import criteria_lines, lineages_below, proof_lines
+from fhir_remission.domain.answer.proof import (
+    as_sent,
+    criteria_lines,
+    lineages_below,
+    proof_lines,
+    skipped_of,
+)
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.scope import diagnosis_gate, read_signs
 from fhir_remission.domain.criteria.rules import CriteriaSet
@@ -31,6 +37,7 @@ from fhir_remission.domain.nouns.assessment import (
     MrdEventNote,
 )
 from fhir_remission.domain.nouns.inputs import Claim
+from fhir_remission.domain.record.draws import COUNTS
 from fhir_remission.domain.record.facts import Facts
 
 
@@ -68,7 +75,7 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         flags = tuple(sorted({*flags, "claim-disagrees"}))
     assumptions = _with_doubts(facts, draft)
     found = replace(
-        _answer(facts, draft),
+        _answer(draft.placed.facts if draft.placed is not None else facts, draft),
         state=state,
         state_since=since,
         # A count without a day may be of a draw that counts, and prove more.
@@ -119,8 +126,8 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         **dict.fromkeys(("last_marrow", "last_blood", "last_mrd")),
         current=False,
         clock=Clock("", window_open=False, stale=False),
-        criteria_results=proof_lines(facts, draft),
-        skipped=tuple(sorted(facts.record.skipped, key=lambda one: (one.source, one.reason))),
+        criteria_results=as_sent(draft, proof_lines(facts, draft)),
+        skipped=skipped_of(facts),
         policies=policies_of(facts.criteria),
         draws=_draws(facts, draft),
         claims=(),
@@ -160,7 +167,7 @@ def _latest(facts: Facts, draft: Draft) -> Latest | None:
     marrow = facts.marrows[own.place]
     anchor = Anchor("marrow", marrow.effective, marrow.refs)
     flags = tuple(sorted(set(own.flags)))
-    return Latest(own.category, anchor, flags, criteria_lines(facts, own.found))
+    return Latest(own.category, anchor, flags, as_sent(draft, criteria_lines(facts, own.found)))
 
 
 def _closes(draft: Draft) -> date | None:
@@ -213,13 +220,10 @@ def _last(days: Sequence[date], segment: Segment) -> date | None:
 
 
 def _last_blood(facts: Facts, segment: Segment) -> date | None:
-    end = len(facts.draw_days)
-    if segment.until is not None:
-        end = bisect_left(facts.draw_days, segment.until)
-    for place in range(end - 1, -1, -1):
-        counts = facts.draws[place].own
-        if counts["anc"].reading is not None or counts["platelets"].reading is not None:
-            return facts.draw_days[place]
+    days, until = facts.draw_days, segment.until
+    for place in reversed(range(len(days) if until is None else bisect_left(days, until))):
+        if any(facts.draws[place].own[name].reading is not None for name in COUNTS):
+            return days[place]
     return None
 
 

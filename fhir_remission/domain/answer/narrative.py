@@ -95,6 +95,8 @@ def _last(found: Assessment) -> str:
         ("last MRD", found.last_mrd, ""),
     ]
     said = [f"{name} {day}{more}" for name, day, more in known if day is not None]
+    if found.anchor.kind == "marrow" and len(found.anchor.effective) < len("YYYY-MM-DD"):
+        said[0] = f"last marrow {found.anchor.effective}{own}"
     none = "; no marrow and no count"
     if found.reason == "evidence-unplaced":
         none += " whose time is known"

@@ -1,54 +1,90 @@
-"""Every way in which starts of therapy that nobody can place lie in the record (model 0, 3.4).
+"""Every way in which what nobody can place lies in the record (model 0, 3.4).
 
-One that is told by its month is put on each of its days; one without any time, on each day that
-differs for any evidence; what may have been no start is left out as well. More ways than can be
-walked are not told apart: then nothing is said.
+A start of therapy, a marrow, a smear or a lesion that is told by its month is put on each of its
+days; a start without any time, on each day that differs for any evidence; what may have been no
+start is left out as well. More ways than can be walked are not told apart: then nothing is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import product
+from itertools import chain, product
 from math import prod
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from fhir_remission.domain.course.budget import MOST_PLACED_STEPS, MOST_PLACINGS, steps_of
 from fhir_remission.domain.course.scope import all_else_is_placed, is_near
-from fhir_remission.domain.nouns.inputs import Event, PatientRecord, When
+from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, When
+from fhir_remission.domain.nouns.unions import united
 from fhir_remission.domain.nouns.verdicts import day_of
+from fhir_remission.domain.record.coarse_times import denies, is_sign
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import BLASTS, QUALITY
 from fhir_remission.domain.record.therapy import START, SUPPORT
 from fhir_remission.domain.tables.events import STARTS
 
-Way = tuple[Event, ...]
+_One = TypeVar("_One", bound=Result | Event)
+Piece = Result | Event
+Way = tuple[Piece, ...]
 """What is in the record, in one way, instead of what nobody can place."""
 
 
-def placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> list[PatientRecord]:
-    """The record in each way of what is `in_doubt`; none where nothing is, or ways are too many."""
+class Placings(NamedTuple):
+    """The record in each way, and what was placed as it was sent."""
+
+    records: list[PatientRecord]
+    sent: dict[Piece, Piece]
+
+
+def placings(facts: Facts, as_of: datetime) -> Placings:
+    """The record in each way of what is in doubt; none where nothing is, or ways are too many.
+
+    Denials are the first to be left out: without them nothing better is said.
+    """
+    named = in_doubt(facts)
+    found = _placings(facts, named, as_of)
+    bare = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
+    return found if found.records or len(bare) == len(named) else _placings(facts, bare, as_of)
+
+
+def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings:
+    none = Placings([], {})
     if not named or not facts.marrows or facts.criteria.withholds_after_start:
-        return []
+        return none
     left = {one for group in named for one in group}
     if not all_else_is_placed(facts, left):
-        return []
+        return none
     rest = tuple(one for one in facts.record.events if one not in left)
     days = _Days(facts, rest, as_of.date())
     options = [list(days.ways(group)) for group in named]
     many = prod(len(one) for one in options)
     if many > MOST_PLACINGS or many * steps_of(facts) > MOST_PLACED_STEPS:
-        return []
-    base = replace(facts.record, floating=())
-    return [
-        replace(base, events=(*rest, *(one for way in ways for one in way)))
-        for ways in product(*options)
-    ]
+        return none
+    results = tuple(one for one in facts.record.results if one not in left)
+    base = replace(facts.record, floating=(), results=results, events=rest)
+    ways = zip(named, options, strict=True)
+    every = ((group, way) for group, many in ways for way in many)
+    sent = {new: one for group, way in every for new, one in zip(way, group, strict=False)}
+    return Placings([_with(base, chain(*one)) for one in product(*options)], sent)
+
+
+def _with(base: PatientRecord, placed: Iterable[Piece]) -> PatientRecord:
+    """The record with what was placed in one way."""
+    results, events = list(base.results), list(base.events)
+    for one in placed:
+        if isinstance(one, Result):
+            results.append(one)
+        else:
+            events.append(one)
+    return replace(base, results=tuple(results), events=tuple(events))
 
 
 def in_doubt(facts: Facts) -> list[Way]:
     """What is in doubt; what one unknown code names is a start each time, or never."""
-    if not (facts.unordered or facts.record.floating or facts.therapy.possible):
+    if not (facts.unordered or facts.record.floating or facts.therapy.possible or facts.coarse):
         return []
     single = [one for one in (*facts.unordered, *facts.record.floating) if isinstance(one, Event)]
     codes = {
@@ -60,7 +96,29 @@ def in_doubt(facts: Facts) -> list[Way]:
         unsure = one.kind == START and one.certainty != "confirmed" and one not in single
         if unsure and _drug(one) in codes:
             doses.setdefault(_drug(one), []).append(one)
-    return [*((one,) for one in single), *map(tuple, doses.values())]
+    return [*_samples(facts.coarse), *((one,) for one in single), *map(tuple, doses.values())]
+
+
+def _samples(coarse: Sequence[Result]) -> list[Way]:
+    """Results of one month that move together: those of one resource, specimen or accession.
+
+    What is said of a marrow without naming it goes with the count of the month, if there is one.
+    """
+    root = united(
+        ((one.when, one.source.ref), (one.when, key)) for one in coarse for key in one.draw_keys
+    )
+    groups: dict[object, list[Result]] = {}
+    for one in coarse:
+        groups.setdefault(root((one.when, one.source.ref)), []).append(one)
+    samples = [many for many in groups.values() if any(is_sign(o) or denies(o) for o in many)]
+    for many in groups.values():
+        homes = [
+            sample for sample in samples
+            if sample[0].when == many[0].when and any(one.analyte == BLASTS for one in sample)
+        ]  # fmt: skip
+        if many not in samples and len(homes) == 1 and all(o.analyte in QUALITY for o in many):
+            homes[0].extend(many)
+    return [tuple(many) for many in samples]
 
 
 def _drug(one: Event) -> tuple[str, str, str]:
@@ -90,14 +148,26 @@ class _Days:
 
     def ways(self, group: Way) -> Iterator[Way]:
         """Each way in which these may lie in the record."""
-        if any(one.certainty != "confirmed" for one in group):
+        events = [one for one in group if isinstance(one, Event)]
+        if not events:
+            yield from self._each(group)
+            return
+        if any(one.certainty != "confirmed" for one in events):
             yield ()
-        sure = tuple(replace(one, certainty="confirmed") for one in group)
+        sure = tuple(replace(one, certainty="confirmed") for one in events)
         if len(sure) > 1:
             yield sure
             return
         for day in self._of(sure[0]):
             yield (_placed(sure[0], date.fromordinal(day)),)
+
+    def _each(self, group: Way) -> Iterator[Way]:
+        """Results of one sample on each of its days."""
+        when = group[0].when
+        assert when is not None  # noqa: S101 - a result has a time, for mypy
+        first, last = when.first_day.toordinal(), when.last_day.toordinal()
+        for day in range(first, max(first, min(last, self.last)) + 1):
+            yield tuple(_placed(one, date.fromordinal(day)) for one in group)
 
     def _of(self, one: Event) -> list[int]:
         """Its days; the first and the last of them stand for those before and after all else."""
@@ -117,6 +187,7 @@ def _near(facts: Facts) -> int:
     asked = (
         n.early_marrow, n.early_marrow_less_intensive, n.window_after, n.repeat_marrow, n.cycle_gap,
         n.targeted_within, n.conditioning, n.prophylaxis, n.baseline_after_start,
+        n.extramedullary_silence,
     )  # fmt: skip
     return max(one.days for one in asked if one is not None) + 1
 
@@ -128,8 +199,8 @@ def _far(facts: Facts) -> list[int]:
     return [*recent, *([landmark.days] if landmark is not None else [])]
 
 
-def _placed(one: Event, day: date) -> Event:
-    """The event on one day, told in the words that were sent."""
+def _placed(one: _One, day: date) -> _One:
+    """The same on one day, told in the words that were sent."""
     when = one.when
     if when is not None and when.first_day == when.last_day:
         return one

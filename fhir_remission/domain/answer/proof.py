@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.choice import HOLDS
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
+from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.nouns.verdicts import Judgement, in_order
 from fhir_remission.domain.record.facts import Facts
+
+NO_DAY = "told by its month or year alone"
 
 
 def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
@@ -72,6 +77,23 @@ def _asked(criteria: CriteriaSet) -> tuple[tuple[str, str, str], ...]:
         for one in criteria.criterion
         if one.id in asked
     )
+
+
+def as_sent(draft: Draft, found: tuple[CriterionResult, ...]) -> tuple[CriterionResult, ...]:
+    """With what was placed as it was sent."""
+    if draft.placed is None:
+        return found
+    sent = draft.placed.sent
+    return tuple(
+        replace(line, evidence=tuple(dict.fromkeys(sent.get(one, one) for one in line.evidence)))
+        for line in found
+    )
+
+
+def skipped_of(facts: Facts) -> tuple[Skipped, ...]:
+    """What was left out: by the reading, and what denies something on nobody knows which day."""
+    idle = (Skipped(o.source.ref, f"{NO_DAY}: it says none of {o.analyte}") for o in facts.idle)
+    return tuple(sorted({*facts.record.skipped, *idle}, key=lambda one: (one.source, one.reason)))
 
 
 def asked_by(criteria: CriteriaSet, category: str) -> set[str]:

@@ -94,7 +94,7 @@ def columns_of(criteria: CriteriaSet) -> Columns:
 def timeline(facts: Facts, notes: Mapping[date, Sequence[str]]) -> tuple[Row, ...]:
     """Every day on which something was measured or done; `notes` are added to their days."""
     shown = columns_of(facts.criteria)
-    rows = [*_results(facts, shown), *_events(facts), *_lesions(facts)]
+    rows = [*_results(facts, shown), *_events(facts), *_lesions(facts), *_of_no_day(facts)]
     rows.sort(key=lambda row: (row.day or date.min, bool(row.cells)))
     told: list[Row] = []
     for place, row in enumerate(rows):
@@ -212,6 +212,14 @@ def _told(events: Sequence[Event], detail: str) -> str:
     more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
     original = f": {', '.join(said[:NAMED])}{more}" if said else ""
     return f"{undated}{', '.join(parts)}{original} [{first.source.ref}]"
+
+
+def _of_no_day(facts: Facts) -> Iterator[Row]:
+    """What is told by its month or year, on the first day that it may be of."""
+    for one in facts.coarse:
+        words = f"{one.analyte.replace('-', ' ')} {one.original}"
+        text = f"on some day of {one.when.text}: {words} [{one.source.ref}]"
+        yield Row(one.when.first_day, notes=(text,))
 
 
 def _lesions(facts: Facts) -> Iterator[Row]:

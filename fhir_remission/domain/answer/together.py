@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, TypeVar
 
@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.agreement import flags_of, in_rank, said_of
-from fhir_remission.domain.course.draft import Draft, Residual
+from fhir_remission.domain.course.draft import Draft, Placed, Residual
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import higher_than
 from fhir_remission.domain.course.world import Lines
 from fhir_remission.domain.nouns.assessment import CriterionResult
-from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
 
 _KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")
@@ -30,37 +31,59 @@ class Walked(NamedTuple):
     drafts: list[Draft]
 
 
-def together(ground: Ground, walked: Sequence[Walked], placed: Sequence[Event]) -> Iterator[Draft]:
-    """Each anchor of any of them, with what stands there in every one."""
-    anchors: dict[tuple[object, ...], Draft] = {}
-    for one in walked:
-        for draft in one.drafts:
-            anchors.setdefault(_key(draft), draft)
-    refs = {one.source.ref for one in placed}
-    for anchor in sorted(anchors.values(), key=lambda one: (one.day, _KINDS.index(one.kind))):
-        if not refs.issuperset(anchor.refs) or not anchor.refs:
-            yield _joined(ground, anchor, walked, tuple(placed))
+def together(
+    ground: Ground, walked: Sequence[Walked], sent: Mapping[Result | Event, Result | Event]
+) -> Iterator[Draft]:
+    """Each anchor of any of them, with what stands there in every one; `sent`: what was placed."""
+    placed = tuple(dict.fromkeys(sent.values()))
+    joint = _Joint(ground, walked, sent, placed, {one.source.ref for one in placed})
+    for key, anchor in joint.anchors():
+        yield _joined(joint, anchor, [_standing(joint, one, key, anchor) for one in walked])
 
 
-def _key(draft: Draft) -> tuple[object, ...]:
-    return draft.kind, draft.day, draft.refs
+class _Joint(NamedTuple):
+    """What all anchors share."""
+
+    ground: Ground
+    walked: Sequence[Walked]
+    sent: Mapping[Result | Event, Result | Event]
+    placed: Proof
+    refs: set[str]
+
+    def anchors(self) -> Iterator[tuple[tuple[object, ...], Draft]]:
+        """Each anchor, in order of time; of what was placed, as it is on the last of its days."""
+        found: dict[tuple[object, ...], Draft] = {}
+        for draft in (draft for one in self.walked for draft in one.drafts):
+            key = self.key(draft)
+            known = found.setdefault(key, draft)
+            later = key[1] is None and draft.day > known.day
+            if later or len(draft.refs) < len(known.refs):
+                found[key] = draft
+        return iter(sorted(found.items(), key=lambda one: _place(one[1])))
+
+    def key(self, draft: Draft) -> tuple[object, ...]:
+        """One anchor in every course: what was placed on its day is no part of it."""
+        own = tuple(ref for ref in draft.refs if ref not in self.refs)
+        moved = bool(draft.refs) and not own
+        return (draft.kind, None, draft.refs) if moved else (draft.kind, draft.day, own)
 
 
-def _standing(one: Walked, anchor: Draft) -> Draft:
+def _place(draft: Draft) -> tuple[date, int]:
+    return draft.day, _KINDS.index(draft.kind)
+
+
+def _standing(joint: _Joint, one: Walked, key: tuple[object, ...], anchor: Draft) -> Draft:
     """What stands in one course at an anchor that may be none of its own."""
-    own = next((draft for draft in one.drafts if _key(draft) == _key(anchor)), None)
-    if own is not None:
+    own = next((draft for draft in one.drafts if joint.key(draft) == key), None)
+    if own is not None and own.day == anchor.day:
         return own
-    place = (anchor.day, _KINDS.index(anchor.kind))
-    before = [o for o in one.drafts if (o.day, _KINDS.index(o.kind)) <= place]
+    before = [draft for draft in one.drafts if _place(draft) <= _place(anchor)]
     return before[-1] if before else one.start
 
 
-def _joined(
-    ground: Ground, anchor: Draft, walked: Sequence[Walked], placed: tuple[Event, ...]
-) -> Draft:
+def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     """What all say; what differs is named."""
-    drafts = [_standing(one, anchor) for one in walked]
+    ground, walked, placed = joint.ground, joint.walked, joint.placed
     out = ground.out
     names = list(dict.fromkeys(one.category for one in drafts))
     category = said_of(ground, names)
@@ -70,6 +93,7 @@ def _joined(
     every = {*names, *(name for one in drafts for name in one.candidates)} - {out.undecided}
     named = (*every, *(name for one in drafts for name in one.possible_higher))
     cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
+    shown = next(one for one, draft in zip(walked, drafts, strict=True) if draft is first)
     open_end = category == out.undecided
     found = _in_common(first, drafts, "" if open_end else category)
     found = replace(
@@ -83,13 +107,12 @@ def _joined(
         possible_higher=higher_than(ground, category, named, ()),
         flags=flags_of(of_it),
         lines=_lines(first, placed, differ=_differ(drafts)),
+        placed=Placed(shown.facts, joint.sent),
         doubted=any(one.doubted for one in of_it),
         opened=found.opened if len(cycles) == 1 else None,
     )
     if not settled:
-        unsure = all(one.when is not None and one.certainty != "confirmed" for one in placed)
-        reason = "therapy-possible" if unsure else "evidence-unplaced"
-        return replace(found, reason=reason, missing=(), assumptions=())
+        return replace(found, reason=_reason(placed), missing=(), assumptions=())
     rests = {rest for one in of_it for rest in one.assumptions}
     return replace(
         found,
@@ -97,6 +120,15 @@ def _joined(
         response_date=_shared(one.response_date for one in of_it),
         first_sign=_shared(one.first_sign for one in of_it),
     )
+
+
+def _reason(placed: Proof) -> str:
+    """Why nothing is said: something may have been no start at all, or lies nobody knows where."""
+    unsure = all(
+        isinstance(one, Event) and one.when is not None and one.certainty != "confirmed"
+        for one in placed
+    )
+    return "therapy-possible" if unsure else "evidence-unplaced"
 
 
 def _in_common(first: Draft, drafts: Sequence[Draft], category: str) -> Draft:
@@ -158,20 +190,13 @@ def _cycle(facts: Facts, draft: Draft) -> tuple[int, date] | None:
     return (len(cycles), cycles[-1].day) if cycles else None
 
 
-def _lines(first: Draft, placed: tuple[Event, ...], *, differ: bool) -> Lines:
-    """The lines of one course, with what was placed as it was sent."""
-    sent = {(one.source, one.kind): one for one in placed}
+def _lines(first: Draft, placed: Proof, *, differ: bool) -> Lines:
+    """The lines of one course, and what was placed where that makes a difference."""
 
     def told() -> tuple[CriterionResult, ...]:
-        found = [
-            replace(line, evidence=tuple(dict.fromkeys(
-                sent.get((one.source, one.kind), one) if isinstance(one, Event) else one
-                for one in line.evidence
-            )))
-            for line in first.lines()
-        ]  # fmt: skip
+        found = first.lines()
         if not differ:
-            return tuple(found)
+            return found
         named = [lines.doubted(one) for one in found if one.criterion != "course-known"]
         return (*named, lines.unlike(placed))
 

@@ -52,6 +52,8 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     rule, day = step.ground.relapse.blood, step.day
     proof = step.ground.facts.smears[place].proof
     if not step.smear(place):
+        if _bled_within(step, place):
+            return world, kept, None
         after, kept = calm(world, kept)
         if not world.bloody:
             return after, kept, None
@@ -64,3 +66,11 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     after, kept = seen(step, world, kept, day)
     said = suspicion(step.ground, kept, lines.relapse_rule(BLOOD, rule, told, proved=False))
     return after, kept, replace(said, missing=("repeat-blood",))
+
+
+def _bled_within(step: Step, place: int) -> bool:
+    """Whether blasts of the same day, told without an hour, may be later than this clear draw."""
+    draws = step.facts.draws
+    others = step.facts.draws_between(step.day, step.day)
+    return any(one < place and draws[one].end > draws[place].start and step.smear(one)
+               for one in others)  # fmt: skip

@@ -19,9 +19,9 @@ MOST_WORLDS = 256
 # A step of all of them together is tried in so many ways: two seconds of one core.
 MOST_MOVES = 8192
 # In so many ways what nobody can place is put into the record.
-MOST_PLACINGS = 500
-# Together they may take so many steps: two seconds of one core.
-MOST_PLACED_STEPS = 25_000
+MOST_PLACINGS = 1000
+# Together they may take so many steps: two tenths of a second of one core, four seconds at worst.
+MOST_PLACED_STEPS = 100_000
 # So many unreadable smears or draws of one window are tried both ways.
 FEW = 3
 # A draw that is tried with a marrow costs as much as so many anchors that are carried on to it.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import chain, pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -13,7 +13,9 @@ from fhir_remission.domain.course.world import Lines, Own, no_lines
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
+from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.mrd import MrdEvent, Status
 
 _One = TypeVar("_One")
@@ -36,6 +38,14 @@ class Residual(Struct, frozen=True):
     used: Proof = ()
     history: tuple[tuple[str, date, date | None], ...] = ()
     """Events of MRD in this remission: what, since when, and until when if it has ended."""
+
+
+class Placed(NamedTuple):
+    """The way to read a record that an answer is shown by, where nobody can place something."""
+
+    facts: Facts
+    sent: Mapping[Result | Event, Result | Event]
+    """What was placed, as it was sent."""
 
 
 class Draft(Struct, frozen=True, eq=False, kw_only=True):
@@ -80,3 +90,4 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     """Since when the disease of the course has been refractory."""
     others: tuple[Evaluation | None, ...] = ()
     """The marrow with its window as other ways read it; None of one that asked no criteria."""
+    placed: Placed | None = None

@@ -140,4 +140,4 @@ def _signs(step: Step, case: Case) -> bool:
     day = case.marrow.day
     if case.side or step.lesion(day) or any(step.smears_of(day).values()):
         return True
-    return read_blood_blasts(case.facts.smears, case.window.places).lasts
+    return read_blood_blasts(case.facts.smears, case.window.places, case.facts.draws).lasts

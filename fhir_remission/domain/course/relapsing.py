@@ -73,7 +73,7 @@ def still(step: Step, world: World, kept: Said, case: Case) -> Sign | None:
     if case.side and rules.marrow is not None:
         return MARROW, rules.marrow, ()
     facts, day = case.facts, case.marrow.day
-    blood = read_blood_blasts(facts.smears, case.window.places, facts.draw_days, day)
+    blood = read_blood_blasts(facts.smears, case.window.places, facts.draws, day)
     rule = rules.blood if blood.lasts else None
     if rule is not None and (blood.feared is None or step.trial.pick((True, False))):
         return BLOOD, rule, blood.worst.proof

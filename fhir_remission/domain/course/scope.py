@@ -160,14 +160,11 @@ def _placeless(facts: Facts) -> Proof:
     return (*adverse, *facts.unordered, *facts.record.floating)
 
 
-def all_else_is_placed(facts: Facts, events: Collection[Event]) -> bool:
-    """Whether nothing but these events leaves everything in doubt, and no lesion among marrows."""
-    record, first = facts.record, facts.marrow_days[0]
+def all_else_is_placed(facts: Facts, pieces: Collection[Result | Event]) -> bool:
+    """Whether nothing but these leaves everything in doubt."""
+    record = facts.record
     return not (record.failed or record.unplaced) and all(
-        one in events for one in _placeless(facts)
-    ) and all(
-        one.when is not None and one.when.last_day < first
-        for one in events if one.kind == "extramedullary"
+        one in pieces for one in _placeless(facts)
     )  # fmt: skip
 
 

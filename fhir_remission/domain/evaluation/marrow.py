@@ -138,7 +138,7 @@ def as_recorded(facts: Facts, found: Evaluation) -> Judgements:
 
 
 def _blood(facts: Facts, place: int, window: Window) -> BloodBlasts:
-    return read_blood_blasts(facts.smears, window.places, facts.draw_days, facts.marrows[place].day)
+    return read_blood_blasts(facts.smears, window.places, facts.draws, facts.marrows[place].day)
 
 
 def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Evaluation:

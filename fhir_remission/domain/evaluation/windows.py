@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -23,6 +24,8 @@ from fhir_remission.domain.nouns.verdicts import (
 from fhir_remission.domain.record.draws import COUNTS, Draw, count_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
+
+_DAY = attrgetter("day")
 
 
 class Window(Struct, frozen=True):
@@ -188,25 +191,30 @@ class BloodBlasts(Struct, frozen=True):
 
 
 def read_blood_blasts(
-    smears: Sequence[SignReading], places: range, days: Sequence[date] = (), since: date = date.max
+    smears: Sequence[SignReading], places: range, draws: Sequence[Draw], since: date = date.max
 ) -> BloodBlasts:
-    """Blood blasts over one window; of draws on these days, a clear one since then may stand."""
+    """Blood blasts over one window; a draw that is clear since this day may stand.
+
+    Blasts that are told by their day alone are cleared by no draw of that day.
+    """
     dirty = [one for one in places if smears[one].state in ("present", "unknown")]
     if not dirty:
         return BloodBlasts(smears)
+    ended = max(draws[one].end for one in dirty)
     seen = max((one for one in dirty if smears[one].state == "present"), default=None)
     feared = next((one for one in dirty if seen is None or one > seen), None)
     after = range(dirty[-1] + 1, places.stop)
-    cleared = next((one for one in after if smears[one].state == "absent"), None)
+    clear = (one for one in after if smears[one].state == "absent")
+    cleared = next((one for one in clear if draws[one].start >= ended), None)
     proof = tuple(p for one in dirty for p in smears[one].proof)
     worst = SignReading("unknown" if seen is None else "present", proof)
-    standing = _standing(places, dirty, days, since)
+    standing = _standing(places, dirty, draws, since)
     return BloodBlasts(smears, standing, dirty[-1], seen, feared, cleared, worst)
 
 
-def _standing(places: range, dirty: Sequence[int], days: Sequence[date], since: date) -> range:
+def _standing(places: range, dirty: Sequence[int], draws: Sequence[Draw], since: date) -> range:
     """The draws from the marrow's day on that lie on a day before any blasts since."""
-    own = bisect_left(days, since) if days else places.stop
+    own = bisect_left(draws, since, key=_DAY)
     first = next((one for one in dirty if one >= own), None)
-    until = places.stop if first is None else bisect_left(days, days[first])
+    until = places.stop if first is None else bisect_left(draws, draws[first].day, key=_DAY)
     return range(own, max(own, until))

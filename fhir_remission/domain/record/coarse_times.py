@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
-from fhir_remission.domain.nouns.inputs import Event, Finding, Result
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.mrd import is_clonal, sample_of
 from fhir_remission.domain.tables.events import STARTS
 
 # Results that may speak against a remission, and events that may end one or begin a wait.
-_SIGNS = ("blasts-", "extramedullary-disease", "mrd")
+_SIGNS = ("blasts-", "extramedullary-disease", "cns-blasts", "mrd")
 _EVENTS = STARTS | {"extramedullary"}
 _ONE_DAY = timedelta(days=1)
 
@@ -31,7 +31,7 @@ def unordered(
     found: list[Result | Event] = []
     both: tuple[Result | Event, ...] = (*results, *events)
     for one in both:
-        if _is_coarse(one, longest) and _weighs(one) and _beside(one, days, numbers):
+        if _is_coarse(one, longest) and weighs(one) and _beside(one, days, numbers):
             found.append(one)
     return tuple(found)
 
@@ -53,6 +53,33 @@ def sorted_out(
     return tuple(one for one in vague if one not in of_mrd), doubts
 
 
+def of_no_day(
+    results: Iterable[Result], numbers: Numbers
+) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
+    """Results told by their month or year: all of them where one is a sign, and the denials.
+
+    A denial that nothing places supports nothing, and stands against nothing.
+    """
+    longest = timedelta(hours=numbers.precise.days)
+    coarse = tuple(one for one in results if _is_coarse(one, longest))
+    idle = tuple(one for one in coarse if denies(one))
+    return (coarse if idle or any(map(is_sign, coarse)) else ()), idle
+
+
+def is_sign(one: Result) -> bool:
+    """Whether it may speak against a remission, whatever day it is of."""
+    return weighs(one) and one.analyte != "mrd"
+
+
+def denies(one: Result) -> bool:
+    """Whether it says that there is nothing; a marrow without blasts is a marrow."""
+    if one.analyte in ("blasts-marrow", "mrd") or not one.analyte.startswith(_SIGNS):
+        return False
+    return one.value == Finding("negative") or (
+        isinstance(one.value, Interval) and one.value.high == 0
+    )
+
+
 def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
     """Known by a month, a year or a period, or by its end alone.
 
@@ -67,11 +94,11 @@ def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
     return when.end - when.start > longest and not (told_by_days and isinstance(one, Event))
 
 
-def _weighs(one: Result | Event) -> bool:
+def weighs(one: Result | Event) -> bool:
+    """Whether it may speak against a remission, end one, or begin a wait."""
     if isinstance(one, Event):
         return one.kind in (_EVENTS if one.when else STARTS)
-    denied = isinstance(one.value, Finding) and one.value.answer == "negative"
-    return one.analyte.startswith(_SIGNS) and not denied
+    return one.analyte.startswith(_SIGNS) and not denies(one)
 
 
 def _beside(one: Result | Event, marrows: Sequence[date], numbers: Numbers) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, When
 from fhir_remission.domain.nouns.verdicts import RESULT_ORDER, Proof, SignReading, day_of, order_of
-from fhir_remission.domain.record.coarse_times import sorted_out, unordered
+from fhir_remission.domain.record.coarse_times import of_no_day, sorted_out, unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
@@ -55,6 +55,10 @@ class Facts(Struct, frozen=True):
     """What was stated outright of transfusion independence, by day."""
     unordered: Proof = ()
     """What is known by its month or year alone, where the day decides what it means."""
+    coarse: tuple[Result, ...] = ()
+    """Results told by their month or year, where one of them may speak against an answer."""
+    idle: tuple[Result, ...] = ()
+    """Denials told by their month or year: they support nothing."""
     unplaced_mrd: Proof = ()
     """MRD of nobody knows which day, and not negative: it leaves that of every remission open."""
 
@@ -85,11 +89,11 @@ class Facts(Struct, frozen=True):
 def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
     """Sort, group and index what is known by `as_of`."""
     numbers = criteria.numbers
-    longest = timedelta(hours=numbers.precise.days)
     statements = _statements(criteria)
     known = _known(record.results, as_of)
     wide = [one for one in known if one.when.first_day < one.when.last_day]
-    results = [_precise(one, longest) for one in known] if wide else known
+    coarse, idle = of_no_day(wide, numbers)
+    results = _precisely(known, idle, numbers) if wide else known
     events = _known_events(record.events, as_of)
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
@@ -114,13 +118,11 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         tested=tuple(one for one in of_mrd if one.marker in criteria.about.out_of_scope_markers),
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events=_by_kind(events),
-        equivalents=tuple(
-            one.when.first_day
-            for one in results
-            if one.analyte in EQUIVALENTS and said(one) != "negative"
-        ),
+        equivalents=_with_equivalents(results),
         independence=_by_day(one for one in results if one.analyte in statements),
         unordered=vague,
+        coarse=coarse,
+        idle=idle,
         unplaced_mrd=unplaced_mrd,
     )
 
@@ -143,12 +145,16 @@ def _not_ended_yet(event: Event, as_of: datetime) -> Event:
     return replace(event, ended=None)
 
 
-def _precise(result: Result, longest: timedelta) -> Result:
-    """A result whose day is not known proves nothing, and still blocks."""
-    if is_precise(result.when, longest):
-        return result
-    vague = Unreadable(result.original, f"the time {result.when.text} is not precise to a day")
-    return replace(result, value=vague)
+def _precisely(results: Iterable[Result], idle: Sequence[Result], numbers: Numbers) -> list[Result]:
+    """A result whose day is not known proves nothing, and still blocks if it may say anything."""
+    longest = timedelta(hours=numbers.precise.days)
+    return [
+        one if is_precise(one.when, longest)
+        else replace(one, value=Unreadable(
+            one.original, f"the time {one.when.text} is not precise to a day"
+        ))
+        for one in results if one not in idle
+    ]  # fmt: skip
 
 
 def is_precise(when: When, longest: timedelta) -> bool:
@@ -159,6 +165,12 @@ def is_precise(when: When, longest: timedelta) -> bool:
 @lru_cache
 def _statements(criteria: CriteriaSet) -> set[str]:
     return {one.statement for one in criteria.criterion if hasattr(one, "statement")}
+
+
+def _with_equivalents(results: Iterable[Result]) -> tuple[date, ...]:
+    """The days on which blast equivalents were reported in the blood."""
+    some = (one for one in results if one.analyte in EQUIVALENTS and said(one) != "negative")
+    return tuple(one.when.first_day for one in some)
 
 
 def _by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
