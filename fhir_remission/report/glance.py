@@ -8,7 +8,7 @@ from datetime import date
 from msgspec import Struct
 
 from fhir_remission.domain.answer.page_parts import Words
-from fhir_remission.domain.answer.wording import STATES, number_of
+from fhir_remission.domain.answer.wording import STATES, UNTREATED, number_of
 from fhir_remission.report.course import tone_of
 from fhir_remission.report.entries import Judgement, Line
 
@@ -51,7 +51,7 @@ def glance_of(one: Judgement, words: Words) -> Glance:
         tone=tone,
         sign=sign,
         word=word,
-        title=STATES[now["state"]].format(since=since),
+        title=_words(now).format(since=since),
         code=now["code"],
         category=words.categories.display("category", now["category"]),
         summary=now["summary"],
@@ -60,6 +60,12 @@ def glance_of(one: Judgement, words: Words) -> Glance:
         notes=tuple(words.sentence("flags", flag) for flag in now["flags"]),
         provisional=now["provisional"],
     )
+
+
+def _words(now: Line) -> str:
+    """The state as the sentence says it."""
+    unasked = UNTREATED.partition("{since}")[2] in now["summary"]
+    return UNTREATED if unasked else STATES[now["state"]]
 
 
 def _tone(now: Line) -> str:

@@ -107,8 +107,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          BLOOD_90,
          "marrow 120: IND, unknown since 120, blood-blasts-undecided, may be CR/RELAPSE,"
          " perhaps CR, ask blood-blasts",
-         "blood 121: IND, unknown since 120, earlier-remission-unknown, may be"
-         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response"],
+         "blood 121: IND, unknown since 120, blood-blasts-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask blood-blasts"],
     ),
     "nor does one of that day beside another with blasts": (
         lambda: remission().blood(90, smear=3).marrow(120, 2, cells=80).blood(
@@ -143,10 +143,10 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "blood 80: IND, unknown since 80, blood-blasts-undecided, may be"
          " CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
-         "marrow 90: IND, unknown since 80, signs-undecided, may be"
-         " RELAPSE/RELAPSE_SUSPECTED",
-         "blood 105: IND, unknown since 80, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response"],
+         "marrow 90: IND, unknown since 80, blood-blasts-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask blood-blasts",
+         "blood 105: IND, unknown since 80, blood-blasts-undecided,"
+         " may be CR/RELAPSE, perhaps CR, ask blood-blasts"],
     ),
     "or the remission was in doubt before": (
         lambda: remission().marrow(100, "?").marrow(120, 2).blood(
@@ -156,10 +156,10 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 120: IND, unknown since 100, earlier-remission-unknown, may be"
-         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response",
-         "blood 135: IND, unknown since 100, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response"],
+         "marrow 120: IND, unknown since 100, marrow-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts",
+         "blood 135: IND, unknown since 100, marrow-undecided,"
+         " may be CR/RELAPSE, perhaps CR, ask marrow-blasts"],
     ),
     "a clear marrow stands between an unread sample and blasts after both": (
         lambda: remission().blood(80, smear="?").marrow(90, 2).blood(95, smear=2).blood(
@@ -189,10 +189,10 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 90: IND, unknown since 90, blood-blasts-undecided, may be"
          " CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
-         "blood 105: IND, unknown since 90, signs-undecided, may be"
-         " RELAPSE/RELAPSE_SUSPECTED",
-         "blood 113: IND, unknown since 90, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response"],
+         "blood 105: IND, unknown since 90, blood-blasts-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask blood-blasts",
+         "blood 113: IND, unknown since 90, blood-blasts-undecided,"
+         " may be CR/RELAPSE, perhaps CR, ask blood-blasts"],
     ),
     "a clear smear of the same window does not make it less": (
         lambda: remission().marrow(90, 2).blood(90, smear="?").blood(95, smear=0), "eln-2022",

@@ -204,8 +204,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "blood 100: IND, unknown since 100, blood-blasts-undecided, may be"
          " CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
-         "blood 110: IND, unknown since 100, signs-undecided, may be"
-         " RELAPSE/RELAPSE_SUSPECTED",
+         "blood 110: IND, unknown since 100, blood-blasts-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask blood-blasts",
          "blood 118: RELAPSE, relapsed"],
     ),
     "after relapse by blood the marrow before therapy is that relapse": (
@@ -660,7 +660,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "blood 80: IND, unknown since 80, blood-blasts-undecided, may be"
          " CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
-         "blood 87: IND, unknown since 80, signs-undecided, may be RELAPSE/RELAPSE_SUSPECTED",
+         "blood 87: IND, unknown since 80, blood-blasts-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask blood-blasts",
          "marrow 95: RELAPSE, awaiting-response since 97",
          "marrow 125: PR, active-disease since 125, responded 125"],
     ),
@@ -837,8 +838,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
          "blood 98: IND, unknown since 90, blood-blasts-undecided, may be"
          " CR/RELAPSE/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
-         "blood 105: IND, unknown since 90, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response"],
+         "blood 105: IND, unknown since 90, blood-blasts-undecided,"
+         " may be CR/RELAPSE, perhaps CR, ask blood-blasts"],
     ),
     "a clear smear forgets the sample before it": (
         lambda: remission().blood(90, smear=2).blood(95, smear=0).blood(100, smear=2), "eln-2022",

@@ -84,8 +84,8 @@ TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] =
          " repeat-blood #1",
          "blood 110: IND, unknown since 110, blood-blasts-undecided, may be CR/RELAPSE,"
          " perhaps CR, ask blood-blasts",
-         "blood 118: IND, unknown since 110, earlier-remission-unknown, may be"
-         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response",
+         "blood 118: IND, unknown since 110, blood-blasts-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask blood-blasts",
          "blood 125: RELAPSE, unknown since 110",
          "marrow 140: IND, unknown since 110, undecided, may be RELAPSE/NR"],
     ),
@@ -94,8 +94,8 @@ TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] =
         "eln-2022",
         ["marrow 100: IND, unknown since 100, marrow-undecided, may be"
          " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts",
-         "blood 105: IND, unknown since 100, earlier-remission-unknown, may be"
-         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response",
+         "blood 105: IND, unknown since 100, marrow-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts",
          "blood 112: RELAPSE, awaiting-response since 115",
          "marrow 150: IND, active-disease since 150, undecided, may be PR/NR, perhaps PR, ask"
          " baseline-marrow"],
@@ -106,8 +106,8 @@ TOGETHER: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] =
         ["marrow 30: CR, in-remission since 30, responded 30 [transplant] #1",
          "marrow 100: IND, unknown since 100, marrow-undecided, may be"
          " RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts [transplant]",
-         "blood 105: IND, unknown since 100, earlier-remission-unknown, may be"
-         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response [transplant]",
+         "blood 105: IND, unknown since 100, marrow-undecided,"
+         " may be RELAPSE/RELAPSE_SUSPECTED, ask marrow-blasts [transplant]",
          "blood 112: RELAPSE, awaiting-response since 130 [transplant]",
          "marrow 170: IND, active-disease since 170, undecided, may be PR/NR, perhaps PR, ask"
          " baseline-marrow [transplant]"],

@@ -155,7 +155,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         lambda: good(good(induction().event("therapy-start", 25, certainty="unconfirmed"), 30),
             100, 12), "eln-2022",
         [BASELINE,
-         "marrow 30: MLFS, unknown, responded 30, perhaps CR",
+         "marrow 30: MLFS, unknown, responded 30, perhaps CR, ask therapy-start",
          "marrow 100: IND, unknown, therapy-possible, may be PR/RELAPSE, perhaps PR"],
     ),
     "what missing counts held back is forgotten once it was no remission": (

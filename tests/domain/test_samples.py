@@ -124,8 +124,8 @@ def test_mrd_carries_the_answer_and_not_the_marrow() -> None:
     [
         (
             "?",
-            "mrd 110: IND, unknown since 100, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
-            " perhaps CR",
+            "mrd 110: IND, unknown since 100, blood-blasts-undecided,"
+            " may be CR/RELAPSE_SUSPECTED, perhaps CR, ask blood-blasts",
         ),
         (
             2,

@@ -59,7 +59,9 @@ def _transfusions(page: Page, today: date) -> Iterator[str]:
 
 
 def _independent(last: Event, today: date) -> str:
-    return f"last {day_of(last)} [{last.source.ref}], {_days(day_of(last), today)} without"
+    unnamed = ", a product not named" if last.kind == UNNAMED else ""
+    told = f"last {day_of(last)} [{last.source.ref}]{unnamed}"
+    return f"{told}, {_days(day_of(last), today)} without"
 
 
 def _days(first: date, last: date) -> str:

@@ -6,16 +6,22 @@ better one, or from any.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+
+from msgspec.structs import replace
 
 from fhir_remission.domain.answer.proof import rule_of
 from fhir_remission.domain.answer.wording import (
     ADVICE,
     EVENTS,
     MRD_REPEAT,
+    OF_A_RESULT,
     STATES,
     UNORDERED,
-    WHY,
+    UNTREATED,
+    undated,
+    why_of,
 )
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
@@ -36,11 +42,19 @@ FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     """Where the patient stands, by what, and how old the evidence is; of the dead, that first."""
     since = "" if found.state_since is None else f" since {found.state_since}"
-    start = STATES[found.state].format(since=since)
+    start = (UNTREATED if _unasked(facts, found) else STATES[found.state]).format(since=since)
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
         rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
     return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(found)}."
+
+
+def _unasked(facts: Facts, found: Assessment) -> bool:
+    """Whether a response is awaited of a therapy that nobody told of."""
+    since = found.state_since
+    if found.state != "awaiting-response" or since is None:
+        return False
+    return facts.therapy.until(since) != since
 
 
 def _death(facts: Facts) -> str:
@@ -57,8 +71,8 @@ def _landmark(found: Assessment) -> str:
 
 def _by_what(facts: Facts, found: Assessment) -> str:
     parts = [_response(facts, found)]
-    if found.reason in WHY:
-        parts.append(WHY[found.reason])
+    why = why_of(facts, found, found.reason)
+    parts += [why] if why else []
     if found.reason == "therapy-after-marrow":
         spoiled = [one for one in found.skipped if "specimen" in one.reason]
         parts.extend(f"left out: {one.source}, {one.reason}" for one in spoiled[:MANY])
@@ -112,6 +126,13 @@ def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
 def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if "repeat-blood" in draft.missing:
         return _second_sample(facts, draft)
+    if found.reason in OF_A_RESULT and undated(facts, found):
+        return UNORDERED
+    if "therapy-start" in draft.missing:
+        return ADVICE["therapy-start"]
+    if draft.carries and draft.own is not None and found.state == "awaiting-response":
+        # The marrow since the start could not be judged: the next one is asked for.
+        return ADVICE["early-marrow" if "early-marrow" in found.flags else "inadequate-marrow"]
     # Where the ways differ, no draw of one of them says what is missing.
     differ = draft.others and found.category == facts.criteria.outcomes.undecided
     if draft.evaluation is None or draft.carries or found.reason in ADVICE or differ:
@@ -122,14 +143,25 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     target = _target(facts, draft, found)
     if target is None:
         held = found.state == "in-remission" and found.possible_higher
-        return _earlier(found) if held else ADVICE.get(_missing(found), "")
-    still_open = target.id in named
-    judged = draft.evaluation.judgements
+        return _elsewhere(facts, draft, found) if held else ADVICE.get(_missing(found), "")
+    return _compared(facts, draft.evaluation, target, found, still_open=target.id in named)
+
+
+def _compared(
+    facts: Facts,
+    evaluation: Evaluation,
+    target: Category,
+    found: Assessment,
+    *,
+    still_open: bool,
+) -> str:
+    """What one draw lacks for a better answer."""
+    judged = evaluation.judgements
     # What is not known is no reason where something else has failed.
     failed = any(judged[one].verdict is Verdict.NOT_MET for one in target.requires)
     wanted = Verdict.NOT_MET if failed and not still_open else Verdict.UNKNOWN
     reasons = [
-        _reason(one, draft.evaluation, target.id)
+        _reason(one, evaluation, target.id)
         for one in facts.criteria.criterion
         if one.id in target.requires and (judged[one.id].verdict is wanted or judged[one.id].open)
     ]
@@ -140,8 +172,14 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
 
 
-def _earlier(found: Assessment) -> str:
-    """Why a better answer is possible that the latest marrow rules out."""
+def _elsewhere(facts: Facts, draft: Draft, found: Assessment) -> str:
+    """Why a better answer is possible that the draw which proves this one rules out."""
+    assert draft.evaluation is not None  # noqa: S101 - asked by the caller
+    for one in draft.evaluation.tried:
+        other = replace(draft.evaluation, best=one)
+        target = _open_row(facts, other, found.possible_higher)
+        if target is not None:
+            return _compared(facts, other, target, found, still_open=True)
     return (
         f"{found.category}, perhaps {' or '.join(found.possible_higher)}: the counts of an "
         "earlier marrow of this remission are not known."
@@ -151,7 +189,8 @@ def _earlier(found: Assessment) -> str:
 def _second_sample(facts: Facts, draft: Draft) -> str:
     """From which day to which another sample with blasts would be relapse by the set's rule."""
     rule = facts.criteria.relapse.blood
-    first = draft.first_sign or draft.day
+    # The first sign may be one that a clear marrow has taken out of the rule.
+    first = draft.counted or draft.day
     if rule is None or not rule.max_days:
         return ADVICE["repeat-blood"]
     soon, late = first + timedelta(days=rule.min_days), first + timedelta(days=rule.max_days)
@@ -172,10 +211,9 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
     if evaluation is None:
         return None
     judged = evaluation.judgements
-    for name in (*found.possible_higher, *found.candidates):
-        for row in rows:
-            if row.id == name and not any(_is_closed(judged[one]) for one in row.requires):
-                return row
+    still = _open_row(facts, evaluation, (*found.possible_higher, *found.candidates))
+    if still is not None:
+        return still
     if found.candidates or found.possible_higher:
         return None
     own = evaluation.row
@@ -186,6 +224,16 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
     # What lacks nothing is not what stands in the way: a partial response of refractory disease.
     claims = [(not row.remission, count, row) for count, row in lacking if row.claim and count]
     return min(claims, key=lambda one: one[:2])[2] if claims else None
+
+
+def _open_row(facts: Facts, evaluation: Evaluation, names: Sequence[str]) -> Category | None:
+    """The first of some categories that nothing at the draw has ruled out."""
+    judged = evaluation.judgements
+    for name in names:
+        for row in facts.criteria.category:
+            if row.id == name and not any(_is_closed(judged[one]) for one in row.requires):
+                return row
+    return None
 
 
 def _is_closed(judgement: Judgement) -> bool:

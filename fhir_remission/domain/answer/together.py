@@ -18,6 +18,7 @@ from fhir_remission.domain.nouns.assessment import CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.tables.events import STARTS
 
 _KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")
 _One = TypeVar("_One", bound=Hashable)
@@ -116,6 +117,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     rests = {rest for one in of_it for rest in one.assumptions}
     return replace(
         found,
+        missing=_missing(drafts, placed) or found.missing,
         assumptions=tuple(sorted(rests, key=lambda one: (one.id, one.cls))),
         response_date=_shared(one.response_date for one in of_it),
         first_sign=_shared(one.first_sign for one in of_it),
@@ -129,6 +131,13 @@ def _reason(placed: Proof) -> str:
         for one in placed
     )
     return "therapy-possible" if unsure else "evidence-unplaced"
+
+
+def _missing(drafts: Sequence[Draft], placed: Sequence[object]) -> tuple[str, ...]:
+    """The start of therapy, where what differs is what each of its days gives."""
+    states = {(one.category, one.state) for one in drafts}
+    starts = all(isinstance(one, Event) and one.kind in STARTS for one in placed)
+    return ("therapy-start",) if starts and len(states) > 1 else ()
 
 
 def _in_common(first: Draft, drafts: Sequence[Draft], category: str) -> Draft:

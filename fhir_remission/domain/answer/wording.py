@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from fhir_remission.domain.nouns.assessment import Assessment
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.record.facts import Facts, is_precise
+
+
+def why_of(facts: Facts, found: Assessment, reason: str) -> str:
+    """Why nothing is said; a baseline of the days after the start is none of before it."""
+    kind = found.anchor.kind
+    if reason in OF_A_RESULT and kind in NO_DAY and undated(facts, found):
+        return NO_DAY[kind]
+    if reason == "before-therapy" and found.cycle is not None:
+        return LATE
+    return WHY.get(reason, "")
+
+
+def undated(facts: Facts, found: Assessment) -> bool:
+    """Whether nothing is settled at a result whose day nobody can name, such as one of a month."""
+    if found.category != facts.criteria.outcomes.undecided:
+        return False
+    told: tuple[Result | Event, ...] = (*facts.record.results, *facts.record.events)
+    longest = timedelta(hours=facts.numbers.precise.days)
+    return any(
+        one.when is not None and not is_precise(one.when, longest)
+        for one in told if one.source.ref in found.anchor.observations
+    )  # fmt: skip
+
 
 def number_of(count: int, one: str, more: str = "") -> str:
     """A number of things: `1 result`, `2 results`."""
@@ -17,9 +45,18 @@ STATES = {
     "relapsed": "Relapsed{since}",
     "unknown": "State unknown{since}",
 }
+UNTREATED = "Awaiting response{since}, no start of therapy known"
+"""Of a response that may still grow, where nobody told of the therapy."""
 UNORDERED = "An answer needs the day of what may lie before or after a marrow."
 MRD_REPEAT = "A second positive sample of the marker in the same tissue is MRD relapse."
 EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
+LATE = "the marrow is of the first days of therapy, which is measured against it"
+NO_DAY = {
+    "blood": "the day of the blood sample is not known",
+    "extramedullary": "the day of what is told of extramedullary disease is not known",
+}
+OF_A_RESULT = ("blood-blasts-undecided", "extramedullary-undecided")
+"""The reasons that lie in the result of the anchor itself."""
 WHY = {
     "therapy-after-marrow": "no usable marrow since therapy began",
     "no-marrow": "no marrow on record",
@@ -41,9 +78,9 @@ WHY = {
     "therapy-possible": "something given near the marrow may have been chemotherapy",
     "diagnosis-unread": "a leukaemia on record cannot be read",
     "marrow-undecided": "the marrow is not clearly below or above the line of disease",
-    "blood-blasts-undecided": "blood blasts cannot be read",
-    "extramedullary-undecided": "extramedullary disease cannot be read",
-    "signs-undecided": "a sign of disease cannot be read",
+    "blood-blasts-undecided": "whether there are blasts in the blood is not certain",
+    "extramedullary-undecided": "whether there is extramedullary disease is not certain",
+    "signs-undecided": "whether there is a sign of disease is not certain",
     "signs-of-disease": "signs of disease beside a clear marrow",
     "earlier-remission-unknown": "whether there was a remission before is not known",
     "remission-not-excluded-at-landmark": "a remission is not excluded at the landmark",
@@ -70,6 +107,7 @@ ADVICE = {
     "apl-not-excluded": "An answer needs a readable result of the APL marker.",
     "read-failed": "An answer needs the record read to its end: run again.",
     "evidence-unplaced": "An answer needs what was left out to be readable: each is named.",
+    "therapy-start": "Whether therapy was given, and from which day on, decides.",
     "therapy-possible": "An answer needs to know whether what was given was chemotherapy.",
     "diagnosis-unread": (
         "Nobody can say which leukaemia it is: an answer needs a confirmed diagnosis of AML, and"
@@ -79,6 +117,7 @@ ADVICE = {
     "contradicted-by-next-marrow": "The next marrow decides.",
     "blood-blasts-undecided": "An answer needs a microscopic differential or a marrow.",
     "extramedullary-undecided": "An answer needs a statement on extramedullary disease.",
+    "signs-undecided": "A repeat marrow or smear decides.",
     "disease-without-marrow": "An answer needs a marrow.",
     "signs-of-disease": "An answer needs a marrow with no sign of disease beside it.",
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",

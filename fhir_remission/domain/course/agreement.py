@@ -4,55 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
-from fhir_remission.domain.course.draft import Draft
+from fhir_remission.domain.course.draft import Anchor, Draft
 from fhir_remission.domain.course.ground import Ground
-from fhir_remission.domain.course.possible import held_back, higher_than
-from fhir_remission.domain.course.scope import Gate
-from fhir_remission.domain.course.world import Lines, Node, Said, World, gathered, joined
+from fhir_remission.domain.course.possible import held_back, higher_than, missing_of, reason_of
+from fhir_remission.domain.course.world import Lines, Said, World, gathered, joined
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.choice import HOLDS
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
-from fhir_remission.domain.evaluation.trace import missing_for
-from fhir_remission.domain.nouns.assessment import AnchorKind, CriterionResult
+from fhir_remission.domain.nouns.assessment import CriterionResult
 
 NOTHING_SAID = Said(category="", state="")
 OF_A_SIDE = ("concurrent-marrow-clear", "contradicted-by-next-marrow", "inadequate-marrow")
 MANY = 2
 """So many ways besides the first show their lines; all are behind what was looked at."""
 UNTREATED = ("untreated", "active-disease", "relapsed", "awaiting-response")
-MISSING = {
-    "marrow": "marrow-blasts",
-    "lesion": "extramedullary-disease",
-    "smear": "blood-blasts",
-    "claim": "earlier-response",
-}
-REASONS = {
-    "marrow": "marrow-undecided",
-    "lesion": "extramedullary-undecided",
-    "smear": "blood-blasts-undecided",
-}
-
-
-class Anchor(NamedTuple):
-    """One anchor, and what each way to read the record says there."""
-
-    kind: AnchorKind
-    day: date
-    effective: str
-    refs: tuple[str, ...]
-    told: tuple[tuple[Said, World], ...]
-    nodes: tuple[Node, ...] = ()
-    phases: frozenset[str] = frozenset()
-    """The phases before it."""
-    asked: frozenset[str | None] = frozenset()
-    """The kinds of things that were unknown here."""
-    gate: Gate | None = None
-    """Where the diagnosis is in doubt."""
 
 
 def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | None) -> Draft:
@@ -74,10 +43,10 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
         draft,
         state=state,
         since=since,
-        reason=_reason(ground, anchor, category, saids),
+        reason=reason_of(ground, anchor, category, saids, before),
         candidates=candidates,
         possible_higher=higher,
-        missing=_missing(ground, anchor, category, saids, open_end=bool(higher)),
+        missing=missing_of(ground, anchor, category, saids, before, open_end=bool(higher)),
     )
 
 
@@ -98,6 +67,7 @@ def _answered(
         category=category,
         response_date=own.day,
         first_sign=own.first_sign,
+        counted=own.counted,
         evaluation=found,
         carries=first.carries,
         assumptions=own.assumptions,
@@ -195,50 +165,6 @@ def in_rank(ground: Ground, every: Collection[str]) -> tuple[str, ...]:
     ranks = (*ground.order, out.relapse, out.relapse_suspected, out.refractory, out.no_response)
     rank = {name: place for place, name in enumerate(dict.fromkeys(ranks))}
     return tuple(sorted(every, key=lambda name: (rank.get(name, len(rank)), name)))
-
-
-def _reason(ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said]) -> str:
-    if anchor.gate is not None:
-        return anchor.gate.reason
-    own = {one.reason for one in saids}
-    if "before-therapy" in own and category == ground.out.not_evaluable:
-        return "before-therapy"
-    if len(own) == 1 and (own != {""} or category != ground.out.undecided):
-        return own.pop()
-    if category != ground.out.undecided:
-        return next(one.reason for one in saids if one.category == category)
-    if len(anchor.phases) > 1 or "claim" in anchor.asked or anchor.phases == {"unproved"}:
-        return "earlier-remission-unknown"
-    names = {one.category for one in saids}
-    if ground.out.refractory and ground.out.refractory in names and names & set(ground.order):
-        return "remission-not-excluded-at-landmark"
-    if anchor.phases == {"remission"}:
-        for kind, reason in REASONS.items():
-            if kind in anchor.asked:
-                return reason
-        return "signs-undecided"
-    return "undecided"
-
-
-def _missing(
-    ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said], *, open_end: bool
-) -> tuple[str, ...]:
-    """What is not known, and would be needed for a better or a decided answer."""
-    undecided = category == ground.out.undecided
-    if anchor.gate is not None:
-        unread = ("read-failed", "evidence-unplaced", "therapy-possible", "two-leukaemias")
-        return () if anchor.gate.reason in unread else ("aml-diagnosis",)
-    asked = {MISSING[kind] for kind in anchor.asked if kind in MISSING}
-    named = {name for one in saids for name in one.missing if one.category == category}
-    if undecided:
-        named = set(asked)
-        if len(anchor.phases) > 1 or anchor.phases == {"unproved"}:
-            named.add("earlier-response")
-    if undecided or open_end or category == ground.out.not_evaluable:
-        founds = {id(one.found): one.found for one in saids if one.found is not None}
-        for found in founds.values():
-            named.update(missing_for(ground.facts.criteria, found))
-    return tuple(sorted(named or (asked if open_end else ())))
 
 
 def _lines(

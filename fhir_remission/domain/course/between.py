@@ -65,7 +65,7 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     assert rule is not None  # noqa: S101 - without one any sample completes it
     after, kept = seen(step, world, kept, day)
     said = suspicion(step.ground, kept, lines.relapse_rule(BLOOD, rule, told, proved=False))
-    return after, kept, replace(said, missing=("repeat-blood",))
+    return after, kept, replace(said, missing=("repeat-blood",), counted=min(after.samples))
 
 
 def _bled_within(step: Step, place: int) -> bool:

@@ -147,7 +147,8 @@ def _from_start(facts: Facts, course: Course, start: Cycle | None) -> Baseline:
         bisect_left(facts.marrow_days, course.opened), bisect_right(facts.marrow_days, start.day)
     )
     candidates = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
-    late = _after_start(facts, start.day) if not candidates and not course.relapsed else None
+    shown = course.relapsed and course.relapse_blasts is not NOTHING
+    late = _after_start(facts, start.day) if not candidates and not shown else None
     if late is not None:
         return Baseline(
             _trusted(late.blasts, course), late.day, inferred=False, start=start, late=True

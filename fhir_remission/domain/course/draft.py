@@ -1,4 +1,4 @@
-"""What one anchor says, before it is put into words."""
+"""One anchor in every way to read the record, and what it says before it is put into words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from fhir_remission.domain.course.world import Lines, Own, no_lines
+from fhir_remission.domain.course.scope import Gate
+from fhir_remission.domain.course.world import Lines, Node, Own, Said, World, no_lines
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
@@ -26,6 +27,23 @@ def with_next(many: Iterable[_One]) -> Iterator[tuple[_One, _One | None]]:
     for one, later in pairwise(chain(many, (None,))):
         assert one is not None  # noqa: S101 - only the last one is
         yield one, later
+
+
+class Anchor(NamedTuple):
+    """One anchor, and what each way to read the record says there."""
+
+    kind: AnchorKind
+    day: date
+    effective: str
+    refs: tuple[str, ...]
+    told: tuple[tuple[Said, World], ...]
+    nodes: tuple[Node, ...] = ()
+    phases: frozenset[str] = frozenset()
+    """The phases before it."""
+    asked: frozenset[str | None] = frozenset()
+    """The kinds of things that were unknown here."""
+    gate: Gate | None = None
+    """Where the diagnosis is in doubt."""
 
 
 class Residual(Struct, frozen=True):
@@ -61,6 +79,8 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     reason: str = ""
     response_date: date | None = None
     first_sign: date | None = None
+    counted: date | None = None
+    """The sample of blood from which the rule of relapse counts, where the ways share it."""
     evaluation: Evaluation | None = None
     """The marrow with its window, where this anchor is or carries one."""
     carries: bool = False

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.course.agreement import Anchor, agreed
-from fhir_remission.domain.course.draft import Draft, Residual, with_next
+from fhir_remission.domain.course.agreement import agreed
+from fhir_remission.domain.course.draft import Anchor, Draft, Residual, with_next
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.scope import diagnosis_gate
 from fhir_remission.domain.course.scope_lines import early_cycle
@@ -25,6 +25,8 @@ from fhir_remission.domain.record.mrd import (
     is_confirmed,
     suffix_status,
 )
+
+FOUND = ("positive", "low-level")
 
 
 class Told:
@@ -142,6 +144,8 @@ class Followed:
         self.code = ""
         self.beside: tuple[MrdSample, ...] = ()
         """The samples of the latest marrow that had any: the code is theirs."""
+        self.added: date | None = None
+        """The last day away from a marrow whose samples the history holds."""
         self.flags: tuple[str, ...] = ()
 
     def at(self, draft: Draft) -> Residual:
@@ -224,12 +228,14 @@ class Followed:
         self.history = self.history.after(sample, rules, low_level=low)
 
     def _at_sample(self, draft: Draft) -> Residual:
-        """One report; it may hold several results, each of its own assay."""
-        row, samples = draft.row, self._reported(draft)
-        flags: set[str] = set()
-        for one in samples:
+        """All reports of one day: none comes after the other, and any positive decides."""
+        row, samples = draft.row, self._of_day(draft.day)
+        known = self.added == draft.day
+        flags = set(self.flags) if known else set[str]()
+        for one in samples if not known else ():
             self._add(one, row)
             flags.update(self.history.flags)
+        self.added = draft.day
         others = [one for one in samples if one not in self.beside]
         agrees = all(self._agrees(one) for one in others)
         if others:
@@ -244,14 +250,11 @@ class Followed:
         bare = row is not None and not agrees and shown.event == "none"
         return replace(shown, status=self.status, code=draft.category if bare else shown.code)
 
-    def _reported(self, draft: Draft) -> list[MrdSample]:
-        """The samples of the day that this anchor's resource reports."""
-        of_day = self._of_day(draft.day)
-        return [one for one in of_day if one.result.source.ref in draft.refs]
-
     def _of_day(self, day: date) -> Sequence[MrdSample]:
+        """The samples of a day, what they found last: no negative of the day takes it back."""
         facts = self.ground.facts
-        return facts.mrd[bisect_left(facts.mrd_days, day) : bisect_right(facts.mrd_days, day)]
+        first, after = bisect_left(facts.mrd_days, day), bisect_right(facts.mrd_days, day)
+        return sorted(facts.mrd[first:after], key=lambda one: one.status in FOUND)
 
     def _agrees(self, sample: MrdSample) -> bool:
         """Whether a sample leaves standing what those beside the marrow said."""

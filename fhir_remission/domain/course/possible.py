@@ -1,11 +1,25 @@
-"""Which better answers are left open: by what is unknown, and by what a policy holds back."""
+"""What is left open: better answers, why the ways to read a record differ, what settles it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from fhir_remission.domain.course.draft import Anchor, Draft
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.world import Said, World
+from fhir_remission.domain.evaluation.trace import missing_for
+
+MISSING = {
+    "marrow": "marrow-blasts",
+    "lesion": "extramedullary-disease",
+    "smear": "blood-blasts",
+    "claim": "earlier-response",
+}
+REASONS = {
+    "marrow": "marrow-undecided",
+    "lesion": "extramedullary-undecided",
+    "smear": "blood-blasts-undecided",
+}
 
 
 def higher_than(
@@ -40,3 +54,84 @@ def held_back(ground: Ground, told: Sequence[tuple[Said, World]], category: str)
         for name, rank in (ground.order.items() if limits else ())
         if ground.rows[name].remission and any(best <= rank < now for now, best in limits)
     ]
+
+
+def reason_of(
+    ground: Ground, anchor: Anchor, category: str, saids: Sequence[Said], before: Draft | None
+) -> str:
+    """Why nothing is said, or why what is said is no response."""
+    if anchor.gate is not None:
+        return anchor.gate.reason
+    own = {one.reason for one in saids}
+    if "before-therapy" in own and category == ground.out.not_evaluable:
+        return "before-therapy"
+    if len(own) == 1 and (own != {""} or category != ground.out.undecided):
+        return own.pop()
+    if category != ground.out.undecided:
+        return next(one.reason for one in saids if one.category == category)
+    if _whether_relapsed(ground, anchor, saids):
+        return _asked(anchor) or _told_before(before)[0] or "signs-undecided"
+    if _differ_before(anchor) or "claim" in anchor.asked:
+        return "earlier-remission-unknown"
+    names = {one.category for one in saids}
+    if ground.out.refractory and ground.out.refractory in names and names & set(ground.order):
+        return "remission-not-excluded-at-landmark"
+    if anchor.phases == {"remission"}:
+        return _asked(anchor) or "signs-undecided"
+    return "undecided"
+
+
+def _asked(anchor: Anchor) -> str:
+    """What could not be told here."""
+    return next((reason for kind, reason in REASONS.items() if kind in anchor.asked), "")
+
+
+def _differ_before(anchor: Anchor) -> bool:
+    """Whether the ways differ in where the course stood, or may have stood in a remission."""
+    return len(anchor.phases) > 1 or anchor.phases == {"unproved"}
+
+
+def _whether_relapsed(ground: Ground, anchor: Anchor, saids: Sequence[Said]) -> bool:
+    """Whether a remission was there in every way, and only its relapse is not settled."""
+    ended = {ground.out.relapse, ground.out.relapse_suspected}
+    if anchor.kind != "marrow":
+        # Blood and lesions prove no response: it is the remission of before that stands.
+        ended.update(name for name, row in ground.rows.items() if row.remission)
+    known = "remission" in anchor.phases and anchor.phases <= {"remission", "relapsed"}
+    return known and "claim" not in anchor.asked and {one.category for one in saids} <= ended
+
+
+def _told_before(before: Draft | None) -> tuple[str, tuple[str, ...]]:
+    """Why and what was missing at the anchor before, where nobody could tell and still cannot."""
+    if before is None or before.reason not in REASONS.values():
+        return "", ()
+    return before.reason, before.missing
+
+
+def missing_of(
+    ground: Ground,
+    anchor: Anchor,
+    category: str,
+    saids: Sequence[Said],
+    before: Draft | None,
+    *,
+    open_end: bool,
+) -> tuple[str, ...]:
+    """What is not known, and would be needed for a better or a decided answer."""
+    undecided = category == ground.out.undecided
+    if anchor.gate is not None:
+        unread = ("read-failed", "evidence-unplaced", "therapy-possible", "two-leukaemias")
+        return () if anchor.gate.reason in unread else ("aml-diagnosis",)
+    asked = {MISSING[kind] for kind in anchor.asked if kind in MISSING}
+    named = {name for one in saids for name in one.missing if one.category == category}
+    if undecided:
+        named = set(asked)
+        if _whether_relapsed(ground, anchor, saids):
+            named = named or set(_told_before(before)[1])
+        elif _differ_before(anchor):
+            named.add("earlier-response")
+    if undecided or open_end or category == ground.out.not_evaluable:
+        founds = {id(one.found): one.found for one in saids if one.found is not None}
+        for found in founds.values():
+            named.update(missing_for(ground.facts.criteria, found))
+    return tuple(sorted(named or (asked if open_end else ())))

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.course.agreement import Anchor, agreed
+from fhir_remission.domain.course.agreement import agreed
 from fhir_remission.domain.course.between import between
 from fhir_remission.domain.course.budget import MOST_MOVES, MOST_WORLDS
-from fhir_remission.domain.course.draft import Draft
+from fhir_remission.domain.course.draft import Anchor, Draft
 from fhir_remission.domain.course.ground import Ground, nothing_yet
 from fhir_remission.domain.course.history import Told
 from fhir_remission.domain.course.marrow_step import at_marrow

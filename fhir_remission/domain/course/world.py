@@ -131,6 +131,8 @@ class Said(Struct, frozen=True, eq=False, kw_only=True):
     """The first sign of a relapse that is not proved."""
     wary: date | None = None
     """Since when one is suspected."""
+    counted: date | None = None
+    """The sample of blood from which the rule counts to a second one."""
     inferred: bool = False
     """Whether the baseline is one by inference."""
 
@@ -160,7 +162,7 @@ def joined(many: Sequence[Said]) -> Said:
         return first
     shared = {
         name: getattr(first, name) if len({getattr(one, name) for one in many}) == 1 else None
-        for name in ("since", "day", "first_sign", "opened", "number", "began")
+        for name in ("since", "day", "first_sign", "counted", "opened", "number", "began")
     }
     rests = {rest for one in many for rest in one.assumptions}
     signs = [one.suspected for one in many if one.suspected is not None]
