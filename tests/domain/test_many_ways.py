@@ -10,9 +10,10 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from fhir_remission.domain.course.world import Node, Said, joined, joined_nodes
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on, remission
-from tests.domain.stories import guards
+from tests.domain.stories import guards, proof, story
 from tests.domain.test_histories import good, unasked
 from tests.domain.test_in_remission import told
 
@@ -179,6 +180,73 @@ def test_all_marrows_on_the_way_to_an_open_answer_are_cited() -> None:
     course = Course(diagnosed=None).marrow(28, 12).marrow(74, 8).marrow(103, "?")
     cites = guards(now(course, "pediatric-2012"), "pediatric-2012")["course-known"][1]
     assert {"blasts-marrow 28", "blasts-marrow 74", "blasts-marrow 103"} <= set(cites)
+
+
+def test_a_claim_that_several_ways_share_shows_what_they_looked_at() -> None:
+    """The marrow before may have been a remission or none; what is no claim rests on its own."""
+    course = good(induction().marrow(28, "?").blood(28, 1500, 150_000), 45)
+    assert story(course)[-1] == "marrow 45: CR, in-remission"
+    assert "blasts-marrow 28" in guards(now(course))["course-known"][1]
+    course = induction().marrow(30, 40).blood(30, 300, 20_000, smear="?")
+    assert story(course)[-1] == "marrow 30: NR, active-disease since 30"
+    assert "course-known" not in guards(now(course))
+
+
+def test_what_was_told_of_a_marrow_is_not_asked_of_the_next_one() -> None:
+    """Before therapy, and unread: nothing of a later marrow hangs on it."""
+    assert "course-known" not in guards(now(Course().marrow(-4, "?").marrow(18, 2)))
+
+
+def test_an_open_marrow_in_a_remission_shows_its_own_values() -> None:
+    """Not those of the marrow whose answer stands in one of the ways."""
+    found = now(remission().marrow(100, "?"))
+    assert found.candidates == ("CR", "RELAPSE")
+    assert proof(found, "marrow-blasts-below-5") == ("unknown", ["blasts-marrow 100"])
+    assert proof(found, "anc-recovered") == ("unknown", [])
+
+
+def test_what_holds_in_some_ways_alone_is_open() -> None:
+    """In two of them no remission was before, in the third there was one."""
+    course = Course(diagnosed=None).chemo(1).marrow(105, "?", cells=None, emd=None)
+    course.result("blasts-blood", 108, "<1", method="manual")
+    found = now(course.marrow(111, "<5", cells=None, emd=None), "eln-2017")
+    assert proof(found, "no-prior-remission") == ("unknown", [])
+
+
+def test_a_lesion_that_nobody_can_read_cuts_no_window_that_is_shown() -> None:
+    """The same is said with it and without it; what is told first is the record as it is."""
+    found = now(induction().marrow(41, 70).result("extramedullary-disease", 50, "?"))
+    assert (found.category, found.window_closes) == ("NR", on(55))
+    assert "window-whole" not in guards(found)
+
+
+def test_no_baseline_is_known_where_no_marrow_opens_the_course_for_certain() -> None:
+    """The first may have been full of blasts; then another start is the first (3.3)."""
+    found = now(Course(diagnosed=None).marrow(-4, "?").marrow(-2, 3).chemo(110, "intensive"))
+    assert proof(found, "blasts-halved") == ("unknown", ["blasts-marrow -2"])
+
+
+def test_both_draws_are_cited_where_one_may_have_fallen_to_the_other() -> None:
+    """Counted or refused, the earlier one decides in one of the ways (2.3)."""
+    course = induction().blood(28, 1500, "90-150").marrow(30, 2).blood(30, 1500, "80-120")
+    assert proof(now(course), "platelets-recovered")[1] == ["platelets 28", "platelets 30"]
+
+
+def test_of_two_relapses_that_nobody_can_tell_apart_the_first_stands_for_both() -> None:
+    """A remission claimed on the day of the second is claimed after either."""
+    course = remission().claim("remission", 114).marrow(107, "4-6").marrow(114, "4-6")
+    cites = proof(now(course.marrow(135, 2)), "blasts-halved")[1]
+    assert cites == ["blasts-marrow 107", "blasts-marrow 135"]
+
+
+def test_ways_that_are_one_go_on_with_all_their_evidence_and_the_first_suspicion() -> None:
+    """What they looked at before, and since when one of them suspects a relapse."""
+    saids = [
+        Said(category="CR", state="in-remission", suspected=day) for day in (on(9), on(5), None)
+    ]
+    assert joined(saids).suspected == on(5)
+    one, other = Node((), ()), Node((), ())
+    assert joined_nodes([Node((one,), ()), Node((other, one), ())]).before == (one, other)
 
 
 def test_a_doubtful_diagnosis_shows_what_was_looked_at() -> None:

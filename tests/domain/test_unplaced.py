@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from datetime import date
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from fhir_remission.domain.answer import placements
+from fhir_remission.domain.answer.placements import _Days, _far, _near, in_doubt, placings
+from fhir_remission.domain.course.budget import steps_of
+from fhir_remission.domain.criteria.loading import CriteriaSet
+from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Claim, Skipped, Source, When
-from tests.domain.builder import Course, all_day, induction, now, on, remission
+from fhir_remission.domain.record.facts import read_facts
+from tests.domain.builder import LATER, Course, all_day, criteria, induction, now, on, remission
+from tests.domain.stories import proof
 
 
 def apart(course: Course, undated: int = 1) -> Any:
@@ -28,6 +37,35 @@ def test_mrd_of_no_day_moves_no_category_and_leaves_mrd_unknown(answer: str) -> 
         found = now(apart(course.mrd(60, answer)))
         assert (found.category, found.state, found.mrd) == ("CR", "in-remission", "unknown")
         assert (found.code, found.state_since) == ("CR", on(30))
+
+
+def worded() -> CriteriaSet:
+    """A set of a site that has a code for a remission whose MRD nobody knows."""
+    base = criteria()
+    rows = [replace(o, mrd={**o.mrd, "unknown": f"{o.id}_MRDunknown"}) for o in base.category]
+    return replace(base, category=tuple(rows))
+
+
+@pytest.mark.parametrize(
+    ("course", "code", "own"),
+    [
+        (remission().mrd(30, "negative"), "CR_MRDunknown", 30),
+        (remission().blood(100, smear=2), "RELAPSE_SUSPECTED", None),
+        (remission().mrd(30, "negative").mrd(90, "positive").mrd(120, "positive"), "MRD_RELAPSE",
+         120),
+    ],
+)  # fmt: skip
+def test_mrd_of_no_day_is_coded_and_cited_as_unknown(
+    course: Course, code: str, own: int | None
+) -> None:
+    """By the word that a site has for it; a relapse of MRD that is proved stays one."""
+    found = now(apart(deepcopy(course).mrd(60, "positive")), worded())
+    assert (found.code, found.mrd, found.flags) == (code, "unknown", ())
+    verdict, cites = proof(found, "mrd-negative")
+    assert (verdict, sorted(cites)) == (
+        "unknown",
+        sorted({"mrd 60", *([f"mrd {own}"] if own else [])}),
+    )
 
 
 def test_a_negative_of_no_day_takes_nothing_away() -> None:
@@ -52,6 +90,7 @@ def test_a_marker_of_apl_of_no_day_leaves_the_diagnosis_in_doubt() -> None:
     """It tells of another leukaemia, on whatever day."""
     found = now(apart(remission().mrd(60, "positive", marker="PML::RARA")))
     assert (found.category, found.reason) == ("IND", "evidence-unplaced")
+    assert now(apart(remission().mrd(60, "negative", marker="PML::RARA"))).category == "CR"
 
 
 # ---------------------------------------------------------------------------------------- claims
@@ -84,6 +123,30 @@ def test_an_onset_counts_beside_an_earlier_diagnosis_alone() -> None:
     alone = Course(diagnosed=None).marrow(-4, 60).chemo(1).marrow(30, 30)
     alone.event("aml-diagnosis", 60, ref="Condition/c")
     assert now(claimed(alone, 60)).candidates == ("RELAPSE", "NR")
+
+
+@pytest.mark.parametrize(
+    ("diagnosed", "certainty", "onset", "told"),
+    [
+        (-6, "unconfirmed", 60, ("RELAPSE", "NR")), (-6, "confirmed", 60, ()),
+        (40, "confirmed", 35, ("RELAPSE", "NR")), (35, "confirmed", 35, ("RELAPSE", "NR")),
+    ],
+)  # fmt: skip
+def test_the_diagnosis_beside_which_an_onset_counts_is_a_known_one(
+    diagnosed: int, certainty: Any, onset: int, told: tuple[str, ...]
+) -> None:
+    """Of a day before the onset, and confirmed."""
+    course = Course(diagnosed=None).marrow(-4, 60).chemo(1).marrow(30, 30)
+    course.event("aml-diagnosis", 60, ref="Condition/c")
+    course.event("aml-diagnosis", diagnosed, certainty=certainty)
+    assert now(claimed(course, onset)).candidates == told
+
+
+def test_a_remission_whose_onset_comes_later_leaves_nothing_open_before() -> None:
+    """At the first marrow nobody had been in remission; without one nobody knows."""
+    found = now(claimed(Course().marrow(-4, 60), 30))
+    assert (found.state, found.state_since) == ("untreated", on(-6))
+    assert now(claimed(Course(), 30)).state == "unknown"
 
 
 # ------------------------------------------------------------------------------ starts of therapy
@@ -158,6 +221,18 @@ def test_a_lesion_of_the_year_before_is_denied_by_what_says_so_later() -> None:
     assert now(late).reason == "evidence-unplaced"
 
 
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [(1, ("CR", "in-remission", (), ())), (0, ("CR", "in-remission", (), ())),
+     (-5, ("CR", "in-remission", (), ())), (-30, ("IND", "unknown", ("CR",), ("CR", "NR")))],
+)  # fmt: skip
+def test_a_lesion_of_a_month_is_tried_on_its_days(first: int, told: tuple[Any, ...]) -> None:
+    """Denied a month after the first marrow: after the last of its days, or on it."""
+    course = Course(diagnosed=-40).event("extramedullary", 0, when=month(-30, 31, "2025-12"))
+    course.marrow(first, 60).chemo(first).marrow(first + 30, 2).blood(first + 30, 1500, 150_000)
+    assert said(now(course)) == told
+
+
 @pytest.mark.parametrize("day", [20, 25, 29])
 def test_what_may_have_been_a_start_is_tried_on_its_day(day: int) -> None:
     """A status that nobody knows; a drug that no table names, given once or for days."""
@@ -176,8 +251,114 @@ def test_more_than_can_be_tried_is_left_open() -> None:
     lost = (Skipped(source="Observation/lost", reason="it has no time"),)
     record = replace(floating(remission()), unplaced=lost)
     assert said(now(record)) == ("IND", "unknown", (), ())
+    assert proof(now(record), "record-read") == ("unknown", ["therapy-start"])
+    assert printed(now(record), "record-read") == (
+        "all that came can be read, and placed among the rest in time",
+        "what cannot be read proves nothing",
+    )
+
+
+def printed(found: Assessment, criterion: str) -> tuple[str, str]:
+    """What a line of the proof asks, and on what ground."""
+    (line,) = [one for one in found.criteria_results if one.criterion == criterion]
+    return line.rule, line.source
+
+
+def test_what_may_have_been_therapy_is_told_where_the_set_withholds_an_answer_after_it() -> None:
+    """By a line of its own, with what it may have been."""
+    course = remission().event("therapy-start", 20, certainty="unconfirmed")
+    found = now(course, policies={"answer_after_new_start": "not-evaluable"})
+    assert proof(found, "therapy-known") == ("unknown", ["therapy-start 20"])
+    assert printed(found, "therapy-known") == (
+        "of all that was given near the marrow it is known whether it is therapy",
+        "what cannot be read proves nothing",
+    )
+
+
+def test_so_many_ways_are_tried_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the bound, and of all of them as many steps."""
+    facts = read_facts(floating(remission()), criteria(), LATER)
+    ways = len(placings(facts, LATER).records)
+    for bound, most in (("MOST_PLACINGS", ways), ("MOST_PLACED_STEPS", ways * steps_of(facts))):
+        with monkeypatch.context() as patch:
+            patch.setattr(placements, bound, most)
+            assert len(placings(facts, LATER).records) == ways
+            patch.setattr(placements, bound, most - 1)
+            assert placings(facts, LATER).records == []
+
+
+def test_the_doses_of_a_drug_that_no_table_names_are_therapy_together() -> None:
+    """Each such drug is one thing that nobody knows, and so is each event of no day."""
+    course = remission()
+    for day, name in ((20, "A"), (25, "B"), (21, "A")):
+        course.event("therapy-start", day, certainty="unconfirmed", original=name)
+    facts = read_facts(floating(course), criteria(), LATER)
+    told = [[(one.original, one.when and one.when.first_day) for one in way]
+            for way in in_doubt(facts)]  # fmt: skip
+    assert told == [[("", None)], [("A", on(20)), ("A", on(21))], [("B", on(25))]]
 
 
 def test_a_start_that_nobody_can_place_and_no_marrow() -> None:
     """Something came that may matter."""
     assert now(floating(Course())).reason == "evidence-unplaced"
+
+
+def test_days_between_which_nothing_lies_are_tried_once() -> None:
+    """Each near a marrow or a start (four weeks, by the widest number), a relapse rule's days
+    before a marrow, those of all else, and the day after each; never what a day cannot be."""
+    course = Course(diagnosed=-300).marrow(30, 2, cells=None, emd=None).blood(100, 1500)
+    course.mrd(130, "negative").event("extramedullary", 160).event("extramedullary", None)
+    course.event("platelet-transfusion", 190).event("rbc-transfusion", 200).chemo(250)
+    facts = read_facts(course.record(), criteria("iwg-2003"), LATER)
+    runs = [(-300, -299), (-31, -28), (1, 60), (100, 101), (130, 131), (160, 161), (200, 201),
+            (221, 280)]  # fmt: skip
+    days = [on(day).toordinal() for first, last in runs for day in range(first, last + 1)]
+    found = _Days(facts, facts.record.events, on(400))
+    assert (found.known, found.last) == (days, on(400).toordinal())
+    assert _Days(facts, facts.record.events, on(270)).known == [
+        day for day in days if day <= on(270).toordinal()
+    ]
+    assert _Days(facts, (), date.max).last == date.max.toordinal() - 1
+    first = Course(diagnosed=None).chemo(20 - on(0).toordinal()).events
+    assert _Days(facts, first, on(400)).known[0] == 1
+
+
+def test_each_event_is_tried_where_it_may_lie() -> None:
+    """On the days that differ, and on the first and the last on which it may have been."""
+    first = Course(diagnosed=None).chemo(20 - on(0).toordinal()).events
+    facts = read_facts(Course(diagnosed=None).marrow(100, 2).record(), criteria(), LATER)
+    days = _Days(facts, first, on(400))
+    near = [one - on(0).toordinal() for one in days.known]
+    assert (near[0], near[-1]) == (1 - on(0).toordinal(), 130)
+    maybe = {"certainty": "unconfirmed"}
+    for more, told in (
+        ({"when": month(-10, 200, "2026")}, [-10, *[d for d in near if -10 <= d <= 189], 189]),
+        ({"when": month(131, 30, "2026-05")}, [131, 160]),
+        ({"when": month(130, 1, ""), **maybe}, [None, 130]),
+        ({"day": None}, [*near, 400]),
+        ({"day": None, **maybe}, [None, *near, 400]),
+        ({"day": None, "ended": month(71, 30, "")}, [d for d in near if d <= 100]),
+        ({"day": None, "ended": month(61, 9, "")}, [*[d for d in near if d < 69], 69]),
+    ):
+        event = Course(diagnosed=None).event("therapy-start", **{"day": 0, **more}).events
+        ways = list(days.ways(tuple(event)))
+        assert [stays(way) for way in ways] == told, more
+        assert {one.certainty for way in ways for one in way} == {"confirmed"}
+    doses = [Course(diagnosed=None).event("therapy-start", day, **maybe).events[0]
+             for day in (5, 6)]  # fmt: skip
+    sure = tuple(replace(one, certainty="confirmed") for one in doses)
+    assert list(days.ways(tuple(doses))) == [(), sure]
+
+
+def stays(way: tuple[Any, ...]) -> int | None:
+    """The day of the course on which one event lies; None where it does not."""
+    return (way[0].when.first_day - on(0)).days if way else None
+
+
+@pytest.mark.parametrize(
+    ("name", "far"), [("eln-2022", [0, 180]), ("iwg-2003", [60]), ("healthtree-2024", [])]
+)
+def test_how_long_before_a_marrow_a_start_matters(name: str, far: list[int]) -> None:
+    """Four weeks by the early marrows and the gaps; for a landmark or a relapse rule, longer."""
+    facts = read_facts(Course().record(), criteria(name), LATER)
+    assert (_near(facts), _far(facts)) == (29, far)

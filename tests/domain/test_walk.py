@@ -91,6 +91,16 @@ def test_what_may_have_been_therapy_leaves_open_whether_there_was_a_remission() 
         assert story(end, policies=WITHHELD)[1:] == [known, told]
 
 
+def test_mrd_is_no_blood_where_the_diagnosis_is_in_doubt_on_its_day() -> None:
+    """Nothing but blood may end a remission, or begin to (3.7)."""
+    course = good(Course().blood(-4, smear=5).marrow(-4, 60).chemo(1), 30).mrd(100, "negative")
+    course.event("therapy-start", 95, certainty="unconfirmed").blood(130, smear=2)
+    assert story(course, policies=WITHHELD)[-1] == (
+        "blood 130: RELAPSE_SUSPECTED, relapse-suspected since 130, first sign 130,"
+        " ask repeat-blood"
+    )
+
+
 # ------------------------------------------------------------------------- before the first anchor
 
 

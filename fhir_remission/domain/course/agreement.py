@@ -111,7 +111,7 @@ def _as_told(ground: Ground, of_it: Sequence[Said]) -> Said:
 
 def _is_written(ground: Ground, found: Evaluation | None) -> bool:
     if found is None or found.row is None:
-        return True
+        return False
     told = as_recorded(ground.facts, found)
     return all(told[name].verdict in HOLDS for name in found.row.requires)
 
@@ -134,9 +134,9 @@ def said_of(ground: Ground, names: Sequence[str]) -> str:
     """What is said where the ways give these: the lowest claim of a marrow below the line."""
     rows = [ground.rows.get(name) for name in names]
     one_side = all(row is not None and (row.remission or row.early) for row in rows)
-    settled = len(names) == 1 or one_side
-    lowest = max(names, key=lambda name: ground.order.get(name, 0))
-    return lowest if settled else ground.out.undecided
+    if one_side:
+        return max(names, key=ground.order.__getitem__)
+    return names[0] if len(names) == 1 else ground.out.undecided
 
 
 def _row(ground: Ground, first: Said, category: str) -> Category | None:

@@ -101,7 +101,7 @@ class _Walk:
             gate = diagnosis_gate(self.ground.facts, self.ground.signs, point.day)
             if point.kind != "marrow" and gate.state != "open":
                 # Nothing is said of it, and yet it may end a remission of this leukaemia.
-                if gate.state == "doubt" and point.kind != "mrd" and not self.lost:
+                if point.kind != "mrd" and not self.lost:
                     self._stepped(point, gate)
                 continue
             if not self.lost:
