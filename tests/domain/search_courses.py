@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from random import Random
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from fhir_remission.domain.nouns.assessment import Assessment
-from fhir_remission.domain.nouns.inputs import PatientRecord, When
+from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, When
 from fhir_remission.domain.record.marrows import QUALITY
 from tests.domain.builder import Course, judge
 from tests.domain.generated import course_of, dense_course_of
@@ -38,7 +39,11 @@ TOLD = 40
 """Kinds of open answers that are printed."""
 Key = tuple[str, str]
 Worse = Callable[[PatientRecord, int, Random, Counter[str], str], Iterator[str]]
-BLURRED = ("blasts-marrow", "blasts-blood", "extramedullary-disease")
+BLURRED = (
+    "blasts-marrow", "blasts-blood", "extramedullary-disease", "therapy-start", "extramedullary",
+    "transplant",
+)  # fmt: skip
+One = TypeVar("One", bound=Result | Event)
 UNDECIDED = ("IND", "NE")
 BEYOND = "too-many-unknowns"
 TREATED = ("active-disease", "relapsed")
@@ -63,22 +68,36 @@ def lost(
 def blurred(
     record: PatientRecord, many: int, dice: Random, seen: Counter[str], name: str = "eln-2022"
 ) -> Iterator[str]:
-    """The same, when so many marrows, smears or lesions are told by their month."""
+    """The same, when so many marrows, smears, lesions or starts are told by their month."""
     kind = dice.choice(BLURRED)
-    told = [one for one in record.results if one.analyte == kind]
-    chosen = dice.sample(told, min(many, len(told)))
-    marrows = {one.when.start for one in chosen if kind == "blasts-marrow"}
-    results = tuple(
-        replace(one, when=month_of(one.when))
-        if one in chosen or (one.analyte in QUALITY and one.when.start in marrows) else one
-        for one in record.results
-    )  # fmt: skip
-    less = replace(record, results=results)
+    every: tuple[Result | Event, ...] = (*record.results, *record.events)
+    told = [one for one in every if kind == kind_of(one)]
+    chosen = [one for one in dice.sample(told, min(many, len(told))) if one.when is not None]
+    marrows = {one.when for one in chosen if kind_of(one) == "blasts-marrow"}
+
+    def moved(one: Result | Event) -> bool:
+        return one in chosen or (kind_of(one) in QUALITY and one.when in marrows)
+
+    less = replace(
+        record,
+        results=tuple(by_month(one) if moved(one) else one for one in record.results),
+        events=tuple(by_month(one) if moved(one) else one for one in record.events),
+    )
     yield from missed(record, less, seen, name)
     now, then = judge(record, name)[-1], judge(less, name)[-1]
-    told = then.candidates or then.category not in UNDECIDED
-    if told and now.category not in {*UNDECIDED, *named(then)} and now.reason != BEYOND:
+    says = then.candidates or then.category not in UNDECIDED
+    if says and now.category not in {*UNDECIDED, *named(then)} and now.reason != BEYOND:
         yield f"now: {now.category} is not in {sorted(named(then))}"
+
+
+def kind_of(one: Result | Event) -> str:
+    """What it is of."""
+    return one.analyte if isinstance(one, Result) else one.kind
+
+
+def by_month(one: One) -> One:
+    """The same, told by its month."""
+    return one if one.when is None else replace(one, when=month_of(one.when))
 
 
 def month_of(when: When) -> When:

@@ -42,18 +42,25 @@ class Placings(NamedTuple):
 def placings(facts: Facts, as_of: datetime) -> Placings:
     """The record in each way of what is in doubt; none where nothing is, or ways are too many.
 
-    Denials are the first to be left out: without them nothing better is said.
+    Denials are the first to be left out: without them nothing better is said. Then what lies near
+    no marrow, and stands on the first day that it may be of.
     """
     named = in_doubt(facts)
-    found = _placings(facts, named, as_of)
-    bare = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
-    return found if found.records or len(bare) == len(named) else _placings(facts, bare, as_of)
+    if not named or not facts.marrows or facts.criteria.withholds_after_start:
+        return Placings([], {})
+    told = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
+    near = [one for one in told if not facts.coarse or _is_near(facts, one)]
+    tried = (_placings(facts, one, as_of) for one in (named, told, near) if one)
+    return next((found for found in tried if found.records), Placings([], {}))
+
+
+def _is_near(facts: Facts, group: Way) -> bool:
+    """Whether it leaves everything in doubt unless it is placed."""
+    return any(one in facts.unordered or one not in facts.coarse for one in group)
 
 
 def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings:
     none = Placings([], {})
-    if not named or not facts.marrows or facts.criteria.withholds_after_start:
-        return none
     left = {one for group in named for one in group}
     if not all_else_is_placed(facts, left):
         return none
@@ -86,7 +93,9 @@ def in_doubt(facts: Facts) -> list[Way]:
     """What is in doubt; what one unknown code names is a start each time, or never."""
     if not (facts.unordered or facts.record.floating or facts.therapy.possible or facts.coarse):
         return []
-    single = [one for one in (*facts.unordered, *facts.record.floating) if isinstance(one, Event)]
+    every = dict.fromkeys((*facts.unordered, *facts.record.floating, *facts.coarse))
+    single = [one for one in every if isinstance(one, Event)]
+    results = [one for one in facts.coarse if isinstance(one, Result)]
     codes = {
         _drug(one) for one in facts.therapy.possible
         if any(is_near(facts, one, day) for day in facts.marrow_days)
@@ -96,7 +105,7 @@ def in_doubt(facts: Facts) -> list[Way]:
         unsure = one.kind == START and one.certainty != "confirmed" and one not in single
         if unsure and _drug(one) in codes:
             doses.setdefault(_drug(one), []).append(one)
-    return [*_samples(facts.coarse), *((one,) for one in single), *map(tuple, doses.values())]
+    return [*_samples(results), *((one,) for one in single), *map(tuple, doses.values())]
 
 
 def _samples(coarse: Sequence[Result]) -> list[Way]:

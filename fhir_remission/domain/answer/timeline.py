@@ -13,7 +13,7 @@ from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment
-from fhir_remission.domain.nouns.inputs import Event, Interval
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.intervals import Op, holds
 from fhir_remission.domain.nouns.verdicts import Quantity, SignReading, day_of
 from fhir_remission.domain.record.draws import Draw
@@ -216,7 +216,7 @@ def _told(events: Sequence[Event], detail: str) -> str:
 
 def _of_no_day(facts: Facts) -> Iterator[Row]:
     """What is told by its month or year, on the first day that it may be of."""
-    for one in facts.coarse:
+    for one in (one for one in facts.coarse if isinstance(one, Result)):
         words = f"{one.analyte.replace('-', ' ')} {one.original}"
         text = f"on some day of {one.when.text}: {words} [{one.source.ref}]"
         yield Row(one.when.first_day, notes=(text,))

@@ -54,16 +54,18 @@ def sorted_out(
 
 
 def of_no_day(
-    results: Iterable[Result], numbers: Numbers
-) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
-    """Results told by their month or year: all of them where one is a sign, and the denials.
+    results: Iterable[Result], events: Iterable[Event], numbers: Numbers
+) -> tuple[Proof, tuple[Result, ...]]:
+    """What is told by its month or year: results where one is a sign, events; and the denials.
 
     A denial that nothing places supports nothing, and stands against nothing.
     """
     longest = timedelta(hours=numbers.precise.days)
     coarse = tuple(one for one in results if _is_coarse(one, longest))
     idle = tuple(one for one in coarse if denies(one))
-    return (coarse if idle or any(map(is_sign, coarse)) else ()), idle
+    signs = coarse if idle or any(map(is_sign, coarse)) else ()
+    vague = (one for one in events if one.kind in _EVENTS and _is_coarse(one, longest))
+    return (*signs, *(one for one in vague if weighs(one))), idle
 
 
 def is_sign(one: Result) -> bool:

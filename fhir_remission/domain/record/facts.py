@@ -55,8 +55,8 @@ class Facts(Struct, frozen=True):
     """What was stated outright of transfusion independence, by day."""
     unordered: Proof = ()
     """What is known by its month or year alone, where the day decides what it means."""
-    coarse: tuple[Result, ...] = ()
-    """Results told by their month or year, where one of them may speak against an answer."""
+    coarse: Proof = ()
+    """What is told by its month or year, where it may speak against an answer or begin a wait."""
     idle: tuple[Result, ...] = ()
     """Denials told by their month or year: they support nothing."""
     unplaced_mrd: Proof = ()
@@ -92,9 +92,9 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     statements = _statements(criteria)
     known = _known(record.results, as_of)
     wide = [one for one in known if one.when.first_day < one.when.last_day]
-    coarse, idle = of_no_day(wide, numbers)
-    results = _precisely(known, idle, numbers) if wide else known
     events = _known_events(record.events, as_of)
+    coarse, idle = of_no_day(wide, events, numbers)
+    results = _precisely(known, idle, numbers) if wide else known
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
