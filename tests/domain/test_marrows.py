@@ -11,7 +11,7 @@ from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable
 from fhir_remission.domain.nouns.intervals import point
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
-from tests.domain.builder import Course, all_day, at, criteria, on, value
+from tests.domain.builder import Course, all_day, at, criteria, now, on, remission, value
 from tests.domain.sights import cited, in_order
 
 FIVE = Decimal(5)
@@ -265,3 +265,25 @@ def test_a_marrow_dated_by_the_day_alone_is_of_that_day() -> None:
     assert (found.day, found.end) == (on(30), all_day(30).end)
     assert found.blasts.reading == point(Decimal(2))
     assert isinstance(found.blasts.reading, Interval)
+
+
+@pytest.mark.parametrize(
+    ("blasts", "equivalents", "want"),
+    [(2, 2, "CR"), (3, 4, "IND"), (1, 9, "IND"), (3, "?", "IND"), (0, "<5", "CR")],
+)
+def test_1_8_blasts_and_what_may_count_as_blasts_are_added(
+    blasts: Any, equivalents: Any, want: str
+) -> None:
+    """Promonocytes of a leukaemia of unstated type are blasts, or none."""
+    course = remission().marrow(60, blasts).result("blasts-marrow-equivalent", 60, equivalents)
+    assert now(course.blood(60, 1500, 150_000)).category == want
+
+
+@pytest.mark.parametrize(("flow", "told"), [(12, True), (4, False), ("4-6", False)])
+def test_1_5_a_method_that_does_not_decide_is_told_where_it_disagrees(
+    flow: Any, *, told: bool
+) -> None:
+    """Morphology decides (V085); that the flow counts a relapse the reader should know."""
+    course = remission().marrow(60, 3, method="morphology").blood(60, 1500, 150_000)
+    found = now(course.result("blasts-marrow", 60, flow, method="flow"))
+    assert (found.category, "blast-methods-disagree" in found.flags) == ("CR", told)

@@ -185,22 +185,19 @@ def _by_sample(
 
 
 def _with_equivalents(blasts: Quantity, found: Sequence[Result], criteria: CriteriaSet) -> Quantity:
-    """Blasts with and without what may count as blasts, where that alone may reach the line."""
-    line = criteria.numbers.disease_blasts.value
-    many = [
-        one
-        for one in found
-        if not isinstance(one.value, Interval) or at_least(one.value, line) is not False
-    ]
-    if not many:
-        return blasts
-    proof = (*blasts.proof, *many)
-    read = measured(tuple(many)).reading
+    """Blasts with and without what may count as blasts, where both may reach the line."""
     own = blasts.reading if blasts.reading is not None else point(ZERO)
-    if not isinstance(read, Interval) or not isinstance(own, Interval):
-        doubt = Unreadable(many[0].original, "what may count as blasts cannot be read")
+    if not found or not isinstance(own, Interval):
+        return blasts
+    proof = (*blasts.proof, *found)
+    read = measured(tuple(found)).reading
+    if not isinstance(read, Interval):
+        doubt = Unreadable(found[0].original, "what may count as blasts cannot be read")
         return replace(blasts, reading=doubt, proof=proof)
-    return replace(blasts, reading=hull((own, total(own, read))), proof=proof)
+    both = total(own, read)
+    if at_least(both, criteria.numbers.disease_blasts.value) is False:
+        return blasts
+    return replace(blasts, reading=hull((own, both)), proof=proof)
 
 
 def _adequacy(results: Sequence[Result]) -> SignReading:
@@ -235,10 +232,18 @@ def _blasts(
         proof = quantity.proof if baseline in chosen else (*quantity.proof, baseline)
         return replace(quantity, reading=refused, proof=proof), ("blasts-scale-doubtful",)
     if wanted:
-        return quantity, ()
+        return quantity, _apart(quantity, [one for one in results if one not in wanted], criteria)
     name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
     assumed = Assumption(name, criteria.assume.other_blast_method.level)
     return replace(quantity, assumes=assumed), ()
+
+
+def _apart(quantity: Quantity, others: Sequence[Result], criteria: CriteriaSet) -> tuple[str, ...]:
+    """A flag where the other method lies on the other side of the line of disease (1.5)."""
+    line = criteria.numbers.disease_blasts.value
+    readings = [quantity.reading, *(one.value for one in others)]
+    sides = {at_least(one, line) for one in readings if isinstance(one, Interval)}
+    return ("blast-methods-disagree",) if {True, False} <= sides else ()
 
 
 def _scales(results: Sequence[Result], criteria: CriteriaSet, first_start: date | None) -> Scales:
