@@ -217,3 +217,18 @@ def test_the_draw_that_may_prove_more_is_named(course: object, words: str) -> No
     """Another draw of the only marrow is no earlier marrow."""
     assert callable(course)
     assert now(course()).next_better == words
+
+
+def test_a_remission_marrow_that_only_lacks_counts_is_said_to() -> None:
+    """MLFS by itself is no lesser response; counts that are low are none of these words."""
+    assert "(MLFS by itself, without counts)" in now(remission().marrow(200, 1)).summary
+    low = now(remission().marrow(200, 1).blood(200, 100, 10_000))
+    assert "(CRi by itself)" in low.summary
+
+
+def test_a_suspicion_is_compared_with_no_response() -> None:
+    """Nobody asks why a suspected relapse is no CR: a repeat decides."""
+    found = now(remission().marrow(200, 1).blood(200, 1500, 150_000, smear=2))
+    assert (found.category, found.next_better) == (
+        "RELAPSE_SUSPECTED", "A repeat marrow or smear decides."
+    )  # fmt: skip

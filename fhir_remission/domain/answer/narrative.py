@@ -46,7 +46,7 @@ def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
         rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
-    return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(found)}."
+    return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(facts, found)}."
 
 
 def _unasked(facts: Facts, found: Assessment) -> bool:
@@ -101,8 +101,18 @@ def _response(facts: Facts, found: Assessment) -> str:
     return f"{began[0]}, {found.category}{f' since {since}' if since else ''}"
 
 
-def _last(found: Assessment) -> str:
-    own = f" ({found.latest.category} by itself)" if found.latest is not None else ""
+def _by_itself(facts: Facts, found: Assessment) -> str:
+    """What the latest marrow says alone, where that is not what stands."""
+    if found.latest is None:
+        return ""
+    lineages = facts.criteria.about.lineages
+    counts = [one for one in found.latest.criteria_results if one.criterion in lineages]
+    bare = counts and not any(one.evidence for one in counts)
+    return f" ({found.latest.category} by itself{', without counts' if bare else ''})"
+
+
+def _last(facts: Facts, found: Assessment) -> str:
+    own = _by_itself(facts, found)
     known: list[tuple[str, date | None, str]] = [
         ("last marrow", found.last_marrow, own),
         ("last count", found.last_blood, ""),
@@ -135,7 +145,9 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
         return ADVICE["early-marrow" if "early-marrow" in found.flags else "inadequate-marrow"]
     # Where the ways differ, no draw of one of them says what is missing.
     differ = draft.others and found.category == facts.criteria.outcomes.undecided
-    if draft.evaluation is None or draft.carries or found.reason in ADVICE or differ:
+    suspected = found.category == facts.criteria.outcomes.relapse_suspected
+    told = suspected or found.reason in ADVICE or differ
+    if draft.evaluation is None or draft.carries or told:
         if found.reason == "evidence-unplaced" and not found.skipped:
             return UNORDERED
         return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
