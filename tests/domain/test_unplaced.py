@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -14,10 +14,21 @@ from fhir_remission.domain.answer.placements import _Days, _far, _near, in_doubt
 from fhir_remission.domain.course.budget import steps_of
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment
-from fhir_remission.domain.nouns.inputs import Claim, Skipped, Source, When
+from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped, Source, When
 from fhir_remission.domain.record.facts import read_facts
-from tests.domain.builder import LATER, Course, all_day, criteria, induction, now, on, remission
+from tests.domain.builder import (
+    LATER,
+    Course,
+    all_day,
+    criteria,
+    induction,
+    judge,
+    now,
+    on,
+    remission,
+)
 from tests.domain.stories import proof
+from tests.domain.test_histories import good
 
 
 def apart(course: Course, undated: int = 1) -> Any:
@@ -330,7 +341,7 @@ def test_each_event_is_tried_where_it_may_lie() -> None:
     days = _Days(facts, first, on(400))
     near = [one - on(0).toordinal() for one in days.known]
     assert (near[0], near[-1]) == (1 - on(0).toordinal(), 130)
-    maybe = {"certainty": "unconfirmed"}
+    maybe: dict[str, Any] = {"certainty": "unconfirmed"}
     for more, told in (
         ({"when": month(-10, 200, "2026")}, [-10, *[d for d in near if -10 <= d <= 189], 189]),
         ({"when": month(131, 30, "2026-05")}, [131, 160]),
@@ -343,11 +354,26 @@ def test_each_event_is_tried_where_it_may_lie() -> None:
         event = Course(diagnosed=None).event("therapy-start", **{"day": 0, **more}).events
         ways = list(days.ways(tuple(event)))
         assert [stays(way) for way in ways] == told, more
-        assert {one.certainty for way in ways for one in way} == {"confirmed"}
+        events = [one for way in ways for one in way if isinstance(one, Event)]
+        assert {one.certainty for one in events} == {"confirmed"}
     doses = [Course(diagnosed=None).event("therapy-start", day, **maybe).events[0]
              for day in (5, 6)]  # fmt: skip
     sure = tuple(replace(one, certainty="confirmed") for one in doses)
     assert list(days.ways(tuple(doses))) == [(), sure]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_tried_on_a_day_is_told_in_the_words_that_were_sent(told: bool) -> None:
+    """A whole day where the site is; of no time at all no words are made."""
+    zone = timezone(timedelta(hours=2))
+    start = datetime(2026, 1, 1, tzinfo=zone)
+    sent = When(start, start + timedelta(days=31), on(1), on(31), "2026-01") if told else None
+    event = Course(diagnosed=None).event("therapy-start", None, when=sent).events[0]
+    facts = read_facts(Course(diagnosed=None).marrow(25, 2).record(), criteria(), LATER)
+    ways = list(_Days(facts, (), on(400)).ways((event,)))
+    begun = datetime(2026, 1, 5, tzinfo=zone if told else UTC)
+    when = When(begun, begun + timedelta(days=1), on(5), on(5), "2026-01" if told else "")
+    assert (replace(event, when=when),) in ways
 
 
 def stays(way: tuple[Any, ...]) -> int | None:
@@ -362,3 +388,31 @@ def test_how_long_before_a_marrow_a_start_matters(name: str, far: list[int]) -> 
     """Four weeks by the early marrows and the gaps; for a landmark or a relapse rule, longer."""
     facts = read_facts(Course().record(), criteria(name), LATER)
     assert (_near(facts), _far(facts)) == (29, far)
+
+
+LONG_AGO = month(-280, 30, "2025-03")
+RICH = {
+    "MRD and a suspicion": lambda: remission().mrd(30, "negative").mrd(90, "positive")
+    .mrd(120, "positive").blood(140, smear=2).blood(150, smear=0),
+    "a second remission": lambda: good(
+        good(remission().marrow(100, 40).chemo(110), 140).mrd(140, "negative"), 200
+    ).blood(230, smear=1),
+    "refractory": lambda: Course().marrow(-4, 60).chemo(1, "intensive").chemo(30, "intensive")
+    .marrow(60, 30).blood(60, 300, 20_000),
+    "a baseline after the start": lambda: good(Course().chemo(1).marrow(2, 60), 30),
+    "a lesion": lambda: remission(attested=False).event("extramedullary", 100),
+    "an open marrow": lambda: good(remission().marrow(100, "?"), 160),
+    "what is assumed": lambda: Course(attested=False).chemo(1).marrow(30, 2, emd=None, cells=None)
+    .blood(30, 1500, 150_000, smear=None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", RICH)
+def test_a_start_that_ended_before_the_disease_leaves_every_word_as_it_was(title: str) -> None:
+    """Wherever it lies; it is evidence that there was therapy, and of nothing else."""
+
+    def told(record: Any) -> list[Assessment]:
+        return [replace(one, criteria_results=()) for one in judge(record)]
+
+    course = RICH[title]()
+    assert told(floating(course, ended=LONG_AGO)) == told(course)
