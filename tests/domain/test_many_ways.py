@@ -205,6 +205,21 @@ def test_an_open_marrow_in_a_remission_shows_its_own_values() -> None:
     assert proof(found, "anc-recovered") == ("unknown", [])
 
 
+def test_what_proved_the_answer_is_shown_and_not_what_may_prove_it_again() -> None:
+    """The later marrow says so in one of the ways alone (6.1)."""
+    course = Course().marrow(31, 4, cells=None, emd=None).result("platelets", 32, 150)
+    found = now(course.marrow(33, 1, cells="?", emd=None), "healthtree-2024")
+    assert (found.category, found.response_date) == ("CRi", on(32))
+    assert proof(found, "marrow-blasts-below-5") == ("met", ["blasts-marrow 31"])
+
+
+def test_a_remission_that_counts_hold_back_is_not_one_that_somebody_told_of() -> None:
+    """Where there was none at the blasts, a word of a later one may still be true (3.6)."""
+    course = Course(attested=False).marrow(92, 3, cells=None, emd=None).blood(156, smear=1)
+    found = now(course.claim("remission", 170).blood(212, smear="?"))
+    assert found.candidates == ("MLFS", "RELAPSE", "RELAPSE_SUSPECTED")
+
+
 def test_what_holds_in_some_ways_alone_is_open() -> None:
     """In two of them no remission was before, in the third there was one."""
     course = Course(diagnosed=None).chemo(1).marrow(105, "?", cells=None, emd=None)

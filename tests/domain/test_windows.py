@@ -235,6 +235,9 @@ def test_blasts_of_a_day_are_cleared_by_no_hour_of_it() -> None:
     whole = replace(drawn(1)[0], start=all_day(1).start, end=all_day(1).end)
     assert read_blood_blasts(smears, range(3), [whole, *drawn(1, 2)]).cleared == 2
     assert read_blood_blasts(smears, range(3), drawn(1, 1.5, 2)).cleared == 1
+    next_day = replace(drawn(2)[0], start=whole.end)
+    assert read_blood_blasts(smears, range(2), [whole, next_day]).cleared == 1
+    assert read_blood_blasts(smears[1::-1], range(2), drawn(1, 1)).cleared is None
     course = remission().result("blasts-blood", 60, 2, method="manual", when=all_day(60))
     assert now(course.blood(60, smear=0)).state == "relapse-suspected"
     assert now(course.blood(61, smear=0)).state == "in-remission"

@@ -90,7 +90,7 @@ class Chooser:
             return Choice(None, undecided, found, none, held, lacks)
         row = proved(rows, found)
         answer = self._fallback(found, rows) if row is None else row.id
-        ahead = takewhile(lambda one: one.id != answer, rows) if row is not None else ()
+        ahead = takewhile(lambda one: one.id != answer, rows)
         if answer == undecided or any(_unsettled(one.requires, found) for one in ahead):
             return Choice(row, answer, found, self._ways(view, found, rows), held, lacks)
         rests = assumed(row, found) if row is not None else ()
