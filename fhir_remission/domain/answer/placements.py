@@ -49,14 +49,10 @@ def placings(facts: Facts, as_of: datetime) -> Placings:
     if not named or not facts.marrows or facts.criteria.withholds_after_start:
         return Placings([], {})
     told = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
-    near = [one for one in told if not facts.coarse or _is_near(facts, one)]
+    loose = {*facts.coarse} - {*facts.unordered}
+    near = [one for one in told if not loose.issuperset(one)]
     tried = (_placings(facts, one, as_of) for one in (named, told, near) if one)
     return next((found for found in tried if found.records), Placings([], {}))
-
-
-def _is_near(facts: Facts, group: Way) -> bool:
-    """Whether it leaves everything in doubt unless it is placed."""
-    return any(one in facts.unordered or one not in facts.coarse for one in group)
 
 
 def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings:
@@ -66,10 +62,12 @@ def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings:
         return none
     rest = tuple(one for one in facts.record.events if one not in left)
     days = _Days(facts, rest, as_of.date())
-    options = [list(days.ways(group)) for group in named]
-    many = prod(len(one) for one in options)
-    if many > MOST_PLACINGS or many * steps_of(facts) > MOST_PLACED_STEPS:
-        return none
+    most = min(MOST_PLACINGS, MOST_PLACED_STEPS // max(1, steps_of(facts)))
+    options: list[list[Way]] = []
+    for group in named:
+        options.append(list(days.ways(group)))
+        if prod(map(len, options)) > most:
+            return none
     results = tuple(one for one in facts.record.results if one not in left)
     base = replace(facts.record, floating=(), results=results, events=rest)
     ways = zip(named, options, strict=True)
@@ -119,14 +117,17 @@ def _samples(coarse: Sequence[Result]) -> list[Way]:
     groups: dict[object, list[Result]] = {}
     for one in coarse:
         groups.setdefault(root((one.when, one.source.ref)), []).append(one)
-    samples = [many for many in groups.values() if any(is_sign(o) or denies(o) for o in many)]
+    samples: list[list[Result]] = []
+    others: list[list[Result]] = []
+    homes: dict[When, list[list[Result]]] = {}
     for many in groups.values():
-        homes = [
-            sample for sample in samples
-            if sample[0].when == many[0].when and any(one.analyte == BLASTS for one in sample)
-        ]  # fmt: skip
-        if many not in samples and len(homes) == 1 and all(o.analyte in QUALITY for o in many):
-            homes[0].extend(many)
+        (samples if any(is_sign(one) or denies(one) for one in many) else others).append(many)
+        if any(one.analyte == BLASTS for one in many):
+            homes.setdefault(many[0].when, []).append(many)
+    for many in others:
+        home = homes.get(many[0].when, ())
+        if len(home) == 1 and all(one.analyte in QUALITY for one in many):
+            home[0].extend(many)
     return [tuple(many) for many in samples]
 
 

@@ -6,6 +6,7 @@ of 2026-02-11 may be the leukaemia that was treated or its relapse: then no orde
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
@@ -108,9 +109,15 @@ def _beside(one: Result | Event, marrows: Sequence[date], numbers: Numbers) -> b
     when = one.when
     if isinstance(one, Result):
         # Its own marrow stands on the first day that it may be of.
-        return any(one.when.first_day < day <= one.when.last_day for day in marrows)
+        return _any_within(marrows, one.when.first_day + _ONE_DAY, one.when.last_day)
     early = timedelta(days=numbers.early_marrow.days - 2)
     cut = timedelta(days=numbers.window_after.days)
     last = when or one.ended
     first = when.first_day - cut if when else date.min
-    return last is not None and any(first <= day <= last.last_day + early for day in marrows)
+    return last is not None and _any_within(marrows, first, last.last_day + early)
+
+
+def _any_within(days: Sequence[date], first: date, last: date) -> bool:
+    """Whether any of the days, in order, lies among these, ends included."""
+    place = bisect_left(days, first)
+    return place < len(days) and days[place] <= last

@@ -147,13 +147,13 @@ def _not_ended_yet(event: Event, as_of: datetime) -> Event:
 
 def _precisely(results: Iterable[Result], idle: Sequence[Result], numbers: Numbers) -> list[Result]:
     """A result whose day is not known proves nothing, and still blocks if it may say anything."""
-    longest = timedelta(hours=numbers.precise.days)
+    longest, left = timedelta(hours=numbers.precise.days), set(idle)
     return [
         one if is_precise(one.when, longest)
         else replace(one, value=Unreadable(
             one.original, f"the time {one.when.text} is not precise to a day"
         ))
-        for one in results if one not in idle
+        for one in results if one not in left
     ]  # fmt: skip
 
 
