@@ -156,3 +156,10 @@ def test_a_smear_that_cannot_be_read_is_what_decides() -> None:
         assert (
             found.next_better == "A blood differential that says whether there are blasts decides."
         )
+
+
+def test_a_second_sample_is_counted_from_the_first_that_counts() -> None:
+    """Another one too soon after it changes nothing (3.7)."""
+    found = now(remission().blood(100, smear=2).blood(103, smear=2))
+    assert f"from {on(107)} to {on(156)} is relapse" in found.next_better
+    assert f"counted from the sample of {on(100)}" in found.next_better
