@@ -231,6 +231,7 @@ SEED ?= 1
 long-course: $(VENV)/.installed  ## containment, P1 to P3 and the SQL twin on courses nobody has seen; hours
 	nice $(BIN)/python -m tests.domain.search_courses --anchors $(ANCHORS) --checks $(CHECKS) --seed $(SEED)
 	nice $(BIN)/python -m tests.domain.search_courses --anchors $(DENSE) --checks 0 --seed $(SEED) --dense
+	nice $(BIN)/python -m tests.domain.search_courses --anchors $(DENSE) --checks 0 --seed $(SEED) --blurred
 	for set in eln-2017 iwg-2003 healthtree-2024 pediatric-2012 cibmtr-aml; do nice $(BIN)/python -m tests.domain.search_courses --anchors $(DENSE) --checks 0 --seed $(SEED) --criteria $$set || exit 1; done
 	nice $(BIN)/python -m tests.twin.compare --patients $(TWINS) --seed $(SEED)
 

@@ -10,6 +10,8 @@ import pytest
 from fhir_remission.domain.answer.proof import NO_DAY
 from fhir_remission.domain.nouns.inputs import Result, When
 from tests.domain.builder import LATER, Course, induction, judge
+from tests.domain.search_courses import blurred, contained
+from tests.domain.test_properties import SETS
 
 
 def month(text: str) -> When:
@@ -123,3 +125,9 @@ def test_a_diagnosis_of_a_year_is_a_diagnosis() -> None:
     course.marrow(-3, 60).chemo(1).marrow(30, 2).blood(30, 1500, 150_000)
 
     assert said(course) == ("CR", "in-remission")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_is_told_by_its_month_loses_no_answer(name: str) -> None:
+    """Whatever a day of the month gives is said or named; `make long-course` looks at thousands."""
+    assert contained(60, 600_000, name, less=blurred) == 0
