@@ -86,6 +86,16 @@ def test_a_relapse_of_a_month_is_named_by_its_month() -> None:
     assert told == [month("2026-03")] * len(told) != []
 
 
+def test_what_the_days_of_a_month_tell_apart_is_printed_open() -> None:
+    """A criterion that one day meets and another does not; draws stand beside their own marrow."""
+    found = judge(marrow_of(remission(), "2026-01", 40))
+    told = {one.criterion: one.verdict.value for one in found[-1].criteria_results}
+    assert (found[-1].category, told["marrow-blasts-below-5"]) == ("IND", "unknown")
+    assert [(one.anchor.effective[:10], len(one.draws)) for one in found[1:]] == [
+        ("2026-01-30", 1), ("2026-01", 0)
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("analyte", ["extramedullary-disease", "blasts-blood"])
 def test_a_denial_of_a_month_stands_against_nothing(analyte: str) -> None:
     """Where there are more than can be tried it is left out, and said to be."""

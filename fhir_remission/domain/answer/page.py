@@ -98,8 +98,8 @@ def _draw_notes(page: Page) -> dict[date, list[str]]:
         marrow = next((days[ref] for ref in one.anchor.observations if ref in days), None)
         for note in one.draws:
             held = ((note.effective, ref) for ref in note.sources)
-            day = next(drawn_on[key] for key in held if key in drawn_on)
-            if note.chosen and day == marrow:
+            day = next((drawn_on[key] for key in held if key in drawn_on), None)
+            if day is None or (note.chosen and day == marrow):
                 continue
             joined = JOINED in note.reason
             verb = "chosen" if note.chosen else "joined" if joined else "not chosen"

@@ -14,6 +14,7 @@ from fhir_remission.domain.course.draft import Draft, Placed, Residual
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import higher_than
 from fhir_remission.domain.course.world import Lines
+from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
@@ -100,6 +101,8 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     found = replace(
         found,
         kind=anchor.kind,
+        # Of an anchor that lies on another day the draws are another marrow's.
+        carries=first.carries or joint.key(first) != joint.key(anchor),
         day=anchor.day,
         effective=anchor.effective,
         refs=anchor.refs,
@@ -113,7 +116,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         opened=found.opened if len(cycles) == 1 else None,
     )
     if not settled:
-        return replace(found, reason=_reason(placed), missing=(), assumptions=())
+        return _open(found, placed, [one.evaluation for one in drafts])
     rests = {rest for one in of_it for rest in one.assumptions}
     return replace(
         found,
@@ -124,13 +127,15 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     )
 
 
-def _reason(placed: Proof) -> str:
-    """Why nothing is said: something may have been no start at all, or lies nobody knows where."""
+def _open(found: Draft, placed: Proof, every: Sequence[Evaluation | None]) -> Draft:
+    """Nothing is said: something may have been no start at all, or lies nobody knows where."""
+    others = {id(one): one for one in every if one is not found.evaluation}
     unsure = all(
         isinstance(one, Event) and one.when is not None and one.certainty != "confirmed"
         for one in placed
     )
-    return "therapy-possible" if unsure else "evidence-unplaced"
+    reason = "therapy-possible" if unsure else "evidence-unplaced"
+    return replace(found, reason=reason, missing=(), assumptions=(), others=(*others.values(),))
 
 
 def _missing(drafts: Sequence[Draft], placed: Sequence[object]) -> tuple[str, ...]:
