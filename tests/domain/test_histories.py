@@ -999,6 +999,16 @@ def test_the_best_response_so_far(course: Course, name: str, best: list[str | No
     assert [one.best_response for one in judge(course, name)] == best
 
 
+def returned() -> Course:
+    """A remission in which MRD came back."""
+    return remission().mrd(30, "negative").mrd(60, "positive")
+
+
+def negative_twice() -> Course:
+    """After its relapse, a month apart."""
+    return returned().mrd(90, "positive").mrd(120, "negative").mrd(150, "negative")
+
+
 @pytest.mark.parametrize(
     ("course", "mrd", "event"),
     [
@@ -1010,8 +1020,15 @@ def test_the_best_response_so_far(course: Course, name: str, best: list[str | No
         (remission().mrd(30, "negative").marrow(90, 40), "unknown", "none"),
         (remission().mrd(30, "negative").blood(90, smear=2), "unknown", "none"),
         (bad_sample(remission().mrd(30, "negative").marrow(90, 2), 90), "negative", "none"),
+        # A positive decides of its day: it is the second one, and no second negative.
+        (returned().mrd(90, "negative").mrd(90, "positive"), "positive", "relapse"),
+        (good(returned(), 90).mrd(90, "negative").mrd(90, "positive"), "positive", "relapse"),
+        (negative_twice().mrd(150, "positive"), "positive", "relapse"),
+        # One of another tissue is a return of its own.
+        (negative_twice().mrd(150, "positive", specimen="blood"), "positive", "relapse-suspected"),
+        (negative_twice(), "negative", "none"),
     ],
-)
+)  # fmt: skip
 def test_mrd_beside_the_answer(course: Course, mrd: str, event: str) -> None:
     """The latest sample's status; after disease nothing is said of it."""
     assert (now(course).mrd, now(course).mrd_event) == (mrd, event)

@@ -103,9 +103,13 @@ def test_an_answer_of_all_ways_is_told_by_the_draw_that_can_be_read() -> None:
         (induction().marrow(30, "?").blood(30, 1500, 150_000), ("marrow-blasts",)),
         (induction(baseline="?").marrow(30, 12).blood(30, 1500, 150_000), ("baseline-marrow",)),
         (induction(baseline=">20").marrow(30, 15).blood(30, 1500, 150_000), ("baseline-marrow",)),
+        # The draw of day 33 proves no response, whatever its platelets were.
+        (induction().marrow(30, 12).blood(30, "?", 150_000).blood(33, 100, "?"), ("anc",)),
+        # The repeat that was asked for on day 101 is there.
+        (remission().blood(100, smear="?").blood(101, smear=1).blood(107, smear=1), ()),
     ],
 )
-def test_what_is_missing_is_the_marrow_that_cannot_be_read(
+def test_what_is_missing_is_what_cannot_be_read_and_decides(
     course: Course, missing: tuple[str, ...]
 ) -> None:
     """Not the one of before therapy, where that one is known."""

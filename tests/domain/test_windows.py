@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from fhir_remission.domain.evaluation.windows import (
     read_blood_blasts,
     window_of,
 )
+from fhir_remission.domain.nouns.inputs import When
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts, read_facts
 from fhir_remission.domain.record.signs import SignReading
@@ -241,6 +243,10 @@ def test_blasts_of_a_day_are_cleared_by_no_hour_of_it() -> None:
     course = remission().result("blasts-blood", 60, 2, method="manual", when=all_day(60))
     assert now(course.blood(60, smear=0)).state == "relapse-suspected"
     assert now(course.blood(61, smear=0)).state == "in-remission"
+    nine = at(60).start
+    hour = When(nine - timedelta(hours=1), nine, on(60), on(60), nine.isoformat())
+    course = remission().result("blasts-blood", 60, 2, method="manual", when=hour)
+    assert now(course.blood(60, smear=0)).state == "in-remission"
 
 
 @pytest.mark.parametrize(

@@ -147,13 +147,12 @@ def _from_start(facts: Facts, course: Course, start: Cycle | None) -> Baseline:
         bisect_left(facts.marrow_days, course.opened), bisect_right(facts.marrow_days, start.day)
     )
     candidates = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
-    shown = course.relapsed and course.relapse_blasts is not NOTHING
-    late = _after_start(facts, start.day) if not candidates and not shown else None
+    late = _after_start(facts, start.day) if not candidates else None
     if late is not None:
         return Baseline(
             _trusted(late.blasts, course), late.day, inferred=False, start=start, late=True
         )
-    blasts = candidates[-1].blasts if candidates else course.relapse_blasts
+    blasts = candidates[-1].blasts if candidates else NOTHING
     return Baseline(_trusted(blasts, course), start.day, inferred=False, start=start)
 
 

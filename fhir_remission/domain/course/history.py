@@ -190,8 +190,7 @@ class Followed:
                 for one in (one for one in used if one.day < draft.day):
                     self._add(one, row)
         told = self._shown(draft, (*(one.result for one in used), *self._silenced(draft.day)))
-        for one in self._of_day(draft.day):
-            self._add(one, row)
+        self._add_day(self._of_day(draft.day), row)
         event = self._shown(draft)
         return replace(told, event=event.event, code=event.code, history=event.history)
 
@@ -217,6 +216,17 @@ class Followed:
                 flags.add("mrd-unconfirmed")
         return tuple(sorted(flags))
 
+    def _add_day(self, samples: Sequence[MrdSample], row: Category | None) -> set[str]:
+        """Those of one day, and their flags: a positive decides, and the negatives of its tissue
+        and assay take back no suspicion."""
+        found, flags = {one.series for one in samples if one.status in FOUND}, set[str]()
+        for one in samples:
+            if one.status == "negative" and one.series in found & {*self.history.suspects}:
+                continue
+            self._add(one, row)
+            flags.update(self.history.flags)
+        return flags
+
     def _add(self, sample: MrdSample, row: Category | None) -> None:
         rules = self.ground.facts.criteria.mrd
         if rules.only_after and self.code not in rules.only_after:
@@ -229,9 +239,8 @@ class Followed:
         row, samples = draft.row, self._of_day(draft.day)
         known = self.added == draft.day
         flags = set(self.flags) if known else set[str]()
-        for one in samples if not known else ():
-            self._add(one, row)
-            flags.update(self.history.flags)
+        if not known:
+            flags.update(self._add_day(samples, row))
         self.added = draft.day
         others = [one for one in samples if one not in self.beside]
         agrees = all(self._agrees(one) for one in others)

@@ -97,8 +97,7 @@ def _whether_relapsed(ground: Ground, anchor: Anchor, saids: Sequence[Said]) -> 
     if anchor.kind != "marrow":
         # Blood and lesions prove no response: it is the remission of before that stands.
         ended.update(name for name, row in ground.rows.items() if row.remission)
-    known = "remission" in anchor.phases and anchor.phases <= {"remission", "relapsed"}
-    return known and "claim" not in anchor.asked and {one.category for one in saids} <= ended
+    return anchor.phases <= {"remission", "relapsed"} and {one.category for one in saids} <= ended
 
 
 def _told_before(before: Draft | None) -> tuple[str, tuple[str, ...]]:

@@ -53,6 +53,7 @@ class Evaluation(Struct, frozen=True, eq=False):
     """What a marrow with its window proves."""
 
     category: str
+    """The lowest answer that the record allows."""
     row: Category | None
     tried: tuple[Tried, ...]
     best: Tried
@@ -170,7 +171,7 @@ def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Ev
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
-        category=found[-1].answer if settled else criteria.outcomes.undecided,
+        category=found[-1].answer,
         row=_row_of(found[-1].answer, best, rows) if settled else None,
         tried=tuple(tried),
         best=best,

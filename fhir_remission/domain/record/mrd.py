@@ -38,6 +38,11 @@ class MrdSample(Struct, frozen=True):
         """What makes two samples comparable besides the tissue."""
         return (self.result.marker, self.result.method)
 
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """What it is one of: tissue and assay."""
+        return (self.result.specimen, *self.assay)
+
 
 def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSample, ...]:
     """All MRD samples of a patient in order of time; results come in the order of `order_of`.
@@ -224,8 +229,7 @@ class MrdHistory(Struct, frozen=True):
 
     def after(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
         """The history with one more sample; `low_level`: the remission carries that code."""
-        assay = sample.assay
-        key = (sample.result.specimen, *assay)
+        key = sample.series
         if sample.status == "negative" and self.event == "relapse" and key in self.suspects:
             return self._cleared(sample, key, rules)
         if sample.status == "negative":
