@@ -232,3 +232,11 @@ def test_a_suspicion_is_compared_with_no_response() -> None:
     assert (found.category, found.next_better) == (
         "RELAPSE_SUSPECTED", "A repeat marrow or smear decides."
     )  # fmt: skip
+
+
+def test_a_remission_of_which_only_a_word_tells_is_no_less_than_mlfs() -> None:
+    """A marrow of too few cells after one of MLFS: whether there was more nobody proved (twin)."""
+    course = induction().claim("remission", None).marrow(13, 4).blood(13, 500, 100_001)
+    found = now(course.marrow(22, 2, cells=100))
+    assert (found.category, found.state, found.candidates) == ("MLFS", "unknown", ())
+    assert found.possible_higher == ("CR", "CRh", "CRi")

@@ -30,12 +30,13 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     saids = [said for said, _ in anchor.told]
     names = list(dict.fromkeys(one.category for one in saids))
     gate = anchor.gate
-    category = said_of(ground, names) if gate is None else out.undecided
+    category = _shared(ground, names, saids) if gate is None else out.undecided
     of_it = [one for one in saids if one.category == category]
     first = _as_told(ground, of_it) if of_it else _told_here(saids)
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
     held = held_back(ground, anchor.told, category)
-    named = candidates if category == out.undecided else names
+    told = [*ground.order] if out.undecided in names else names
+    named = candidates if category == out.undecided else told
     higher = higher_than(ground, category, (*named, *held), saids)
     draft = _answered(ground, anchor, category, first, of_it)
     state, since = _state(ground, anchor, until, before)
@@ -48,6 +49,17 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
         possible_higher=higher,
         missing=missing_of(ground, anchor, category, saids, before, open_end=bool(higher)),
     )
+
+
+def _shared(ground: Ground, names: Sequence[str], saids: Sequence[Said]) -> str:
+    """What the ways share; a remission of which only a word tells is no less than MLFS."""
+    by_word = [one for one in saids if one.category == ground.out.undecided]
+    proved = [name for name in names if name != ground.out.undecided]
+    if by_word and proved and all(one.state == "in-remission" for one in by_word):
+        row = ground.rows.get(said_of(ground, proved))
+        if row is not None and row.early:
+            return row.id
+    return said_of(ground, names)
 
 
 def _answered(
