@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from fhir_remission.domain.answer.placements import _Days, in_doubt
 from fhir_remission.domain.answer.proof import NO_DAY
 from fhir_remission.domain.nouns.inputs import Result, When
-from tests.domain.builder import LATER, Course, induction, judge
+from fhir_remission.domain.record.facts import read_facts
+from tests.domain.builder import LATER, Course, criteria, induction, judge, now, on
 from tests.domain.search_courses import blurred, contained
 from tests.domain.test_properties import SETS
 
@@ -109,6 +111,81 @@ def test_a_denial_of_a_month_stands_against_nothing(analyte: str) -> None:
     assert left == (
         [] if analyte == "blasts-blood" else [f"{NO_DAY}: it says none of {analyte}"] * 4
     )
+
+
+def answered(course: Course) -> tuple[str, str, tuple[str, ...]]:
+    """The current answer with its reason and its candidates."""
+    found = now(course)
+    return found.category, found.reason, found.candidates
+
+
+def test_where_ways_are_too_many_denials_are_left_out_first() -> None:
+    """What is then tried is tried on each day: the marrow is early, the last one, or between."""
+    course = remission()
+    for _ in range(4):
+        course.result("extramedullary-disease", 1, "negative", when=month("2026-02"))
+    assert answered(marrow_of(course, "2026-02", 40)) == (
+        "IND", "evidence-unplaced", ("RELAPSE", "NR")
+    )  # fmt: skip
+
+
+def test_then_what_lies_near_no_marrow_is_left_open() -> None:
+    """Blasts of April and May: they may have been there or not; the marrow of February is tried."""
+    course = marrow_of(remission(), "2026-02", 2).marrow(50, 1)
+    for text in ("2026-04", "2026-05"):
+        course.result("blasts-blood", 1, 3, when=month(text))
+    told = [(one.category, one.state) for one in judge(course)]
+    assert told[1:4] == [("CR", "in-remission")] * 3
+    assert answered(course) == (
+        "IND", "blood-blasts-undecided", ("CR", "RELAPSE", "RELAPSE_SUSPECTED")
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("results", "together"),
+    [
+        ([("blasts-marrow", "02"), ("marrow-cells-counted", "02")], [[0, 1]]),
+        ([("marrow-cells-counted", "02"), ("blasts-marrow", "02"), ("auer-rods", "02")],
+         [[1, 0, 2]]),
+        ([("blasts-marrow", "02"), ("marrow-cells-counted", "03")], [[0]]),
+        ([("blasts-marrow", "02"), ("blasts-marrow", "03"), ("marrow-cells-counted", "03")],
+         [[0], [1, 2]]),
+        ([("blasts-marrow", "02"), ("blasts-marrow", "02"), ("marrow-cells-counted", "02")],
+         [[0], [1]]),
+        ([("blasts-marrow", "02"), ("anc", "02")], [[0]]),
+        ([("blasts-blood", "02"), ("marrow-cells-counted", "02")], [[0]]),
+        ([("blasts-blood", "02"), ("blasts-marrow", "02"), ("marrow-cells-counted", "02")],
+         [[0], [1, 2]]),
+        ([("blasts-blood", "02", "a"), ("anc", "02", "a", "b"), ("platelets", "02", "b")],
+         [[0, 1, 2]]),
+        ([("blasts-blood", "02", "a"), ("anc", "03", "a")], [[0]]),
+    ],
+)  # fmt: skip
+def test_results_of_one_sample_move_together(
+    results: list[tuple[str, ...]], together: list[list[int]]
+) -> None:
+    """One specimen or accession; what names no marrow, with the only count of its month."""
+    course = Course(diagnosed=None)
+    for analyte, of, *keys in results:
+        course.result(analyte, 1, 1, when=month(f"2026-{of}"), draw_keys=tuple(keys))
+    found = in_doubt(read_facts(course.record(), criteria(), LATER))
+    assert [[course.results.index(one) for one in way] for way in found] == together
+
+
+@pytest.mark.parametrize(
+    ("of", "last", "days"),
+    [("02", 400, range(32, 60)), ("02", 59, range(32, 60)), ("02", 58, range(32, 59)),
+     ("02", 32, [32]), ("02", 20, [32])],
+)  # fmt: skip
+def test_results_of_a_month_are_tried_until_today(of: str, last: int, days: range) -> None:
+    """On each of its days that is past; where none is, on the first."""
+    sample = marrow_of(Course(diagnosed=None), f"2026-{of}", 2)
+    facts = read_facts(sample.record(), criteria(), LATER)
+    ways = list(_Days(facts, (), on(last)).ways(tuple(sample.results)))
+    assert [{one.when.first_day for one in way if one.when} for way in ways] == [
+        {on(day)} for day in days
+    ]
+    assert {one.when.text for way in ways for one in way if one.when} == {f"2026-{of}"}
 
 
 @pytest.mark.parametrize(

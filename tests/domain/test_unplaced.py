@@ -289,13 +289,19 @@ def test_what_may_have_been_therapy_is_told_where_the_set_withholds_an_answer_af
 def test_so_many_ways_are_tried_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as the bound, and of all of them as many steps."""
     facts = read_facts(floating(remission()), criteria(), LATER)
-    ways = len(placings(facts, LATER).records)
+
+    def tried() -> int | None:
+        found = placings(facts, LATER)
+        return found and len(found.records)
+
+    ways = tried()
+    assert ways is not None
     for bound, most in (("MOST_PLACINGS", ways), ("MOST_PLACED_STEPS", ways * steps_of(facts))):
         with monkeypatch.context() as patch:
             patch.setattr(placements, bound, most)
-            assert len(placings(facts, LATER).records) == ways
+            assert tried() == ways
             patch.setattr(placements, bound, most - 1)
-            assert placings(facts, LATER).records == []
+            assert tried() is None
 
 
 def test_the_doses_of_a_drug_that_no_table_names_are_therapy_together() -> None:
@@ -356,6 +362,8 @@ def test_each_event_is_tried_where_it_may_lie() -> None:
         assert [stays(way) for way in ways] == told, more
         events = [one for way in ways for one in way if isinstance(one, Event)]
         assert {one.certainty for one in events} == {"confirmed"}
+    lost = Course(diagnosed=None).event("therapy-start", None).events
+    assert [stays(way) for way in _Days(facts, (), on(400)).ways(tuple(lost))][:2] == [-81, -80]
     doses = [Course(diagnosed=None).event("therapy-start", day, **maybe).events[0]
              for day in (5, 6)]  # fmt: skip
     sure = tuple(replace(one, certainty="confirmed") for one in doses)

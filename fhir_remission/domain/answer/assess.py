@@ -60,7 +60,7 @@ def assess(
 def _drafts(facts: Facts, as_of: datetime, *, strict: bool) -> Iterable[Draft]:
     """The walk through the record, or what all walks say where a start may lie elsewhere."""
     found = placings(facts, as_of)
-    if not found.records:
+    if found is None:
         return walk(facts, strict=strict)
     walked = []
     for record in found.records:

@@ -39,35 +39,35 @@ class Placings(NamedTuple):
     sent: dict[Piece, Piece]
 
 
-def placings(facts: Facts, as_of: datetime) -> Placings:
-    """The record in each way of what is in doubt; none where nothing is, or ways are too many.
+def placings(facts: Facts, as_of: datetime) -> Placings | None:
+    """The record in each way of what is in doubt; None where nothing is, or ways are too many.
 
     Denials are the first to be left out: without them nothing better is said. Then what lies near
     no marrow, and stands on the first day that it may be of.
     """
+    if not facts.marrows or facts.criteria.withholds_after_start:
+        return None
     named = in_doubt(facts)
-    if not named or not facts.marrows or facts.criteria.withholds_after_start:
-        return Placings([], {})
     told = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
     loose = {*facts.coarse} - {*facts.unordered}
     near = [one for one in told if not loose.issuperset(one)]
     tried = (_placings(facts, one, as_of) for one in (named, told, near) if one)
-    return next((found for found in tried if found.records), Placings([], {}))
+    return next((found for found in tried if found is not None), None)
 
 
-def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings:
-    none = Placings([], {})
+def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings | None:
     left = {one for group in named for one in group}
     if not all_else_is_placed(facts, left):
-        return none
+        return None
     rest = tuple(one for one in facts.record.events if one not in left)
     days = _Days(facts, rest, as_of.date())
-    most = min(MOST_PLACINGS, MOST_PLACED_STEPS // max(1, steps_of(facts)))
+    steps = steps_of(facts)
     options: list[list[Way]] = []
     for group in named:
         options.append(list(days.ways(group)))
-        if prod(map(len, options)) > most:
-            return none
+        many = prod(map(len, options))
+        if many > MOST_PLACINGS or many * steps > MOST_PLACED_STEPS:
+            return None
     results = tuple(one for one in facts.record.results if one not in left)
     base = replace(facts.record, floating=(), results=results, events=rest)
     ways = zip(named, options, strict=True)
