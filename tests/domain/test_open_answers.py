@@ -89,6 +89,14 @@ def test_a_criterion_is_met_only_where_all_ways_say_so(
     assert verdicts[shared] == "met"
 
 
+def test_what_strict_does_not_assume_cites_nothing_that_may_have_spoken_for_it() -> None:
+    """Nobody spoke of the adequacy of day 100, which the marrow of day 108 may contradict."""
+    course = Course().marrow(30, 2, cells="?", emd=None).marrow(100, 1, cells=None, emd="?")
+    course.marrow(108, 90, cells=None, emd=None)
+    found = anchored(judge(course, "iwg-2003", strict=True), 100)
+    assert proof(found, "marrow-adequate") == ("unknown", [])
+
+
 def test_an_answer_of_all_ways_is_told_by_the_draw_that_can_be_read() -> None:
     """CR by the smear of day 33, whatever that of day 30 would have said."""
     course = induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?")
