@@ -111,7 +111,7 @@ def _others(
 ) -> tuple[Evaluation | None, ...]:
     """What the other ways read: behind an answer they share, or else in this marrow."""
     every = [one.found if settled else _here(one) for one in saids]
-    return tuple({id(one): one for one in every if one is not found}.values())
+    return tuple(dict.fromkeys(one for one in every if one is not found))
 
 
 def _as_told(ground: Ground, of_it: Sequence[Said]) -> Said:
