@@ -96,6 +96,27 @@ def test_an_open_answer_tells_nothing_of_one_of_them() -> None:
     assert (found.mrd.status, found.mrd.code) == ("negative", "")
 
 
+def test_an_open_answer_is_read_in_each_way() -> None:
+    """Each marrow with its window once; None of one that asked no criteria."""
+    first, second, third = object(), object(), object()
+    read = [draft(evaluation=one) for one in (first, second, second, third)]
+    found = one_of(*read, draft("RELAPSE"))
+    assert (found.evaluation, found.others) == (first, (second, third, None))
+
+
+@pytest.mark.parametrize(
+    ("day", "certainty", "reason"),
+    [
+        (20, "unconfirmed", "therapy-possible"), (20, "confirmed", "evidence-unplaced"),
+        (None, "unconfirmed", "evidence-unplaced"),
+    ],
+)  # fmt: skip
+def test_why_nothing_is_said(day: int | None, certainty: Any, reason: str) -> None:
+    """What has a day may have been no start at all; of all else nobody knows where it lies."""
+    start = Course(diagnosed=None).event("therapy-start", day, certainty=certainty).events[0]
+    assert one_of(draft(), draft("RELAPSE"), sent=start).reason == reason
+
+
 def test_the_lowest_answer_is_told_by_a_course_that_gives_it() -> None:
     """Its flags, doubts, dates and assumptions; of those, by one that asked criteria."""
     rests = (Assumption("z", "routine"), Assumption("a", "material"))
@@ -106,11 +127,11 @@ def test_the_lowest_answer_is_told_by_a_course_that_gives_it() -> None:
     )  # fmt: skip
     own, others = object(), [FACTS, FACTS, TREATED]
     found = one_of(
-        high, draft("MLFS", assumptions=rests, **low), draft("MLFS", evaluation=own, **low),
+        high, draft("MLFS", assumptions=rests, **{**low, "flags": ("few-cells",)}), draft("MLFS", evaluation=own, **low),
         walked=others,
     )  # fmt: skip
     assert (found.category, found.possible_higher) == ("MLFS", ("CR",))
-    assert (found.flags, found.doubted) == (("early-marrow",), False)
+    assert (found.flags, found.doubted) == (("few-cells", "early-marrow"), False)
     assert (found.response_date, found.evaluation) == (on(30), own)
     assert [one.id for one in found.assumptions] == ["a", "z"]
     assert found.placed is not None
