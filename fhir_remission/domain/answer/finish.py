@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -37,6 +37,7 @@ from fhir_remission.domain.nouns.assessment import (
     MrdEventNote,
 )
 from fhir_remission.domain.nouns.inputs import Claim
+from fhir_remission.domain.nouns.verdicts import has_a_day
 from fhir_remission.domain.record.draws import COUNTS
 from fhir_remission.domain.record.facts import Facts
 
@@ -65,6 +66,7 @@ class Dates(Struct, frozen=True):
 def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
     """Put one draft into words and dates."""
     draft = segment.draft
+    draft = replace(draft, moved=_is_moved(facts, draft))
     state, since = draft.state, draft.since
     if segment.until is None and draft.reason == "before-therapy" and state == "awaiting-response":
         draft = replace(draft, reason="therapy-after-marrow", missing=("marrow",))
@@ -96,6 +98,13 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         summary=summary(facts, draft, found),
         next_better=next_better(facts, draft, found),
     )
+
+
+def _is_moved(facts: Facts, draft: Draft) -> bool:
+    """Whether nobody knows the day of the marrow that was judged."""
+    if not facts.loose or draft.kind != "marrow":
+        return False
+    return bool(draft.refs) and {one.source.ref for one in facts.loose}.issuperset(draft.refs)
 
 
 def _answer(facts: Facts, draft: Draft) -> Assessment:
@@ -150,7 +159,7 @@ def policies_of(criteria: CriteriaSet) -> tuple[tuple[str, str], ...]:
 
 def _cycle(facts: Facts, draft: Draft) -> CycleDay | None:
     """Where in the therapy of the course a marrow was taken, if the ways share the course."""
-    if draft.kind != "marrow" or draft.opened is None:
+    if draft.kind != "marrow" or draft.opened is None or draft.moved:
         return None
     cycles = facts.therapy.from_until(draft.opened, draft.day)
     if not cycles:
@@ -171,11 +180,14 @@ def _latest(facts: Facts, draft: Draft) -> Latest | None:
 
 
 def _closes(draft: Draft) -> date | None:
-    """The last day of the marrow's window; an anchor that carries an answer has none."""
+    """The last day of the marrow's window; an anchor that carries an answer has none.
+
+    Nor has one whose day is not told, or whose window ends at something of no day.
+    """
     found = draft.own.found if draft.own is not None else draft.evaluation
     if found is None or draft.kind != "marrow" or draft.carries:
         return None
-    return found.window.last
+    return None if draft.moved or not draft.closes else found.window.last
 
 
 def _provisional(draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]) -> bool:
@@ -207,24 +219,27 @@ def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessm
 
 
 def _dates(facts: Facts, segment: Segment) -> Dates:
+    """The last days that are known: what is told by its month has none."""
+    marrows, samples = facts.marrows, facts.mrd
     return Dates(
-        _last(facts.marrow_days, segment),
+        _last(facts.marrow_days, segment, lambda place: has_a_day(marrows[place].results)),
         _last_blood(facts, segment),
-        _last(facts.mrd_days, segment),
+        _last(facts.mrd_days, segment, lambda place: has_a_day([samples[place].result])),
     )
 
 
-def _last(days: Sequence[date], segment: Segment) -> date | None:
-    place = len(days) if segment.until is None else bisect_left(days, segment.until)
-    return days[place - 1] if place else None
+def _last(days: Sequence[date], segment: Segment, is_told: Callable[[int], bool]) -> date | None:
+    last = len(days) if segment.until is None else bisect_left(days, segment.until)
+    return next((days[place] for place in reversed(range(last)) if is_told(place)), None)
 
 
 def _last_blood(facts: Facts, segment: Segment) -> date | None:
-    days, until = facts.draw_days, segment.until
-    for place in reversed(range(len(days) if until is None else bisect_left(days, until))):
-        if any(facts.draws[place].own[name].reading is not None for name in COUNTS):
-            return days[place]
-    return None
+    def is_count(place: int) -> bool:
+        own = facts.draws[place].own
+        counts = [own[name] for name in COUNTS if own[name].reading is not None]
+        return any(has_a_day(one.proof) for one in counts)
+
+    return _last(facts.draw_days, segment, is_count)
 
 
 class _Known(NamedTuple):
@@ -238,11 +253,12 @@ class _Known(NamedTuple):
 def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
     state, dates, closes = known
     numbers = facts.numbers
-    looked = max((day for day in (dates.marrow, dates.mrd) if day is not None), default=None)
-    old_marrow = looked is None or today - looked > timedelta(days=numbers.stale_marrow.days)
-    old_blood = dates.blood is None or today - dates.blood > timedelta(
-        days=numbers.stale_blood.days
-    )
+    # What is told by its month may be of the last of its days.
+    late = [one.when.last_day for one in facts.loose]
+    looked = max([day for day in (dates.marrow, dates.mrd, *late) if day], default=date.min)
+    bled = max([day for day in (dates.blood, *late) if day], default=date.min)
+    old_marrow = today - looked > timedelta(days=numbers.stale_marrow.days)
+    old_blood = today - bled > timedelta(days=numbers.stale_blood.days)
     stale = state == "in-remission" and old_marrow and old_blood and not facts.record.died
     return Clock(as_of.isoformat(), closes is not None and today <= closes, stale)
 

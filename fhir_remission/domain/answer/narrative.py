@@ -30,7 +30,14 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
-from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, day_of
+from fhir_remission.domain.nouns.verdicts import (
+    Judgement,
+    Proof,
+    Quantity,
+    day_of,
+    day_told,
+    is_of_no_day,
+)
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.tables.analytes import ANALYTES
 
@@ -46,7 +53,7 @@ def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
         rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
-    return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(facts, found)}."
+    return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(facts, draft, found)}."
 
 
 def _unasked(facts: Facts, found: Assessment) -> bool:
@@ -111,16 +118,15 @@ def _by_itself(facts: Facts, found: Assessment) -> str:
     return f" ({found.latest.category} by itself{', without counts' if bare else ''})"
 
 
-def _last(facts: Facts, found: Assessment) -> str:
+def _last(facts: Facts, draft: Draft, found: Assessment) -> str:
     own = _by_itself(facts, found)
-    known: list[tuple[str, date | None, str]] = [
-        ("last marrow", found.last_marrow, own),
+    marrow = found.anchor.effective if draft.moved else found.last_marrow
+    known: list[tuple[str, date | str | None, str]] = [
+        ("last marrow", marrow, own),
         ("last count", found.last_blood, ""),
         ("last MRD", found.last_mrd, ""),
     ]
     said = [f"{name} {day}{more}" for name, day, more in known if day is not None]
-    if found.anchor.kind == "marrow" and len(found.anchor.effective) < len("YYYY-MM-DD"):
-        said[0] = f"last marrow {found.anchor.effective}{own}"
     none = "; no marrow and no count"
     if found.reason == "evidence-unplaced":
         none += " whose time is known"
@@ -140,6 +146,9 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
         return UNORDERED
     if "therapy-start" in draft.missing:
         return ADVICE["therapy-start"]
+    if draft.unlike and found.possible_higher and found.reason not in ADVICE:
+        # Of a marrow on another day other draws are read.
+        return UNORDERED
     if draft.carries and draft.own is not None and found.state == "awaiting-response":
         # The marrow since the start could not be judged: the next one is asked for.
         return ADVICE["early-marrow" if "early-marrow" in found.flags else "inadequate-marrow"]
@@ -271,7 +280,9 @@ def _value(quantity: Quantity, unit: str) -> str:
     early = [one for one in quantity.proof if isinstance(one, Result) and one.standing != "usable"]
     if not isinstance(quantity.reading, Interval):
         # Whether it is only preliminary or cannot be read, it is no number that stands.
-        word = "only preliminary" if len(early) == len(quantity.proof) else "not readable"
+        readable = any(isinstance(one, Result) and is_of_no_day(one) for one in quantity.proof)
+        unread = "of no known day" if readable else "not readable"
+        word = "only preliminary" if len(early) == len(quantity.proof) else unread
         return f"{word}{_when(quantity.proof)}"
     raised = " (treatment may have raised it)" if quantity.bounded else ""
     differs = early and quantity.reading.low != quantity.reading.high
@@ -280,8 +291,11 @@ def _value(quantity: Quantity, unit: str) -> str:
 
 
 def _when(proof: Proof) -> str:
-    days = [day_of(one) for one in proof if not isinstance(one, Event)]
-    return f" on {max(days)}" if days else ""
+    results = [one for one in proof if not isinstance(one, Event)]
+    if not results:
+        return ""
+    last = max(results, key=day_of)
+    return f" {'of' if is_of_no_day(last) else 'on'} {day_told(last)}"
 
 
 def interval_text(value: Interval) -> str:

@@ -93,17 +93,20 @@ def _draw_notes(page: Page) -> dict[date, list[str]]:
     """Which draw was read with which marrow, and why the others were not."""
     days = anchor_days(page.facts)
     drawn_on = {(one.effective, ref): one.day for one in page.facts.draws for ref in one.refs}
+    loose = {one.source.ref for one in page.facts.loose}
     found: dict[date, list[str]] = {}
     for one in page.history:
         marrow = next((days[ref] for ref in one.anchor.observations if ref in days), None)
+        moved = one.anchor.effective if loose.issuperset(one.anchor.observations) else None
         for note in one.draws:
             held = ((note.effective, ref) for ref in note.sources)
             day = next((drawn_on[key] for key in held if key in drawn_on), None)
             if day is None or (note.chosen and day == marrow):
                 continue
             joined = JOINED in note.reason
+            named = marrow if moved is None else moved
             verb = "chosen" if note.chosen else "joined" if joined else "not chosen"
-            found.setdefault(day, []).append(f"{verb} for the marrow of {marrow}: {note.reason}")
+            found.setdefault(day, []).append(f"{verb} for the marrow of {named}: {note.reason}")
     return found
 
 

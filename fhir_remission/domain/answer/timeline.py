@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import zip_longest
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Threshold
@@ -15,7 +16,14 @@ from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.intervals import Op, holds
-from fhir_remission.domain.nouns.verdicts import Quantity, SignReading, day_of
+from fhir_remission.domain.nouns.verdicts import (
+    Quantity,
+    SignReading,
+    day_of,
+    day_told,
+    has_a_day,
+    is_of_no_day,
+)
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
@@ -66,9 +74,12 @@ class Row(Struct, frozen=True):
     """One day of the course, or one of several draws of that day."""
 
     day: date | None
+    """Where it stands; of what has no day, the first that it may be of."""
     cells: tuple[str, ...] = ()
     """Marrow blasts, ANC, platelets, blood blasts, MRD; none where the row is an event."""
     notes: tuple[str, ...] = ()
+    told: str | None = None
+    """What is written instead of a day that nobody told."""
 
 
 def columns_of(criteria: CriteriaSet) -> Columns:
@@ -100,17 +111,18 @@ def timeline(facts: Facts, notes: Mapping[date, Sequence[str]]) -> tuple[Row, ..
     for place, row in enumerate(rows):
         last = place + 1 == len(rows) or rows[place + 1].day != row.day
         added = notes.get(row.day, ()) if last and row.day is not None else ()
-        told.append(Row(row.day, row.cells, (*row.notes, *added)))
+        told.append(replace(row, notes=(*row.notes, *added)))
     return tuple(told)
 
 
 def _results(facts: Facts, shown: Columns) -> Iterator[Row]:
-    marrows = {one.day: one for one in facts.marrows}
+    marrows = {one.day: one for one in facts.marrows if has_a_day(one.results)}
     draws: dict[date, list[tuple[Draw, SignReading]]] = {}
     for draw, smear in zip(facts.draws, facts.smears, strict=True):
-        draws.setdefault(draw.day, []).append((draw, smear))
+        if any(map(has_a_day, draw.results.values())):
+            draws.setdefault(draw.day, []).append((draw, smear))
     samples: dict[date, list[MrdSample]] = {}
-    for one in facts.mrd:
+    for one in (one for one in facts.mrd if has_a_day([one.result])):
         samples.setdefault(one.day, []).append(one)
     for day in sorted({*marrows, *draws, *samples}):
         own = [marrows[day]] if day in marrows else []
@@ -172,15 +184,26 @@ def _assay(sample: MrdSample) -> str:
 
 def _events(facts: Facts) -> Iterator[Row]:
     told: set[str] = set()
+    loose = {
+        one: None for many in facts.events.values() for one in many
+        if one.when is not None and is_of_no_day(one)
+    }  # fmt: skip
+    # What is given once is told once, as therapy first, whatever else it may do.
+    for one in sorted(loose, key=lambda one: one.kind != "therapy-start"):
+        if one.source.ref not in told:
+            yield _on_some_day(one, _told([one], one.detail))
+        told.update([one.source.ref] if one.kind == "therapy-start" else [])
     for cycle in facts.therapy.cycles:
-        yield Row(cycle.day, notes=(_told(cycle.events, cycle.intensity),))
+        dated = [one for one in cycle.events if one not in loose]
+        if dated:
+            yield Row(day_of(dated[0]), notes=(_told(dated, cycle.intensity),))
         told.update(one.source.ref for one in cycle.events)
-    for run in _runs(facts.therapy.conditioning):
+    for run in _runs(one for one in facts.therapy.conditioning if one not in loose):
         yield Row(day_of(run[0]), notes=(f"for a graft: {_told(run, run[0].detail)}",))
         told.update(one.source.ref for one in run)
-    # What is given once is told once, as therapy first, whatever else it may do.
     for _, events in sorted(facts.events.items(), key=lambda one: one[0] != "therapy-start"):
-        for run in _runs(one for one in events if one.when is None or one.source.ref not in told):
+        kept = (one for one in events if one not in loose)
+        for run in _runs(one for one in kept if one.when is None or one.source.ref not in told):
             day = day_of(run[0]) if run[0].when is not None else None
             yield Row(day, notes=(_told(run, run[0].detail),))
         told.update(one.source.ref for one in events if one.kind == "therapy-start")
@@ -216,17 +239,23 @@ def _told(events: Sequence[Event], detail: str) -> str:
 
 def _of_no_day(facts: Facts) -> Iterator[Row]:
     """What is told by its month or year, on the first day that it may be of."""
-    for one in (one for one in facts.coarse if isinstance(one, Result)):
+    for one in facts.loose:
         words = f"{one.analyte.replace('-', ' ')} {one.original}"
-        text = f"on some day of {one.when.text}: {words} [{one.source.ref}]"
-        yield Row(one.when.first_day, notes=(text,))
+        yield _on_some_day(one, f"{words} [{one.source.ref}]")
+
+
+def _on_some_day(one: Result | Event, words: str) -> Row:
+    """A row without a day."""
+    text = day_told(one)
+    told = text if len(text) <= len("YYYY-MM-DD") else ""
+    return Row(day_of(one), notes=(f"on some day of {text}: {words}",), told=told)
 
 
 def _lesions(facts: Facts) -> Iterator[Row]:
     for track in facts.extramedullary.tracks:
         for day, reading in zip(track.days, track.readings, strict=True):
             found = [one for one in reading.proof if not isinstance(one, Event)]
-            if found:
+            if found and not is_of_no_day(found[0]):
                 first = found[0]
                 words = first.analyte.replace("-", " ")
                 same = first.original.casefold() in ("", reading.state)

@@ -55,6 +55,7 @@ def _is_calm(row: Row) -> bool:
 
 def _line(row: Row, widths: Sequence[int], width: int) -> list[str]:
     day = row.day.isoformat() if row.day is not None else ""
+    day = day if row.told is None else row.told
     if not row.cells:
         first, *rest = row.notes
         lines = wrapped(first, first=f"{day:<12}", rest=INDENT + "  ", width=width)

@@ -23,6 +23,8 @@ from fhir_remission.domain.tables.events import STARTS
 
 _KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")
 _One = TypeVar("_One", bound=Hashable)
+EARLY = "early-marrow"
+MANY = 2
 
 
 class Walked(NamedTuple):
@@ -109,9 +111,12 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         category=category,
         candidates=in_rank(ground, every) if open_end else (),
         possible_higher=higher_than(ground, category, named, ()),
-        flags=flags_of(of_it),
+        flags=_flags(of_it),
         lines=_lines(first, placed, differ=_differ(drafts)),
         placed=Placed(shown.facts, joint.sent),
+        others=_others(first, of_it),
+        closes=len({_end(joint, anchor, one) for one in drafts} - {None}) < MANY,
+        unlike=_differ(drafts),
         doubted=any(one.doubted for one in of_it),
         opened=found.opened if len(cycles) == 1 else None,
     )
@@ -136,6 +141,26 @@ def _open(found: Draft, placed: Proof, every: Sequence[Evaluation | None]) -> Dr
     )
     reason = "therapy-possible" if unsure else "evidence-unplaced"
     return replace(found, reason=reason, missing=(), assumptions=(), others=(*others.values(),))
+
+
+def _others(first: Draft, of_it: Sequence[Draft]) -> tuple[Evaluation | None, ...]:
+    """What stands behind the answer where something lies on another day."""
+    every = {id(one.evaluation): one.evaluation for one in of_it if one.evaluation is not None}
+    every.pop(id(first.evaluation), None)
+    return tuple(every.values())
+
+
+def _flags(of_it: Sequence[Draft]) -> tuple[str, ...]:
+    """What they raise; how soon a marrow came, only where it did so on every day."""
+    early = all(EARLY in one.flags for one in of_it)
+    return tuple(one for one in flags_of(of_it) if early or one != EARLY)
+
+
+def _end(joint: _Joint, anchor: Draft, draft: Draft) -> date | None:
+    """The last day of the window, where a draft is of the anchor itself."""
+    found = draft.own.found if draft.own is not None else draft.evaluation
+    own = found is not None and joint.key(draft) == joint.key(anchor)
+    return found.window.last if found is not None and own else None
 
 
 def _missing(drafts: Sequence[Draft], placed: Sequence[object]) -> tuple[str, ...]:

@@ -111,3 +111,9 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     others: tuple[Evaluation | None, ...] = ()
     """The marrow with its window as other ways read it; None of one that asked no criteria."""
     placed: Placed | None = None
+    moved: bool = False
+    """Whether nobody knows on which day the anchor lies."""
+    closes: bool = True
+    """Whether its window ends on a day that is known."""
+    unlike: bool = False
+    """Whether what was placed gives other claims on other days."""

@@ -242,10 +242,12 @@ def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
         return Gate("open", proof=signs.proof)
     diagnosed = _confirmed(facts.events.get("aml-diagnosis", ()))
     needed = timedelta(days=facts.numbers.treated_before_marrow.days)
-    old = tuple(one for one in diagnosed if one.when and marrow.day - day_of(one) >= needed)
+    # One of a month is so old where the last of its days is.
+    old = tuple(one for one in diagnosed if one.when and marrow.day - one.when.last_day >= needed)
     if old:
         rule = facts.criteria.assume.treated_before_marrow
         assumed = _assume("treated-before-marrow", rule)
         return Gate("open", proof=old, assumptions=(assumed,))
-    perhaps = signs.possible_day < marrow.day
+    perhaps_old = any(one.when and marrow.day - day_of(one) >= needed for one in diagnosed)
+    perhaps = signs.possible_day < marrow.day or perhaps_old
     return Gate("closed", "no-disease-or-therapy-before-marrow", diagnosed, perhaps=perhaps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 from typing import Literal
 
@@ -57,6 +57,8 @@ NOTHING = Quantity()
 
 YES, NO = True, False
 _UNDATED = datetime.min.replace(tzinfo=UTC)
+_DAY = len("YYYY-MM-DD")
+_NIGHT = timedelta(days=1)
 
 
 _VERDICTS = {True: Verdict.MET, False: Verdict.NOT_MET, None: Verdict.UNKNOWN}
@@ -70,6 +72,33 @@ def judged(answer: Answer, proof: Proof = ()) -> Judgement:
 def day_of(one: Result | Event) -> date:
     """The first day it can be of; an undated event is as early as can be."""
     return one.when.first_day if one.when is not None else date.min
+
+
+def is_of_no_day(one: Result | Event) -> bool:
+    """Whether its day is not told: a month, a year, or a result of a period longer than two days.
+
+    Of an event a period told by its days has a start. What was placed keeps the words it came in.
+    """
+    if one.when is None:
+        return True
+    first, _, last = one.when.text.strip().partition("/")
+    if not first or (len(first) >= _DAY and (not last or isinstance(one, Event))):
+        return False
+    if not last or min(len(first), len(last)) < _DAY:
+        return True
+    return date.fromisoformat(last[:_DAY]) - date.fromisoformat(first[:_DAY]) > _NIGHT
+
+
+def day_told(one: Result | Event) -> str:
+    """Its day, in the words that were sent where they name none; never one that was made up."""
+    if one.when is None:
+        return ""
+    return one.when.text if is_of_no_day(one) else str(one.when.first_day)
+
+
+def has_a_day(many: Iterable[Result | Event]) -> bool:
+    """Whether the day of something is known by one of these."""
+    return not all(map(is_of_no_day, many))
 
 
 def order_of(one: Result | Event) -> tuple[datetime | str, ...]:

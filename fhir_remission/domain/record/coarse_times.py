@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Proof
-from fhir_remission.domain.record.marrows import Marrow
+from fhir_remission.domain.record.marrows import BLASTS, Marrow
 from fhir_remission.domain.record.mrd import is_clonal, sample_of
 from fhir_remission.domain.tables.events import STARTS
 
@@ -30,11 +30,32 @@ def unordered(
     longest = timedelta(hours=numbers.precise.days)
     days = [one.day for one in marrows]
     found: list[Result | Event] = []
+    results = tuple(results)
+    shared = _sharing([one for one in results if one.analyte == BLASTS], longest)
     both: tuple[Result | Event, ...] = (*results, *events)
     for one in both:
-        if _is_coarse(one, longest) and weighs(one) and _beside(one, days, numbers):
+        if not _is_coarse(one, longest) or not weighs(one):
+            continue
+        if one.source.ref in shared or _beside(one, days, numbers):
             found.append(one)
     return tuple(found)
+
+
+def _sharing(marrows: Iterable[Result], longest: timedelta) -> set[str]:
+    """Marrows told by a month that another one is told by, too: they stand on one day of it."""
+    coarse = sorted(
+        (one for one in marrows if _is_coarse(one, longest)), key=lambda one: one.when.first_day
+    )
+    found: set[str] = set()
+    last: Result | None = None
+    for one in coarse:
+        if last is not None and one.when.first_day <= last.when.last_day:
+            if one.source.ref != last.source.ref:
+                found.update((one.source.ref, last.source.ref))
+            if one.when.last_day <= last.when.last_day:
+                continue
+        last = one
+    return found
 
 
 def sorted_out(

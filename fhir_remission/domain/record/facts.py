@@ -12,7 +12,14 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, When
-from fhir_remission.domain.nouns.verdicts import RESULT_ORDER, Proof, SignReading, day_of, order_of
+from fhir_remission.domain.nouns.verdicts import (
+    RESULT_ORDER,
+    Proof,
+    SignReading,
+    day_of,
+    is_of_no_day,
+    order_of,
+)
 from fhir_remission.domain.record.coarse_times import of_no_day, sorted_out, unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
@@ -57,6 +64,8 @@ class Facts(Struct, frozen=True):
     """What is known by its month or year alone, where the day decides what it means."""
     coarse: Proof = ()
     """What is told by its month or year, where it may speak against an answer or begin a wait."""
+    loose: tuple[Result, ...] = ()
+    """Every result whose day is not told."""
     idle: tuple[Result, ...] = ()
     """Denials told by their month or year: they support nothing."""
     unplaced_mrd: Proof = ()
@@ -122,6 +131,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         independence=_by_day(one for one in results if one.analyte in statements),
         unordered=vague,
         coarse=coarse,
+        loose=tuple(one for one in wide if is_of_no_day(one)),
         idle=idle,
         unplaced_mrd=unplaced_mrd,
     )
