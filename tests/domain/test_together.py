@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,6 +45,11 @@ def said(
         for known, one in zip(walked or [FACTS] * len(courses), courses, strict=True)
     ]
     return list(together(Ground(FACTS, strict=False), every, {sent: sent}))
+
+
+def judged(last: int = 44) -> Any:
+    """How a marrow was read, with the last day of its window."""
+    return SimpleNamespace(window=SimpleNamespace(last=on(last)))
 
 
 def one_of(*drafts: Draft, **more: Any) -> Draft:
@@ -98,7 +104,7 @@ def test_an_open_answer_tells_nothing_of_one_of_them() -> None:
 
 def test_an_open_answer_is_read_in_each_way() -> None:
     """Each marrow with its window once; None of one that asked no criteria."""
-    first, second, third = object(), object(), object()
+    first, second, third = judged(), judged(), judged()
     read = [draft(evaluation=one) for one in (first, second, second, third)]
     found = one_of(*read, draft("RELAPSE"))
     assert (found.evaluation, found.others) == (first, (second, third, None))
@@ -120,22 +126,35 @@ def test_why_nothing_is_said(day: int | None, certainty: Any, reason: str) -> No
 def test_the_lowest_answer_is_told_by_a_course_that_gives_it() -> None:
     """Its flags, doubts, dates and assumptions; of those, by one that asked criteria."""
     rests = (Assumption("z", "routine"), Assumption("a", "material"))
-    low: dict[str, Any] = {"flags": ("early-marrow",), "response_date": on(30)}
+    low: dict[str, Any] = {"flags": ("counts-derived", "early-marrow"), "response_date": on(30)}
+    few: dict[str, Any] = {**low, "flags": ("few-cells",)}
     high = draft(
-        flags=("deceased",), doubted=True, response_date=on(29), evaluation=object(),
+        flags=("deceased",), doubted=True, response_date=on(29), evaluation=judged(),
         assumptions=(Assumption("b", "routine"),),
     )  # fmt: skip
-    own, others = object(), [FACTS, FACTS, TREATED]
+    own, others = judged(), [FACTS, FACTS, TREATED]
     found = one_of(
-        high, draft("MLFS", assumptions=rests, **{**low, "flags": ("few-cells",)}), draft("MLFS", evaluation=own, **low),
+        high, draft("MLFS", assumptions=rests, **few), draft("MLFS", evaluation=own, **low),
         walked=others,
     )  # fmt: skip
     assert (found.category, found.possible_higher) == ("MLFS", ("CR",))
-    assert (found.flags, found.doubted) == (("few-cells", "early-marrow"), False)
+    # How soon the marrow came is said where it came so soon on every day.
+    assert (found.flags, found.doubted) == (("few-cells", "counts-derived"), False)
+    early = draft("MLFS", **low)
+    assert one_of(early, early).flags == low["flags"]
     assert (found.response_date, found.evaluation) == (on(30), own)
     assert [one.id for one in found.assumptions] == ["a", "z"]
     assert found.placed is not None
     assert found.placed.facts is TREATED
+
+
+@pytest.mark.parametrize(("other", "closes"), [(44, True), (40, False)])
+def test_a_window_closes_where_all_have_it_end_on_one_day(other: int, closes: bool) -> None:
+    """What nobody can place may cut it; and of one answer the other readings stand behind it."""
+    first, second = judged(), judged(other)
+    found = one_of(draft(evaluation=first), draft(evaluation=second), draft(evaluation=first))
+    assert (found.closes, found.evaluation, found.unlike) == (closes, first, False)
+    assert [one is second for one in found.others] == [True]
 
 
 def test_a_cycle_is_named_where_all_count_the_same() -> None:
