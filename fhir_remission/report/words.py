@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fhir_remission.domain.answer.layout import LONGEST, printable
-from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.wording import interval_text
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.tables.analytes import ANALYTES
 from fhir_remission.report.entries import Entry

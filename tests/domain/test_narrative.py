@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.wording import interval_text
 from fhir_remission.domain.criteria.loading import JUDGED_ANALYTES, CriteriaSet
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.tables.analytes import ANALYTES

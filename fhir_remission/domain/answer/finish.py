@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.answer.flags import flags_of
+from fhir_remission.domain.answer.last_days import Dates, last_days
 from fhir_remission.domain.answer.narrative import next_better, summary
 from fhir_remission.domain.answer.proof import (
     as_sent,
@@ -37,8 +37,6 @@ from fhir_remission.domain.nouns.assessment import (
     MrdEventNote,
 )
 from fhir_remission.domain.nouns.inputs import Claim
-from fhir_remission.domain.nouns.verdicts import has_a_day
-from fhir_remission.domain.record.draws import COUNTS
 from fhir_remission.domain.record.facts import Facts
 
 
@@ -55,14 +53,6 @@ class Segment(Struct, frozen=True):
         return self.until is None or day < self.until
 
 
-class Dates(Struct, frozen=True):
-    """The last evidence of each kind, up to the next anchor."""
-
-    marrow: date | None
-    blood: date | None
-    mrd: date | None
-
-
 def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
     """Put one draft into words and dates."""
     draft = segment.draft
@@ -70,7 +60,7 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
     state, since = draft.state, draft.since
     if segment.until is None and draft.reason == "before-therapy" and state == "awaiting-response":
         draft = replace(draft, reason="therapy-after-marrow", missing=("marrow",))
-    dates = _dates(facts, segment)
+    dates = last_days(facts, segment.until)
     claims = _claims(facts, segment, state)
     flags = flags_of(facts, draft, segment.until, state)
     if any(one.agrees is False for one in claims):
@@ -216,30 +206,6 @@ def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessm
     else:
         draft = replace(start, reason="no-marrow", missing=("marrow",), flags=())
     return finish(facts, Segment(draft, None, frozenset()), as_of, today)
-
-
-def _dates(facts: Facts, segment: Segment) -> Dates:
-    """The last days that are known: what is told by its month has none."""
-    marrows, samples = facts.marrows, facts.mrd
-    return Dates(
-        _last(facts.marrow_days, segment, lambda place: has_a_day(marrows[place].results)),
-        _last_blood(facts, segment),
-        _last(facts.mrd_days, segment, lambda place: has_a_day([samples[place].result])),
-    )
-
-
-def _last(days: Sequence[date], segment: Segment, is_told: Callable[[int], bool]) -> date | None:
-    last = len(days) if segment.until is None else bisect_left(days, segment.until)
-    return next((days[place] for place in reversed(range(last)) if is_told(place)), None)
-
-
-def _last_blood(facts: Facts, segment: Segment) -> date | None:
-    def is_count(place: int) -> bool:
-        own = facts.draws[place].own
-        counts = [own[name] for name in COUNTS if own[name].reading is not None]
-        return any(has_a_day(one.proof) for one in counts)
-
-    return _last(facts.draw_days, segment, is_count)
 
 
 class _Known(NamedTuple):

@@ -21,6 +21,8 @@ from fhir_remission.domain.answer.wording import (
     UNORDERED,
     UNTREATED,
     undated,
+    value_text,
+    when_text,
     why_of,
 )
 from fhir_remission.domain.course.draft import Draft
@@ -29,14 +31,8 @@ from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Thresho
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
-from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.verdicts import (
     Judgement,
-    Proof,
-    Quantity,
-    day_of,
-    day_told,
-    is_of_no_day,
 )
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.tables.analytes import ANALYTES
@@ -267,45 +263,8 @@ def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
     if isinstance(one, Threshold):
         quantity = evaluation.view.quantity(one.analyte)
         name = ANALYTES[one.analyte]
-        return f"{name} {_value(quantity, one.unit)}, {target} needs {rule_of(one)}"
+        return f"{name} {value_text(quantity, one.unit)}, {target} needs {rule_of(one)}"
     if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
         return ""
     how = "not known" if judgement.verdict is Verdict.UNKNOWN else "not met"
-    return f"{target} needs {rule_of(one)} ({how}{_when(judgement.proof)})"
-
-
-def _value(quantity: Quantity, unit: str) -> str:
-    if quantity.reading is None:
-        return "not reported"
-    early = [one for one in quantity.proof if isinstance(one, Result) and one.standing != "usable"]
-    if not isinstance(quantity.reading, Interval):
-        # Whether it is only preliminary or cannot be read, it is no number that stands.
-        readable = any(isinstance(one, Result) and is_of_no_day(one) for one in quantity.proof)
-        unread = "of no known day" if readable else "not readable"
-        word = "only preliminary" if len(early) == len(quantity.proof) else unread
-        return f"{word}{_when(quantity.proof)}"
-    raised = " (treatment may have raised it)" if quantity.bounded else ""
-    differs = early and quantity.reading.low != quantity.reading.high
-    early_too = " (a preliminary value differs)" if differs else ""
-    return f"{interval_text(quantity.reading)} {unit}{_when(quantity.proof)}{raised}{early_too}"
-
-
-def _when(proof: Proof) -> str:
-    results = [one for one in proof if not isinstance(one, Event)]
-    if not results:
-        return ""
-    last = max(results, key=day_of)
-    return f" {'of' if is_of_no_day(last) else 'on'} {day_told(last)}"
-
-
-def interval_text(value: Interval) -> str:
-    """An interval as a laboratory would print it."""
-    low = f"{value.low.normalize():f}"
-    if value.high is None:
-        return f">{low}" if value.low_open else f">={low}"
-    high = f"{value.high.normalize():f}"
-    if value.low == value.high:
-        return low
-    if not value.low and not value.low_open:
-        return f"<{high}" if value.high_open else f"<={high}"
-    return f"{low}-{high}"
+    return f"{target} needs {rule_of(one)} ({how}{when_text(judgement.proof)})"

@@ -11,13 +11,12 @@ from datetime import date
 
 from fhir_remission.domain.answer.follow_up import kinetics
 from fhir_remission.domain.answer.layout import fitted
-from fhir_remission.domain.answer.narrative import interval_text
 from fhir_remission.domain.answer.page_head import answer_rows
 from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.proof import asked_by
 from fhir_remission.domain.answer.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.answer.timetable import drawn
-from fhir_remission.domain.answer.wording import why_of
+from fhir_remission.domain.answer.wording import interval_text, why_of
 from fhir_remission.domain.evaluation.trace import JOINED
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.answer.narrative import interval_text
+from fhir_remission.domain.answer.wording import interval_text
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment

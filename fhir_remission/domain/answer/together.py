@@ -88,18 +88,17 @@ def _standing(joint: _Joint, one: Walked, key: tuple[object, ...], anchor: Draft
 def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     """What all say; what differs is named."""
     ground, walked, placed = joint.ground, joint.walked, joint.placed
-    out = ground.out
     names = list(dict.fromkeys(one.category for one in drafts))
     category = said_of(ground, names)
-    settled = category != out.undecided or names == [category]
+    settled = category != ground.out.undecided or names == [category]
     of_it = [one for one in drafts if one.category == category] if settled else drafts
     first = next((one for one in of_it if one.evaluation is not None), of_it[0])
-    every = {*names, *(name for one in drafts for name in one.candidates)} - {out.undecided}
+    every = {*names, *(name for one in drafts for name in one.candidates)} - {ground.out.undecided}
     named = (*every, *(name for one in drafts for name in one.possible_higher))
     cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
     shown = next(one for one, draft in zip(walked, drafts, strict=True) if draft is first)
-    open_end = category == out.undecided
-    found = _in_common(first, drafts, "" if open_end else category)
+    open_end = category == ground.out.undecided
+    found = _unsure(_in_common(first, drafts, "" if open_end else category), joint, anchor, drafts)
     found = replace(
         found,
         kind=anchor.kind,
@@ -112,11 +111,9 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         candidates=in_rank(ground, every) if open_end else (),
         possible_higher=higher_than(ground, category, named, ()),
         flags=_flags(of_it),
+        others=_others(first, of_it),
         lines=_lines(first, placed, differ=_differ(drafts)),
         placed=Placed(shown.facts, joint.sent),
-        others=_others(first, of_it),
-        closes=len({_end(joint, anchor, one) for one in drafts} - {None}) < MANY,
-        unlike=_differ(drafts),
         doubted=any(one.doubted for one in of_it),
         opened=found.opened if len(cycles) == 1 else None,
     )
@@ -141,6 +138,12 @@ def _open(found: Draft, placed: Proof, every: Sequence[Evaluation | None]) -> Dr
     )
     reason = "therapy-possible" if unsure else "evidence-unplaced"
     return replace(found, reason=reason, missing=(), assumptions=(), others=(*others.values(),))
+
+
+def _unsure(found: Draft, joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
+    """With whether its window ends, and its answer is the same, wherever something lies."""
+    ends = {_end(joint, anchor, one) for one in drafts} - {None}
+    return replace(found, closes=len(ends) < MANY, unlike=_differ(drafts))
 
 
 def _others(first: Draft, of_it: Sequence[Draft]) -> tuple[Evaluation | None, ...]:

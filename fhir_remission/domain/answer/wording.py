@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from fhir_remission.domain.nouns.assessment import Assessment
-from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result
+from fhir_remission.domain.nouns.verdicts import Proof, Quantity, day_of, day_told, is_of_no_day
 from fhir_remission.domain.record.facts import Facts, is_precise
 
 
@@ -29,6 +30,45 @@ def undated(facts: Facts, found: Assessment) -> bool:
         one.when is not None and not is_precise(one.when, longest)
         for one in told if one.source.ref in found.anchor.observations
     )  # fmt: skip
+
+
+def value_text(quantity: Quantity, unit: str) -> str:
+    """What was read of one analyte, or why it is no number."""
+    if quantity.reading is None:
+        return "not reported"
+    early = [one for one in quantity.proof if isinstance(one, Result) and one.standing != "usable"]
+    if not isinstance(quantity.reading, Interval):
+        # Whether it is only preliminary or cannot be read, it is no number that stands.
+        readable = any(isinstance(one, Result) and is_of_no_day(one) for one in quantity.proof)
+        unread = "of no known day" if readable else "not readable"
+        word = "only preliminary" if len(early) == len(quantity.proof) else unread
+        return f"{word}{when_text(quantity.proof)}"
+    raised = " (treatment may have raised it)" if quantity.bounded else ""
+    differs = early and quantity.reading.low != quantity.reading.high
+    early_too = " (a preliminary value differs)" if differs else ""
+    return f"{interval_text(quantity.reading)} {unit}{when_text(quantity.proof)}{raised}{early_too}"
+
+
+def when_text(proof: Proof) -> str:
+    """The last day of some results, or the month that one was told by."""
+    results = [one for one in proof if not isinstance(one, Event)]
+    if not results:
+        return ""
+    last = max(results, key=day_of)
+    return f" {'of' if is_of_no_day(last) else 'on'} {day_told(last)}"
+
+
+def interval_text(value: Interval) -> str:
+    """An interval as a laboratory would print it."""
+    low = f"{value.low.normalize():f}"
+    if value.high is None:
+        return f">{low}" if value.low_open else f">={low}"
+    high = f"{value.high.normalize():f}"
+    if value.low == value.high:
+        return low
+    if not value.low and not value.low_open:
+        return f"<{high}" if value.high_open else f"<={high}"
+    return f"{low}-{high}"
 
 
 def number_of(count: int, one: str, more: str = "") -> str:
