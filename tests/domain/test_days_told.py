@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -98,6 +99,26 @@ def test_marrows_of_one_month_in_too_many_ways_say_nothing() -> None:
     assert (found.category, found.state, found.state_since, found.candidates, found.reason) == (
         "IND", "unknown", None, (), "evidence-unplaced"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ended", "want"),
+    [
+        ("2026-04-10", ("IND", "unknown", ("CR", "RELAPSE"))),
+        ("2026-01-10", ("CR", "in-remission", ())),
+    ],
+)
+def test_a_lesion_known_by_its_end_may_have_been_there_until_then(
+    ended: str, want: tuple[str, str, tuple[str, ...]]
+) -> None:
+    """It ended after a remission that found none: it may have come after it."""
+    day = date.fromisoformat(ended)
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    course = remission().result("extramedullary-disease", 30, "negative")
+    course.event("extramedullary", None, ended=When(start, start, day, day, ended))
+    found = judge(course.record())[-1]
+    assert (found.category, found.state, found.candidates) == want
+    assert str(found.state_since) in ("None", "2026-01-30")
 
 
 @pytest.mark.parametrize(

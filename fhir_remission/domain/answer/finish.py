@@ -57,7 +57,9 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
     """Put one draft into words and dates."""
     draft = segment.draft
     draft = replace(draft, moved=_is_moved(facts, draft))
-    state, since = draft.state, draft.since
+    # A lesion known by its end alone stands on no day of its own.
+    unplaced = draft.kind == "extramedullary" and draft.since == draft.day and not draft.effective
+    state, since = draft.state, None if unplaced else draft.since
     if segment.until is None and draft.reason == "before-therapy" and state == "awaiting-response":
         draft = replace(draft, reason="therapy-after-marrow", missing=("marrow",))
     dates = last_days(facts, segment.until)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -177,6 +177,10 @@ def read_extramedullary(
         what = "positive" if event.certainty == "confirmed" and event.when else "unclear"
         general.setdefault(day_of(event), []).append((what, event))
         if event.ended is not None:
+            if event.when is None and event.ended.first_day > date.min:
+                # Nobody knows since when: until it ended it may have been there.
+                before = event.ended.first_day - timedelta(days=1)
+                general.setdefault(before, []).append(("unclear", event))
             general.setdefault(event.ended.last_day, []).append(("negative", event))
     every = [_track(heard[name], denies=name == analytes[0]) for name in analytes]
     tracks = (every[0], *[one for one in every[1:] if one.days])
