@@ -166,7 +166,7 @@ def test_a_deleted_member_is_unknown_and_one_of_no_evidence_holds_nobody_up(tmp_
         ran = with_holders(hospital, deleted, other).run(dry=True)
 
     line = of_patient(ran)
-    assert (line["category"], line["reason"]) == ("IND", "earlier-remission-unknown")
+    assert (line["category"], line["reason"]) == ("IND", "blood-blasts-undecided")
     reasons = [one["reason"] for one in of_patient(ran)["skipped"]]
     assert reasons == ["Observation/deleted, which it names, is not at hand"]
     assert (ran.code, ran.summary["unread"]) == (0, 1)
