@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fhir_remission.domain.answer.placements import _Days, in_doubt
-from fhir_remission.domain.answer.proof import NO_DAY
+from fhir_remission.domain.answer.proof import OF_A_MONTH
 from fhir_remission.domain.nouns.inputs import Result, When
 from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import LATER, Course, criteria, induction, judge, now, on
@@ -109,7 +109,7 @@ def test_a_denial_of_a_month_stands_against_nothing(analyte: str) -> None:
     assert (found.category, found.state) == ("CR", "in-remission")
     left = [one.reason for one in found.skipped]
     assert left == (
-        [] if analyte == "blasts-blood" else [f"{NO_DAY}: it says none of {analyte}"] * 4
+        [] if analyte == "blasts-blood" else [f"{OF_A_MONTH}: it says none of {analyte}"] * 4
     )
 
 

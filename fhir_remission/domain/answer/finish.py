@@ -56,7 +56,8 @@ class Segment(Struct, frozen=True):
 def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
     """Put one draft into words and dates."""
     draft = segment.draft
-    draft = replace(draft, moved=_is_moved(facts, draft))
+    if _is_moved(facts, draft):
+        draft = replace(draft, moved=True)
     # A lesion known by its end alone stands on no day of its own.
     unplaced = draft.kind == "extramedullary" and draft.since == draft.day and not draft.effective
     state, since = draft.state, None if unplaced else draft.since

@@ -31,9 +31,7 @@ from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Thresho
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
-from fhir_remission.domain.nouns.verdicts import (
-    Judgement,
-)
+from fhir_remission.domain.nouns.verdicts import Judgement
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.tables.analytes import ANALYTES
 

@@ -17,7 +17,7 @@ from fhir_remission.domain.nouns.inputs import Skipped
 from fhir_remission.domain.nouns.verdicts import Judgement, in_order
 from fhir_remission.domain.record.facts import Facts
 
-NO_DAY = "told by its month or year alone"
+OF_A_MONTH = "told by its month or year alone"
 
 
 def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
@@ -92,7 +92,7 @@ def as_sent(draft: Draft, found: tuple[CriterionResult, ...]) -> tuple[Criterion
 
 def skipped_of(facts: Facts) -> tuple[Skipped, ...]:
     """What was left out: by the reading, and what denies something on nobody knows which day."""
-    idle = (Skipped(o.source.ref, f"{NO_DAY}: it says none of {o.analyte}") for o in facts.idle)
+    idle = (Skipped(o.source.ref, f"{OF_A_MONTH}: it says none of {o.analyte}") for o in facts.idle)
     return tuple(sorted({*facts.record.skipped, *idle}, key=lambda one: (one.source, one.reason)))
 
 

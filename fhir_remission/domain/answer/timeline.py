@@ -184,15 +184,14 @@ def _assay(sample: MrdSample) -> str:
 
 def _events(facts: Facts) -> Iterator[Row]:
     told: set[str] = set()
-    loose = {
-        one: None for many in facts.events.values() for one in many
-        if one.when is not None and is_of_no_day(one)
-    }  # fmt: skip
+    every = (one for many in facts.events.values() for one in many)
+    loose = dict.fromkeys(one for one in every if one.when is not None and is_of_no_day(one))
     # What is given once is told once, as therapy first, whatever else it may do.
     for one in sorted(loose, key=lambda one: one.kind != "therapy-start"):
         if one.source.ref not in told:
             yield _on_some_day(one, _told([one], one.detail))
-        told.update([one.source.ref] if one.kind == "therapy-start" else [])
+        if one.kind == "therapy-start":
+            told.add(one.source.ref)
     for cycle in facts.therapy.cycles:
         dated = [one for one in cycle.events if one not in loose]
         if dated:

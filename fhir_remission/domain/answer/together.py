@@ -24,7 +24,6 @@ from fhir_remission.domain.tables.events import STARTS
 _KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")
 _One = TypeVar("_One", bound=Hashable)
 EARLY = "early-marrow"
-MANY = 2
 
 
 class Walked(NamedTuple):
@@ -111,14 +110,14 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         candidates=in_rank(ground, every) if open_end else (),
         possible_higher=higher_than(ground, category, named, ()),
         flags=_flags(of_it),
-        others=_others(first, of_it),
+        others=_others(first, of_it, settled=settled),
         lines=_lines(first, placed, differ=_differ(drafts)),
         placed=Placed(shown.facts, joint.sent),
         doubted=any(one.doubted for one in of_it),
         opened=found.opened if len(cycles) == 1 else None,
     )
     if not settled:
-        return _open(found, placed, [one.evaluation for one in drafts])
+        return replace(found, reason=_reason(placed), missing=(), assumptions=())
     rests = {rest for one in of_it for rest in one.assumptions}
     return replace(
         found,
@@ -129,28 +128,28 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     )
 
 
-def _open(found: Draft, placed: Proof, every: Sequence[Evaluation | None]) -> Draft:
-    """Nothing is said: something may have been no start at all, or lies nobody knows where."""
-    others = {id(one): one for one in every if one is not found.evaluation}
+def _reason(placed: Proof) -> str:
+    """Why nothing is said: something may have been no start at all, or lies nobody knows where."""
     unsure = all(
         isinstance(one, Event) and one.when is not None and one.certainty != "confirmed"
         for one in placed
     )
-    reason = "therapy-possible" if unsure else "evidence-unplaced"
-    return replace(found, reason=reason, missing=(), assumptions=(), others=(*others.values(),))
+    return "therapy-possible" if unsure else "evidence-unplaced"
 
 
 def _unsure(found: Draft, joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     """With whether its window ends, and its answer is the same, wherever something lies."""
     ends = {_end(joint, anchor, one) for one in drafts} - {None}
-    return replace(found, closes=len(ends) < MANY, unlike=_differ(drafts))
+    return replace(found, closes=len(ends) <= 1, unlike=_differ(drafts))
 
 
-def _others(first: Draft, of_it: Sequence[Draft]) -> tuple[Evaluation | None, ...]:
-    """What stands behind the answer where something lies on another day."""
-    every = {id(one.evaluation): one.evaluation for one in of_it if one.evaluation is not None}
-    every.pop(id(first.evaluation), None)
-    return tuple(every.values())
+def _others(
+    first: Draft, of_it: Sequence[Draft], *, settled: bool
+) -> tuple[Evaluation | None, ...]:
+    """What stands behind the answer where something lies on another day; behind none, also that no
+    criteria were asked."""
+    every = (one.evaluation for one in of_it if one.evaluation is not first.evaluation)
+    return tuple({id(one): one for one in every if one is not None or not settled}.values())
 
 
 def _flags(of_it: Sequence[Draft]) -> tuple[str, ...]:

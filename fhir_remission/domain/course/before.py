@@ -246,6 +246,8 @@ def _began(step: Step, found: Evaluation, way: Way) -> date:
 def _unread_before(step: Step, found: Evaluation, began: date) -> date | None:
     """A day before it whose counts nobody can read, if blasts since then may have ended what they
     proved (seed 62004321)."""
+    if found.blood.last is None:
+        return None
     facts, criteria = step.facts, step.facts.criteria
     smears, places = found.blood.smears, found.window.places
     bled = [facts.draws[one].day for one in places if smears[one].state in ("present", "unknown")]

@@ -52,7 +52,7 @@ def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     rule, day = step.ground.relapse.blood, step.day
     proof = step.ground.facts.smears[place].proof
     if not step.smear(place):
-        if _bled_within(step, place):
+        if world.bloody and _bled_within(step, place):
             return world, kept, None
         after, kept = calm(world, kept)
         if not world.bloody:

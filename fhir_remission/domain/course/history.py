@@ -128,7 +128,7 @@ class Followed:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        self.early = at_early_marrows(ground.facts)
+        self.early = at_early_marrows(ground.facts) if ground.facts.mrd else {}
         # Of a marrow that may not have been there nobody knows whether its sample may speak.
         self.samples = [
             one if one.day not in self.early else replace(one, status="unknown")
@@ -163,6 +163,9 @@ class Followed:
 
     def _placed(self, draft: Draft) -> Residual:
         """What the samples show whose day is known."""
+        if not self.ground.facts.mrd:
+            row = draft.row
+            return Residual(code=row.mrd.get("unknown", "") if row and row.remission else "")
         if draft.kind == "marrow":
             return self._at_marrow(draft)
         if draft.kind == "mrd":

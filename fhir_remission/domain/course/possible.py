@@ -130,7 +130,6 @@ def missing_of(
         elif _differ_before(anchor):
             named.add("earlier-response")
     if undecided or open_end or category == ground.out.not_evaluable:
-        founds = {id(one.found): one.found for one in saids if one.found is not None}
-        for found in founds.values():
+        for found in dict.fromkeys(one.found for one in saids if one.found is not None):
             named.update(missing_for(ground.facts.criteria, found))
     return tuple(sorted(named or (asked if open_end else ())))

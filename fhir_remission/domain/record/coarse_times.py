@@ -97,7 +97,7 @@ def is_sign(one: Result) -> bool:
 
 def denies(one: Result) -> bool:
     """Whether it says that there is nothing; a marrow without blasts is a marrow."""
-    if one.analyte in ("blasts-marrow", "mrd") or not one.analyte.startswith(_SIGNS):
+    if one.analyte in (BLASTS, "mrd") or not one.analyte.startswith(_SIGNS):
         return False
     return one.value == Finding("negative") or (
         isinstance(one.value, Interval) and one.value.high == 0
