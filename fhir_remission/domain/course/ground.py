@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Set as AbstractSet
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Claim, Interval
+from fhir_remission.domain.nouns.intervals import Reading
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of
 from fhir_remission.domain.record.facts import Facts
 
@@ -123,6 +125,19 @@ class Ground:
             )
         return self._measures[key]
 
+    def counts_unsure(self, opened: date, day: date) -> bool:
+        """Whether a count reported between two days, both with them, is no single number."""
+        return bisect_left(self._unsure, opened) < bisect_right(self._unsure, day)
+
+    @cached_property
+    def _unsure(self) -> list[date]:
+        """The days of counts that cannot be told, in order of time."""
+        names = [one.analyte for one in plan_of(self.facts.criteria).lineages]
+        return [
+            draw.day for draw in self.facts.draws
+            if any(_is_unsure(draw.own[name].reading) for name in names)
+        ]  # fmt: skip
+
     def least(self, names: AbstractSet[str]) -> Category | None:
         """The lowest of some claims, true in each of them; none where one is no claim."""
         last = len(self.order)
@@ -132,6 +147,13 @@ class Ground:
         """The best of some answers of the table; one that is none of it is the least."""
         last = len(self.order)
         return min(names, key=lambda name: self.order.get(name, last))
+
+
+def _is_unsure(reading: Reading) -> bool:
+    """Whether a count was reported and may be one of many."""
+    return reading is not None and not (
+        isinstance(reading, Interval) and reading.low == reading.high
+    )
 
 
 def _with_onsets(facts: Facts) -> tuple[Claim, ...]:

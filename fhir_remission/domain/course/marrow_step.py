@@ -50,7 +50,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
 
 def _from_phase(step: Step, world: World, kept: Said, case: Case) -> Move:
     """Before a remission or in one; what a policy holds back may have been one."""
-    if world.phase == "unproved" and _signs(step, case):
+    if world.phase == "unproved" and _signs(step, world, case):
         true = step.trial.pick((False, True))
         world, kept = as_if(step, world, kept) if true else (no_longer(world), kept)
     if world.phase == "remission":
@@ -135,9 +135,11 @@ def no_longer(world: World) -> World:
     return replace(world, phase="before", better="")
 
 
-def _signs(step: Step, case: Case) -> bool:
-    """Whether the marrow, its day or its window shows disease."""
+def _signs(step: Step, world: World, case: Case) -> bool:
+    """Whether the marrow, its day or its window shows disease; of blasts that a later draw clears
+    there, whether they may have ended what a count that cannot be told proved (seed 98001539)."""
     day = case.marrow.day
     if case.side or step.lesion(day) or any(step.smears_of(day).values()):
         return True
-    return read_blood_blasts(case.facts.smears, case.window.places, case.facts.draws).lasts
+    blood = read_blood_blasts(case.facts.smears, case.window.places, case.facts.draws)
+    return blood.lasts or (blood.last is not None and step.ground.counts_unsure(world.opened, day))
