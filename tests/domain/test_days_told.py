@@ -75,19 +75,21 @@ def test_a_marrow_is_early_where_it_is_on_every_day() -> None:
     ("when", "want"),
     [
         # Three weeks before the marrow of 2026-01-30 on every day of it, on some, on none.
-        ("2025-12", ("CR", "in-remission", ())),
-        ("2026-01", ("IND", "unknown", ("CR", "NE"))),
-        ("2026", ("IND", "unknown", ("CR", "NE"))),
-        ("2026-02", ("NE", "untreated", ())),
+        ("2025-12", ("CR", "in-remission", (), "assumed")),
+        ("2026-01", ("IND", "unknown", ("CR", "NE"), "unknown")),
+        ("2026", ("IND", "unknown", ("CR", "NE"), "unknown")),
+        ("2026-02", ("NE", "untreated", (), "not-met")),
     ],
 )
 def test_a_diagnosis_of_a_month_is_weeks_older_than_a_marrow_by_its_last_day(
-    when: str, want: tuple[str, str, tuple[str, ...]]
+    when: str, want: tuple[str, str, tuple[str, ...], str]
 ) -> None:
     """A diagnosis of the week before is no sign that the marrow was taken after therapy (3.2)."""
     course = Course(diagnosed=None).event("aml-diagnosis", 1, when=month(when))
     found = judge(course.marrow(30, 2).blood(30, 1500, 150_000).record())[-1]
-    assert (found.category, found.state, found.candidates) == want
+    gate = next(o for o in found.criteria_results if o.criterion == "response-evaluation")
+    assert (found.category, found.state, found.candidates, gate.verdict.value) == want
+    assert ("diagnosis by its day" in found.next_better) is (found.category == "IND")
 
 
 def test_marrows_of_one_month_in_too_many_ways_say_nothing() -> None:

@@ -35,7 +35,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     "a clear marrow after an unread one may have been a remission that nobody could judge": (
         lambda: good(good(Course(diagnosed=20).marrow(10, "?"), 30).chemo(40), 70, 12), "eln-2022",
         ["marrow 10: NE, untreated since 10, before-therapy",
-         "marrow 30: IND, unknown since 30, undecided, may be CR/NE, perhaps CR",
+         "marrow 30: IND, unknown since 30, disease-before-undecided, may be CR/NE, perhaps CR",
          "marrow 70: IND, unknown since 30, earlier-remission-unknown, may be RELAPSE/NR,"
          " ask earlier-response"],
     ),

@@ -116,6 +116,7 @@ WHY = {
     "read-failed": "part of the record could not be read",
     "evidence-unplaced": "something in the record cannot be placed",
     "therapy-possible": "something given near the marrow may have been chemotherapy",
+    "disease-before-undecided": "whether leukaemia or therapy came before the marrow is open",
     "diagnosis-unread": "a leukaemia on record cannot be read",
     "marrow-undecided": "the marrow is not clearly below or above the line of disease",
     "blood-blasts-undecided": "whether there are blasts in the blood is not certain",
@@ -147,6 +148,10 @@ ADVICE = {
     "apl-not-excluded": "An answer needs a readable result of the APL marker.",
     "read-failed": "An answer needs the record read to its end: run again.",
     "evidence-unplaced": "An answer needs what was left out to be readable: each is named.",
+    "disease-before-undecided": (
+        "An answer needs a diagnosis by its day, a diseased marrow or a start of therapy before the"
+        " marrow."
+    ),
     "therapy-start": "Whether therapy was given, and from which day on, decides.",
     "therapy-possible": "An answer needs to know whether what was given was chemotherapy.",
     "diagnosis-unread": (

@@ -11,12 +11,11 @@ from fhir_remission.domain.course.before import nothing_of, respond
 from fhir_remission.domain.course.ground import said_later
 from fhir_remission.domain.course.relapsing import relapsed_still, still, treated
 from fhir_remission.domain.course.remission import follow
+from fhir_remission.domain.course.scope import NOTHING_BEFORE
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Said, World
 from fhir_remission.domain.evaluation.windows import read_blood_blasts, window_of
 from fhir_remission.domain.nouns.inputs import Claim
-
-OUT_OF_COURSE = "no-disease-or-therapy-before-marrow"
 
 
 def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
@@ -70,7 +69,7 @@ def _closed(step: Step, world: World, kept: Said, case: Case, *, told_of: bool) 
         return world, kept, nothing_of(step, kept, case, case.gate.reason)
     if case.marrow.day < world.opened:
         line = lines.not_begun(case, step.ground.facts.numbers.lineage_blasts)
-        return world, kept, nothing_of(step, kept, case, OUT_OF_COURSE, line)
+        return world, kept, nothing_of(step, kept, case, NOTHING_BEFORE, line)
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from fhir_remission.domain.course.draft import Anchor, Draft
 from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.scope import NOTHING_BEFORE
 from fhir_remission.domain.course.world import Said, World
 from fhir_remission.domain.evaluation.trace import missing_for
 
@@ -78,7 +79,7 @@ def reason_of(
         return "remission-not-excluded-at-landmark"
     if anchor.phases == {"remission"}:
         return _asked(anchor) or "signs-undecided"
-    return "undecided"
+    return "disease-before-undecided" if NOTHING_BEFORE in own else "undecided"
 
 
 def _asked(anchor: Anchor) -> str:

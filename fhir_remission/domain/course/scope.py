@@ -21,6 +21,8 @@ from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Said, answer_of
 from fhir_remission.domain.record.wholes import WHOLE
 
+NOTHING_BEFORE = "no-disease-or-therapy-before-marrow"
+
 
 class Gate(Struct, frozen=True):
     """Open, closed (not evaluable) or in doubt (undecided), and why."""
@@ -250,4 +252,4 @@ def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
         return Gate("open", proof=old, assumptions=(assumed,))
     perhaps_old = any(one.when and marrow.day - day_of(one) >= needed for one in diagnosed)
     perhaps = signs.possible_day < marrow.day or perhaps_old
-    return Gate("closed", "no-disease-or-therapy-before-marrow", diagnosed, perhaps=perhaps)
+    return Gate("closed", NOTHING_BEFORE, diagnosed, perhaps=perhaps)

@@ -29,6 +29,7 @@ def gate_line(name: str, gate: Gate, rule: str, source: str) -> CriterionResult:
     """A gate as a line of the proof."""
     verdicts = {"open": Verdict.MET, "closed": Verdict.NOT_MET, "doubt": Verdict.UNKNOWN}
     verdict = Verdict.ASSUMED if gate.assumptions else verdicts[gate.state]
+    verdict = Verdict.UNKNOWN if gate.perhaps else verdict
     return guard(name, verdict, rule, source, gate.proof)
 
 
