@@ -10,6 +10,7 @@ import pytest
 from fhir_remission.domain.answer.placements import _Days, in_doubt
 from fhir_remission.domain.answer.proof import OF_A_MONTH
 from fhir_remission.domain.nouns.inputs import Result, When
+from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.facts import read_facts
 from tests.domain.builder import LATER, Course, criteria, induction, judge, now, on
 from tests.domain.search_courses import blurred, contained
@@ -186,6 +187,20 @@ def test_results_of_a_month_are_tried_until_today(of: str, last: int, days: rang
         {on(day)} for day in days
     ]
     assert {one.when.text for way in ways for one in way if one.when} == {f"2026-{of}"}
+
+
+@pytest.mark.parametrize("kind", ["therapy-start", "extramedullary"])
+@pytest.mark.parametrize(("today", "last"), [(400, 59), (45, 45), (32, 32)])
+def test_what_is_given_or_seen_in_a_month_is_tried_until_today(
+    kind: str, today: int, last: int
+) -> None:
+    """No day of it lies ahead; nor does one of a lesion known by the month of its end."""
+    course = Course().marrow(40, 2).event(kind, 32, when=month("2026-02"))
+    facts = read_facts(course.record(), criteria(), LATER)
+    days = _Days(facts, (), on(today))
+    assert [day for way in days.ways((course.events[-1],)) for day in map(day_of, way)][-1] == on(
+        last
+    )
 
 
 @pytest.mark.parametrize(

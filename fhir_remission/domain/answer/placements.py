@@ -175,18 +175,23 @@ class _Days:
         """Results of one sample on each of its days."""
         when = group[0].when
         assert when is not None  # noqa: S101 - a result has a time, for mypy
-        first, last = when.first_day.toordinal(), when.last_day.toordinal()
-        for day in range(first, max(first, min(last, self.last)) + 1):
+        first, last = self._until(when)
+        for day in range(first, last + 1):
             yield tuple(_placed(one, date.fromordinal(day)) for one in group)
+
+    def _until(self, when: When) -> tuple[int, int]:
+        """Its first day, and its last until today."""
+        first = when.first_day.toordinal()
+        return first, max(first, min(when.last_day.toordinal(), self.last))
 
     def _of(self, one: Event) -> list[int]:
         """Its days; the first and the last of them stand for those before and after all else."""
         when, ended = one.when, one.ended
         first, last = 1, self.last
         if when is not None:
-            first, last = when.first_day.toordinal(), when.last_day.toordinal()
+            first, last = self._until(when)
         elif ended is not None:
-            last = ended.last_day.toordinal()
+            last = self._until(ended)[1]
         among = {day for day in self.known if first <= day <= last}
         return sorted(among | ({first, last} if when is not None else {last}))
 
