@@ -223,9 +223,9 @@ def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
     state, dates, closes = known
     numbers = facts.numbers
     # What is told by its month may be of the last of its days.
-    late = [one.when.last_day for one in facts.loose]
-    looked = max([day for day in (dates.marrow, dates.mrd, *late) if day], default=date.min)
-    bled = max([day for day in (dates.blood, *late) if day], default=date.min)
+    late = max([one.when.last_day for one in facts.loose], default=date.min)
+    looked = max(dates.marrow or late, dates.mrd or late, late)
+    bled = max(dates.blood or late, late)
     old_marrow = today - looked > timedelta(days=numbers.stale_marrow.days)
     old_blood = today - bled > timedelta(days=numbers.stale_blood.days)
     stale = state == "in-remission" and old_marrow and old_blood and not facts.record.died

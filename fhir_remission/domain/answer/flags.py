@@ -74,9 +74,9 @@ def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:
 
 def _is_child(facts: Facts, draft: Draft) -> bool:
     born = facts.record.born
-    diagnosed = [day_of(one) for one in facts.events.get("aml-diagnosis", ()) if one.when]
     if born is None:
         return False
+    diagnosed = [day_of(one) for one in facts.events.get("aml-diagnosis", ()) if one.when]
     day = min(diagnosed, default=draft.day)
     before_birthday = (day.month, day.day) < (born.month, born.day)
     return day.year - born.year - before_birthday < facts.numbers.adult_age.days
@@ -89,10 +89,10 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
     if draft.inferred and found.view.background.baseline.reading is not None:
         yield "baseline-inferred"
     yield from _of_counts(found)
-    judged = plan_of(facts.criteria).independences
-    asked = any(one.id in row.requires for one in judged for row in facts.criteria.category)
-    if not asked and _red_cells(facts, found):
-        yield "rbc-transfused"
+    if _red_cells(facts, found):
+        judged = plan_of(facts.criteria).independences
+        if not any(one.id in row.requires for one in judged for row in facts.criteria.category):
+            yield "rbc-transfused"
     if _recovered_later(facts, found, until):
         yield "recovered-after-window"
     place = bisect_left(facts.equivalents, found.window.first)

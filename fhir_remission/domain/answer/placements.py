@@ -45,9 +45,9 @@ def placings(facts: Facts, as_of: datetime) -> Placings | None:
     Denials are the first to be left out: without them nothing better is said. Then what lies near
     no marrow, and stands on the first day that it may be of.
     """
-    if not facts.marrows or facts.criteria.withholds_after_start:
-        return None
     named = in_doubt(facts)
+    if not named or not facts.marrows or facts.criteria.withholds_after_start:
+        return None
     told = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
     loose = {*facts.coarse} - {*facts.unordered}
     near = [one for one in told if not loose.issuperset(one)]

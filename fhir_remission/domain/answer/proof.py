@@ -11,6 +11,7 @@ from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.choice import HOLDS
+from fhir_remission.domain.evaluation.criterion import Judgements
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
 from fhir_remission.domain.nouns.inputs import Skipped
@@ -47,24 +48,27 @@ def criteria_lines(
     """Every criterion that some category asks for, at the chosen draw, as all ways say it."""
     if found is None:
         return ()
-    told = [found.judgements, *(one.judgements for one in others if one is not None)]
+    told = [one.judgements for one in (found, *others) if one is not None]
     if None in others:
         told.append(as_recorded(facts, found))
     return tuple(
         [
-            _line_of(_shared([each[name] for each in told]), name, rule, source)
+            _line_of(_shared(told, name), name, rule, source)
             for name, rule, source in _asked(facts.criteria)
         ]
     )
 
 
-def _shared(ways: Sequence[Judgement]) -> Judgement:
+def _shared(told: Sequence[Judgements], name: str) -> Judgement:
     """What all ways say; where they differ nobody knows, and each is cited."""
-    verdicts = {one.verdict for one in ways}
-    if len(verdicts) == 1:
+    if len(told) == 1:
+        return told[0][name]
+    ways = [each[name] for each in told]
+    verdicts = [one.verdict for one in ways]
+    if verdicts.count(verdicts[0]) == len(verdicts):
         return ways[0]
     every = tuple(dict.fromkeys(item for one in ways for item in one.proof))
-    known = verdicts <= {*HOLDS}
+    known = {*verdicts} <= {*HOLDS}
     return Judgement(Verdict.ASSUMED if known else Verdict.UNKNOWN, every)
 
 

@@ -53,6 +53,8 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
 
 def _shared(ground: Ground, names: Sequence[str], saids: Sequence[Said]) -> str:
     """What the ways share; a remission of which only a word tells is no less than MLFS."""
+    if len(names) == 1:
+        return names[0]
     by_word = [one for one in saids if one.category == ground.out.undecided]
     proved = [name for name in names if name != ground.out.undecided]
     if by_word and proved and all(one.state == "in-remission" for one in by_word):
@@ -116,7 +118,7 @@ def _others(
 
 def _as_told(ground: Ground, of_it: Sequence[Said]) -> Said:
     """Of the ways that say the same, the first proved by what is written, unknown as it is."""
-    if len({id(one.found) for one in of_it}) == 1:
+    if len(of_it) == 1 or len({id(one.found) for one in of_it}) == 1:
         return of_it[0]
     return next((one for one in of_it if _is_written(ground, one.found)), of_it[0])
 
@@ -136,7 +138,9 @@ def _told_here(saids: Sequence[Said]) -> Said:
 
 def flags_of(saids: Sequence[Said] | Sequence[Draft]) -> tuple[str, ...]:
     """What the ways raise; what rests on the side of a marrow, only where all of them do."""
-    every = dict.fromkeys(flag for one in saids for flag in one.flags)
+    every = dict.fromkeys([flag for one in saids for flag in one.flags])
+    if len(saids) == 1:
+        return tuple(every)
     return tuple(
         flag for flag in every if flag not in OF_A_SIDE or all(flag in one.flags for one in saids)
     )

@@ -180,8 +180,10 @@ def _may_be_adverse(facts: Facts, one: Result) -> bool:
 
 def _perhaps_treated(facts: Facts, day: date) -> Gate | None:
     """What may be a start matters where it is near."""
-    near = (one for one in facts.therapy.possible if is_near(facts, one, day))
-    return next((Gate("doubt", "therapy-possible", (one,)) for one in near), None)
+    for one in facts.therapy.possible:
+        if is_near(facts, one, day):
+            return Gate("doubt", "therapy-possible", (one,))
+    return None
 
 
 def is_near(facts: Facts, start: Event, day: date) -> bool:
@@ -223,6 +225,8 @@ def _out_of_scope(facts: Facts) -> Gate | None:
     coded = facts.events.get("apl-diagnosis")
     if coded:
         return Gate("closed", "apl-out-of-scope", coded)
+    if not facts.tested:
+        return None
     found = [one for one in facts.tested if _says(one) == "positive" and one.standing == "usable"]
     if found:
         return Gate("closed", "apl-out-of-scope", tuple(found))

@@ -35,7 +35,7 @@ LEVELS: tuple[Confidence, ...] = ("proved", "routine", "material")
 
 def confidence_of(assumptions: Sequence[Assumption]) -> Confidence:
     """How much the weightiest assumption weighs."""
-    weights = {one.cls for one in assumptions}
+    weights = [one.cls for one in assumptions]
     return "material" if "material" in weights else "routine" if weights else "proved"
 
 
@@ -113,7 +113,7 @@ class Chooser:
 
     def _cleared(self, view: View, found: Judgements) -> frozenset[str]:
         """Claims that a clean sample could still give where only an old one forbids them."""
-        if not any(one.open for one in view.signs.values()):
+        if True not in [one.open for one in view.signs.values()]:
             return NONE
         opened = {name: Judgement(Verdict.UNKNOWN) for name, one in found.items() if one.open}
         return self._claims & self._ways(view, {**found, **opened}, self.rows).keys()
@@ -162,13 +162,19 @@ class Chooser:
 
 def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
     """The first row whose every criterion holds."""
-    return next((row for row in rows if _all_hold(row.requires, found)), None)
+    for row in rows:
+        for name in row.requires:
+            if found[name].verdict not in HOLDS:
+                break
+        else:
+            return row
+    return None
 
 
 def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
     """The assumptions on which the row rests, each once."""
-    every = {one for name in row.requires if (one := found[name].assumption) is not None}
-    return tuple(sorted(every, key=lambda one: one.id))
+    every = [one for name in row.requires if (one := found[name].assumption) is not None]
+    return tuple(sorted({*every}, key=lambda one: one.id)) if every else ()
 
 
 def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:
@@ -177,10 +183,10 @@ def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:
 
 def _uncounted(criteria: CriteriaSet, view: View) -> bool:
     """Whether no count of the draw can be read: an interval of all values is no count."""
-    return not any(
-        isinstance(reading, Interval) and (reading.low or reading.high is not None)
-        for reading in _counts(criteria, view)
-    )
+    for reading in _counts(criteria, view):
+        if isinstance(reading, Interval) and (reading.low or reading.high is not None):
+            return False
+    return True
 
 
 def was_counted(criteria: CriteriaSet, view: View) -> bool:
@@ -191,10 +197,6 @@ def was_counted(criteria: CriteriaSet, view: View) -> bool:
 def _counts(criteria: CriteriaSet, view: View) -> list[Reading]:
     """What the draw says of each lineage."""
     return [view.quantity(one.analyte).reading for one in plan_of(criteria).lineages]
-
-
-def _all_hold(names: Sequence[str], found: Judgements) -> bool:
-    return all(found[name].verdict in HOLDS for name in names)
 
 
 def _unsettled(names: Sequence[str], found: Judgements) -> bool:

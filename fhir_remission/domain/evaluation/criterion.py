@@ -63,6 +63,8 @@ class Plan(Struct, frozen=True):
     """What is made of others."""
     thresholds: tuple[Threshold, ...]
     independences: tuple[Independence, ...]
+    signs: frozenset[str]
+    """Those that ask for the absence of a sign."""
     lineages: tuple[Threshold, ...]
     """Those of complete remission, for each lineage."""
     patience: int
@@ -84,6 +86,7 @@ def plan_of(criteria: CriteriaSet) -> Plan:
         thresholds=thresholds,
         lineages=tuple(one for one in thresholds if one.id in lineages),
         independences=tuple(one for one in every if isinstance(one, Independence)),
+        signs=frozenset(one.id for one in every if isinstance(one, Absent)),
     )
 
 
@@ -107,7 +110,8 @@ def judge_all(
     """Every criterion of the set that is not known yet; those that name others come after them."""
     plan = plan_of(criteria)
     found = of_marrow(plan, view) if known is None else dict(known)
-    found.update({name: judge(one, view) for name, judge, one in plan.of_draw})
+    for name, judge, one in plan.of_draw:
+        found[name] = judge(one, view)
     for adequate in plan.adequate:
         if adequate.id not in found:
             found[adequate.id] = _by_counts(adequate, found, criteria)
@@ -242,8 +246,8 @@ def _any_met(parts: list[Judgement]) -> Judgement:
     met = [one for one in parts if one.verdict is Verdict.MET]
     if met:
         return judged(YES, met[0].proof)
-    unknown = any(one.verdict is Verdict.UNKNOWN for one in parts)
-    return judged(None if unknown else False, tuple(p for one in parts for p in one.proof))
+    unknown = Verdict.UNKNOWN in [one.verdict for one in parts]
+    return judged(None if unknown else False, tuple([p for one in parts for p in one.proof]))
 
 
 # What no draw has a part in.

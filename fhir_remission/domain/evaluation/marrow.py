@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from fhir_remission.domain.criteria.kinds import Absent
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.choice import Choice, Chooser, was_counted
 from fhir_remission.domain.evaluation.criterion import OF_MARROW, Judgements, judge_all, plan_of
@@ -193,7 +192,7 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     """
     row = best.choice.row
     assert row is not None  # noqa: S101 - asked by the caller, for mypy
-    signs = {one.id for one in criteria.criterion if isinstance(one, Absent)}
+    signs = plan_of(criteria).signs
     found: dict[date, Way] = {}
     limit = (best.choice.level(row.id), best.view.day)
     for one in tried:

@@ -78,5 +78,5 @@ def _against(choice: Choice | None) -> set[str]:
     """The resources that kept a draw from proving more."""
     if choice is None:
         return set()
-    failed = [one for one in choice.judgements.values() if one.verdict not in HOLDS]
-    return {p.source.ref for one in failed for p in one.proof}
+    every = choice.judgements.values()
+    return {p.source.ref for one in every if one.verdict not in HOLDS for p in one.proof}

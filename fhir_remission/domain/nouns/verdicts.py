@@ -81,7 +81,7 @@ def is_of_no_day(one: Result | Event) -> bool:
     """
     if one.when is None:
         return True
-    first, _, last = (part.strip() for part in one.when.text.partition("/"))
+    first, _, last = [part.strip() for part in one.when.text.partition("/")]
     if not first or (len(first) >= _DAY and (not last or isinstance(one, Event))):
         return False
     if not last or min(len(first), len(last)) < _DAY:

@@ -24,13 +24,14 @@ _ONE_DAY = timedelta(days=1)
 
 
 def unordered(
-    results: Iterable[Result], events: Iterable[Event], marrows: Sequence[Marrow], numbers: Numbers
+    results: Sequence[Result], events: Sequence[Event], marrows: Sequence[Marrow], numbers: Numbers
 ) -> Proof:
     """What lies before or after some marrow, and nobody can say which, in the order given."""
+    if not (results or events):
+        return ()
     longest = timedelta(hours=numbers.precise.days)
     days = [one.day for one in marrows]
     found: list[Result | Event] = []
-    results = tuple(results)
     shared = _sharing([one for one in results if one.analyte == BLASTS], longest)
     both: tuple[Result | Event, ...] = (*results, *events)
     for one in both:
@@ -59,12 +60,14 @@ def _sharing(marrows: Iterable[Result], longest: timedelta) -> set[str]:
 
 
 def sorted_out(
-    undated: Iterable[Result], vague: Sequence[Result | Event], criteria: CriteriaSet
+    undated: Sequence[Result], vague: Sequence[Result | Event], criteria: CriteriaSet
 ) -> tuple[Proof, Proof]:
     """What has no order beside the marrows, and the MRD that leaves that of every remission open.
 
     MRD never moves the category: of nobody knows which day, any but a negative leaves it unknown.
     """
+    if not (undated or vague):
+        return (), ()
     of_mrd = [one for one in vague if isinstance(one, Result) and one.analyte == "mrd"]
     rules, others = criteria.mrd, criteria.about.out_of_scope_markers
     doubts = tuple(
@@ -76,12 +79,14 @@ def sorted_out(
 
 
 def of_no_day(
-    results: Iterable[Result], events: Iterable[Event], numbers: Numbers
+    results: Sequence[Result], events: Sequence[Event], numbers: Numbers
 ) -> tuple[Proof, tuple[Result, ...]]:
     """What is told by its month or year: results where one is a sign, events; and the denials.
 
     A denial that nothing places supports nothing, and stands against nothing.
     """
+    if not (results or events):
+        return (), ()
     longest = timedelta(hours=numbers.precise.days)
     coarse = tuple(one for one in results if _is_coarse(one, longest))
     idle = tuple(one for one in coarse if denies(one))

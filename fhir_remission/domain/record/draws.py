@@ -68,8 +68,8 @@ class Draw(Struct, frozen=True):
     @property
     def cited(self) -> set[str]:
         """The resources of the draw and those that bound or complete its counts."""
-        counts = {one.source.ref for count in self.counts.values() for one in count.proof}
-        return counts.union(self.refs)
+        counts = [count.proof for count in self.counts.values()]
+        return {one.source.ref for many in (*self.results.values(), *counts) for one in many}
 
 
 def read_draws(
@@ -98,8 +98,8 @@ def _grouped(results: Sequence[Result]) -> list[list[Result]]:
     return list(groups.values())
 
 
-def _draw(ordered: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
-    ordered = checked(ordered, numbers)
+def _draw(sent: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
+    ordered = checked(sent, numbers)
     by_analyte: dict[str, list[Result]] = {}
     for one in ordered:
         by_analyte.setdefault(one.analyte, []).append(one)

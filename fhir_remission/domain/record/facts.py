@@ -102,13 +102,14 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     known = _known(record.results, as_of)
     wide = [one for one in known if one.when.first_day < one.when.last_day]
     events = _known_events(record.events, as_of)
-    coarse, idle = of_no_day(wide, events, numbers)
+    broad = [one for one in events if one.when is None or one.when.first_day < one.when.last_day]
+    coarse, idle = of_no_day(wide, broad, numbers)
     results = _precisely(known, idle, numbers) if wide else known
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
     marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
-    vague = unordered(wide, events, marrows, numbers)
+    vague = unordered(wide, broad, marrows, numbers)
     vague, unplaced_mrd = sorted_out(record.undated, vague, criteria)
     of_mrd = [one for one in results if one.analyte == "mrd"]
     mrd = read_mrd(results, criteria) if of_mrd else ()
@@ -139,7 +140,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
 
 def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
     """Results that had begun by then, each once, in one order."""
-    known = dict.fromkeys(one for one in results if one.when.start <= as_of)
+    known = dict.fromkeys([one for one in results if one.when.start <= as_of])
     return sorted(known, key=RESULT_ORDER)
 
 
@@ -179,8 +180,11 @@ def _statements(criteria: CriteriaSet) -> set[str]:
 
 def _with_equivalents(results: Iterable[Result]) -> tuple[date, ...]:
     """The days on which blast equivalents were reported in the blood."""
-    some = (one for one in results if one.analyte in EQUIVALENTS and said(one) != "negative")
-    return tuple(one.when.first_day for one in some)
+    return tuple(
+        one.when.first_day
+        for one in results
+        if one.analyte in EQUIVALENTS and said(one) != "negative"
+    )
 
 
 def _by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:

@@ -58,8 +58,10 @@ class Marrow(Struct, frozen=True):
     @property
     def certain(self) -> bool:
         """Whether there was a marrow beyond doubt: counted for good, or stated inadequate."""
-        counted = any(one.analyte == BLASTS and one.standing == "usable" for one in self.results)
-        return counted or self.inadequate
+        for one in self.results:
+            if one.analyte == BLASTS and one.standing == "usable":
+                return True
+        return self.inadequate
 
     @property
     def stands(self) -> bool:
@@ -202,6 +204,8 @@ def _with_equivalents(blasts: Quantity, found: Sequence[Result], criteria: Crite
 
 def _adequacy(results: Sequence[Result]) -> SignReading:
     """Adequacy as stated; what is preliminary cannot approve the sample, only doubt it."""
+    if not results:
+        return SILENT
     final = agreed(one for one in results if one.standing != "preliminary")
     doubts = tuple(
         one
@@ -232,7 +236,8 @@ def _blasts(
         proof = quantity.proof if baseline in chosen else (*quantity.proof, baseline)
         return replace(quantity, reading=refused, proof=proof), ("blasts-scale-doubtful",)
     if wanted:
-        return quantity, _apart(quantity, [one for one in results if one not in wanted], criteria)
+        others = [one for one in results if one not in wanted]
+        return quantity, _apart(quantity, others, criteria) if others else ()
     name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
     assumed = Assumption(name, criteria.assume.other_blast_method.level)
     return replace(quantity, assumes=assumed), ()

@@ -127,6 +127,8 @@ class Extramedullary(Struct, frozen=True):
     def at(self, day: date, memory: Memory) -> SignReading:
         """The worst that any site says on the day."""
         found = [track.at(day, memory, self.told) for track in self.tracks]
+        if len(found) == 1:
+            return found[0]
         for state in ("present", "unknown"):
             worst = [one for one in found if one.state == state]
             if worst:
@@ -216,12 +218,8 @@ def smear_with(draw: Draw, *, equivalents: bool) -> SignReading:
     found = smear_of(draw)
     if not equivalents or found.state == "present":
         return found
-    seen = tuple(
-        one
-        for name in EQUIVALENTS
-        for one in draw.results.get(name, ())
-        if said(one) in ("positive", "unclear")
-    )
+    reports = [one for name in EQUIVALENTS for one in draw.results.get(name, ())]
+    seen = [one for one in reports if said(one) in ("positive", "unclear")]
     return SignReading("unknown", (*found.proof, *seen)) if seen else found
 
 
@@ -232,9 +230,7 @@ def smear_of(draw: Draw) -> SignReading:
     if found.state in ("present", "unknown"):
         return found
     if found.state == "absent":
-        seen = tuple(
-            one for one in reports if one.method not in ("automated", UNREAD) and said(one)
-        )
+        seen = tuple([o for o in reports if o.method not in ("automated", UNREAD) and said(o)])
         manual = SignReading("absent", seen) if seen else _differential(draw)
         return manual if manual.state == "absent" else SignReading("automated", found.proof)
     return _differential(draw)

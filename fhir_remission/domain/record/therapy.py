@@ -69,11 +69,10 @@ class Therapy(Struct, frozen=True):
 
     def possible_from(self, day: date, before: date | None) -> list[Cycle]:
         """What may have been the first start from the day on, before that day if one is given."""
-        days = [(day_of(one), one) for one in self.possible]
         return [
-            Cycle(found, (one,), one.detail)
-            for found, one in days
-            if day <= found and (before is None or found < before)
+            Cycle(day_of(one), (one,), one.detail)
+            for one in self.possible
+            if day <= day_of(one) and (before is None or day_of(one) < before)
         ]
 
     def since(self, day: date) -> date | None:
@@ -103,10 +102,12 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     starts, conditioning = list[Event](), list[Event]()
     for one in known:
         if one.kind == START:
-            (conditioning if _for_a_graft(one, grafts, numbers) else starts).append(one)
+            graft = grafts and _for_a_graft(one, grafts, numbers)
+            (conditioning if graft else starts).append(one)
     dated = [one for one in starts if one.certainty == "confirmed"]
     backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
-    alone = _alone([one for one in dated if one.detail == TARGETED], backbone, numbers)
+    daily = [one for one in dated if one.detail == TARGETED]
+    alone = _alone(daily, backbone, numbers) if daily else []
     groups = sorted((*backbone, *alone), key=lambda group: order_of(group[0]))
     cycles = tuple(
         Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
@@ -177,9 +178,9 @@ def _alone(
 
 def _strongest(said: Collection[str]) -> str:
     """Targeted drugs by themselves are known not to be intensive."""
-    if all(one == TARGETED for one in said):
-        return "less-intensive"
-    return next((one for one in ("intensive", "less-intensive") if one in said), "")
+    if "intensive" in said:
+        return "intensive"
+    return "less-intensive" if "less-intensive" in said or {*said} <= {TARGETED} else ""
 
 
 class Support(Struct, frozen=True):
@@ -211,8 +212,9 @@ class Support(Struct, frozen=True):
 
 
 def read_support(events: Sequence[Event], numbers: Numbers) -> dict[str, Support]:
-    """Sort what can raise each count by the day until which it can; events as above."""
-    return {count: _support(events, kinds, numbers) for count, kinds in RAISES.items()}
+    """Sort what raised each count by the day until which it can; events as above."""
+    given = [one for one in events if one.kind in SUPPORT]
+    return {count: _support(given, kinds, numbers) for count, kinds in RAISES.items() if given}
 
 
 def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:

@@ -22,22 +22,24 @@ _SHARED = frozenset(name for names in _SHARES for name in names)
 FLAG = "part-above-whole"
 
 
-def checked(draw: Sequence[Result], numbers: Numbers) -> list[Result]:
+def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
     """The results of one draw; parts and wholes that exclude each other are unreadable.
 
     A whole that came and cannot be read leaves its parts open; one that never came does not.
     """
     every = [one for one in draw if one.analyte == WHOLE]
+    doubtful = set(_too_many(draw, numbers))
+    if not every and not doubtful:
+        return draw
     stands = [one for one in every if one.standing == "usable"]
     # A whole that does not stand supports nothing, and beside none that does it may deny a part.
     wholes = stands or [one for one in every if isinstance(one.value, Interval)]
-    doubtful = set(_too_many(draw, numbers))
     for part in (one for one in draw if one.analyte in PARTS):
         above = [whole for whole in wholes if _exceeds(part, whole)]
         doubtful |= {part, *above} if above else set()
     open_whole = any(isinstance(one.value, Unreadable) for one in wholes)
     if not doubtful and not open_whole:
-        return list(draw)
+        return draw
     return [
         _refused(one, "it and its whole exclude each other", FLAG)
         if one in doubtful
