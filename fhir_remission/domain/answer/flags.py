@@ -103,11 +103,11 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
 def _of_counts(found: Evaluation) -> Iterator[str]:
     yield from (one.flag for one in found.judgements.values() if one.flag)
     for quantity in found.view.quantities.values():
+        if quantity.bounded:
+            yield "count-raised-by-treatment"
         for one in quantity.proof:
             if not isinstance(one, Event):
                 yield from one.flags
-    if any(one.bounded for one in found.view.quantities.values()):
-        yield "count-raised-by-treatment"
     if found.view.quantity("anc").derived:
         yield "anc-derived"
 

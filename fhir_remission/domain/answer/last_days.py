@@ -32,7 +32,10 @@ def last_days(facts: Facts, until: date | None) -> Dates:
 
     def last(days: Sequence[date], is_told: Callable[[int], bool]) -> date | None:
         end = len(days) if until is None else bisect_left(days, until)
-        return next((days[place] for place in reversed(range(end)) if is_told(place)), None)
+        for place in reversed(range(end)):
+            if is_told(place):
+                return days[place]
+        return None
 
     return Dates(
         last(facts.marrow_days, lambda place: has_a_day(marrows[place].results)),

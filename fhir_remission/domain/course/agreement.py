@@ -112,6 +112,8 @@ def _others(
     found: Evaluation | None, saids: Sequence[Said], *, settled: bool
 ) -> tuple[Evaluation | None, ...]:
     """What the other ways read: behind an answer they share, or else in this marrow."""
+    if len(saids) == 1:
+        return ()
     every = [one.found if settled else _here(one) for one in saids]
     return tuple(dict.fromkeys(one for one in every if one is not found))
 
@@ -213,6 +215,8 @@ def _state(
     if anchor.gate is not None:
         return "unknown", None
     states = {_state_of(ground, said, world, anchor.day, until) for said, world in anchor.told}
+    if len(states) == 1:
+        return states.pop()
     names = {state for state, _ in states}
     if len(names) == 1:
         days = {day for _, day in states}

@@ -66,7 +66,7 @@ def first_course(facts: Facts) -> Course:
         known = (*facts.marrow_days, *facts.therapy.days, *facts.draw_days)
         first = min(known, default=date.min)
         return Course(first, date.min, certain=True)
-    opened = min(day for day, _ in openings)
+    opened, _ = min(openings)
     surely = min((day for day, sure in openings if sure), default=date.max)
     # A marrow that cannot be read may have opened the course earlier; that matters only where
     # another start of therapy would then be the first.
@@ -228,14 +228,18 @@ def _pretreatment_draws(facts: Facts, course: Course, start: Cycle | None) -> li
 
 
 def _last(draws: list[Draw], name: str) -> Quantity:
-    reported = [one.own[name] for one in draws if one.own[name].reading is not None]
-    return reported[-1] if reported else NOTHING
+    for one in reversed(draws):
+        if one.own[name].reading is not None:
+            return one.own[name]
+    return NOTHING
 
 
 def _last_blasts(facts: Facts, draws: list[Draw]) -> Quantity:
-    counts = [blast_count(one, facts) for one in draws]
-    reported = [one for one in counts if one.reading is not None]
-    return reported[-1] if reported else NOTHING
+    for one in reversed(draws):
+        count = blast_count(one, facts)
+        if count.reading is not None:
+            return count
+    return NOTHING
 
 
 def landmark_of(

@@ -97,8 +97,10 @@ def _possible_days(facts: Facts) -> Iterator[date]:
 
 
 def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
-    diseased = (one for one in facts.marrows if one.reaches(threshold) and not one.inadequate)
-    return next(diseased, None)
+    for one in facts.marrows:
+        if one.reaches(threshold) and not one.inadequate:
+            return one
+    return None
 
 
 def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
@@ -217,7 +219,7 @@ def _assume(name: str, rule: Assumed) -> Assumption:
 
 
 def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
-    return tuple(one for one in events if one.certainty == "confirmed")
+    return tuple([one for one in events if one.certainty == "confirmed"])
 
 
 def _out_of_scope(facts: Facts) -> Gate | None:

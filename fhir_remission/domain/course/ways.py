@@ -115,15 +115,16 @@ class _Walk:
         told: dict[tuple[int, World], tuple[Said | None, Said, World]] = {}
         asked: set[str | None] = set()
         nodes: list[Node] = []
-        phases = frozenset({world.phase for world in self.ways})
+        before, spoken = self.ways, False
         try:
             for world, held in self.ways.items():
                 for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
-                    new = self._foretold(walked, trial, point)
+                    new = self._foretold(walked, trial, point) if trial.told else walked
                     node = Node((held.node,), tuple(trial.looked))
                     after.setdefault(_past(new, point.day), []).append(Held(kept, node))
                     told[id(said), new] = (said, kept, new)
                     asked |= trial.asked
+                    spoken = spoken or said is not None
                     nodes.append(node)
                 if len(nodes) > MOST_MOVES:
                     raise TooManyWays
@@ -137,8 +138,9 @@ class _Walk:
             self.lost = len(self.ways) > MOST_WORLDS
         if self.lost:
             return self._unknown(point, gate) if point.kind == "marrow" else None
-        if all(said is None for said, _, _ in told.values()):
+        if not spoken:
             return None
+        phases = frozenset({world.phase for world in before})
         every = tuple(
             (said if said is not None else replace(now(self.ground, new, kept), carries=True), new)
             for said, kept, new in told.values()
@@ -179,8 +181,6 @@ class _Walk:
 
     def _foretold(self, world: World, trial: Trial, point: Point) -> World:
         """The world with what was told of things to come."""
-        if not trial.told:
-            return world
         facts = self.ground.facts
 
         def lies_ahead(key: Key) -> bool:

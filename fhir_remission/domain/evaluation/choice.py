@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product as combinations
-from itertools import takewhile
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,7 +55,8 @@ class Choice(Struct, frozen=True):
 
     def level(self, answer: str) -> int:
         """What one of its answers rests on: 0 proof, 1 routine, 2 material assumptions."""
-        return LEVELS.index(confidence_of(self.ways[answer]))
+        rests = self.ways[answer]
+        return LEVELS.index(confidence_of(rests)) if rests else 0
 
 
 class Chooser:
@@ -90,8 +90,7 @@ class Chooser:
             return Choice(None, undecided, found, none, held, lacks)
         row = proved(rows, found)
         answer = self._fallback(found, rows) if row is None else row.id
-        ahead = takewhile(lambda one: one.id != answer, rows)
-        if answer == undecided or any(_unsettled(one.requires, found) for one in ahead):
+        if answer == undecided or _is_open_above(answer, found, rows):
             return Choice(row, answer, found, self._ways(view, found, rows), held, lacks)
         rests = assumed(row, found) if row is not None else ()
         return Choice(row, answer, found, {answer: rests}, held, lacks)
@@ -201,7 +200,17 @@ def _counts(criteria: CriteriaSet, view: View) -> list[Reading]:
 
 def _unsettled(names: Sequence[str], found: Judgements) -> bool:
     """Whether none of the criteria has failed."""
-    return all(found[name].verdict is not Verdict.NOT_MET for name in names)
+    return Verdict.NOT_MET not in [found[name].verdict for name in names]
+
+
+def _is_open_above(answer: str, found: Judgements, rows: Sequence[Category]) -> bool:
+    """Whether a row before that of the answer has not failed."""
+    for row in rows:
+        if row.id == answer:
+            return False
+        if _unsettled(row.requires, found):
+            return True
+    return False
 
 
 def _unsure_analytes(plan: Plan, found: Judgements) -> list[str]:

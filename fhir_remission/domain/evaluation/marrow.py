@@ -88,8 +88,7 @@ class Evaluation(Struct, frozen=True, eq=False):
     @property
     def proofs(self) -> tuple[Proof, ...]:
         """All that was read: every criterion at every draw."""
-        chosen = [one.choice.judgements for one in self.tried]
-        return tuple([one.proof for found in chosen for one in found.values()])
+        return tuple([o.proof for one in self.tried for o in one.choice.judgements.values()])
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -209,11 +208,9 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
 
 def _ranks(criteria: CriteriaSet, rows: Sequence[Category]) -> dict[str, int]:
     """Every answer, the best first."""
-    outcomes = criteria.outcomes
-    answers = (outcomes.undecided, outcomes.not_evaluable, outcomes.no_response)
-    return {
-        name: rank for rank, name in enumerate(dict.fromkeys((*(r.id for r in rows), *answers)))
-    }
+    out = criteria.outcomes
+    names = [*[row.id for row in rows], out.undecided, out.not_evaluable, out.no_response]
+    return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
 
 
 def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | None:

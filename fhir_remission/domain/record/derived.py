@@ -54,13 +54,15 @@ def reading_of(result: Result, *, beside: bool = False) -> Reading:
 def _platelets(results: Results) -> Quantity:
     quantity = measured(results.get("platelets", ()))
     clumps = results.get("platelet-clumps", ())
+    if not clumps or quantity.reading is None:
+        return quantity
     clean = all(
         isinstance(one.value, Finding)
         and one.value.answer == "negative"
         and one.standing == "usable"
         for one in clumps
     )
-    if clean or quantity.reading is None:
+    if clean:
         return quantity
     return Quantity(
         Unreadable(quantity.proof[0].original, "platelet clumps"), (*quantity.proof, *clumps)

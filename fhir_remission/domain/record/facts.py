@@ -129,7 +129,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events=_by_kind(events),
         equivalents=_with_equivalents(results),
-        independence=_by_day(one for one in results if one.analyte in statements),
+        independence=_by_day([one for one in results if one.analyte in statements]),
         unordered=vague,
         coarse=coarse,
         loose=tuple(one for one in wide if is_of_no_day(one)),
@@ -145,8 +145,8 @@ def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
 
 
 def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
-    kept = dict.fromkeys(one for one in events if one.when is None or one.when.start <= as_of)
-    return sorted((_not_ended_yet(one, as_of) for one in kept), key=order_of)
+    kept = dict.fromkeys([one for one in events if one.when is None or one.when.start <= as_of])
+    return sorted([_not_ended_yet(one, as_of) for one in kept], key=order_of)
 
 
 def _not_ended_yet(event: Event, as_of: datetime) -> Event:

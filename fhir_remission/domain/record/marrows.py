@@ -97,9 +97,10 @@ def read_marrows(
             homes.update((key, one.when.first_day) for key in one.draw_keys)
     groups: dict[date, list[Result]] = {}
     for one in kept:
-        keyed = [homes[key] for key in one.draw_keys if key in homes]
-        quality = one.analyte != BLASTS
-        groups.setdefault(min(keyed) if keyed and quality else one.when.first_day, []).append(one)
+        day = one.when.first_day
+        if one.analyte != BLASTS:
+            day = min([homes[key] for key in one.draw_keys if key in homes], default=day)
+        groups.setdefault(day, []).append(one)
     marrows = (_marrow(day, groups[day], scales, criteria) for day in sorted(groups))
     return tuple(one for one in marrows if one.blasts.reading is not None or one.questioned)
 
@@ -146,7 +147,7 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
         blasts = replace(blasts, reading=doubt, proof=(*blasts.proof, *statement.proof))
     return Marrow(
         day=day,
-        end=max(one.when.end for one in results),
+        end=max([one.when.end for one in results]),
         effective=results[0].when.text,
         results=tuple(results),
         blasts=blasts,
@@ -223,14 +224,14 @@ def _blasts(
     """The percentage by the method the set names; the other method only where that is missing."""
     # One whose method is not stated, or not understood, may be by the method of the others.
     wanted = [one for one in results if one.method in (criteria.about.blast_method, "", UNREAD)]
-    if all(one.method == UNREAD for one in wanted):
+    if {one.method for one in wanted} == {UNREAD}:
         wanted = []
     chosen = tuple(wanted or results)
     if not chosen:
         return NOTHING, ()
     quantity = measured(chosen)
     doubtful = [scales.get((one.source.system, one.source.code)) for one in chosen]
-    baseline = next((one for one in doubtful if one is not None), None)
+    baseline = next(filter(None, doubtful), None)
     if baseline is not None:
         refused = Unreadable(chosen[0].original, "may be a fraction sent as percent")
         proof = quantity.proof if baseline in chosen else (*quantity.proof, baseline)
