@@ -38,6 +38,8 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
 
 def _has_clone(facts: Facts, draft: Draft, until: date | None) -> bool:
     """Whether a variant near the anchor, or until the next, is clonal haematopoiesis and no MRD."""
+    if not facts.clonal_days:
+        return False
     reach = timedelta(days=facts.criteria.mrd.window_days)
     near = draft.day - reach if draft.day > date.min + reach else date.min
     place = bisect_left(facts.clonal_days, near)

@@ -28,7 +28,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     """One answer; until the next anchor's day, after the one before."""
     out = ground.out
     saids = [said for said, _ in anchor.told]
-    names = list(dict.fromkeys(one.category for one in saids))
+    names = list(dict.fromkeys([one.category for one in saids]))
     gate = anchor.gate
     category = _shared(ground, names, saids) if gate is None else out.undecided
     of_it = [one for one in saids if one.category == category]

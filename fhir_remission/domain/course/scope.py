@@ -62,10 +62,10 @@ def read_signs(facts: Facts) -> Signs:
     diseased = _first_marrow(facts, numbers.disease_blasts.value)
     if diseased is not None:
         found.append((diseased.day, diseased.results))
-    smears = zip(facts.draws, facts.smears, strict=True)
-    smear = next(((draw.day, one.proof) for draw, one in smears if one.state == "present"), None)
-    if smear is not None:
-        found.append(smear)
+    for draw, smear in zip(facts.draws, facts.smears, strict=True):
+        if smear.state == "present":
+            found.append((draw.day, smear.proof))
+            break
     for day in facts.extramedullary.days:
         lesion = facts.extramedullary.on(day)
         if lesion.state == "present" and day > date.min:
@@ -86,14 +86,15 @@ def read_signs(facts: Facts) -> Signs:
 def _possible_days(facts: Facts) -> Iterator[date]:
     """The first day of each kind of sign that is not excluded."""
     threshold = facts.numbers.disease_blasts.value
-    open_marrows = (one.day for one in facts.marrows if one.reaches(threshold) is not False)
-    smears = zip(facts.draws, facts.smears, strict=True)
-    open_smears = (draw.day for draw, one in smears if one.state in ("present", "unknown"))
-    lesions = (day for day in facts.extramedullary.days if day > date.min)
-    for days in (open_marrows, open_smears, lesions):
-        first = next(days, None)
-        if first is not None:
-            yield first
+    for marrow in facts.marrows:
+        if marrow.reaches(threshold) is not False:
+            yield marrow.day
+            break
+    for draw, smear in zip(facts.draws, facts.smears, strict=True):
+        if smear.state in ("present", "unknown"):
+            yield draw.day
+            break
+    yield from [day for day in facts.extramedullary.days if day > date.min][:1]
 
 
 def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:

@@ -25,7 +25,7 @@ from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, holds, hull, pieces
-from fhir_remission.domain.nouns.verdicts import YES, Judgement, Quantity, judged
+from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
 
 NONE: frozenset[str] = frozenset()
 HOLDS = (Verdict.MET, Verdict.ASSUMED)
@@ -67,10 +67,7 @@ class Chooser:
         self.rows = rows
         self.strict = strict
         self.plan = plan_of(criteria)
-        self._good = {one.id: judged(YES) for one in self.plan.adequate}
-        self._claims = frozenset({one.id for one in rows if one.claim})
         self._remissions = frozenset({one.id for one in rows if one.remission})
-        self._below = [one for one in rows if not one.remission]
         self._of_marrow: Judgements | None = None
 
     def choose(self, view: View) -> Choice:
@@ -80,7 +77,7 @@ class Chooser:
         found = judge_all(self.criteria, view, strict=self.strict, known=self._of_marrow)
         undecided = self.criteria.outcomes.undecided
         uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
-        rows = self._below if uncounted else self.rows
+        rows = [one for one in self.rows if not one.remission] if uncounted else self.rows
         lacks = self._lacking(view, found) if uncounted else NONE
         held = lacks | self._cleared(view, found)
         if uncounted and held & self._remissions and not any(one.early for one in rows):
@@ -100,7 +97,7 @@ class Chooser:
         outcomes = self.criteria.outcomes
         if any(_unsettled(row.requires, found) for row in rows):
             return outcomes.undecided
-        good = {**found, **self._good}
+        good = {**found, **self.plan.good}
         if proved(rows, good) is not None:
             return outcomes.not_evaluable
         open_end = any(_unsettled(row.requires, good) for row in rows)
@@ -115,7 +112,8 @@ class Chooser:
         if True not in [one.open for one in view.signs.values()]:
             return NONE
         opened = {name: Judgement(Verdict.UNKNOWN) for name, one in found.items() if one.open}
-        return self._claims & self._ways(view, {**found, **opened}, self.rows).keys()
+        claims = frozenset({one.id for one in self.rows if one.claim})
+        return claims & self._ways(view, {**found, **opened}, self.rows).keys()
 
     def _ways(
         self, view: View, found: Judgements, rows: Sequence[Category]

@@ -59,6 +59,8 @@ class Plan(Struct, frozen=True):
     """What else is judged by the view alone."""
     adequate: tuple[AdequateMarrow, ...]
     """What asks for the counts too."""
+    good: Judgements
+    """The same, of a good marrow."""
     composites: tuple[AnyBelow | AnyMet, ...]
     """What is made of others."""
     thresholds: tuple[Threshold, ...]
@@ -77,11 +79,13 @@ def plan_of(criteria: CriteriaSet) -> Plan:
     every, lineages = criteria.criterion, criteria.about.lineages
     alone = tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES)
     thresholds = tuple(one for one in every if isinstance(one, Threshold))
+    adequate = tuple(one for one in every if isinstance(one, AdequateMarrow))
     return Plan(
         of_marrow=tuple(row for row in alone if _is_of_marrow(row[-1])),
         of_draw=tuple(row for row in alone if not _is_of_marrow(row[-1])),
         patience=max((1, *(one.days for one in every if isinstance(one, Persisted)))),
-        adequate=tuple(one for one in every if isinstance(one, AdequateMarrow)),
+        adequate=adequate,
+        good={one.id: judged(YES) for one in adequate},
         composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
         thresholds=thresholds,
         lineages=tuple(one for one in thresholds if one.id in lineages),
@@ -150,7 +154,7 @@ def _silence(how: Silence, assumption: str, proof: Proof = ()) -> Judgement:
 
 
 def _absent(one: Absent, view: View) -> Judgement:
-    sign = view.sign(one.sign)
+    sign = view.signs[one.sign]
     match sign.state:
         case "absent":
             return judged(YES, sign.proof)

@@ -90,7 +90,9 @@ class Facts(Struct, frozen=True):
 
     def events_between(self, kind: str, first: date, last: date) -> tuple[Event, ...]:
         """The events of a kind that began on these days, ends included."""
-        of_kind = self.events.get(kind, ())
+        of_kind = self.events.get(kind)
+        if of_kind is None:
+            return ()
         place = bisect_left(of_kind, first, key=day_of)
         return of_kind[place : bisect_right(of_kind, last, place, key=day_of)]
 
@@ -129,7 +131,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events=_by_kind(events),
         equivalents=_with_equivalents(results),
-        independence=_by_day([one for one in results if one.analyte in statements]),
+        independence=_by_day(results, statements) if statements else {},
         unordered=vague,
         coarse=coarse,
         loose=tuple(one for one in wide if is_of_no_day(one)),
@@ -194,8 +196,8 @@ def _by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
     return {kind: tuple(many) for kind, many in found.items()}
 
 
-def _by_day(results: Iterable[Result]) -> dict[date, tuple[Result, ...]]:
+def _by_day(results: Iterable[Result], named: set[str]) -> dict[date, tuple[Result, ...]]:
     found: dict[date, list[Result]] = {}
-    for one in results:
+    for one in (one for one in results if one.analyte in named):
         found.setdefault(day_of(one), []).append(one)
     return {day: tuple(many) for day, many in found.items()}

@@ -218,8 +218,12 @@ def smear_with(draw: Draw, *, equivalents: bool) -> SignReading:
     found = smear_of(draw)
     if not equivalents or found.state == "present":
         return found
-    reports = [one for name in EQUIVALENTS for one in draw.results.get(name, ())]
-    seen = [one for one in reports if said(one) in ("positive", "unclear")]
+    seen = [
+        one
+        for name in EQUIVALENTS
+        for one in draw.results.get(name, ())
+        if said(one) in ("positive", "unclear")
+    ]
     return SignReading("unknown", (*found.proof, *seen)) if seen else found
 
 

@@ -107,8 +107,8 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     dated = [one for one in starts if one.certainty == "confirmed"]
     backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
     daily = [one for one in dated if one.detail == TARGETED]
-    alone = _alone(daily, backbone, numbers) if daily else []
-    groups = sorted((*backbone, *alone), key=lambda group: order_of(group[0]))
+    groups = [*backbone, *_alone(daily, backbone, numbers)] if daily else backbone
+    groups.sort(key=lambda group: order_of(group[0]))
     cycles = tuple(
         Cycle(day_of(group[0]), tuple(group), _strongest({one.detail for one in group}))
         for group in groups

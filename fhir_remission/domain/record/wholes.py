@@ -69,7 +69,7 @@ def _too_many(draw: Sequence[Result], numbers: Numbers) -> Iterable[Result]:
     """The shares of a differential that add up to more than there can be."""
     limit = numbers.whole_at_most
     every = [one for one in draw if one.analyte in _SHARED and isinstance(one.value, Interval)]
-    if limit is None or sum([_low(one) for one in every]) <= limit.value:
+    if limit is None or sum(map(_low, every)) <= limit.value:
         return
     for names in _SHARES:
         shares = [one for one in every if one.analyte in names]
