@@ -125,6 +125,8 @@ def baseline_of(facts: Facts, course: Course) -> Baseline:
     start = facts.therapy.first_from(course.opened)
     surely = _from_start(facts, course, start)
     possible = facts.therapy.possible_from(course.opened, None if start is None else start.day)
+    if not possible:
+        return surely
     others = [_from_start(facts, course, one).blasts for one in possible]
     return structs.replace(surely, blasts=_one_of(surely.blasts, others))
 

@@ -161,6 +161,8 @@ def _with_onsets(facts: Facts) -> tuple[Claim, ...]:
 
     Sites recode the diagnosis itself, and leave its onset, when a remission begins.
     """
+    if not facts.record.claims:
+        return ()
     diagnosed = [
         (day_of(one), one.source.ref)
         for one in facts.events.get("aml-diagnosis", ())

@@ -111,8 +111,10 @@ def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str
 def _known_by_then(draw: Draw, name: str, day: date) -> Quantity:
     """A count of the draw; one joined from before the marrow's end is told by its own draw."""
     count = count_of(draw, name)
+    if not count.joined:
+        return count
     days = [day_of(one) for one in count.proof if not isinstance(one, Event)]
-    return NOTHING if count.joined and max(days) <= day else count
+    return NOTHING if max(days) <= day else count
 
 
 def _no_higher(then: Quantity, later: Sequence[Quantity]) -> Quantity:

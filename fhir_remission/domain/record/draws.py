@@ -124,6 +124,8 @@ def _bounded(quantity: Quantity, cause: Event | None) -> Quantity:
 
 def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
     reach = timedelta(hours=numbers.join.days)
+    if all(one.own[name].reading is not None for one in draws for name in COUNTS):
+        return tuple(draws)
     lenders = {name: _lenders(draws, name) for name in COUNTS}
     found = []
     for draw in draws:
