@@ -52,14 +52,11 @@ class Systems(Struct, frozen=True, eq=False):
         found = self.canonical(system) if system else ""
         return found, _as_owned(found, code.strip())
 
-    def codings(self, sent: Iterable[tuple[str | None, str]]) -> list[tuple[str, str]]:
+    def codings(self, sent: tuple[tuple[str | None, str], ...]) -> tuple[tuple[str, str], ...]:
         """Codings as the tables name them, without those that only say that there is no code."""
-        pairs = (
-            self.coding(system, one) for system, code in sent for one in self._each(system, code)
-        )
-        return [pair for pair in pairs if pair[0] not in NO_CODES]
+        return _codings(sent, self)
 
-    def _each(self, system: str | None, code: str) -> list[str]:
+    def each(self, system: str | None, code: str) -> list[str]:
         """The codes of one: of ICD-10 two may stand in it, as in `G01* C92.0†`."""
         parts = code.split()
         if len(parts) < 2 or not system or not _ICD_SYSTEM.search(self.canonical(system)):
@@ -124,6 +121,17 @@ def _canonical(name: str, systems: Systems) -> str:
     if found is not None:
         return found
     return next((to for start, to in systems.prefixes if plain.startswith(start)), name.strip())
+
+
+# A laboratory sends the same few codes again and again, and each is asked for several times.
+@lru_cache(maxsize=1 << 11)
+def _codings(
+    sent: tuple[tuple[str | None, str], ...], systems: Systems
+) -> tuple[tuple[str, str], ...]:
+    every = (
+        systems.coding(system, one) for system, code in sent for one in systems.each(system, code)
+    )
+    return tuple(pair for pair in every if pair[0] not in NO_CODES)
 
 
 def _as_owned(system: str, code: str) -> str:

@@ -98,7 +98,7 @@ def _as_sent(
     sent: tuple[tuple[str | None, str], ...], codes: CodeMap
 ) -> tuple[tuple[tuple[str, str], ...], Match]:
     """What codings mean as they were sent, and as the tables name them."""
-    pairs = tuple(codes.systems.codings(sent))
+    pairs = codes.systems.codings(sent)
     return pairs, _match(pairs, codes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw, Struct
@@ -144,9 +145,9 @@ def is_our_device(entry: Entry, namespace: str) -> bool:
 
 def codings_of(concept: CodeableConcept | None, systems: Systems) -> list[tuple[str, str]]:
     """The (system, code) pairs of a concept, as the tables name them."""
-    if concept is None:
+    if concept is None or not concept.coding:
         return []
-    return systems.codings((c.system, c.code) for c in concept.coding or [] if c.code)
+    return [*systems.codings(tuple([(c.system, c.code) for c in concept.coding if c.code]))]
 
 
 def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> str:
@@ -249,10 +250,22 @@ def interpreted(sent: Iterable[Raw], mappings: Mappings) -> Word:
 
 def extents(sent: Raw, mappings: Mappings) -> frozenset[str]:
     """What an interpretation says of a number: a word that no row has nothing, no word what may."""
-    held = concepts_in(sent) if is_there(sent) else []
+    if not is_there(sent):
+        return frozenset()
+    raw = bytes(sent)
+    return (_remembered if len(raw) <= _LONGEST else _extents)(raw, mappings)
+
+
+def _extents(sent: bytes, mappings: Mappings) -> frozenset[str]:
+    held = concepts_in(sent)
     if held is None or not all(_says_anything(one) for one in held):
         return frozenset({"undecided"})
     return frozenset(_term_in("extent", one, mappings) for one in held) - {""}
+
+
+# A laboratory sends the same few words again and again; what is longer, hardly twice.
+_LONGEST = 500
+_remembered = lru_cache(maxsize=1 << 11)(_extents)
 
 
 def _says_anything(concept: CodeableConcept) -> bool:
@@ -278,7 +291,7 @@ def _words_of(raw: Raw, mappings: Mappings) -> Iterator[str]:
         yield _term_in("interpretation", one, mappings)
 
 
-def concepts_in(raw: Raw) -> list[CodeableConcept] | None:
+def concepts_in(raw: Raw | bytes) -> list[CodeableConcept] | None:
     """The concepts of a list, one where STU3 has no list; none if it cannot be read."""
     try:
         held = _CONCEPTS.decode(raw)
