@@ -471,7 +471,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 120: IND, unknown since 100, earlier-remission-unknown, may be CR/NE,"
+         "marrow 120: IND, unknown since 100, earlier-remission-unknown, may be CR/RELAPSE,"
          " perhaps CR, ask earlier-response"],
     ),
     "a relapse after a doubt has the same baseline, whichever of the two it was": (

@@ -389,11 +389,56 @@ ANSWERS: dict[str, Told] = {
             remission().marrow(60, 8).blood(60, smear=2).marrow(66, 2, cells=50).blood(70, smear=2)
         ),
         [
-            "marrow 60: IND, unknown since 60, contradicted-by-next-marrow, may be"
-            " CR/RELAPSE, perhaps CR [contradicted-by-next-marrow]",
-            "marrow 66: RELAPSE_SUSPECTED, relapse-suspected since 60, first sign 60, ask"
+            "marrow 60: RELAPSE, relapsed since 60, responded 60, first sign 60",
+            "marrow 66: RELAPSE, relapsed since 60, responded 60, first sign 60",
+        ],
+    ),
+    "blasts, a repeat of unread quality": (
+        "eln-2022",
+        lambda: remission().marrow(60, 8).marrow(66, 2, cells="?"),
+        [
+            "marrow 60: IND, unknown since 60, contradicted-by-next-marrow, may be CR/RELAPSE,"
+            " perhaps CR, ask marrow-adequacy [contradicted-by-next-marrow]",
+            "marrow 66: IND, unknown since 60, earlier-remission-unknown, may be CR/RELAPSE,"
+            " perhaps CR, ask earlier-response marrow-adequacy",
+        ],
+    ),
+    **{
+        f"blasts, {title} that proves nothing": (
+            "eln-2022",
+            course,
+            [
+                f"marrow {day}: RELAPSE, relapsed since 60, responded 60, first sign 60"
+                for day in days
+            ],
+        )
+        for title, course, days in [
+            (
+                "a repeat of few cells whose counts have recovered",
+                lambda: remission().marrow(60, 8).marrow(66, 2, cells=50).blood(66, 1500, 150_000),
+                (60, 66),
+            ),
+            (
+                "a clear repeat by flow",
+                lambda: remission().marrow(60, 8).marrow(66, 2, method="flow"),
+                (60, 66),
+            ),
+            (
+                "blasts again and a repeat of few cells",
+                lambda: remission().marrow(60, 8).marrow(63, 20).marrow(66, 2, cells=50),
+                (60, 63, 66),
+            ),
+        ]
+    },
+    "blood, a clear marrow by flow, blood": (
+        "eln-2022",
+        lambda: remission().blood(50, smear=2).marrow(53, 2, method="flow").blood(58, smear=2),
+        [
+            "blood 50: RELAPSE_SUSPECTED, relapse-suspected since 50, first sign 50, ask"
+            " repeat-blood #1",
+            "marrow 53: RELAPSE_SUSPECTED, relapse-suspected since 50, first sign 50, ask"
             " repeat-marrow [concurrent-marrow-clear] #1",
-            "blood 70: RELAPSE, relapsed since 70, responded 70, first sign 60",
+            "blood 58: RELAPSE, relapsed since 58, responded 58, first sign 50",
         ],
     ),
 }

@@ -76,6 +76,21 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
         ["marrow 60: CR, in-remission since 30, responded 30 [marrow-by-biopsy] #1; now IND"
          " [marrow-by-biopsy]"],
     ),
+    **{
+        f"blasts in the biopsy of a dry tap are there, whatever its cellularity: {count}": (
+            lambda count=count: remission().result("blasts-marrow", 60, 1).result(
+                "marrow-adequacy", 60, "negative").result("blasts-marrow", 60, count, biopsy=True),
+            name, [said],
+        )
+        for count, name, said in [
+            (40, "eln-2022", "marrow 60: RELAPSE, relapsed since 60, responded 60, first sign 60"
+             " [marrow-by-biopsy]"),
+            ("?", "eln-2022", "marrow 60: IND, unknown since 60, marrow-undecided, may be"
+             " CR/RELAPSE, perhaps CR, ask marrow-blasts [marrow-by-biopsy]"),
+            (2, "eln-2022", "marrow 60: CR, in-remission since 30, responded 30"
+             " [inadequate-marrow] #1; now NE [inadequate-marrow]"),
+        ]
+    },
     "and is not told of a later marrow": (
         lambda: core(induction(), 30).blood(30, 1500, 150_000).marrow(60, 2), "cibmtr-aml",
         ["marrow 30: CR, in-remission since 30, responded 30 [adequacy-from-counts"

@@ -168,7 +168,12 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
     if row is None or not row.claim:
         return None
     near = (day - before.day).days < facts.numbers.repeat_marrow.days
-    if near and case.side is not None and case.side == row.early:
+    if (
+        near
+        and case.side is not None
+        and case.side == row.early
+        and (case.side or step.settles(case.place))
+    ):
         return lines.seen_on(case)
     repeat = step.first_on(repeats_of(facts, case.place), side=True)
     proof: list[Result | Event] = []

@@ -37,7 +37,8 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
         if sign is not None:
             return relapsed_still(step, world, kept, case, sign)
         if world.phase == "relapsed":
-            if side is None and not treated(step, world, kept, marrow.day):
+            poor = side is None or not step.settles(place)
+            if poor and not treated(step, world, kept, marrow.day):
                 told = lines.at(case, lines.silent(case))
                 return world, kept, replace(kept, flags=limits_of(case), lines=told)
             world = no_longer(world)

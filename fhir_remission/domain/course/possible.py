@@ -12,12 +12,14 @@ from fhir_remission.domain.evaluation.trace import missing_for
 
 MISSING = {
     "marrow": "marrow-blasts",
+    "quality": "marrow-adequacy",
     "lesion": "extramedullary-disease",
     "smear": "blood-blasts",
     "claim": "earlier-response",
 }
 REASONS = {
     "marrow": "marrow-undecided",
+    "quality": "contradicted-by-next-marrow",
     "lesion": "extramedullary-undecided",
     "smear": "blood-blasts-undecided",
 }

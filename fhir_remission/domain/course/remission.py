@@ -168,6 +168,9 @@ def _undecided(step: Step, kept: Said, case: Case, reason: str) -> Said:
 
 def _is_good(step: Step, found: Evaluation) -> bool:
     """Whether the marrow is good enough for its blast count to end a suspicion."""
+    assumes = found.view.marrow.blasts.assumes
+    if assumes is not None and assumes.cls == "material":
+        return False
     named = (
         one.id for one in step.ground.facts.criteria.criterion if isinstance(one, AdequateMarrow)
     )

@@ -16,6 +16,7 @@ from fhir_remission.domain.course.scope_lines import early_cycle, repeats_of
 from fhir_remission.domain.course.trials import Trial
 from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.criterion import speaks_against_disease
 from fhir_remission.domain.evaluation.marrow import Evaluation, Look, Way, evaluate
 from fhir_remission.domain.evaluation.windows import Window, window_of
 from fhir_remission.domain.nouns.assessment import Assumption
@@ -86,7 +87,19 @@ class Step:
         """The first marrow soon after this one that lies on the other side of the line."""
         if side is None:
             return None
-        return self.first_on(repeats_of(self.ground.facts, place), not side)
+        near = repeats_of(self.ground.facts, place)
+        # What cannot prove that there are none takes no disease back (2.6).
+        return self.first_on((one for one in near if not side or self.settles(one)), not side)
+
+    def settles(self, place: int) -> bool:
+        """Whether a marrow, if it is below the line, stands against disease seen beside it."""
+        facts = self.ground.facts
+        found = speaks_against_disease(facts.criteria, facts.marrows[place])
+        if found is None:
+            return bool(self.trial.tell(("quality", place), (True, False)))
+        if not found:
+            self.trial.look(facts.marrows[place].results)
+        return found
 
     def first_on(self, places: Iterable[int], side: bool) -> Marrow | None:  # noqa: FBT001
         """The first of some marrows to come that lies on this side of the line.

@@ -189,7 +189,7 @@ class _Walk:
                 return world.phase in ("before", "unproved")
             if kind == "lesion":
                 return date.fromordinal(at) > point.day
-            days = facts.marrow_days if kind == "marrow" else facts.draw_days
+            days = facts.marrow_days if kind in ("marrow", "quality") else facts.draw_days
             return days[at] > point.day
 
         ahead = frozenset(one for one in trial.told.items() if lies_ahead(one[0]))

@@ -15,7 +15,8 @@ from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof, in_order
 
 Key = tuple[str, int]
-"""One thing that is unknown: a marrow or a draw by place, a lesion by the ordinal of its day."""
+"""One thing that is unknown: a marrow, its quality or a draw by place, a lesion by the ordinal of
+its day."""
 Side = bool | None
 """How it turns out: there or not; of a marrow at or above the line, below it, or no marrow."""
 Phase = Literal["before", "unproved", "remission", "relapsed", "withdrawn"]

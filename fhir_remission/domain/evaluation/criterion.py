@@ -185,6 +185,22 @@ def _adequate(one: AdequateMarrow, marrow: Marrow) -> Judgement | None:
     return None
 
 
+def speaks_against_disease(criteria: CriteriaSet, marrow: Marrow) -> bool | None:
+    """Whether a marrow below the line is good enough to stand against disease seen beside it.
+
+    Not one of too few cells, nor one that is below it only by a material assumption (model 1.5);
+    None where what was said of its quality cannot be told.
+    """
+    assumes = marrow.blasts.assumes
+    if assumes is not None and assumes.cls == "material":
+        return False
+    found = (_adequate(one, marrow) for one in plan_of(criteria).adequate)
+    verdicts = {one.verdict for one in found if one is not None}
+    if Verdict.NOT_MET in verdicts:
+        return False
+    return None if Verdict.UNKNOWN in verdicts else True
+
+
 def _by_counts(one: AdequateMarrow, found: Judgements, criteria: CriteriaSet) -> Judgement:
     """Counts at the level of complete remission speak for the sample."""
     lineages = [found[name] for name in criteria.about.lineages]

@@ -180,7 +180,10 @@ def _by_sample(
     aspirated = any(one.analyte == BLASTS and not one.biopsy for one in results)
     if of_aspirate.state not in ("absent", "unknown") and aspirated:
         return results, ()
-    if not (usable and dense):
+    # Blasts that it shows are there, however little of it was looked at.
+    line, counted = criteria.numbers.disease_blasts.value, measured(tuple(cored)).reading
+    clear = isinstance(counted, Interval) and at_least(counted, line) is False
+    if not usable or (clear and not dense):
         return results, ()
     own = [one for one in results if one.biopsy or one.analyte not in (BLASTS, *QUALITY)]
     whole = [one for one in results if one.analyte == "marrow-cellularity" and not one.biopsy]
