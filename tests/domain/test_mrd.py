@@ -239,14 +239,29 @@ def test_a_negative_is_confirmed_by_a_second_four_weeks_later(
         sample("negative", 35),
         sample(second, day, specimen=specimen),
     ]
-    assert is_confirmed(samples, ELN, on(30)) is confirmed
+    assert is_confirmed(samples, ELN, on(30), on(35)) is confirmed
+
+
+@pytest.mark.parametrize(
+    ("found", "day", "confirmed"),
+    [(90, 30, True), (90, 60, True), (90, 95, False), (90, 120, True), (45, 30, False),
+     (45, 60, True)],
+)  # fmt: skip
+def test_a_positive_between_negatives_leaves_them_unconfirmed(
+    found: int, day: int, confirmed: bool
+) -> None:
+    """The negative after it waits for a second one of its own; so does the one before."""
+    days = [30, 60, 95, 123]
+    samples = [*(sample("negative", one) for one in days), sample("low-level", found)]
+    samples.sort(key=lambda one: one.day)
+    assert is_confirmed(samples[: 4 if day == 95 else 5], ELN, on(30), on(day)) is confirmed
 
 
 def test_sequencing_confirms_no_negative() -> None:
     """The second one is asked of an assay of the set too."""
     for method, confirmed in (("flow", True), ("qpcr", True), ("ngs", False)):
         samples = [sample("negative", 30), sample("negative", 60, method=method)]
-        assert is_confirmed(samples, ELN, on(30)) is confirmed
+        assert is_confirmed(samples, ELN, on(30), on(60)) is confirmed
 
 
 def history(*samples: MrdSample, rules: Mrd = ELN, low_level: bool = False) -> MrdHistory:

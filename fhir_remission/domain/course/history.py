@@ -17,6 +17,7 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.mrd import (
+    FOUND,
     MrdHistory,
     MrdSample,
     Status,
@@ -25,8 +26,6 @@ from fhir_remission.domain.record.mrd import (
     is_confirmed,
     suffix_status,
 )
-
-FOUND = ("positive", "low-level")
 
 
 class Told:
@@ -215,7 +214,7 @@ class Followed:
         if asks and used:
             # Of a remission that nobody dated, the samples beside its marrow are the first.
             began = self.began or min(one.day for one in self.beside)
-            if not is_confirmed(self.samples, rules, began):
+            if not is_confirmed(self.samples, rules, began, max(one.day for one in used)):
                 flags.add("mrd-unconfirmed")
         return tuple(sorted(flags))
 

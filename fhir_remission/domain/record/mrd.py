@@ -17,7 +17,7 @@ from fhir_remission.domain.record.signs import agreed
 
 Status = Literal["negative", "low-level", "positive", "unknown"]
 MrdEvent = Literal["none", "relapse-suspected", "relapse"]
-
+FOUND = ("positive", "low-level")
 
 # How the assay of a result is called that nobody names, or names in words nobody knows.
 UNKNOWN = ("", UNREAD)
@@ -199,12 +199,15 @@ def combined(samples: Sequence[MrdSample]) -> Status:
     return next((one for one in order if one in found), "unknown")
 
 
-def is_confirmed(samples: Sequence[MrdSample], rules: Mrd, began: date) -> bool:
-    """Whether two negatives of one tissue in this remission lie far enough apart."""
+def is_confirmed(samples: Sequence[MrdSample], rules: Mrd, began: date, day: date) -> bool:
+    """Whether two negatives of one tissue, none positive between, lie far enough apart."""
     first = began - timedelta(days=rules.window_days)
     days: dict[str, list[date]] = {}
-    for one in samples:
-        if one.status == "negative" and one.day >= first and has_say(one, rules):
+    for one in (one for one in samples if one.day >= first and has_say(one, rules)):
+        if one.status in FOUND and one.day > day:
+            break
+        days = {} if one.status in FOUND else days
+        if one.status == "negative":
             days.setdefault(one.result.specimen, []).append(one.day)
     apart = timedelta(days=rules.confirm_days)
     return any(max(found) - min(found) >= apart for found in days.values())
@@ -280,14 +283,10 @@ class MrdHistory(Struct, frozen=True):
             suspects = tuple(sorted({*suspects, key}))
         other = bool(self.negatives) and sample.assay not in dict(self.negatives)
         return replace(
-            self,
-            event=event,
-            event_day=day,
+            self, event=event, event_day=day, clearing=(), suspects=suspects,
             lowest=tuple(sorted(lowest.items(), key=lambda one: one[0])),
-            clearing=(),
-            suspects=suspects,
             flags=("mrd-other-assay",) if other else (),
-        )
+        )  # fmt: skip
 
 
 def _risen(result: Result, lowest: Interval | None, rules: Mrd) -> bool:
