@@ -462,8 +462,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 120: IND, unknown since 100, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response"],
+         "marrow 120: IND, unknown since 100, remission-end-unknown, may be CR/RELAPSE,"
+         " perhaps CR, ask remission-end"],
     ),
     "nor does one of too few cells": (
         lambda: remission().marrow(100, "?").marrow(120, 2, cells=80).blood(120, 100, 10_000),
@@ -471,8 +471,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 120: IND, unknown since 100, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response"],
+         "marrow 120: IND, unknown since 100, remission-end-unknown, may be CR/RELAPSE,"
+         " perhaps CR, ask remission-end"],
     ),
     "a relapse after a doubt has the same baseline, whichever of the two it was": (
         lambda: good(remission().marrow(100, "?").marrow(130, 40).chemo(140), 170, 12), "eln-2022",
@@ -491,10 +491,10 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 130: IND, awaiting-response since 140, earlier-remission-unknown, may be"
-         " RELAPSE/NR, ask earlier-response",
-         "marrow 170: IND, active-disease, earlier-remission-unknown, may be PR/NR, perhaps"
-         " PR, ask baseline-marrow earlier-response"],
+         "marrow 130: IND, awaiting-response since 140, remission-end-unknown, may be"
+         " RELAPSE/NR, ask remission-end",
+         "marrow 170: IND, active-disease, remission-end-unknown, may be PR/NR, perhaps PR,"
+         " ask baseline-marrow remission-end"],
     ),
     "or a marrow that may have been a remission lies between": (
         lambda: good(
@@ -504,8 +504,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 115: IND, unknown since 100, earlier-remission-unknown, may be CR/RELAPSE,"
-         " perhaps CR, ask earlier-response marrow-blasts",
+         "marrow 115: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE,"
+         " perhaps CR, ask marrow-blasts",
          "marrow 130: RELAPSE, awaiting-response since 140",
          "marrow 170: PR, active-disease since 170, responded 170"],
     ),

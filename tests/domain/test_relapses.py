@@ -18,9 +18,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 120: IND, unknown since 100, earlier-remission-unknown, may be"
-         " CR/MLFS/RELAPSE, perhaps CR/CRh/CRi/MLFS, ask anc counts earlier-response"
-         " marrow-blasts platelets"],
+         "marrow 120: IND, unknown since 100, marrow-undecided, may be CR/MLFS/RELAPSE,"
+         " perhaps CR/CRh/CRi/MLFS, ask anc counts marrow-blasts platelets"],
     ),
     "nor does one after a suspicion": (
         lambda: remission().marrow(90, 2).blood(90, 1500, 150_000, smear=3).marrow(110, "?"),

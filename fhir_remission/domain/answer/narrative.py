@@ -14,12 +14,17 @@ from msgspec.structs import replace
 from fhir_remission.domain.answer.proof import rule_of
 from fhir_remission.domain.answer.wording import (
     ADVICE,
+    DEAD,
+    DEAD_UNTREATED,
     EVENTS,
     MRD_REPEAT,
     OF_A_RESULT,
+    OF_THE_RECORD,
     STATES,
     UNORDERED,
     UNTREATED,
+    last_sample,
+    lesion_text,
     undated,
     value_text,
     when_text,
@@ -27,7 +32,7 @@ from fhir_remission.domain.answer.wording import (
 )
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
-from fhir_remission.domain.criteria.kinds import AnyBelow, AnyCriterion, Threshold
+from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
@@ -37,17 +42,26 @@ from fhir_remission.domain.tables.analytes import ANALYTES
 
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
+SECOND = "Another sample with blasts"
 FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 
 
 def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     """Where the patient stands, by what, and how old the evidence is; of the dead, that first."""
     since = "" if found.state_since is None else f" since {found.state_since}"
-    start = (UNTREATED if _unasked(facts, found) else STATES[found.state]).format(since=since)
+    start = _stands(facts, found).format(since=since)
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
         rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
     return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(facts, draft, found)}."
+
+
+def _stands(facts: Facts, found: Assessment) -> str:
+    """The words of the state; of the dead nothing is awaited."""
+    unasked, died = _unasked(facts, found), facts.record.died
+    if died and found.state == "awaiting-response":
+        return DEAD_UNTREATED if unasked else DEAD
+    return UNTREATED if unasked else STATES[found.state]
 
 
 def _unasked(facts: Facts, found: Assessment) -> bool:
@@ -78,7 +92,8 @@ def _by_what(facts: Facts, found: Assessment) -> str:
         spoiled = [one for one in found.skipped if "specimen" in one.reason]
         parts.extend(f"left out: {one.source}, {one.reason}" for one in spoiled[:MANY])
     if found.mrd != "unknown":
-        parts.append(f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level")
+        named = f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level"
+        parts.append(f"{named} by earlier samples" if last_sample(facts, found) else named)
     if found.mrd_event != "none":
         parts.append(EVENTS[found.mrd_event])
     if found.candidates:
@@ -118,11 +133,11 @@ def _last(facts: Facts, draft: Draft, found: Assessment) -> str:
     known: list[tuple[str, date | str | None, str]] = [
         ("last marrow", marrow, own),
         ("last count", found.last_blood, ""),
-        ("last MRD", found.last_mrd, ""),
+        ("last MRD", found.last_mrd, last_sample(facts, found)),
     ]
     said = [f"{name} {day}{more}" for name, day, more in known if day is not None]
     none = "; no marrow and no count"
-    if found.reason == "evidence-unplaced":
+    if found.reason == "evidence-unplaced" or facts.loose:
         none += " whose time is known"
     return f"; {', '.join(said)}" if said else none
 
@@ -130,7 +145,15 @@ def _last(facts: Facts, draft: Draft, found: Assessment) -> str:
 def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     """What keeps the answer from the next better one; empty where nothing better exists."""
     told = _next_better(facts, draft, found)
-    return told or (MRD_REPEAT if found.mrd_event == "relapse-suspected" else "")
+    told = told or (MRD_REPEAT if found.mrd_event == "relapse-suspected" else "")
+    return "" if facts.record.died and _asks_of_the_patient(told) else told
+
+
+def _asks_of_the_patient(told: str) -> bool:
+    """Whether what is advised has to be done or seen yet: nobody asks it of the dead."""
+    if told.startswith(SECOND) or told == MRD_REPEAT:
+        return True
+    return told in {text for name, text in ADVICE.items() if name not in OF_THE_RECORD}
 
 
 def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
@@ -210,7 +233,7 @@ def _second_sample(facts: Facts, draft: Draft) -> str:
         return ADVICE["repeat-blood"]
     soon, late = first + timedelta(days=rule.min_days), first + timedelta(days=rule.max_days)
     return (
-        f"Another sample with blasts from {soon} to {late} is relapse, counted from the sample "
+        f"{SECOND} from {soon} to {late} is relapse, counted from the sample "
         f"of {first}; a clear smear or marrow ends the suspicion."
     )
 
@@ -264,5 +287,10 @@ def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
         return f"{name} {value_text(quantity, one.unit)}, {target} needs {rule_of(one)}"
     if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
         return ""
-    how = "not known" if judgement.verdict is Verdict.UNKNOWN else "not met"
-    return f"{target} needs {rule_of(one)} ({how}{when_text(judgement.proof)})"
+    if judgement.verdict is not Verdict.UNKNOWN:
+        how = f"not met{when_text(judgement.proof)}"
+    elif isinstance(one, Absent) and one.sign == "extramedullary-disease":
+        how = lesion_text(judgement.proof)
+    else:
+        how = f"not known{when_text(judgement.proof)}"
+    return f"{target} needs {rule_of(one)} ({how})"

@@ -16,7 +16,7 @@ from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.proof import asked_by
 from fhir_remission.domain.answer.timeline import anchor_days, answers, timeline
 from fhir_remission.domain.answer.timetable import drawn
-from fhir_remission.domain.answer.wording import interval_text, why_of
+from fhir_remission.domain.answer.wording import capped_by, interval_text, why_of
 from fhir_remission.domain.evaluation.trace import JOINED
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
@@ -81,7 +81,7 @@ def _answered(page: Page, one: Assessment) -> str:
     since = f" since {one.state_since}" if one.state_since else ""
     # Beside a marrow of its own day: that therapy has begun since says nothing of that marrow.
     reason = "before-therapy" if one.reason == "therapy-after-marrow" else one.reason
-    told = why_of(page.facts, one, reason)
+    told = why_of(page.facts, one, reason) or capped_by(page.facts, one)
     why = f", {told}" if told else ""
     doubt = ", provisional" if one.provisional else ""
     own = f" ({one.latest.category} by itself)" if one.latest is not None else ""

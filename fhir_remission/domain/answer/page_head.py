@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_remission.domain.answer.follow_up import reckoned
 from fhir_remission.domain.answer.page_parts import Page
+from fhir_remission.domain.answer.wording import last_sample
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import CycleDay, Verdict
@@ -23,7 +24,9 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
         rows.append(("Proved on", f"{now.response_date}{sign}"))
     rows += _walked(page)
     rows += reckoned(page)
-    rows.append(("MRD", words.categories.display("mrd", now.mrd)))
+    own = last_sample(page.facts, now)
+    last = f", by earlier samples; last {now.last_mrd}{own}" if own else ""
+    rows.append(("MRD", f"{words.categories.display('mrd', now.mrd)}{last}"))
     if now.mrd_event != "none":
         rows.append(("", words.categories.display("mrd-event", now.mrd_event)))
     out = page.facts.criteria.outcomes
@@ -36,7 +39,8 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
     rows += [("Missing", words.sentence("missing", one)) for one in now.missing]
     if now.candidates or now.possible_higher:
         rows.append(("May be", " or ".join(dict.fromkeys((*now.candidates, *now.possible_higher)))))
-    if now.clock.window_open and _counts_can_add(page):
+    alive = not page.facts.record.died
+    if now.clock.window_open and alive and _counts_can_add(page):
         rows.append(("Still open", f"counts until {now.window_closes} can still add to this"))
     if now.clock.stale:
         rows.append(("Stale", "no recent marrow and no recent count: the state may have changed"))

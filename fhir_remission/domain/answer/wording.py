@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from datetime import timedelta
 
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Proof, Quantity, day_of, day_told, is_of_no_day
 from fhir_remission.domain.record.facts import Facts, is_precise
+from fhir_remission.domain.record.mrd import combined
+from fhir_remission.domain.record.signs import said
 
 
 def why_of(facts: Facts, found: Assessment, reason: str) -> str:
@@ -18,6 +21,14 @@ def why_of(facts: Facts, found: Assessment, reason: str) -> str:
     if reason == "before-therapy" and found.cycle is not None:
         return LATE
     return WHY.get(reason, "")
+
+
+def capped_by(facts: Facts, found: Assessment) -> str:
+    """Why a marrow below the line is no remission though its counts may be as of one."""
+    early = {row.id for row in facts.criteria.category if row.early}
+    if found.category not in early or found.anchor.kind != "marrow" or found.latest is not None:
+        return ""
+    return next((told for flag, told in CAPS.items() if flag in found.flags), "")
 
 
 def undated(facts: Facts, found: Assessment) -> bool:
@@ -49,6 +60,22 @@ def value_text(quantity: Quantity, unit: str) -> str:
     return f"{interval_text(quantity.reading)} {unit}{when_text(quantity.proof)}{raised}{early_too}"
 
 
+def lesion_text(proof: Proof) -> str:
+    """Why it is not known whether there is a lesion: by a report, or by the silence since one."""
+    if proof and all(_is_seen(one) for one in proof):
+        last = max(proof, key=day_of)
+        day = f"{'in' if is_of_no_day(last) else 'on'} {day_told(last)}"
+        name = "a lesion" if isinstance(last, Event) else last.analyte.replace("-", " ")
+        return f"not known: {name} seen {day}, with no word on that since"
+    return f"not known{when_text(proof)}"
+
+
+def _is_seen(one: Result | Event) -> bool:
+    if isinstance(one, Event):
+        return one.certainty == "confirmed" and one.when is not None
+    return said(one) == "positive"
+
+
 def when_text(proof: Proof) -> str:
     """The last day of some results, or the month that one was told by."""
     results = [one for one in proof if not isinstance(one, Event)]
@@ -56,6 +83,18 @@ def when_text(proof: Proof) -> str:
         return ""
     last = max(results, key=day_of)
     return f" {'of' if is_of_no_day(last) else 'on'} {day_told(last)}"
+
+
+def last_sample(facts: Facts, found: Assessment) -> str:
+    """What the last MRD says by itself, in brackets, where that is not what stands."""
+    if found.mrd == "unknown" or found.last_mrd is None:
+        return ""
+    days, day = facts.mrd_days, found.last_mrd
+    own = facts.mrd[bisect_left(days, day) : bisect_right(days, day)]
+    if not own or found.mrd in {one.status for one in own}:
+        return ""
+    status = combined(own)
+    return f" ({'not readable' if status == 'unknown' else status} by itself)"
 
 
 def interval_text(value: Interval) -> str:
@@ -85,8 +124,11 @@ STATES = {
     "relapsed": "Relapsed{since}",
     "unknown": "State unknown{since}",
 }
-UNTREATED = "Awaiting response{since}, no start of therapy known"
+UNTREATED = "Awaiting response{since}, no start of therapy known in this course"
 """Of a response that may still grow, where nobody told of the therapy."""
+DEAD = "No remission proved after therapy{since}"
+DEAD_UNTREATED = "No remission proved{since}, no start of therapy known in this course"
+"""Of the dead no response is awaited."""
 UNORDERED = "An answer needs the day of what may lie before or after a marrow."
 MRD_REPEAT = "A second positive sample of the marker in the same tissue is MRD relapse."
 EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
@@ -95,12 +137,19 @@ NO_DAY = {
     "blood": "the day of the blood sample is not known",
     "extramedullary": "the day of what is told of extramedullary disease is not known",
 }
+CAPS = {
+    "early-marrow": "no remission, for the marrow came too soon after the start of a cycle",
+    "contradicted-by-next-marrow": "no remission, for the next marrow does not confirm it",
+}
+"""The flags of a marrow that proves no remission, whatever its counts."""
 OF_A_RESULT = ("blood-blasts-undecided", "extramedullary-undecided")
 """The reasons that lie in the result of the anchor itself."""
 WHY = {
     "therapy-after-marrow": "no usable marrow since therapy began",
     "no-marrow": "no marrow on record",
-    "no-disease-or-therapy-before-marrow": "no leukaemia and no therapy before this marrow",
+    "no-disease-or-therapy-before-marrow": (
+        "no test that showed leukaemia and no cycle of therapy before this marrow"
+    ),
     "before-therapy": "the marrow is from before therapy",
     "inadequate-marrow": "the marrow was stated inadequate",
     "too-few-cells": "too few cells in the marrow",
@@ -124,15 +173,25 @@ WHY = {
     "signs-undecided": "whether there is a sign of disease is not certain",
     "signs-of-disease": "signs of disease beside a clear marrow",
     "earlier-remission-unknown": "whether there was a remission before is not known",
+    "remission-end-unknown": "whether the remission before had ended is not known",
     "remission-not-excluded-at-landmark": "a remission is not excluded at the landmark",
     "disease-without-marrow": "disease after remission, and no marrow",
     "too-many-unknowns": "the record is too large to be judged",
 }
+OF_THE_RECORD = (
+    "no-disease-or-therapy-before-marrow", "apl-out-of-scope", "other-leukaemia", "two-leukaemias",
+    "diagnosis-refuted", "diagnosis-unconfirmed", "diagnosis-unknown", "apl-not-excluded",
+    "read-failed", "evidence-unplaced", "disease-before-undecided", "therapy-start",
+    "therapy-possible", "diagnosis-unread", "earlier-response", "remission-end-unknown",
+    "baseline-marrow",
+)  # fmt: skip
+"""The advice that asks for what is written or can be: of the dead nothing else is asked for."""
 ADVICE = {
     "therapy-after-marrow": "An answer needs a marrow after the latest start of therapy.",
     "no-marrow": "An answer needs a marrow after the start of therapy.",
     "no-disease-or-therapy-before-marrow": (
-        "An answer needs a diagnosis, a diseased marrow or a start of therapy before the marrow."
+        "An answer needs a diagnosis three weeks older, a diseased marrow or a start of therapy"
+        " before the marrow."
     ),
     "before-therapy": "An answer needs a marrow after the start of therapy.",
     "inadequate-marrow": "An answer needs an adequate marrow.",
@@ -167,6 +226,7 @@ ADVICE = {
     "signs-of-disease": "An answer needs a marrow with no sign of disease beside it.",
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
     "earlier-response": "An answer needs to know whether there was a remission before.",
+    "remission-end-unknown": "An answer needs to know whether the remission before had ended.",
     "repeat-marrow": "A repeat marrow or smear decides.",
     "blood-blasts": "A blood differential that says whether there are blasts decides.",
     "marrow-blasts": "A marrow clearly below or above the line of disease decides.",

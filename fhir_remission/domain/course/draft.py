@@ -42,6 +42,8 @@ class Anchor(NamedTuple):
     """The phases before it."""
     asked: frozenset[str | None] = frozenset()
     """The kinds of things that were unknown here."""
+    lasted: bool = False
+    """Whether the same remissions were there before it in every way, the last ended or not."""
     gate: Gate | None = None
     """Where the diagnosis is in doubt."""
 

@@ -13,6 +13,7 @@ from fhir_remission.domain.course.draft import Anchor, Draft, Residual, with_nex
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.scope import diagnosis_gate
 from fhir_remission.domain.course.scope_lines import early_cycle
+from fhir_remission.domain.course.world import share_remissions
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
@@ -36,6 +37,8 @@ class Told:
         self.best: str | None = None
         self.of_course: str | None = None
         self.responses: dict[str, date] = {}
+        self.past: tuple[tuple[str, date], ...] = ()
+        """Those of the course before, which stand as its best does until this one has its own."""
         self.refractory: date | None = None
         self.mrd = Followed(ground)
 
@@ -61,11 +64,11 @@ class Told:
         mrd = self.mrd.at(draft)
         found = replace(
             draft, flags=flags, mrd=mrd, best=self.of_course or self.best,
-            responses=self._reached(), refractory=self.refractory,
+            responses=self._reached() or self.past, refractory=self.refractory,
         )  # fmt: skip
         if out.relapse and draft.category == out.relapse:
             self.best, self.of_course = self.of_course or self.best, None
-            self.responses, self.refractory = {}, None
+            self.past, self.responses, self.refractory = found.responses, {}, None
         return found
 
     def _reached(self) -> tuple[tuple[str, date], ...]:
@@ -103,12 +106,14 @@ class Told:
         if cycle is None or diagnosis_gate(facts, self.ground.signs, cycle.day).state != "open":
             return None
         open_end = bool(phases & {"remission", "unproved"})
+        lasted = share_remissions((world, said) for said, world in anchor.told)
+        unknown = "remission-end-unknown" if lasted else "earlier-remission-unknown"
         return Draft(
             kind="none", day=cycle.day, effective="", refs=(), missing=("marrow",),
             category=out.undecided if open_end else out.not_evaluable,
             state="unknown" if open_end else "awaiting-response",
             since=last.since, best=last.best, responses=last.responses,
-            reason="earlier-remission-unknown" if open_end else "therapy-after-marrow",
+            reason=unknown if open_end else "therapy-after-marrow",
         )  # fmt: skip
 
 

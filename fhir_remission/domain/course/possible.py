@@ -75,7 +75,9 @@ def reason_of(
     if _whether_relapsed(ground, anchor, saids):
         return _asked(anchor) or _told_before(before)[0] or "signs-undecided"
     if _differ_before(anchor) or "claim" in anchor.asked:
-        return "earlier-remission-unknown"
+        if not anchor.lasted or "claim" in anchor.asked:
+            return "earlier-remission-unknown"
+        return (_asked(anchor) if _of_one_side(ground, saids) else "") or "remission-end-unknown"
     names = {one.category for one in saids}
     if ground.out.refractory and ground.out.refractory in names and names & set(ground.order):
         return "remission-not-excluded-at-landmark"
@@ -101,6 +103,13 @@ def _whether_relapsed(ground: Ground, anchor: Anchor, saids: Sequence[Said]) -> 
         # Blood and lesions prove no response: it is the remission of before that stands.
         ended.update(name for name, row in ground.rows.items() if row.remission)
     return anchor.phases <= {"remission", "relapsed"} and {one.category for one in saids} <= ended
+
+
+def _of_one_side(ground: Ground, saids: Sequence[Said]) -> bool:
+    """Whether it is relapse or as clear as a remission: what is unknown here decides."""
+    clear = {name for name, row in ground.rows.items() if row.remission or row.early}
+    ended = {ground.out.relapse, ground.out.relapse_suspected}
+    return {one.category for one in saids} <= clear | ended
 
 
 def _told_before(before: Draft | None) -> tuple[str, tuple[str, ...]]:
@@ -130,8 +139,10 @@ def missing_of(
         named = set(asked)
         if _whether_relapsed(ground, anchor, saids):
             named = named or set(_told_before(before)[1])
-        elif _differ_before(anchor):
+        elif _differ_before(anchor) and not anchor.lasted:
             named.add("earlier-response")
+        elif _differ_before(anchor) and not (_asked(anchor) and _of_one_side(ground, saids)):
+            named.add("remission-end")
     if undecided or open_end or category == ground.out.not_evaluable:
         for found in dict.fromkeys(one.found for one in saids if one.found is not None):
             named.update(missing_for(ground.facts.criteria, found))

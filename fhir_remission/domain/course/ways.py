@@ -29,6 +29,7 @@ from fhir_remission.domain.course.world import (
     joined,
     joined_nodes,
     no_lines,
+    share_remissions,
 )
 from fhir_remission.domain.nouns.assessment import AnchorKind
 from fhir_remission.domain.nouns.inputs import Event
@@ -148,8 +149,9 @@ class _Walk:
         doubt = gate if gate.state == "doubt" else None
         kind, effective, refs = _named(self.ground.facts, point)
         return Anchor(
-            kind, point.day, effective, refs, every, tuple(nodes), phases, frozenset(asked), doubt
-        )
+            kind, point.day, effective, refs, every, tuple(nodes), phases, frozenset(asked),
+            share_remissions((world, held.kept) for world, held in before.items()), doubt,
+        )  # fmt: skip
 
     def _in(self, world: World, held: Held, point: Point) -> Callable[[Trial], Move]:
         def step(trial: Trial) -> Move:

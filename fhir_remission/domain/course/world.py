@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -140,6 +140,16 @@ class Said(Struct, frozen=True, eq=False, kw_only=True):
 
 Move = tuple[World, Said, Said | None]
 """The world after an anchor, what stands in it, and what is said here if anything."""
+
+
+def share_remissions(ways: Iterable[tuple[World, Said]]) -> bool:
+    """Whether the same remissions were there in every way; the last may have ended in some."""
+    found: set[int | None] = set()
+    for world, kept in ways:
+        known = kept.number is not None and world.phase != "unproved"
+        inside = world.phase in ("remission", "withdrawn")
+        found.add(kept.number - (not inside) if known and kept.number else None)
+    return len(found) == 1 and found.isdisjoint((0, None))
 
 
 class Node(Struct, frozen=True, eq=False):
