@@ -87,7 +87,6 @@ SMALL = {
     "__main__.py": "the process answers signals before anything else is imported",
     "version.py": "the one place of the version, read by the build",
     "domain/answer/last_days.py": "finish would pass 300 lines",
-    "domain/evaluation/views.py": "what criterion, changes, choice and marrow hand each other",
     "domain/nouns/namespace.py": "the lowest module: tables and writing need it",
     "domain/nouns/unions.py": "draws and pages of a search are put together alike",
     "domain/tables/issues.py": "one module per table",

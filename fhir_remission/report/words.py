@@ -5,6 +5,7 @@ from __future__ import annotations
 from fhir_remission.domain.answer.layout import LONGEST, printable
 from fhir_remission.domain.answer.wording import interval_text
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
+from fhir_remission.domain.nouns.verdicts import day_told
 from fhir_remission.domain.tables.analytes import ANALYTES
 from fhir_remission.report.entries import Entry
 
@@ -44,7 +45,7 @@ def converted(entry: Entry) -> str:
     cause = entry.counted.cause if entry.counted else None
     if cause is None:
         return told
-    given = f" of {cause.when.first_day}" if cause.when is not None else ", of no date"
+    given = f" of {day_told(cause)}" if cause.when is not None else ", of no date"
     return f"{told}, an upper bound: the {kind_of(cause)}{given} may have raised it"
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from fhir_remission.domain.evaluation.criterion import judge_all
-from fhir_remission.domain.evaluation.views import Background, View
+from fhir_remission.domain.evaluation.views import Background, Near, View
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, SignReading, order_of
@@ -68,7 +68,7 @@ def sight(
     anc: Any = "1.5",
     platelets: Any = 150,
     background: Background | None = None,
-    near: tuple[tuple[str, Event], ...] = (),
+    near: tuple[Near, ...] = (),
     independence: str = "silent",
     recorded: frozenset[str] = frozenset(),
     **more: Any,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fhir_remission.domain.evaluation.views import Background
+from fhir_remission.domain.evaluation.views import Background, Near
 from fhir_remission.domain.nouns.assessment import Assumption
 from tests.domain.builder import criteria, on
 from tests.domain.sights import (
@@ -214,13 +214,13 @@ def test_red_cells(
 ) -> None:
     """Given is given whatever was stated; a statement beats silence, which needs a site's word."""
     view = sight(
-        near=tuple(("rbc-independent", one) for one in near),
+        near=tuple(Near("rbc-independent", one, one.when is not None) for one in near),
         independence=statement,
         recorded=frozenset({"rbc-independent"} if recorded else ()),
     )
     assert told("rbc-independent", view, "iwg-2003") == (verdict, proof)
     other = replace(
-        view, transfusions=(("of-another-rule", RED),), independence=sign("x", "silent")
+        view, transfusions=(Near("of-another-rule", RED, True),), independence=sign("x", "silent")
     )
     assert told("rbc-independent", other, "iwg-2003")[0] == ("met" if recorded else "assumed")
 

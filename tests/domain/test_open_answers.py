@@ -11,7 +11,8 @@ from fhir_remission.domain.answer.wording import ADVICE, UNORDERED
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Skipped, Unreadable, When
 from fhir_remission.domain.nouns.verdicts import order_of
-from fhir_remission.domain.record.facts import Facts, is_precise, read_facts
+from fhir_remission.domain.record.coarse_times import is_precise
+from fhir_remission.domain.record.facts import Facts, read_facts
 from fhir_remission.domain.record.therapy import read_therapy
 from tests.domain.builder import (
     FIRST,

@@ -137,20 +137,23 @@ def test_a_response_is_awaited_to_the_therapy_that_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("record", "advice"),
     [
-        lambda: unplaced(remission()),
-        lambda: induction().marrow(30, 2).event("therapy-start", 40, certainty="unconfirmed").blood(
-            42, 1500, 150_000).record(),
+        (lambda: unplaced(remission()), "From which day on therapy was given decides."),
+        (
+            lambda: induction().marrow(30, 2).event("therapy-start", 40, certainty="unconfirmed")
+            .blood(42, 1500, 150_000).record(),
+            "Whether therapy was given, and from which day on, decides.",
+        ),
     ],
     ids=["undated", "perhaps none"],
 )  # fmt: skip
-def test_a_start_that_leaves_a_remission_open_is_asked_for(record: object) -> None:
+def test_a_start_that_leaves_a_remission_open_is_asked_for(record: object, advice: str) -> None:
     """The counts that came are not said to be missing."""
     assert callable(record)
     found = now(record())
     assert (found.category, found.state, found.missing) == ("MLFS", "unknown", ("therapy-start",))
-    assert found.next_better == "Whether therapy was given, and from which day on, decides."
+    assert found.next_better == advice
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,11 @@ def test_a_diagnosis_has_the_day_it_was_recorded_where_it_has_no_onset() -> None
     started = event(condition(onsetDateTime=None, onsetPeriod={"start": "2026-01-03"}))
     assert started.when is not None
     assert started.when.text == "2026-01-03"
+    period = {"start": "2026-01-03", "end": "2026-02-20"}
+    within = event(condition("C92.30", onsetDateTime=None, onsetPeriod=period))
+    assert within.when is not None
+    assert within.when.text == "2026-01-03/2026-02-20"
+    assert within.ended is None
 
 
 def test_a_diagnosis_whose_time_cannot_be_read_is_known_without_its_time() -> None:

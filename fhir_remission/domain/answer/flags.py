@@ -17,6 +17,7 @@ from fhir_remission.domain.nouns.intervals import holds
 from fhir_remission.domain.nouns.verdicts import Quantity, day_of
 from fhir_remission.domain.record.draws import Draw, count_of
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.lasting import days_before
 
 
 def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:
         yield "adult-criteria-in-child"
     reach = timedelta(days=facts.numbers.differentiation.days)
     day = draft.day
-    if day > date.min + reach and facts.events_between("differentiating-drug", day - reach, day):
+    if _was_near(facts, "differentiating-drug", days_before(day, reach), day):
         yield "differentiation-possible"
 
 
@@ -117,9 +118,12 @@ def _of_counts(found: Evaluation) -> Iterator[str]:
 def _red_cells(facts: Facts, found: Evaluation) -> bool:
     week = timedelta(days=facts.numbers.after_platelets.days)
     day = found.day
-    return bool(
-        facts.events_between("rbc-transfusion", min(found.view.marrow.day, day - week), day)
-    )
+    return _was_near(facts, "rbc-transfusion", min(found.view.marrow.day, day - week), day)
+
+
+def _was_near(facts: Facts, kind: str, first: date, last: date) -> bool:
+    """Whether one was or may have been given then; one without any date is told by itself."""
+    return any(one.when is not None for one in facts.events_near(kind, first, last))
 
 
 def _recovered_later(facts: Facts, found: Evaluation, until: date | None) -> bool:

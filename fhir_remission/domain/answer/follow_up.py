@@ -13,6 +13,7 @@ from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.inputs import Event, Interval
 from fhir_remission.domain.nouns.verdicts import day_of
+from fhir_remission.domain.record.lasting import last_day_of
 from fhir_remission.domain.record.mrd import MrdSample
 
 PRODUCTS = {"red cells": "rbc-transfusion", "platelets": "platelet-transfusion"}
@@ -53,15 +54,21 @@ def _transfusions(page: Page, today: date) -> Iterator[str]:
         if any(one.when is None for one in events):
             continue
         given = [one for one in events if day_of(one) <= today]
-        last = max(given, key=day_of, default=None)
+        last = max(given, key=lambda one: (last_day_of(one), day_of(one)), default=None)
         if last is not None:
             yield f"{name}: {_independent(last, today)}"
 
 
 def _independent(last: Event, today: date) -> str:
     unnamed = ", a product not named" if last.kind == UNNAMED else ""
-    told = f"last {day_of(last)} [{last.source.ref}]{unnamed}"
-    return f"{told}, {_days(day_of(last), today)} without"
+    over = last.ended or last.when
+    assert over is not None  # noqa: S101 - the others are left out by the caller
+    cited, latest = f"[{last.source.ref}]{unnamed}", min(over.last_day, today)
+    if over.first_day >= latest:
+        return f"last {latest} {cited}, {_days(latest, today)} without"
+    if len(over.text) < len(str(today)):
+        return f"last {over.text} {cited}, at least {_days(latest, today)} without"
+    return f"last {over.first_day} or later {cited}"
 
 
 def _days(first: date, last: date) -> str:

@@ -23,8 +23,10 @@ from fhir_remission.domain.answer.wording import (
     STATES,
     UNORDERED,
     UNTREATED,
+    drawn_on_no_day,
     last_sample,
     lesion_text,
+    start_text,
     undated,
     value_text,
     when_text,
@@ -162,7 +164,7 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if found.reason in OF_A_RESULT and undated(facts, found):
         return UNORDERED
     if "therapy-start" in draft.missing:
-        return ADVICE["therapy-start"]
+        return start_text(facts)
     if draft.unlike and found.possible_higher and found.reason not in ADVICE:
         # Of a marrow on another day other draws are read.
         return UNORDERED
@@ -229,7 +231,7 @@ def _second_sample(facts: Facts, draft: Draft) -> str:
     rule = facts.criteria.relapse.blood
     # The first sign may be one that a clear marrow has taken out of the rule.
     first = draft.counted or draft.day
-    if rule is None or not rule.max_days:
+    if rule is None or not rule.max_days or draft.moved or drawn_on_no_day(facts, first):
         return ADVICE["repeat-blood"]
     soon, late = first + timedelta(days=rule.min_days), first + timedelta(days=rule.max_days)
     return (

@@ -190,8 +190,9 @@ class _Days:
         first, last = 1, self.last
         if when is not None:
             first, last = self._until(when)
-        elif ended is not None:
-            last = self._until(ended)[1]
+        if ended is not None:
+            # It cannot have begun after its end.
+            last = max(first, min(last, self._until(ended)[1]))
         among = {day for day in self.known if first <= day <= last}
         return sorted(among | ({first, last} if when is not None else {last}))
 

@@ -109,7 +109,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         category=category,
         candidates=in_rank(ground, every) if open_end else (),
         possible_higher=higher_than(ground, category, named, ()),
-        flags=_flags(of_it),
+        flags=_flags(of_it, drafts),
         others=_others(first, of_it, settled=settled),
         lines=_lines(first, placed, differ=_differ(drafts)),
         placed=Placed(shown.facts, joint.sent),
@@ -152,9 +152,9 @@ def _others(
     return tuple({id(one): one for one in every if one is not None or not settled}.values())
 
 
-def _flags(of_it: Sequence[Draft]) -> tuple[str, ...]:
+def _flags(of_it: Sequence[Draft], drafts: Sequence[Draft]) -> tuple[str, ...]:
     """What they raise; how soon a marrow came, only where it did so on every day."""
-    early = all(EARLY in one.flags for one in of_it)
+    early = all(EARLY in one.flags for one in drafts)
     return tuple(one for one in flags_of(of_it) if early or one != EARLY)
 
 

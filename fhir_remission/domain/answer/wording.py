@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import timedelta
+from datetime import date, timedelta
 
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
-from fhir_remission.domain.nouns.verdicts import Proof, Quantity, day_of, day_told, is_of_no_day
-from fhir_remission.domain.record.facts import Facts, is_precise
+from fhir_remission.domain.nouns.verdicts import (
+    Proof,
+    Quantity,
+    day_of,
+    day_told,
+    has_a_day,
+    is_of_no_day,
+)
+from fhir_remission.domain.record.coarse_times import is_precise
+from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.mrd import combined
 from fhir_remission.domain.record.signs import said
 
@@ -29,6 +37,20 @@ def capped_by(facts: Facts, found: Assessment) -> str:
     if found.category not in early or found.anchor.kind != "marrow" or found.latest is not None:
         return ""
     return next((told for flag, told in CAPS.items() if flag in found.flags), "")
+
+
+def start_text(facts: Facts) -> str:
+    """What is asked of a start of therapy: whether there was one only where that is in doubt."""
+    starts = (*facts.therapy.possible, *facts.record.floating)
+    sure = all(one.certainty == "confirmed" for one in starts)
+    return START_DAY if sure else ADVICE["therapy-start"]
+
+
+def drawn_on_no_day(facts: Facts, day: date) -> bool:
+    """Whether all blood that stands on a day is told by its month."""
+    draws = [facts.draws[place] for place in facts.draws_between(day, day)]
+    told = any(has_a_day(many) for one in draws for many in one.results.values())
+    return bool(draws) and not told
 
 
 def undated(facts: Facts, found: Assessment) -> bool:
@@ -186,6 +208,7 @@ OF_THE_RECORD = (
     "baseline-marrow",
 )  # fmt: skip
 """The advice that asks for what is written or can be: of the dead nothing else is asked for."""
+START_DAY = "From which day on therapy was given decides."
 ADVICE = {
     "therapy-after-marrow": "An answer needs a marrow after the latest start of therapy.",
     "no-marrow": "An answer needs a marrow after the start of therapy.",

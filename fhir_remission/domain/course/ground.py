@@ -26,7 +26,7 @@ from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Claim, Interval
 from fhir_remission.domain.nouns.intervals import Reading
-from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of
+from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of, has_a_day
 from fhir_remission.domain.record.facts import Facts
 
 
@@ -194,5 +194,12 @@ def nothing_yet(ground: Ground) -> Said:
     return Said(
         category=ground.out.not_evaluable,
         state="untreated" if known and not claimed else "unknown",
-        since=opened if known and not claimed and opened > date.min else None,
+        since=opened if known and not claimed and _is_a_day(facts, opened) else None,
     )
+
+
+def _is_a_day(facts: Facts, opened: date) -> bool:
+    """Whether somebody told the day on which the course opened: of a diagnosis, or a marrow."""
+    diagnosed = [one for one in facts.events.get("aml-diagnosis", ()) if day_of(one) == opened]
+    told = not diagnosed or opened in facts.marrow_days or has_a_day(diagnosed)
+    return told and opened > date.min

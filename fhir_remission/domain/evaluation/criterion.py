@@ -227,13 +227,15 @@ def _new_lesion(_one: NewExtramedullary, view: View) -> Judgement:
 
 
 def _independent(one: Independence, view: View) -> Judgement:
-    near = [event for name, event in view.transfusions if name == one.id]
-    proved = tuple(event for event in near if event.kind in one.transfusions and event.when)
+    near = [found for found in view.transfusions if found.criterion == one.id]
+    given = tuple(found.event for found in near)
+    sure = [found.event for found in near if found.sure]
+    proved = tuple(event for event in sure if event.kind in one.transfusions)
     stated = view.independence
     if proved or stated.state == "absent":
         return judged(NO, proved or stated.proof)
-    if near or stated.state == "unknown":
-        return judged(None, (*near, *stated.proof))
+    if given or stated.state == "unknown":
+        return judged(None, (*given, *stated.proof))
     if stated.state == "present" or one.id in view.recorded:
         return judged(YES, stated.proof)
     return _silence(one.silent, one.assumption)

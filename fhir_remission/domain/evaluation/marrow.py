@@ -11,14 +11,13 @@ from msgspec import Struct
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.choice import Choice, Chooser, was_counted
 from fhir_remission.domain.evaluation.criterion import OF_MARROW, Judgements, judge_all, plan_of
-from fhir_remission.domain.evaluation.views import Background, View
+from fhir_remission.domain.evaluation.views import Background, Near, View
 from fhir_remission.domain.evaluation.windows import BloodBlasts, Window, read_blood_blasts
 from fhir_remission.domain.nouns.assessment import Assumption, Verdict
-from fhir_remission.domain.nouns.inputs import Event, Interval
+from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.nouns.intervals import product, scaled
 from fhir_remission.domain.nouns.verdicts import (
     NOTHING,
-    SILENT,
     Judgement,
     Proof,
     Quantity,
@@ -27,6 +26,7 @@ from fhir_remission.domain.nouns.verdicts import (
 from fhir_remission.domain.record.derived import measured
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.lasting import touches
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Memory, agreed
 
@@ -250,8 +250,7 @@ def _view(facts: Facts, draw_place: int | None, seen: Seen) -> View:
         "auer-rods": marrow.auer,
     }
     near = _transfusions(facts, marrow, draw)
-    stated = facts.independence.get(day)
-    told = SILENT if stated is None else agreed(stated)
+    told = agreed(facts.stated.on(day))
     return View(marrow, look.background, quantities, signs, near, told, seen.recorded, day)
 
 
@@ -267,21 +266,19 @@ def blast_count(draw: Draw, facts: Facts) -> Quantity:
     return NOTHING
 
 
-def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[tuple[str, Event], ...]:
+def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[Near, ...]:
     """Transfusions in the days before the draw, or between marrow and draw; undated ones too."""
-    found: list[tuple[str, Event]] = []
+    found: list[Near] = []
     for one in plan_of(facts.criteria).independences:
         drawn = marrow.day if draw is None else draw.day
         end = marrow.end if draw is None else max(marrow.end, draw.end)
-        first = min(drawn - timedelta(days=one.days), marrow.day)
+        first, last = min(drawn - timedelta(days=one.days), marrow.day), max(drawn, marrow.day)
         for kind in (*one.transfusions, *one.maybe):
-            near = facts.events_between(kind, first, max(drawn, marrow.day))
-            before = (event for event in near if event.when and event.when.start <= end)
-            undated = facts.events_between(kind, date.min, date.min)
-            perhaps = (
-                event for event in undated if not event.ended or event.ended.last_day >= first
+            found.extend(
+                Near(one.id, event, touches(event, first, last) is True)
+                for event in facts.events_near(kind, first, last)
+                if event.when is None or event.when.start <= end
             )
-            found.extend((one.id, event) for event in (*before, *perhaps))
     return tuple(found)
 
 

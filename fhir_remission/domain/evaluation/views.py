@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -24,6 +25,15 @@ class Background(Struct, frozen=True):
     lesion_before_therapy: SignReading = SILENT
 
 
+class Near(NamedTuple):
+    """A transfusion that may have been given near a draw."""
+
+    criterion: str
+    """The criterion that forbids it."""
+    event: Event
+    sure: bool
+
+
 class View(Struct, frozen=True):
     """One marrow read together with one blood draw."""
 
@@ -32,8 +42,7 @@ class View(Struct, frozen=True):
     quantities: dict[str, Quantity]
     """Counts of the draw and of the marrow, by analyte."""
     signs: dict[str, SignReading]
-    transfusions: tuple[tuple[str, Event], ...] = ()
-    """Transfusions near the draw, by the criterion that forbids them."""
+    transfusions: tuple[Near, ...] = ()
     independence: SignReading = SILENT
     recorded: frozenset[str] = frozenset()
     """Criteria whose transfusions the site records without exception."""

@@ -74,15 +74,20 @@ def day_of(one: Result | Event) -> date:
     return one.when.first_day if one.when is not None else date.min
 
 
+def has_a_start(one: Result | Event) -> bool:
+    """Whether a period told by its days is how long it lasted: that of a lesion is its onset's."""
+    return isinstance(one, Event) and one.kind != "extramedullary"
+
+
 def is_of_no_day(one: Result | Event) -> bool:
     """Whether its day is not told: a month, a year, or a result of a period longer than two days.
 
-    Of an event a period told by its days has a start. What was placed keeps the words it came in.
+    What was placed keeps the words it came in.
     """
     if one.when is None:
         return True
     first, _, last = [part.strip() for part in one.when.text.partition("/")]
-    if not first or (len(first) >= _DAY and (not last or isinstance(one, Event))):
+    if not first or (len(first) >= _DAY and (not last or has_a_start(one))):
         return False
     if not last or min(len(first), len(last)) < _DAY:
         return True

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
-from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
-from fhir_remission.domain.nouns.verdicts import Proof
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, When
+from fhir_remission.domain.nouns.verdicts import Proof, has_a_start
 from fhir_remission.domain.record.marrows import BLASTS, Marrow
 from fhir_remission.domain.record.mrd import is_clonal, sample_of
 from fhir_remission.domain.tables.events import STARTS
@@ -109,10 +109,15 @@ def denies(one: Result) -> bool:
     )
 
 
+def is_precise(when: When, longest: timedelta) -> bool:
+    """Whether a time names one day."""
+    return when.first_day == when.last_day or when.end - when.start <= longest
+
+
 def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
     """Known by a month, a year or a period, or by its end alone.
 
-    Of events a period told by its days has a start.
+    Of events a period told by its days has a start; the onset of a lesion lies anywhere in it.
     """
     when = one.when
     if when is None:
@@ -120,7 +125,7 @@ def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
     if when.last_day - when.first_day < 2 * _ONE_DAY:
         return False
     told_by_days = len(when.text) > len("YYYY-MM")
-    return when.end - when.start > longest and not (told_by_days and isinstance(one, Event))
+    return when.end - when.start > longest and not (told_by_days and has_a_start(one))
 
 
 def weighs(one: Result | Event) -> bool:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
-from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable, When
+from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable
 from fhir_remission.domain.nouns.verdicts import (
     RESULT_ORDER,
     Proof,
     SignReading,
-    day_of,
     is_of_no_day,
     order_of,
 )
-from fhir_remission.domain.record.coarse_times import of_no_day, sorted_out, unordered
+from fhir_remission.domain.record.coarse_times import is_precise, of_no_day, sorted_out, unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
+from fhir_remission.domain.record.independence import Statements, read_statements
+from fhir_remission.domain.record.lasting import Lasting, lasting_by_kind
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
 from fhir_remission.domain.record.signs import (
@@ -32,7 +32,7 @@ from fhir_remission.domain.record.signs import (
     said,
     smear_with,
 )
-from fhir_remission.domain.record.therapy import SUPPORT, Therapy, read_support, read_therapy
+from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
 
 
 class Facts(Struct, frozen=True):
@@ -56,10 +56,12 @@ class Facts(Struct, frozen=True):
     """Days on which sequencing found clonal haematopoiesis, which is no MRD; in order of time."""
     events: Mapping[str, tuple[Event, ...]]
     """By kind, in order of time."""
+    lasting: Mapping[str, Lasting]
+    """The same, found by the days that they may touch."""
     equivalents: tuple[date, ...]
     """Days on which blast equivalents were reported in the blood."""
-    independence: Mapping[date, tuple[Result, ...]]
-    """What was stated outright of transfusion independence, by day."""
+    stated: Statements
+    """What was stated outright of transfusion independence."""
     unordered: Proof = ()
     """What is known by its month or year alone, where the day decides what it means."""
     coarse: Proof = ()
@@ -88,19 +90,15 @@ class Facts(Struct, frozen=True):
         """The places of the draws of these days, ends included."""
         return range(bisect_left(self.draw_days, first), bisect_right(self.draw_days, last))
 
-    def events_between(self, kind: str, first: date, last: date) -> tuple[Event, ...]:
-        """The events of a kind that began on these days, ends included."""
-        of_kind = self.events.get(kind)
-        if of_kind is None:
-            return ()
-        place = bisect_left(of_kind, first, key=day_of)
-        return of_kind[place : bisect_right(of_kind, last, place, key=day_of)]
+    def events_near(self, kind: str, first: date, last: date) -> tuple[Event, ...]:
+        """The events of a kind that may have been on one of these days, ends included."""
+        of_kind = self.lasting.get(kind)
+        return of_kind.near(first, last) if of_kind is not None else ()
 
 
 def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
     """Sort, group and index what is known by `as_of`."""
     numbers = criteria.numbers
-    statements = _statements(criteria)
     known = _known(record.results, as_of)
     wide = [one for one in known if one.when.first_day < one.when.last_day]
     events = _known_events(record.events, as_of)
@@ -111,8 +109,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
     marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
-    vague = unordered(wide, broad, marrows, numbers)
-    vague, unplaced_mrd = sorted_out(record.undated, vague, criteria)
+    vague, unplaced = sorted_out(record.undated, unordered(wide, broad, marrows, numbers), criteria)
     of_mrd = [one for one in results if one.analyte == "mrd"]
     mrd = read_mrd(results, criteria) if of_mrd else ()
     return Facts(
@@ -130,13 +127,14 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         tested=tuple(one for one in of_mrd if one.marker in criteria.about.out_of_scope_markers),
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events=_by_kind(events),
+        lasting=lasting_by_kind(events),
         equivalents=_with_equivalents(results),
-        independence=_by_day(results, statements) if statements else {},
+        stated=read_statements(known, criteria),
         unordered=vague,
         coarse=coarse,
         loose=tuple(one for one in wide if is_of_no_day(one)),
         idle=idle,
-        unplaced_mrd=unplaced_mrd,
+        unplaced_mrd=unplaced,
     )
 
 
@@ -152,8 +150,9 @@ def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
 
 
 def _not_ended_yet(event: Event, as_of: datetime) -> Event:
+    """A lesion is there until it has ended; of all else a period is the time in which it was."""
     ended = event.ended
-    if ended is None or ended.start <= as_of or event.kind in (*SUPPORT, "therapy-start"):
+    if ended is None or ended.start <= as_of or event.kind != "extramedullary":
         return event
     return replace(event, ended=None)
 
@@ -170,16 +169,6 @@ def _precisely(results: Iterable[Result], idle: Sequence[Result], numbers: Numbe
     ]  # fmt: skip
 
 
-def is_precise(when: When, longest: timedelta) -> bool:
-    """Whether a time names one day."""
-    return when.first_day == when.last_day or when.end - when.start <= longest
-
-
-@lru_cache
-def _statements(criteria: CriteriaSet) -> set[str]:
-    return {one.statement for one in criteria.criterion if hasattr(one, "statement")}
-
-
 def _with_equivalents(results: Iterable[Result]) -> tuple[date, ...]:
     """The days on which blast equivalents were reported in the blood."""
     return tuple(
@@ -194,10 +183,3 @@ def _by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
     for one in events:
         found.setdefault(one.kind, []).append(one)
     return {kind: tuple(many) for kind, many in found.items()}
-
-
-def _by_day(results: Iterable[Result], named: set[str]) -> dict[date, tuple[Result, ...]]:
-    found: dict[date, list[Result]] = {}
-    for one in (one for one in results if one.analyte in named):
-        found.setdefault(day_of(one), []).append(one)
-    return {day: tuple(many) for day, many in found.items()}

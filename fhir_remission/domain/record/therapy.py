@@ -5,12 +5,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 
 from msgspec import Struct
 
 from fhir_remission.domain.criteria.rules import Numbers
 from fhir_remission.domain.nouns.inputs import Event
 from fhir_remission.domain.nouns.verdicts import day_of, order_of
+from fhir_remission.domain.record.lasting import (
+    Lasting,
+    days_after,
+    days_before,
+    last_day_of,
+    lasting,
+)
 
 RAISES = {
     "platelets": {
@@ -186,49 +194,33 @@ def _strongest(said: Collection[str]) -> str:
 class Support(Struct, frozen=True):
     """What can have raised one count: transfusions or growth factors."""
 
-    given: tuple[tuple[date, Event], ...] = ()
-    """Each event after the last day on which it can still raise the count, sorted by that day."""
-    days: tuple[date, ...] = ()
-    longest: int = 0
-    """The most days between an event and that last day."""
-    undated: Event | None = None
-    """One that nobody says the start of."""
-    undated_until: date = date.max
-    """The last day on which that one can still raise the count."""
+    given: tuple[tuple[Lasting, timedelta], ...] = ()
+    """The events of each kind, and for how long after its last day one can raise the count."""
 
     def raises(self, first: date, last: date, end: datetime) -> Event | None:
         """The event that may have raised a count drawn then; an undated one may until its end."""
-        if self.undated is not None and first <= self.undated_until:
-            return self.undated
-        horizon = last + timedelta(days=self.longest)
-        for place in range(bisect_left(self.days, first), len(self.given)):
-            until, event = self.given[place]
-            if until > horizon:
-                break
-            assert event.when is not None  # noqa: S101 - the others are undated
-            if event.when.first_day <= last and event.when.start <= end:
-                return event
-        return None
+        found = [
+            (days_after(last_day_of(event), length), order_of(event), event)
+            for events, length in self.given
+            for event in events.near(days_before(first, length), last)
+            if event.when is None or event.when.start <= end
+        ]
+        undated = [one for one in found if one[-1].when is None]
+        if undated:
+            return max(undated, key=itemgetter(0, 1))[-1]
+        return min(found, key=itemgetter(0, 1))[-1] if found else None
 
 
 def read_support(events: Sequence[Event], numbers: Numbers) -> dict[str, Support]:
-    """Sort what raised each count by the day until which it can; events as above."""
+    """What raised each count; events as above."""
     given = [one for one in events if one.kind in SUPPORT]
     return {count: _support(given, kinds, numbers) for count, kinds in RAISES.items() if given}
 
 
 def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:
-    given: list[tuple[date, Event]] = []
-    undated: list[tuple[date, Event]] = []
-    for event in events:
-        if event.kind not in kinds:
-            continue
-        last = event.when if event.ended is None else event.ended
-        length = timedelta(days=getattr(numbers, kinds[event.kind]).days)
-        until = date.max if last is None else last.last_day + length
-        (undated if event.when is None else given).append((until, event))
-    given.sort(key=lambda one: (one[0], order_of(one[1])))
-    longest = max(((until - day_of(event)).days for until, event in given), default=0)
-    last_until, latest = max(undated, key=lambda one: one[0], default=(date.max, None))
-    days = tuple(until for until, _ in given)
-    return Support(tuple(given), days, longest, latest, last_until)
+    found: list[tuple[Lasting, timedelta]] = []
+    for kind, name in kinds.items():
+        given = [one for one in events if one.kind == kind]
+        if given:
+            found.append((lasting(given), timedelta(days=getattr(numbers, name).days)))
+    return Support(tuple(found))

@@ -249,10 +249,10 @@ def _placed(
         return read_time(text, zone)
     if period is None:
         return None
-    end = period.start if first else period.end
-    if end:
-        return read_time(end, zone)
-    return period_of(period, zone) if first else None
+    if first:
+        # The onset lies somewhere in its period; without an end it is its start.
+        return period_of(period, zone)
+    return read_time(period.end, zone) if period.end else None
 
 
 def _claims(

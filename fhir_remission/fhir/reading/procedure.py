@@ -108,8 +108,8 @@ def _times(text: str | None, period: Period | None, context: Context) -> Times:
         return None, end, start.reason
     if end is not None and end.end < start.when.start:
         return None, None, f"period {start.when.text} to {end.text} ends before it starts"
-    # Without an end it may go on: whatever it can raise may be raised by it until now.
-    return start.when, end or (_now(context) if period else None), problem
+    # Without an end it may have ended at once, or go on: nobody knows until which day it was given.
+    return start.when, end or (_open_end(start.when, context) if period else None), problem
 
 
 def _end(period: Period | None, context: Context) -> tuple[When | None, str]:
@@ -120,10 +120,13 @@ def _end(period: Period | None, context: Context) -> tuple[When | None, str]:
     return (end.when, "") if isinstance(end, Placed) else (None, end.reason)
 
 
-def _now(context: Context) -> When | None:
+def _open_end(start: When, context: Context) -> When | None:
+    """Any time from the start until now."""
     latest = context.reading.latest
     placed = read_time(latest.isoformat(), context.reading.zone) if latest else None
-    return placed.when if isinstance(placed, Placed) else None
+    if not isinstance(placed, Placed):
+        return None
+    return structs.replace(placed.when, start=start.start, first_day=start.first_day)
 
 
 def _read(
