@@ -97,7 +97,7 @@ def test_a_status_of_mrd_that_the_last_sample_is_not_of_says_so() -> None:
     ("course", "why"),
     [
         (lambda: induction().marrow(28, 4).blood(28, 1500, 150_000).marrow(35, 6),
-         "=> MLFS, no remission, for the next marrow does not confirm it;"),
+         "=> MLFS, no remission, for the next marrow does not agree;"),
         (lambda: induction().marrow(15, 4).blood(15, 1500, 150_000),
          "=> MLFS, no remission, for the marrow came too soon after the start of a cycle;"),
     ],
@@ -155,3 +155,28 @@ def test_doses_of_a_cycle_that_began_before_the_relapse_are_known() -> None:
     """None that began after it is (f50)."""
     told = words_of_pages().sentence("states", "relapsed")
     assert "no therapy that began after it is known" in told
+
+
+def test_a_count_of_the_day_after_is_reported_and_not_in_the_draw() -> None:
+    """It stands in the same table, and is of another draw."""
+    course = induction().marrow(30, 2).blood(30, 1500).blood(32, platelets=150_000, smear=None)
+    found = now(course)
+    assert "platelets not reported in the draw that counts, CR needs" in found.next_better
+    never = now(induction().marrow(30, 2).blood(30, 1500))
+    assert "platelets not reported, CR needs" in never.next_better
+
+
+def test_a_remission_of_the_course_before_is_known() -> None:
+    """What is not known is whether the second course had one."""
+    course = cr().marrow(100, 40).chemo(107).marrow(140, 2).marrow(170, 50)
+    found = now(course.blood(170, 300, 20_000))
+    assert found.reason == "earlier-remission-unknown"
+    assert "earlier in this course" in found.summary
+    assert "earlier in this course" in found.next_better
+
+
+def test_a_baseline_is_inferred_only_where_all_ways_say_so() -> None:
+    """In one of them the course is the first, whose therapy is known."""
+    found = now(cr().marrow(100, "?").marrow(140, 1).blood(140, 1500, 150_000))
+    assert found.category == "CR"
+    assert "baseline-inferred" not in found.flags

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.answer.proof import rule_of
+from fhir_remission.domain.answer.shortfall import lack_of
 from fhir_remission.domain.answer.wording import (
     ADVICE,
     DEAD,
@@ -25,22 +25,17 @@ from fhir_remission.domain.answer.wording import (
     UNTREATED,
     drawn_on_no_day,
     last_sample,
-    lesion_text,
     start_text,
     undated,
-    value_text,
-    when_text,
     why_of,
 )
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
-from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.verdicts import Judgement
 from fhir_remission.domain.record.facts import Facts
-from fhir_remission.domain.tables.analytes import ANALYTES
 
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
@@ -201,7 +196,7 @@ def _compared(
     failed = any(judged[one].verdict is Verdict.NOT_MET for one in target.requires)
     wanted = Verdict.NOT_MET if failed and not still_open else Verdict.UNKNOWN
     reasons = [
-        _reason(one, evaluation, target.id)
+        lack_of(facts, one, evaluation, target.id)
         for one in facts.criteria.criterion
         if one.id in target.requires and (judged[one.id].verdict is wanted or judged[one.id].open)
     ]
@@ -279,20 +274,3 @@ def _open_row(facts: Facts, evaluation: Evaluation, names: Sequence[str]) -> Cat
 def _is_closed(judgement: Judgement) -> bool:
     """Whether it has failed for good: nothing that is open can still make the category."""
     return judgement.verdict is Verdict.NOT_MET and not judgement.open
-
-
-def _reason(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
-    judgement = evaluation.judgements[one.id]
-    if isinstance(one, Threshold):
-        quantity = evaluation.view.quantity(one.analyte)
-        name = ANALYTES[one.analyte]
-        return f"{name} {value_text(quantity, one.unit)}, {target} needs {rule_of(one)}"
-    if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
-        return ""
-    if judgement.verdict is not Verdict.UNKNOWN:
-        how = f"not met{when_text(judgement.proof)}"
-    elif isinstance(one, Absent) and one.sign == "extramedullary-disease":
-        how = lesion_text(judgement.proof)
-    else:
-        how = f"not known{when_text(judgement.proof)}"
-    return f"{target} needs {rule_of(one)} ({how})"

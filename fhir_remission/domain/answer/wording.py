@@ -18,7 +18,6 @@ from fhir_remission.domain.nouns.verdicts import (
 from fhir_remission.domain.record.coarse_times import is_precise
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.mrd import combined
-from fhir_remission.domain.record.signs import said
 
 
 def why_of(facts: Facts, found: Assessment, reason: str) -> str:
@@ -80,22 +79,6 @@ def value_text(quantity: Quantity, unit: str) -> str:
     differs = early and quantity.reading.low != quantity.reading.high
     early_too = " (a preliminary value differs)" if differs else ""
     return f"{interval_text(quantity.reading)} {unit}{when_text(quantity.proof)}{raised}{early_too}"
-
-
-def lesion_text(proof: Proof) -> str:
-    """Why it is not known whether there is a lesion: by a report, or by the silence since one."""
-    if proof and all(_is_seen(one) for one in proof):
-        last = max(proof, key=day_of)
-        day = f"{'in' if is_of_no_day(last) else 'on'} {day_told(last)}"
-        name = "a lesion" if isinstance(last, Event) else last.analyte.replace("-", " ")
-        return f"not known: {name} seen {day}, with no word on that since"
-    return f"not known{when_text(proof)}"
-
-
-def _is_seen(one: Result | Event) -> bool:
-    if isinstance(one, Event):
-        return one.certainty == "confirmed" and one.when is not None
-    return said(one) == "positive"
 
 
 def when_text(proof: Proof) -> str:
@@ -161,7 +144,7 @@ NO_DAY = {
 }
 CAPS = {
     "early-marrow": "no remission, for the marrow came too soon after the start of a cycle",
-    "contradicted-by-next-marrow": "no remission, for the next marrow does not confirm it",
+    "contradicted-by-next-marrow": "no remission, for the next marrow does not agree",
 }
 """The flags of a marrow that proves no remission, whatever its counts."""
 OF_A_RESULT = ("blood-blasts-undecided", "extramedullary-undecided")
@@ -176,7 +159,7 @@ WHY = {
     "inadequate-marrow": "the marrow was stated inadequate",
     "too-few-cells": "too few cells in the marrow",
     "early-marrow": "the marrow came too soon after the start of a cycle",
-    "contradicted-by-next-marrow": "the next marrow disagrees",
+    "contradicted-by-next-marrow": "the next marrow does not agree",
     "apl-out-of-scope": "acute promyelocytic leukaemia is out of scope",
     "apl-not-excluded": "a marker of acute promyelocytic leukaemia cannot be read",
     "other-leukaemia": "the diagnosis is another leukaemia",
@@ -194,7 +177,9 @@ WHY = {
     "extramedullary-undecided": "whether there is extramedullary disease is not certain",
     "signs-undecided": "whether there is a sign of disease is not certain",
     "signs-of-disease": "signs of disease beside a clear marrow",
-    "earlier-remission-unknown": "whether there was a remission before is not known",
+    "earlier-remission-unknown": (
+        "whether there was a remission earlier in this course is not known"
+    ),
     "remission-end-unknown": "whether the remission before had ended is not known",
     "remission-not-excluded-at-landmark": "a remission is not excluded at the landmark",
     "disease-without-marrow": "disease after remission, and no marrow",
@@ -248,7 +233,9 @@ ADVICE = {
     "disease-without-marrow": "An answer needs a marrow.",
     "signs-of-disease": "An answer needs a marrow with no sign of disease beside it.",
     "repeat-blood": "A second sample with blasts is relapse; a clear smear or marrow ends it.",
-    "earlier-response": "An answer needs to know whether there was a remission before.",
+    "earlier-response": (
+        "An answer needs to know whether there was a remission earlier in this course."
+    ),
     "remission-end-unknown": "An answer needs to know whether the remission before had ended.",
     "repeat-marrow": "A repeat marrow or smear decides.",
     "blood-blasts": "A blood differential that says whether there are blasts decides.",

@@ -1,0 +1,60 @@
+"""What one criterion lacks for a better answer, in words."""
+
+from __future__ import annotations
+
+from fhir_remission.domain.answer.proof import rule_of
+from fhir_remission.domain.answer.wording import value_text, when_text
+from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyCriterion, Threshold
+from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.nouns.assessment import Verdict
+from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.verdicts import Proof, day_of, day_told, is_of_no_day
+from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.signs import said
+from fhir_remission.domain.tables.analytes import ANALYTES
+
+
+def lack_of(facts: Facts, one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
+    """Why it does not hold at the draw; empty where its parts say so."""
+    judgement = evaluation.judgements[one.id]
+    if isinstance(one, Threshold):
+        quantity = evaluation.view.quantity(one.analyte)
+        name = ANALYTES[one.analyte]
+        told = value_text(quantity, one.unit)
+        own = " in the draw that counts" if _is_elsewhere(facts, one, evaluation) else ""
+        return f"{name} {told}{own}, {target} needs {rule_of(one)}"
+    if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
+        return ""
+    if judgement.verdict is not Verdict.UNKNOWN:
+        how = f"not met{when_text(judgement.proof)}"
+    elif isinstance(one, Absent) and one.sign == "extramedullary-disease":
+        how = lesion_text(judgement.proof)
+    else:
+        how = f"not known{when_text(judgement.proof)}"
+    return f"{target} needs {rule_of(one)} ({how})"
+
+
+def _is_elsewhere(facts: Facts, one: Threshold, evaluation: Evaluation) -> bool:
+    """Whether a count that the draw lacks was reported in another draw of the window."""
+    if evaluation.view.quantity(one.analyte).reading is not None:
+        return False
+    return any(
+        found is not None and found.reading is not None
+        for found in (facts.draws[p].own.get(one.analyte) for p in evaluation.window.places)
+    )
+
+
+def lesion_text(proof: Proof) -> str:
+    """Why it is not known whether there is a lesion: by a report, or by the silence since one."""
+    if proof and all(_is_seen(one) for one in proof):
+        last = max(proof, key=day_of)
+        day = f"{'in' if is_of_no_day(last) else 'on'} {day_told(last)}"
+        name = "a lesion" if isinstance(last, Event) else last.analyte.replace("-", " ")
+        return f"not known: {name} seen {day}, with no word on that since"
+    return f"not known{when_text(proof)}"
+
+
+def _is_seen(one: Result | Event) -> bool:
+    if isinstance(one, Event):
+        return one.certainty == "confirmed" and one.when is not None
+    return said(one) == "positive"
