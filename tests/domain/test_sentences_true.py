@@ -180,3 +180,11 @@ def test_a_baseline_is_inferred_only_where_all_ways_say_so() -> None:
     found = now(cr().marrow(100, "?").marrow(140, 1).blood(140, 1500, 150_000))
     assert found.category == "CR"
     assert "baseline-inferred" not in found.flags
+
+
+def test_a_fall_is_not_unknown_on_the_day_of_a_marrow_that_is_known() -> None:
+    """The marrow that it is measured against is what nobody knows."""
+    course = Course().chemo(1).marrow(30, 12).blood(30, 1500, 150_000)
+    assert (
+        "(not known without a marrow of before therapy that can be read)" in now(course).next_better
+    )

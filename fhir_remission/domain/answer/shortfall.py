@@ -5,9 +5,11 @@ from __future__ import annotations
 from fhir_remission.domain.answer.proof import rule_of
 from fhir_remission.domain.answer.wording import value_text, when_text
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyCriterion, Threshold
+from fhir_remission.domain.evaluation.changes import BLASTS
 from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.trace import CHANGES
 from fhir_remission.domain.nouns.assessment import Verdict
-from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Proof, day_of, day_told, is_of_no_day
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.signs import said
@@ -29,6 +31,8 @@ def lack_of(facts: Facts, one: AnyCriterion, evaluation: Evaluation, target: str
         how = f"not met{when_text(judgement.proof)}"
     elif isinstance(one, Absent) and one.sign == "extramedullary-disease":
         how = lesion_text(judgement.proof)
+    elif isinstance(one, CHANGES) and _lacks_baseline(evaluation):
+        how = "not known without a marrow of before therapy that can be read"
     else:
         how = f"not known{when_text(judgement.proof)}"
     return f"{target} needs {rule_of(one)} ({how})"
@@ -42,6 +46,12 @@ def _is_elsewhere(facts: Facts, one: Threshold, evaluation: Evaluation) -> bool:
         found is not None and found.reading is not None
         for found in (facts.draws[p].own.get(one.analyte) for p in evaluation.window.places)
     )
+
+
+def _lacks_baseline(evaluation: Evaluation) -> bool:
+    """Whether the marrow itself can be read, and the one it is measured against cannot."""
+    own, before = evaluation.view.quantity(BLASTS), evaluation.view.background.baseline
+    return isinstance(own.reading, Interval) and not isinstance(before.reading, Interval)
 
 
 def lesion_text(proof: Proof) -> str:
