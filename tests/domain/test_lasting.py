@@ -8,7 +8,7 @@ import pytest
 
 from fhir_remission.domain.answer.follow_up import _independent
 from fhir_remission.domain.answer.wording import ADVICE, START_DAY
-from fhir_remission.domain.nouns.inputs import Event, Source, When
+from fhir_remission.domain.nouns.inputs import Claim, Event, Source, When
 from fhir_remission.domain.record.lasting import lasting, touches
 from tests.domain.builder import Course, all_day, induction, judge, now, on, remission
 from tests.domain.test_coarse_times import month
@@ -229,3 +229,19 @@ def test_the_last_transfusion_is_of_its_last_day(when: When, ended: When | None,
     """No day is made up of a month, nor of a period that is still open."""
     given = Event("rbc-transfusion", when, Source("Procedure/e", "1", "", ""), ended=ended)
     assert _independent(given, on(60)) == told
+
+
+@pytest.mark.parametrize(
+    ("when", "category"),
+    [
+        (all_day(68), "PR"),
+        (all_day(80), "IND"),
+        (month("2026-03"), "IND"),
+        (month("2026-02"), "PR"),
+    ],
+)
+def test_a_word_of_the_month_of_a_relapse_may_be_of_after_it(when: When, category: str) -> None:
+    """The relapse of 2026-03-11 was treated; was it the second remission that somebody meant?"""
+    made = remission().marrow(70, 40).chemo(75).marrow(105, 12).blood(105, 1500, 150_000)
+    claim = Claim(Source("Condition/c", "1", "", ""), "in remission", "remission", when)
+    assert now(made.record(claims=(claim,))).category == category

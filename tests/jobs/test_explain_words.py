@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from fhir_remission.domain.answer.page import explain
 from fhir_remission.domain.answer.page_parts import Page, Words
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
-from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.nouns.inputs import Event, When
 from fhir_remission.domain.record.facts import read_facts
 from fhir_remission.domain.tables.categories import Categories
 from fhir_remission.effects.files.mapping_files import load_categories, load_vocabularies
-from tests.domain.builder import LATER, Course, criteria, induction, judge, remission
+from tests.domain.builder import LATER, Course, at, criteria, induction, judge, remission
 from tests.domain.sights import event, result
+from tests.domain.test_coarse_times import month
 
 
 def page_of(course: Course) -> Page:
@@ -64,6 +65,26 @@ def test_each_flag_is_a_note_in_words() -> None:
     lines = lines_of(remission().event("transplant", 60))
 
     assert "Note A transplant is on record." in lines
+
+
+def test_what_was_given_over_days_says_until_when() -> None:
+    """A period of transfusions, on the line of its first day."""
+    lines = lines_of(remission().event("rbc-transfusion", 40, ended=at(52)))
+    assert "2026-02-09 rbc transfusion, until 2026-02-21 [Procedure/e3]" in lines
+
+
+@pytest.mark.parametrize(
+    ("graft", "told"),
+    [
+        (at(60), "Therapy latest marrow on day 30 after the transplant"),
+        (month("2026-03"), ""),
+        (month("2025-12"), "Therapy latest marrow on day 90 of cycle 1"),
+    ],
+)
+def test_no_day_is_counted_from_a_graft_of_a_month(graft: When, told: str) -> None:
+    """Nor past one that may have come since the cycle."""
+    course = remission().event("transplant", 1, when=graft).marrow(90, 2).blood(90, 1500, 150_000)
+    assert [one for one in lines_of(course) if one.startswith("Therapy")] == [told] * bool(told)
 
 
 @pytest.mark.parametrize(

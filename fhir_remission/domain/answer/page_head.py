@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fhir_remission.domain.answer.follow_up import reckoned
 from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.wording import last_sample
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import CycleDay, Verdict
-from fhir_remission.domain.nouns.verdicts import day_of
+from fhir_remission.domain.nouns.verdicts import day_of, is_of_no_day
+from fhir_remission.domain.record.lasting import touches
 
 
 def answer_rows(page: Page) -> list[tuple[str, str]]:
@@ -103,19 +106,27 @@ def _walked(page: Page) -> list[tuple[str, str]]:
     if now.latest is not None:
         said = page.words.categories.display("category", now.latest.category)
         rows.append(("Latest marrow", f"{now.latest.category} by itself: {said}"))
-    if now.cycle is not None:
-        rows.append(("Therapy", f"latest marrow on day {_day(page, now.cycle)}"))
+    if now.cycle is not None and (told := _day(page, now.cycle)):
+        rows.append(("Therapy", f"latest marrow on day {told}"))
     return rows
 
 
 def _day(page: Page, cycle: CycleDay) -> str:
-    """Of the cycle, or after the graft that came since: nobody counts on past one."""
+    """Of the cycle, or after the graft that came since: nobody counts on past one.
+
+    Nothing where a graft may have come since, on some day of a month.
+    """
     marrow = page.now.last_marrow
-    grafts = [day_of(one) for one in page.facts.events.get("transplant", ()) if one.when]
+    events = page.facts.events.get("transplant", ())
+    grafts = [day_of(one) for one in events if not is_of_no_day(one)]
     since = [
         (marrow - one).days for one in grafts
         if marrow is not None and 0 <= (marrow - one).days < cycle.day
     ]  # fmt: skip
+    if marrow is not None:
+        began = marrow - timedelta(days=cycle.day - 1)
+        if any(is_of_no_day(one) and touches(one, began, marrow) is not False for one in events):
+            return ""
     if since:
         return f"{min(since)} after the transplant"
     return f"{cycle.day} of cycle {cycle.number}{page.of_course}"

@@ -28,12 +28,15 @@ from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.mrd import MrdSample
+from fhir_remission.domain.record.therapy import SUPPORT
 
 MET, NOT_MET, UNKNOWN, BETWEEN = "✓", "✗", "?", "~"
 DERIVED, RAISED = "d", "*"
 MARKS = {True: MET, False: NOT_MET, None: UNKNOWN}
 NAMED = 4
 """So many drugs of one cycle are named."""
+GIVEN = SUPPORT | {"rbc-transfusion", "differentiating-drug"}
+"""What matters to its last day: of a period both ends are told."""
 _ONE_DAY = timedelta(days=1)
 
 
@@ -229,6 +232,8 @@ def _told(events: Sequence[Event], detail: str) -> str:
         parts.append(f"{len(events)} times to {day_of(last)}")
     if first.ended is not None and (first.kind == "extramedullary" or first.when is None):
         parts.append(f"ended {first.ended.text[:10]}")
+    elif last.kind in GIVEN and last.ended and last.ended.first_day == last.ended.last_day:
+        parts += [f"until {last.ended.last_day}"] if last.ended.last_day > day_of(last) else []
     undated = "no date: " if first.when is None else ""
     said = list(dict.fromkeys(one.original for one in events if one.original))
     more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""

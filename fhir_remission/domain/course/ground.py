@@ -114,7 +114,7 @@ class Ground:
             back, blasts = background_of(self.facts, *found, SILENT), found[1].blasts.reading
             # What somebody said of a remission before that day is no word of this course.
             claims = (one.when for one in self.facts.record.claims)
-            told = tuple(when is not None and when.first_day < world.opened for when in claims)
+            told = tuple(when is not None and when.last_day < world.opened for when in claims)
             self._measures[key] = (
                 bisect_left(self.facts.extramedullary.days, world.opened),
                 told,

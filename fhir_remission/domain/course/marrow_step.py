@@ -111,7 +111,7 @@ def _tells(claim: Claim, since: date, day: date, *, again: bool) -> bool:
         return False
     if claim.when is None:
         return not said_later(claim, day)
-    return since <= claim.when.first_day < day
+    return since <= claim.when.last_day and claim.when.first_day < day
 
 
 def heard(step: Step, world: World) -> bool:
