@@ -399,8 +399,8 @@ ANSWERS: dict[str, Told] = {
         [
             "marrow 60: IND, unknown since 60, contradicted-by-next-marrow, may be CR/RELAPSE,"
             " perhaps CR, ask marrow-adequacy [contradicted-by-next-marrow]",
-            "marrow 66: IND, unknown since 60, earlier-remission-unknown, may be CR/RELAPSE,"
-            " perhaps CR, ask earlier-response marrow-adequacy",
+            "marrow 66: IND, unknown since 60, remission-end-unknown, may be CR/RELAPSE,"
+            " perhaps CR, ask marrow-adequacy",
         ],
     ),
     **{

@@ -96,7 +96,7 @@ def _answered(
         began=shared.began,
         number=shared.number,
         opened=shared.opened,
-        inferred=all(one.inferred for one in of_it or saids),
+        inferred=(all if of_it else any)(one.inferred for one in of_it or saids),
         others=_others(found, saids, settled=bool(of_it)),
     )
 

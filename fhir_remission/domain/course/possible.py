@@ -77,7 +77,9 @@ def reason_of(
     if _differ_before(anchor) or "claim" in anchor.asked:
         if not anchor.lasted or "claim" in anchor.asked:
             return "earlier-remission-unknown"
-        return (_asked(anchor) if _of_one_side(ground, saids) else "") or "remission-end-unknown"
+        asked = _asked(anchor) if _of_one_side(ground, saids) else ""
+        # Of the last marrow nobody says that the next one disagrees.
+        return asked if asked.endswith("-undecided") else "remission-end-unknown"
     names = {one.category for one in saids}
     if ground.out.refractory and ground.out.refractory in names and names & set(ground.order):
         return "remission-not-excluded-at-landmark"
