@@ -152,7 +152,7 @@ def test_then_what_lies_near_no_marrow_is_left_open() -> None:
         ([("blasts-marrow", "02"), ("blasts-marrow", "03"), ("marrow-cells-counted", "03")],
          [[0], [1, 2]]),
         ([("blasts-marrow", "02"), ("blasts-marrow", "02"), ("marrow-cells-counted", "02")],
-         [[0], [1]]),
+         [[0], [1], [2]]),
         ([("blasts-marrow", "02"), ("anc", "02")], [[0]]),
         ([("blasts-blood", "02"), ("marrow-cells-counted", "02")], [[0]]),
         ([("blasts-blood", "02"), ("blasts-marrow", "02"), ("marrow-cells-counted", "02")],

@@ -7,7 +7,7 @@ start is left out as well. More ways than can be walked are not told apart: then
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, product
 from math import prod
@@ -20,7 +20,6 @@ from fhir_remission.domain.course.scope import all_else_is_placed, is_near
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, When
 from fhir_remission.domain.nouns.unions import united
 from fhir_remission.domain.nouns.verdicts import day_of
-from fhir_remission.domain.record.coarse_times import denies, is_sign
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import BLASTS, QUALITY
 from fhir_remission.domain.record.therapy import START, SUPPORT
@@ -42,17 +41,24 @@ class Placings(NamedTuple):
 def placings(facts: Facts, as_of: datetime) -> Placings | None:
     """The record in each way of what is in doubt; None where nothing is, or ways are too many.
 
-    Denials are the first to be left out: without them nothing better is said. Then what lies near
-    no marrow, and stands on the first day that it may be of.
+    Denials are the first to be left out: without them nothing better is said. Then residual
+    disease, which is unknown then; then what lies near no marrow, and stands on the first day that
+    it may be of.
     """
     named = in_doubt(facts)
     if not named or not facts.marrows or facts.criteria.withholds_after_start:
         return None
-    told = [one for one in named if not all(isinstance(o, Result) and denies(o) for o in one)]
-    loose = {*facts.coarse} - {*facts.unordered}
-    near = [one for one in told if not loose.issuperset(one)]
-    tried = (_placings(facts, one, as_of) for one in (named, told, near) if one)
+    idle, loose = {*facts.idle}, {*facts.coarse} - {*facts.unordered}
+    told = [one for one in named if not idle.issuperset(one)]
+    morphologic = [one for one in told if not _is_of_mrd(one)]
+    near = [one for one in morphologic if not loose.issuperset(one)]
+    tried = (_placings(facts, one, as_of) for one in (named, told, morphologic, near) if one)
     return next((found for found in tried if found is not None), None)
+
+
+def _is_of_mrd(group: Way) -> bool:
+    """Whether it moves MRD alone."""
+    return all(isinstance(one, Result) and one.analyte == "mrd" for one in group)
 
 
 def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings | None:
@@ -103,10 +109,11 @@ def in_doubt(facts: Facts) -> list[Way]:
         unsure = one.kind == START and one.certainty != "confirmed" and one not in single
         if unsure and _drug(one) in codes:
             doses.setdefault(_drug(one), []).append(one)
-    return [*_samples(results), *((one,) for one in single), *map(tuple, doses.values())]
+    speaking = {*facts.signs, *facts.idle}
+    return [*_samples(results, speaking), *((one,) for one in single), *map(tuple, doses.values())]
 
 
-def _samples(coarse: Sequence[Result]) -> list[Way]:
+def _samples(coarse: Sequence[Result], speaking: Container[Result]) -> list[Way]:
     """Results of one month that move together: those of one resource, specimen or accession.
 
     What is said of a marrow without naming it goes with the count of the month, if there is one.
@@ -117,17 +124,17 @@ def _samples(coarse: Sequence[Result]) -> list[Way]:
     groups: dict[object, list[Result]] = {}
     for one in coarse:
         groups.setdefault(root((one.when, one.source.ref)), []).append(one)
-    samples: list[list[Result]] = []
-    others: list[list[Result]] = []
     homes: dict[When, list[list[Result]]] = {}
     for many in groups.values():
-        (samples if any(is_sign(one) or denies(one) for one in many) else others).append(many)
         if any(one.analyte == BLASTS for one in many):
             homes.setdefault(many[0].when, []).append(many)
-    for many in others:
+    samples: list[list[Result]] = []
+    for many in groups.values():
         home = homes.get(many[0].when, ())
         if len(home) == 1 and all(one.analyte in QUALITY for one in many):
             home[0].extend(many)
+        elif any(one in speaking for one in many):
+            samples.append(many)
     return [tuple(many) for many in samples]
 
 
@@ -176,7 +183,11 @@ class _Days:
         when = group[0].when
         assert when is not None  # noqa: S101 - a result has a time, for mypy
         first, last = self._until(when)
-        for day in range(first, last + 1):
+        every: Iterable[int] = range(first, last + 1)
+        if _is_of_mrd(group):
+            # Of residual disease the order alone matters, and which marrow it lies near.
+            every = sorted({first, last} | {day for day in self.known if first <= day <= last})
+        for day in every:
             yield tuple(_placed(one, date.fromordinal(day)) for one in group)
 
     def _until(self, when: When) -> tuple[int, int]:

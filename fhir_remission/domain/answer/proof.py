@@ -14,9 +14,10 @@ from fhir_remission.domain.evaluation.choice import HOLDS
 from fhir_remission.domain.evaluation.criterion import Judgements
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
-from fhir_remission.domain.nouns.inputs import Skipped
+from fhir_remission.domain.nouns.inputs import Result, Skipped
 from fhir_remission.domain.nouns.verdicts import Judgement, in_order
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.of_no_day import means
 
 OF_A_MONTH = "told by its month or year alone"
 
@@ -96,8 +97,14 @@ def as_sent(draft: Draft, found: tuple[CriterionResult, ...]) -> tuple[Criterion
 
 def skipped_of(facts: Facts) -> tuple[Skipped, ...]:
     """What was left out: by the reading, and what denies something on nobody knows which day."""
-    idle = (Skipped(o.source.ref, f"{OF_A_MONTH}: it says none of {o.analyte}") for o in facts.idle)
+    idle = (Skipped(one.source.ref, f"{OF_A_MONTH}: {_said(one)}") for one in facts.idle)
     return tuple(sorted({*facts.record.skipped, *idle}, key=lambda one: (one.source, one.reason)))
+
+
+def _said(one: Result) -> str:
+    """What a denial says."""
+    none = means(one) == "disease"
+    return f"it says none of {one.analyte}" if none else f"nothing is wrong by {one.analyte}"
 
 
 def asked_by(criteria: CriteriaSet, category: str) -> set[str]:

@@ -89,6 +89,8 @@ def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str
     refused: dict[int, str] = {}
     unsure: dict[int, Draw] = {}
     later: dict[str, list[Quantity]] = {name: [] for name in COUNTS}
+    loose = [one for one in facts.loose_draws if one.day <= marrow.day]
+    apart = {ref for one in loose for ref in one.refs}
     for place in reversed(places):
         draw = facts.draws[place]
         if draw.day > marrow.day:
@@ -98,14 +100,28 @@ def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str
             sure = next((name for name in COUNTS if fallen[name]), None)
             if sure is not None:
                 refused[place] = f"a later draw up to the marrow is lower in {sure}"
-            elif None in fallen.values():
+            elif None in fallen.values() or (loose and _may_have_fallen(draw, loose)):
                 bounds = {name: _no_higher(count_of(draw, name), later[name]) for name in COUNTS}
                 unsure[place] = replace(draw, counts={**draw.counts, **bounds})
+        if apart and not apart.isdisjoint(draw.refs):
+            continue
         for name in COUNTS:
             now = _known_by_then(draw, name, marrow.day)
             if now.reading is not None:
                 later[name].append(now)
     return refused, unsure
+
+
+def _may_have_fallen(draw: Draw, loose: Sequence[Draw]) -> bool:
+    """Whether a count whose day is not told is lower, and may be of a later day."""
+    own = set(draw.refs)
+    later = [one for one in loose if one.last_day > draw.day and own.isdisjoint(one.refs)]
+    return any(
+        _fallen(count_of(draw, name).reading, [one.own[name]]) is not False
+        for name in COUNTS
+        for one in later
+        if one.own[name].reading is not None
+    )
 
 
 def _known_by_then(draw: Draw, name: str, day: date) -> Quantity:

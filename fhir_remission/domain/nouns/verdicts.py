@@ -80,7 +80,7 @@ def has_a_start(one: Result | Event) -> bool:
 
 
 def is_of_no_day(one: Result | Event) -> bool:
-    """Whether its day is not told: a month, a year, or a result of a period longer than two days.
+    """Whether its day is not told: a month, a year, or a result of a period of days.
 
     What was placed keeps the words it came in.
     """
@@ -91,7 +91,9 @@ def is_of_no_day(one: Result | Event) -> bool:
         return False
     if not last or min(len(first), len(last)) < _DAY:
         return True
-    return date.fromisoformat(last[:_DAY]) - date.fromisoformat(first[:_DAY]) > _NIGHT
+    # Two days told as such are no single one; two hours may lie on either side of a midnight.
+    most = _NIGHT if len(first) > _DAY else timedelta()
+    return date.fromisoformat(last[:_DAY]) - date.fromisoformat(first[:_DAY]) > most
 
 
 def day_told(one: Result | Event) -> str:

@@ -9,35 +9,47 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
-from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, When
+from fhir_remission.domain.nouns.inputs import Event, Result, When
 from fhir_remission.domain.nouns.verdicts import Proof, has_a_start
 from fhir_remission.domain.record.marrows import BLASTS, Marrow
 from fhir_remission.domain.record.mrd import is_clonal, sample_of
+from fhir_remission.domain.record.of_no_day import Companions, denies, means
 from fhir_remission.domain.tables.events import STARTS
 
-# Results that may speak against a remission, and events that may end one or begin a wait.
-_SIGNS = ("blasts-", "extramedullary-disease", "cns-blasts", "mrd")
+# Events that may end a remission or begin a wait.
 _EVENTS = STARTS | {"extramedullary"}
 _ONE_DAY = timedelta(days=1)
 
 
 def unordered(
-    results: Sequence[Result], events: Sequence[Event], marrows: Sequence[Marrow], numbers: Numbers
+    results: Sequence[Result],
+    events: Sequence[Event],
+    marrows: Sequence[Marrow],
+    companions: Companions,
 ) -> Proof:
     """What lies before or after some marrow, and nobody can say which, in the order given."""
     if not (results or events):
         return ()
+    numbers = companions.criteria.numbers
     longest = timedelta(hours=numbers.precise.days)
     days = [one.day for one in marrows]
     found: list[Result | Event] = []
     shared = _sharing([one for one in results if one.analyte == BLASTS], longest)
     both: tuple[Result | Event, ...] = (*results, *events)
     for one in both:
-        if not _is_coarse(one, longest) or not weighs(one):
+        if not _is_coarse(one, longest):
             continue
-        if one.source.ref in shared or _beside(one, days, numbers):
+        if isinstance(one, Event):
+            open_order = _weighs(one) and _beside(one, days, numbers)
+        elif means(one) == "sample":
+            open_order = companions.speaks(one) and companions.near(one)
+        else:
+            told = means(one) == "mrd" or companions.speaks(one)
+            open_order = told and (one.source.ref in shared or _beside(one, days, numbers))
+        if open_order:
             found.append(one)
     return tuple(found)
 
@@ -78,35 +90,30 @@ def sorted_out(
     return tuple(one for one in vague if one not in of_mrd), doubts
 
 
+class OfNoDay(NamedTuple):
+    """What is told by its month or year."""
+
+    every: Proof = ()
+    """Results where one may say something, and events that may end a remission or begin a wait."""
+    idle: tuple[Result, ...] = ()
+    """Denials: one that nothing places supports nothing, and stands against nothing."""
+    signs: tuple[Result, ...] = ()
+    """What may speak against an answer, or be residual disease."""
+    counts: tuple[Result, ...] = ()
+
+
 def of_no_day(
-    results: Sequence[Result], events: Sequence[Event], numbers: Numbers
-) -> tuple[Proof, tuple[Result, ...]]:
-    """What is told by its month or year: results where one is a sign, events; and the denials.
-
-    A denial that nothing places supports nothing, and stands against nothing.
-    """
-    if not (results or events):
-        return (), ()
-    longest = timedelta(hours=numbers.precise.days)
+    results: Iterable[Result], events: Iterable[Event], companions: Companions
+) -> OfNoDay:
+    """What is told by its month or year."""
+    longest = timedelta(hours=companions.criteria.numbers.precise.days)
     coarse = tuple(one for one in results if _is_coarse(one, longest))
-    idle = tuple(one for one in coarse if denies(one))
-    signs = coarse if idle or any(map(is_sign, coarse)) else ()
+    idle = tuple(one for one in coarse if denies(one, companions.criteria))
+    signs = tuple(one for one in coarse if companions.speaks(one))
     vague = (one for one in events if one.kind in _EVENTS and _is_coarse(one, longest))
-    return (*signs, *(one for one in vague if weighs(one))), idle
-
-
-def is_sign(one: Result) -> bool:
-    """Whether it may speak against a remission, whatever day it is of."""
-    return weighs(one) and one.analyte != "mrd"
-
-
-def denies(one: Result) -> bool:
-    """Whether it says that there is nothing; a marrow without blasts is a marrow."""
-    if one.analyte in (BLASTS, "mrd") or not one.analyte.startswith(_SIGNS):
-        return False
-    return one.value == Finding("negative") or (
-        isinstance(one.value, Interval) and one.value.high == 0
-    )
+    every = coarse if idle or signs else ()
+    counts = tuple(one for one in coarse if means(one) == "count")
+    return OfNoDay((*every, *(one for one in vague if _weighs(one))), idle, signs, counts)
 
 
 def is_precise(when: When, longest: timedelta) -> bool:
@@ -122,17 +129,15 @@ def _is_coarse(one: Result | Event, longest: timedelta) -> bool:
     when = one.when
     if when is None:
         return isinstance(one, Event) and one.ended is not None
-    if when.last_day - when.first_day < 2 * _ONE_DAY:
+    if when.last_day - when.first_day < (1 if isinstance(one, Result) else 2) * _ONE_DAY:
         return False
     told_by_days = len(when.text) > len("YYYY-MM")
     return when.end - when.start > longest and not (told_by_days and has_a_start(one))
 
 
-def weighs(one: Result | Event) -> bool:
-    """Whether it may speak against a remission, end one, or begin a wait."""
-    if isinstance(one, Event):
-        return one.kind in (_EVENTS if one.when else STARTS)
-    return one.analyte.startswith(_SIGNS) and not denies(one)
+def _weighs(one: Event) -> bool:
+    """Whether it may end a remission, or begin a wait."""
+    return one.kind in (_EVENTS if one.when else STARTS)
 
 
 def _beside(one: Result | Event, marrows: Sequence[date], numbers: Numbers) -> bool:

@@ -54,19 +54,20 @@ def reading_of(result: Result, *, beside: bool = False) -> Reading:
 def _platelets(results: Results) -> Quantity:
     quantity = measured(results.get("platelets", ()))
     clumps = results.get("platelet-clumps", ())
-    if not clumps or quantity.reading is None:
-        return quantity
-    clean = all(
-        isinstance(one.value, Finding)
-        and one.value.answer == "negative"
-        and one.standing == "usable"
-        for one in clumps
-    )
-    if clean:
-        return quantity
-    return Quantity(
-        Unreadable(quantity.proof[0].original, "platelet clumps"), (*quantity.proof, *clumps)
-    )
+    return clumped(quantity, clumps) if any(map(may_be_clumped, clumps)) else quantity
+
+
+def may_be_clumped(one: Result) -> bool:
+    """Whether a word on clumps is anything but a final denial."""
+    return one.value != Finding("negative") or one.standing != "usable"
+
+
+def clumped(platelets: Quantity, clumps: tuple[Result, ...]) -> Quantity:
+    """Where platelets clump, nobody knows how many there are."""
+    if platelets.reading is None:
+        return platelets
+    doubt = Unreadable(platelets.proof[0].original, "platelet clumps")
+    return Quantity(doubt, (*platelets.proof, *clumps))
 
 
 def _anc(results: Results, numbers: Numbers) -> Quantity:

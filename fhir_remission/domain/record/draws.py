@@ -6,7 +6,7 @@ taken from the nearest draw; a count that treatment may have raised is an upper 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate, groupby
@@ -20,7 +20,7 @@ from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_most_reported
 from fhir_remission.domain.nouns.unions import united
 from fhir_remission.domain.nouns.verdicts import NOTHING, Quantity
-from fhir_remission.domain.record.derived import counted
+from fhir_remission.domain.record.derived import clumped, counted, may_be_clumped
 from fhir_remission.domain.record.therapy import Support
 from fhir_remission.domain.record.wholes import checked
 
@@ -45,6 +45,9 @@ BLOOD_ANALYTES = frozenset(
     }
 )
 COUNTS = ("anc", "platelets")
+CLUMPS = "platelet-clumps"
+_DAY = attrgetter("day")
+_NIGHT = timedelta(days=1)
 
 
 class Draw(Struct, frozen=True):
@@ -66,6 +69,11 @@ class Draw(Struct, frozen=True):
         return tuple(sorted({one.source.ref for many in self.results.values() for one in many}))
 
     @property
+    def last_day(self) -> date:
+        """The last day that it may be of."""
+        return max(one.when.last_day for many in self.results.values() for one in many)
+
+    @property
     def cited(self) -> set[str]:
         """The resources of the draw and those that bound or complete its counts."""
         counts = [count.proof for count in self.counts.values()]
@@ -81,7 +89,28 @@ def read_draws(
         (_draw(group, numbers, support) for group in groups),
         key=lambda one: (one.start, one.end),
     )
-    return _joined(draws, numbers)
+    return _joined(_clumped(draws), numbers)
+
+
+def _clumped(draws: Sequence[Draw]) -> Sequence[Draw]:
+    """Clumps of no platelets of their own, told by a day, are of any draw of that day."""
+    stray = [
+        one
+        for draw in draws if CLUMPS in draw.results and "platelets" not in draw.results
+        for one in draw.results[CLUMPS]
+        if may_be_clumped(one) and one.when.last_day - one.when.first_day <= _NIGHT
+    ]  # fmt: skip
+    if not stray:
+        return draws
+    found = list(draws)
+    for one in stray:
+        first = bisect_left(draws, one.when.first_day, key=_DAY)
+        for place in range(first, bisect_right(draws, one.when.last_day, key=_DAY)):
+            draw = found[place]
+            if draw.start <= one.when.end and one.when.start <= draw.end:
+                own = {**draw.own, "platelets": clumped(draw.own["platelets"], (one,))}
+                found[place] = replace(draw, own=own, counts=own)
+    return found
 
 
 def _grouped(results: Sequence[Result]) -> list[list[Result]]:
@@ -132,7 +161,9 @@ def _joined(draws: Sequence[Draw], numbers: Numbers) -> tuple[Draw, ...]:
         lent = {
             name: replace(near.own[name], joined=True)
             for name in COUNTS
+            # Of a draw whose day is not told nobody knows what lies near.
             if draw.own[name].reading is None
+            and draw.end - draw.start <= reach
             and (near := _nearest(draw, lenders[name], reach)) is not None
         }
         found.append(replace(draw, counts={**draw.own, **lent}) if lent else draw)

@@ -24,6 +24,7 @@ from fhir_remission.domain.record.independence import Statements, read_statement
 from fhir_remission.domain.record.lasting import Lasting, lasting_by_kind
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
+from fhir_remission.domain.record.of_no_day import Companions
 from fhir_remission.domain.record.signs import (
     EQUIVALENTS,
     Extramedullary,
@@ -66,6 +67,10 @@ class Facts(Struct, frozen=True):
     """What is known by its month or year alone, where the day decides what it means."""
     coarse: Proof = ()
     """What is told by its month or year, where it may speak against an answer or begin a wait."""
+    signs: tuple[Result, ...] = ()
+    """Results among them that do so, or may be residual disease."""
+    loose_draws: tuple[Draw, ...] = ()
+    """Counts whose day is not told, as they were sent: one may be a fall before any marrow."""
     loose: tuple[Result, ...] = ()
     """Every result whose day is not told."""
     idle: tuple[Result, ...] = ()
@@ -103,13 +108,15 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     wide = [one for one in known if one.when.first_day < one.when.last_day]
     events = _known_events(record.events, as_of)
     broad = [one for one in events if one.when is None or one.when.first_day < one.when.last_day]
-    coarse, idle = of_no_day(wide, broad, numbers)
-    results = _precisely(known, idle, numbers) if wide else known
+    companions = Companions(known, criteria)
+    loose = of_no_day(wide, broad, companions)
+    results = _precisely(known, loose.idle, numbers) if wide else known
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
     marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
-    vague, unplaced = sorted_out(record.undated, unordered(wide, broad, marrows, numbers), criteria)
+    vague = unordered(wide, broad, marrows, companions)
+    vague, unplaced = sorted_out(record.undated, vague, criteria)
     of_mrd = [one for one in results if one.analyte == "mrd"]
     mrd = read_mrd(results, criteria) if of_mrd else ()
     return Facts(
@@ -124,16 +131,18 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         therapy=therapy,
         mrd=mrd,
         mrd_days=tuple(one.day for one in mrd),
-        tested=tuple(one for one in of_mrd if one.marker in criteria.about.out_of_scope_markers),
+        tested=_tested(known, criteria) if of_mrd else (),
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
         events=_by_kind(events),
         lasting=lasting_by_kind(events),
         equivalents=_with_equivalents(results),
         stated=read_statements(known, criteria),
         unordered=vague,
-        coarse=coarse,
+        coarse=loose.every,
+        signs=loose.signs,
+        loose_draws=read_draws(loose.counts, numbers, {}) if loose.counts else (),
         loose=tuple(one for one in wide if is_of_no_day(one)),
-        idle=idle,
+        idle=loose.idle,
         unplaced_mrd=unplaced,
     )
 
@@ -142,6 +151,12 @@ def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
     """Results that had begun by then, each once, in one order."""
     known = dict.fromkeys([one for one in results if one.when.start <= as_of])
     return sorted(known, key=RESULT_ORDER)
+
+
+def _tested(known: Iterable[Result], criteria: CriteriaSet) -> tuple[Result, ...]:
+    """What was found of markers of leukaemias that are out of scope: their day decides nothing."""
+    markers = criteria.about.out_of_scope_markers
+    return tuple(one for one in known if one.analyte == "mrd" and one.marker in markers)
 
 
 def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
