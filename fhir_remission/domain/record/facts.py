@@ -108,8 +108,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     wide = [one for one in known if one.when.first_day < one.when.last_day]
     events = _known_events(record.events, as_of)
     broad = [one for one in events if one.when is None or one.when.first_day < one.when.last_day]
-    companions = Companions(known, criteria)
-    loose = of_no_day(wide, broad, companions)
+    loose = of_no_day(wide, broad, companions := Companions(known, criteria))
     results = _precisely(known, loose.idle, numbers) if wide else known
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
