@@ -20,7 +20,7 @@ from tests.domain.test_properties import claim
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 TABLE = read_analytes((MAPPINGS / "analytes.tsv").read_text(encoding="utf-8"), file="analytes.tsv")
 SETS = ("eln-2022", "iwg-2003", "cibmtr-aml")
-TODAY = at(90).end
+TODAY = at(60).end
 # The worst that each may say; and what says that nothing is wrong.
 WORST: dict[str, Any] = {
     "marrow-adequacy": "negative",

@@ -108,14 +108,13 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     wide = [one for one in known if one.when.first_day < one.when.last_day]
     events = _known_events(record.events, as_of)
     broad = [one for one in events if one.when is None or one.when.first_day < one.when.last_day]
-    loose = of_no_day(wide, broad, companions := Companions(known, criteria))
+    loose = of_no_day(wide, broad, near := Companions(known, criteria))
     results = _precisely(known, loose.idle, numbers) if wide else known
     therapy = read_therapy(events, numbers)
     draws = read_draws(results, numbers, read_support(events, numbers))
     equivalents = counts_equivalents(events)
     marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
-    vague = unordered(wide, broad, marrows, companions)
-    vague, unplaced = sorted_out(record.undated, vague, criteria)
+    vague, unplaced = sorted_out(record.undated, unordered(wide, broad, marrows, near), criteria)
     of_mrd = [one for one in results if one.analyte == "mrd"]
     mrd = read_mrd(results, criteria) if of_mrd else ()
     return Facts(

@@ -2,7 +2,8 @@
 
 `disease` may be leukaemia on any of its days, and `mrd` residual disease; what is of a `sample`
 may speak against any marrow or draw that it may be of (model 3.1, 4.1). These are tried on each of
-their days. A `count` is a draw of its own that supports nothing.
+their days. A `statement` that is not good is unknown on each (independence.py); a `count` is a draw
+of its own that supports nothing, and may be a fall before a marrow (windows.py).
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
 
-from fhir_remission.domain.criteria.kinds import Absent, AdequateMarrow, Independence
+from fhir_remission.domain.criteria.kinds import Absent, AdequateMarrow
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_least
-from fhir_remission.domain.record.draws import BLOOD_ANALYTES
 from fhir_remission.domain.record.marrows import BLASTS
 from fhir_remission.domain.record.mrd import is_clonal, sample_of
 
-Meaning = Literal["disease", "mrd", "sample", "count"]
+Meaning = Literal["disease", "mrd", "sample", "statement", "count"]
 MEANS: Mapping[str, Meaning] = {
     "blasts-marrow": "disease",
     "blasts-marrow-equivalent": "disease",
@@ -40,7 +40,7 @@ MEANS: Mapping[str, Meaning] = {
     "marrow-cellularity": "sample",
     "auer-rods": "sample",
     "platelet-clumps": "sample",
-    "rbc-transfusion-independence": "sample",
+    "rbc-transfusion-independence": "statement",
     "anc": "count",
     "wbc": "count",
     "platelets": "count",
@@ -58,16 +58,14 @@ _GOOD = {
     "marrow-adequacy": Finding("positive"),
     "auer-rods": Finding("negative"),
     "platelet-clumps": Finding("negative"),
-    "rbc-transfusion-independence": Finding("positive"),
 }
-# What each tells of; transfusion independence of every draw and every marrow.
+# What each tells of.
 _TELLS_OF = {
     "marrow-adequacy": frozenset({BLASTS}),
     "marrow-cells-counted": frozenset({BLASTS}),
     "marrow-cellularity": frozenset({BLASTS}),
     "auer-rods": frozenset({BLASTS}),
     "platelet-clumps": frozenset({"platelets"}),
-    "rbc-transfusion-independence": BLOOD_ANALYTES | {BLASTS},
 }
 
 
@@ -111,9 +109,6 @@ def _asks(criteria: CriteriaSet, analyte: str) -> bool:
     """Whether any rule of the set asks what is said of a sample."""
     if analyte == "auer-rods":
         return any(isinstance(one, Absent) and one.sign == analyte for one in criteria.criterion)
-    if analyte == "rbc-transfusion-independence":
-        every = (one for one in criteria.criterion if isinstance(one, Independence))
-        return any(one.statement == analyte for one in every)
     return True
 
 
