@@ -165,7 +165,7 @@ def test_what_is_told_of_a_month_is_not_called_never_reported(analyte: str, *, b
         ("IND", []) if bad else ("CRh", ["marrow-adequate"])
     )
     sentences = (MAPPINGS / "vocabulary" / "assumptions.tsv").read_text(encoding="utf-8")
-    assert "The marrow is adequate: of its day neither cell count" in sentences
+    assert "where the set asks for it, was reported for its day." in sentences
 
 
 def test_where_words_on_samples_are_too_many_nothing_is_said() -> None:
