@@ -322,7 +322,7 @@ neighbour AS (
         s.patient, s.moment, s.date_only, s.day, s.v, b.v AS before_therapy, c.opened_on,
         coalesce(c.claimed_on <= s.day, false) AS claimed,
         lead(s.moment) OVER later AS next_moment, lead(s.day) OVER later AS next_day,
-        coalesce(s.day - before.day < 20, false) AS early,
+        coalesce(s.day - before.day < 20, false) AS early, before.day AS last_cycle,
         after.day AS next_cycle, lesion.day AS next_lesion,
         (coalesce(f.day < s.day, false) OR coalesce(s.day - c.diagnosed_on >= 21 AND c.treated_on IS NULL, false))
             AND NOT coalesce(c.treated_on IS NULL AND s.day = c.first_blasts_on
@@ -341,7 +341,8 @@ neighbour AS (
     WINDOW later AS (PARTITION BY s.patient ORDER BY s.moment)
 ),
 -- Of two marrows less than 14 days apart, no start between, that disagree across 5 %, the later
--- decides; also where the later decides nothing (model 2.6).
+-- decides; also where the later decides nothing (model 2.6). One of too few cells proves no "below
+-- 5 %" (model 4.5), so it takes no disease back.
 marrow AS (
     SELECT
         m.*,
@@ -349,7 +350,8 @@ marrow AS (
             FROM neighbour AS n
             WHERE n.patient = m.patient AND n.moment > m.moment AND n.day - m.day < 14
                 AND coalesce(m.next_cycle >= n.day, true)
-                AND (n.cleared IS NULL OR (n.cleared AND m.cleared = false)
+                AND ((coalesce(n.cleared, true) AND m.cleared = false AND coalesce(n.adequate, true))
+                     OR (n.cleared IS NULL AND m.cleared IS DISTINCT FROM false)
                      OR (NOT n.cleared AND m.cleared IS DISTINCT FROM false))
         ) AS contradicted
     FROM neighbour AS m
@@ -545,10 +547,12 @@ answer AS (
 -- A marrow that says nothing leaves the answer before it. Where it may say something as well, all
 -- ways may still share one answer, or lie within CR to MLFS, of which the lowest is said (model 0).
 -- A marrow without blasts speaks against a PR of the days before it, also where it is not good
--- enough to say what stands instead (model 2.6).
+-- enough to say what stands instead (model 2.6). Until therapy after a relapse is known, one of too
+-- few cells takes it not back either, whatever the counts (model 3.7, 6.1).
 shared AS (
     SELECT * REPLACE (
         CASE WHEN category = 'PR' AND contradicted AND follows = 'NE' THEN 'NE'
+             WHEN poor THEN CASE WHEN stood['category'] = 'RELAPSE' AND NOT adequate THEN 'NE' ELSE 'IND' END
              WHEN category NOT LIKE 'NE or %' THEN category
              WHEN category = 'NE or NR' AND previous = 'NR' THEN 'NE'
              WHEN category = 'NE or CR' AND previous = 'MLFS' THEN 'NE'
@@ -557,7 +561,12 @@ shared AS (
         category = 'NE or MLFS' AS either_day
     FROM (
         SELECT *, lead(category) OVER path AS follows,
-            last_value(CASE WHEN category NOT LIKE 'NE%' THEN category END IGNORE NULLS) OVER so_far AS previous
+            last_value(CASE WHEN category NOT LIKE 'NE%' THEN category END IGNORE NULLS) OVER so_far AS previous,
+            last_value(CASE WHEN category NOT LIKE 'NE%' THEN {'day': day, 'category':
+                CASE WHEN category = 'IND' AND NOT cleared AND prior IS NULL THEN 'perhaps' ELSE category END
+                } END IGNORE NULLS) OVER so_far AS stood,
+            cleared AND cr AND adequate IS NOT TRUE AND coalesce(last_cycle < stood['day'], true)
+                AND stood['category'] IN ('RELAPSE', 'perhaps') AS poor
         FROM answer
         WINDOW path AS (PARTITION BY patient ORDER BY moment),
                so_far AS (PARTITION BY patient ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
@@ -571,7 +580,7 @@ latest AS (
              THEN kept.category ELSE category END AS category)
     FROM (
         SELECT *, min(CASE
-                WHEN NOT coalesce(remission, false) THEN NULL
+                WHEN NOT coalesce(remission, false) OR poor THEN NULL
                 WHEN cr THEN {'rank': 1, 'day': cr_on, 'category': 'CR'}
                 WHEN crh THEN {'rank': 2, 'day': crh_on, 'category': 'CRh'}
                 ELSE {'rank': 3, 'day': cri_on, 'category': 'CRi'} END) OVER so_far AS kept,
@@ -598,6 +607,14 @@ sign AS (
         max(s.moment) FILTER (above(s.v, 0)) AS last_blasts,
         max(s.moment) FILTER (s.v.hi = 0) AS last_clear,
         max(s.moment) FILTER (above(s.v, 0) IS NULL AND NOT coalesce(s.v.hi = 0, false)) AS last_doubt,
+        bool_or(above(s.v, 0) AND EXISTS (
+            FROM smear AS f
+            WHERE f.patient = s.patient AND above(f.v, 0) IS NULL AND NOT coalesce(f.v.hi = 0, false)
+                AND f.moment > l.opened_at AND s.moment::DATE - f.moment::DATE BETWEEN 7 AND 56
+                AND NOT EXISTS (
+                    FROM smear AS n
+                    WHERE n.patient = s.patient AND n.moment > f.moment AND n.moment < s.moment
+                        AND n.v.hi = 0))) AS perhaps_relapsed,
         min(s.moment::DATE) FILTER (EXISTS (
             FROM smear AS f
             WHERE f.patient = s.patient AND above(f.v, 0) AND f.moment > l.opened_at
@@ -635,7 +652,7 @@ verdict AS (
             WHEN l.kept IS NULL AND s.blasts THEN 'IND'
             WHEN s.relapsed_on IS NOT NULL THEN 'RELAPSE'
             WHEN s.blasts AND coalesce(s.last_clear < s.last_blasts, true) THEN CASE
-                WHEN s.last_doubt > s.last_blasts THEN 'IND' ELSE 'RELAPSE_SUSPECTED' END
+                WHEN s.last_doubt > s.last_blasts OR s.perhaps_relapsed THEN 'IND' ELSE 'RELAPSE_SUSPECTED' END
             WHEN s.last_doubt IS NOT NULL AND coalesce(s.last_clear < s.last_doubt, true) THEN 'IND'
             ELSE l.category
         END AS category,
