@@ -497,7 +497,13 @@ best AS (
 -- Remission is CR, CRh or CRi of a marrow that stands; a marrow that may have been one makes
 -- "no remission so far" unknown for those after it (model 3.6, 7).
 remitted AS (
-    SELECT m.*, b.* EXCLUDE (patient, moment), m.evaluation AND NOT m.contradicted AND (b.cr OR b.crh OR b.cri) AS remission
+    SELECT m.*, b.* EXCLUDE (patient, moment),
+        -- Where somebody told of a remission, blasts may be its relapse, which few cells end not.
+        CASE WHEN NOT (m.claimed AND m.adequate IS NOT TRUE AND EXISTS (
+            FROM marrow AS e
+            WHERE e.patient = m.patient AND e.moment < m.moment AND e.evaluation AND NOT e.cleared
+                AND NOT e.contradicted AND coalesce(m.last_cycle < e.day, true)))
+            THEN m.evaluation AND NOT m.contradicted AND (b.cr OR b.crh OR b.cri) END AS remission
     FROM marrow AS m JOIN best AS b USING (patient, moment)
 ),
 history AS (
