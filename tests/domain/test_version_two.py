@@ -183,7 +183,7 @@ def test_courses_in_which_an_answer_was_lost(seed: int, many: int) -> None:
     assert not list(lost(record, many, Random(~seed), Counter()))
 
 
-@pytest.mark.parametrize("seed", [62004321, 98001539])
+@pytest.mark.parametrize("seed", [62004321, 98001539, 113003632, 113005668])
 def test_courses_in_which_a_claim_rose(seed: int) -> None:
     """A remission that counts nobody can read may have proved, and blasts soon after it."""
     assert risen(8, seed) == 0

@@ -146,11 +146,15 @@ def pass_over(
         text = "nothing after the response may have ended it"
         more = (lines.undecided("no-relapse-in-blood", text, against),) if against else ()
         return world, kept, replace(said, lines=lines.at(case, *more))
+    unread = found is not None and any(step.ground.rows[one].remission for one in found.unread)
+    if unread and step.trial.pick((True, False)):
+        # Counts that nobody can read may have proved another answer here.
+        return world, kept, said
     doubt = () if case.early is not None else ("inadequate-marrow",)
     poor = lines.quality(case) if found is not None else ()
     carried = replace(
         kept, carries=True, doubted=True, flags=(*limits_of(case), *doubt),
-        lines=lines.at(case, *poor, lines.silent(case)),
+        lines=lines.at(case, *poor, lines.silent(case, found)),
         own=Own(said.category, case.place, found, doubt),
     )  # fmt: skip
     return world, kept, carried

@@ -9,12 +9,15 @@ from fhir_remission.domain.course.scope_lines import gate_line, guard, window_li
 from fhir_remission.domain.course.step import Case
 from fhir_remission.domain.course.world import Lines, Said
 from fhir_remission.domain.criteria.rules import Number, Rule
+from fhir_remission.domain.evaluation.criterion import plan_of
+from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
 from fhir_remission.domain.nouns.verdicts import Proof
 
 Line = CriterionResult
 LANDMARK = "before-landmark"
 REFRACTORY = "before refractory disease: "
+FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 UNREAD = "what cannot be read proves nothing"
 READ_WHOLE = ("read-failed", "evidence-unplaced")
 RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-marrow")
@@ -117,10 +120,15 @@ def not_begun(case: Case, lineage: Number) -> Line:
     return guard("response-evaluation", Verdict.NOT_MET, rule, lineage, diagnosed)
 
 
-def silent(case: Case) -> Line:
-    """The marrow that leaves the answer to the one before."""
+def silent(case: Case, found: Evaluation | None = None) -> Line:
+    """The marrow that leaves the answer to the one before, with the signs that keep it from one."""
     rule = "the latest marrow gives an answer of its own"
-    return guard("marrow-decides", Verdict.NOT_MET, rule, "order of evaluation", seen_on(case))
+    seen = seen_on(case)
+    if found is not None:
+        signs = (found.judgements[one] for one in sorted(plan_of(case.facts.criteria).signs))
+        seen += tuple(p for one in signs if one.verdict in FAILS for p in one.proof)
+    proof = tuple(dict.fromkeys(seen))
+    return guard("marrow-decides", Verdict.NOT_MET, rule, "order of evaluation", proof)
 
 
 def unlike(proof: Proof) -> Line:
