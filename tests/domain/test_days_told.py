@@ -92,6 +92,14 @@ def test_a_diagnosis_of_a_month_is_weeks_older_than_a_marrow_by_its_last_day(
     assert ("diagnosis by its day" in found.next_better) is (found.category == "IND")
 
 
+@pytest.mark.parametrize(("day", "category"), [(21, "NE"), (22, "IND"), (51, "IND"), (52, "CR")])
+def test_three_weeks_after_some_day_of_the_month_or_all(day: int, category: str) -> None:
+    """2026-01-22 is three weeks after the first of its days, 2026-02-21 after the last."""
+    course = Course(diagnosed=None).event("aml-diagnosis", 1, when=month("2026-01"))
+    found = judge(course.marrow(day, 2).blood(day, 1500, 150_000).record())[-1]
+    assert found.category == category
+
+
 def test_marrows_of_one_month_in_too_many_ways_say_nothing() -> None:
     """They are not one marrow of its first day, which is early and awaits another."""
     course = induction()

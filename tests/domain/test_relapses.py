@@ -231,6 +231,28 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " anc counts platelets",
          "marrow 60: CR, in-remission since 66, responded 66"],
     ),
+    "and a count that says one number was never in doubt": (
+        lambda: induction().marrow(30, 2).blood(30).blood(45, 1500, 150_000, smear=None).marrow(
+            60, 2).blood(62, smear=2).blood(66, 1500, 150_000), "eln-2022",
+        [BASELINE,
+         "marrow 30: MLFS, awaiting-response since 1, responded 30, perhaps CR/CRh/CRi, ask"
+         " anc counts platelets",
+         "marrow 60: CR, in-remission since 66, responded 66"],
+    ),
+    "an early marrow without blasts speaks against the PR of the days before": (
+        lambda: good(induction(), 28, 12).chemo(30).marrow(38, 2).blood(38, 100, 10_000, smear=2),
+        "eln-2022",
+        [BASELINE,
+         "marrow 28: PR, awaiting-response since 30, responded 28",
+         "marrow 38: NE, awaiting-response since 30, early-marrow"],
+    ),
+    "a lesion that may have been there before a smear that may have held blasts": (
+        lambda: Course(diagnosed=20).result("extramedullary-disease", 15, "?").marrow(30, 2).blood(
+            30, 1500, 150_000).blood(50, smear="?"), "eln-2022",
+        ["marrow 30: IND, unknown since 30, disease-before-undecided, may be CR/NE, perhaps CR",
+         "blood 50: IND, unknown since 30, earlier-remission-unknown, may be"
+         " CR/RELAPSE_SUSPECTED/NE, perhaps CR, ask blood-blasts earlier-response"],
+    ),
     "MRD-negative is carried over an inadequate marrow": (
         lambda: bad_sample(remission().mrd(30, "negative").marrow(90, 2), 90), "eln-2022",
         [BASELINE, "marrow 30: CR as CR_MRDneg, in-remission since 30, responded 30",

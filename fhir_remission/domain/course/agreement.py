@@ -219,9 +219,7 @@ def _state(
         return states.pop()
     names = {state for state, _ in states}
     if len(names) == 1:
-        days = {day for _, day in states}
-        since = next(iter(days)) if len(days) == 1 else None
-        return names.pop(), since
+        return names.pop(), None
     if before is not None and before.state == "unknown":
         return "unknown", before.since
     return "unknown", anchor.day

@@ -97,8 +97,6 @@ class Step:
         found = speaks_against_disease(facts.criteria, facts.marrows[place])
         if found is None:
             return bool(self.trial.tell(("quality", place), (True, False)))
-        if not found:
-            self.trial.look(facts.marrows[place].results)
         return found
 
     def first_on(self, places: Iterable[int], side: bool) -> Marrow | None:  # noqa: FBT001

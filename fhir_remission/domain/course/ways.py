@@ -120,7 +120,7 @@ class _Walk:
         try:
             for world, held in self.ways.items():
                 for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
-                    new = self._foretold(walked, trial, point) if trial.told else walked
+                    new = self._foretold(walked, trial, point)
                     node = Node((held.node,), tuple(trial.looked))
                     after.setdefault(_past(new, point.day), []).append(Held(kept, node))
                     told[id(said), new] = (said, kept, new)

@@ -55,8 +55,7 @@ class Choice(Struct, frozen=True):
 
     def level(self, answer: str) -> int:
         """What one of its answers rests on: 0 proof, 1 routine, 2 material assumptions."""
-        rests = self.ways[answer]
-        return LEVELS.index(confidence_of(rests)) if rests else 0
+        return LEVELS.index(confidence_of(self.ways[answer]))
 
 
 class Chooser:
@@ -171,7 +170,7 @@ def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
 def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
     """The assumptions on which the row rests, each once."""
     every = [one for name in row.requires if (one := found[name].assumption) is not None]
-    return tuple(sorted({*every}, key=lambda one: one.id)) if every else ()
+    return tuple(sorted({*every}, key=lambda one: one.id))
 
 
 def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:
