@@ -14,7 +14,8 @@ from fhir_remission.domain.course.remission import follow
 from fhir_remission.domain.course.scope import NOTHING_BEFORE
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Said, World
-from fhir_remission.domain.evaluation.windows import read_blood_blasts, window_of
+from fhir_remission.domain.evaluation.windows import Window, read_blood_blasts, window_of
+from fhir_remission.domain.nouns.assessment import CriterionResult
 from fhir_remission.domain.nouns.inputs import Claim
 
 
@@ -26,8 +27,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
     if world.phase == "before" and not world.again and not told_of:
         last = ground.course(world)[1].last_day
         if last is not None and marrow.day <= last and side:
-            case = _bare(step, place)
-            return _scoped(step, world, kept, case, "before-therapy")
+            return _before_therapy(step, world, kept, place)
     case = step.case(place, side)
     closed = _closed(step, world, kept, case, told_of=told_of)
     if closed is not None:
@@ -62,7 +62,7 @@ def _closed(step: Step, world: World, kept: Said, case: Case, *, told_of: bool) 
     """Not this leukaemia, or no response evaluation at all."""
     doubt = case.diagnosis.state == "doubt"
     if case.diagnosis.state == "closed" or (doubt and not step.trial.pick((True, False))):
-        return _unsaid(step, world, kept, case)
+        return world, kept, _unsaid(step, kept, case)
     if world.phase != "before" or told_of:
         return None
     closed = case.gate.state == "closed"
@@ -74,27 +74,26 @@ def _closed(step: Step, world: World, kept: Said, case: Case, *, told_of: bool) 
     return None
 
 
-def _bare(step: Step, place: int) -> Case:
-    """A marrow of before any therapy: nothing around it matters."""
-    ground = step.ground
-    marrow = ground.facts.marrows[place]
-    gates = step.gates(marrow)
+def _before_therapy(step: Step, world: World, kept: Said, place: int) -> Move:
+    """A marrow of before any therapy: nothing around it matters but to the reader."""
     facts = step.facts
-    window = window_of(facts, place)
-    return Case(facts, place, facts.marrows[place], window, None, None, None, *gates)
+    marrow = facts.marrows[place]
+    gates = step.gates(marrow)
+    nothing = Window(marrow.day, marrow.day, "", (), range(0), {})
+    case = Case(facts, place, marrow, nothing, None, None, None, *gates)
+    is_open = case.diagnosis.state == "open"
+    said = nothing_of(step, kept, case, "before-therapy") if is_open else _unsaid(step, kept, case)
+
+    def told() -> tuple[CriterionResult, ...]:
+        return lines.around(case._replace(window=window_of(facts, place)))
+
+    return world, kept, replace(said, lines=told)
 
 
-def _scoped(step: Step, world: World, kept: Said, case: Case, reason: str) -> Move:
-    """Not evaluable, unless the diagnosis closes or opens another answer first."""
-    if case.diagnosis.state != "open":
-        return _unsaid(step, world, kept, case)
-    return world, kept, nothing_of(step, kept, case, reason)
-
-
-def _unsaid(step: Step, world: World, kept: Said, case: Case) -> Move:
+def _unsaid(step: Step, kept: Said, case: Case) -> Said:
     """It may be no leukaemia of these criteria at all."""
     said = nothing_of(step, kept, case, case.diagnosis.reason)
-    return world, kept, replace(said, state="unknown", since=None)
+    return replace(said, state="unknown", since=None)
 
 
 def claims_of(step: Step, world: World, day: date) -> bool:

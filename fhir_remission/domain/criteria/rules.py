@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ class Sourced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mark: Mark
 
 
-class Number(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Number(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """One number of the model."""
 
     value: Decimal
@@ -28,7 +29,7 @@ class Number(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.unit in ("d", "h", "a") and (self.value < 0 or self.value % 1):
             raise ValueError(f"{self.value} {self.unit} is no whole number from zero on")
 
-    @property
+    @cached_property
     def days(self) -> int:
         """The number as whole days (or hours, or years: whatever `unit` says)."""
         return int(self.value)
