@@ -14,7 +14,7 @@ from fhir_remission.domain.nouns.inputs import When
 from fhir_remission.domain.nouns.verdicts import day_told, is_of_no_day
 from fhir_remission.jobs.files.explain import Request, run
 from fhir_remission.rehearsal.cohort.evidence import chemotherapy, diagnosis, extramedullary, result
-from tests.domain.builder import LATER, Course, induction, judge
+from tests.domain.builder import LATER, Course, induction, judge, on
 from tests.domain.test_coarse_times import marrow_of, month, remission
 
 Resource = dict[str, Any]
@@ -90,6 +90,15 @@ def test_a_diagnosis_of_a_month_is_weeks_older_than_a_marrow_by_its_last_day(
     gate = next(o for o in found.criteria_results if o.criterion == "response-evaluation")
     assert (found.category, found.state, found.candidates, gate.verdict.value) == want
     assert ("diagnosis by its day" in found.next_better) is (found.category == "IND")
+
+
+def test_since_when_somebody_is_untreated_is_told_by_a_day() -> None:
+    """The marrow of the first day of the month of the diagnosis has one; the month has none."""
+    course = Course(diagnosed=None).event("aml-diagnosis", 1, when=month("2026-01"))
+    assert judge(course.record())[-1].state_since is None
+    assert judge(course.marrow(1, 60).record())[-1].state_since == on(1)
+    undated = Course(diagnosed=None).event("aml-diagnosis", 1, when=None)
+    assert judge(undated.record())[-1].state_since is None
 
 
 @pytest.mark.parametrize(("day", "category"), [(21, "NE"), (22, "IND"), (51, "IND"), (52, "CR")])

@@ -430,6 +430,16 @@ ANSWERS: dict[str, Told] = {
             ),
         ]
     },
+    "two smears that cannot be read, in a set without a relapse": (
+        "healthtree-2024",
+        lambda: remission().blood(60, smear="?").blood(70, smear="?"),
+        [
+            "blood 60: IND, unknown since 60, blood-blasts-undecided, may be CR/NE, perhaps CR,"
+            " ask blood-blasts [remission-withdrawn]",
+            "blood 70: IND, unknown since 60, remission-end-unknown, may be CR/NE, perhaps CR,"
+            " ask blood-blasts remission-end [remission-withdrawn]",
+        ],
+    ),
     "blood, a clear marrow by flow, blood": (
         "eln-2022",
         lambda: remission().blood(50, smear=2).marrow(53, 2, method="flow").blood(58, smear=2),

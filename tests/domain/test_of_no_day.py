@@ -13,7 +13,7 @@ from fhir_remission.domain.answer.proof import OF_A_MONTH
 from fhir_remission.domain.nouns.inputs import When
 from fhir_remission.domain.record.of_no_day import MEANS
 from fhir_remission.domain.tables.analytes import read_analytes
-from tests.domain.builder import Course, all_day, at, induction, now, on
+from tests.domain.builder import Course, all_day, at, induction, judge, now, on, per_litre
 from tests.domain.test_coarse_times import month
 from tests.domain.test_properties import claim
 
@@ -219,3 +219,32 @@ def test_clumps_of_a_day_are_of_any_draw_of_it(day: int, *, hour: bool, want: st
     course = dict(bases())["proved"]
     course.result("platelet-clumps", 1, "positive", when=at(day + 0.1) if hour else all_day(day))
     assert now(course).category == want
+
+
+def before_marrow(draw: int, month_of: str, anc: int, *more: tuple[int, int]) -> Course:
+    """A good draw before a clear marrow of 2026-03-01, and a count told by its month."""
+    course = induction().marrow(60, 2).blood(draw, 1500, 150_000)
+    course.result("anc", 1, per_litre(anc), when=month(month_of))
+    for day, other in more:
+        course.blood(day, other, 150_000)
+    return course
+
+
+@pytest.mark.parametrize(
+    ("course", "said"),
+    [
+        (before_marrow(58, "2026-03", 400), ("MLFS", ("CR", "CRh", "CRi"))),
+        (before_marrow(58, "2026-02", 400), ("MLFS", ("CR", "CRh", "CRi"))),
+        (before_marrow(58, "2026", 400), ("MLFS", ("CR", "CRh", "CRi"))),
+        (before_marrow(58, "2026-02", 2000), ("CR", ())),
+        (before_marrow(58, "2026-01", 400), ("CR", ())),
+        (before_marrow(59, "2026-02", 400), ("CR", ())),
+        (before_marrow(58, "2026-01", 2000, (59, 700)), ("CRh", ())),
+    ],
+)
+def test_a_lower_count_of_a_month_opens_the_draws_before_it(
+    course: Course, said: tuple[str, tuple[str, ...]]
+) -> None:
+    """2.3: of the days between a draw and its marrow; none of them is called fallen for it."""
+    found = judge(course.record())[-1]
+    assert (found.category, found.possible_higher) == said

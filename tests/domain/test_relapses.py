@@ -246,6 +246,14 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 28: PR, awaiting-response since 30, responded 28",
          "marrow 38: NE, awaiting-response since 30, early-marrow"],
     ),
+    "few cells whose counts nobody can read may be a remission after a partial one": (
+        lambda: good(induction(), 28, 12).marrow(70, 3, cells=150).blood(70, "?", "?"),
+        "eln-2022",
+        [BASELINE,
+         "marrow 28: PR, active-disease since 28, responded 28",
+         "marrow 70: IND, active-disease since 28, undecided, may be PR/NE, perhaps"
+         " CR/CRh/CRi/PR, ask anc platelets"],
+    ),
     "a lesion that may have been there before a smear that may have held blasts": (
         lambda: Course(diagnosed=20).result("extramedullary-disease", 15, "?").marrow(30, 2).blood(
             30, 1500, 150_000).blood(50, smear="?"), "eln-2022",

@@ -58,6 +58,8 @@ def undiagnosed(kind: str = "", certainty: Any = "confirmed") -> Course:
          f"none: IND, unknown since 30, {OPEN_END}", []),
         (induction().marrow(30, 2, cells=50).blood(30, 300, 20_000).chemo(45),
          "marrow 30: NE, awaiting-response since 45, too-few-cells", []),
+        (remission().marrow(60, "?").chemo(70),
+         "none: IND, unknown since 60, remission-end-unknown, ask marrow", ["CR"]),
         (undiagnosed().chemo(40), f"none: NE, awaiting-response since 40, {WAITS}", ["PR"]),
         (undiagnosed("aml-diagnosis", "unconfirmed").chemo(40),
          "marrow 30: IND, unknown, diagnosis-unconfirmed, may be PR/NE, perhaps PR,"
