@@ -175,6 +175,7 @@ def test_6_7_a_marrow_lies_in_a_cycle_of_its_course(course: Course, number: int,
         (71015961, 3),
         (71064480, 3),
         (233005729, 8),
+        (556348, 3),
     ],
 )
 def test_courses_in_which_an_answer_was_lost(seed: int, many: int) -> None:

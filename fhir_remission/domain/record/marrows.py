@@ -233,18 +233,18 @@ def _blasts(
     if not chosen:
         return NOTHING, ()
     quantity = measured(chosen)
+    if not wanted:
+        name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
+        level = criteria.assume.other_blast_method.level
+        quantity = replace(quantity, assumes=Assumption(name, level))
     doubtful = [scales.get((one.source.system, one.source.code)) for one in chosen]
     baseline = next(filter(None, doubtful), None)
     if baseline is not None:
         refused = Unreadable(chosen[0].original, "may be a fraction sent as percent")
         proof = quantity.proof if baseline in chosen else (*quantity.proof, baseline)
         return replace(quantity, reading=refused, proof=proof), ("blasts-scale-doubtful",)
-    if wanted:
-        others = [one for one in results if one not in wanted]
-        return quantity, _apart(quantity, others, criteria) if others else ()
-    name = f"{chosen[0].method}-as-{criteria.about.blast_method}"
-    assumed = Assumption(name, criteria.assume.other_blast_method.level)
-    return replace(quantity, assumes=assumed), ()
+    others = [one for one in results if one not in wanted] if wanted else []
+    return quantity, _apart(quantity, others, criteria) if others else ()
 
 
 def _apart(quantity: Quantity, others: Sequence[Result], criteria: CriteriaSet) -> tuple[str, ...]:
