@@ -17,6 +17,7 @@ from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, SignReading, order_of
 from fhir_remission.domain.record.derived import reading_of
+from fhir_remission.domain.record.lasting import Lasting, by_kind, lasting
 from fhir_remission.domain.record.marrows import Marrow
 from tests.domain.builder import Course, criteria, on
 
@@ -33,6 +34,11 @@ SIGN = {
 def in_order(things: Iterable[Found]) -> list[Found]:
     """Results or events in the one order in which a record is read."""
     return sorted(things, key=order_of)
+
+
+def given(events: Iterable[Event]) -> dict[str, Lasting]:
+    """What was given by kind, as the facts hold it."""
+    return {kind: lasting(many) for kind, many in by_kind(in_order(events)).items()}
 
 
 def result(analyte: str, raw: Any, day: float = 30, **more: Any) -> Result:

@@ -14,7 +14,7 @@ from fhir_remission.domain.nouns.verdicts import NOTHING
 from fhir_remission.domain.record.draws import Draw, count_of, read_draws
 from fhir_remission.domain.record.therapy import read_support
 from tests.domain.builder import Course, all_day, at, criteria, value
-from tests.domain.sights import cited, in_order
+from tests.domain.sights import cited, given, in_order
 
 NUMBERS = criteria().numbers
 
@@ -22,7 +22,7 @@ NUMBERS = criteria().numbers
 def draws(course: Course) -> tuple[Draw, ...]:
     """The draws of a course."""
     return read_draws(
-        in_order(course.results), NUMBERS, read_support(in_order(course.events), NUMBERS)
+        in_order(course.results), NUMBERS, read_support(given(course.events), NUMBERS)
     )
 
 

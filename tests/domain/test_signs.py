@@ -108,7 +108,7 @@ def smear(*reports: tuple[str, Any, str], standing: str = "usable") -> SignReadi
     course = Course(diagnosed=None).result("hemoglobin", 30, 9)
     for analyte, raw, method in reports:
         course.result(analyte, 30, raw, method=method, standing=standing)
-    (draw,) = read_draws(in_order(course.results), NUMBERS, read_support((), NUMBERS))
+    (draw,) = read_draws(in_order(course.results), NUMBERS, read_support({}, NUMBERS))
     return smear_of(draw)
 
 

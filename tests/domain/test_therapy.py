@@ -12,6 +12,7 @@ from fhir_remission.domain.nouns.inputs import Event
 from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
 from tests.domain.builder import Course, all_day, at, criteria, on
 from tests.domain.sights import event, in_order
+from tests.domain.sights import given as by_kinds
 
 NUMBERS = criteria().numbers
 
@@ -119,7 +120,7 @@ def raised(
     events = given if isinstance(given, list) else [given]
     end = datetime.combine(on(last or first), datetime.min.time(), UTC) + timedelta(hours=hour)
     return (
-        read_support(in_order(events), NUMBERS)[count].raises(on(first), on(last or first), end)
+        read_support(by_kinds(events), NUMBERS)[count].raises(on(first), on(last or first), end)
         is not None
     )
 
@@ -196,7 +197,7 @@ def test_the_event_that_is_cited_is_one_that_was_given_before() -> None:
     """Of a dose of the morning and one of the evening the evening's raises nothing at noon."""
     early, late = event("gcsf", 10), event("gcsf", 10.4)
     noon = datetime.combine(on(10), datetime.min.time(), UTC) + timedelta(hours=12)
-    found = read_support(in_order([late, early]), NUMBERS)["anc"].raises(on(10), on(10), noon)
+    found = read_support(by_kinds([late, early]), NUMBERS)["anc"].raises(on(10), on(10), noon)
     assert found == early
 
 
@@ -242,6 +243,6 @@ def test_targeted_drugs_alone_are_less_intensive() -> None:
 def test_what_was_given_for_days_raises_a_count_after_its_last_day(kind: str, count: str) -> None:
     """The longer it was given the longer it may raise, and not from its first day alone."""
     event = Course().event(kind, 1, ended=at(12)).events[-1]
-    support = read_support([event], NUMBERS)[count]
+    support = read_support(by_kinds([event]), NUMBERS)[count]
     assert support.raises(on(13), on(13), at(13).end) is event
     assert support.raises(on(40), on(40), at(40).end) is None

@@ -30,7 +30,7 @@ from fhir_remission.domain.answer.wording import (
     why_of,
 )
 from fhir_remission.domain.course.draft import Draft
-from fhir_remission.domain.course.lines import LANDMARK, REFRACTORY
+from fhir_remission.domain.course.lines import FAILS, LANDMARK, REFRACTORY
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
@@ -40,7 +40,6 @@ from fhir_remission.domain.record.facts import Facts
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
 SECOND = "Another sample with blasts"
-FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
 
 
 def summary(facts: Facts, draft: Draft, found: Assessment) -> str:

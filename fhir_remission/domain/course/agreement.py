@@ -96,9 +96,14 @@ def _answered(
         began=shared.began,
         number=shared.number,
         opened=shared.opened,
-        inferred=(all if of_it else any)(one.inferred for one in of_it or saids),
+        inferred=_inferred(saids, of_it),
         others=_others(found, saids, settled=bool(of_it)),
     )
+
+
+def _inferred(saids: Sequence[Said], of_it: Sequence[Said]) -> bool:
+    """Whether the baseline is one by inference: in every way of an answer, or of none in any."""
+    return all(one.inferred for one in of_it) if of_it else any(one.inferred for one in saids)
 
 
 def _here(said: Said) -> Evaluation | None:
@@ -120,7 +125,7 @@ def _others(
 
 def _as_told(ground: Ground, of_it: Sequence[Said]) -> Said:
     """Of the ways that say the same, the first proved by what is written, unknown as it is."""
-    if len(of_it) == 1 or len({id(one.found) for one in of_it}) == 1:
+    if len({id(one.found) for one in of_it}) == 1:
         return of_it[0]
     return next((one for one in of_it if _is_written(ground, one.found)), of_it[0])
 

@@ -127,6 +127,11 @@ def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
     return found
 
 
+def _bare(row: Category | None) -> str:
+    """The code of a remission of whose MRD nothing is known."""
+    return row.mrd.get("unknown", "") if row is not None and row.remission else ""
+
+
 class Followed:
     """MRD of a remission: what its samples have shown since it began."""
 
@@ -160,16 +165,14 @@ class Followed:
         found, unplaced = self._placed(draft), self.ground.facts.unplaced_mrd
         if not unplaced:
             return found
-        row, used = draft.row, (*found.used, *unplaced)
-        bare = row.mrd.get("unknown", "") if row and row.remission else ""
-        code = bare if found.event == "none" else found.code
+        code = _bare(draft.row) if found.event == "none" else found.code
+        used = (*found.used, *unplaced)
         return replace(found, status="unknown", code=code, flags=(), used=used)
 
     def _placed(self, draft: Draft) -> Residual:
         """What the samples show whose day is known."""
         if not self.ground.facts.mrd:
-            row = draft.row
-            return Residual(code=row.mrd.get("unknown", "") if row and row.remission else "")
+            return Residual(code=_bare(draft.row))
         if draft.kind == "marrow":
             return self._at_marrow(draft)
         if draft.kind == "mrd":

@@ -12,7 +12,7 @@ from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.relapsing import BLOOD, LESION, MARROW, ended
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Said, World
-from fhir_remission.domain.criteria.kinds import AdequateMarrow
+from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Interval
@@ -168,12 +168,9 @@ def _undecided(step: Step, kept: Said, case: Case, reason: str) -> Said:
 
 def _is_good(step: Step, found: Evaluation) -> bool:
     """Whether the marrow is good enough for its blast count to end a suspicion."""
-    assumes = found.view.marrow.blasts.assumes
-    if assumes is not None and assumes.cls == "material":
+    if found.view.marrow.stands_in:
         return False
-    named = (
-        one.id for one in step.ground.facts.criteria.criterion if isinstance(one, AdequateMarrow)
-    )
+    named = plan_of(step.ground.facts.criteria).good
     verdicts = {found.judgements[name].verdict for name in named}
     if Verdict.NOT_MET in verdicts:
         return False

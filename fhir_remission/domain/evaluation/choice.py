@@ -169,8 +169,8 @@ def proved(rows: Sequence[Category], found: Judgements) -> Category | None:
 
 def assumed(row: Category, found: Judgements) -> tuple[Assumption, ...]:
     """The assumptions on which the row rests, each once."""
-    every = [one for name in row.requires if (one := found[name].assumption) is not None]
-    return tuple(sorted({*every}, key=lambda one: one.id))
+    every = {one for name in row.requires if (one := found[name].assumption) is not None}
+    return tuple(sorted(every, key=lambda one: one.id))
 
 
 def _weight(rests: Sequence[Assumption]) -> tuple[int, int]:

@@ -191,8 +191,7 @@ def speaks_against_disease(criteria: CriteriaSet, marrow: Marrow) -> bool | None
     Not one of too few cells, nor one that is below it only by a material assumption (model 1.5);
     None where what was said of its quality cannot be told.
     """
-    assumes = marrow.blasts.assumes
-    if assumes is not None and assumes.cls == "material":
+    if marrow.stands_in:
         return False
     found = (_adequate(one, marrow) for one in plan_of(criteria).adequate)
     verdicts = {one.verdict for one in found if one is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from fhir_remission.domain.nouns.verdicts import (
 from fhir_remission.domain.record.coarse_times import is_precise, of_no_day, sorted_out, unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.independence import Statements, read_statements
-from fhir_remission.domain.record.lasting import Lasting, lasting_by_kind
+from fhir_remission.domain.record.lasting import Lasting, by_kind, lasting
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
 from fhir_remission.domain.record.of_no_day import Companions
@@ -34,6 +35,8 @@ from fhir_remission.domain.record.signs import (
     smear_with,
 )
 from fhir_remission.domain.record.therapy import Therapy, read_support, read_therapy
+
+_One = TypeVar("_One", bound=Result | Event)
 
 
 class Facts(Struct, frozen=True):
@@ -104,14 +107,13 @@ class Facts(Struct, frozen=True):
 def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
     """Sort, group and index what is known by `as_of`."""
     numbers = criteria.numbers
-    known = _known(record.results, as_of)
-    wide = [one for one in known if one.when.first_day < one.when.last_day]
-    events = _known_events(record.events, as_of)
-    broad = [one for one in events if one.when is None or one.when.first_day < one.when.last_day]
+    known, events = _known(record.results, as_of), _known_events(record.events, as_of)
+    wide, broad = _of_days(known), _of_days(events)
     loose = of_no_day(wide, broad, near := Companions(known, criteria))
     results = _precisely(known, loose.idle, numbers) if wide else known
-    therapy = read_therapy(events, numbers)
-    draws = read_draws(results, numbers, read_support(events, numbers))
+    therapy, kinds = read_therapy(events, numbers), by_kind(events)
+    given = {kind: lasting(many) for kind, many in kinds.items()}
+    draws = read_draws(results, numbers, read_support(given, numbers))
     equivalents = counts_equivalents(events)
     marrows = read_marrows(results, criteria, therapy.first_at_latest, equivalents=equivalents)
     vague, unplaced = sorted_out(record.undated, unordered(wide, broad, marrows, near), criteria)
@@ -131,8 +133,8 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         mrd_days=tuple(one.day for one in mrd),
         tested=_tested(known, criteria) if of_mrd else (),
         clonal_days=tuple(one.when.first_day for one in of_mrd if is_clonal(one, criteria.mrd)),
-        events=_by_kind(events),
-        lasting=lasting_by_kind(events),
+        events=kinds,
+        lasting=given,
         equivalents=_with_equivalents(results),
         stated=read_statements(known, criteria),
         unordered=vague,
@@ -143,6 +145,11 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
         idle=loose.idle,
         unplaced_mrd=unplaced,
     )
+
+
+def _of_days(things: Sequence[_One]) -> list[_One]:
+    """Those that are not told by one day."""
+    return [one for one in things if one.when is None or one.when.first_day < one.when.last_day]
 
 
 def _known(results: Sequence[Result], as_of: datetime) -> list[Result]:
@@ -189,10 +196,3 @@ def _with_equivalents(results: Iterable[Result]) -> tuple[date, ...]:
         for one in results
         if one.analyte in EQUIVALENTS and said(one) != "negative"
     )
-
-
-def _by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
-    found: dict[str, list[Event]] = {}
-    for one in events:
-        found.setdefault(one.kind, []).append(one)
-    return {kind: tuple(many) for kind, many in found.items()}

@@ -76,9 +76,9 @@ def lasting(events: Sequence[Event]) -> Lasting:
     )
 
 
-def lasting_by_kind(events: Iterable[Event]) -> dict[str, Lasting]:
-    """The events of each kind; they come in the order of `order_of`."""
+def by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
+    """The events of each kind, in the order in which they come."""
     found: dict[str, list[Event]] = {}
     for one in events:
         found.setdefault(one.kind, []).append(one)
-    return {kind: lasting(many) for kind, many in found.items()}
+    return {kind: tuple(many) for kind, many in found.items()}

@@ -68,6 +68,12 @@ class Marrow(Struct, frozen=True):
         """Whether beyond doubt there was a marrow, and one that can be judged."""
         return self.certain and not self.questioned
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether its percentage stands in for another method's: it proves no "below" (1.5)."""
+        assumes = self.blasts.assumes
+        return assumes is not None and assumes.cls == "material"
+
     def reaches(self, threshold: Decimal) -> bool | None:
         """Whether blasts are at or above the threshold; None where that is not certain."""
         if not isinstance(self.blasts.reading, Interval):

@@ -17,7 +17,6 @@ from fhir_remission.domain.record.lasting import (
     days_after,
     days_before,
     last_day_of,
-    lasting,
 )
 
 RAISES = {
@@ -211,16 +210,16 @@ class Support(Struct, frozen=True):
         return min(found, key=itemgetter(0, 1))[-1] if found else None
 
 
-def read_support(events: Sequence[Event], numbers: Numbers) -> dict[str, Support]:
-    """What raised each count; events as above."""
-    given = [one for one in events if one.kind in SUPPORT]
-    return {count: _support(given, kinds, numbers) for count, kinds in RAISES.items() if given}
-
-
-def _support(events: Sequence[Event], kinds: Mapping[str, str], numbers: Numbers) -> Support:
-    found: list[tuple[Lasting, timedelta]] = []
-    for kind, name in kinds.items():
-        given = [one for one in events if one.kind == kind]
-        if given:
-            found.append((lasting(given), timedelta(days=getattr(numbers, name).days)))
-    return Support(tuple(found))
+def read_support(given: Mapping[str, Lasting], numbers: Numbers) -> dict[str, Support]:
+    """What can have raised each count, of what was given by kind."""
+    return {
+        count: Support(
+            tuple(
+                (given[kind], timedelta(days=getattr(numbers, name).days))
+                for kind, name in kinds.items()
+                if kind in given
+            )
+        )
+        for count, kinds in RAISES.items()
+        if not SUPPORT.isdisjoint(given)
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -19,7 +20,7 @@ class Suspected(NamedTuple):
 
 
 def suspicion(
-    pairs: list[tuple[str, str]],
+    pairs: Sequence[tuple[str, str]],
     words: tuple[str, ...],
     suspected: Suspected,
     mappings: Mappings,

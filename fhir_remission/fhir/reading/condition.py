@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import (
@@ -121,7 +123,7 @@ def _events(
     )
 
 
-def meanings(pairs: list[tuple[str, str]], resource_type: str, context: Context) -> Rows:
+def meanings(pairs: Sequence[tuple[str, str]], resource_type: str, context: Context) -> Rows:
     """What the codings mean as events, each kind once."""
     found: dict[str, tuple[tuple[str, str], EventRow]] = {}
     for pair in pairs:
@@ -130,7 +132,7 @@ def meanings(pairs: list[tuple[str, str]], resource_type: str, context: Context)
     return list(found.values())
 
 
-def is_lookalike(pairs: list[tuple[str, str]], context: Context) -> bool:
+def is_lookalike(pairs: Sequence[tuple[str, str]], context: Context) -> bool:
     """Whether a table says of one of the codes that it is no event."""
     return any(pair in context.mappings.codes.lookalikes for pair in pairs)
 
@@ -141,7 +143,7 @@ ADVERSE = frozenset({*_LEUKAEMIAS, "extramedullary"})
 
 
 def unread_leukaemia(
-    concept: CodeableConcept | None, pairs: list[tuple[str, str]], context: Context
+    concept: CodeableConcept | None, pairs: Sequence[tuple[str, str]], context: Context
 ) -> tuple[Rows, str]:
     """The leukaemia that a code no row names may be."""
     words = words_of(concept)
@@ -178,7 +180,9 @@ _MAY_BE = "it may be a leukaemia"
 _SAYS_NO_MORE = "it says no more than the diagnosis that is on record"
 
 
-def not_an_event(current: Current, pairs: list[tuple[str, str]], context: Context) -> EventsRead:
+def not_an_event(
+    current: Current, pairs: Sequence[tuple[str, str]], context: Context
+) -> EventsRead:
     """Without an event: skipped where a code only looks like one, else counted."""
     for pair in pairs:
         lookalike = context.mappings.codes.lookalikes.get(pair)

@@ -143,11 +143,11 @@ def is_our_device(entry: Entry, namespace: str) -> bool:
     return isinstance(device, Device) and _one_of_ours(device.identifier or [], namespace)
 
 
-def codings_of(concept: CodeableConcept | None, systems: Systems) -> list[tuple[str, str]]:
+def codings_of(concept: CodeableConcept | None, systems: Systems) -> tuple[tuple[str, str], ...]:
     """The (system, code) pairs of a concept, as the tables name them."""
     if concept is None or not concept.coding:
-        return []
-    return [*systems.codings(tuple([(c.system, c.code) for c in concept.coding if c.code]))]
+        return ()
+    return systems.codings(tuple([(c.system, c.code) for c in concept.coding if c.code]))
 
 
 def term_of(kind: str, concept: CodeableConcept | None, mappings: Mappings) -> str:

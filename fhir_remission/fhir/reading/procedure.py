@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -163,7 +164,7 @@ def _read(
 def _suspected(
     resource: Procedure | MedicationAdministration,
     concepts: list[CodeableConcept],
-    pairs: list[tuple[str, str]],
+    pairs: Sequence[tuple[str, str]],
     context: Context,
 ) -> tuple[Rows, str]:
     """The start of therapy that a code no row names may be."""
