@@ -11,6 +11,7 @@ from fhir_remission.domain.record.facts import read_facts
 from fhir_remission.jobs.files.explain import words_of_pages
 from tests.domain.builder import LATER, Course, criteria, induction, judge, now, on
 from tests.domain.builder import remission as cr
+from tests.domain.test_coarse_times import month
 
 CSF = "cns-blasts"
 
@@ -89,8 +90,20 @@ def test_a_status_of_mrd_that_the_last_sample_is_not_of_says_so() -> None:
     assert f"last MRD {on(52)} (positive by itself)" in found.summary
     assert "by earlier samples" in page(course)
     assert "by earlier samples" not in now(cr().mrd(30, "negative")).summary
-    unread = now(cr().mrd(30, "negative").mrd(52, "?", limit=None))
-    assert "(not readable by itself)" in unread.summary or unread.mrd == "unknown"
+    early = cr().mrd(30, "negative").chemo(40).marrow(52, 1).blood(52, 100, 10_000)
+    unread = now(early.mrd(52, "?"))
+    assert unread.mrd == "negative"
+    assert f"last MRD {on(52)} (not readable by itself)" in unread.summary
+
+
+def test_mrd_of_a_month_is_no_earlier_sample() -> None:
+    """What stands is told by its month, and lies after the last whose day is known (f64)."""
+    course = cr().mrd(30, "negative").mrd(1, "positive", when=month("2026-04"))
+    found = now(course)
+    assert (found.mrd, found.mrd_event) == ("positive", "relapse-suspected")
+    assert f"MRD-positive, MRD relapse suspected); last marrow {on(30)}" in found.summary
+    assert found.summary.endswith(f"last MRD {on(30)}.")
+    assert "by earlier samples" not in page(course)
 
 
 @pytest.mark.parametrize(

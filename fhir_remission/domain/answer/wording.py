@@ -95,6 +95,9 @@ def last_sample(facts: Facts, found: Assessment) -> str:
     if found.mrd == "unknown" or found.last_mrd is None:
         return ""
     days, day = facts.mrd_days, found.last_mrd
+    if any(one.analyte == "mrd" and one.when.last_day > day for one in facts.loose):
+        # One that is told by its month may be what stands, and later.
+        return ""
     own = facts.mrd[bisect_left(days, day) : bisect_right(days, day)]
     if not own or found.mrd in {one.status for one in own}:
         return ""
