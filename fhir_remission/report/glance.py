@@ -8,7 +8,7 @@ from datetime import date
 from msgspec import Struct
 
 from fhir_remission.domain.answer.page_parts import Words
-from fhir_remission.domain.answer.wording import STATES, UNTREATED, number_of
+from fhir_remission.domain.answer.wording import STATES, UNTREATED, may_be, number_of
 from fhir_remission.report.course import tone_of
 from fhir_remission.report.entries import Judgement, Line
 
@@ -105,9 +105,8 @@ def _rows(one: Judgement, words: Words) -> Iterator[tuple[str, str]]:
         yield "Assumed", f"{words.sentence('assumptions', assumed['id'])} ({assumed['class']})"
     for missing in now["missing"]:
         yield "Missing for better", words.sentence("missing", missing)
-    open_ones = dict.fromkeys((*now["candidates"], *now["possible_higher"]))
-    if open_ones:
-        yield "May be", " or ".join(open_ones)
+    if still := may_be(now["candidates"], now["possible_higher"]):
+        yield "May be", still
     if now["window_open"]:
         yield "Still open", f"counts until {now['window_closes']} can still add to this"
     if now["stale"]:
@@ -115,14 +114,15 @@ def _rows(one: Judgement, words: Words) -> Iterator[tuple[str, str]]:
     ages = [(name, now[f"last_{key}"]) for name, key in _LAST]
     said = ", ".join(f"{name} {day}{_ago(day, now)}" for name, day in ages if day)
     if said:
-        yield "Last seen", said
+        yield "Last of a known day", said
 
 
 _LAST = (("marrow", "marrow"), ("count", "blood"), ("MRD", "mrd"))
 
 
 def _course_rows(now: Line) -> Iterator[tuple[str, str]]:
-    if now["state"] == "in-remission" and now["state_since"]:
+    lasts = now["state"] == "in-remission" and "deceased" not in now["flags"]
+    if lasts and now["state_since"]:
         days = (_day(now["as_of"]) - _day(now["state_since"])).days
         yield "In remission for", f"{number_of(days, 'day')} up to {now['as_of'][:10]}"
     if now.get("remission_number"):

@@ -51,7 +51,7 @@ def test_the_last_marrow_and_count_are_told_as_they_were_sent() -> None:
         course.result(name, 1, value, when=month("2026-02"))
     found = judge(course)[-1]
     assert (found.last_marrow, found.last_blood) == (judge(induction())[-1].last_marrow, None)
-    assert found.summary.endswith("last marrow 2026-02.")
+    assert found.summary.endswith("last marrow 2026-02, last count 2026-02.")
     assert "2026-02-" not in found.next_better
     assert "not readable" not in found.next_better
 

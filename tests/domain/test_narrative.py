@@ -13,6 +13,7 @@ from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.tables.analytes import ANALYTES
 from tests.domain.builder import (
     Course,
+    all_day,
     criteria,
     induction,
     judge,
@@ -112,6 +113,17 @@ def test_of_the_dead_the_date_of_death_comes_first() -> None:
     assert judge(dead)[-1].summary.startswith("Died 2026-07-19. In remission since ")
     undated = remission().record(died=True)
     assert judge(undated)[-1].summary.startswith("Died, no date given. In remission since ")
+
+
+def test_a_death_and_results_that_do_not_fit_are_told() -> None:
+    """Results of after the death; of before the day of judging nobody has died of later."""
+    early = remission().record(died=True, died_on="2025-12-01")
+    assert judge(early)[-1].summary.startswith("Died 2025-12-01, though results are of later days.")
+    assert judge(early)[-1].flags == ("deceased",)
+    later = remission().record(died=True, died_on="2026-07")
+    found = judge(later, as_of=all_day(100).start)[-1]
+    assert found.summary.startswith("In remission since ")
+    assert found.flags == ()
 
 
 def test_refractory_disease_says_since_when_and_by_what_rule() -> None:

@@ -42,6 +42,9 @@ def test_a_lesion_of_unknown_end_is_not_unknown_on_the_day_it_was_seen() -> None
     known = induction().event("extramedullary", -2).marrow(60, 2, emd=None)
     found = now(known.blood(60, 1500, 150_000))
     assert f"a lesion seen on {on(-2)}" in found.next_better
+    some = induction().event("extramedullary", -2, ended=month("2026-03"))
+    found = now(some.marrow(60, 2, emd=None).blood(60, 1500, 150_000))
+    assert f"a lesion seen on {on(-2)}, said to have ended in 2026-03)" in found.next_better
 
 
 def test_a_transplant_is_something_on_record() -> None:
@@ -102,7 +105,8 @@ def test_mrd_of_a_month_is_no_earlier_sample() -> None:
     found = now(course)
     assert (found.mrd, found.mrd_event) == ("positive", "relapse-suspected")
     assert f"MRD-positive, MRD relapse suspected); last marrow {on(30)}" in found.summary
-    assert found.summary.endswith(f"last MRD {on(30)}.")
+    assert found.summary.endswith("last MRD 2026-04.")
+    assert found.mrd_history == (), "no day of the month is made up"
     assert "by earlier samples" not in page(course)
 
 

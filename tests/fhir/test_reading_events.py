@@ -290,3 +290,20 @@ def test_the_person_is_read() -> None:
     assert (read.born, read.died) == (date(2010, 5, 1), True)
     assert (read.complete, read.failed) == ({"Observation"}, {"Procedure"})
     assert read.attested == {"rbc-transfusion"}
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ("2026-04-01T10:00:00+02:00", "2026-04-01"),
+        (" 2026-04", "2026-04"),
+        ("2026", "2026"),
+        ("soon", ""),
+        ("2026-02-31", ""),
+        ("2026-04-0", ""),
+    ],
+)
+def test_the_day_of_a_death_is_a_day(said: str, day: str) -> None:
+    """What is none is a death without a date."""
+    read = record({"resourceType": "Patient", "id": "p1", "deceasedDateTime": said})
+    assert (read.died, read.died_on) == (True, day)

@@ -323,6 +323,9 @@ def test_the_dead_look_like_nobody_else() -> None:
     dead = structs.replace(one, history=({**one.now, "flags": ["deceased"]},))
 
     assert glance_of(dead, held.words).tone == "dead"
+    alive = dict(glance_of(one, held.words).rows)
+    assert "In remission for" in alive
+    assert alive.keys() - dict(glance_of(dead, held.words).rows).keys() == {"In remission for"}
 
 
 def test_hostile_texts_stay_text(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ better one, or from any.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -25,6 +25,8 @@ from fhir_remission.domain.answer.wording import (
     UNTREATED,
     drawn_on_no_day,
     last_sample,
+    last_told,
+    may_be,
     start_text,
     undated,
     why_of,
@@ -35,7 +37,9 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.verdicts import Judgement
+from fhir_remission.domain.record.draws import COUNTS
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import BLASTS
 
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
@@ -69,9 +73,14 @@ def _unasked(facts: Facts, found: Assessment) -> bool:
 
 
 def _death(facts: Facts) -> str:
-    if not facts.record.died:
+    record = facts.record
+    if not record.died:
         return ""
-    return f"Died {facts.record.died_on}. " if facts.record.died_on else "Died, no date given. "
+    if not record.died_on:
+        return "Died, no date given. "
+    lasts = (*facts.marrow_days[-1:], *facts.draw_days[-1:], *facts.mrd_days[-1:])
+    later = any(str(day)[: len(record.died_on)] > record.died_on for day in lasts)
+    return f"Died {record.died_on}{', though results are of later days' if later else ''}. "
 
 
 def _landmark(found: Assessment) -> str:
@@ -92,10 +101,8 @@ def _by_what(facts: Facts, found: Assessment) -> str:
         parts.append(f"{named} by earlier samples" if last_sample(facts, found) else named)
     if found.mrd_event != "none":
         parts.append(EVENTS[found.mrd_event])
-    if found.candidates:
-        parts.append("may be " + " or ".join(found.candidates))
-    elif found.possible_higher:
-        parts.append("may be " + " or ".join(found.possible_higher))
+    if still := may_be(found.candidates, found.possible_higher):
+        parts.append(f"may be {still}")
     if found.assumptions:
         parts.append("assuming " + ", ".join(one.id.replace("-", " ") for one in found.assumptions))
     return f" ({', '.join(parts)})"
@@ -125,13 +132,12 @@ def _by_itself(facts: Facts, found: Assessment) -> str:
 
 def _last(facts: Facts, draft: Draft, found: Assessment) -> str:
     own = _by_itself(facts, found)
-    marrow = found.anchor.effective if draft.moved else found.last_marrow
-    known: list[tuple[str, date | str | None, str]] = [
-        ("last marrow", marrow, own),
-        ("last count", found.last_blood, ""),
-        ("last MRD", found.last_mrd, last_sample(facts, found)),
-    ]
-    said = [f"{name} {day}{more}" for name, day, more in known if day is not None]
+    known = (
+        ("last marrow", last_told(facts, found, (BLASTS,), found.last_marrow), own),
+        ("last count", last_told(facts, found, COUNTS, found.last_blood), ""),
+        ("last MRD", last_told(facts, found, ("mrd",), found.last_mrd), last_sample(facts, found)),
+    )
+    said = [f"{name} {day}{more}" for name, day, more in known if day]
     none = "; no marrow and no count"
     if found.reason == "evidence-unplaced" or facts.loose:
         none += " whose time is known"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fhir_remission.domain.answer.follow_up import reckoned
 from fhir_remission.domain.answer.page_parts import Page
-from fhir_remission.domain.answer.wording import last_sample
+from fhir_remission.domain.answer.wording import last_sample, may_be
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import CycleDay, Verdict
@@ -40,8 +40,8 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
         for one in now.assumptions
     ]
     rows += [("Missing", words.sentence("missing", one)) for one in now.missing]
-    if now.candidates or now.possible_higher:
-        rows.append(("May be", " or ".join(dict.fromkeys((*now.candidates, *now.possible_higher)))))
+    if still := may_be(now.candidates, now.possible_higher):
+        rows.append(("May be", still))
     alive = not page.facts.record.died
     if now.clock.window_open and alive and _counts_can_add(page):
         rows.append(("Still open", f"counts until {now.window_closes} can still add to this"))

@@ -183,6 +183,9 @@ class _Days:
         when = group[0].when
         assert when is not None  # noqa: S101 - a result has a time, for mypy
         first, last = self._until(when)
+        if len(when.text) > len("YYYY-MM") and when.last_day.toordinal() > self.last:
+            # A period of days that has not ended: what is told of it may still be to come.
+            yield ()
         every: Iterable[int] = range(first, last + 1)
         if _is_of_mrd(group):
             # Of residual disease the order alone matters, and which marrow it lies near.

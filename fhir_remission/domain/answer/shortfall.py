@@ -60,7 +60,9 @@ def lesion_text(proof: Proof) -> str:
         last = max(proof, key=day_of)
         day = f"{'in' if is_of_no_day(last) else 'on'} {day_told(last)}"
         name = "a lesion" if isinstance(last, Event) else last.analyte.replace("-", " ")
-        return f"not known: {name} seen {day}, with no word on that since"
+        ended = last.ended.text if isinstance(last, Event) and last.ended is not None else ""
+        since = f"said to have ended in {ended}" if ended else "with no word on that since"
+        return f"not known: {name} seen {day}, {since}"
     return f"not known{when_text(proof)}"
 
 

@@ -10,20 +10,24 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.agreement import flags_of, in_rank, said_of
-from fhir_remission.domain.course.draft import Draft, Placed, Residual
+from fhir_remission.domain.course.draft import Draft, Placed, Residual, event_code
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import higher_than
 from fhir_remission.domain.course.world import Lines
+from fhir_remission.domain.criteria.rules import Mrd
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.mrd import MrdEvent
 from fhir_remission.domain.tables.events import STARTS
 
 _KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")
 _One = TypeVar("_One", bound=Hashable)
 EARLY = "early-marrow"
+MRD_EVENTS: tuple[MrdEvent, ...] = ("none", "relapse-suspected", "relapse")
+"""Each holds those before it."""
 
 
 class Walked(NamedTuple):
@@ -40,8 +44,14 @@ def together(
     """Each anchor of any of them, with what stands there in every one; `sent`: what was placed."""
     placed = tuple(dict.fromkeys(sent.values()))
     joint = _Joint(ground, walked, sent, placed, {one.source.ref for one in placed})
+    event: MrdEvent = "none"
     for key, anchor in joint.anchors():
-        yield _joined(joint, anchor, [_standing(joint, one, key, anchor) for one in walked])
+        drafts = [_standing(joint, one, key, anchor) for one in walked]
+        found = _joined(joint, anchor, drafts)
+        settled = "" if found.category == ground.out.undecided else found.category
+        found = replace(found, mrd=_mrd(drafts, settled, event, ground.facts.criteria.mrd))
+        event = found.mrd.event
+        yield found
 
 
 class _Joint(NamedTuple):
@@ -96,8 +106,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     named = (*every, *(name for one in drafts for name in one.possible_higher))
     cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
     shown = next(one for one, draft in zip(walked, drafts, strict=True) if draft is first)
-    open_end = category == ground.out.undecided
-    found = _unsure(_in_common(first, drafts, "" if open_end else category), joint, anchor, drafts)
+    found = _unsure(_in_common(first, drafts), joint, anchor, drafts)
     found = replace(
         found,
         kind=anchor.kind,
@@ -107,7 +116,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         effective=anchor.effective,
         refs=anchor.refs,
         category=category,
-        candidates=in_rank(ground, every) if open_end else (),
+        candidates=in_rank(ground, every) if category == ground.out.undecided else (),
         possible_higher=higher_than(ground, category, named, ()),
         flags=_flags(of_it, drafts),
         others=_others(first, of_it, settled=settled),
@@ -172,7 +181,7 @@ def _missing(drafts: Sequence[Draft], placed: Sequence[object]) -> tuple[str, ..
     return ("therapy-start",) if starts and len(states) > 1 else ()
 
 
-def _in_common(first: Draft, drafts: Sequence[Draft], category: str) -> Draft:
+def _in_common(first: Draft, drafts: Sequence[Draft]) -> Draft:
     """One of them, with nothing of the course that the others do not say."""
     state = _shared(one.state for one in drafts)
     return replace(
@@ -185,7 +194,6 @@ def _in_common(first: Draft, drafts: Sequence[Draft], category: str) -> Draft:
         opened=_shared(one.opened for one in drafts),
         response_date=None,
         first_sign=None,
-        mrd=_mrd(drafts, category),
         best=_shared(one.best for one in drafts),
         responses=tuple(
             one for one in first.responses if all(one in other.responses for other in drafts)
@@ -207,18 +215,22 @@ def _shared(many: Iterator[_One | None]) -> _One | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _mrd(drafts: Sequence[Draft], category: str) -> Residual:
-    """MRD as all have it; unknown, and no part of the code, where they differ."""
-    first = drafts[0].mrd
-    if all(
-        (o.mrd.status, o.mrd.event, o.mrd.code) == (first.status, first.event, first.code)
-        for o in drafts
-    ):
-        return first
+def _mrd(drafts: Sequence[Draft], category: str, before: MrdEvent, rules: Mrd) -> Residual:
+    """MRD as all have it; unknown, and no part of the code, where they differ.
+
+    Its relapse began where all say so, and has ended where all do.
+    """
+    first, claimed = drafts[0].mrd, ("status", "event", "code")
+    if all(getattr(one.mrd, name) == getattr(first, name) for one in drafts for name in claimed):
+        shared = (one for one in first.history if all(one in o.mrd.history for o in drafts))
+        return replace(first, history=tuple(shared))
+    events = sorted((one.mrd.event for one in drafts), key=MRD_EVENTS.index)
+    lasts = min(before, events[-1], key=MRD_EVENTS.index)
+    event = max(events[0], lasts, key=MRD_EVENTS.index)
     return Residual(
         status=_shared(o.mrd.status for o in drafts) or "unknown",
-        event=_shared(o.mrd.event for o in drafts) or "none",
-        code=category,
+        event=event,
+        code=category and (event_code(event, rules) or category),
         used=tuple(dict.fromkeys(used for o in drafts for used in o.mrd.used)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from fhir_remission.domain.nouns.assessment import Assessment
@@ -103,6 +104,22 @@ def last_sample(facts: Facts, found: Assessment) -> str:
         return ""
     status = combined(own)
     return f" ({'not readable' if status == 'unknown' else status} by itself)"
+
+
+def last_told(facts: Facts, found: Assessment, analytes: Sequence[str], day: date | None) -> str:
+    """The last day of some results; a month that one is told by, where that may be later."""
+    known = str(day or "")
+    loose = (one for one in facts.loose if found.current and one.analyte in analytes)
+    later = [one for one in loose if day is None or one.when.last_day > day]
+    if not later:
+        return known
+    last = max(later, key=lambda one: (one.when.last_day, one.when.first_day))
+    return f"{known} or {day_told(last)}" if day and last.when.first_day <= day else day_told(last)
+
+
+def may_be(candidates: Iterable[str], higher: Iterable[str]) -> str:
+    """Every answer that is still open."""
+    return " or ".join(dict.fromkeys((*higher, *candidates)))
 
 
 def interval_text(value: Interval) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from fhir_remission.domain.course.scope import Gate
 from fhir_remission.domain.course.world import Lines, Node, Own, Said, World, no_lines
-from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.criteria.rules import Category, Mrd
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
 from fhir_remission.domain.nouns.inputs import Event, Result
@@ -58,6 +58,11 @@ class Residual(Struct, frozen=True):
     used: Proof = ()
     history: tuple[tuple[str, date, date | None], ...] = ()
     """Events of MRD in this remission: what, since when, and until when if it has ended."""
+
+
+def event_code(event: MrdEvent, rules: Mrd) -> str | None:
+    """The code of a remission in which MRD has come back, or may have."""
+    return {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event)
 
 
 class Placed(NamedTuple):

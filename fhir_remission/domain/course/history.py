@@ -9,14 +9,13 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from fhir_remission.domain.course.agreement import agreed
-from fhir_remission.domain.course.draft import Anchor, Draft, Residual, with_next
+from fhir_remission.domain.course.draft import Anchor, Draft, Residual, event_code, with_next
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.scope import diagnosis_gate
-from fhir_remission.domain.course.scope_lines import early_cycle
+from fhir_remission.domain.course.scope_lines import at_early_marrows, early_cycle
 from fhir_remission.domain.course.world import share_remissions
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.nouns.verdicts import Proof
-from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.mrd import (
     FOUND,
     MrdHistory,
@@ -117,16 +116,6 @@ class Told:
         )  # fmt: skip
 
 
-def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
-    """The days of marrows that came too early: whether one was surely there, and what says so."""
-    found: dict[date, tuple[bool, Proof]] = {}
-    for marrow in facts.marrows:
-        cycle = early_cycle(facts, marrow)
-        if cycle is not None:
-            found[marrow.day] = (marrow.certain, (*marrow.results, *cycle.events))
-    return found
-
-
 def _bare(row: Category | None) -> str:
     """The code of a remission of whose MRD nothing is known."""
     return row.mrd.get("unknown", "") if row is not None and row.remission else ""
@@ -153,8 +142,8 @@ class Followed:
         self.code = ""
         self.beside: tuple[MrdSample, ...] = ()
         """The samples of the latest marrow that had any: the code is theirs."""
-        self.added: date | None = None
-        """The last day away from a marrow whose samples the history holds."""
+        self.added = date.max
+        """The last day whose samples the history holds."""
         self.flags: tuple[str, ...] = ()
 
     def at(self, draft: Draft) -> Residual:
@@ -200,7 +189,9 @@ class Followed:
                 for one in (one for one in used if one.day < draft.day):
                     self._add(one, row)
         told = self._shown(draft, (*(one.result for one in used), *self._silenced(draft.day)))
+        self._add_until(draft.day, row)
         self._add_day(self._of_day(draft.day), row)
+        self.added = draft.day
         event = self._shown(draft)
         return replace(told, event=event.event, code=event.code, history=event.history)
 
@@ -237,6 +228,15 @@ class Followed:
             flags.update(self.history.flags)
         return flags
 
+    def _add_until(self, day: date, row: Category | None) -> None:
+        """Those between its marrow and the counts that prove the remission, which are no anchors:
+        they go with the marrow, and what comes after is compared with them."""
+        days, marrows = self.ground.facts.mrd_days, self.ground.facts.marrow_days
+        between = days[bisect_right(days, self.added) : bisect_left(days, day)]
+        for each in (one for one in dict.fromkeys(between) if one not in marrows):
+            self._add_day(self._of_day(each), row)
+            self.added = each
+
     def _add(self, sample: MrdSample, row: Category | None) -> None:
         rules = self.ground.facts.criteria.mrd
         if rules.only_after and self.code not in rules.only_after:
@@ -248,6 +248,7 @@ class Followed:
         """All reports of one day: none comes after the other, and any positive decides."""
         row, samples = draft.row, self._of_day(draft.day)
         known = self.added == draft.day
+        self._add_until(draft.day, row)
         flags = set(self.flags) if known else set[str]()
         if not known:
             flags.update(self._add_day(samples, row))
@@ -287,11 +288,10 @@ class Followed:
         past: list[tuple[str, date, date | None]] = [("relapse", *one) for one in self.history.past]
         if said and self.history.event_day is not None:
             past.append((event, self.history.event_day, None))
-        shown = {"relapse": rules.relapse, "relapse-suspected": rules.suspected}.get(event)
         return Residual(
             status=self.status if said else "unknown",
             event=event,
             flags=self.flags if said else (),
-            code=shown or (self.code if said and self.code else draft.category), used=used,
+            code=event_code(event, rules) or (said and self.code) or draft.category, used=used,
             history=tuple(past),
         )  # fmt: skip

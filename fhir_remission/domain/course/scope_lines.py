@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 from fhir_remission.domain.course.scope import Gate
 from fhir_remission.domain.criteria.rules import Number, Sourced
@@ -46,6 +46,16 @@ def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
     # Day 1 is the first day of therapy.
     day = (marrow.day - cycle.day).days + 1
     return cycle if day < early_for(facts, cycle).days else None
+
+
+def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
+    """The days of marrows that came too early: whether one was surely there, and what says so."""
+    found: dict[date, tuple[bool, Proof]] = {}
+    for marrow in facts.marrows:
+        cycle = early_cycle(facts, marrow)
+        if cycle is not None:
+            found[marrow.day] = (marrow.certain, (*marrow.results, *cycle.events))
+    return found
 
 
 def early_for(facts: Facts, cycle: Cycle) -> Number:

@@ -106,7 +106,7 @@ class Facts(Struct, frozen=True):
 
 def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) -> Facts:
     """Sort, group and index what is known by `as_of`."""
-    numbers = criteria.numbers
+    numbers, record = criteria.numbers, _not_dead_yet(record, as_of)
     known, events = _known(record.results, as_of), _known_events(record.events, as_of)
     wide, broad = _of_days(known), _of_days(events)
     loose = of_no_day(wide, broad, near := Companions(known, criteria))
@@ -167,6 +167,13 @@ def _tested(known: Iterable[Result], criteria: CriteriaSet) -> tuple[Result, ...
 def _known_events(events: Sequence[Event], as_of: datetime) -> list[Event]:
     kept = dict.fromkeys([one for one in events if one.when is None or one.when.start <= as_of])
     return sorted([_not_ended_yet(one, as_of) for one in kept], key=order_of)
+
+
+def _not_dead_yet(record: PatientRecord, as_of: datetime) -> PatientRecord:
+    """Who died later than the day of judging was alive."""
+    if record.died_on <= str(as_of.date()):
+        return record
+    return replace(record, died=False, died_on="")
 
 
 def _not_ended_yet(event: Event, as_of: datetime) -> Event:

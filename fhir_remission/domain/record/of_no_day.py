@@ -21,7 +21,7 @@ from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_least
 from fhir_remission.domain.record.marrows import BLASTS
-from fhir_remission.domain.record.mrd import is_clonal, sample_of
+from fhir_remission.domain.record.mrd import is_clonal
 
 Meaning = Literal["disease", "mrd", "sample", "statement", "count"]
 MEANS: Mapping[str, Meaning] = {
@@ -127,7 +127,7 @@ class Companions:
             alone = one.analyte == "marrow-adequacy"
             return (alone or self.near(one)) and not denies(one, self.criteria)
         if kind == "mrd":
-            return _may_be_residual(one, self.criteria)
+            return _tells_of_residue(one, self.criteria)
         return kind == "disease" and not denies(one, self.criteria)
 
     def near(self, one: Result) -> bool:
@@ -149,9 +149,10 @@ class Companions:
         return self._found[analyte]
 
 
-def _may_be_residual(one: Result, criteria: CriteriaSet) -> bool:
-    """Any MRD but a negative; clonal haematopoiesis is none, and another leukaemia has no day."""
-    rules, others = criteria.mrd, criteria.about.out_of_scope_markers
-    if one.marker in others or is_clonal(one, rules):
-        return False
-    return sample_of(one, rules, void=False).status != "negative"
+def _tells_of_residue(one: Result, criteria: CriteriaSet) -> bool:
+    """Any MRD, a negative too, which may come before a positive or after it.
+
+    Clonal haematopoiesis is none, and another leukaemia has no day.
+    """
+    others = criteria.about.out_of_scope_markers
+    return one.marker not in others and not is_clonal(one, criteria.mrd)

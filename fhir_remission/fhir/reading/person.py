@@ -11,6 +11,10 @@ from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.wire import Patient
 
 
+# What makes a year, a month or a day a day.
+_REST = {len("YYYY"): "-01-01", len("YYYY-MM"): "-01", len("YYYY-MM-DD"): ""}
+
+
 class Person(NamedTuple):
     """What the Patient resources say."""
 
@@ -31,8 +35,14 @@ def person_of(patient: str, current: Sequence[Current]) -> Person:
         if entry.ref == patient or born is None:
             born = _day(person.birth_date) or born
         died = died or bool(person.deceased_boolean) or bool(person.deceased_date_time)
-        died_on = died_on or (person.deceased_date_time or "").partition("T")[0]
+        died_on = died_on or _told_day(person.deceased_date_time)
     return Person(born, died, died_on, ("merged-patient",) if len(people) > 1 else ())
+
+
+def _told_day(text: str | None) -> str:
+    """The day, month or year of a time; nothing of what is none."""
+    day = (text or "").strip().partition("T")[0]
+    return day if _day(day + _REST.get(len(day), " ")) else ""
 
 
 def _day(text: str | None) -> date | None:
