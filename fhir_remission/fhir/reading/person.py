@@ -10,7 +10,6 @@ from fhir_remission.domain.nouns.inputs import CohortRow, Event, Source, When
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.wire import Patient
 
-
 # What makes a year, a month or a day a day.
 _REST = {len("YYYY"): "-01-01", len("YYYY-MM"): "-01", len("YYYY-MM-DD"): ""}
 
