@@ -274,8 +274,6 @@ TUPLES = {
     "jobs/spark/rows.py put at",  # what stands for it
     "jobs/reading/evidence.py _read_chunk people",  # a row of what `zip` pairs
     "fhir/reading/condition.py source_of pair",  # a system and its code: everywhere a key
-    "domain/record/mrd.py _detected key",  # a key of a table
-    "domain/record/mrd.py _cleared key",
     "report/cohort.py _often pair",  # a row of a count
     "report/cohort_pages.py _often pair",
     "rehearsal/cohort/evidence.py concept coding",  # a row of the text

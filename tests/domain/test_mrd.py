@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import Mrd
 from fhir_remission.domain.record.mrd import (
-    MrdHistory,
     MrdSample,
     combined,
     is_confirmed,
     read_mrd,
     suffix_status,
 )
+from fhir_remission.domain.record.mrd_history import MrdHistory
 from tests.domain.builder import Course, criteria, on
 from tests.domain.sights import in_order
 
@@ -275,7 +275,7 @@ def history(*samples: MrdSample, rules: Mrd = ELN, low_level: bool = False) -> M
 def test_negative_then_positive_is_suspected_and_a_second_one_confirms_it() -> None:
     """Of one marker by one assay; the day is that of the sample that completes it."""
     first = history(sample("negative", 30), sample("positive", 60))
-    assert (first.event, first.event_day, first.suspects) == ("relapse-suspected", on(60), (KEY,))
+    assert (first.event, first.event_day, first.returns[0][0]) == ("relapse-suspected", on(60), KEY)
     second = first.after(sample("positive", 88), ELN, low_level=False)
     assert (second.event, second.event_day) == ("relapse", on(88))
     third = second.after(sample("positive", 99), ELN, low_level=False)
@@ -288,9 +288,9 @@ def test_a_negative_in_the_same_tissue_clears_the_suspicion() -> None:
     """And leaves the others waiting: blood does not clear the marrow."""
     suspected = history(sample("negative", 30), sample("positive", 60))
     cleared = suspected.after(sample("negative", 90), ELN, low_level=False)
-    assert (cleared.event, cleared.event_day, cleared.suspects) == ("none", None, ())
+    assert (cleared.event, cleared.event_day, cleared.returns) == ("none", None, ())
     blood = suspected.after(sample("negative", 90, specimen="blood"), ELN, low_level=False)
-    assert (blood.event, blood.event_day, blood.suspects) == ("relapse-suspected", on(60), (KEY,))
+    assert blood.returns == suspected.returns
     again = cleared.after(sample("positive", 120), ELN, low_level=False)
     assert (again.event, again.event_day) == ("relapse-suspected", on(120))
 
@@ -300,10 +300,51 @@ def test_two_tissues_do_not_confirm_each_other() -> None:
     both = history(
         sample("negative", 30), sample("positive", 60, specimen="blood"), sample("positive", 70)
     )
-    assert (both.event, both.event_day) == ("relapse-suspected", on(70))
-    assert both.suspects == (("blood", *ASSAY), KEY)
+    assert (both.event, both.event_day) == ("relapse-suspected", on(60)), "the first of them"
+    assert [one for one, _ in both.returns] == [("blood", *ASSAY), KEY]
     third = both.after(sample("positive", 80, specimen="blood"), ELN, low_level=False)
     assert (third.event, third.event_day) == ("relapse", on(80))
+
+
+BLOOD: dict[str, Any] = {"specimen": "blood"}
+FLOW: dict[str, Any] = {"method": "flow", "marker": ""}
+RETURNED = (sample("negative", 30), sample("positive", 60), sample("positive", 75))
+
+
+@pytest.mark.parametrize(
+    ("between", "event"),
+    [
+        ((), "none"),
+        # Of another tissue or assay it says nothing of this one.
+        ((sample("negative", 115, **BLOOD),), "none"),
+        ((sample("negative", 115, **FLOW),), "none"),
+        ((sample("positive", 115, **FLOW),), "none"),
+        ((sample("?", 115),), "none"),
+        # Found in between, in whatever tissue, it was not clear for so long.
+        ((sample("positive", 115),), "relapse"),
+        ((sample("low-level", 115),), "relapse"),
+        ((sample("positive", 115, **BLOOD),), "relapse"),
+    ],
+)
+def test_a_relapse_of_mrd_ends_with_two_negatives_of_its_own(
+    between: tuple[MrdSample, ...], event: str
+) -> None:
+    """Four weeks apart; what is clear elsewhere neither ends it nor begins the wait anew (5.4)."""
+    found = history(*RETURNED, sample("negative", 100), *between, sample("negative", 128))
+    assert found.event == event
+    assert found.past == (((on(75), on(128)),) if event == "none" else ())
+    assert history(*RETURNED, sample("negative", 100), sample("negative", 127)).event == "relapse"
+
+
+def test_each_relapse_of_mrd_ends_for_itself() -> None:
+    """One that is cleared leaves the other, and one that waits a suspicion."""
+    flow = [sample(answer, day, **FLOW) for answer, day in (("negative", 30), ("positive", 62))]
+    clear = (sample("negative", 100), sample("negative", 130))
+    waiting = history(*flow, *RETURNED, *clear)
+    assert (waiting.event, waiting.event_day) == ("relapse-suspected", on(62))
+    both = history(*flow, sample("positive", 70, **FLOW), *RETURNED, *clear)
+    assert (both.event, both.event_day) == ("relapse", on(70))
+    assert both.past == ((on(75), on(130)),)
 
 
 def test_another_marker_or_assay_is_no_return() -> None:

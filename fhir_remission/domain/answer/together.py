@@ -20,7 +20,7 @@ from fhir_remission.domain.nouns.assessment import CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
-from fhir_remission.domain.record.mrd import MrdEvent
+from fhir_remission.domain.record.mrd_history import MrdEvent
 from fhir_remission.domain.tables.events import STARTS
 
 _KINDS = ("marrow", "extramedullary", "blood", "mrd", "none")

@@ -17,7 +17,8 @@ from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
-from fhir_remission.domain.record.mrd import MrdEvent, Status
+from fhir_remission.domain.record.mrd import Status
+from fhir_remission.domain.record.mrd_history import MrdEvent
 
 _One = TypeVar("_One")
 

@@ -18,7 +18,6 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.mrd import (
     FOUND,
-    MrdHistory,
     MrdSample,
     Status,
     combined,
@@ -26,6 +25,7 @@ from fhir_remission.domain.record.mrd import (
     is_confirmed,
     suffix_status,
 )
+from fhir_remission.domain.record.mrd_history import MrdHistory
 
 
 class Told:
@@ -222,7 +222,7 @@ class Followed:
         and assay take back no suspicion."""
         found, flags = {one.series for one in samples if one.status in FOUND}, set[str]()
         for one in samples:
-            if one.status == "negative" and one.series in found & {*self.history.suspects}:
+            if one.status == "negative" and one.series in found & {*dict(self.history.returns)}:
                 continue
             self._add(one, row)
             flags.update(self.history.flags)

@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Cutoff, Mrd
 from fhir_remission.domain.nouns.inputs import UNREAD, Finding, Interval, Result
-from fhir_remission.domain.nouns.intervals import EXACT, ZERO, above, at_least, is_zero
+from fhir_remission.domain.nouns.intervals import ZERO, above, at_least, is_zero
 from fhir_remission.domain.record.signs import agreed
 
 Status = Literal["negative", "low-level", "positive", "unknown"]
-MrdEvent = Literal["none", "relapse-suspected", "relapse"]
+Assay = tuple[str, str]
+"""Marker and method."""
+Series = tuple[str, str, str]
+"""Tissue, marker and method."""
 FOUND = ("positive", "low-level")
 
 # How the assay of a result is called that nobody names, or names in words nobody knows.
@@ -34,12 +37,12 @@ class MrdSample(Struct, frozen=True):
     """Whether the sample was said to be inadequate: it says nothing, and takes nothing back."""
 
     @property
-    def assay(self) -> tuple[str, str]:
+    def assay(self) -> Assay:
         """What makes two samples comparable besides the tissue."""
         return (self.result.marker, self.result.method)
 
     @property
-    def series(self) -> tuple[str, str, str]:
+    def series(self) -> Series:
         """What it is one of: tissue and assay."""
         return (self.result.specimen, *self.assay)
 
@@ -211,88 +214,3 @@ def is_confirmed(samples: Sequence[MrdSample], rules: Mrd, began: date, day: dat
             days.setdefault(one.result.specimen, []).append(one.day)
     apart = timedelta(days=rules.confirm_days)
     return any(max(found) - min(found) >= apart for found in days.values())
-
-
-class MrdHistory(Struct, frozen=True):
-    """What MRD has shown since the remission began, and whether it has come back."""
-
-    event: MrdEvent = "none"
-    event_day: date | None = None
-    negatives: tuple[tuple[tuple[str, str], date], ...] = ()
-    """Assays that have been negative, in whatever tissue, since which day."""
-    lowest: tuple[tuple[tuple[str, str, str], Interval], ...] = ()
-    """The lowest positive level by tissue and assay."""
-    clearing: tuple[tuple[tuple[str, str, str], date], ...] = ()
-    """The first negative after a relapse of MRD, by tissue and assay."""
-    suspects: tuple[tuple[str, str, str], ...] = ()
-    """Tissue and assay of positives that wait for a second one."""
-    flags: tuple[str, ...] = ()
-    past: tuple[tuple[date, date], ...] = ()
-    """Relapses of MRD that have ended: the day that confirmed each, and the day of its end."""
-
-    def after(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
-        """The history with one more sample; `low_level`: the remission carries that code."""
-        key = sample.series
-        if sample.status == "negative" and self.event == "relapse" and key in self.suspects:
-            return self._cleared(sample, key, rules)
-        if sample.status == "negative":
-            waiting = tuple(one for one in self.suspects if one != key)
-            cleared = self.event == "relapse-suspected" and not waiting
-            return replace(
-                self,
-                event="none" if cleared else self.event,
-                event_day=None if cleared else self.event_day,
-                negatives=self._negative(sample),
-                clearing=(),
-                suspects=waiting,
-                flags=(),
-            )
-        if sample.status not in ("positive", "low-level"):
-            return replace(self, flags=())
-        return self._detected(sample, key, rules, low_level=low_level)
-
-    def _negative(self, sample: MrdSample) -> tuple[tuple[tuple[str, str], date], ...]:
-        return tuple(sorted({sample.assay: sample.day, **dict(self.negatives)}.items()))
-
-    def _cleared(self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd) -> MrdHistory:
-        """A relapse of MRD ends with two negatives of its marker and tissue, weeks apart."""
-        first = dict(self.clearing).get(key, sample.day)
-        assays = self._negative(sample)
-        if sample.day - first >= timedelta(days=rules.confirm_days):
-            assert self.event_day is not None  # noqa: S101 - what ends has begun
-            past = (*self.past, (self.event_day, sample.day))
-            return MrdHistory("none", None, assays, self.lowest, past=past)
-        return replace(self, negatives=assays, clearing=((key, first),), flags=())
-
-    def _detected(
-        self, sample: MrdSample, key: tuple[str, str, str], rules: Mrd, *, low_level: bool
-    ) -> MrdHistory:
-        # Of one day none comes after the other.
-        before = dict(self.negatives).get(sample.assay, sample.day) < sample.day
-        returned = rules.negative_to_positive and before and sample.status == "positive"
-        lowest = dict(self.lowest)
-        risen = low_level and _risen(sample.result, lowest.get(key), rules)
-        value = sample.result.value
-        if isinstance(value, Interval):
-            lowest[key] = min(value, lowest.get(key, value), key=lambda one: one.low)
-        event, day, suspects = self.event, self.event_day, self.suspects
-        if (returned or risen) and event != "relapse":
-            confirmed = key in suspects
-            event = "relapse" if confirmed else "relapse-suspected"
-            day = sample.day
-            suspects = tuple(sorted({*suspects, key}))
-        other = bool(self.negatives) and sample.assay not in dict(self.negatives)
-        return replace(
-            self, event=event, event_day=day, clearing=(), suspects=suspects,
-            lowest=tuple(sorted(lowest.items(), key=lambda one: one[0])),
-            flags=("mrd-other-assay",) if other else (),
-        )  # fmt: skip
-
-
-def _risen(result: Result, lowest: Interval | None, rules: Mrd) -> bool:
-    value = result.value
-    if rules.rise_factor is None or result.method != rules.rise_method or lowest is None:
-        return False
-    if not isinstance(value, Interval) or lowest.high is None:
-        return False
-    return at_least(value, EXACT.multiply(lowest.high, rules.rise_factor)) is True
