@@ -19,10 +19,10 @@ from fhir_remission.domain.answer.wording import (
     EVENTS,
     MRD_REPEAT,
     OF_A_RESULT,
-    OF_THE_RECORD,
     STATES,
     UNORDERED,
     UNTREATED,
+    advice,
     drawn_on_no_day,
     last_sample,
     last_told,
@@ -43,7 +43,6 @@ from fhir_remission.domain.record.marrows import BLASTS
 
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
-SECOND = "Another sample with blasts"
 
 
 def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
@@ -147,15 +146,8 @@ def _last(facts: Facts, draft: Draft, found: Assessment) -> str:
 def next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     """What keeps the answer from the next better one; empty where nothing better exists."""
     told = _next_better(facts, draft, found)
-    told = told or (MRD_REPEAT if found.mrd_event == "relapse-suspected" else "")
-    return "" if facts.record.died and _asks_of_the_patient(told) else told
-
-
-def _asks_of_the_patient(told: str) -> bool:
-    """Whether what is advised has to be done or seen yet: nobody asks it of the dead."""
-    if told.startswith(SECOND) or told == MRD_REPEAT:
-        return True
-    return told in {text for name, text in ADVICE.items() if name not in OF_THE_RECORD}
+    waits = found.mrd_event == "relapse-suspected" and not facts.record.died
+    return told or (MRD_REPEAT if waits else "")
 
 
 def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
@@ -170,7 +162,9 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
         return UNORDERED
     if draft.carries and draft.own is not None and found.state == "awaiting-response":
         # The marrow since the start could not be judged: the next one is asked for.
-        return ADVICE["early-marrow" if "early-marrow" in found.flags else "inadequate-marrow"]
+        return advice(
+            facts, "early-marrow" if "early-marrow" in found.flags else "inadequate-marrow"
+        )
     # Where the ways differ, no draw of one of them says what is missing.
     differ = draft.others and found.category == facts.criteria.outcomes.undecided
     suspected = found.category == facts.criteria.outcomes.relapse_suspected
@@ -178,12 +172,12 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if draft.evaluation is None or draft.carries or told:
         if found.reason == "evidence-unplaced" and not found.skipped:
             return UNORDERED
-        return ADVICE.get(found.reason, ADVICE.get(_missing(found), ""))
+        return advice(facts, found.reason if found.reason in ADVICE else _missing(found))
     named = (*found.possible_higher, *found.candidates)
     target = _target(facts, draft, found)
     if target is None:
         held = found.state == "in-remission" and found.possible_higher
-        return _elsewhere(facts, draft, found) if held else ADVICE.get(_missing(found), "")
+        return _elsewhere(facts, draft, found) if held else advice(facts, _missing(found))
     return _compared(facts, draft.evaluation, target, found, still_open=target.id in named)
 
 
@@ -207,7 +201,7 @@ def _compared(
     ]
     reasons = [one for one in reasons if one]
     if not reasons:
-        return ADVICE.get(_missing(found), "")
+        return advice(facts, _missing(found))
     link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
     return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
 
@@ -231,11 +225,12 @@ def _second_sample(facts: Facts, draft: Draft) -> str:
     rule = facts.criteria.relapse.blood
     # The first sign may be one that a clear marrow has taken out of the rule.
     first = draft.counted or draft.day
-    if rule is None or not rule.max_days or draft.moved or drawn_on_no_day(facts, first):
-        return ADVICE["repeat-blood"]
+    undated = draft.moved or drawn_on_no_day(facts, first)
+    if rule is None or not rule.max_days or undated or facts.record.died:
+        return advice(facts, "repeat-blood")
     soon, late = first + timedelta(days=rule.min_days), first + timedelta(days=rule.max_days)
     return (
-        f"{SECOND} from {soon} to {late} is relapse, counted from the sample "
+        f"Another sample with blasts from {soon} to {late} is relapse, counted from the sample "
         f"of {first}; a clear smear or marrow ends the suspicion."
     )
 

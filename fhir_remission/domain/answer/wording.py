@@ -39,6 +39,11 @@ def capped_by(facts: Facts, found: Assessment) -> str:
     return next((told for flag, told in CAPS.items() if flag in found.flags), "")
 
 
+def advice(facts: Facts, name: str) -> str:
+    """What is asked for; of the dead only what is written or can be."""
+    return "" if facts.record.died and name not in OF_THE_RECORD else ADVICE.get(name, "")
+
+
 def start_text(facts: Facts) -> str:
     """What is asked of a start of therapy: whether there was one only where that is in doubt."""
     starts = (*facts.therapy.possible, *facts.record.floating)
@@ -212,7 +217,7 @@ OF_THE_RECORD = (
     "therapy-possible", "diagnosis-unread", "earlier-response", "remission-end-unknown",
     "baseline-marrow",
 )  # fmt: skip
-"""The advice that asks for what is written or can be: of the dead nothing else is asked for."""
+"""The advice that asks for what is written or can be: the rest is to be done or seen yet."""
 START_DAY = "From which day on therapy was given decides."
 ADVICE = {
     "therapy-after-marrow": "An answer needs a marrow after the latest start of therapy.",
