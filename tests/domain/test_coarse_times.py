@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.domain.answer.placements import _Days, in_doubt
+from fhir_remission.domain.answer.placements import in_doubt
+from fhir_remission.domain.answer.possible_days import Days
 from fhir_remission.domain.answer.proof import OF_A_MONTH
 from fhir_remission.domain.nouns.inputs import Result, When
 from fhir_remission.domain.nouns.verdicts import day_of
@@ -182,7 +183,7 @@ def test_results_of_a_month_are_tried_until_today(of: str, last: int, days: rang
     """On each of its days that is past; where none is, on the first."""
     sample = marrow_of(Course(diagnosed=None), f"2026-{of}", 2)
     facts = read_facts(sample.record(), criteria(), LATER)
-    ways = list(_Days(facts, (), on(last)).ways(tuple(sample.results)))
+    ways = list(Days(facts, (), on(last)).ways(tuple(sample.results)))
     assert [{one.when.first_day for one in way if one.when} for way in ways] == [
         {on(day)} for day in days
     ]
@@ -197,7 +198,7 @@ def test_what_is_given_or_seen_in_a_month_is_tried_until_today(
     """No day of it lies ahead; nor does one of a lesion known by the month of its end."""
     course = Course().marrow(40, 2).event(kind, 32, when=month("2026-02"))
     facts = read_facts(course.record(), criteria(), LATER)
-    days = _Days(facts, (), on(today))
+    days = Days(facts, (), on(today))
     assert [day for way in days.ways((course.events[-1],)) for day in map(day_of, way)][-1] == on(
         last
     )

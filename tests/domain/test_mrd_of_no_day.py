@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -63,11 +65,46 @@ def test_what_every_day_shows_is_said(seed: int) -> None:
     assert said.category == "CR"
     events = sorted(MRD_EVENTS.index(one.mrd_event) for one in each)
     assert events[0] <= MRD_EVENTS.index(said.mrd_event) <= events[-1]
-    assert said.mrd in {each[0].mrd if len({one.mrd for one in each}) == 1 else "unknown"}
+    assert said.mrd == (each[0].mrd if len({one.mrd for one in each}) == 1 else "unknown")
     codes = {one.code for one in each}
     suspected = {"MRD_RELAPSE_SUSPECTED"} if said.mrd_event == "relapse-suspected" else set[str]()
     assert said.code in {*codes, "CR", *suspected}
     assert len(codes) > 1 or said.code in codes
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_of_no_day_are_tried_against_each_other(seed: int) -> None:
+    """How far apart they are decides as well."""
+    dice = Random(seed)
+    exact = [(dice.choice(ANSWERS), "marrow", all_day(dice.randrange(16, 140))) for _ in range(3)]
+    first = dice.randrange(30, 120)
+    spans = [range(first, first + 9), range(after := first + dice.choice((0, 5, 24)), after + 9)]
+    vague = [(dice.choice(ANSWERS[:4]), "marrow") for _ in spans]
+    each = {
+        (one.mrd, one.mrd_event)
+        for days in product(*spans)
+        for one in [last(with_samples(30, [*exact, *_told(vague, map(all_day, days))]))]
+    }
+    said = last(with_samples(30, [*exact, *_told(vague, map(told, spans))]))
+
+    events = sorted(MRD_EVENTS.index(event) for _, event in each)
+    assert events[0] <= MRD_EVENTS.index(said.mrd_event) <= events[-1]
+    statuses = {mrd for mrd, _ in each}
+    assert said.mrd == (statuses.pop() if len(statuses) == 1 else "unknown")
+
+
+def _told(vague: list[tuple[str, str]], times: Iterable[When]) -> list[tuple[str, str, When]]:
+    return [(*one, when) for one, when in zip(vague, times, strict=True)]
+
+
+@pytest.mark.parametrize("many", [4, 10, 24])
+def test_samples_of_a_registry_that_tells_months_alone(many: int) -> None:
+    """One in each quarter, or in each month: their order is known."""
+    samples = [("negative", "marrow", all_day(30))]
+    months = [told(range(60 + 30 * place, 88 + 30 * place)) for place in range(many)]
+    samples += [("negative", "marrow", one) for one in months[:-2]]
+    samples += [("positive", "marrow", one) for one in months[-2:]]
+    assert last(with_samples(30, samples)).code == "MRD_RELAPSE"
 
 
 @pytest.mark.parametrize("tissue", ["marrow", "blood"])

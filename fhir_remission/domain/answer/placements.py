@@ -7,14 +7,15 @@ start is left out as well. More ways than can be walked are not told apart: then
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
 from itertools import chain, product
 from math import prod
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.answer.possible_days import Days, Piece, Way, is_of_mrd
 from fhir_remission.domain.course.budget import MOST_PLACED_STEPS, MOST_PLACINGS, steps_of
 from fhir_remission.domain.course.scope import all_else_is_placed, is_near
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, When
@@ -22,13 +23,7 @@ from fhir_remission.domain.nouns.unions import united
 from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import BLASTS, QUALITY
-from fhir_remission.domain.record.therapy import START, SUPPORT
-from fhir_remission.domain.tables.events import STARTS
-
-_One = TypeVar("_One", bound=Result | Event)
-Piece = Result | Event
-Way = tuple[Piece, ...]
-"""What is in the record, in one way, instead of what nobody can place."""
+from fhir_remission.domain.record.therapy import START
 
 
 class Placings(NamedTuple):
@@ -50,15 +45,10 @@ def placings(facts: Facts, as_of: datetime) -> Placings | None:
         return None
     idle, loose = {*facts.idle}, {*facts.coarse} - {*facts.unordered}
     told = [one for one in named if not idle.issuperset(one)]
-    morphologic = [one for one in told if not _is_of_mrd(one)]
+    morphologic = [one for one in told if not is_of_mrd(one)]
     near = [one for one in morphologic if not loose.issuperset(one)]
     tried = (_placings(facts, one, as_of) for one in (named, told, morphologic, near) if one)
     return next((found for found in tried if found is not None), None)
-
-
-def _is_of_mrd(group: Way) -> bool:
-    """Whether it moves MRD alone."""
-    return all(isinstance(one, Result) and one.analyte == "mrd" for one in group)
 
 
 def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings | None:
@@ -66,17 +56,18 @@ def _placings(facts: Facts, named: Sequence[Way], as_of: datetime) -> Placings |
     if not all_else_is_placed(facts, left):
         return None
     rest = tuple(one for one in facts.record.events if one not in left)
-    days = _Days(facts, rest, as_of.date())
-    steps = steps_of(facts)
-    options: list[list[Way]] = []
-    for group in named:
+    days, steps = Days(facts, rest, as_of.date()), steps_of(facts)
+    adrift = sorted((one for one in named if days.adrift(one)), key=lambda one: day_of(one[0]))
+    settled = [one for one in named if one not in adrift]
+    options: list[list[Way]] = [days.apart(adrift)]
+    for group in settled:
         options.append(list(days.ways(group)))
         many = prod(map(len, options))
         if many > MOST_PLACINGS or many * steps > MOST_PLACED_STEPS:
             return None
     results = tuple(one for one in facts.record.results if one not in left)
     base = replace(facts.record, floating=(), results=results, events=rest)
-    ways = zip(named, options, strict=True)
+    ways = zip((tuple(chain.from_iterable(adrift)), *settled), options, strict=True)
     every = ((group, way) for group, many in ways for way in many)
     sent = {new: one for group, way in every for new, one in zip(way, group, strict=False)}
     return Placings([_with(base, chain(*one)) for one in product(*options)], sent)
@@ -140,101 +131,3 @@ def _samples(coarse: Sequence[Result], speaking: Container[Result]) -> list[Way]
 
 def _drug(one: Event) -> tuple[str, str, str]:
     return one.source.system, one.source.code, one.original
-
-
-class _Days:
-    """The days of a record that differ for a start: between two of them all are alike."""
-
-    def __init__(self, facts: Facts, events: Sequence[Event], last: date) -> None:
-        dated = [one for one in events if one.when is not None and one.kind not in SUPPORT]
-        marrows = [one.toordinal() for one in facts.marrow_days]
-        near = [*marrows, *(day_of(one).toordinal() for one in dated if one.kind in STARTS)]
-        others = (
-            *facts.draw_days,
-            *facts.mrd_days,
-            *facts.extramedullary.days,
-            *map(day_of, dated),
-        )
-        order = {one.toordinal() for one in others if one > date.min}
-        reach, back = _near(facts), _far(facts)
-        found = {day + more for day in near for more in range(-reach, reach + 1)} | order
-        found |= {day - more + by for day in marrows for more in back for by in (-1, 0, 1)}
-        found |= {day + 1 for day in found}
-        self.last = min(last.toordinal(), date.max.toordinal() - 1)
-        self.known = sorted(day for day in found if 1 <= day <= self.last)
-
-    def ways(self, group: Way) -> Iterator[Way]:
-        """Each way in which these may lie in the record."""
-        events = [one for one in group if isinstance(one, Event)]
-        if not events:
-            yield from self._each(group)
-            return
-        if any(one.certainty != "confirmed" for one in events):
-            yield ()
-        sure = tuple(replace(one, certainty="confirmed") for one in events)
-        if len(sure) > 1:
-            yield sure
-            return
-        for day in self._of(sure[0]):
-            yield (_placed(sure[0], date.fromordinal(day)),)
-
-    def _each(self, group: Way) -> Iterator[Way]:
-        """Results of one sample on each of its days."""
-        when = group[0].when
-        assert when is not None  # noqa: S101 - a result has a time, for mypy
-        first, last = self._until(when)
-        if len(when.text) > len("YYYY-MM") and when.last_day.toordinal() > self.last:
-            # A period of days that has not ended: what is told of it may still be to come.
-            yield ()
-        every: Iterable[int] = range(first, last + 1)
-        if _is_of_mrd(group):
-            # Of residual disease the order alone matters, and which marrow it lies near.
-            every = sorted({first, last} | {day for day in self.known if first <= day <= last})
-        for day in every:
-            yield tuple(_placed(one, date.fromordinal(day)) for one in group)
-
-    def _until(self, when: When) -> tuple[int, int]:
-        """Its first day, and its last until today."""
-        first = when.first_day.toordinal()
-        return first, max(first, min(when.last_day.toordinal(), self.last))
-
-    def _of(self, one: Event) -> list[int]:
-        """Its days; the first and the last of them stand for those before and after all else."""
-        when, ended = one.when, one.ended
-        first, last = 1, self.last
-        if when is not None:
-            first, last = self._until(when)
-        if ended is not None:
-            # It cannot have begun after its end.
-            last = max(first, min(last, self._until(ended)[1]))
-        among = {day for day in self.known if first <= day <= last}
-        return sorted(among | ({first, last} if when is not None else {last}))
-
-
-def _near(facts: Facts) -> int:
-    """How near to a marrow, or to other therapy, the day of a start matters."""
-    n = facts.numbers
-    asked = (
-        n.early_marrow, n.early_marrow_less_intensive, n.window_after, n.repeat_marrow, n.cycle_gap,
-        n.targeted_within, n.conditioning, n.prophylaxis, n.baseline_after_start,
-        n.extramedullary_silence,
-    )  # fmt: skip
-    return max(one.days for one in asked if one is not None) + 1
-
-
-def _far(facts: Facts) -> list[int]:
-    """How long before a marrow a start matters by a number of days alone."""
-    landmark, relapse = facts.criteria.landmark.days, facts.criteria.relapse.marrow
-    recent = [relapse.recent_days] if relapse is not None else []
-    return [*recent, *([landmark.days] if landmark is not None else [])]
-
-
-def _placed(one: _One, day: date) -> _One:
-    """The same on one day, told in the words that were sent."""
-    when = one.when
-    if when is not None and when.first_day == when.last_day:
-        return one
-    zone = when.start.tzinfo if when is not None else UTC
-    start = datetime.combine(day, time.min, zone)
-    text = when.text if when is not None else ""
-    return replace(one, when=When(start, start + timedelta(days=1), day, day, text))
