@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_remission.domain.answer import placements
-from fhir_remission.domain.answer.placements import _Days, _far, _near, in_doubt, placings
+from fhir_remission.domain.answer.placements import in_doubt, placings
+from fhir_remission.domain.answer.possible_days import Days, _far, _near
 from fhir_remission.domain.course.budget import steps_of
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment
@@ -330,21 +331,21 @@ def test_days_between_which_nothing_lies_are_tried_once() -> None:
     runs = [(-300, -299), (-31, -28), (1, 60), (100, 101), (130, 131), (160, 161), (200, 201),
             (221, 280)]  # fmt: skip
     days = [on(day).toordinal() for first, last in runs for day in range(first, last + 1)]
-    found = _Days(facts, facts.record.events, on(400))
+    found = Days(facts, facts.record.events, on(400))
     assert (found.known, found.last) == (days, on(400).toordinal())
-    assert _Days(facts, facts.record.events, on(270)).known == [
+    assert Days(facts, facts.record.events, on(270)).known == [
         day for day in days if day <= on(270).toordinal()
     ]
-    assert _Days(facts, (), date.max).last == date.max.toordinal() - 1
+    assert Days(facts, (), date.max).last == date.max.toordinal() - 1
     first = Course(diagnosed=None).chemo(20 - on(0).toordinal()).events
-    assert _Days(facts, first, on(400)).known[0] == 1
+    assert Days(facts, first, on(400)).known[0] == 1
 
 
 def test_each_event_is_tried_where_it_may_lie() -> None:
     """On the days that differ, and on the first and the last on which it may have been."""
     first = Course(diagnosed=None).chemo(20 - on(0).toordinal()).events
     facts = read_facts(Course(diagnosed=None).marrow(100, 2).record(), criteria(), LATER)
-    days = _Days(facts, first, on(400))
+    days = Days(facts, first, on(400))
     near = [one - on(0).toordinal() for one in days.known]
     assert (near[0], near[-1]) == (1 - on(0).toordinal(), 130)
     maybe: dict[str, Any] = {"certainty": "unconfirmed"}
@@ -363,7 +364,7 @@ def test_each_event_is_tried_where_it_may_lie() -> None:
         events = [one for way in ways for one in way if isinstance(one, Event)]
         assert {one.certainty for one in events} == {"confirmed"}
     lost = Course(diagnosed=None).event("therapy-start", None).events
-    assert [stays(way) for way in _Days(facts, (), on(400)).ways(tuple(lost))][:2] == [-81, -80]
+    assert [stays(way) for way in Days(facts, (), on(400)).ways(tuple(lost))][:2] == [-81, -80]
     doses = [Course(diagnosed=None).event("therapy-start", day, **maybe).events[0]
              for day in (5, 6)]  # fmt: skip
     sure = tuple(replace(one, certainty="confirmed") for one in doses)
@@ -378,7 +379,7 @@ def test_what_is_tried_on_a_day_is_told_in_the_words_that_were_sent(told: bool) 
     sent = When(start, start + timedelta(days=31), on(1), on(31), "2026-01") if told else None
     event = Course(diagnosed=None).event("therapy-start", None, when=sent).events[0]
     facts = read_facts(Course(diagnosed=None).marrow(25, 2).record(), criteria(), LATER)
-    ways = list(_Days(facts, (), on(400)).ways((event,)))
+    ways = list(Days(facts, (), on(400)).ways((event,)))
     begun = datetime(2026, 1, 5, tzinfo=zone if told else UTC)
     when = When(begun, begun + timedelta(days=1), on(5), on(5), "2026-01" if told else "")
     assert (replace(event, when=when),) in ways
