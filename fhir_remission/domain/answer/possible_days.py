@@ -46,7 +46,7 @@ class Days:
         found |= {day + 1 for day in found}
         self.last = min(last.toordinal(), date.max.toordinal() - 1)
         self.known = sorted(day for day in found if 1 <= day <= self.last)
-        self.of_mrd, self.apart_by = _turns(facts), facts.criteria.mrd.confirm_days
+        self.of_mrd = _turns(facts)
         self.vague = [
             one for one in facts.coarse if isinstance(one, Result) and one.analyte == "mrd"
         ]
@@ -75,16 +75,15 @@ class Days:
             yield ()
         every: Iterable[int] = range(first, last + 1)
         if is_of_mrd(group):
-            ends = {first, last} if self._is_crowded(group) else {first}
-            every = sorted(ends | self._turns_in(group))
+            every = sorted({first, last} | self._turns_in(group))
         for day in every:
             yield _on(group, day)
 
     def adrift(self, group: Way) -> bool:
-        """Whether only how far it lies from other MRD of no day is open, and not its order."""
+        """Whether what a sample of MRD comes before and after is known, and no more."""
         if not is_of_mrd(group) or _when(group).last_day.toordinal() > self.last:
             return False
-        return self._is_crowded(group) and not self._turns_in(group)
+        return not self._turns_in(group)
 
     def apart(self, groups: Sequence[Way]) -> list[Way]:
         """All that is adrift, in order of time: as near to what comes next, and as far, as can be.
@@ -104,20 +103,9 @@ class Days:
     def _turns_in(self, group: Way) -> set[int]:
         """The days of a sample of MRD on which it means something else than the day before."""
         first, last = self._until(_when(group))
-        spans = (self._until(one.when) for one in self._others(group))
+        spans = (self._until(one.when) for one in self.vague if one not in group)
         turns = {day + by for span in spans for day in span for by in (0, 1)}
         return {day for day in self.of_mrd | turns if first < day <= last}
-
-    def _is_crowded(self, group: Way) -> bool:
-        """Whether another sample of no day may lie so near that how far decides."""
-        first, last = self._until(_when(group))
-        spans = (self._until(one.when) for one in self._others(group))
-        return any(begin - self.apart_by < last and first < end + self.apart_by
-                   for begin, end in spans)  # fmt: skip
-
-    def _others(self, group: Way) -> list[Result]:
-        """The other samples of MRD whose day is not told."""
-        return [one for one in self.vague if one not in group]
 
     def _until(self, when: When) -> tuple[int, int]:
         """Its first day, and its last until today."""
