@@ -74,6 +74,22 @@ def dense_course_of(dice: Random) -> Course:
     return course
 
 
+def partly_counted_of(dice: Random) -> Course:
+    """Marrows weeks apart, each with some draws that lack a count or cannot be read."""
+    course = Course(attested=dice.random() < 0.5)
+    day = induction(dice, course)
+    for _ in range(dice.choice([1, 2, 2, 3, 4])):
+        blasts = dice.choice([1, 2, 3, 4, 2, 3, "4-6", 12, 40])
+        course.marrow(day, blasts, dice.choice([300, 300, 300, 100, None]), dice.choice(LESION))
+        for _ in range(dice.choice([0, 1, 1, 2, 3])):
+            late = day + dice.choice([0, 0, 1, 1, 3, 7, 13, 14, 15, 20])
+            course.blood(late, *counts(dice), smear=dice.choice([0, 0, 0, None, 2]))
+        if dice.random() < 0.6:
+            noise(dice, course, day + dice.choice([0, 3, 5, 20, 25]))
+        day += dice.choice([5, 10, 20, 35, 60])
+    return course
+
+
 def induction(dice: Random, course: Course) -> int:
     """A baseline and a start, mostly."""
     if dice.random() < 0.9:

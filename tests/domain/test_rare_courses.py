@@ -258,7 +258,7 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
     "a remission that blood counts no longer support is told so by the set's own bounds": (
         lambda: remission().marrow(46, 2).blood(46, None, 100_000).blood(59, None, "40-120"),
         "healthtree-2024",
-        ["marrow 46: CR, in-remission since 30, responded 30 [counts-below-criteria] #1"],
+        ["marrow 46: CR, in-remission since 30, responded 30 [counts-below-criteria] #1; now CRi"],
     ),
     "a remission after one that was taken back is of the same course (3.8)": (
         lambda: good(remission().marrow(136, 90), 172), "healthtree-2024",

@@ -34,12 +34,14 @@ from fhir_remission.domain.answer.wording import (
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import FAILS, LANDMARK, REFRACTORY
 from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.verdicts import Judgement
 from fhir_remission.domain.record.draws import COUNTS
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import BLASTS
+from fhir_remission.domain.tables.analytes import ANALYTES
 
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
@@ -124,9 +126,11 @@ def _by_itself(facts: Facts, found: Assessment) -> str:
     if found.latest is None:
         return ""
     lineages = facts.criteria.about.lineages
-    counts = [one for one in found.latest.criteria_results if one.criterion in lineages]
-    bare = counts and not any(one.evidence for one in counts)
-    return f" ({found.latest.category} by itself{', without counts' if bare else ''})"
+    told = {one.criterion: bool(one.evidence) for one in found.latest.criteria_results}
+    lacks = [name for name in lineages if told.get(name) is False]
+    names = {one.id: ANALYTES[one.analyte] for one in plan_of(facts.criteria).lineages}
+    bare = "counts" if len(lacks) == len(lineages) else " and ".join(names[one] for one in lacks)
+    return f" ({found.latest.category} by itself{f', without {bare}' if bare else ''})"
 
 
 def _last(facts: Facts, draft: Draft, found: Assessment) -> str:
@@ -251,11 +255,11 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
         return still
     if found.candidates or found.possible_higher:
         return None
-    own = evaluation.row
-    if own is not None and found.category == own.id and (own.remission or own.early):
-        ahead = [row for row in rows[: rows.index(own)] if row.id != found.category]
+    own = next((row for row in rows if row.id == found.category), None)
+    ahead = rows if own is None else rows[: rows.index(own)]
+    if own is not None and (own.remission or own.early):
         return ahead[-1] if ahead else None
-    lacking = [(sum(judged[name].verdict in FAILS for name in row.requires), row) for row in rows]
+    lacking = [(sum(judged[name].verdict in FAILS for name in row.requires), row) for row in ahead]
     # What lacks nothing is not what stands in the way: a partial response of refractory disease.
     claims = [(not row.remission, count, row) for count, row in lacking if row.claim and count]
     return min(claims, key=lambda one: one[:2])[2] if claims else None

@@ -30,8 +30,7 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
     """
     limits = {one.criterion: one for one in draft.lines()}
     found = [
-        limits.pop(one.criterion, one)
-        for one in criteria_lines(facts, draft.evaluation, draft.others)
+        limits.pop(one.criterion, one) for one in criteria_lines(facts, draft.evaluation, draft)
     ] + list(limits.values())
     if draft.mrd.used:
         verdict = {"negative": Verdict.MET, "unknown": Verdict.UNKNOWN}.get(
@@ -44,20 +43,32 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
 
 
 def criteria_lines(
-    facts: Facts, found: Evaluation | None, others: Sequence[Evaluation | None] = ()
+    facts: Facts, found: Evaluation | None, draft: Draft | None = None
 ) -> tuple[CriterionResult, ...]:
-    """Every criterion that some category asks for, at the chosen draw, as all ways say it."""
+    """Every criterion that some category asks for, at the chosen draw, as all ways say it.
+
+    What the answer itself asks, as those ways say it that give the answer.
+    """
     if found is None:
         return ()
-    told = [one.judgements for one in (found, *others) if one is not None]
-    if None in others:
-        told.append(as_recorded(facts, found))
+    every = own = _told(facts, found, ())
+    asked = set[str]()
+    if draft is not None:
+        every, own = _told(facts, found, draft.others), _told(facts, found, draft.behind)
+        asked = {name for row in facts.criteria.category if row.id == draft.category
+                 for name in row.requires}  # fmt: skip
     return tuple(
         [
-            _line_of(_shared(told, name), name, rule, source)
+            _line_of(_shared(own if name in asked else every, name), name, rule, source)
             for name, rule, source in _asked(facts.criteria)
         ]
     )
+
+
+def _told(facts: Facts, found: Evaluation, others: Sequence[Evaluation | None]) -> list[Judgements]:
+    """What one way read, and the others."""
+    told = [one.judgements for one in (found, *others) if one is not None]
+    return [*told, as_recorded(facts, found)] if None in others else told
 
 
 def _shared(told: Sequence[Judgements], name: str) -> Judgement:

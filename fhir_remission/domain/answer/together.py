@@ -107,6 +107,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
     shown = next(one for one, draft in zip(walked, drafts, strict=True) if draft is first)
     found = _unsure(_in_common(first, drafts), joint, anchor, drafts)
+    others = _others(first, of_it, settled=settled)
     found = replace(
         found,
         kind=anchor.kind,
@@ -119,7 +120,8 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         candidates=in_rank(ground, every) if category == ground.out.undecided else (),
         possible_higher=higher_than(ground, category, named, ()),
         flags=_flags(of_it, drafts),
-        others=_others(first, of_it, settled=settled),
+        others=others,
+        behind=others,
         lines=_lines(first, placed, differ=_differ(drafts)),
         placed=Placed(shown.facts, joint.sent),
         doubted=any(one.doubted for one in of_it),

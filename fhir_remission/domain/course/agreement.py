@@ -11,7 +11,7 @@ from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.draft import Anchor, Draft
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import held_back, higher_than, missing_of, reason_of
-from fhir_remission.domain.course.world import Lines, Said, World, gathered, joined
+from fhir_remission.domain.course.world import Lines, Own, Said, World, gathered, joined
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.choice import HOLDS
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
@@ -32,7 +32,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     gate = anchor.gate
     category = _shared(ground, names, saids) if gate is None else out.undecided
     of_it = [one for one in saids if one.category == category]
-    first = _as_told(ground, of_it) if of_it else _told_here(saids)
+    first = _as_told(ground, of_it, category) if of_it else _told_here(saids)
     candidates = () if category != out.undecided else _candidates(ground, anchor, names)
     held = held_back(ground, anchor.told, category)
     told = [*ground.order] if out.undecided in names else names
@@ -90,7 +90,7 @@ def _answered(
             anchor, first, flags, settled=bool(of_it), claims=category in ground.order or not of_it
         ),
         doubted=any(one.doubted for one in of_it),
-        own=own.own,
+        own=_own(ground, of_it),
         row=_row(ground, first, category),
         remitted=remitted and anchor.gate is None,
         began=shared.began,
@@ -98,6 +98,7 @@ def _answered(
         opened=shared.opened,
         inferred=_inferred(saids, of_it),
         others=_others(found, saids, settled=bool(of_it)),
+        behind=_behind(found, of_it),
     )
 
 
@@ -113,6 +114,18 @@ def _here(said: Said) -> Evaluation | None:
     return None if said.carries else said.found
 
 
+def _own(ground: Ground, of_it: Sequence[Said]) -> Own | None:
+    """What the ways of an answer have the latest marrow say by itself; the answer where none."""
+    owns = [one.own for one in of_it if one.own is not None]
+    names = [one.category if one.own is None else one.own.category for one in of_it]
+    if not owns:
+        return None
+    category = said_of(ground, list(dict.fromkeys(names)))
+    return next(
+        (one for one in owns if one.category == category), replace(owns[0], category=category)
+    )
+
+
 def _others(
     found: Evaluation | None, saids: Sequence[Said], *, settled: bool
 ) -> tuple[Evaluation | None, ...]:
@@ -123,15 +136,25 @@ def _others(
     return tuple(dict.fromkeys(one for one in every if one is not found))
 
 
-def _as_told(ground: Ground, of_it: Sequence[Said]) -> Said:
+def _behind(found: Evaluation | None, of_it: Sequence[Said]) -> tuple[Evaluation | None, ...]:
+    """What other ways have behind the answer they share, where what is shown is no proof of it."""
+    every = (
+        one.found for one in of_it
+        if found is None or one.own is None or one.own.found is not found
+    )  # fmt: skip
+    return tuple(dict.fromkeys(one for one in every if one is not found))
+
+
+def _as_told(ground: Ground, of_it: Sequence[Said], category: str) -> Said:
     """Of the ways that say the same, the first proved by what is written, unknown as it is."""
     if len({id(one.found) for one in of_it}) == 1:
         return of_it[0]
-    return next((one for one in of_it if _is_written(ground, one.found)), of_it[0])
+    written = (one for one in of_it if _is_written(ground, one.found, category))
+    return next(written, of_it[0])
 
 
-def _is_written(ground: Ground, found: Evaluation | None) -> bool:
-    if found is None or found.row is None:
+def _is_written(ground: Ground, found: Evaluation | None, category: str) -> bool:
+    if found is None or found.row is None or found.row.id != category:
         return False
     told = as_recorded(ground.facts, found)
     return all(told[name].verdict in HOLDS for name in found.row.requires)

@@ -228,11 +228,14 @@ def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said
     best = step.ground.better(world.category, now.category)
     if best == now.category and now.category != world.category:
         return now
-    if best == now.category and _assumed(now) <= _assumed(kept):
+    found = now.found
+    sure = found is None or found.category == now.category
+    if best == now.category and sure and _assumed(now) <= _assumed(kept):
         # Proved once more: since the first day that proved it, by the latest evidence, unless that
-        # assumes more: a marrow without a smear says no less than none at all.
+        # assumes more: a marrow without a smear says no less than none at all. What may prove it
+        # takes no proof away: in another way it says less, and the category is still this one.
         return replace(now, day=kept.day)
-    own = Own(now.category, case.place, now.found, now.flags)
+    own = Own(now.category, case.place, found, now.flags)
     return replace(kept, own=own, held=now.held, flags=limits_of(case), lines=now.lines)
 
 

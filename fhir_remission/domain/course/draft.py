@@ -118,6 +118,8 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     """Since when the disease of the course has been refractory."""
     others: tuple[Evaluation | None, ...] = ()
     """The marrow with its window as other ways read it; None of one that asked no criteria."""
+    behind: tuple[Evaluation | None, ...] = ()
+    """The same of the ways that give this answer too, each by its own proof."""
     placed: Placed | None = None
     moved: bool = False
     """Whether nobody knows on which day the anchor lies."""
