@@ -18,7 +18,7 @@ from fhir_remission.domain.record.mrd import (
     suffix_status,
 )
 from fhir_remission.domain.record.mrd_history import MrdHistory
-from tests.domain.builder import Course, criteria, on
+from tests.domain.builder import Course, criteria, judge, on, remission
 from tests.domain.sights import in_order
 
 ELN = criteria("eln-2022").mrd
@@ -448,3 +448,73 @@ def test_a_negative_that_the_laboratory_calls_otherwise_proves_nothing(word: str
         denied = sample(said, word=word)
         assert (denied.status, denied.flags) == ("unknown", ("mrd-interpretation-disagrees",))
     assert sample("positive", word="negative").status == "positive"
+
+
+def told(course: Course, name: str = "eln-2022") -> list[tuple[str, str, str]]:
+    """Code, status and event at each anchor after the baseline."""
+    return [(one.code, one.mrd, one.mrd_event) for one in judge(course, name)[1:]]
+
+
+NPM1: dict[str, Any] = {"marker": "NPM1", "method": "qpcr"}
+PLAIN = ("CR", "negative", "none")
+
+
+@pytest.mark.parametrize("second", [60, 60.04, 60.3])
+def test_two_results_of_a_day_are_one_sample(second: float) -> None:
+    """A level and a word for it confirm nothing (1.3, 5.4)."""
+    course = remission().mrd(30, "negative", **NPM1).mrd(60, "5", unit="%", **NPM1)
+    assert told(course.mrd(second, "positive", **NPM1))[-1][2] == "relapse-suspected"
+    assert told(course.mrd(61, "positive", **NPM1))[-1][2] == "relapse"
+
+
+@pytest.mark.parametrize("levels", [("0.05", "0.5"), ("0.5", "0.05")])
+@pytest.mark.parametrize("days", [(30, 30), (90, 90)])
+def test_levels_of_a_day_have_no_order(levels: tuple[str, str], days: tuple[int, int]) -> None:
+    """A tenfold rise within one sample is none; from another day the lowest of it counts."""
+    course = remission().mrd(30, "0.4", unit="%", **NPM1)
+    for day, level in zip(days, levels, strict=True):
+        course.mrd(day, level, unit="%", **NPM1)
+    assert told(course)[-1] == ("CR_MRDLL", "low-level", "none")
+
+
+@pytest.mark.parametrize(("first", "then"), [("1", "negative"), ("negative", "1")])
+def test_the_code_never_says_more_than_the_status(first: str, then: str) -> None:
+    """A sample that does not agree takes the code away until one does: also past a suspicion."""
+    course = remission().mrd(30, first, unit="%", **NPM1).mrd(60, then, unit="%", **NPM1)
+    status = "negative" if then == "negative" else "low-level"
+    course.blood(70, 1500, 150_000, smear=2).blood(75, 1500, 150_000)
+    assert [one for one in told(course) if one[0] != "RELAPSE_SUSPECTED"][1:] == [
+        ("CR", status, "none"), ("CR", status, "none"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("day", range(45, 66))
+def test_a_sample_near_no_marrow_gives_no_code_later(day: int) -> None:
+    """At the next marrow it is as far away as it was (5.3)."""
+    course = remission().mrd(day, "negative", **NPM1).chemo(50).marrow(80, 2)
+    assert set(told(course.blood(80, 1500, 150_000))[1:]) == {PLAIN}
+
+
+def test_blood_by_flow_gives_no_code() -> None:
+    """Whatever marrow comes after it."""
+    course = remission().mrd(60, "negative", specimen="blood").marrow(80, 2)
+    assert set(told(course.blood(80, 1500, 150_000))[1:]) == {PLAIN}
+
+
+@pytest.mark.parametrize("day", range(76, 86))
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_positive_of_blood_is_one_on_the_day_of_a_marrow_too(day: int, *, beside: bool) -> None:
+    """It does not go with the marrow, and takes its code away."""
+    course = remission().mrd(30, "negative").marrow(80, 2).blood(80, 1500, 150_000)
+    if beside:
+        course.mrd(80, "negative")
+    found = told(course.mrd(day, "positive", specimen="blood"))[-1]
+    assert (found[0], found[2]) == ("MRD_RELAPSE_SUSPECTED", "relapse-suspected")
+    assert found[1] == ("negative" if beside and day < 80 else "positive")
+
+
+def test_a_line_of_the_proof_does_not_speak_of_a_marrow_that_is_far() -> None:
+    """A sample alone is cited as what it is."""
+    course = remission().mrd(70, "negative", **NPM1)
+    (line,) = [one for one in judge(course)[-1].criteria_results if one.criterion == "mrd-negative"]
+    assert line.rule.endswith("of no marrow: it gives no code")

@@ -151,7 +151,7 @@ def test_mrd_before_a_cycle_is_not_of_the_marrow_after_it() -> None:
     course = good(remission().mrd(68, "negative"), 70)
     assert now(course, soon).code == "CR_MRDneg"
     treated = now(course.chemo(69), soon)
-    assert (treated.anchor.kind, treated.category, treated.code) == ("marrow", "CR", "CR_MRDneg")
+    assert (treated.anchor.kind, treated.category, treated.code) == ("marrow", "CR", "CR")
     assert treated.mrd == "negative"
 
 

@@ -20,6 +20,7 @@ from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.of_no_day import means
 
 OF_A_MONTH = "told by its month or year alone"
+OF_A_SAMPLE = "MRD below the threshold of its assay, in a sample of no marrow: it gives no code"
 
 
 def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
@@ -38,8 +39,17 @@ def proof_lines(facts: Facts, draft: Draft) -> tuple[CriterionResult, ...]:
         )
         rules = facts.criteria.mrd
         source = f"{rules.source} [{rules.mark}]"
-        found.append(CriterionResult("mrd-negative", verdict, rules.text, source, draft.mrd.used))
+        met = verdict is Verdict.MET
+        rule = OF_A_SAMPLE if met and _is_far_from_marrows(facts, draft) else rules.text
+        found.append(CriterionResult("mrd-negative", verdict, rule, source, draft.mrd.used))
     return tuple(found)
+
+
+def _is_far_from_marrows(facts: Facts, draft: Draft) -> bool:
+    """Whether an anchor is a sample of MRD that goes with no marrow."""
+    reach = facts.criteria.mrd.window_days
+    near = (abs((day - draft.day).days) <= reach for day in facts.marrow_days)
+    return draft.kind == "mrd" and not any(near)
 
 
 def criteria_lines(

@@ -20,6 +20,7 @@ from fhir_remission.domain.record.mrd import (
     FOUND,
     MrdSample,
     Status,
+    as_one,
     combined,
     has_say,
     is_confirmed,
@@ -139,9 +140,10 @@ class Followed:
         self.began = began
         self.history = MrdHistory()
         self.status: Status = "unknown"
-        self.code = ""
         self.beside: tuple[MrdSample, ...] = ()
         """The samples of the latest marrow that had any: the code is theirs."""
+        self.agrees = True
+        """Whether the latest samples leave it standing."""
         self.added = date.max
         """The last day whose samples the history holds."""
         self.flags: tuple[str, ...] = ()
@@ -180,14 +182,11 @@ class Followed:
             if new:
                 self._begin(draft.began)
             if used or new:
-                self.beside, self.status = used, status
-                self.code = row.mrd.get(status, row.id)
+                self.beside, self.status, self.agrees = used, status, True
                 self.flags = self._flags(used, row)
-            else:
-                self.code = row.mrd.get(self.status, row.id)
-            if new:
-                for one in (one for one in used if one.day < draft.day):
-                    self._add(one, row)
+            self._heard(draft.day)
+            for day in dict.fromkeys(one.day for one in used if new and one.day < draft.day):
+                self._add_day([one for one in used if one.day == day], row)
         told = self._shown(draft, (*(one.result for one in used), *self._silenced(draft.day)))
         self._add_until(draft.day, row)
         self._add_day(self._of_day(draft.day), row)
@@ -209,7 +208,7 @@ class Followed:
         facts = self.ground.facts
         rules = facts.criteria.mrd
         flags = {flag for one in used for flag in one.flags}
-        asks = rules.needs_confirmation and self.code == row.mrd.get("negative")
+        asks = rules.needs_confirmation and self._code(row) == row.mrd.get("negative")
         if asks and used:
             # Of a remission that nobody dated, the samples beside its marrow are the first.
             began = self.began or min(one.day for one in self.beside)
@@ -218,12 +217,9 @@ class Followed:
         return tuple(sorted(flags))
 
     def _add_day(self, samples: Sequence[MrdSample], row: Category | None) -> set[str]:
-        """Those of one day, and their flags: a positive decides, and the negatives of its tissue
-        and assay take back no suspicion."""
-        found, flags = {one.series for one in samples if one.status in FOUND}, set[str]()
-        for one in samples:
-            if one.status == "negative" and one.series in found & {*dict(self.history.returns)}:
-                continue
+        """Those of one day, and their flags: what is found is looked at last."""
+        flags = set[str]()
+        for one in sorted(as_one(samples), key=lambda one: one.status in FOUND):
             self._add(one, row)
             flags.update(self.history.flags)
         return flags
@@ -238,10 +234,10 @@ class Followed:
             self.added = each
 
     def _add(self, sample: MrdSample, row: Category | None) -> None:
-        rules = self.ground.facts.criteria.mrd
-        if rules.only_after and self.code not in rules.only_after:
+        rules, code = self.ground.facts.criteria.mrd, self._code(row)
+        if rules.only_after and code not in rules.only_after:
             return
-        low = row is not None and self.code == row.mrd.get("low-level")
+        low = row is not None and code == row.mrd.get("low-level")
         self.history = self.history.after(sample, rules, low_level=low)
 
     def _at_sample(self, draft: Draft) -> Residual:
@@ -254,24 +250,33 @@ class Followed:
             flags.update(self._add_day(samples, row))
         self.added = draft.day
         others = [one for one in samples if one not in self.beside]
-        agrees = all(self._agrees(one) for one in others)
+        self.agrees = all(self._agrees(one) for one in others)
         if others:
             self.status = combined(others)
-        if row is not None and agrees:
+        if row is not None and self.agrees:
             flags.update(self._flags(samples, row))
         else:
             flags.update(flag for one in samples for flag in one.flags)
         self.flags = tuple(sorted(flags))
         shown = self._shown(draft, tuple(one.result for one in samples))
-        # Far from a marrow a sample gives no code; one that does not agree takes it away.
-        bare = row is not None and not agrees and shown.event == "none"
-        return replace(shown, status=self.status, code=draft.category if bare else shown.code)
+        return replace(shown, status=self.status)
+
+    def _heard(self, day: date) -> None:
+        """A positive of a marrow's day that does not go with it is one as on any day."""
+        own = self.samples[bisect_left(self.days, day) : bisect_right(self.days, day)]
+        against = [one for one in own if one not in self.beside and not self._agrees(one)]
+        if against:
+            self.status, self.agrees, self.flags = combined(against), False, ()
 
     def _of_day(self, day: date) -> Sequence[MrdSample]:
-        """The samples of a day, what they found last: no negative of the day takes it back."""
+        """The samples of a day."""
         facts = self.ground.facts
         first, after = bisect_left(facts.mrd_days, day), bisect_right(facts.mrd_days, day)
-        return sorted(facts.mrd[first:after], key=lambda one: one.status in FOUND)
+        return facts.mrd[first:after]
+
+    def _code(self, row: Category | None) -> str:
+        """The code by the samples beside the marrow; far from one a sample gives none."""
+        return row.mrd.get(combined(self.beside), row.id) if row is not None else ""
 
     def _agrees(self, sample: MrdSample) -> bool:
         """Whether a sample leaves standing what those beside the marrow said."""
@@ -285,13 +290,11 @@ class Followed:
         rules, row = self.ground.facts.criteria.mrd, draft.row
         said = row is not None and row.remission
         event = self.history.event if said else "none"
-        past: list[tuple[str, date, date | None]] = [("relapse", *one) for one in self.history.past]
-        if said and self.history.event_day is not None:
-            past.append((event, self.history.event_day, None))
         return Residual(
             status=self.status if said else "unknown",
             event=event,
             flags=self.flags if said else (),
-            code=event_code(event, rules) or (said and self.code) or draft.category, used=used,
-            history=tuple(past),
+            code=event_code(event, rules) or (said and self.agrees and self._code(row))
+            or draft.category, used=used,
+            history=self.history.told(standing=said),
         )  # fmt: skip

@@ -202,6 +202,27 @@ def combined(samples: Sequence[MrdSample]) -> Status:
     return next((one for one in order if one in found), "unknown")
 
 
+def as_one(samples: Iterable[MrdSample]) -> list[MrdSample]:
+    """The samples of one day, one for each tissue and assay: what any of them found decides.
+
+    Of several levels the lowest is surely there, and a second result is no second sample.
+    """
+    series: dict[Series, list[MrdSample]] = {}
+    for one in samples:
+        series.setdefault(one.series, []).append(one)
+    return [_joined(many) for many in series.values()]
+
+
+def _joined(many: Sequence[MrdSample]) -> MrdSample:
+    found = [one for one in many if one.status in FOUND]
+    if not found:
+        return min(many, key=lambda one: one.status != "negative")
+    levels = [(one.result.value.low, place) for place, one in enumerate(found)
+              if isinstance(one.result.value, Interval)]  # fmt: skip
+    lowest = found[min(levels)[1]] if levels else found[0]
+    return replace(lowest, status=combined(found))
+
+
 def is_confirmed(samples: Sequence[MrdSample], rules: Mrd, began: date, day: date) -> bool:
     """Whether two negatives of one tissue, none positive between, lie far enough apart."""
     first = began - timedelta(days=rules.window_days)

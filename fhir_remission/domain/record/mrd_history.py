@@ -55,6 +55,12 @@ class MrdHistory(Struct, frozen=True):
         days = (one.since for _, one in self.returns if one.confirmed == confirmed)
         return min(days, default=None)
 
+    def told(self, *, standing: bool) -> tuple[tuple[str, date, date | None], ...]:
+        """Each relapse that has ended with its two days, and what stands now, if that is asked."""
+        past = tuple(("relapse", *one) for one in self.past)
+        day = self.event_day if standing else None
+        return past if day is None else (*past, (self.event, day, None))
+
     def after(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
         """The history with one more sample; `low_level`: the remission carries that code."""
         if sample.status == "negative":
