@@ -136,6 +136,15 @@ def test_a_decimal_comma_is_read_where_the_site_says_so(value: dict[str, Any]) -
     assert shown(only(text, decimal_comma=True)) == "not a decimal number"
 
 
+@pytest.mark.parametrize("unit", ["/µl", "/uL", "/mm3", " cells/µL"])
+def test_a_point_that_may_part_thousands_is_no_number(unit: str) -> None:
+    """150.000 per microlitre is no count below one."""
+    said = observation("777-3", valueString=f"150.000{unit}")
+    assert shown(only(said)) == "a point that may part thousands"
+    assert shown(only(observation("777-3", valueString=f"150000{unit}"))) == "[150, 150]"
+    assert shown(only(observation("777-3", valueString="1.500 10*9/L"))) == "[1.5, 1.5]"
+
+
 @pytest.mark.parametrize(
     ("code", "value", "answer"),
     [

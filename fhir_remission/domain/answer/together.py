@@ -110,12 +110,8 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     others = _others(first, of_it, settled=settled)
     found = replace(
         found,
-        kind=anchor.kind,
         # Of an anchor that lies on another day the draws are another marrow's.
         carries=first.carries or joint.key(first) != joint.key(anchor),
-        day=anchor.day,
-        effective=anchor.effective,
-        refs=anchor.refs,
         category=category,
         candidates=in_rank(ground, every) if category == ground.out.undecided else (),
         possible_higher=higher_than(ground, category, named, ()),
@@ -149,9 +145,12 @@ def _reason(placed: Proof) -> str:
 
 
 def _unsure(found: Draft, joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
-    """With whether its window ends, and its answer is the same, wherever something lies."""
+    """As this anchor, with whether its window ends, and its answer is the same, on every day."""
     ends = {_end(joint, anchor, one) for one in drafts} - {None}
-    return replace(found, closes=len(ends) <= 1, unlike=_differ(drafts))
+    return replace(
+        found, kind=anchor.kind, day=anchor.day, effective=anchor.effective, refs=anchor.refs,
+        closes=len(ends) <= 1, unlike=_differ(drafts),
+    )  # fmt: skip
 
 
 def _others(

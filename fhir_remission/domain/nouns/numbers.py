@@ -17,6 +17,7 @@ _ZERO = Decimal(0)
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?", re.ASCII)
 # A comma parts decimals where it cannot part thousands: not three digits after it, or 0 before it.
 _COMMA = re.compile(r"[0-9]+,[0-9]{1,2}|0+,[0-9]+", re.ASCII)
+_THOUSANDS = re.compile(r"(?<![\d.,])[1-9][0-9]{0,2}\.[0-9]{3}(?![\d.,])", re.ASCII)
 _SITES_COMMA = re.compile(r"[0-9]+,[0-9]+", re.ASCII)
 COMPARATORS = {
     "": "=",
@@ -54,6 +55,11 @@ def number(text: str, *, decimal_comma: bool) -> Decimal | Unreadable:
     if exponent and abs(int(exponent)) > MAX_EXPONENT:
         return Unreadable(raw=text, reason=f"an exponent beyond {MAX_EXPONENT}")
     return Decimal(text)
+
+
+def is_ambiguous(text: str, sent: Interval, read: Interval) -> bool:
+    """Whether a point may part thousands: 150.000 /µl, where cells are counted one by one."""
+    return read.low < sent.low and _THOUSANDS.search(text) is not None
 
 
 def compared(comparator: str, value: Decimal) -> Interval | None:

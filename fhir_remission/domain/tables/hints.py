@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from fhir_remission.domain.nouns.spelling import seen, spellings
 from fhir_remission.domain.nouns.tsv import read_rows
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class Hints(Struct, frozen=True):
 
     def names(self, what: str, text: str) -> bool:
         """Whether a text names something of this kind."""
-        return bool(self.tables) and _read(_names, text)(self, what, text.casefold())
+        return bool(self.tables) and _read(_names, text)(self, what, text)
 
     def among(self, what: str, texts: Iterable[str]) -> bool:
         """Whether any of the texts names something of this kind."""
@@ -67,16 +68,20 @@ class Hints(Struct, frozen=True):
 
     def only(self, what: str, text: str) -> bool:
         """Whether a text says nothing but words of this kind."""
-        return bool(self.tables) and _read(_only, text)(self, what, text.casefold())
+        return bool(self.tables) and _read(_only, text)(self, what, seen(text).casefold())
 
     def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
-        told = self.tables and _read(_signs, text)(self, text.casefold(), marrow)
-        return told or frozenset()
+        if not self.tables:
+            return frozenset()
+        told = (_read(_signs, one)(self, one, marrow) for one in spellings(text))
+        return frozenset().union(*told)
 
     def is_above(self, text: str) -> bool:
         """Whether a text states shares of blasts, as of now, and none below the line of disease."""
-        return bool(self.tables) and _read(_is_above, text)(self, text.casefold())
+        return bool(self.tables) and any(
+            _read(_is_above, one)(self, one) for one in spellings(text)
+        )
 
 
 NO_HINTS = Hints()
@@ -114,7 +119,7 @@ def _read(remembered: _lru_cache_wrapper[T], text: str) -> Callable[..., T]:
 
 @lru_cache(maxsize=1 << 12)
 def _names(hints: Hints, what: str, text: str) -> bool:
-    return _is_named(hints, what, text)
+    return any(_is_named(hints, what, one) for one in spellings(text))
 
 
 def _is_named(hints: Hints, what: str, text: str) -> bool:

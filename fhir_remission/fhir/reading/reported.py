@@ -10,6 +10,7 @@ from msgspec import Raw, Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable, Value
 from fhir_remission.domain.nouns.intervals import ZERO, above, is_zero
+from fhir_remission.domain.nouns.numbers import is_ambiguous
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.answers import PRESENT, Answer, Said, answered
 from fhir_remission.domain.tables.codes import CodeRow
@@ -228,16 +229,17 @@ def _denied(answer: Answer, text: str, understanding: Understanding) -> bool:
 
 
 def _text(text: str, understanding: Understanding) -> Reported:
-    analyte = understanding.analyte
-    said = understanding.mappings.values.read(
-        text, analyte, decimal_comma=understanding.decimal_comma
-    )
+    analyte, values = understanding.analyte, understanding.mappings.values
+    said = values.read(text, analyte, decimal_comma=understanding.decimal_comma)
     if isinstance(said, Unreadable):
         return Reported(value=said, original=text)
     if isinstance(said, Said):
         return structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
     sent = Sent(value=said.value, unit=UnitSent(text=said.unit), original=text)
-    return _number(sent, understanding)
+    read = _number(sent, understanding)
+    if isinstance(read.value, Interval) and is_ambiguous(text, said.value, read.value):
+        return Reported(value=Unreadable(text, "a point that may part thousands"), original=text)
+    return read
 
 
 def _truth(said: str, understanding: Understanding) -> Reported:

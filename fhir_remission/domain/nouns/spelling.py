@@ -1,0 +1,42 @@
+"""How words stand in names that systems make: joined, or in letters that only look alike."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Word boundaries that a name in one piece has: blastPct, AMLRelapse, CHEMO2. Genes and drugs have
+# few letters before their number (NPM1, RUNX1, CD34), and keep it.
+_JOINT = re.compile(
+    r"(?<=[^\W\d_A-ZÀ-Þ])(?=[A-ZÀ-Þ])|(?<=[A-Z]{2})(?=[A-Z][a-z]{2})|(?<=[^\W\d_]{5})(?=\d)"
+)
+_TOKEN = re.compile(r"\w+")
+# Letters of other scripts that look like Latin ones (Unicode Technical Standard 39, confusables).
+_ALIKE = str.maketrans(
+    "АВСЕНІЈКМОРЅТХҮаԁеһіјкорѕтухүΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχ",
+    "ABCEHIJKMOPSTXYadehijkopstuxyABEZHIKMNOPTYXaikvoptux",
+)
+_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")
+
+
+def seen(text: str) -> str:
+    """The text as it is seen: without letters that have no width, and each word in one script."""
+    if text.isascii():
+        return text
+    shown = "".join(one for one in text if unicodedata.category(one) != "Cf")
+    return _TOKEN.sub(lambda found: _in_latin(found.group()), shown)
+
+
+def _in_latin(word: str) -> str:
+    """A word of Latin letters among which some are of another script; any other word as it is."""
+    scripts = {unicodedata.name(one, "").partition(" ")[0] for one in word if one.isalpha()}
+    mixed = "LATIN" in scripts and len(scripts.intersection(_SCRIPTS)) > 1
+    return word.translate(_ALIKE) if mixed else word
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """The text in lower case, and with the words apart that stand in it in one piece."""
+    shown = seen(text)
+    whole = [shown.replace("_", sign) for sign in " -"] if "_" in shown else [shown]
+    apart = [_JOINT.sub(" ", one) for one in whole]
+    return tuple(dict.fromkeys(one.casefold() for one in (*whole, *apart)))
