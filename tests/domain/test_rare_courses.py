@@ -69,7 +69,8 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
     "a better remission that a marrow without counts may prove is named in any set (T26)": (
         lambda: induction().marrow(30, 2).blood(30, 1500, 40_000).marrow(60, 2), "cibmtr-aml",
         ["marrow 30: CRi, in-remission since 30, responded 30 #1",
-         "marrow 60: CRi, in-remission since 30, responded 30, perhaps CR #1; now IND"],
+         "marrow 60: CRi, in-remission since 30, responded 30, perhaps CR, ask anc platelets #1;"
+         " now IND"],
     ),
     "a biopsy without counts is told with what the latest marrow says": (
         lambda: core(remission(), 60), "cibmtr-aml",

@@ -37,6 +37,8 @@ def wrong(one: Assessment, name: str) -> Iterator[str]:
         own, better = map(ranks.index, told.groups())
         if better >= own:
             yield f"no better answer: {one.next_better}"
+    if (one.possible_higher or one.missing) and not one.next_better:
+        yield "nothing is asked for"
     if not one.provisional and lacking(one, name):
         yield f"{one.category} without {lacking(one, name)}"
 
@@ -97,3 +99,39 @@ def test_counts_that_may_have_been_better_before_say_nothing_of_those_that_prove
     assert (found.category, found.possible_higher) == ("CRh", ("CR",))
     assert not lacking(found, "eln-2022")
     assert found.draws[0].reason == "proves CRh"
+
+
+def test_what_is_carried_lacks_what_it_lacked() -> None:
+    """A sample of MRD, a clear smear or a poor marrow leaves the answer as it was."""
+    short = induction().marrow(30, 2).blood(30, 300, 30_000).mrd(70, "negative")
+    assert now(short).next_better == (
+        f"CRi, not CRh, because ANC 0.3 10*9/L on {on(30)}, CRh needs >= 0.5 10*9/L; platelets 30"
+        f" 10*9/L on {on(30)}, CRh needs >= 50 10*9/L."
+    )
+    untold = "CRi, perhaps CR: platelets not reported, CR needs >= 100 10*9/L."
+    for course in (
+        induction().marrow(30, 2).blood(30, 1500).mrd(70, "negative"),
+        induction().marrow(30, 2).blood(30, 1500).blood(70),
+        induction().marrow(30, 2).blood(30, 1500).marrow(70, 2, cells=100).blood(70, 300, 30_000),
+    ):
+        assert now(course).next_better == untold
+
+
+@pytest.mark.parametrize("blasts", [12, 40, 2])
+def test_a_poor_marrow_before_a_remission_asks_for_a_good_one(blasts: int) -> None:
+    """Whatever the marrow before it gave; its counts would do too."""
+    counts = (1500, 150_000) if blasts > 2 else (None, None)
+    found = now(induction().marrow(30, blasts).blood(30, *counts).marrow(40, 1, cells=100))
+    assert found.possible_higher == ("CR", "CRh", "CRi")
+    assert {"anc", "platelets"} <= {*found.missing}
+    assert found.next_better == "An answer needs an adequate marrow."
+
+
+def test_the_latest_marrow_may_be_the_one_without_counts() -> None:
+    """It is no earlier one, and what it lacks is missing."""
+    found = now(induction().marrow(30, 2).blood(30, 300, 30_000).marrow(85, 2))
+    assert (found.category, found.missing) == ("CRi", ("anc", "platelets"))
+    assert found.next_better == (
+        f"CRi, perhaps CR by the marrow of {on(85)}: ANC not reported, CR needs >= 1.0 10*9/L;"
+        " platelets not reported, CR needs >= 100 10*9/L."
+    )

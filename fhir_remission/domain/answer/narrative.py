@@ -43,6 +43,8 @@ from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import BLASTS
 from fhir_remission.domain.tables.analytes import ANALYTES
 
+# Before a remission a marrow that could not be judged asks for the next one.
+WAITING = ("awaiting-response", "active-disease")
 # A sentence has room for so many references; all are in the list of what was left out.
 MANY = 2
 
@@ -164,35 +166,35 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
     if draft.unlike and found.possible_higher and found.reason not in ADVICE:
         # Of a marrow on another day other draws are read.
         return UNORDERED
-    if draft.carries and draft.own is not None and found.state == "awaiting-response":
+    if draft.carries and draft.own is not None and found.state in WAITING:
         # The marrow since the start could not be judged: the next one is asked for.
-        return advice(
-            facts, "early-marrow" if "early-marrow" in found.flags else "inadequate-marrow"
-        )
+        early = "early-marrow" in found.flags
+        return advice(facts, "early-marrow" if early else "inadequate-marrow")
     # Where the ways differ, no draw of one of them says what is missing.
     differ = draft.others and found.category == facts.criteria.outcomes.undecided
     suspected = found.category == facts.criteria.outcomes.relapse_suspected
     told = suspected or found.reason in ADVICE or differ
-    if draft.evaluation is None or draft.carries or told:
+    if draft.evaluation is None or told:
         if found.reason == "evidence-unplaced" and not found.skipped:
             return UNORDERED
         return advice(facts, found.reason if found.reason in ADVICE else _missing(found))
     named = (*found.possible_higher, *found.candidates)
     target = _target(facts, draft, found)
     if target is None:
-        held = found.state == "in-remission" and found.possible_higher
-        return _elsewhere(facts, draft, found) if held else advice(facts, _missing(found))
-    return _compared(facts, draft.evaluation, target, found, still_open=target.id in named)
+        plain = found.candidates or (_missing(found) in ADVICE and found.state != "in-remission")
+        if found.possible_higher and not plain:
+            return _elsewhere(facts, draft, found)
+        return advice(facts, _missing(found))
+    better = f"{target.id}:" if target.id in named else ""
+    lacks = _lacks(facts, draft.evaluation, target, still_open=bool(better))
+    return _told(
+        facts, found, f"perhaps {better}" if better else f"not {target.id}, because", lacks
+    )
 
 
-def _compared(
-    facts: Facts,
-    evaluation: Evaluation,
-    target: Category,
-    found: Assessment,
-    *,
-    still_open: bool,
-) -> str:
+def _lacks(
+    facts: Facts, evaluation: Evaluation, target: Category, *, still_open: bool
+) -> list[str]:
     """What one draw lacks for a better answer."""
     judged = evaluation.judgements
     # What is not known is no reason where something else has failed.
@@ -203,25 +205,43 @@ def _compared(
         for one in facts.criteria.criterion
         if one.id in target.requires and (judged[one.id].verdict is wanted or judged[one.id].open)
     ]
-    reasons = [one for one in reasons if one]
-    if not reasons:
+    return [one for one in reasons if one]
+
+
+def _told(facts: Facts, found: Assessment, link: str, lacks: Sequence[str]) -> str:
+    if not lacks:
         return advice(facts, _missing(found))
-    link = f"perhaps {target.id}" if still_open else f"not {target.id}, because"
-    return f"{found.category}, {link}{':' if still_open else ''} {'; '.join(reasons)}."
+    return f"{found.category}, {link} {'; '.join(lacks)}."
 
 
 def _elsewhere(facts: Facts, draft: Draft, found: Assessment) -> str:
-    """Why a better answer is possible that the draw which proves this one rules out."""
-    assert draft.evaluation is not None  # noqa: S101 - asked by the caller
-    for one in draft.evaluation.tried:
-        other = replace(draft.evaluation, best=one)
-        target = _open_row(facts, other, found.possible_higher)
-        if target is not None:
-            return _compared(facts, other, target, found, still_open=True)
-    return (
-        f"{found.category}, perhaps {' or '.join(found.possible_higher)}: the counts of an "
-        "earlier marrow of this remission are not known."
+    """Why a better answer is possible that the draw which proves this one rules out.
+
+    By the latest marrow, another draw, or in other ways to read the record an earlier marrow.
+    """
+    own = draft.own.found if draft.own is not None else None
+    for evaluation in (own, draft.evaluation, *draft.others):
+        for one in evaluation.tried if evaluation is not None else ():
+            assert evaluation is not None  # noqa: S101 - for mypy
+            other = replace(evaluation, best=one)
+            target = _open_row(other, found.possible_higher)
+            if target is None:
+                continue
+            day = evaluation.view.marrow.day
+            by = "" if evaluation is draft.evaluation else f" by the marrow of {day}"
+            lacks = _lacks(facts, other, target, still_open=True)
+            told = _told(facts, found, f"perhaps {target.id}{by}:", lacks)
+            return told or _open_end(found, f"what is not known beside the marrow of {day} decides")
+    inside = found.state == "in-remission"
+    told = "" if inside else advice(facts, _missing(found))
+    of_it = "remission" if inside else "course"
+    return told or _open_end(
+        found, f"the counts of an earlier marrow of this {of_it} are not known"
     )
+
+
+def _open_end(found: Assessment, why: str) -> str:
+    return f"{found.category}, perhaps {' or '.join(found.possible_higher)}: {why}."
 
 
 def _second_sample(facts: Facts, draft: Draft) -> str:
@@ -240,8 +260,8 @@ def _second_sample(facts: Facts, draft: Draft) -> str:
 
 
 def _missing(found: Assessment) -> str:
-    """The first of what is missing that somebody can be told how to get."""
-    return next((one for one in found.missing if one in ADVICE), "")
+    """The first of what is missing that decides by itself, or else the first."""
+    return min(found.missing, key=lambda one: (one not in ADVICE, one), default="")
 
 
 def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
@@ -250,7 +270,7 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
     if evaluation is None:
         return None
     judged = evaluation.judgements
-    still = _open_row(facts, evaluation, (*found.possible_higher, *found.candidates))
+    still = _open_row(evaluation, (*found.possible_higher, *found.candidates))
     if still is not None:
         return still
     if found.candidates or found.possible_higher:
@@ -265,11 +285,11 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
     return min(claims, key=lambda one: one[:2])[2] if claims else None
 
 
-def _open_row(facts: Facts, evaluation: Evaluation, names: Sequence[str]) -> Category | None:
-    """The first of some categories that nothing at the draw has ruled out."""
+def _open_row(evaluation: Evaluation, names: Sequence[str]) -> Category | None:
+    """The first of some categories that the marrow may prove, and nothing at the draw rules out."""
     judged = evaluation.judgements
     for name in names:
-        for row in facts.criteria.category:
+        for row in evaluation.rows:
             if row.id == name and not any(_is_closed(judged[one]) for one in row.requires):
                 return row
     return None

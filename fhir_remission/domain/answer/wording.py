@@ -41,7 +41,11 @@ def capped_by(facts: Facts, found: Assessment) -> str:
 
 def advice(facts: Facts, name: str) -> str:
     """What is asked for; of the dead only what is written or can be."""
-    return "" if facts.record.died and name not in OF_THE_RECORD else ADVICE.get(name, "")
+    return (
+        ""
+        if facts.record.died and name not in OF_THE_RECORD
+        else ADVICE.get(name, IN_PART.get(name, ""))
+    )
 
 
 def start_text(facts: Facts) -> str:
@@ -268,3 +272,16 @@ ADVICE = {
     "extramedullary-disease": "A statement on extramedullary disease decides.",
     "baseline-marrow": "The marrow of before therapy decides.",
 }
+IN_PART = {
+    "auer-rods": "A readable statement on Auer rods decides.",
+    "marrow-adequacy": "The cells counted or the cellularity of the marrow decide.",
+    "marrow": "An answer needs a marrow after the start of therapy.",
+    "aml-diagnosis": "An answer needs a confirmed diagnosis of AML.",
+    "counts": "Neutrophils and platelets of one draw decide.",
+    "anc": "A neutrophil count decides.",
+    "platelets": "A platelet count decides.",
+    "rbc-transfusions": "Whether red cells were given decides.",
+    "blood-blast-count": "Blasts of the blood as a count decide.",
+    "baseline-counts": "Counts of before therapy decide.",
+}
+"""What is missing and decides with others, where nothing more can be said of it."""

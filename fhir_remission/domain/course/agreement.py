@@ -47,7 +47,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
         reason=reason_of(ground, anchor, category, saids, before),
         candidates=candidates,
         possible_higher=higher,
-        missing=missing_of(ground, anchor, category, saids, before, open_end=bool(higher)),
+        missing=missing_of(ground, anchor, category, saids, before, higher=higher),
     )
 
 

@@ -133,7 +133,7 @@ def missing_of(
     saids: Sequence[Said],
     before: Draft | None,
     *,
-    open_end: bool,
+    higher: Collection[str],
 ) -> tuple[str, ...]:
     """What is not known, and would be needed for a better or a decided answer."""
     undecided = category == ground.out.undecided
@@ -150,7 +150,16 @@ def missing_of(
             named.add("earlier-response")
         elif _differ_before(anchor) and not (_asked(anchor) and _of_one_side(ground, saids)):
             named.add("remission-end")
-    if undecided or open_end or category == ground.out.not_evaluable:
-        for found in dict.fromkeys(one.found for one in saids if one.found is not None):
-            named.update(missing_for(ground.facts.criteria, found))
-    return tuple(sorted(named or (asked if open_end else ())))
+    none = undecided or category == ground.out.not_evaluable
+    if none or higher:
+        every = [one.found for one in saids]
+        if not none:
+            # What the latest marrow would need for more than stands.
+            every += [one.own.found for one in saids if one.own is not None]
+        for found in dict.fromkeys(one for one in every if one is not None):
+            among = None if none else higher
+            named.update(missing_for(ground.facts.criteria, found, among))
+    if undecided and not named and before is not None and all(one.carries for one in saids):
+        # What stands is open for what was asked before.
+        return before.missing
+    return tuple(sorted(named or (asked if higher else ())))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fhir_remission.domain.criteria.kinds import (
     ByBaseline,
     PercentDecrease,
@@ -21,9 +23,11 @@ CHANGES = (PercentDecrease, PercentIncrease, ByBaseline)
 JOINED = "completes the draw of"
 
 
-def missing_for(criteria: CriteriaSet, found: Evaluation) -> tuple[str, ...]:
-    """What is not known, and would be needed for a better or a decided answer."""
-    wanted = set(found.open)
+def missing_for(
+    criteria: CriteriaSet, found: Evaluation, among: Collection[str] | None = None
+) -> tuple[str, ...]:
+    """What is not known, and would be needed for a better answer, of some, or a decided one."""
+    wanted = set(found.open if among is None else among) & {*found.open}
     asked = {name for row in found.rows if row.id in wanted for name in row.requires}
     unknown = {
         name
