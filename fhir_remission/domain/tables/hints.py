@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import _lru_cache_wrapper, lru_cache
+from functools import _lru_cache_wrapper, lru_cache, partial
 from typing import TypeVar
 
 from msgspec import Struct
@@ -44,6 +44,10 @@ MEANS = (
     "sign",
     "relapse",
     "lesion",
+    "returns",
+    "active",
+    "where",
+    "which",
     "few",
     "denied",
     "absent",
@@ -70,6 +74,23 @@ class Hints(Struct, frozen=True):
         """Whether a text says nothing but words of this kind."""
         return bool(self.tables) and _read(_only, text)(self, what, seen(text).casefold())
 
+    def is_relapse(self, text: str) -> bool:
+        """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
+        named = any(self.names(one, text) for one in _BACK)
+        return named and _consists(self, "relapse-alone", text.casefold())
+
+    def is_elsewhere(self, text: str) -> bool:
+        """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
+        return self.names("where", text) and _consists(self, "elsewhere", text.casefold())
+
+    def stands(self, what: str, text: str) -> bool:
+        """Whether a sentence, or a part of one, names something that nothing denies."""
+        told = text.casefold()
+        if not self.tables or _is_named(self, "family", told):
+            return False
+        stands = _is_back if what == "returns" else partial(_stands, kind=what, none=())
+        return any(stands(self, part=one) for one in (*_parts(told), *_SENTENCE.split(told)))
+
     def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
         if not self.tables:
@@ -85,6 +106,7 @@ class Hints(Struct, frozen=True):
 
 
 NO_HINTS = Hints()
+_BACK = ("relapse", "returns", "active")
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
 _ALSO = {
     "leukaemia": ("leukaemia", "aml", "lesion"),
@@ -94,14 +116,19 @@ _ALSO = {
     "not-blasts": ("not-blasts", "picture"),
     "unsure": ("unsure", "denied", "family"),
     "plain": ("plain", "remission"),
+    "relapse-alone": (*_BACK, "where", "which", "plain"),
+    "elsewhere": ("where", "which", "plain", "aml"),
 }
-_SIGNS = ("sign", "relapse", "lesion", "apl")
+_SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
 _DENIALS = ("few", "denied", "absent", "family")
 _SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
 _WORD = re.compile(r"\w")
+# What of a word a stem leaves over.
+_ENDS = re.compile(r"^\w+|\w+$")
+_ENDING = re.compile(r"\0\w*")
 _LINE = 5
 """From so many blasts of a hundred cells on, a marrow is one of disease by every set."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -133,13 +160,27 @@ def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
 @lru_cache(maxsize=1 << 12)
 def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
     named = [kind for kind in _SIGNS if _is_named(hints, kind, text)]
-    if not named or _is_named(hints, "family", text):
+    back = _is_named(hints, "returns", text)
+    if not (named or back) or _is_named(hints, "family", text):
         return frozenset()
     parts = _parts(text)
     # A marrow has blasts: so few are none, where no other share stands there.
     few = (marrow or _is_named(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
     none = ("few",) if few else ()
-    return frozenset(kind for kind in named if any(_stands(hints, kind, p, none) for p in parts))
+    told = {kind for kind in named if any(_stands(hints, kind, p, none) for p in parts)}
+    return frozenset(
+        told | {"relapse"} if back and any(_is_back(hints, p) for p in parts) else told
+    )
+
+
+def _is_back(hints: Hints, part: str) -> bool:
+    """Whether a part of a sentence says of a leukaemia that it is back, and of nothing else."""
+    back = _told(hints, "returns", part)
+    if back is None or _is_named(hints, "absent", part[back.end() :]):
+        return False
+    named = (sorted((back.span(), one.span())) for one in _found(hints, "leukaemia", part))
+    between = (_ENDS.sub("", part[first[1] : second[0]]) for first, second in named)
+    return any(_only(hints, "plain", one) for one in between)
 
 
 @lru_cache(maxsize=1 << 10)
@@ -159,6 +200,12 @@ def _is_above(hints: Hints, text: str) -> bool:
 def _only(hints: Hints, what: str, text: str) -> bool:
     rest = _compiled(hints, what).sub(lambda one: one["other"] or "", text)
     return _WORD.search(rest) is None
+
+
+def _consists(hints: Hints, what: str, text: str) -> bool:
+    """The same of words that may have an ending."""
+    rest = _compiled(hints, what).sub(lambda one: one["other"] or "\0", text)
+    return _WORD.search(_ENDING.sub("", rest)) is None
 
 
 def _parts(text: str) -> list[str]:

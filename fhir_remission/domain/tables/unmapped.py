@@ -43,6 +43,10 @@ def suspicion(
         if mappings.codes.hints.among(hint, words):
             return NAMED[hint], f"{words[0]} comes under no code that a table has"
     denied = [why for pair in pairs if (why := systems.denies(*pair))]
+    # A relapse of nothing that is named is one of the illness on record, and so are blasts.
+    found = mappings.codes.hints
+    if kind == "Condition" and any(found.is_relapse(w) or "sign" in found.signs(w) for w in words):
+        return NAMED[hints[0]], f"{words[0]} comes under no code that a table has"
     if words or (pairs and not denied):
         return None, ""
     return NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
@@ -63,13 +67,26 @@ NAMED = {
 }
 
 
-def by_words(row: EventRow, words: tuple[str, ...], hints: Hints, *, ranged: bool) -> EventRow:
+def by_words(
+    row: EventRow,
+    words: tuple[str, ...],
+    hints: Hints,
+    *,
+    ranged: bool,
+    beside: Sequence[str] = (),
+) -> EventRow:
     """What a leukaemia may be by its words; `ranged`: its code says that it is some other one.
+
+    `beside`: what its site and stage are called.
 
     Where they name AML and nothing that is more than it, or nothing but a leukaemia, it is the one
     on record. Of that the words are as good as no code: no proof, and nothing against it.
     """
     if not words or any(hints.among(what, words) for what in ("not-aml", "course")):
+        return row
+    if any(hints.stands("returns", text) or hints.is_elsewhere(text) for text in words):
+        return row
+    if any(hints.names("where", text) or hints.is_relapse(text) for text in beside):
         return row
     aml = hints.among("aml", words)
     if not aml and (ranged or not all(hints.only("plain", text) for text in words)):

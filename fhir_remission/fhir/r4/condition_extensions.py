@@ -77,3 +77,9 @@ def histology(condition: Condition) -> list[CodeableConcept]:
         return []
     named = (one.value_codeable_concept for one in found if one.url.endswith(_HISTOLOGY))
     return [concept for concept in named if concept is not None]
+
+
+def site_and_stage(condition: Condition) -> list[CodeableConcept | None]:
+    """Where it is and how far it has gone, as far as anybody says."""
+    stages = condition.stage if isinstance(condition.stage, list) else [condition.stage]
+    return [*(condition.body_site or []), *(one.summary for one in stages if one)]

@@ -192,6 +192,12 @@ class Dosage(Struct, omit_defaults=True):
     route: CodeableConcept | None = None
 
 
+class Stage(Struct, omit_defaults=True):
+    """How far a disease has gone, in a word."""
+
+    summary: CodeableConcept | None = None
+
+
 class Ingredient(Struct, rename="camel", omit_defaults=True):
     """One substance of a medication."""
 

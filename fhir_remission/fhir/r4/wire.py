@@ -26,6 +26,7 @@ from fhir_remission.fhir.r4.elements import (
     Period,
     Reference,
     Related,
+    Stage,
     Timing,
     Valued,
 )
@@ -124,6 +125,9 @@ class Condition(Known, rename="camel", tag_field="resourceType", tag="Condition"
     """A code alone before R4; so is the next."""
     verification_status: CodeableConcept | str | None = None
     code: CodeableConcept | None = None
+    body_site: list[CodeableConcept | None] | None = None
+    stage: list[Stage | None] | Stage | None = None
+    """A list from R4 on."""
     subject: Reference | None = None
     patient: Reference | None = None
     onset_date_time: str | None = None

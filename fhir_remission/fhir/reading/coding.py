@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec import Struct, structs
 
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
 from fhir_remission.domain.tables.displays import Words, against
+from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.fhir.r4.elements import CodeableConcept
-from fhir_remission.fhir.reading.context import words_of
+from fhir_remission.fhir.reading.context import Context, words_of
 
 LIKE_INPUT = ", and reads like an input"
 ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
@@ -170,3 +172,21 @@ def _merged(rows: list[CodeRow]) -> CodeRow:
         conditions=tuple(c for c in first.conditions if all(c in row.conditions for row in rows)),
         flags=tuple(flag for flag in first.flags if all(flag in row.flags for row in rows)),
     )
+
+
+Rows = list[tuple[tuple[str, str], EventRow]]
+"""What codes mean as events, each with its coding."""
+
+
+def meanings(pairs: Sequence[tuple[str, str]], resource_type: str, context: Context) -> Rows:
+    """What the codings mean as events, each kind once."""
+    found: dict[str, tuple[tuple[str, str], EventRow]] = {}
+    for pair in pairs:
+        for row in context.mappings.events.of(*pair, resource_type):
+            found.setdefault(row.kind, (pair, row))
+    return list(found.values())
+
+
+def is_lookalike(pairs: Sequence[tuple[str, str]], context: Context) -> bool:
+    """Whether a table says of one of the codes that it is no event."""
+    return any(pair in context.mappings.codes.lookalikes for pair in pairs)

@@ -12,15 +12,14 @@ from fhir_remission.domain.nouns.inputs import (
     Event,
     Skipped,
     Source,
-    When,
 )
-from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
-from fhir_remission.fhir.r4.condition_extensions import OVER, histology, sureness
+from fhir_remission.fhir.r4.condition_extensions import OVER, histology, site_and_stage, sureness
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
+from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings
 from fhir_remission.fhir.reading.context import (
     Context,
     Worded,
@@ -53,9 +52,6 @@ class EventsRead(Struct, frozen=True):
     worded: tuple[Worded, ...] = ()
 
 
-Rows = list[tuple[tuple[str, str], EventRow]]
-
-
 def read_condition(current: Current, context: Context) -> EventsRead:
     """Read one Condition, the latest version of it."""
     condition = current.entry.resource
@@ -64,7 +60,8 @@ def read_condition(current: Current, context: Context) -> EventsRead:
     rows = meanings(pairs, "Condition", context)
     told = ""
     if not rows and not is_lookalike(pairs, context):
-        rows, told = unread_leukaemia(condition.code, pairs, context)
+        beside = [text for one in site_and_stage(condition) for text in words_of(one)]
+        rows, told = unread_leukaemia(condition.code, pairs, context, beside)
     if not rows:
         return not_an_event(current, pairs, context)
     rows = [*rows, *_otherwise(condition, rows, context)]
@@ -96,7 +93,8 @@ def _events(
     told: str,
 ) -> EventsRead:
     """What a Condition that counts says."""
-    when, problem = _onset(condition, context, over=OVER in status)
+    began, problem = _onset(condition, context, over=OVER in status)
+    when = began.when if began else None
     ended = _placed(condition.abatement_date_time, condition.abatement_period, context)
     events = tuple(
         Event(
@@ -120,21 +118,8 @@ def _events(
         claims=_claims(condition, current, rows, context),
         skipped=tuple(Skipped(source=ref, reason=reason) for reason in reasons),
         unplaced=(Skipped(source=ref, reason=lost),) if undated else (),
+        worded=_active(condition, current, rows, began, context),
     )
-
-
-def meanings(pairs: Sequence[tuple[str, str]], resource_type: str, context: Context) -> Rows:
-    """What the codings mean as events, each kind once."""
-    found: dict[str, tuple[tuple[str, str], EventRow]] = {}
-    for pair in pairs:
-        for row in context.mappings.events.of(*pair, resource_type):
-            found.setdefault(row.kind, (pair, row))
-    return list(found.values())
-
-
-def is_lookalike(pairs: Sequence[tuple[str, str]], context: Context) -> bool:
-    """Whether a table says of one of the codes that it is no event."""
-    return any(pair in context.mappings.codes.lookalikes for pair in pairs)
 
 
 # Of these a doubt leaves every answer in doubt; a diagnosis of AML in doubt proves nothing anyway.
@@ -143,7 +128,10 @@ ADVERSE = frozenset({*_LEUKAEMIAS, "extramedullary"})
 
 
 def unread_leukaemia(
-    concept: CodeableConcept | None, pairs: Sequence[tuple[str, str]], context: Context
+    concept: CodeableConcept | None,
+    pairs: Sequence[tuple[str, str]],
+    context: Context,
+    beside: Sequence[str] = (),
 ) -> tuple[Rows, str]:
     """The leukaemia that a code no row names may be."""
     words = words_of(concept)
@@ -157,9 +145,24 @@ def unread_leukaemia(
     pair = pairs[0] if pairs else ("", "")
     if row.kind != "unread-leukaemia":
         return [(pair, row)], why
-    row = by_words(row, words, mappings.codes.hints, ranged=ranged)
+    row = by_words(row, words, mappings.codes.hints, ranged=ranged, beside=beside)
     strange = row.kind == "unread-leukaemia" and row.detail != "aml"
     return [(pair, row)], f"{why}: {_MAY_BE if strange else _SAYS_NO_MORE}"
+
+
+def _active(
+    condition: Condition, current: Current, rows: Rows, when: Placed | None, context: Context
+) -> tuple[Worded, ...]:
+    """That the disease was there when it was told, and is no more than that: of no other one."""
+    hints = context.mappings.codes.hints
+    alike = all(row.detail == "aml" or row.kind == "unspecified-leukaemia" for _, row in rows)
+    if not alike or not any(hints.stands("active", one) for one in words_of(condition.code)):
+        return ()
+    source = source_of(current, rows[0][0])
+    return (Worded(source, _THERE, when, "blasts-marrow", ("blasts-marrow",), named=True),)
+
+
+_THERE = "it says that the leukaemia was there, and no result of that time says what it was"
 
 
 def _otherwise(condition: Condition, rows: Rows, context: Context) -> Rows:
@@ -227,7 +230,7 @@ def _refuted(status: set[str], current: Current, rows: Rows) -> tuple[Event, ...
     )
 
 
-def _onset(condition: Condition, context: Context, *, over: bool) -> tuple[When | None, str]:
+def _onset(condition: Condition, context: Context, *, over: bool) -> tuple[Placed | None, str]:
     placed = _placed(condition.onset_date_time, condition.onset_period, context, first=True)
     told = (condition.onset_string, condition.onset_age, condition.onset_range)
     if placed is None and any(is_there(one) for one in told):
@@ -237,7 +240,7 @@ def _onset(condition: Condition, context: Context, *, over: bool) -> tuple[When 
     found = happened(placed, context.reading) if placed else None
     if isinstance(found, Unplaced):
         return None, found.reason
-    return (found.when, "") if found else (None, "")
+    return found, ""
 
 
 def _recorded(condition: Condition) -> str | None:
@@ -270,7 +273,7 @@ def _claims(
     recorded = read_time(_recorded(condition) or "", context.reading.zone)
     when = recorded.when if isinstance(recorded, Placed) else None
     began = _onset(condition, context, over=False)[0] if when is None else None
-    onset = None if began is None else began.first_day
+    onset = None if began is None else began.when.first_day
     claims = [
         Claim(source_of(current, pair), row.display or pair[1], row.claim, when, onset)
         for pair, row in rows

@@ -20,11 +20,9 @@ from fhir_remission.fhir.r4.elements import (
 from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure
+from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings
 from fhir_remission.fhir.reading.condition import (
     EventsRead,
-    Rows,
-    is_lookalike,
-    meanings,
     not_an_event,
     source_of,
 )

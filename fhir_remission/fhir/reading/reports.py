@@ -15,12 +15,11 @@ from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, weeks_before
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport
+from fhir_remission.fhir.reading.coding import Rows, meanings
 from fhir_remission.fhir.reading.conclusions import told_in_words
 from fhir_remission.fhir.reading.condition import (
     ADVERSE,
     EventsRead,
-    Rows,
-    meanings,
     source_of,
     unread_leukaemia,
 )
