@@ -6,7 +6,6 @@ ordinary must not cost the answer.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -57,7 +56,9 @@ AML, not having achieved remission|Blast injury|Skin rash|Orbital mass|Active he
 
 def listed(*groups: str) -> list[str]:
     """The words of tables above, one by one."""
-    return [word.strip() for lines in groups for word in lines.replace("\n", "|").split("|") if word]
+    return [
+        word.strip() for lines in groups for word in lines.replace("\n", "|").split("|") if word
+    ]
 
 
 @pytest.mark.parametrize("text", listed(ADVERSE_CONDITIONS))
@@ -92,3 +93,70 @@ def test_an_active_disease_is_one_of_its_time() -> None:
     """It was there when it was found: before the remission that says nothing against it."""
     early = condition("AML, active") | {"onsetDateTime": "2026-01-04"}
     assert answer(early) == (0, ["CR"])
+
+
+def report(title: str, when: str = LATER, **parts: Any) -> Json:
+    """A report of this name."""
+    return row(
+        "DiagnosticReport", status="final", code={"text": title}, effectiveDateTime=when, **parts
+    )
+
+
+PICTURES = listed("MRT Orbita|PET-CT|CT Thorax|Sonographie|Röntgen Thorax")
+BACK = listed(
+    "AML-Rezidiv|Rezidiv der AML|leukemic infiltration|Leukämieinfiltrat|Infiltration durch die AML"
+    "|Recurrent AML|Recurrence of leukemia|Leukämische Infiltrate der Haut|Active leukemia"
+)
+KNOWN = listed(
+    "Bekanntes AML-Rezidiv|Kein Rezidiv|No recurrence of leukemia|Keine leukämische Infiltration"
+    "|Relapsed AML. No infiltrates.|Z.n. AML-Rezidiv, unauffällig|Recurrent pleural effusion"
+    "|No active leukemia|Recurrent pneumonia, known AML|Rezidivierende Pneumonie bei AML"
+)
+
+
+@pytest.mark.parametrize("title", [*PICTURES, "Labor"])
+@pytest.mark.parametrize("text", BACK)
+def test_a_relapse_that_a_report_concludes_is_one_whatever_its_title(title: str, text: str) -> None:
+    """In its conclusion and in the words of a coded one, under the element of every release."""
+    coded = [
+        {"conclusionCode": [{"text": text}]},
+        {"conclusionCode": [{"concept": {"text": text}}]},
+        {"codedDiagnosis": [{"coding": [{"display": text}]}]},
+    ]
+    for parts in ({"conclusion": text}, *coded):
+        assert holds("told", *answer(report(title, **parts))), parts
+
+
+@pytest.mark.parametrize("title", [*PICTURES, "Labor"])
+@pytest.mark.parametrize("text", KNOWN)
+def test_what_everybody_knows_or_nobody_saw_costs_nothing(title: str, text: str) -> None:
+    """Of a picture; a report of a laboratory that tells of a relapse is as good as one."""
+    if (title == "Labor" and "AML-Rezidiv" in text) or (title == "Labor" and "Relapsed" in text):
+        return
+    assert answer(report(title, conclusion=text)) == (0, ["CR"])
+
+
+@pytest.mark.parametrize(
+    ("want", "parts"),
+    [
+        *[
+            ("told", {"conclusion": text})
+            for text in listed(
+                "No remission|Kein Nachweis einer Remission|Residual leukemia|Rezidiv"
+            )
+        ],
+        ("told", {"conclusionCode": [{"text": "Specimen unsatisfactory"}]}),
+        ("told", {"conclusionCode": [{"coding": [{"code": "x", "display": "Relapse"}]}]}),
+        ("remission", {"conclusion": "Z.n. Rezidiv der AML, jetzt Remission"}),
+        ("remission", {"conclusion": "Kein Rezidiv."}),
+        ("remission", {"conclusion": "No residual leukemia."}),
+        ("remission", {"conclusion": "Remission"}),
+        ("remission", {"conclusionCode": [{"text": "Specimen satisfactory"}]}),
+    ],
+)
+def test_a_report_of_the_marrow_of_a_remission_that_denies_it_is_told(
+    want: str, parts: Json
+) -> None:
+    """A count of that day answers a sentence; that the disease is back, and no more, stands."""
+    held = {"result": [{"reference": "Observation/marrow-d32"}]}
+    assert holds(want, *answer(report("Knochenmarkzytologie", DAY, **held, **parts)))

@@ -48,6 +48,7 @@ MEANS = (
     "active",
     "where",
     "which",
+    "known",
     "few",
     "denied",
     "absent",
@@ -78,6 +79,11 @@ class Hints(Struct, frozen=True):
         """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
         named = any(self.names(one, text) for one in _BACK)
         return named and _consists(self, "relapse-alone", text.casefold())
+
+    def is_back(self, text: str) -> bool:
+        """Whether a text says that the disease is back or still there, and nothing else."""
+        parts = _parts(text.casefold())
+        return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
@@ -116,7 +122,7 @@ _ALSO = {
     "not-blasts": ("not-blasts", "picture"),
     "unsure": ("unsure", "denied", "family"),
     "plain": ("plain", "remission"),
-    "relapse-alone": (*_BACK, "where", "which", "plain"),
+    "relapse-alone": (*_BACK, "where", "which", "plain", "aml"),
     "elsewhere": ("where", "which", "plain", "aml"),
 }
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")

@@ -17,6 +17,8 @@ class Suspected(NamedTuple):
 
     kind: str
     hints: tuple[str, ...]
+    listed: bool = False
+    """Whether it is an illness on the list of problems."""
 
 
 def suspicion(
@@ -30,7 +32,7 @@ def suspicion(
     By the range of the code; by the code alone where its system is unknown; by its words, where it
     has some; and what has neither a code of its system nor words may be anything: the worst.
     """
-    kind, hints = suspected
+    kind, hints, listed = suspected
     systems, events = mappings.systems, mappings.events
     for system, code in pairs:
         row = events.within(system, code, kind)
@@ -45,7 +47,7 @@ def suspicion(
     denied = [why for pair in pairs if (why := systems.denies(*pair))]
     # A relapse of nothing that is named is one of the illness on record, and so are blasts.
     found = mappings.codes.hints
-    if kind == "Condition" and any(found.is_relapse(w) or "sign" in found.signs(w) for w in words):
+    if listed and any(found.is_relapse(w) or "sign" in found.signs(w) for w in words):
         return NAMED[hints[0]], f"{words[0]} comes under no code that a table has"
     if words or (pairs and not denied):
         return None, ""

@@ -33,6 +33,12 @@ class Identifier(Struct, omit_defaults=True):
     value: str | None = None
 
 
+class Concluded(CodeableConcept, omit_defaults=True):
+    """A concept, or from R6 on one inside of an element of its own."""
+
+    concept: CodeableConcept | None = None
+
+
 class Reference(Struct, omit_defaults=True):
     """A pointer to another resource, literal or by identifier."""
 

@@ -17,6 +17,7 @@ from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
     CodeableReference,
     Collection,
+    Concluded,
     Dosage,
     Identifier,
     Ingredient,
@@ -86,7 +87,7 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
     presented_form: list[Shown | None] | Shown | None = None
     composition: Reference | None = None
     """R5: the document that says the same and holds the results."""
-    conclusion_code: list[CodeableConcept] | None = None
+    conclusion_code: list[Concluded] | None = None
     coded_diagnosis: list[CodeableConcept] | None = None
     """STU3 and DSTU2."""
 

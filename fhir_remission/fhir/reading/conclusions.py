@@ -12,6 +12,7 @@ from msgspec import structs
 from fhir_remission.domain.nouns.inputs import Event, Finding, When
 from fhir_remission.domain.nouns.intervals import ZERO, point
 from fhir_remission.domain.tables.codes import CodeRow
+from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
@@ -222,19 +223,45 @@ def told_in_words(
 ) -> tuple[bool, frozenset[str]]:
     """Whether a report is of a marrow that may have been counted; which signs it concludes.
 
-    Who describes a picture says what the patient has: a relapse is none of what was found there.
     `sampled`: whether its Specimen is a marrow.
     """
     hints, forms = mappings.codes.hints, report.presented_form
     titles = (one.title for one in (forms if isinstance(forms, list) else [forms]) if one)
     called = [*named_by(report.code, mappings), *(one for one in titles if one)]
     marrow = sampled or hints.among("tissue", called)
-    signs = hints.signs(report.conclusion or "", marrow=marrow)
+    texts = concluded_words(report, mappings)
+    signs = frozenset[str]().union(*(hints.signs(text, marrow=marrow) for text in texts))
     kinds = concepts_in(report.category) if is_there(report.category) else None
     sorts = [text for one in kinds or () for text in (*words_of(one), *_codes(one))]
     picture = hints.among("picture", [*called, *sorts])
     otherwise = picture or any(hints.among(what, called) for what in _OTHERWISE)
-    return marrow and not otherwise, signs & _LESION_ALONE if picture else signs
+    return marrow and not otherwise, _seen(signs, texts, mappings.codes.hints) if picture else signs
+
+
+def _seen(signs: frozenset[str], texts: Iterable[str], hints: Hints) -> frozenset[str]:
+    """What a picture shows: a lesion, also where it is only said that the disease is back.
+
+    Beside what is known of the patient, or not there, that is a word on whom it was taken of.
+    """
+    said = any(hints.among(kind, texts) for kind in ("known", "denied"))
+    return signs & _LESION_ALONE if said or not signs else _LESION_ALONE
+
+
+def concluded(report: DiagnosticReport) -> list[CodeableConcept]:
+    """What a report concludes in codes, under the element of whichever release."""
+    coded = [one.concept or one for one in report.conclusion_code or []]
+    return [*coded, *(report.coded_diagnosis or [])]
+
+
+def concluded_words(report: DiagnosticReport, mappings: Mappings) -> list[str]:
+    """What a report concludes in words; those of a code that is read are read by it."""
+    events, systems = mappings.events, mappings.systems
+    free = (
+        words_of(one)
+        for one in concluded(report)
+        if not any(events.of(*pair, "Condition") for pair in codings_of(one, systems))
+    )
+    return [text for text in (report.conclusion, *(text for one in free for text in one)) if text]
 
 
 def _codes(concept: CodeableConcept) -> Iterable[str]:

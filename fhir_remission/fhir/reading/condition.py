@@ -131,12 +131,13 @@ def unread_leukaemia(
     concept: CodeableConcept | None,
     pairs: Sequence[tuple[str, str]],
     context: Context,
-    beside: Sequence[str] = (),
+    beside: Sequence[str] | None = None,
 ) -> tuple[Rows, str]:
-    """The leukaemia that a code no row names may be."""
+    """The leukaemia that a code no row names may be; `beside`: words of a diagnosis beside it."""
     words = words_of(concept)
     mappings = context.mappings
-    row, why = suspicion(pairs, words, Suspected("Condition", ("leukaemia",)), mappings)
+    suspected = Suspected("Condition", ("leukaemia",), listed=beside is not None)
+    row, why = suspicion(pairs, words, suspected, mappings)
     if row is None:
         return [], ""
     ranged = any(mappings.events.within(*pair, "Condition") for pair in pairs)
@@ -145,7 +146,7 @@ def unread_leukaemia(
     pair = pairs[0] if pairs else ("", "")
     if row.kind != "unread-leukaemia":
         return [(pair, row)], why
-    row = by_words(row, words, mappings.codes.hints, ranged=ranged, beside=beside)
+    row = by_words(row, words, mappings.codes.hints, ranged=ranged, beside=beside or ())
     strange = row.kind == "unread-leukaemia" and row.detail != "aml"
     return [(pair, row)], f"{why}: {_MAY_BE if strange else _SAYS_NO_MORE}"
 

@@ -71,5 +71,6 @@ def _happens(kind: str, concepts: list[CodeableConcept | None], mappings: Mappin
     if any(mappings.events.of(*pair, kind) for pair in pairs):
         return True
     words = tuple(text for one in concepts for text in words_of(one))
-    hints = ("leukaemia",) if kind == Condition.type_name else HINTS
-    return not pairs or suspicion(pairs, words, Suspected(kind, hints), mappings)[0] is not None
+    listed = kind == Condition.type_name
+    suspected = Suspected(kind, ("leukaemia",) if listed else HINTS, listed=listed)
+    return not pairs or suspicion(pairs, words, suspected, mappings)[0] is not None

@@ -16,7 +16,11 @@ from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, weeks_befo
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport
 from fhir_remission.fhir.reading.coding import Rows, meanings
-from fhir_remission.fhir.reading.conclusions import told_in_words
+from fhir_remission.fhir.reading.conclusions import (
+    concluded,
+    concluded_words,
+    told_in_words,
+)
 from fhir_remission.fhir.reading.condition import (
     ADVERSE,
     EventsRead,
@@ -46,7 +50,7 @@ def read_conclusions(current: Current, context: Context) -> EventsRead:
     when = placed.when if isinstance(placed, Placed) else None
     events: list[Event] = []
     claims: list[Claim] = []
-    for concept in _coded(report):
+    for concept in concluded(report):
         rows = _rows(concept, context)
         events += [
             Event(
@@ -94,18 +98,13 @@ def _worded_in(report: DiagnosticReport, current: Current, context: Context) -> 
     marrow, signs = told_in_words(report, context.mappings, sampled=sampled)
     placed = _examined(report, context)
     when = placed if isinstance(placed, Placed) else None
-    quality = poor(_coded(report), report.conclusion, context)
-    told = Told(marrow, signs, report.conclusion or "", quality)
+    said = "; ".join(concluded_words(report, context.mappings))
+    told = Told(marrow, signs, said, poor(concluded(report), said, context))
     return worded(current, told, when, context)
 
 
 def _says_anything(report: DiagnosticReport) -> bool:
-    return bool(report.conclusion or _coded(report) or report.presented_form or report.result)
-
-
-def _coded(report: DiagnosticReport) -> list[CodeableConcept]:
-    """What it concludes in codes, under the element of whichever release."""
-    return [*(report.conclusion_code or []), *(report.coded_diagnosis or [])]
+    return bool(report.conclusion or concluded(report) or report.presented_form or report.result)
 
 
 def _is_of_marrow(report: DiagnosticReport, context: Context) -> bool:

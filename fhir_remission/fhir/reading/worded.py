@@ -1,7 +1,8 @@
 """What a report or a result tells of a marrow in words, and what the counts of its day make of it.
 
-A count of that day says what it was. Two things no count takes back: a share of blasts from the
-line of disease on, and that the sample cannot be judged.
+A count of that day says what it was. Three things no count takes back: a share of blasts from the
+line of disease on, that the disease is back where nothing else is said, and that the sample cannot
+be judged.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from fhir_remission.fhir.reading.specimen import quality_of
 NO_RESULT = "no result of that time says what it was"
 NO_TIME = "nobody says when what it concludes was found"
 SAID = "its conclusion names a sign of disease, and a count of that day says what it was"
-AGAINST = "it states a share of blasts that the count of that day does not"
+AGAINST = "it states a share of blasts, or a relapse, that the count of that day does not"
 ADEQUACY = "marrow-adequacy"
 _APART = re.compile(r"[,;.:()\n]")
 # A marrow of few cells is a poor sample where somebody is asked for the sample, and what a marrow
@@ -53,6 +54,7 @@ def worded(
     """As it is kept until all results are known."""
     if not (told.marrow or told.signs or told.poor):
         return ()
+    hints = context.mappings.codes.hints
     why = "its conclusion names a sign of disease" if told.signs else "it is of a marrow"
     lesion = told.signs == {"lesion"}
     counted = (BLASTS, ADEQUACY) if told.marrow else (BLASTS, SMEAR)
@@ -66,7 +68,7 @@ def worded(
             by=(LESION,) if lesion else counted,
             named=bool(told.signs),
             held=frozenset({current.entry.ref, *held(current.entry, context.index)}),
-            against=bool(told.signs) and context.mappings.codes.hints.is_above(told.text),
+            against=bool(told.signs) and (hints.is_above(told.text) or hints.is_back(told.text)),
             poor=told.poor,
         ),
     )
