@@ -215,7 +215,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
                 30, 1500, 150_000
             ).chemo(60), 110, 12
         ), "eln-2017",
-        [BASELINE, "marrow 27: PD, awaiting-response since 60, responded 27",
+        [BASELINE, "marrow 27: PD, awaiting-response since 60",
          "marrow 110: PR, active-disease since 27, responded 110"],
     ),
     "draws after a lesion that is there could not": (

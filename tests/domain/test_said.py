@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
-from tests.domain.builder import CRITERIA, criteria, induction, judge, now, on, remission
+from tests.domain.builder import CRITERIA, Course, criteria, induction, judge, now, on, remission
 from tests.domain.generated import course_of, dense_course_of, partly_counted_of
 
 SETS = sorted(path.stem for path in CRITERIA.glob("*.toml"))
@@ -135,3 +135,25 @@ def test_the_latest_marrow_may_be_the_one_without_counts() -> None:
         f"CRi, perhaps CR by the marrow of {on(85)}: ANC not reported, CR needs >= 1.0 10*9/L;"
         " platelets not reported, CR needs >= 100 10*9/L."
     )
+
+
+def raised() -> Course:
+    """Platelets that a transfusion may have raised, in a draw that another one beats."""
+    course = induction().marrow(30, 2).blood(30, 300, 30_000).event("platelet-transfusion", 35)
+    return course.blood(40, 1500, 150_000)
+
+
+def test_a_draw_gives_what_it_would_give_alone() -> None:
+    """ANC of a remission without platelets is CRi (T25), not MLFS, and the flag says why not CR."""
+    found = now(raised())
+    assert [note.reason for note in found.draws] == ["proves CRi", "gives CRi"]
+    assert "count-raised-by-treatment" in found.flags
+
+
+def test_what_claims_no_response_has_no_day_of_one() -> None:
+    """Stable or progressive disease is an answer without order."""
+    course = induction().marrow(30, 60).blood(30, 300, 20_000).chemo(40)
+    course.marrow(100, 60).blood(100, 300, 20_000)
+    found = now(course, "eln-2017")
+    assert found.category == "SD"
+    assert found.response_date is None

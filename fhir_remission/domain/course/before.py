@@ -78,7 +78,8 @@ def _answered(
     said = Said(
         category=answer, state=state, opened=kept.opened, number=kept.number, reason=reason,
         since=kept.since if kept.state == state else case.marrow.day,
-        day=way.day if claim is not None else None, found=found, candidates=candidates,
+        day=way.day if claim is not None and claim.claim else None,
+        found=found, candidates=candidates,
         assumptions=() if answer == out.undecided else step.assumed(world, case, way, row),
         held=found.held,
         flags=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -165,7 +166,7 @@ def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Ev
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found})
-    settled = len(found) == 1 or _one_side({one.answer for one in found}, rows)
+    settled = len(found) == 1 or one_side({one.answer for one in found}, rows)
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
@@ -221,7 +222,7 @@ def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | No
     return next((row for row in rows if row.id == answer), None)
 
 
-def _one_side(answers: set[str], rows: Sequence[Category]) -> bool:
+def one_side(answers: AbstractSet[str], rows: Sequence[Category]) -> bool:
     """Whether all answers are of a marrow below the line of disease: the lowest is said then."""
     return answers <= {row.id for row in rows if row.remission or row.early}
 

@@ -13,7 +13,7 @@ from fhir_remission.domain.criteria.kinds import (
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.changes import BLASTS
 from fhir_remission.domain.evaluation.choice import HOLDS, Choice
-from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.marrow import Evaluation, one_side
 from fhir_remission.domain.nouns.assessment import DrawNote, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.record.draws import Draw
@@ -60,10 +60,17 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
         elif place == chosen:
             reason = f"proves {found.category}" if found.row and proves else "read with the marrow"
         else:
-            reason = f"gives {answers[place].answer}{_given(facts, draw, chosen)}"
+            reason = f"gives {_least(found, answers[place])}{_given(facts, draw, chosen)}"
         sources = draw.cited | _against(answers.get(place))
         notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
+
+
+def _least(found: Evaluation, choice: Choice) -> str:
+    """What a draw gives: of answers below the line of disease the lowest, as for the marrow."""
+    ranks = {row.id: rank for rank, row in enumerate(found.rows)}
+    sided = one_side(choice.ways.keys(), found.rows)
+    return max(choice.ways, key=ranks.__getitem__) if sided else choice.answer
 
 
 def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:
