@@ -6,6 +6,7 @@ ordinary must not cost the answer.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -160,3 +161,73 @@ def test_a_report_of_the_marrow_of_a_remission_that_denies_it_is_told(
     """A count of that day answers a sentence; that the disease is back, and no more, stands."""
     held = {"result": [{"reference": "Observation/marrow-d32"}]}
     assert holds(want, *answer(report("Knochenmarkzytologie", DAY, **held, **parts)))
+
+
+def dose(medication: Json | None, **parts: Any) -> Json:
+    """A dose of the course of the remission, and the Medication inside of it."""
+    held = None if medication is None else [{"resourceType": "Medication", "id": "m", **medication}]
+    named = {"medicationReference": {"reference": "#m"}} if held else {}
+    return row(
+        "MedicationAdministration",
+        **{"status": "completed", "effectiveDateTime": "2026-02-01", "contained": held},
+        **named,
+        **parts,
+    )
+
+
+MIXED = {"code": {"text": "Rezeptur 12"}}
+
+
+@pytest.mark.parametrize("substance", ["Azacitidin", "Cytarabin 200 mg"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        {"ingredient": [{"itemCodeableConcept": {"text": "$"}}]},
+        {"ingredient": [{"itemReference": {"display": "$"}}]},
+        {"product": {"ingredient": [{"item": {"display": "$"}}]}},
+        {"package": {"content": [{"itemCodeableConcept": {"text": "$"}}]}},
+        {"contained": [{"resourceType": "Substance", "id": "s", "code": {"text": "$"}}]},
+    ],
+)
+def test_what_a_medication_holds_is_read_beside_what_it_is_called(at: Json, substance: str) -> None:
+    """A code of a mixture does not hide its ingredients, in the elements of every release."""
+    drug = json.loads(json.dumps(at).replace("$", substance))
+    harmless = json.loads(json.dumps(at).replace("$", "Natriumchlorid"))
+    assert holds("told", *answer(dose(MIXED | drug)))
+    assert answer(dose(MIXED | harmless)) == (0, ["CR"])
+
+
+def procedure(text: str, **parts: Any) -> Json:
+    """Something done in the course of the remission."""
+    return row(
+        "Procedure",
+        status="completed",
+        code={"text": text},
+        performedDateTime="2026-02-01",
+        **parts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("want", "beside"),
+    [
+        (
+            "told",
+            dose(None, medicationCodeableConcept=MIXED["code"], dosage={"text": "Azacitidin"}),
+        ),
+        (
+            "remission",
+            dose(None, medicationCodeableConcept=MIXED["code"], dosage={"text": "1-0-1"}),
+        ),
+        ("told", procedure("Infusion", usedCode=[{"text": "Cytarabine"}])),
+        ("told", procedure("Infusion", usedReference=[{"display": "Cytarabine"}])),
+        ("told", procedure("Infusion", category={"text": "Chemotherapy"})),
+        ("told", procedure("Infusionstherapie", reasonCode=[{"text": "Chemotherapie bei AML"}])),
+        ("remission", procedure("Infusion", usedCode=[{"text": "Ringer"}])),
+        ("remission", procedure("Port implantation", reasonCode=[{"text": "Chemotherapie"}])),
+        ("remission", procedure("Infusion")),
+    ],
+)
+def test_what_is_given_is_read_where_it_stands(want: str, beside: Json) -> None:
+    """Beside a code that says only that something was given."""
+    assert holds(want, *answer(beside))

@@ -49,6 +49,7 @@ MEANS = (
     "where",
     "which",
     "known",
+    "giving",
     "few",
     "denied",
     "absent",

@@ -36,6 +36,7 @@ from fhir_remission.fhir.r4.wire import (
     MedicationAdministration,
     Observation,
     Patient,
+    Procedure,
     Resource,
     Specimen,
 )
@@ -280,6 +281,10 @@ def pointers(entry: Entry) -> list[Reference | None]:
         return list(resource.parent or [])
     if isinstance(resource, MedicationAdministration):
         return [resource.medication_reference]
+    if isinstance(resource, Procedure):
+        return list(resource.used_reference or [])
+    if isinstance(resource, Medication):
+        return [one.item_reference for one in resource.ingredient or []]
     if isinstance(resource, DiagnosticReport):
         inner = contained(resource.contained).values()
         specimens = [one.specimen for one in inner if isinstance(one, Observation)]

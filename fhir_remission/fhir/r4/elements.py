@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -196,6 +197,7 @@ class Dosage(Struct, omit_defaults=True):
     """How a dose was given."""
 
     route: CodeableConcept | None = None
+    text: str | None = None
 
 
 class Stage(Struct, omit_defaults=True):
@@ -208,6 +210,7 @@ class Ingredient(Struct, rename="camel", omit_defaults=True):
     """One substance of a medication."""
 
     item_codeable_concept: CodeableConcept | None = None
+    item_reference: Reference | None = None
     item: CodeableReference | None = None
     """R5."""
 
@@ -264,3 +267,17 @@ def _is_masked(extended: Raw) -> bool:
 def is_denied(extended: Raw) -> bool:
     """Whether what stands beside an element gives a reason for its absence."""
     return _ABSENT.encode() in bytes(extended)
+
+
+def texts_in(raw: Raw) -> Iterator[str]:
+    """Every `text` and `display` in it, however deep; none where it cannot be read."""
+    try:
+        held = [msgspec.json.decode(raw)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    for one in held:
+        if isinstance(one, list):
+            held += one
+        elif isinstance(one, dict):
+            held += (part for part in one.values() if not isinstance(part, str))
+            yield from (one[k] for k in ("text", "display") if isinstance(one.get(k), str))

@@ -158,6 +158,10 @@ class Procedure(Known, rename="camel", tag_field="resourceType", tag="Procedure"
     occurrence_date_time: str | None = None
     """R5; so is the next."""
     occurrence_period: Period | None = None
+    category: Raw = NOTHING
+    reason_code: Raw = NOTHING
+    used_code: Raw = NOTHING
+    used_reference: list[Reference | None] | None = None
     not_done: bool | None = None
     """STU3."""
     not_performed: bool | None = None
@@ -198,6 +202,9 @@ class Medication(Known, rename="camel", tag_field="resourceType", tag="Medicatio
     type_name: ClassVar[str] = "Medication"
     code: CodeableConcept | None = None
     ingredient: list[Ingredient] | None = None
+    product: Raw = NOTHING
+    """DSTU2; STU3 had the next, too."""
+    package: Raw = NOTHING
 
 
 class Device(Known, rename="camel", tag_field="resourceType", tag="Device"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -15,11 +15,13 @@ from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
     Period,
     Reference,
+    is_there,
     must_be_understood,
+    texts_in,
 )
 from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.r4.type_names import contained
-from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure
+from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure, Resource
 from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings
 from fhir_remission.fhir.reading.condition import (
     EventsRead,
@@ -29,6 +31,7 @@ from fhir_remission.fhir.reading.condition import (
 from fhir_remission.fhir.reading.context import (
     Context,
     codings_of,
+    concepts_in,
     happened,
     term_of,
     words_of,
@@ -52,7 +55,36 @@ def read_procedure(current: Current, context: Context) -> EventsRead:
         context,
     )
     concepts = [procedure.code] if procedure.code else []
-    return _read(current, concepts, times, context, spinal=False)
+    used = _named(_used(procedure, context), context)
+    return _read(current, [*concepts, *used], times, context, spinal=False)
+
+
+def _used(procedure: Procedure, context: Context) -> list[CodeableConcept]:
+    """What was given in it, by all that stands beside a code that says only that something was.
+
+    What is said of another procedure is why it was done, or what it was done before.
+    """
+    words = words_of(procedure.code)
+    route = term_of("route", procedure.code, context.mappings)
+    if route == "intrathecal" or not context.mappings.codes.hints.among("giving", words):
+        return []
+    said = (procedure.category, procedure.reason_code, procedure.used_code)
+    inside = contained(procedure.contained)
+    taken = (_in_it(one, inside, context) for one in procedure.used_reference or [] if one)
+    held = (concepts_in(one) or [] for one in said if is_there(one))
+    return [one for each in (*held, *taken) for one in each]
+
+
+def _named(concepts: list[CodeableConcept], context: Context) -> list[CodeableConcept]:
+    """Those that a table or a hint knows: no other says that something is not given."""
+    events, hints = context.mappings.events, context.mappings.codes.hints
+    kind = MedicationAdministration.type_name
+    return [
+        one
+        for one in concepts
+        if any(events.of(*pair, kind) for pair in codings_of(one, context.mappings.systems))
+        or any(hints.among(what, words_of(one)) for what in HINTS)
+    ]
 
 
 def read_administration(current: Current, context: Context) -> EventsRead:
@@ -66,7 +98,9 @@ def read_administration(current: Current, context: Context) -> EventsRead:
         context,
     )
     spinal = term_of("route", route, context.mappings) == "intrathecal"
-    return _read(current, _substances(given, context), times, context, spinal=spinal)
+    beside = [CodeableConcept(text=given.dosage.text)] if given.dosage else []
+    concepts = [*_substances(given, context), *_named(beside, context)]
+    return _read(current, concepts, times, context, spinal=spinal)
 
 
 def _substances(given: MedicationAdministration, context: Context) -> list[CodeableConcept]:
@@ -76,16 +110,26 @@ def _substances(given: MedicationAdministration, context: Context) -> list[Codea
         concepts.append(given.medication.concept)
         references.append(given.medication.reference)
     inside = contained(given.contained)
-    for reference in references:
-        medication = context.index.resource(reference, inside)
-        if isinstance(medication, Medication):
-            concepts.append(medication.code)
-            for part in medication.ingredient or []:
-                concepts.append(part.item_codeable_concept)
-                concepts.append(part.item.concept if part.item else None)
-        else:
-            concepts.append(_called(reference))
+    concepts += (part for one in references if one for part in _in_it(one, inside, context))
     return [concept for concept in concepts if concept is not None]
+
+
+def _in_it(
+    reference: Reference, inside: Mapping[str, Resource], context: Context
+) -> list[CodeableConcept]:
+    """What a Medication and its ingredients are called, in the elements of every release."""
+    medication = context.index.resource(reference, inside)
+    if not isinstance(medication, Medication):
+        return [one for one in (_called(reference),) if one]
+    concepts, own = [medication.code], contained(medication.contained)
+    for part in medication.ingredient or []:
+        concepts += [part.item_codeable_concept, part.item.concept if part.item else None]
+        item = part.item_reference or (part.item.reference if part.item else None)
+        held = context.index.resource(item, own) if item else None
+        concepts += [_called(item), held.code if isinstance(held, Medication) else None]
+    older = (medication.product, medication.package, medication.contained)
+    named = (CodeableConcept(text=text) for raw in older if is_there(raw) for text in texts_in(raw))
+    return [*(one for one in concepts if one is not None), *_named(list(named), context)]
 
 
 def _called(reference: Reference | None) -> CodeableConcept | None:
