@@ -41,9 +41,11 @@ def suspicion(
         near = events.perhaps(code, kind) if system not in systems.known else ()
         if near:
             return near[0], f"code {code} comes under a system that no table names"
+    # The codes of a house are names as well.
+    called = (*words, *(code for system, code in pairs if system not in systems.known))
     for hint in hints:
-        if mappings.codes.hints.among(hint, words):
-            return NAMED[hint], f"{words[0]} comes under no code that a table has"
+        if mappings.codes.hints.among(hint, called):
+            return NAMED[hint], f"{called[0]} comes under no code that a table has"
     denied = [why for pair in pairs if (why := systems.denies(*pair))]
     # A relapse of nothing that is named is one of the illness on record, and so are blasts.
     found = mappings.codes.hints

@@ -12,7 +12,7 @@ from fhir_remission.domain.tables.codes import CodeMap, CodeRow
 from fhir_remission.domain.tables.displays import Words, against
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.fhir.r4.elements import CodeableConcept
-from fhir_remission.fhir.reading.context import Context, words_of
+from fhir_remission.fhir.reading.context import Context, names_of, words_of
 
 LIKE_INPUT = ", and reads like an input"
 ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
@@ -66,7 +66,7 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     if match.known or not pairs or any(system in codes.systems.known for system, _ in pairs):
         return match
     # A code of the house that nobody has mapped, and that calls itself blasts or marrow.
-    if codes.hints.among("input", words_of(concept)):
+    if codes.hints.among("input", names_of(concept, codes.systems)):
         why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
         return structs.replace(match, unread=why)
     return match

@@ -20,7 +20,7 @@ from fhir_remission.fhir.r4.wire import DiagnosticReport
 from fhir_remission.fhir.reading.attributes import concept_of
 from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.condition import ADVERSE, source_of
-from fhir_remission.fhir.reading.context import codings_of, concepts_in, words_of
+from fhir_remission.fhir.reading.context import codings_of, concepts_in, names_of, words_of
 from fhir_remission.fhir.reading.reported import read_value, understanding_of
 
 # As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other
@@ -36,7 +36,7 @@ FOUND = ADVERSE - {"unspecified-leukaemia"}
 def named_by(code: CodeableConcept | None, mappings: Mappings) -> tuple[str, ...]:
     """What a code is called, by whoever sent it and by the table."""
     alike = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
-    return (*words_of(code), *(one.display for one in alike if one))
+    return (*names_of(code, mappings.systems), *(one.display for one in alike if one))
 
 
 def is_report(code: CodeableConcept | None, mappings: Mappings) -> bool:
@@ -92,7 +92,7 @@ _CALLED = (
 
 def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     """With the rows of what its words name: one unknown at its time, not anything at any time."""
-    hints, words = mappings.codes.hints, words_of(valued.code)
+    hints, words = mappings.codes.hints, names_of(valued.code, mappings.systems)
     named = (rows for kind, rows in _CALLED if hints.among(kind, words))
     rows = tuple(structs.replace(row, code=match.code) for row in next(named, ()))
     if not rows:

@@ -30,7 +30,7 @@ from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.attributes import method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
 from fhir_remission.fhir.reading.conclusions import diagnoses, match_value
-from fhir_remission.fhir.reading.context import Context, Worded, happened, words_of
+from fhir_remission.fhir.reading.context import Context, Worded, happened, names_of
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
     STANDING,
@@ -170,7 +170,7 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
                 return ObservationRead(skipped=(Skipped(source=current.entry.ref, reason=reason),))
     unmapped = parts[0].match.codes[:1] or ("(no code)",)
     hints = context.mappings.codes.hints
-    words = words_of(observation.code)
+    words = names_of(observation.code, context.mappings.systems)
     alike = any(hints.among(what, words) for what in ("input", "tissue"))
     whole = [part.valued for part in parts] if observation.status in STANDING else []
     events = diagnoses(whole, current, None, context.mappings) if len(whole) > 1 else ()
