@@ -149,12 +149,33 @@ def test_a_code_that_cannot_be_read_may_be_any(code: Json | None) -> None:
 
 
 @pytest.mark.parametrize(
+    "coding", [{"code": "THROMBOZYTEN"}, {"code": "1", "display": "Platelets"}]
+)
+def test_a_count_under_a_code_of_a_house_is_one_unknown(coding: Json) -> None:
+    """At its time, until a table has the code."""
+    code = {"coding": [{"system": "urn:lab", **coding}]}
+    read = only(observation("777-3", **quantity(20, "10*9/L")) | {"code": code})
+    assert (read.analyte, read.standing) == ("platelets", "preliminary")
+
+
+@pytest.mark.parametrize("code", ["4711", "HB", "CRP", "MCV_FL"])
+def test_another_code_of_a_house_is_counted_and_no_more(code: str) -> None:
+    """Nothing in it is like what is judged."""
+    read = record(marrow() | {"code": concept("urn:lab", code)})
+    assert (read.results, read.skipped) == ((), ())
+
+
+@pytest.mark.parametrize(
     ("code", "analytes"),
     [
         ({"text": "Blasten im Knochenmark"}, ["blasts-marrow"]),
         ({"text": "Blasten"}, ["blasts-blood", "blasts-marrow"]),
         ({"text": "MRD (NPM1)"}, ["mrd"]),
         ({"text": "Chlorom"}, ["extramedullary-disease"]),
+        # The codes of a house are names too, with or without a display.
+        (concept("urn:lab", "KM-BLASTEN"), ["blasts-marrow"]),
+        (concept("urn:lab", "BLASTS_PCT"), ["blasts-blood", "blasts-marrow"]),
+        (concept("urn:lab", "MyeloidSarcoma"), ["extramedullary-disease"]),
     ],
 )
 def test_what_is_known_by_its_words_alone_may_block_at_its_time(

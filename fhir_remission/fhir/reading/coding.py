@@ -11,8 +11,9 @@ from msgspec import Struct, structs
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
 from fhir_remission.domain.tables.displays import Words, against
 from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.domain.tables.systems import Systems
 from fhir_remission.fhir.r4.elements import CodeableConcept
-from fhir_remission.fhir.reading.context import Context, names_of, words_of
+from fhir_remission.fhir.reading.context import Context, codings_of, words_of
 
 LIKE_INPUT = ", and reads like an input"
 ATTRIBUTES = frozenset({"mrd-method", "mrd-specimen", "mrd-sensitivity"})
@@ -54,6 +55,12 @@ class Match(Struct, frozen=True):
         return self.codes[0].rpartition("|")[2] if self.codes else "without a code"
 
 
+def names_of(concept: CodeableConcept | None, systems: Systems) -> tuple[str, ...]:
+    """What a concept is called: its words, and the codes of a house, which are names as well."""
+    house = (code for system, code in codings_of(concept, systems) if system not in systems.known)
+    return (*words_of(concept), *house)
+
+
 def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     """Look every coding up; all that are known must say the same.
 
@@ -66,7 +73,8 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     if match.known or not pairs or any(system in codes.systems.known for system, _ in pairs):
         return match
     # A code of the house that nobody has mapped, and that calls itself blasts or marrow.
-    if codes.hints.among("input", names_of(concept, codes.systems)):
+    called = names_of(concept, codes.systems)
+    if any(codes.hints.among(kind, called) for kind in ("input", "count")):
         why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
         return structs.replace(match, unread=why)
     return match

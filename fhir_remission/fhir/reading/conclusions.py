@@ -18,9 +18,9 @@ from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
 from fhir_remission.fhir.r4.wire import DiagnosticReport
 from fhir_remission.fhir.reading.attributes import concept_of
-from fhir_remission.fhir.reading.coding import Match, match_codes
+from fhir_remission.fhir.reading.coding import Match, match_codes, names_of
 from fhir_remission.fhir.reading.condition import ADVERSE, source_of
-from fhir_remission.fhir.reading.context import codings_of, concepts_in, names_of, words_of
+from fhir_remission.fhir.reading.context import codings_of, concepts_in, words_of
 from fhir_remission.fhir.reading.reported import read_value, understanding_of
 
 # As what a sign is kept that nobody can read: a lesion is there until it is said to be gone, other

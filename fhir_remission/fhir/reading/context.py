@@ -181,12 +181,6 @@ def words_of(concept: CodeableConcept | None) -> tuple[str, ...]:
     return tuple(text for text in (concept.text, *displays) if text and text.strip())
 
 
-def names_of(concept: CodeableConcept | None, systems: Systems) -> tuple[str, ...]:
-    """What a concept is called: its words, and the codes of a house, which are names as well."""
-    house = (code for system, code in codings_of(concept, systems) if system not in systems.known)
-    return (*words_of(concept), *house)
-
-
 def period_of(period: Period, zone: tzinfo | None, *, until: str = "") -> Placed | Unplaced:
     """A period from end to end; an open end reaches as far as `until`, else it is its start."""
     start = read_time(period.start or "", zone) if period.start else Unplaced("period has no start")

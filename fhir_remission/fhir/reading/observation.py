@@ -28,9 +28,9 @@ from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.attributes import method_of, read_attributes
-from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes
+from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes, names_of
 from fhir_remission.fhir.reading.conclusions import diagnoses, match_value
-from fhir_remission.fhir.reading.context import Context, Worded, happened, names_of
+from fhir_remission.fhir.reading.context import Context, Worded, happened
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
     STANDING,
