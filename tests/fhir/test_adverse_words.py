@@ -231,3 +231,24 @@ def procedure(text: str, **parts: Any) -> Json:
 def test_what_is_given_is_read_where_it_stands(want: str, beside: Json) -> None:
     """Beside a code that says only that something was given."""
     assert holds(want, *answer(beside))
+
+
+@pytest.mark.parametrize(
+    ("want", "value"), [("told", "4711"), ("remission", "4712"), ("remission", "none of these")]
+)
+def test_a_subject_that_contradicts_its_own_identifier_is_of_nobody(want: str, value: str) -> None:
+    """A reference to one patient beside the identifier of another: either may be meant."""
+    people = [REMISSION["p1"], {"resourceType": "Patient", "id": "other"}]
+    known = [
+        {**one, "identifier": [{"system": "https://h/mrn", "value": mrn}]}
+        for one, mrn in zip(people, ("4711", "4712"), strict=True)
+    ]
+    marrow = REMISSION["marrow-d32"] | {"id": "x", "effectiveDateTime": LATER}
+    subject = {
+        "reference": "Patient/other",
+        "identifier": {"system": "https://h/mrn", "value": value},
+    }
+    marrow |= {"subject": subject, "valueQuantity": {"value": 40, "unit": "%"}}
+    rest = [one for name, one in REMISSION.items() if name != "p1"]
+    code, categories = said(given({"resources": [*known, *rest, marrow]}))
+    assert holds("told", code, categories) == (want == "told")

@@ -161,10 +161,17 @@ def patient_key(entry: Entry, keys: _Keys) -> str:
     text = subject.address if subject is not None else ""
     if not text or text.startswith("#"):
         return _subject_key(subject, resource, keys)
-    key = keys.seen.get(text)
-    if key is None and subject is not None and subject.identifier is None:
-        key = keys.seen[text] = _subject_key(subject, resource, keys)
-    return _subject_key(subject, resource, keys) if key is None else key
+    if subject is not None and subject.identifier is not None:
+        return _undisputed(_subject_key(subject, resource, keys), subject, keys)
+    if text not in keys.seen:
+        keys.seen[text] = _subject_key(subject, resource, keys)
+    return keys.seen[text]
+
+
+def _undisputed(key: str, subject: Reference, keys: _Keys) -> str:
+    """Nobody where the identifier beside a reference is another patient's: either may be meant."""
+    other = keys.by_identifier.get(named(subject.identifier), key)
+    return key if other == key or key == NOBODY or other in keys.twins else UNKNOWN
 
 
 def _subject_key(subject: Reference | None, resource: Resource, keys: _Keys) -> str:
