@@ -6,9 +6,11 @@ import re
 import unicodedata
 
 # Word boundaries that a name in one piece has: blastPct, AMLRelapse, CHEMO2. Genes and drugs have
-# few letters before their number (NPM1, RUNX1, CD34), and keep it.
+# fewer letters before their number (NPM1, RUNX1, CD34), and keep it.
+_LETTER = r"[^\W\d_]"
 _JOINT = re.compile(
-    r"(?<=[^\W\d_A-ZÀ-Þ])(?=[A-ZÀ-Þ])|(?<=[A-Z]{2})(?=[A-Z][a-z]{2})|(?<=[^\W\d_]{5})(?=\d)"
+    r"(?<=[^\W\d_A-ZÀ-Þ])(?=[A-ZÀ-Þ])|(?<=[A-Z][A-Z])(?=[A-Z][a-z][a-z])"
+    rf"|(?<={_LETTER * len('CHEMO')})(?=\d)"
 )
 _TOKEN = re.compile(r"\w+")
 # Letters of other scripts that look like Latin ones (Unicode Technical Standard 39, confusables).
