@@ -527,7 +527,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 130: CR, in-remission"],
+         "marrow 130: CR, in-remission, responded 130"],
     ),
     "not by a smear": (
         lambda: remission().marrow(100, "?").blood(110, smear=0), "eln-2022",
@@ -569,9 +569,9 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
     "a good one does": (
         lambda: remission().blood(100, smear=2).marrow(105, 2).blood(112, smear=3), "eln-2022",
         [BASELINE, CR, BLASTS_100,
-         "marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 112,"
+         "marrow 105: RELAPSE_SUSPECTED, relapse-suspected since 112, first sign 112,"
          " ask repeat-marrow",
-         "blood 112: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 112,"
+         "blood 112: RELAPSE_SUSPECTED, relapse-suspected since 112, first sign 112,"
          " ask repeat-blood"],
     ),
     "blasts that follow a clear marrow are the first sign": (

@@ -185,7 +185,7 @@ def test_all_marrows_on_the_way_to_an_open_answer_are_cited() -> None:
 def test_a_claim_that_several_ways_share_shows_what_they_looked_at() -> None:
     """The marrow before may have been a remission or none; what is no claim rests on its own."""
     course = good(induction().marrow(28, "?").blood(28, 1500, 150_000), 45)
-    assert story(course)[-1] == "marrow 45: CR, in-remission"
+    assert story(course)[-1] == "marrow 45: CR, in-remission, responded 45"
     assert "blasts-marrow 28" in guards(now(course))["course-known"][1]
     course = induction().marrow(30, 40).blood(30, 300, 20_000, smear="?")
     assert story(course)[-1] == "marrow 30: NR, active-disease since 30"

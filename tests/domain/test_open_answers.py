@@ -102,7 +102,7 @@ def test_an_answer_of_all_ways_is_told_by_the_draw_that_can_be_read() -> None:
     """CR by the smear of day 33, whatever that of day 30 would have said."""
     course = induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?")
     found = now(course.blood(33, 1500, 150_000))
-    assert (found.category, found.response_date) == ("CR", None)
+    assert (found.category, found.response_date) == ("CR", on(33))
     assert proof(found, "no-blood-blasts") == ("met", ["blasts-blood 33"])
 
 

@@ -19,7 +19,8 @@ def test_a_newly_proved_remission_ends_the_doubt_before_it() -> None:
     """From then on MRD is judged again, and a relapse is a relapse."""
     course = good(remission().marrow(100, "?"), 130).mrd(150, "positive")
     assert story(course)[1:] == [
-        CR, UNREAD, "marrow 130: CR, in-remission", "mrd 150: CR, in-remission",
+        CR, UNREAD, "marrow 130: CR, in-remission, responded 130",
+        "mrd 150: CR, in-remission, responded 130",
     ]  # fmt: skip
     relapse = good(course.marrow(200, 40).chemo(210), 240, 12)
     assert line(now(relapse)) == "marrow 240: PR, active-disease since 240, responded 240"

@@ -48,17 +48,17 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         ), "eln-2022",
         [BASELINE,
          MAYBE,
-         "marrow 60: CR, in-remission",
+         "marrow 60: CR, in-remission, responded 66",
          "blood 62: IND, unknown since 62, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
          " perhaps CR",
-         "blood 66: CR, in-remission",
+         "blood 66: CR, in-remission, responded 66",
          "marrow 90: RELAPSE, relapsed since 90, responded 90, first sign 90"],
     ),
     "blasts of the day of the marrow that a smear then clears are not": (
         lambda: perhaps().marrow(60, 2).blood(60, smear=3).blood(66, 1500, 150_000), "eln-2022",
         [BASELINE,
          MAYBE,
-         "marrow 60: CR, in-remission"],
+         "marrow 60: CR, in-remission, responded 66"],
     ),
     "an unread smear beside a clear marrow may be no response or a relapse": (
         lambda: perhaps().marrow(60, 2).blood(60, 1500, 150_000, smear="?"), "eln-2022",

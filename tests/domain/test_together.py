@@ -12,6 +12,7 @@ import pytest
 from fhir_remission.domain.answer.together import Walked, together
 from fhir_remission.domain.course.draft import Draft, Residual
 from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.record.facts import Facts, read_facts
@@ -68,11 +69,11 @@ def one_of(*drafts: Draft, **more: Any) -> Draft:
         *((name, on(20), on(21), None) for name in (
             "since", "began", "opened", "refractory", "response_date", "first_sign"
         )),
-        ("number", 1, 2, None), ("best", "CR", "CRi", None),
+        ("number", 1, 2, None),
         ("remitted", True, False, False), ("inferred", True, False, False),
         ("doubted", False, True, True),
-        ("responses", (("PR", on(9)), ("CR", on(20))), (("CR", on(20)), ("PR", on(8))),
-         (("CR", on(20)),)),
+        ("reached", Reached((("PR", on(9)), ("CR", on(20)))), Reached((("CRi", on(21)),)),
+         Reached(*[(("CRi", on(21)),)] * 2)),
     ],
 )  # fmt: skip
 def test_what_all_share_is_said(name: str, value: Any, other: Any, apart: Any) -> None:

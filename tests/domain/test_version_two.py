@@ -120,13 +120,14 @@ def test_what_was_so_is_still_named_when_less_is_known(seed: int, many: int) -> 
         assert one.state in ("unknown", old.state), (key, old.state, one.state)
 
 
-def test_a_day_that_a_sign_nobody_can_read_leaves_open_is_not_said() -> None:
-    """The earlier draw proves the same answer if the lesion was gone by then, and later if not."""
+def test_the_day_of_an_answer_is_the_one_by_which_it_is_proved_whatever_nobody_can_read() -> None:
+    """The earlier draw proves it if the lesion was gone by then, the later one if not (2.4): since
+    when the remission lasts is not said."""
     course = Course().marrow(-4, 60).result("extramedullary-disease", -3, "positive").chemo(1)
     course.marrow(40, 3, emd=None).blood(40, 700, 150_000)
     course.result("extramedullary-disease", 41, "negative").blood(50, 900, 90_000)
     found = now(course)
-    assert (found.category, found.response_date, found.state_since) == ("CRh", None, None)
+    assert (found.category, found.response_date, found.state_since) == ("CRh", on(50), None)
     stated = now(course.result("extramedullary-disease", 39, "negative"))
     assert (stated.category, stated.response_date, stated.state_since) == ("CRh", on(40), on(40))
 

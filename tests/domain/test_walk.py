@@ -86,7 +86,7 @@ def test_what_may_have_been_therapy_leaves_open_whether_there_was_a_remission() 
     course = remission().event("therapy-start", 20, certainty="unconfirmed")
     for end, told in (
         (deepcopy(course).marrow(100, 40), f"marrow 100: {later} RELAPSE/NR, ask earlier-response"),
-        (good(deepcopy(course), 100), "marrow 100: CR, in-remission"),
+        (good(deepcopy(course), 100), "marrow 100: CR, in-remission, responded 100"),
         (deepcopy(course).blood(100, smear=2),
          f"blood 100: {later} RELAPSE_SUSPECTED/NE, ask earlier-response"),
     ):  # fmt: skip

@@ -456,10 +456,7 @@ claim AS (
         -- What it would prove, were its blood, its lesions and its fall not in doubt: its counts are
         -- known. Of one window these doubts are one doubt.
         pr IS NULL AND NOT m.cleared AND NOT m.early AND clean IS NULL AND coalesce(full_counts, false)
-            AND coalesce(NOT above(m.v, 25) AND m.v.hi * 2 <= m.before_therapy.lo, false) AS but_pr,
-        chance AND base IS NULL AND coalesce(full_counts, false) AS but_cr,
-        chance AND base IS NULL AND coalesce(m.adequate AND anc_half AND platelets_half, false) AS but_crh,
-        chance AND base IS NULL AND coalesce(m.adequate, false) AND NOT coalesce(anc_half AND platelets_half, false) AS but_cri
+            AND coalesce(NOT above(m.v, 25) AND m.v.hi * 2 <= m.before_therapy.lo, false) AS but_pr
     FROM marrow AS m
     JOIN criterion AS c ON c.patient = m.patient AND c.marrow_moment = m.moment,
     LATERAL (SELECT c.no_blood_blasts AND c.no_extramedullary AND c.stands AS clean,
@@ -476,12 +473,6 @@ best AS (
         bool_or(may_cr) AS may_cr, bool_or(may_crh) AND NOT bool_or(then_cr) AS may_crh,
         bool_or(may_cri) AND NOT bool_or(then_crh) AS may_cri,
         -- Earlier it is only where it would rest on no more than what is sure.
-        CASE WHEN coalesce(min({'assumed': assumed, 'day': proved_on}) FILTER (but_cr) < min({'assumed': assumed, 'day': proved_on}) FILTER (cr), true)
-             THEN min({'assumed': assumed, 'day': proved_on}) FILTER (but_cr).day END AS may_cr_on,
-        CASE WHEN NOT bool_or(but_cr) AND coalesce(min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_crh) < min({'assumed': assumed_lower, 'day': proved_on}) FILTER (crh), true)
-             THEN min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_crh).day END AS may_crh_on,
-        CASE WHEN NOT bool_or(but_cr OR but_crh) AND coalesce(min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_cri) < min({'assumed': assumed_lower, 'day': proved_on}) FILTER (cri), true)
-             THEN min({'assumed': assumed_lower, 'day': proved_on}) FILTER (but_cri).day END AS may_cri_on,
         CASE WHEN coalesce(min({'assumed': assumed, 'day': proved_on}) FILTER (but_pr) < min({'assumed': assumed, 'day': proved_on}) FILTER (pr), true)
              THEN min({'assumed': assumed, 'day': proved_on}) FILTER (but_pr).day END AS may_pr_on,
         min(proved_at) FILTER (cr OR crh OR cri) AS opened_at,
@@ -590,10 +581,6 @@ latest AS (
                 WHEN cr THEN {'rank': 1, 'day': cr_on, 'category': 'CR'}
                 WHEN crh THEN {'rank': 2, 'day': crh_on, 'category': 'CRh'}
                 ELSE {'rank': 3, 'day': cri_on, 'category': 'CRi'} END) OVER so_far AS kept,
-            -- The day that may have been an earlier one is not said (model 0).
-            bool_or(evaluation AND NOT contradicted AND may_cr) OVER earlier AS maybe_cr,
-            bool_or(evaluation AND NOT contradicted AND may_crh) OVER earlier AS maybe_crh,
-            bool_or(evaluation AND NOT contradicted AND may_cri) OVER earlier AS maybe_cri,
             -- Told of a remission nobody proved, an MLFS may be of it: then it keeps its first day.
             either_day OR (claimed AND bool_or(evaluation AND mlfs IS NOT FALSE AND (early OR NOT counted)) OVER earlier) AS mlfs_open,
             contradicted AND (cleared IS DISTINCT FROM false OR lead(category) OVER so_far IS DISTINCT FROM 'NE') AS replaced
@@ -671,9 +658,8 @@ SELECT
     patient,
     category,
     strftime(CASE category
-        WHEN 'CR' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cr OR may_cr_on < kept.day, false) THEN kept.day END
-        WHEN 'CRh' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_crh OR may_crh_on < kept.day, false) THEN kept.day END
-        WHEN 'CRi' THEN CASE WHEN kept.day < day OR NOT coalesce(maybe_cri OR may_cri_on < kept.day, false) THEN kept.day END
+        -- By which it is proved, though it may have been there before (model 2.4).
+        WHEN 'CR' THEN kept.day WHEN 'CRh' THEN kept.day WHEN 'CRi' THEN kept.day
         WHEN 'MLFS' THEN CASE WHEN NOT coalesce(mlfs_open, false) THEN mlfs_on END WHEN 'PR' THEN CASE WHEN NOT coalesce(may_pr_on < pr_on, false) THEN pr_on END WHEN 'RELAPSE' THEN coalesce(relapsed_on, day)
     END, '%Y-%m-%d') AS response_date
 FROM verdict

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
-from fhir_remission.domain.course.agreement import flags_of, in_rank, said_of
+from fhir_remission.domain.course.agreement import flags_of, in_rank, responded, said_of
 from fhir_remission.domain.course.draft import Draft, Placed, Residual, event_code
 from fhir_remission.domain.course.ground import Ground
 from fhir_remission.domain.course.possible import higher_than
@@ -106,7 +106,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     named = (*every, *(name for one in drafts for name in one.possible_higher))
     cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
     shown = next(one for one, draft in zip(walked, drafts, strict=True) if draft is first)
-    found = _unsure(_in_common(first, drafts), joint, anchor, drafts)
+    found = _unsure(_in_common(ground, first, drafts), joint, anchor, drafts)
     others = _others(first, of_it, settled=settled)
     found = replace(
         found,
@@ -126,13 +126,14 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     if not settled:
         return replace(found, reason=_reason(placed), missing=(), assumptions=())
     rests = {rest for one in of_it for rest in one.assumptions}
-    return replace(
+    found = replace(
         found,
         missing=_missing(drafts, placed) or found.missing,
         assumptions=tuple(sorted(rests, key=lambda one: (one.id, one.cls))),
         response_date=_shared(one.response_date for one in of_it),
         first_sign=_shared(one.first_sign for one in of_it),
     )
+    return replace(found, response_date=responded(found))
 
 
 def _reason(placed: Proof) -> str:
@@ -182,9 +183,10 @@ def _missing(drafts: Sequence[Draft], placed: Sequence[object]) -> tuple[str, ..
     return ("therapy-start",) if starts and len(states) > 1 else ()
 
 
-def _in_common(first: Draft, drafts: Sequence[Draft]) -> Draft:
+def _in_common(ground: Ground, first: Draft, drafts: Sequence[Draft]) -> Draft:
     """One of them, with nothing of the course that the others do not say."""
     state = _shared(one.state for one in drafts)
+    reached = ground.scale.merged([one.reached for one in drafts])
     return replace(
         first,
         state=state or "unknown",
@@ -195,10 +197,8 @@ def _in_common(first: Draft, drafts: Sequence[Draft]) -> Draft:
         opened=_shared(one.opened for one in drafts),
         response_date=None,
         first_sign=None,
-        best=_shared(one.best for one in drafts),
-        responses=tuple(
-            one for one in first.responses if all(one in other.responses for other in drafts)
-        ),
+        best=ground.scale.best(reached.shown),
+        reached=reached,
         refractory=_shared(one.refractory for one in drafts),
         inferred=all(one.inferred for one in drafts),
     )

@@ -15,6 +15,7 @@ from fhir_remission.domain.course.world import Lines, Own, Said, World, gathered
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.choice import HOLDS
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
+from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import CriterionResult
 
 NOTHING_SAID = Said(category="", state="")
@@ -40,15 +41,23 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     higher = higher_than(ground, category, (*named, *held), saids)
     draft = _answered(ground, anchor, category, first, of_it)
     state, since = _state(ground, anchor, until, before)
+    reached = ground.scale.merged(anchor.reached or (Reached(),))
+    draft = replace(draft, state=state, since=since, reached=reached)
     return replace(
         draft,
-        state=state,
-        since=since,
+        response_date=responded(draft),
+        best=ground.scale.best(reached.shown),
         reason=reason_of(ground, anchor, category, saids, before),
         candidates=candidates,
         possible_higher=higher,
         missing=missing_of(ground, anchor, category, saids, before, higher=higher),
     )
+
+
+def responded(draft: Draft) -> date | None:
+    """The day of the answer; of a remission the one by which its best was proved in every way."""
+    best = dict(draft.responses).get(draft.category) if draft.state == "in-remission" else None
+    return best or draft.response_date
 
 
 def _shared(ground: Ground, names: Sequence[str], saids: Sequence[Said]) -> str:

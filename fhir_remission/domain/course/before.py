@@ -247,10 +247,14 @@ def _assumed(said: Said) -> int:
 def _began(step: Step, found: Evaluation, way: Way) -> date:
     """The first day on which any draw proves any remission, in one of the ways."""
     remissions = {row.id for row in found.rows if row.remission}
+    # Of the draws that prove the answer itself the one that assumes least has its day (2.4).
+    others = [one for one in found.tried if one.choice.ways.keys() != {way.answer}]
     sure = way.day
     if remissions.issuperset(one.answer for one in found.ways):
-        sure = min([one.view.day for one in found.tried if remissions >= one.choice.ways.keys()])
-    perhaps = min([one.view.day for one in found.tried if remissions & one.choice.ways.keys()])
+        days = (one.view.day for one in others if remissions >= one.choice.ways.keys())
+        sure = min([sure, *days])
+    days = (one.view.day for one in others if remissions & one.choice.ways.keys())
+    perhaps = min([sure, *days])
     began = step.trial.pick((sure, perhaps)) if perhaps < sure else sure
     unread = _unread_before(step, found, began)
     return step.trial.pick((began, unread)) if unread is not None else began

@@ -13,6 +13,7 @@ from fhir_remission.domain.course.scope import Gate
 from fhir_remission.domain.course.world import Lines, Node, Own, Said, World, no_lines
 from fhir_remission.domain.criteria.rules import Category, Mrd
 from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.reached import Reached, Responses
 from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
@@ -47,6 +48,8 @@ class Anchor(NamedTuple):
     """Whether the same remissions were there before it in every way, the last ended or not."""
     gate: Gate | None = None
     """Where the diagnosis is in doubt."""
+    reached: tuple[Reached, ...] = ()
+    """The responses of each way."""
 
 
 class Residual(Struct, frozen=True):
@@ -112,8 +115,7 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     inferred: bool = False
     mrd: Residual = Residual()
     best: str | None = None
-    responses: tuple[tuple[str, date], ...] = ()
-    """The claims of the course with the first day that proved each."""
+    reached: Reached = Reached()
     refractory: date | None = None
     """Since when the disease of the course has been refractory."""
     others: tuple[Evaluation | None, ...] = ()
@@ -127,3 +129,8 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     """Whether its window ends on a day that is known."""
     unlike: bool = False
     """Whether what was placed gives other claims on other days."""
+
+    @property
+    def responses(self) -> Responses:
+        """The claims of the course, each with the day by which it was proved."""
+        return self.reached.shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Set as AbstractSet
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -23,6 +22,7 @@ from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.reached import Scale
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Claim, Interval
 from fhir_remission.domain.nouns.intervals import Reading
@@ -43,6 +43,7 @@ class Ground:
         for row in facts.criteria.category:
             self.rows.setdefault(row.id, row)
         self.order = {name: rank for rank, name in enumerate(self.rows)}
+        self.scale = Scale(self.rows)
         self.first = first_course(facts)
         self.found: dict[object, Evaluation] = {}
         self.windows: dict[object, Window] = {}
@@ -137,11 +138,6 @@ class Ground:
             draw.day for draw in self.facts.draws
             if any(_is_unsure(draw.own[name].reading) for name in names)
         ]  # fmt: skip
-
-    def least(self, names: AbstractSet[str]) -> Category | None:
-        """The lowest of some claims, true in each of them; none where one is no claim."""
-        last = len(self.order)
-        return self.rows.get(max(names, key=lambda name: self.order.get(name, last)))
 
     def better(self, *names: str) -> str:
         """The best of some answers of the table; one that is none of it is the least."""

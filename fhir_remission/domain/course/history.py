@@ -34,11 +34,6 @@ class Told:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        self.best: str | None = None
-        self.of_course: str | None = None
-        self.responses: dict[str, date] = {}
-        self.past: tuple[tuple[str, date], ...] = ()
-        """Those of the course before, which stand as its best does until this one has its own."""
         self.refractory: date | None = None
         self.mrd = Followed(ground)
 
@@ -54,7 +49,6 @@ class Told:
                 yield waiting
 
     def _told(self, draft: Draft) -> Draft:
-        self._responded(draft)
         out = self.ground.out
         flags = draft.flags
         if draft.remitted and self.refractory and draft.row is not None and draft.row.remission:
@@ -62,35 +56,10 @@ class Told:
         if draft.category == out.refractory and out.refractory:
             self.refractory = self.refractory or draft.day
         mrd = self.mrd.at(draft)
-        found = replace(
-            draft, flags=flags, mrd=mrd, best=self.of_course or self.best,
-            responses=self._reached() or self.past, refractory=self.refractory,
-        )  # fmt: skip
+        found = replace(draft, flags=flags, mrd=mrd, refractory=self.refractory)
         if out.relapse and draft.category == out.relapse:
-            self.best, self.of_course = self.of_course or self.best, None
-            self.past, self.responses, self.refractory = found.responses, {}, None
+            self.refractory = None
         return found
-
-    def _reached(self) -> tuple[tuple[str, date], ...]:
-        """The responses in order of time, the best of a day first."""
-        order = self.ground.order
-        return tuple(sorted(self.responses.items(), key=lambda one: (one[1], order[one[0]])))
-
-    def _responded(self, draft: Draft) -> None:
-        """The claims of the course, each since the first day that proved it."""
-        ground, found = self.ground, draft.evaluation
-        row = ground.rows.get(draft.category)
-        if row is None or not row.claim:
-            return
-        if draft.response_date is not None:
-            self.responses.setdefault(row.id, draft.response_date)
-        if found is not None and not draft.others and not draft.carries:
-            for one in found.tried:
-                proved = ground.least(one.choice.ways.keys())
-                if proved is not None and proved.claim:
-                    day = self.responses.get(proved.id, one.view.day)
-                    self.responses[proved.id] = min(day, one.view.day)
-        self.of_course = ground.better(row.id, self.of_course or row.id)
 
     def _waiting(self, last: Draft, anchor: Anchor) -> Draft | None:
         """Before the first remission of a course a start asks for the next marrow, by policy."""
@@ -112,7 +81,7 @@ class Told:
             kind="none", day=cycle.day, effective="", refs=(), missing=("marrow",),
             category=out.undecided if open_end else out.not_evaluable,
             state="unknown" if open_end else "awaiting-response",
-            since=last.since, best=last.best, responses=last.responses,
+            since=last.since, best=last.best, reached=last.reached,
             reason=unknown if open_end else "therapy-after-marrow",
         )  # fmt: skip
 

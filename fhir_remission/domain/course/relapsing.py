@@ -27,10 +27,13 @@ def ended(
     *,
     case: Case | None = None,
     by: int | None = None,
+    on: date | None = None,
     flags: tuple[str, ...] = (),
 ) -> Move:
-    """Disease on this day: a relapse, or a remission that is taken back."""
+    """Disease on this day: a relapse, or a remission that is taken back; `on` what completes the
+    rule, if that is of a later day than its first sign."""
     ground, day = step.ground, step.day
+    on = on or day
     name, rule, proof = sign
     if case is not None:
         flags = (*limits_of(case), *flags)
@@ -40,7 +43,7 @@ def ended(
         told = (before, lines.taken_back(proof))
         answer = ground.out.not_evaluable if case is None else ground.out.no_response
         said = Said(
-            category=answer, state="active-disease", since=day, opened=kept.opened,
+            category=answer, state="active-disease", since=on, opened=kept.opened,
             reason="disease-without-marrow" if case is None else "", number=kept.number,
             flags=(*flags, "remission-withdrawn"), ground=kept.ground,
             lines=lines.only(*told) if case is None else lines.at(case, *told),
@@ -49,8 +52,8 @@ def ended(
     told = (before, lines.relapse_rule(name, rule, proof))
     first = min([day, *world.samples, *([kept.suspected] if kept.suspected else [])])
     said = Said(
-        category=ground.out.relapse, state="relapsed", since=day, day=day, first_sign=first,
-        opened=day, ground=proof, flags=flags,
+        category=ground.out.relapse, state="relapsed", since=on, day=on, first_sign=first,
+        opened=on, ground=proof, flags=flags,
         number=None if kept.number is None else kept.number + 1,
         lines=lines.only(*told) if case is None else lines.at(case, *told),
     )  # fmt: skip

@@ -27,10 +27,10 @@ OF_A_SUSPICION = ("category", "state", "since", "day", "first_sign", "found", "m
 def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
     """The answer of a marrow once the course has had a remission."""
     rules, day = step.ground.relapse, case.marrow.day
-    waits = case.side and (case.repeat is not None or _asks_repeat(step, world, case))
-    if case.side and not waits:
-        own = case.marrow.blasts.proof
-        return ended(step, world, kept, (MARROW, rules.marrow, own), case=case, by=case.place)
+    proved = _relapsed_on(step, world, case) if case.side and case.repeat is None else None
+    if proved is not None:
+        sign = (MARROW, rules.marrow, case.marrow.blasts.proof)
+        return ended(step, world, kept, sign, case=case, by=case.place, on=proved)
     if step.lesion(day):
         lesion = case.facts.extramedullary.on(day).proof
         outside = (LESION, rules.extramedullary, lesion)
@@ -101,7 +101,8 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
         world, kept = calm(replace(world, asked=None), kept)
     if row is None:
         if way.answer == out.undecided:
-            return carried_open(step, world, kept, case, found)
+            own = Own(out.undecided, case.place, found, limits_of(case))
+            return _carried_on(step, world, kept, case, own)
         said = replace(_undecided(step, kept, case, "signs-of-disease"), found=found)
         return world, kept, said
     # Only of a remission that somebody's word tells of is it the best that is known.
@@ -116,12 +117,14 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     return after, best, replace(best, **{name: getattr(told, name) for name in OF_A_SUSPICION})
 
 
-def carried_open(step: Step, world: World, kept: Said, case: Case, found: Evaluation) -> Move:
-    """A clear marrow of a set without a lower claim: the remission stands."""
-    own = Own(step.ground.out.undecided, case.place, found, limits_of(case))
+def _carried_on(
+    step: Step, world: World, kept: Said, case: Case, own: Own, *, flags: tuple[str, ...] = ()
+) -> Move:
+    """A clear marrow that gives no answer in words of the set: the remission stands."""
     told = now(step.ground, world, kept)
+    held = own.found.held if own.found is not None and told is kept else ()
     said = replace(
-        told, own=own, flags=limits_of(case), held=found.held if told is kept else (),
+        told, own=own, flags=(*limits_of(case), *flags), held=held,
         lines=lines.at(case, lines.had_remission(kept)),
     )  # fmt: skip
     return world, kept, said
@@ -132,17 +135,20 @@ def _blasts_in_window(
 ) -> Move:
     """Blood blasts beside a clear marrow: the first half of a relapse."""
     rules, day, proof = step.ground.relapse, case.marrow.day, found.blood.worst.proof
+    bled = _bled(case, "present") or _bled(case, "unknown")
+    first = max(day, bled[0])
     if rules.blood is None:
-        return ended(step, world, kept, (BLOOD, None, proof), case=case, flags=BESIDE)
-    good = _is_good(step, found)
-    first = next(
-        (case.facts.draws[one].day for one in case.window.places
-         if case.facts.smears[one].state == "present"), day,
-    )  # fmt: skip
-    # A marrow that is good enough interrupts the rule; blasts counted among few cells do not.
-    began = first if good or kept.suspected is None else kept.suspected
-    kept = replace(kept, suspected=began, wary=kept.wary or max(first, day))
-    world = replace(world, asked=None, samples=()) if good else world
+        sign = (BLOOD, None, proof)
+        return ended(step, world, kept, sign, case=case, on=first, flags=BESIDE)
+    if _is_good(step, found):
+        # It ends what was suspected before its day (3.7); blasts counted among few cells do not.
+        world, kept = calm(replace(world, asked=None), kept)
+        ahead = [one for one in bled if one >= day]
+        if not ahead:
+            own = Own(found.category, case.place, found, limits_of(case))
+            return _carried_on(step, world, kept, case, own, flags=BESIDE)
+        first = ahead[0]
+    kept = replace(kept, suspected=kept.suspected or first, wary=kept.wary or first)
     world = replace(world, bloody=True)
     if bloody:
         world, kept = seen(step, world, kept, day)
@@ -177,21 +183,33 @@ def _is_good(step: Step, found: Evaluation) -> bool:
     return step.trial.pick((False, True)) if Verdict.UNKNOWN in verdicts else True
 
 
-def _asks_repeat(step: Step, world: World, case: Case) -> bool:
-    """Whether a low value soon after therapy asks for a repeat before it is a relapse."""
+def _relapsed_on(step: Step, world: World, case: Case) -> date | None:
+    """The day that makes a marrow with blasts a relapse; None where it asks for a repeat.
+
+    Soon after therapy a low value is one only with blasts in the blood, from the day they show.
+    """
     rule, day = step.ground.relapse.marrow, case.marrow.day
     if rule is None or rule.recent_at_most is None:
-        return False
+        return day
     start, reading = case.facts.therapy.latest(day), case.marrow.blasts.reading
     recent = start is not None and (day - start.day).days <= rule.recent_days
     repeated = world.asked is not None and (day - world.asked).days >= rule.repeat_after
     if not recent or repeated or not isinstance(reading, Interval):
-        return False
-    states = {case.facts.smears[one].state for one in case.window.places}
+        return day
     high = above(reading, rule.recent_at_most)
-    if high or "present" in states:
-        return False
-    return step.trial.pick((True, False)) if high is None or "unknown" in states else True
+    if high:
+        return day
+    bled = _bled(case, "present")
+    feared = _bled(case, "unknown")
+    if not bled and (not (feared or high is None) or step.trial.pick((True, False))):
+        return None
+    return max([day, *(bled or feared)[:1]])
+
+
+def _bled(case: Case, *states: str) -> list[date]:
+    """The days of the window whose blood held blasts, or may have."""
+    places = (one for one in case.window.places if case.facts.smears[one].state in states)
+    return [case.facts.draws[one].day for one in places]
 
 
 def completes(step: Step, world: World, day: date) -> bool:
@@ -243,9 +261,9 @@ def suspicion(ground: Ground, kept: Said, *told: lines.Line) -> Said:
     """A sign of relapse that falls short of the rule."""
     return Said(
         category=ground.out.relapse_suspected, state="relapse-suspected",
-        since=kept.wary,
-        first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True, opened=kept.opened,
-        number=kept.number, began=kept.began, lines=lines.only(lines.had_remission(kept), *told),
+        since=kept.wary, first_sign=kept.wary, missing=("repeat-marrow",), doubted=True,
+        opened=kept.opened, number=kept.number, began=kept.began,
+        lines=lines.only(lines.had_remission(kept), *told),
     )  # fmt: skip
 
 

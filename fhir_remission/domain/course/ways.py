@@ -29,8 +29,10 @@ from fhir_remission.domain.course.world import (
     joined,
     joined_nodes,
     no_lines,
+    reached_after,
     share_remissions,
 )
+from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import AnchorKind
 from fhir_remission.domain.nouns.inputs import Event
 from fhir_remission.domain.nouns.verdicts import Proof
@@ -115,43 +117,51 @@ class _Walk:
         after: dict[World, list[Held]] = {}
         told: dict[tuple[int, World], tuple[Said | None, Said, World]] = {}
         asked: set[str | None] = set()
-        nodes: list[Node] = []
-        before, spoken = self.ways, False
+        every: list[Held] = []
+        before = self.ways
         try:
             for world, held in self.ways.items():
-                for (walked, kept, said), trial in trials(world, self._in(world, held, point)):
-                    new = self._foretold(walked, trial, point)
-                    node = Node((held.node,), tuple(trial.looked))
-                    after.setdefault(_past(new, point.day), []).append(Held(kept, node))
-                    told[id(said), new] = (said, kept, new)
+                for move, trial in trials(world, self._in(world, held, point)):
+                    new, said = self._foretold(move[0], trial, point), move[2]
+                    way = self._held(world, held, move, trial, gate)
+                    after.setdefault(_past(new, point.day), []).append(way)
+                    told[id(said), new] = (said, way.kept, new)
                     asked |= trial.asked
-                    spoken = spoken or said is not None
-                    nodes.append(node)
-                if len(nodes) > MOST_MOVES:
+                    every.append(way)
+                if len(every) > MOST_MOVES:
                     raise TooManyWays
         except TooManyWays:
             self.lost = True
         if not self.lost:
             self.ways = {
-                world: _merged(many)
+                world: _merged(self.ground, many)
                 for world, many in _alike(self.ground, after, point.day).items()
             }
             self.lost = len(self.ways) > MOST_WORLDS
         if self.lost:
             return self._unknown(point, gate) if point.kind == "marrow" else None
-        if not spoken:
+        if all(said is None for said, _, _ in told.values()):
             return None
-        phases = frozenset({world.phase for world in before})
-        every = tuple(
+        saids = tuple(
             (said if said is not None else replace(now(self.ground, new, kept), carries=True), new)
             for said, kept, new in told.values()
         )
         doubt = gate if gate.state == "doubt" else None
         kind, effective, refs = _named(self.ground.facts, point)
         return Anchor(
-            kind, point.day, effective, refs, every, tuple(nodes), phases, frozenset(asked),
+            kind, point.day, effective, refs, saids, tuple([one.node for one in every]),
+            frozenset({world.phase for world in before}), frozenset(asked),
             share_remissions((world, held.kept) for world, held in before.items()), doubt,
+            tuple([one.reached for one in every]),
         )  # fmt: skip
+
+    def _held(self, world: World, held: Held, move: Move, trial: Trial, gate: Gate) -> Held:
+        """What stands after a step, what it looked at, and what the way has reached by it."""
+        new, kept, said = move
+        reached = held.reached
+        if said is not None and gate.state == "open":
+            reached = reached_after(self.ground.scale, reached, world, (new, said))
+        return Held(kept, Node((held.node,), tuple(trial.looked)), reached)
 
     def _in(self, world: World, held: Held, point: Point) -> Callable[[Trial], Move]:
         def step(trial: Trial) -> Move:
@@ -178,8 +188,11 @@ class _Walk:
         nodes = tuple(held.node for held in self.ways.values())
         return Anchor(
             "mrd", point.day, result.when.text, (result.source.ref,), told, nodes,
-            frozenset({"remission"}),
+            frozenset({"remission"}), reached=self._known(),
         )  # fmt: skip
+
+    def _known(self) -> tuple[Reached, ...]:
+        return tuple(held.reached for held in self.ways.values())
 
     def _foretold(self, world: World, trial: Trial, point: Point) -> World:
         """The world with what was told of things to come."""
@@ -210,7 +223,7 @@ class _Walk:
         )  # fmt: skip
         kind, effective, refs = _named(self.ground.facts, point)
         world = World(point.day, "before")
-        return Anchor(kind, point.day, effective, refs, ((said, world),))
+        return Anchor(kind, point.day, effective, refs, ((said, world),), reached=self._known())
 
 
 def _openings(ground: Ground) -> set[date]:
@@ -252,11 +265,12 @@ def _alike(ground: Ground, after: dict[World, list[Held]], day: date) -> dict[Wo
     return found
 
 
-def _merged(many: list[Held]) -> Held:
+def _merged(ground: Ground, many: list[Held]) -> Held:
     if len(many) == 1:
         return many[0]
     kept = joined([one.kept for one in many])
-    return Held(kept, joined_nodes([one.node for one in many]))
+    reached = ground.scale.merged([one.reached for one in many])
+    return Held(kept, joined_nodes([one.node for one in many]), reached)
 
 
 def _named(facts: Facts, point: Point) -> tuple[AnchorKind, str, tuple[str, ...]]:

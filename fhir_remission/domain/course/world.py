@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.reached import Reached, Scale
 from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof, in_order
@@ -142,6 +143,27 @@ Move = tuple[World, Said, Said | None]
 """The world after an anchor, what stands in it, and what is said here if anything."""
 
 
+def reached_after(scale: Scale, known: Reached, before: World, move: tuple[World, Said]) -> Reached:
+    """The responses of a way after a step that said something."""
+    world, said = move
+    if _ends(before, world):
+        return known.ended()
+    if said.day is None:
+        return known
+    new, within = [(said.category, said.day)], before.phase == "remission"
+    if said.found is not None and said.own is None and not said.carries:
+        new.extend(scale.below(said.category, said.found, None if within else said.began))
+    return known._replace(own=scale.after(known.own, new, within=within))
+
+
+def _ends(before: World, after: World) -> bool:
+    """Whether a remission ended here, proved or not; a relapse that goes on ends none."""
+    ended = ("relapsed", "withdrawn")
+    if after.phase not in ended or before.phase in ended:
+        return False
+    return not before.again or before.phase == "remission" or after.opened != before.opened
+
+
 def share_remissions(ways: Iterable[tuple[World, Said]]) -> bool:
     """Whether the same remissions were there in every way; the last may have ended in some."""
     found: set[int | None] = set()
@@ -160,10 +182,11 @@ class Node(Struct, frozen=True, eq=False):
 
 
 class Held(NamedTuple):
-    """A world's standing answer and its proof."""
+    """A world's standing answer, its proof, and the responses on the way to it."""
 
     kept: Said
     node: Node
+    reached: Reached = Reached()
 
 
 def joined(many: Sequence[Said]) -> Said:
@@ -177,10 +200,12 @@ def joined(many: Sequence[Said]) -> Said:
     }
     rests = {rest for one in many for rest in one.assumptions}
     signs = [one.suspected for one in many if one.suspected is not None]
+    wary = [one.wary for one in many if one.wary is not None]
     return replace(
         first,
         assumptions=tuple(sorted(rests, key=lambda one: (one.id, one.cls))),
         suspected=min(signs, default=None),
+        wary=max(wary, default=None),
         **shared,
     )
 

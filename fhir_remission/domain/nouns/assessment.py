@@ -150,7 +150,8 @@ class Assessment(Struct, frozen=True):
     latest: Latest | None = None
     """Where the latest marrow says something else than the course."""
     responses: tuple[tuple[str, date], ...] = ()
-    """The responses of the course, each with the first day that proved it."""
+    """The responses of the course, each with the day by which it was proved; a lesser one only
+    where it came before the better one."""
     remission_number: int | None = None
     """The first, the second remission; none where the ways to read the record differ."""
     cycle: CycleDay | None = None

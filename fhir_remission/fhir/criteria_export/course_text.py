@@ -110,12 +110,13 @@ define function "Respond"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
 define function "Asks repeat"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
   $asks$
 
-define function "Followed below"(w WORLD, m MARROW, rank Integer, dirty Boolean, today String,
-    good Boolean, capped Boolean, early Boolean, since Integer):
+define function "Followed below"(w WORLD, m MARROW, rank Integer, dirty Boolean, ahead Boolean,
+    today String, good Boolean, capped Boolean, early Boolean, since Integer):
   case
     when rank in { $remissions$ } and not capped then
       { "Standing"(w, 'remission', Min({ rank, w.category }), m.dayNo, w.since) }
     when dirty and not $blood_ruled$ then { "Ended"(w, m.dayNo, false, $NR$) }
+    when dirty and good and not ahead then { "World"("Unasked"(w), "Now"("Unasked"(w))) }
     when dirty then { "Bloody"(w, if today = 'present' then m.dayNo else null as Integer,
       not good, $suspected$) }
     when rank = $NE$ or (early and not (rank in { $rows$ })) then { "World"(w, "Now"(w)) }
@@ -143,7 +144,8 @@ define function "Follow below"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>
     return all flatten (E.ranks R
       return all flatten (("Either"("Is good"(m))) G
         return all "Followed below"(if "Today"(m, ds) = 'absent' then "Calm"(w) else w, m, R,
-          "Is dirty"("In window"(m, ms, ds)), "Today"(m, ds), G,
+          "Is dirty"("In window"(m, ms, ds)), exists (("In window"(m, ms, ds)) D
+            where D.sign = 'present' and D.dayNo >= m.dayNo), "Today"(m, ds), G,
           "Is early"(m) or "Is contradicted"(m, ms), "Is early"(m), E.since))))
 
 define function "Followed"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, asks Boolean):
