@@ -149,7 +149,7 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
          " repeat-blood #1",
          "marrow 90: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 80, ask"
          " repeat-marrow #1",
-         "blood 140: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 80, ask"
+         "blood 140: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 90, ask"
          " repeat-blood #1"],
     ),
     "a clear smear ends what blood raised, and the repeat is still asked for": (

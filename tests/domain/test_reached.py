@@ -50,6 +50,10 @@ REACHED: dict[str, tuple[Callable[[], Course], list[tuple[str, int]]]] = {
     "nor a later marrow": (
         lambda: remission().chemo(40).marrow(70, 2).blood(70, 600, 60_000), [("CR", 30)],
     ),
+    "of draws that prove the same the one that assumes least has its day (2.4)": (
+        lambda: induction().marrow(30, 2).blood(27, 2300, 150_000, smear=None).blood(
+            30, None, 240_000).blood(33, 4000, 100_000), [("CRi", 30), ("CR", 33)],
+    ),
     "a partial remission after a clear marrow whose remission never came": (
         lambda: induction().marrow(10, 2).chemo(30).marrow(60, 8).blood(60, 1500, 150_000),
         [("MLFS", 10), ("PR", 60)],
@@ -78,11 +82,16 @@ def faults(one: Assessment, name: str) -> Iterator[str]:
             yield "nothing was proved when the remission began"
     if one.best_response not in (*days, None) or (days and one.best_response is None):
         yield "the best response was never reached"
-    if one.state == "relapse-suspected" and one.first_sign != one.state_since:
-        yield "the suspicion has two first days"
-    if list(days.values()) != sorted(days.values()):
+    yield from _disorder(one, [row.id for row in rows if row.remission or row.early])
+    # A sample too long ago for the rule is no first sign, and has raised the suspicion.
+    if one.state == "relapse-suspected" and (one.first_sign or on(0)) < (one.state_since or on(0)):
+        yield "a sign that no longer counts"
+
+
+def _disorder(one: Assessment, clear: list[str]) -> Iterator[str]:
+    days = [when for _, when in one.responses]
+    if days != sorted(days):
         yield "out of order"
-    clear = [row.id for row in rows if row.remission or row.early]
     for (less, first), (more, then) in pairwise(o for o in one.responses if o[0] in clear):
         if clear.index(more) >= clear.index(less) or then <= first:
             yield f"{more} was reached after {less}"
@@ -154,9 +163,9 @@ def test_one_that_is_not_good_enough_ends_none() -> None:
 
 
 def test_a_second_sample_too_late_for_the_rule_leaves_the_suspicion_of_the_first() -> None:
-    """Nothing has ended it; the rule counts from the second."""
+    """Nothing has ended it; the rule counts from the second, its first sign (3.7)."""
     found = now(remission().blood(60, smear=2).blood(120, smear=2))
-    assert (day(found.state_since), day(found.first_sign)) == (60, 60)
+    assert (day(found.state_since), day(found.first_sign)) == (60, 120)
     assert "counted from the sample of 2026-04-30" in found.next_better
 
 

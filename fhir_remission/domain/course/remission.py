@@ -261,7 +261,7 @@ def suspicion(ground: Ground, kept: Said, *told: lines.Line) -> Said:
     """A sign of relapse that falls short of the rule."""
     return Said(
         category=ground.out.relapse_suspected, state="relapse-suspected",
-        since=kept.wary, first_sign=kept.wary, missing=("repeat-marrow",), doubted=True,
+        since=kept.wary, first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True,
         opened=kept.opened, number=kept.number, began=kept.began,
         lines=lines.only(lines.had_remission(kept), *told),
     )  # fmt: skip

@@ -55,7 +55,9 @@ class Scale:
         that began a remission in this way, though perhaps in no other, the least it may prove."""
         for one in found.tried:
             names = one.choice.ways.keys()
-            if self._rank.keys() >= names and names != {answer}:
+            if names == {answer}:
+                continue
+            if self._rank.keys() >= names:
                 yield self._least(names), one.view.day
             perhaps = self._remissions & {*names, *one.choice.uncounted}
             if one.view.day == began and perhaps:
