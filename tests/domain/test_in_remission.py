@@ -360,8 +360,8 @@ ANSWERS: dict[str, Told] = {
         [
             "blood 50: RELAPSE_SUSPECTED, relapse-suspected since 50, first sign 50, ask"
             " repeat-blood #1",
-            "marrow 60: IND, unknown since 60, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
-            " perhaps CR/CRh/CRi #1",
+            "marrow 60: IND, unknown since 60, signs-undecided, may be"
+            " CR/CRh/CRi/RELAPSE_SUSPECTED, perhaps CR/CRh/CRi #1",
         ],
     ),
     "the repeat may be poor": (
@@ -370,7 +370,7 @@ ANSWERS: dict[str, Told] = {
         [
             "marrow 80: RELAPSE_SUSPECTED, relapse-suspected since 80, first sign 80, ask"
             " repeat-marrow #1",
-            "marrow 95: IND, unknown since 95, signs-undecided, may be CR/RELAPSE_SUSPECTED,"
+            "marrow 95: IND, unknown since 95, signs-undecided, may be CR/CRi/RELAPSE_SUSPECTED,"
             " perhaps CR/CRi #1",
         ],
     ),

@@ -55,8 +55,8 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
     "in a remission told of MLFS counts since the first day that any way proves it": (
         lambda: induction().claim("remission", 6).marrow(30, "<=5").marrow(31, 4), "eln-2022",
         ["marrow 30: IND, unknown since 30, earlier-remission-unknown, may be"
-         " MLFS/PR/RELAPSE/NR, perhaps CR/CRh/CRi/MLFS/PR, ask anc counts earlier-response"
-         " marrow-blasts platelets [contradicted-by-next-marrow]",
+         " CR/CRh/CRi/MLFS/PR/RELAPSE/NR, perhaps CR/CRh/CRi/MLFS/PR, ask anc counts"
+         " earlier-response marrow-blasts platelets [contradicted-by-next-marrow]",
          "marrow 31: MLFS, unknown since 30, perhaps CR/CRh/CRi, ask anc counts platelets"],
     ),
     "a suspicion stays over too few cells of a set without a lower claim": (
@@ -160,11 +160,11 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
     "a lesion that may be one is asked for, whatever else is open": (
         lambda: induction().marrow(30, "<=5").result(
             "extramedullary-disease", 73, "indeterminate"), "eln-2022",
-        ["marrow 30: IND, unknown since 30, undecided, may be MLFS/PR/NR, perhaps"
+        ["marrow 30: IND, unknown since 30, undecided, may be CR/CRh/CRi/MLFS/PR/NR, perhaps"
          " CR/CRh/CRi/MLFS/PR, ask anc counts marrow-blasts platelets",
          "extramedullary 73: IND, unknown since 30, earlier-remission-unknown, may be"
-         " MLFS/PR/RELAPSE/NR, perhaps CR/CRh/CRi/MLFS/PR, ask anc counts earlier-response"
-         " extramedullary-disease platelets"],
+         " CR/CRh/CRi/MLFS/PR/RELAPSE/NR, perhaps CR/CRh/CRi/MLFS/PR, ask anc counts"
+         " earlier-response extramedullary-disease platelets"],
     ),
     "a lesion may end a suspicion, which else goes on": (
         lambda: remission().blood(100, smear=2).result("extramedullary-disease", 110, "?"),
@@ -208,7 +208,7 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
     "a contradicted marrow may be what only its smear leaves open": (
         lambda: induction().blood(35, smear=1).marrow(36, 2).blood(
             36, None, 150_000, smear=None).marrow(39, 12), "eln-2022",
-        ["marrow 36: IND, unknown since 36, contradicted-by-next-marrow, perhaps MLFS, ask"
+        ["marrow 36: NE, unknown since 36, contradicted-by-next-marrow, perhaps MLFS, ask"
          " blood-blasts [contradicted-by-next-marrow]",
          "marrow 39: IND, active-disease since 39, undecided, may be PR/NR, perhaps PR, ask"
          " anc"],
@@ -228,8 +228,7 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
         ["marrow 30: MLFS, awaiting-response since 1, responded 30, perhaps CR/CRh/CRi, ask"
          " anc counts platelets",
          "blood 89: IND, unknown since 89, earlier-remission-unknown, may be"
-         " MLFS/RELAPSE_SUSPECTED, perhaps CR/CRh/CRi/MLFS, ask anc counts earlier-response"
-         " platelets",
+         " MLFS/RELAPSE_SUSPECTED, perhaps MLFS, ask anc counts earlier-response platelets",
          "marrow 109: CRi, in-remission, responded 112, perhaps CR/CRh, ask platelets",
          "mrd 140: CRi, in-remission, responded 112, perhaps CR/CRh, ask platelets"],
     ),
@@ -275,8 +274,9 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
     "what limits a marrow is not told of the blood after it": (
         lambda: Course().claim("remission", -20).chemo(1, "intensive").marrow(20, 4).blood(
             20, smear="?").blood(39, smear=3), "healthtree-2024",
-        ["marrow 20: IND, unknown since 20, earlier-remission-unknown, may be NR/NE, ask"
-         " blood-blasts earlier-response [early-marrow]; now NE [early-marrow]",
+        ["marrow 20: IND, unknown since 20, earlier-remission-unknown, may be CR/CRi/NR/NE,"
+         " perhaps CR/CRi, ask blood-blasts earlier-response [early-marrow]; now NE"
+         " [early-marrow]",
          "blood 39: IND, unknown since 20, earlier-remission-unknown, may be NR/NE, ask"
          " earlier-response [remission-withdrawn]"],
     ),

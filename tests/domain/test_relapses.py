@@ -18,7 +18,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          CR,
          "marrow 100: IND, unknown since 100, marrow-undecided, may be CR/RELAPSE, perhaps"
          " CR, ask marrow-blasts",
-         "marrow 120: IND, unknown since 100, marrow-undecided, may be CR/MLFS/RELAPSE,"
+         "marrow 120: IND, unknown since 100, marrow-undecided, may be CR/CRh/CRi/MLFS/RELAPSE,"
          " perhaps CR/CRh/CRi/MLFS, ask anc counts marrow-blasts platelets"],
     ),
     "nor does one after a suspicion": (
@@ -196,7 +196,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          "marrow 30: MLFS, unknown since 30, responded 30, perhaps CR/CRh/CRi, ask anc counts"
          " platelets",
          "extramedullary 44: IND, unknown since 30, earlier-remission-unknown, may be"
-         " CR/MLFS/RELAPSE, perhaps CR/CRh/CRi/MLFS, ask anc counts earlier-response"
+         " CR/MLFS/RELAPSE, perhaps CR/MLFS, ask anc counts earlier-response"
          " extramedullary-disease platelets"],
     ),
     "a remission claimed at no time may have been at any": (
@@ -251,7 +251,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
         "eln-2022",
         [BASELINE,
          "marrow 28: PR, active-disease since 28, responded 28",
-         "marrow 70: IND, active-disease since 28, undecided, may be PR/NE, perhaps"
+         "marrow 70: IND, active-disease since 28, undecided, may be CR/CRh/CRi/PR/NE, perhaps"
          " CR/CRh/CRi/PR, ask anc platelets"],
     ),
     "a lesion that may have been there before a smear that may have held blasts": (

@@ -191,8 +191,8 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             ), 44, 12
         ), "eln-2022",
         [BASELINE,
-         "marrow 30: IND, unknown since 30, undecided, may be NR, ask marrow-blasts",
-         "marrow 31: IND, unknown since 30, undecided, may be NR, ask marrow-blasts",
+         "marrow 30: IND, unknown since 30, undecided, may be NR/NE, ask marrow-blasts",
+         "marrow 31: IND, unknown since 30, undecided, may be NR/NE, ask marrow-blasts",
          "marrow 44: PR, active-disease, responded 44"],
     ),
     "draws after a lesion that cannot be told may have made the marrow before it a remission": (
@@ -257,7 +257,7 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             induction().marrow(30, 2).blood(30, 1500, 150_000, smear="?"), 40, 9
         ), "eln-2022",
         [BASELINE,
-         "marrow 30: IND, unknown since 30, undecided, may be MLFS, perhaps MLFS, ask"
+         "marrow 30: IND, unknown since 30, undecided, may be MLFS/NE, perhaps MLFS, ask"
          " blood-blasts",
          "marrow 40: PR, active-disease since 40, responded 40"],
     ),
@@ -278,8 +278,9 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
             15, 2, cells=80, emd="indeterminate"
         ).blood(15, 100, 10_000), "eln-2022",
         [BASELINE,
-         "marrow 15: IND, unknown since 15, earlier-remission-unknown, may be RELAPSE/NE,"
-         " ask earlier-response extramedullary-disease"],
+         "marrow 15: IND, unknown since 15, earlier-remission-unknown, may be"
+         " CR/CRh/CRi/RELAPSE/NE, perhaps CR/CRh/CRi, ask earlier-response"
+         " extramedullary-disease"],
     ),
     "a remission that an unread repeat may contradict leaves what follows open": (
         lambda: good(good(induction(), 30).marrow(37, "?", emd="positive"), 60, 12), "eln-2022",

@@ -130,7 +130,7 @@ def test_mrd_carries_the_answer_and_not_the_marrow() -> None:
         (
             2,
             "mrd 110: RELAPSE_SUSPECTED, relapse-suspected since 100, first sign 100,"
-            " ask repeat-marrow",
+            " ask repeat-blood",
         ),
     ],
 )

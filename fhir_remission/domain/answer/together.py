@@ -102,8 +102,8 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
     settled = category != ground.out.undecided or names == [category]
     of_it = [one for one in drafts if one.category == category] if settled else drafts
     first = next((one for one in of_it if one.evaluation is not None), of_it[0])
-    every = {*names, *(name for one in drafts for name in one.candidates)} - {ground.out.undecided}
-    named = (*every, *(name for one in drafts for name in one.possible_higher))
+    every = {*names, *(name for one in drafts for name in (*one.candidates, *one.possible_higher))}
+    every.discard(ground.out.undecided)
     cycles = {_cycle(one.facts, draft) for one, draft in zip(walked, drafts, strict=True)}
     shown = next(one for one, draft in zip(walked, drafts, strict=True) if draft is first)
     found = _unsure(_in_common(ground, first, drafts), joint, anchor, drafts)
@@ -114,7 +114,7 @@ def _joined(joint: _Joint, anchor: Draft, drafts: Sequence[Draft]) -> Draft:
         carries=first.carries or joint.key(first) != joint.key(anchor),
         category=category,
         candidates=in_rank(ground, every) if category == ground.out.undecided else (),
-        possible_higher=higher_than(ground, category, named, ()),
+        possible_higher=higher_than(ground, category, every, ()),
         flags=_flags(of_it, drafts),
         others=others,
         behind=others,

@@ -34,11 +34,7 @@ def agreed(ground: Ground, anchor: Anchor, until: date | None, before: Draft | N
     category = _shared(ground, names, saids) if gate is None else out.undecided
     of_it = [one for one in saids if one.category == category]
     first = _as_told(ground, of_it, category) if of_it else _told_here(saids)
-    candidates = () if category != out.undecided else _candidates(ground, anchor, names)
-    held = held_back(ground, anchor.told, category)
-    told = [*ground.order] if out.undecided in names else names
-    named = candidates if category == out.undecided else told
-    higher = higher_than(ground, category, (*named, *held), saids)
+    candidates, higher = _left_open(ground, anchor, category)
     draft = _answered(ground, anchor, category, first, of_it)
     state, since = _state(ground, anchor, until, before)
     reached = ground.scale.merged(anchor.reached or (Reached(),))
@@ -201,17 +197,28 @@ def _row(ground: Ground, first: Said, category: str) -> Category | None:
     return ground.rows.get(category)
 
 
-def _candidates(ground: Ground, anchor: Anchor, names: Sequence[str]) -> tuple[str, ...]:
-    out = ground.out
-    if anchor.gate is not None and anchor.gate.reason in ("read-failed", "evidence-unplaced"):
-        return ()
-    every = {*names, *(name for said, _ in anchor.told for name in said.candidates)}
-    if anchor.gate is not None:
-        every.add(out.not_evaluable)
-    every.discard(out.undecided)
-    if every == {out.not_evaluable}:
-        return ()
-    return in_rank(ground, every)
+def _answers(ground: Ground, anchor: Anchor, category: str) -> set[str]:
+    """What every way says, or names where it cannot say, with what counts may have held back."""
+    undecided = ground.out.undecided
+    every = set(held_back(ground, anchor.told, category))
+    for said, _ in anchor.told:
+        every.update(said.candidates if said.category == undecided else (said.category,))
+    return every
+
+
+def _left_open(
+    ground: Ground, anchor: Anchor, category: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every answer that is open where none is said, and the better ones, which are among them."""
+    out, gate = ground.out, anchor.gate
+    if gate is not None and gate.reason in ("read-failed", "evidence-unplaced"):
+        return (), ()
+    named = _answers(ground, anchor, category)
+    higher = higher_than(ground, category, named, [said for said, _ in anchor.told])
+    every = {*named, *higher, *(() if gate is None else (out.not_evaluable,))}
+    if category != out.undecided or every == {out.not_evaluable}:
+        return (), higher
+    return in_rank(ground, every), higher
 
 
 def in_rank(ground: Ground, every: Collection[str]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
         if case.early is not None:
             return pass_over(step, world, kept, case, "early-marrow", found)
         said = Said(
-            category=out.undecided, state="unknown", since=case.marrow.day, opened=kept.opened,
+            category=out.not_evaluable, state="unknown", since=case.marrow.day, opened=kept.opened,
             number=kept.number, reason="contradicted-by-next-marrow", found=found,
             flags=limits_of(case), lines=lines.at(case), held=found.held,
         )  # fmt: skip
@@ -98,7 +98,7 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
     if not perhaps:
         return world
     best = step.ground.better(world.better, *perhaps)
-    phase: Phase = "unproved" if world.phase == "before" else world.phase
+    phase: Phase = "unproved" if world.phase in ("before", "withdrawn") else world.phase
     return replace(world, phase=phase, better=best)
 
 

@@ -29,8 +29,11 @@ def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move
         sign = step.lesion(step.day) if kind == "extramedullary" else step.smear(place)
         if not sign:
             return world, kept, None
-        if not (heard(step, world) if told_of else step.trial.pick((False, True))):
-            return no_longer(world), kept, None
+        if not (heard(step, world) if told_of else step.trial.pick((True, False))):
+            after, less = no_longer(step, world, kept)
+            if less.category != kept.category:
+                less = replace(less, state="active-disease", since=step.day)
+            return after, less, None
         world, kept = as_if(step, world, kept)
     if world.phase != "remission":
         return world, kept, None

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
-from fhir_remission.domain.course.agreement import agreed
+from fhir_remission.domain.course.agreement import agreed, in_rank
 from fhir_remission.domain.course.draft import Anchor, Draft, Residual, event_code, with_next
 from fhir_remission.domain.course.ground import Ground
+from fhir_remission.domain.course.possible import higher_than
 from fhir_remission.domain.course.scope import diagnosis_gate
 from fhir_remission.domain.course.scope_lines import at_early_marrows, early_cycle
 from fhir_remission.domain.course.world import share_remissions
@@ -64,9 +65,8 @@ class Told:
     def _waiting(self, last: Draft, anchor: Anchor) -> Draft | None:
         """Before the first remission of a course a start asks for the next marrow, by policy."""
         facts, out = self.ground.facts, self.ground.out
-        if not facts.criteria.withholds_after_start:
-            return None
-        if last.category in (out.not_evaluable, out.relapse):
+        settled = last.category in (out.not_evaluable, out.relapse)
+        if settled or not facts.criteria.withholds_after_start:
             return None
         phases = {world.phase for _, world in anchor.told}
         if phases == {"remission"}:
@@ -76,14 +76,30 @@ class Told:
             return None
         open_end = bool(phases & {"remission", "unproved"})
         lasted = share_remissions((world, said) for said, world in anchor.told)
+        named, higher = _while_waiting(self.ground, last, anchor) if open_end else ((), ())
         unknown = "remission-end-unknown" if lasted else "earlier-remission-unknown"
         return Draft(
             kind="none", day=cycle.day, effective="", refs=(), missing=("marrow",),
             category=out.undecided if open_end else out.not_evaluable,
-            state="unknown" if open_end else "awaiting-response",
+            state="unknown" if open_end else "awaiting-response", candidates=named,
             since=last.since, best=last.best, reached=last.reached,
-            reason=unknown if open_end else "therapy-after-marrow",
+            reason=unknown if open_end else "therapy-after-marrow", possible_higher=higher,
         )  # fmt: skip
+
+
+def _while_waiting(
+    ground: Ground, last: Draft, anchor: Anchor
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Nothing until the next marrow, or what stands in a remission or after it, where there may
+    have been one; and the better ones."""
+    out, rows = ground.out, ground.rows
+    stands = {one for one in (out.relapse, out.relapse_suspected) if one}
+    stands.update(name for name, row in rows.items() if row.remission)
+    named = stands & {last.category, *last.candidates, *last.possible_higher}
+    higher = higher_than(ground, out.undecided, named, ())
+    if not {world.phase for _, world in anchor.told} <= {"remission", "relapsed"}:
+        named.add(out.not_evaluable)
+    return in_rank(ground, named), higher
 
 
 def _bare(row: Category | None) -> str:

@@ -41,7 +41,7 @@ def at_marrow(step: Step, world: World, kept: Said, place: int) -> Move:
             if poor and not treated(step, world, kept, marrow.day):
                 told = lines.at(case, lines.silent(case))
                 return world, kept, replace(kept, flags=limits_of(case), lines=told)
-            world = no_longer(world)
+            world, kept = no_longer(step, world, kept)
             told_of = claims_of(step, world, marrow.day)
     if told_of and heard(step, world):
         world, kept = as_if(step, world, kept)
@@ -52,7 +52,7 @@ def _from_phase(step: Step, world: World, kept: Said, case: Case) -> Move:
     """Before a remission or in one; what a policy holds back may have been one."""
     if world.phase == "unproved" and _signs(step, world, case):
         true = step.trial.pick((False, True))
-        world, kept = as_if(step, world, kept) if true else (no_longer(world), kept)
+        world, kept = as_if(step, world, kept) if true else no_longer(step, world, kept)
     if world.phase == "remission":
         return follow(step, world, kept, case)
     return respond(step, world, kept, case)
@@ -123,15 +123,30 @@ def heard(step: Step, world: World) -> bool:
 
 def as_if(step: Step, world: World, kept: Said) -> tuple[World, Said]:
     """A remission that nobody proved was one: nobody knows since when, or the how manieth."""
+    ground = step.ground
+    best = ground.order.get(world.better, 0)
     said = Said(
-        category=step.ground.out.undecided, state="in-remission", opened=kept.opened, number=None
+        category=ground.out.undecided, state="in-remission", opened=kept.opened, number=None,
+        candidates=tuple(
+            name for name, rank in ground.order.items()
+            if ground.rows[name].remission and rank >= best
+        ),
     )  # fmt: skip
     return replace(world, phase="remission", category="", place=None, since=None), said
 
 
-def no_longer(world: World) -> World:
-    """What a policy held back was no remission after all."""
-    return replace(world, phase="before", better="")
+def no_longer(step: Step, world: World, kept: Said) -> tuple[World, Said]:
+    """What a policy held back was no remission after all, and none is offered any more."""
+    rows, out = step.ground.rows, step.ground.out
+    held, left = (
+        tuple(one for one in names if one not in rows or not rows[one].remission)
+        for names in (kept.held, kept.candidates)
+    )
+    kept = replace(kept, held=held, candidates=left)
+    if kept.category == out.undecided and not left[1:]:
+        answer = (*left, out.not_evaluable)[0]
+        kept = replace(kept, category=answer, reason="", candidates=(), found=None)
+    return replace(world, phase="withdrawn" if world.had else "before", better=""), kept
 
 
 def _signs(step: Step, world: World, case: Case) -> bool:

@@ -48,7 +48,7 @@ def ended(
             flags=(*flags, "remission-withdrawn"), ground=kept.ground,
             lines=lines.only(*told) if case is None else lines.at(case, *told),
         )  # fmt: skip
-        return World(world.opened, "withdrawn"), replace(said, flags=()), said
+        return World(world.opened, "withdrawn", had=True), replace(said, flags=()), said
     told = (before, lines.relapse_rule(name, rule, proof))
     first = min([day, *world.samples, *([kept.suspected] if kept.suspected else [])])
     said = Said(

@@ -71,7 +71,7 @@ def carried(
         flags=(*limits_of(case), *doubt),
         lines=lines.at(case, *poor, lines.silent(case), lines.had_remission(kept)),
     )  # fmt: skip
-    return world, kept, said
+    return world, replace(kept, own=own), said
 
 
 def _at(case: Case, said: Said) -> Said:
@@ -108,7 +108,8 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     # Only of a remission that somebody's word tells of is it the best that is known.
     said = replace(
         kept, category=row.id, found=found, held=found.held, day=way.day, own=None,
-        flags=(*limits_of(case), *row.flags), lines=lines.at(case, lines.had_remission(kept)),
+        candidates=(), flags=(*limits_of(case), *row.flags),
+        lines=lines.at(case, lines.had_remission(kept)),
         assumptions=step.assumed(world, case, way, row),
     )  # fmt: skip
     best = best_of(step, world, kept, case, said)
@@ -122,12 +123,12 @@ def _carried_on(
 ) -> Move:
     """A clear marrow that gives no answer in words of the set: the remission stands."""
     told = now(step.ground, world, kept)
-    held = own.found.held if own.found is not None and told is kept else ()
+    held = own.found.held if own.found is not None else ()
     said = replace(
-        told, own=own, flags=(*limits_of(case), *flags), held=held,
+        told, own=own, flags=(*limits_of(case), *flags), held=held if told is kept else (),
         lines=lines.at(case, lines.had_remission(kept)),
     )  # fmt: skip
-    return world, kept, said
+    return world, replace(kept, own=own, held=held), said
 
 
 def _blasts_in_window(
@@ -162,10 +163,11 @@ def _undecided(step: Step, kept: Said, case: Case, reason: str) -> Said:
     """Nothing can be said here, and the course goes on."""
     out, day = step.ground.out, case.marrow.day
     text = reason.replace("-", " ")
+    stood = kept.candidates if kept.category == out.undecided else (kept.category,)
     return Said(
         category=out.undecided, state="unknown", since=day, reason=reason, opened=kept.opened,
         flags=limits_of(case),
-        candidates=tuple(one for one in (kept.category, out.relapse or out.no_response) if one),
+        candidates=(*stood, out.relapse or out.no_response),
         lines=lines.at(
             case, lines.had_remission(kept), lines.undecided(MARROW, text, lines.seen_on(case))
         ),

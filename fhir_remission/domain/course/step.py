@@ -188,7 +188,7 @@ class Step:
     def evaluated(self, world: World, kept: Said, case: Case) -> Evaluation:
         """Judge the marrow with its window against the rows that it may prove."""
         ground = self.ground
-        had = world.phase in ("remission", "withdrawn")
+        had = world.had or world.phase == "remission"
         told = frozenset(one for one in self.trial.told.items() if _matters(one[0], case.place))
         within = (case.window.cut_by, case.window.last, *case.window.refused)
         key = (case.place, case.capped, had, world.opened, world.by, world.again, told, within)

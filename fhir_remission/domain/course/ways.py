@@ -92,6 +92,8 @@ class _Walk:
         self.ground = ground
         self.lost = False
         """Whether too much is unknown to tell the ways apart."""
+        self.last: Anchor | None = None
+        """What was told last, also where nothing is said of it."""
         kept = nothing_yet(ground)
         self.ways: Ways = {
             World(day, "before"): Held(replace(kept, opened=day), Node((), ()))
@@ -105,10 +107,12 @@ class _Walk:
             if point.kind != "marrow" and gate.state != "open":
                 # Nothing is said of it, and yet it may end a remission of this leukaemia.
                 if point.kind != "mrd" and not self.lost:
-                    self._stepped(point, gate)
+                    self.last = self._stepped(point, gate) or self.last
                 continue
             if not self.lost:
-                yield self._mrd(point) if point.kind == "mrd" else self._stepped(point, gate)
+                told = self._mrd(point) if point.kind == "mrd" else self._stepped(point, gate)
+                self.last = told or self.last
+                yield told
                 self.ground.forget()
             elif point.kind == "marrow":
                 yield self._unknown(point, gate)
@@ -173,22 +177,21 @@ class _Walk:
         return step
 
     def _mrd(self, point: Point) -> Anchor | None:
-        """A sample moves MRD alone, in a remission."""
+        """A sample moves MRD alone, in a remission: all else is as it was told last (5.4)."""
         facts = self.ground.facts
         for world in self.ways:
             if world.phase != "remission" or (world.since and point.day < world.since):
                 return None
         if point.day in facts.marrow_days:
             return None
+        assert self.last is not None  # noqa: S101 - a remission was told of, for mypy
         told = tuple(
-            (replace(now(self.ground, world, held.kept), carries=True, lines=no_lines), world)
-            for world, held in self.ways.items()
+            (replace(said, carries=True, lines=no_lines), world) for said, world in self.last.told
         )
         result = facts.mrd[point.place].result
-        nodes = tuple(held.node for held in self.ways.values())
-        return Anchor(
-            "mrd", point.day, result.when.text, (result.source.ref,), told, nodes,
-            frozenset({"remission"}), reached=self._known(),
+        return self.last._replace(
+            kind="mrd", day=point.day, effective=result.when.text, refs=(result.source.ref,),
+            told=told, nodes=tuple(held.node for held in self.ways.values()), gate=None,
         )  # fmt: skip
 
     def _known(self) -> tuple[Reached, ...]:

@@ -45,7 +45,7 @@ LEADS: dict[Phase, dict[str, tuple[Phase, ...]]] = {
         "extramedullary": ("relapsed",),
     },
     "withdrawn": {
-        "marrow": ("remission", "withdrawn"),
+        "marrow": ("unproved", "remission", "withdrawn"),
         "blood": ("withdrawn",),
         "extramedullary": ("withdrawn",),
     },
@@ -63,6 +63,8 @@ class World(Struct, frozen=True):
     """Whether a relapse opened it."""
     by: int | None = None
     """The marrow that proved that relapse."""
+    had: bool = False
+    """Whether a remission of the course was taken back."""
     category: str = ""
     """What stands: of the latest evaluable marrow, or the best of the remission."""
     place: int | None = None

@@ -8,8 +8,8 @@ TEXT = """
 define function "In remission between"(w WORLD, sign Boolean):
   case
     when w.phase = 'remission' then { w }
-    when w.phase = 'unproved' and sign then { "As if"(w),
-      "World"("Standing"(w, 'before', w.category, w.dayNo, w.since), null as Integer) }
+    when "Is unproved"(w) and sign then { "As if"(w),
+      "World"("No longer"(w), null as Integer) }
     else { w }
   end
 
@@ -88,7 +88,7 @@ define "Waits":
     and exists ("Cycles" C where C >= Coalesce(Max("Marrow days"), 0))
 
 define "May be in remission":
-  exists ("Walks" W where exists (W.worlds X where X.phase in { 'remission', 'unproved' }))
+  exists ("Walks" W where exists (W.worlds X where X.phase = 'remission' or "Is unproved"(X)))
 
 define "Verdict":
   case

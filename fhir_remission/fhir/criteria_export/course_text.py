@@ -37,9 +37,21 @@ define function "Bloody"(w WORLD, sample Integer, keeps Boolean, said Integer):
       if sample is null then { } as List<Integer> else { sample } },
     asked: if keeps then w.asked else null as Integer, stands: w.stands, said: said }
 
-// Only counts that nobody has keep it from a remission: it may have been one.
+// Only counts that nobody has keep it from a remission: it may have been one; also after one that
+// was taken back.
+define function "May have been"(phase String):
+  if phase = 'withdrawn' then 'unproved again' else 'unproved'
+
+define function "Is unproved"(w WORLD):
+  w.phase in { 'unproved', 'unproved again' }
+
+// It was none after all.
+define function "No longer"(w WORLD):
+  "Standing"(w, if w.phase = 'unproved again' then 'withdrawn' else 'before',
+    if w.category = $IND$ then $NE$ else w.category, w.dayNo, w.since)
+
 define function "Unproved"(w WORLD):
-  Tuple { phase: 'unproved', opened: w.opened, again: w.again, category: w.category,
+  Tuple { phase: "May have been"(w.phase), opened: w.opened, again: w.again, category: w.category,
     dayNo: w.dayNo, since: w.since, bloody: w.bloody, samples: w.samples, asked: w.asked,
     stands: w.stands, said: w.said }
 
@@ -83,7 +95,7 @@ define function "Judged"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
   (("Ways of window"(m, "In window"(m, ms, ds))) U
     return "Evaluated"("Answers"(m, "In window"(m, ms, ds), U, "Lesions since"(w),
       if w.again then "Baseline again"(w.opened) else "Baseline"(w.opened),
-      w.phase in { 'remission', 'withdrawn' },
+      w.phase in { 'remission', 'withdrawn', 'unproved again' },
       "Is early"(m) or ("Is contradicted"(m, ms) and not m.diseased))))
 
 define function "Responded"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, rank Integer,
@@ -91,12 +103,14 @@ define function "Responded"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>, r
   case
     when rank in { $remissions$ } then { "Standing"(w, 'remission', rank, m.dayNo, since) }
     when rank = $NE$ then "Passed over"(
-      if perhaps and w.phase in { 'before', 'relapsed' } then "Unproved"(w) else w, m, ms, ds)
+      if perhaps and w.phase in { 'before', 'relapsed', 'withdrawn' } then "Unproved"(w) else w,
+      m, ms, ds)
     when not (rank in { $rows$ }) and "Is early"(m) then "Passed over"(w, m, ms, ds)
     when not (rank in { $rows$ }) and not m.diseased and "Is contradicted"(m, ms) then
-      { "Standing"(w, w.phase, $IND$, m.dayNo, null as Integer) }
-    else { "Standing"(w, if perhaps and w.phase = 'before' then 'unproved' else w.phase,
-      rank, m.dayNo, if perhaps then held else m.dayNo) }
+      { "Standing"(w, w.phase, $NE$, m.dayNo, null as Integer) }
+    else { "Standing"(w,
+      if perhaps and w.phase in { 'before', 'withdrawn' } then "May have been"(w.phase)
+        else w.phase, rank, m.dayNo, if perhaps then held else m.dayNo) }
   end
 
 define function "Respond"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
@@ -192,9 +206,8 @@ define function "Shows disease"(m MARROW, ms List<MARROW>, ds List<DRAW>):
 define function "From phase"(w WORLD, m MARROW, ms List<MARROW>, ds List<DRAW>):
   case
     when w.phase = 'remission' then "Follow"(w, m, ms, ds)
-    when w.phase = 'unproved' and "Shows disease"(m, ms, ds) then flatten {
-      "Follow"("As if"(w), m, ms, ds),
-      "Respond"("Standing"(w, 'before', w.category, w.dayNo, w.since), m, ms, ds) }
+    when "Is unproved"(w) and "Shows disease"(m, ms, ds) then flatten {
+      "Follow"("As if"(w), m, ms, ds), "Respond"("No longer"(w), m, ms, ds) }
     else "Respond"(w, m, ms, ds)
   end
 
