@@ -16,7 +16,8 @@ from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import Assumption, CriterionResult, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.record.facts import Facts, read_facts
-from tests.domain.builder import LATER, Course, criteria, on, remission
+from tests.domain.builder import LATER, Course, at, criteria, induction, now, on, remission
+from tests.domain.search_courses import month_of
 
 
 def facts(course: Course) -> Facts:
@@ -265,3 +266,11 @@ def test_two_draws_of_one_day_stay_two() -> None:
     assert [one[-1] for one in shown(day, day)] == ["RELAPSE_SUSPECTED", "CR"]
     waits = [[draft("NE", at, kind="none", refs=())] for at in (40, 50)]
     assert [one[:2] for one in shown(*waits)] == [("none", 40), ("none", 50)]
+
+
+def test_what_a_draw_lacks_is_looked_up_in_the_record_as_it_was_placed() -> None:
+    """A smear of a month stands before the draws of the window, or beside one of them."""
+    course = induction().marrow(20, 1, cells=None).blood(20, 100, 15_000, smear=None)
+    course.result("blasts-blood", 20, 0, when=month_of(at(20)), method="manual")
+    found = now(course.marrow(58, 2).blood(65, None, 100_000))
+    assert found.next_better == "CRi, perhaps CR: ANC not reported, CR needs >= 1.0 10*9/L."

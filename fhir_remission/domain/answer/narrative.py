@@ -186,7 +186,7 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
             return _elsewhere(facts, draft, found)
         return advice(facts, _missing(found))
     better = f"{target.id}:" if target.id in named else ""
-    lacks = _lacks(facts, draft.evaluation, target, still_open=bool(better))
+    lacks = _lacks(draft.judged_in(facts), draft.evaluation, target, still_open=bool(better))
     return _told(
         facts, found, f"perhaps {better}" if better else f"not {target.id}, because", lacks
     )
