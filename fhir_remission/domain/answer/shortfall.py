@@ -23,7 +23,7 @@ def lack_of(facts: Facts, one: AnyCriterion, evaluation: Evaluation, target: str
         quantity = evaluation.view.quantity(one.analyte)
         name = ANALYTES[one.analyte]
         told = value_text(quantity, one.unit)
-        own = " in the draw that counts" if _is_elsewhere(facts, one, evaluation) else ""
+        own = " in the draw that counts" if _is_elsewhere(one, evaluation) else ""
         return f"{name} {told}{own}, {target} needs {rule_of(one)}"
     if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
         return ""
@@ -38,14 +38,14 @@ def lack_of(facts: Facts, one: AnyCriterion, evaluation: Evaluation, target: str
     return f"{target} needs {rule_of(one)} ({how})"
 
 
-def _is_elsewhere(facts: Facts, one: Threshold, evaluation: Evaluation) -> bool:
-    """Whether a count that the draw lacks was reported in another draw of the window."""
-    if evaluation.view.quantity(one.analyte).reading is not None:
-        return False
-    return any(
-        found is not None and found.reading is not None
-        for found in (facts.draws[p].own.get(one.analyte) for p in evaluation.window.places)
-    )
+def _is_elsewhere(one: Threshold, evaluation: Evaluation) -> bool:
+    """Whether a count that the draw lacks was reported in another draw of the window.
+
+    The window is of the way to read the record that the evaluation is of: no other has its draws.
+    """
+    views = (evaluation.view, *(tried.view for tried in evaluation.tried))
+    own, *others = (view.quantity(one.analyte).reading is not None for view in views)
+    return not own and any(others)
 
 
 def _lacks_baseline(evaluation: Evaluation) -> bool:
