@@ -70,7 +70,7 @@ def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Asse
         flags = tuple(sorted({*flags, "claim-disagrees"}))
     assumptions = _with_doubts(facts, draft)
     found = replace(
-        _answer(draft.judged_in(facts), draft),
+        _answer(draft.placed.facts if draft.placed is not None else facts, draft),
         state=state,
         state_since=since,
         # A count without a day may be of a draw that counts, and prove more.

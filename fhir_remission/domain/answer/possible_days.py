@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from itertools import chain, product
 from typing import TypeVar
 
@@ -27,10 +28,25 @@ def is_of_mrd(group: Way) -> bool:
 
 
 class Days:
-    """The days of a record that differ for a start: between two of them all are alike."""
+    """The days of a record that differ: between two of them all are alike."""
 
     def __init__(self, facts: Facts, events: Sequence[Event], last: date) -> None:
-        dated = [one for one in events if one.when is not None and one.kind not in SUPPORT]
+        self.facts, self.events = facts, events
+        self.last = min(last.toordinal(), date.max.toordinal() - 1)
+        self.vague = [
+            one for one in facts.coarse if isinstance(one, Result) and one.analyte == "mrd"
+        ]
+
+    @cached_property
+    def of_mrd(self) -> set[int]:
+        """Those that differ for a sample of MRD."""
+        return _turns(self.facts)
+
+    @cached_property
+    def known(self) -> list[int]:
+        """Those that differ for a start, in order."""
+        facts = self.facts
+        dated = [one for one in self.events if one.when is not None and one.kind not in SUPPORT]
         marrows = [one.toordinal() for one in facts.marrow_days]
         near = [*marrows, *(day_of(one).toordinal() for one in dated if one.kind in STARTS)]
         others = (
@@ -44,12 +60,7 @@ class Days:
         found = {day + more for day in near for more in range(-reach, reach + 1)} | order
         found |= {day - more + by for day in marrows for more in back for by in (-1, 0, 1)}
         found |= {day + 1 for day in found}
-        self.last = min(last.toordinal(), date.max.toordinal() - 1)
-        self.known = sorted(day for day in found if 1 <= day <= self.last)
-        self.of_mrd = _turns(facts)
-        self.vague = [
-            one for one in facts.coarse if isinstance(one, Result) and one.analyte == "mrd"
-        ]
+        return sorted(day for day in found if 1 <= day <= self.last)
 
     def ways(self, group: Way) -> Iterator[Way]:
         """Each way in which these may lie in the record."""

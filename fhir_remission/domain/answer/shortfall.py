@@ -11,12 +11,11 @@ from fhir_remission.domain.evaluation.trace import CHANGES
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Proof, day_of, day_told, is_of_no_day
-from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.signs import said
 from fhir_remission.domain.tables.analytes import ANALYTES
 
 
-def lack_of(facts: Facts, one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
+def lack_of(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
     """Why it does not hold at the draw; empty where its parts say so."""
     judgement = evaluation.judgements[one.id]
     if isinstance(one, Threshold):

@@ -41,11 +41,9 @@ def capped_by(facts: Facts, found: Assessment) -> str:
 
 def advice(facts: Facts, name: str) -> str:
     """What is asked for; of the dead only what is written or can be."""
-    return (
-        ""
-        if facts.record.died and name not in OF_THE_RECORD
-        else ADVICE.get(name, IN_PART.get(name, ""))
-    )
+    if facts.record.died and name not in OF_THE_RECORD:
+        return ""
+    return ADVICE.get(name, IN_PART.get(name, ""))
 
 
 def start_text(facts: Facts) -> str:

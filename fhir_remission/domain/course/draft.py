@@ -130,10 +130,6 @@ class Draft(Struct, frozen=True, eq=False, kw_only=True):
     unlike: bool = False
     """Whether what was placed gives other claims on other days."""
 
-    def judged_in(self, facts: Facts) -> Facts:
-        """The record whose draws its evaluation names."""
-        return facts if self.placed is None else self.placed.facts
-
     @property
     def responses(self) -> Responses:
         """The claims of the course, each with the day by which it was proved."""
