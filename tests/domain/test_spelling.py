@@ -72,3 +72,13 @@ def test_a_name_that_a_system_made_is_read(kind: str, name: str) -> None:
 def test_a_denial_in_one_piece_is_one(text: str) -> None:
     """Also where the parts are joined."""
     assert not HINTS.signs(text)
+
+
+@pytest.mark.parametrize(
+    ("joined", "kind"), [("AML_not_in_remission", "active"), ("recurrent_AML", "returns")]
+)
+def test_what_a_sentence_says_is_said_in_one_piece_too(joined: str, kind: str) -> None:
+    """That the disease is there, or back; and a denial takes it away there as well."""
+    assert HINTS.stands(kind, joined)
+    assert HINTS.stands(kind, joined.replace("_", " "))
+    assert not HINTS.stands("active", "no_active_AML")

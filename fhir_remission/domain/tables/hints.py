@@ -79,24 +79,29 @@ class Hints(Struct, frozen=True):
     def is_relapse(self, text: str) -> bool:
         """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
         named = any(self.names(one, text) for one in _BACK)
-        return named and _consists(self, "relapse-alone", text.casefold())
+        return named and self._consists("relapse-alone", text)
 
     def is_back(self, text: str) -> bool:
         """Whether a text says that the disease is back or still there, and nothing else."""
-        parts = _parts(text.casefold())
+        parts = (part for one in spellings(text) for part in _parts(one))
         return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
-        return self.names("where", text) and _consists(self, "elsewhere", text.casefold())
+        return self.names("where", text) and self._consists("elsewhere", text)
+
+    def _consists(self, what: str, text: str) -> bool:
+        """Whether it says nothing but words of this kind, which may have an ending."""
+        return any(_consists(self, what, one) for one in spellings(text))
 
     def stands(self, what: str, text: str) -> bool:
         """Whether a sentence, or a part of one, names something that nothing denies."""
-        told = text.casefold()
-        if not self.tables or _is_named(self, "family", told):
-            return False
         stands = _is_back if what == "returns" else partial(_stands, kind=what, none=())
-        return any(stands(self, part=one) for one in (*_parts(told), *_SENTENCE.split(told)))
+        told = [
+            one for one in spellings(text) if self.tables and not _is_named(self, "family", one)
+        ]
+        parts = (part for one in told for part in (*_parts(one), *_SENTENCE.split(one)))
+        return any(stands(self, part=one) for one in parts)
 
     def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""

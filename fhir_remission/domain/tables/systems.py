@@ -56,6 +56,10 @@ class Systems(Struct, frozen=True, eq=False):
         """Codings as the tables name them, without those that only say that there is no code."""
         return _codings(sent, self)
 
+    def house(self, pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The codes of no system that is known: names that a house has given."""
+        return tuple(code for system, code in pairs if system not in self.known)
+
     def each(self, system: str | None, code: str) -> list[str]:
         """The codes of one: of ICD-10 two may stand in it, as in `G01* C92.0†`."""
         parts = code.split()

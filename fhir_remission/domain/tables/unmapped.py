@@ -42,7 +42,7 @@ def suspicion(
         if near:
             return near[0], f"code {code} comes under a system that no table names"
     # The codes of a house are names as well.
-    called = (*words, *(code for system, code in pairs if system not in systems.known))
+    called = (*words, *systems.house(pairs))
     for hint in hints:
         if mappings.codes.hints.among(hint, called):
             return NAMED[hint], f"{called[0]} comes under no code that a table has"

@@ -57,8 +57,7 @@ class Match(Struct, frozen=True):
 
 def names_of(concept: CodeableConcept | None, systems: Systems) -> tuple[str, ...]:
     """What a concept is called: its words, and the codes of a house, which are names as well."""
-    house = (code for system, code in codings_of(concept, systems) if system not in systems.known)
-    return (*words_of(concept), *house)
+    return (*words_of(concept), *systems.house(codings_of(concept, systems)))
 
 
 def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
