@@ -49,7 +49,7 @@ def assess(
     facts = read_facts(record, criteria, as_of)
     accepted = frozenset() if strict else options.accept_routine
     today = as_of.astimezone(zone).date()
-    too_much = bool(facts.marrows) and budget.steps_of(facts) > budget.MOST_STEPS
+    too_much = budget.asks_too_much(facts)
     drafts = (budget.unjudged(facts),) if too_much else _drafts(facts, as_of, strict=strict)
     shown = deque(_segments(drafts, accepted), maxlen=1 if options.current_only else None)
     if not shown:

@@ -213,6 +213,9 @@ def _left_open(
     out, gate = ground.out, anchor.gate
     if gate is not None and gate.reason in ("read-failed", "evidence-unplaced"):
         return (), ()
+    if category != out.undecided and not any(one.held or way.better for one, way in anchor.told):
+        if len(anchor.told) == 1:
+            return (), ()
     named = _answers(ground, anchor, category)
     higher = higher_than(ground, category, named, [said for said, _ in anchor.told])
     every = {*named, *higher, *(() if gate is None else (out.not_evaluable,))}

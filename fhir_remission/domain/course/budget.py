@@ -28,6 +28,13 @@ FEW = 3
 _TRIED = 30
 
 
+def asks_too_much(facts: Facts) -> bool:
+    """Whether a record asks for more than is worth while; few need to be counted exactly."""
+    marrows, draws = len(facts.marrows), len(facts.draws)
+    at_most = marrows * (_TRIED * draws + marrows) + draws + len(facts.mrd)
+    return bool(marrows) and at_most > MOST_STEPS and steps_of(facts) > MOST_STEPS
+
+
 def steps_of(facts: Facts) -> int:
     """Steps that judging takes at most: each draw with each marrow, each anchor for each later."""
     before = timedelta(days=facts.numbers.window_before.days)

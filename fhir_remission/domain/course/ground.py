@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from msgspec.structs import replace
 
@@ -19,7 +20,7 @@ from fhir_remission.domain.course.courses import (
 from fhir_remission.domain.course.readings import as_told
 from fhir_remission.domain.course.scope import read_signs
 from fhir_remission.domain.course.world import Key, Said, Side, World
-from fhir_remission.domain.criteria.rules import Category
+from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.reached import Scale
@@ -28,6 +29,17 @@ from fhir_remission.domain.nouns.inputs import Claim, Interval
 from fhir_remission.domain.nouns.intervals import Reading
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of, has_a_day
 from fhir_remission.domain.record.facts import Facts
+
+
+@lru_cache
+def _claims_of(
+    criteria: CriteriaSet,
+) -> tuple[Mapping[str, Category], Mapping[str, int], Scale]:
+    """The rows of a set by their names, the first of each, their ranks and their scale."""
+    rows: dict[str, Category] = {}
+    for row in criteria.category:
+        rows.setdefault(row.id, row)
+    return rows, {name: rank for rank, name in enumerate(rows)}, Scale(rows)
 
 
 class Ground:
@@ -39,11 +51,7 @@ class Ground:
         self.claims = _with_onsets(facts)
         self.out, self.relapse = facts.criteria.outcomes, facts.criteria.relapse
         self.line: Decimal = facts.numbers.disease_blasts.value
-        self.rows: dict[str, Category] = {}
-        for row in facts.criteria.category:
-            self.rows.setdefault(row.id, row)
-        self.order = {name: rank for rank, name in enumerate(self.rows)}
-        self.scale = Scale(self.rows)
+        self.rows, self.order, self.scale = _claims_of(facts.criteria)
         self.first = first_course(facts)
         self.found: dict[object, Evaluation] = {}
         self.windows: dict[object, Window] = {}

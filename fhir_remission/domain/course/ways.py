@@ -199,6 +199,8 @@ class _Walk:
 
     def _foretold(self, world: World, trial: Trial, point: Point) -> World:
         """The world with what was told of things to come."""
+        if not trial.told and not world.ahead:
+            return world
         facts = self.ground.facts
 
         def lies_ahead(key: Key) -> bool:

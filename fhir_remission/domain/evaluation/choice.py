@@ -190,9 +190,10 @@ def was_counted(criteria: CriteriaSet, view: View) -> bool:
     return any(reading is not None for reading in _counts(criteria, view))
 
 
-def _counts(criteria: CriteriaSet, view: View) -> list[Reading]:
+def _counts(criteria: CriteriaSet, view: View) -> Iterator[Reading]:
     """What the draw says of each lineage."""
-    return [view.quantity(one.analyte).reading for one in plan_of(criteria).lineages]
+    for one in plan_of(criteria).lineages:
+        yield view.quantity(one.analyte).reading
 
 
 def _unsettled(names: Sequence[str], found: Judgements) -> bool:

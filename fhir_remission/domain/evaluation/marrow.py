@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -144,7 +145,7 @@ def _blood(facts: Facts, place: int, window: Window) -> BloodBlasts:
 def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Evaluation:
     """The best that one draw is sure to prove, and what is better and may be proved."""
     rows = seen.look.rows
-    order = _ranks(criteria, rows)
+    order = _ranks(criteria)
 
     def least(one: Tried) -> str:
         return max(one.choice.ways, key=order.__getitem__)
@@ -196,7 +197,7 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     found: dict[date, Way] = {}
     limit = (best.choice.level(row.id), best.view.day)
     for one in tried:
-        if row.id not in one.choice.ways or (one.choice.level(row.id), one.view.day) >= limit:
+        if one is best or row.id not in one.choice.ways or (one.choice.level(row.id), one.view.day) >= limit:
             continue
         unknown = {
             name for name in row.requires
@@ -207,10 +208,11 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     return list(found.values())
 
 
-def _ranks(criteria: CriteriaSet, rows: Sequence[Category]) -> dict[str, int]:
+@lru_cache
+def _ranks(criteria: CriteriaSet) -> dict[str, int]:
     """Every answer, the best first."""
     out = criteria.outcomes
-    names = [*[row.id for row in rows], out.undecided, out.not_evaluable, out.no_response]
+    names = [*[row.id for row in criteria.category], out.undecided, out.not_evaluable, out.no_response]
     return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
 
 

@@ -68,9 +68,10 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
 
 def _least(found: Evaluation, choice: Choice) -> str:
     """What a draw gives: of answers below the line of disease the lowest, as for the marrow."""
+    if not one_side(choice.ways.keys(), found.rows):
+        return choice.answer
     ranks = {row.id: rank for rank, row in enumerate(found.rows)}
-    sided = one_side(choice.ways.keys(), found.rows)
-    return max(choice.ways, key=ranks.__getitem__) if sided else choice.answer
+    return max(choice.ways, key=ranks.__getitem__)
 
 
 def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:

@@ -124,4 +124,5 @@ RESULT_ORDER = attrgetter(
 
 def in_order(proof: Iterable[Result | Event]) -> Proof:
     """Each piece once, in order of time: one that was read in several ways is one."""
-    return tuple({order_of(one): one for one in sorted(proof, key=order_of)}.values())
+    found = {order_of(one): one for one in proof}
+    return tuple([found[key] for key in sorted(found)])

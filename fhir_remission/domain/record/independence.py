@@ -25,6 +25,8 @@ class Statements(Struct, frozen=True):
 
     def on(self, day: date) -> tuple[Result, ...]:
         """What was stated on the day, or may have been against it."""
+        if not self.by_day and not self.against:
+            return ()
         several = [o for o in self.against if o.when.first_day <= day <= o.when.last_day]
         return (*self.by_day.get(day, ()), *several)
 

@@ -49,6 +49,8 @@ def sign_of(results: Iterable[Result]) -> SignReading:
 def agreed(results: Iterable[Result]) -> SignReading:
     """What all results say alike; unknown where they differ."""
     proof = tuple(results)
+    if not proof:
+        return SILENT
     heard = {said(one) for one in proof} - {None}
     if not heard:
         return SILENT
@@ -64,8 +66,10 @@ WEIGHTS: tuple[tuple[Said, SignState], ...] = (
 
 
 def _weighed(heard: Sequence[tuple[Said, Result | Event]]) -> SignReading:
+    if not heard:
+        return SILENT
     told = {what for what, _ in heard}
-    for what, state in WEIGHTS if told else ():
+    for what, state in WEIGHTS:
         if what in told:
             return SignReading(state, tuple([one for said, one in heard if said == what]))
     return SILENT

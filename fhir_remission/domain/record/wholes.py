@@ -28,7 +28,8 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
     A whole that came and cannot be read leaves its parts open; one that never came does not.
     """
     every = [one for one in draw if one.analyte == WHOLE]
-    doubtful = set(_too_many(draw, numbers))
+    shares = [one for one in draw if one.analyte in _SHARED and isinstance(one.value, Interval)]
+    doubtful = set(_too_many(shares, numbers)) if shares else set()
     if not every and not doubtful:
         return draw
     stands = [one for one in every if one.standing == "usable"]
@@ -65,10 +66,9 @@ def _exceeds(part: Result, whole: Result) -> bool:
     return part.value.low - part.step / 2 > high + whole.step / 2
 
 
-def _too_many(draw: Sequence[Result], numbers: Numbers) -> Iterable[Result]:
+def _too_many(every: Sequence[Result], numbers: Numbers) -> Iterable[Result]:
     """The shares of a differential that add up to more than there can be."""
     limit = numbers.whole_at_most
-    every = [one for one in draw if one.analyte in _SHARED and isinstance(one.value, Interval)]
     if limit is None or sum(map(_low, every)) <= limit.value:
         return
     for names in _SHARES:
