@@ -197,7 +197,11 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     found: dict[date, Way] = {}
     limit = (best.choice.level(row.id), best.view.day)
     for one in tried:
-        if one is best or row.id not in one.choice.ways or (one.choice.level(row.id), one.view.day) >= limit:
+        if (
+            one is best
+            or row.id not in one.choice.ways
+            or (one.choice.level(row.id), one.view.day) >= limit
+        ):
             continue
         unknown = {
             name for name in row.requires
@@ -212,7 +216,12 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
 def _ranks(criteria: CriteriaSet) -> dict[str, int]:
     """Every answer, the best first."""
     out = criteria.outcomes
-    names = [*[row.id for row in criteria.category], out.undecided, out.not_evaluable, out.no_response]
+    names = [
+        *[row.id for row in criteria.category],
+        out.undecided,
+        out.not_evaluable,
+        out.no_response,
+    ]
     return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
 
 
