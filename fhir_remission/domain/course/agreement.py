@@ -143,6 +143,8 @@ def _others(
 
 def _behind(found: Evaluation | None, of_it: Sequence[Said]) -> tuple[Evaluation | None, ...]:
     """What other ways have behind the answer they share, where what is shown is no proof of it."""
+    if len(of_it) == 1:
+        return ()
     every = (
         one.found for one in of_it
         if found is None or one.own is None or one.own.found is not found
@@ -213,8 +215,9 @@ def _left_open(
     out, gate = ground.out, anchor.gate
     if gate is not None and gate.reason in ("read-failed", "evidence-unplaced"):
         return (), ()
-    if category != out.undecided and not any(one.held or way.better for one, way in anchor.told):
-        if len(anchor.told) == 1:
+    if len(anchor.told) == 1 and category != out.undecided:
+        (said, way), *_ = anchor.told
+        if not said.held and not way.better:
             return (), ()
     named = _answers(ground, anchor, category)
     higher = higher_than(ground, category, named, [said for said, _ in anchor.told])

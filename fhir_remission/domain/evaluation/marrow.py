@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -167,7 +166,9 @@ def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Ev
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found})
-    settled = len(found) == 1 or one_side({one.answer for one in found}, rows)
+    # Of answers below the line of disease the lowest is said.
+    clear = [row.id for row in rows if row.remission or row.early]
+    settled = len(found) == 1 or all(one.answer in clear for one in found)
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
@@ -197,11 +198,7 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
     found: dict[date, Way] = {}
     limit = (best.choice.level(row.id), best.view.day)
     for one in tried:
-        if (
-            one is best
-            or row.id not in one.choice.ways
-            or (one.choice.level(row.id), one.view.day) >= limit
-        ):
+        if row.id not in one.choice.ways or (one.choice.level(row.id), one.view.day) >= limit:
             continue
         unknown = {
             name for name in row.requires
@@ -216,12 +213,8 @@ def _earlier(criteria: CriteriaSet, tried: Sequence[Tried], best: Tried) -> list
 def _ranks(criteria: CriteriaSet) -> dict[str, int]:
     """Every answer, the best first."""
     out = criteria.outcomes
-    names = [
-        *[row.id for row in criteria.category],
-        out.undecided,
-        out.not_evaluable,
-        out.no_response,
-    ]
+    claims = [row.id for row in criteria.category]
+    names = [*claims, out.undecided, out.not_evaluable, out.no_response]
     return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
 
 
@@ -231,11 +224,6 @@ def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | No
     if proved is not None and proved.id == answer:
         return proved
     return next((row for row in rows if row.id == answer), None)
-
-
-def one_side(answers: AbstractSet[str], rows: Sequence[Category]) -> bool:
-    """Whether all answers are of a marrow below the line of disease: the lowest is said then."""
-    return answers <= {row.id for row in rows if row.remission or row.early}
 
 
 def _lesion(facts: Facts, day: date, look: Look) -> SignReading:

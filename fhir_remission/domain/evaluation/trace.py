@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from fhir_remission.domain.criteria.kinds import (
     ByBaseline,
@@ -13,9 +13,10 @@ from fhir_remission.domain.criteria.kinds import (
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.changes import BLASTS
 from fhir_remission.domain.evaluation.choice import HOLDS, Choice
-from fhir_remission.domain.evaluation.marrow import Evaluation, one_side
+from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import DrawNote, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
+from fhir_remission.domain.nouns.verdicts import Quantity
 from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
 
@@ -52,6 +53,8 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
     """Each draw of the window: taken or not, and why; what it proves, where all ways say so."""
     chosen, window = found.best.place, found.window
     answers = {one.place: one.choice for one in found.tried if one.place is not None}
+    clear = [row.id for row in found.rows if row.remission or row.early]
+    lent = _lent(facts, chosen)
     notes = []
     for place in window.places:
         draw = facts.draws[place]
@@ -60,30 +63,32 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
         elif place == chosen:
             reason = f"proves {found.category}" if found.row and proves else "read with the marrow"
         else:
-            reason = f"gives {_least(found, answers[place])}{_given(facts, draw, chosen)}"
+            given = _given(facts, draw, chosen, lent) if lent else ""
+            reason = f"gives {_least(clear, answers[place])}{given}"
         sources = draw.cited | _against(answers.get(place))
         notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
 
 
-def _least(found: Evaluation, choice: Choice) -> str:
+def _least(clear: Sequence[str], choice: Choice) -> str:
     """What a draw gives: of answers below the line of disease the lowest, as for the marrow."""
-    if not one_side(choice.ways.keys(), found.rows):
+    if not all(name in clear for name in choice.ways):
         return choice.answer
-    ranks = {row.id: rank for rank, row in enumerate(found.rows)}
-    return max(choice.ways, key=ranks.__getitem__)
+    return max(choice.ways, key=clear.index)
 
 
-def _given(facts: Facts, draw: Draw, chosen: int | None) -> str:
+def _lent(facts: Facts, chosen: int | None) -> dict[str, Quantity]:
+    """The counts of the chosen draw that are another draw's."""
+    own = {} if chosen is None else facts.draws[chosen].counts
+    return {name: count for name, count in own.items() if count.joined}
+
+
+def _given(facts: Facts, draw: Draw, chosen: int | None, lent: Mapping[str, Quantity]) -> str:
     """What a draw that was tried too gave to the chosen one, if it did."""
-    assert chosen is not None  # noqa: S101 - where a draw was tried, one was chosen
-    taker = facts.draws[chosen]
-    joined = [
-        name
-        for name, count in taker.counts.items()
-        if count.joined and count.proof == draw.own[name].proof
-    ]
-    return f"; {JOINED} {taker.effective} with its {' and '.join(joined)}" if joined else ""
+    assert chosen is not None  # noqa: S101 - where a count was lent, one was chosen
+    joined = [name for name, count in lent.items() if count.proof == draw.own[name].proof]
+    taker = facts.draws[chosen].effective
+    return f"; {JOINED} {taker} with its {' and '.join(joined)}" if joined else ""
 
 
 def _against(choice: Choice | None) -> set[str]:

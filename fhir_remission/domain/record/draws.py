@@ -76,8 +76,9 @@ class Draw(Struct, frozen=True):
     @property
     def cited(self) -> set[str]:
         """The resources of the draw and those that bound or complete its counts."""
-        counts = [count.proof for count in self.counts.values()]
-        return {one.source.ref for many in (*self.results.values(), *counts) for one in many}
+        found = {one.source.ref for many in self.results.values() for one in many}
+        found.update([one.source.ref for own in self.counts.values() for one in own.proof])
+        return found
 
 
 def read_draws(
