@@ -166,9 +166,7 @@ def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Ev
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
     held = sorted(named - {one.answer for one in found})
-    # Of answers below the line of disease the lowest is said.
-    clear = [row.id for row in rows if row.remission or row.early]
-    settled = len(found) == 1 or all(one.answer in clear for one in found)
+    settled = len(found) == 1 or _one_side(found, rows)
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
@@ -224,6 +222,11 @@ def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | No
     if proved is not None and proved.id == answer:
         return proved
     return next((row for row in rows if row.id == answer), None)
+
+
+def _one_side(ways: Sequence[Way], rows: Sequence[Category]) -> bool:
+    """Whether all answers are of a marrow below the line of disease: the lowest is said then."""
+    return {one.answer for one in ways} <= {row.id for row in rows if row.remission or row.early}
 
 
 def _lesion(facts: Facts, day: date, look: Look) -> SignReading:
