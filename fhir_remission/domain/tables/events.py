@@ -96,6 +96,11 @@ class EventMap(Struct, frozen=True):
                 return one.row
         return None
 
+    def starts(self, system: str, code: str) -> bool:
+        """Whether the range of a code says that it is chemotherapy, of which kind ever."""
+        row = self.within(system, code, "Procedure")
+        return row is not None and (row.kind, row.certainty) == ("therapy-start", "confirmed")
+
     def perhaps(self, code: str, resource_type: str) -> tuple[EventRow, ...]:
         """What a code would mean if its system were the one that has it."""
         rows = self.bare.get(code, ())

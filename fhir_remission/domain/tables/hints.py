@@ -10,59 +10,15 @@ from typing import TypeVar
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.spelling import seen, spellings
-from fhir_remission.domain.nouns.tsv import read_rows
+from fhir_remission.domain.tables.hint_words import BACK, Tables, compiled
 
 T = TypeVar("T")
-COLUMNS = ("means", "word", "source")
-MEANS = (
-    "input",
-    "mrd",
-    "tissue",
-    "not-blasts",
-    "picture",
-    "neutrophils",
-    "platelet-count",
-    "clumps",
-    "leukocytes",
-    "panel",
-    "leukaemia",
-    "apl",
-    "apl-marker",
-    "aml",
-    "not-aml",
-    "course",
-    "remission",
-    "unsure",
-    "plain",
-    "drug",
-    "graft",
-    "donor-cells",
-    "platelets",
-    "red-cells",
-    "transfusion",
-    "gcsf",
-    "sign",
-    "relapse",
-    "lesion",
-    "returns",
-    "active",
-    "where",
-    "which",
-    "known",
-    "giving",
-    "few",
-    "denied",
-    "absent",
-    "family",
-    "other",
-)
 
 
 class Hints(Struct, frozen=True):
     """The tables as text; their pattern is made when something unread first needs it."""
 
-    tables: tuple[tuple[str, str], ...] = ()
-    """File and text of each."""
+    tables: Tables = ()
 
     def names(self, what: str, text: str) -> bool:
         """Whether a text names something of this kind."""
@@ -78,13 +34,31 @@ class Hints(Struct, frozen=True):
 
     def is_relapse(self, text: str) -> bool:
         """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
-        named = any(self.names(one, text) for one in _BACK)
+        named = any(self.names(one, text) for one in BACK)
         return named and self._consists("relapse-alone", text)
 
     def is_back(self, text: str) -> bool:
         """Whether a text says that the disease is back or still there, and nothing else."""
         parts = (part for one in spellings(text) for part in _parts(one))
         return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
+
+    def is_of_relative(self, text: str) -> bool:
+        """Whether a text says of a relative alone that there was a leukaemia."""
+        return self.names("relative", text) and self._consists("of-relative", text)
+
+    def is_none(self, text: str) -> bool:
+        """Whether a text says nothing but that there is none."""
+        return self.names("none", text) and self.only("none-found", text)
+
+    def denies(self, text: str) -> bool:
+        """Whether each part of a text says that there is none, or no sign that it names."""
+        parts = [part for part in _parts(text.casefold()) if _WORD.search(part)]
+        return bool(parts) and all(self.is_none(one) or _denies(self, one) for one in parts)
+
+    def stated(self, text: str) -> str:
+        """What of a question is no question: a relapse that is asked for is not there."""
+        parts = (part.strip() for part in _ASKED.split(text))
+        return " ".join(p for p in parts if not (p.endswith("?") or self.names("asks", p)))
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
@@ -97,9 +71,7 @@ class Hints(Struct, frozen=True):
     def stands(self, what: str, text: str) -> bool:
         """Whether a sentence, or a part of one, names something that nothing denies."""
         stands = _is_back if what == "returns" else partial(_stands, kind=what, none=())
-        told = [
-            one for one in spellings(text) if self.tables and not _is_named(self, "family", one)
-        ]
+        told = [_own(self, one) for one in spellings(text)] if self.tables else []
         parts = (part for one in told for part in (*_parts(one), *_SENTENCE.split(one)))
         return any(stands(self, part=one) for one in parts)
 
@@ -118,23 +90,11 @@ class Hints(Struct, frozen=True):
 
 
 NO_HINTS = Hints()
-_BACK = ("relapse", "returns", "active")
-# An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
-_ALSO = {
-    "leukaemia": ("leukaemia", "aml", "lesion"),
-    "input": ("input", "mrd", "apl-marker", "sign", "relapse", "lesion"),
-    "count": ("neutrophils", "platelet-count", "leukocytes"),
-    "course": ("course", "relapse", "lesion"),
-    "not-blasts": ("not-blasts", "picture"),
-    "unsure": ("unsure", "denied", "family"),
-    "plain": ("plain", "remission"),
-    "relapse-alone": (*_BACK, "where", "which", "plain", "aml"),
-    "elsewhere": ("where", "which", "plain", "aml"),
-}
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
-_DENIALS = ("few", "denied", "absent", "family")
 _SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")
+# Of a question each part is asked by itself.
+_ASKED = re.compile(r"(?<=[.;,!?])\s|\n")
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
 _WORD = re.compile(r"\w")
@@ -166,16 +126,17 @@ def _is_named(hints: Hints, what: str, text: str) -> bool:
 
 
 def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
-    return (one for one in _compiled(hints, what).finditer(text) if one["other"] is None)
+    return (one for one in compiled(hints.tables, what).finditer(text) if one["other"] is None)
 
 
 @lru_cache(maxsize=1 << 12)
 def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
     named = [kind for kind in _SIGNS if _is_named(hints, kind, text)]
     back = _is_named(hints, "returns", text)
-    if not (named or back) or _is_named(hints, "family", text):
+    own = _own(hints, text) if named or back else ""
+    if not own:
         return frozenset()
-    parts = _parts(text)
+    parts = _parts(own)
     # A marrow has blasts: so few are none, where no other share stands there.
     few = (marrow or _is_named(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
     none = ("few",) if few else ()
@@ -183,6 +144,29 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
     return frozenset(
         told | {"relapse"} if back and any(_is_back(hints, p) for p in parts) else told
     )
+
+
+def _denies(hints: Hints, part: str) -> bool:
+    """Whether a part begins with a sign or with what denies it, and none of it stands."""
+    begins = next(_found(hints, "evident-or-denied", part), None)
+    rest = "" if begins is None else part[: begins.start()]
+    named = begins is not None and _is_named(hints, "evident", part)
+    other = _is_named(hints, "family", part) or _is_named(hints, "few", part)
+    return named and _WORD.search(rest) is None and not other and not hints.signs(part)
+
+
+def _own(hints: Hints, text: str) -> str:
+    """What of a text is of the patient: no sentence that begins with a relative or a donor."""
+    if not _is_named(hints, "family", text):
+        return text
+    return "\n".join(one for one in _SENTENCE.split(text) if not _is_of_another(hints, one))
+
+
+def _is_of_another(hints: Hints, sentence: str) -> bool:
+    """Whether somebody else is named before any sign of disease."""
+    other = next(_found(hints, "family", sentence), None)
+    signs = (next(_found(hints, kind, sentence), None) for kind in (*_SIGNS, "returns"))
+    return other is not None and all(one is None or other.start() < one.start() for one in signs)
 
 
 def _is_back(hints: Hints, part: str) -> bool:
@@ -197,8 +181,8 @@ def _is_back(hints: Hints, part: str) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def _is_above(hints: Hints, text: str) -> bool:
-    parts = _parts(text)
-    if _is_named(hints, "family", text) or any(_told(hints, "remission", one) for one in parts):
+    parts = _parts(_own(hints, text))
+    if any(_told(hints, "remission", one) for one in parts):
         return False
     now = [one for one in parts if not (_YEAR.search(one) or _is_named(hints, "not-blasts", one))]
     shares = [float(one.replace(",", ".")) for part in now for one in _PERCENT.findall(part)]
@@ -210,13 +194,13 @@ def _is_above(hints: Hints, text: str) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def _only(hints: Hints, what: str, text: str) -> bool:
-    rest = _compiled(hints, what).sub(lambda one: one["other"] or "", text)
+    rest = compiled(hints.tables, what).sub(lambda one: one["other"] or "", text)
     return _WORD.search(rest) is None
 
 
 def _consists(hints: Hints, what: str, text: str) -> bool:
     """The same of words that may have an ending."""
-    rest = _compiled(hints, what).sub(lambda one: one["other"] or "\0", text)
+    rest = compiled(hints.tables, what).sub(lambda one: one["other"] or "\0", text)
     return _WORD.search(_ENDING.sub("", rest)) is None
 
 
@@ -247,41 +231,3 @@ def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...]) -> bool:
             _is_named(hints, k, part) for k in none
         )
     return not (_is_named(hints, "absent", rest) or (kind == "sign" and _ZERO.fullmatch(rest)))
-
-
-@lru_cache(maxsize=32)
-def _compiled(hints: Hints, what: str) -> re.Pattern[str]:
-    """One pattern of all words of a kind, the longest first; words of `other` come before them.
-
-    Words of another kind are not in it: `chlorom*` must not take `chlorom` away from it.
-    """
-    words = _words(hints, _ALSO.get(what, (what,)))
-    others = set[str]() if what in _DENIALS else _words(hints, ("other",))
-    return re.compile(f"(?P<other>{_any_of(others)})|{_any_of(words)}")
-
-
-def _any_of(words: set[str]) -> str:
-    ordered = sorted(words, key=lambda word: (-len(word), word))
-    return "|".join(map(_as_pattern, ordered)) or "(?!)"
-
-
-def _words(hints: Hints, kinds: tuple[str, ...]) -> set[str]:
-    return {word for kind, word in _rows(hints) if kind in kinds}
-
-
-@lru_cache(maxsize=4)
-def _rows(hints: Hints) -> tuple[tuple[str, str], ...]:
-    """Every row as its kind and word."""
-    rows = [
-        row for file, text in hints.tables for row in read_rows(text, file=file, columns=COLUMNS)
-    ]
-    for row in rows:
-        if row["means"] not in MEANS or not row["word"]:
-            raise row.refuse(f"a row gives a word and what it means: {', '.join(MEANS)}")
-    return tuple((row["means"], row["word"].casefold()) for row in rows)
-
-
-def _as_pattern(word: str) -> str:
-    begins = "" if word.startswith("*") else r"(?<!\w)"
-    ends = "" if word.endswith("*") else r"(?!\w)"
-    return f"{begins}{re.escape(word.strip('*'))}{ends}"

@@ -41,6 +41,8 @@ def suspicion(
         near = events.perhaps(code, kind) if system not in systems.known else ()
         if near:
             return near[0], f"code {code} comes under a system that no table names"
+    if words and suspected.kind == "Condition" and _is_of_relative(words, mappings):
+        return None, ""
     # The codes of a house are names as well.
     called = (*words, *systems.house(pairs))
     for hint in hints:
@@ -54,6 +56,11 @@ def suspicion(
     if words or (pairs and not denied):
         return None, ""
     return NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
+
+
+def _is_of_relative(words: Sequence[str], mappings: Mappings) -> bool:
+    """Whether a diagnosis is a relative's by all of its words."""
+    return all(mappings.codes.hints.is_of_relative(text) for text in words)
 
 
 # What something is taken for that no row names.

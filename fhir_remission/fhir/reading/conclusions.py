@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from fhir_remission.domain.nouns.inputs import Event, Finding, When
+from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, When
 from fhir_remission.domain.nouns.intervals import ZERO, point
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
-from fhir_remission.fhir.r4.wire import DiagnosticReport
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation
 from fhir_remission.fhir.reading.attributes import concept_of
 from fhir_remission.fhir.reading.coding import Match, match_codes, names_of
 from fhir_remission.fhir.reading.condition import ADVERSE, source_of
@@ -28,6 +28,7 @@ from fhir_remission.fhir.reading.reported import read_value, understanding_of
 LESION, BLASTS, SMEAR = "extramedullary-disease", "blasts-marrow", "blasts-blood"
 _ANSWER = CodeRow("", "", LESION, "", "", "", (), (), "")
 """A row of no code, whose value is there or not."""
+_COUNT = structs.replace(_ANSWER, analyte=BLASTS)
 _SMEARED = structs.replace(_ANSWER, analyte=SMEAR)
 # Some leukaemia, without saying which, is the one that everybody knows of.
 FOUND = ADVERSE - {"unspecified-leukaemia"}
@@ -46,11 +47,28 @@ def is_report(code: CodeableConcept | None, mappings: Mappings) -> bool:
     return report and mappings.codes.hints.among("tissue", named_by(code, mappings))
 
 
+def is_told(valued: Valued, mappings: Mappings) -> bool:
+    """Whether it is a text on a marrow, by the code of a report or by a name without any code."""
+    if is_report(valued.code, mappings):
+        return True
+    if not isinstance(valued, Observation) or codings_of(valued.code, mappings.systems):
+        return False
+    hints, names = mappings.codes.hints, words_of(valued.code)
+    if _kind_of(names, mappings) != "tissue" or hints.among("picture", names):
+        return False
+    # A number is a count, whichever.
+    read = read_value(valued, understanding_of(_COUNT, mappings, decimal_comma=False))
+    return concept_of(valued) is not None and not isinstance(read.value, Interval)
+
+
 def match_value(valued: Valued, mappings: Mappings) -> Match:
     """What its code means; where that is no input, its value may still be a sign of disease."""
     match = match_codes(valued.code, mappings.codes)
     if match.rows:
         return match
+    if match.unread and is_told(valued, mappings):
+        told = f"{match.unread}, and tells of a marrow in words"
+        return structs.replace(match, unread="", lookalike=told)
     if match.unread:
         # What a damaged code of LOINC was goes with its other results, and no word says so.
         known = mappings.systems.known
@@ -77,24 +95,29 @@ def _rows(*named: tuple[str, str]) -> tuple[CodeRow, ...]:
 
 APL_MARKER = structs.replace(_ANSWER, analyte="mrd", marker="PML::RARA", flags=("apl-marker",))
 # What a result is that is known by its words alone, in the order in which they are asked.
-_CALLED = (
-    ("lesion", _rows((LESION, ""))),
-    ("apl-marker", (APL_MARKER,)),
-    ("mrd", _rows(("mrd", ""))),
-    ("input", _rows(*UNKNOWN)),
-    ("clumps", _rows(("platelet-clumps", "blood"))),
-    ("neutrophils", _rows(("anc", "blood"))),
-    ("platelet-count", _rows(("platelets", "blood"))),
-    ("leukocytes", _rows(("wbc", "blood"))),
-    ("tissue", _rows((BLASTS, "marrow"))),
-)
+_CALLED = {
+    "lesion": _rows((LESION, "")),
+    "apl-marker": (APL_MARKER,),
+    "mrd": _rows(("mrd", "")),
+    "input": _rows(*UNKNOWN),
+    "clumps": _rows(("platelet-clumps", "blood")),
+    "neutrophils": _rows(("anc", "blood")),
+    "platelet-count": _rows(("platelets", "blood")),
+    "leukocytes": _rows(("wbc", "blood")),
+    "tissue": _rows((BLASTS, "marrow")),
+}
+
+
+def _kind_of(words: Sequence[str], mappings: Mappings) -> str:
+    """What words call a result; empty where they call it nothing that is asked for."""
+    return next((kind for kind in _CALLED if mappings.codes.hints.among(kind, words)), "")
 
 
 def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     """With the rows of what its words name: one unknown at its time, not anything at any time."""
     hints, words = mappings.codes.hints, names_of(valued.code, mappings.systems)
-    named = (rows for kind, rows in _CALLED if hints.among(kind, words))
-    rows = tuple(structs.replace(row, code=match.code) for row in next(named, ()))
+    named = _CALLED.get(_kind_of(words, mappings), ())
+    rows = tuple(structs.replace(row, code=match.code) for row in named)
     if not rows:
         return match
     if _says_none(valued, mappings):
@@ -107,12 +130,17 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
 
 
 def _says_none(valued: Valued, mappings: Mappings) -> bool:
-    """Whether its value is a word for none, or a 0 in words."""
+    """Whether its value is a word for none, a 0 in words, or a text that denies what it names."""
     asked = (understanding_of(row, mappings, decimal_comma=False) for row in (_ANSWER, _SMEARED))
     found = [read_value(valued, one) for one in asked]
     word = found[0].original.strip(" %")
     none = any(one.value in (Finding("negative"), point(ZERO)) for one in found)
-    return none or word.strip("0.,") == "" != word
+    return none or word.strip("0.,") == "" != word or _denied(valued, mappings)
+
+
+def _denied(valued: Valued, mappings: Mappings) -> bool:
+    texts = words_of(concept_of(valued))
+    return bool(texts) and all(mappings.codes.hints.denies(one) for one in texts)
 
 
 def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
@@ -125,7 +153,11 @@ def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
         return coded, "its value is the code of a lesion, a relapse or another leukaemia"
     if is_report(valued.code, mappings):
         return "", ""
-    worded = _worded(words_of(found), mappings, named_by(valued.code, mappings))
+    code = named_by(valued.code, mappings)
+    texts = words_of(found)
+    if hints.among("asked", code):
+        texts = tuple(hints.stated(one) for one in texts)
+    worded = _worded(texts, mappings, code)
     if worded:
         return worded, "its value names a sign of disease"
     return _affirmed(valued, mappings), "its code names a sign of disease"

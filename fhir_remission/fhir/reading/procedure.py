@@ -217,6 +217,9 @@ def _suspected(
     pair = pairs[0] if pairs else ("", "")
     if row.kind != "therapy-start":
         return [(pair, row)], why
+    sure = next((one for one in pairs if context.mappings.events.starts(*one)), None)
+    if sure is not None:
+        return [(sure, row)], ""
     maybe = structs.replace(row, certainty="unconfirmed")
     return [(pair, maybe)], f"{why}: it may be a start of therapy"
 

@@ -18,7 +18,7 @@ from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
 from fhir_remission.fhir.r4.times import Placed, Unplaced
 from fhir_remission.fhir.r4.wire import Observation
 from fhir_remission.fhir.reading.attributes import concept_of
-from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, is_report
+from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, is_told
 from fhir_remission.fhir.reading.context import Context, Worded, codings_of, words_of
 from fhir_remission.fhir.reading.holding import held
 from fhir_remission.fhir.reading.observation_status import is_empty
@@ -81,7 +81,7 @@ def worded_result(
     observation = current.entry.resource
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
     nothing = is_empty(observation) and not is_there(observation.component)
-    if not is_report(observation.code, context.mappings) or (
+    if not is_told(observation, context.mappings) or (
         observation.status == "registered" and nothing
     ):
         return ()

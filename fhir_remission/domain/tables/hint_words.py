@@ -1,0 +1,117 @@
+"""The words of the tables of hints: which there are, and one pattern for all of a kind."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from fhir_remission.domain.nouns.tsv import read_rows
+
+Tables = tuple[tuple[str, str], ...]
+"""File and text of each."""
+COLUMNS = ("means", "word", "source")
+MEANS = (
+    "input",
+    "mrd",
+    "tissue",
+    "not-blasts",
+    "picture",
+    "neutrophils",
+    "platelet-count",
+    "clumps",
+    "leukocytes",
+    "panel",
+    "leukaemia",
+    "apl",
+    "apl-marker",
+    "aml",
+    "not-aml",
+    "course",
+    "remission",
+    "unsure",
+    "plain",
+    "drug",
+    "graft",
+    "donor-cells",
+    "platelets",
+    "red-cells",
+    "transfusion",
+    "gcsf",
+    "sign",
+    "relapse",
+    "lesion",
+    "returns",
+    "active",
+    "where",
+    "which",
+    "known",
+    "giving",
+    "few",
+    "denied",
+    "absent",
+    "family",
+    "relative",
+    "kin",
+    "asked",
+    "asks",
+    "answered",
+    "found",
+    "other",
+)
+BACK = ("relapse", "returns", "active")
+"""Words for a disease that is back or still there."""
+# An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
+_ALSO = {
+    "leukaemia": ("leukaemia", "aml", "lesion"),
+    "input": ("input", "mrd", "apl-marker", "sign", "relapse", "lesion"),
+    "count": ("neutrophils", "platelet-count", "leukocytes"),
+    "course": ("course", "relapse", "lesion"),
+    "not-blasts": ("not-blasts", "picture"),
+    "unsure": ("unsure", "denied", "family", "relative"),
+    "family": ("family", "relative"),
+    "none": ("denied", "absent", "answered"),
+    "none-found": ("denied", "absent", "answered", "found"),
+    "evident": ("sign", "relapse", "lesion"),
+    "evident-or-denied": ("sign", "relapse", "lesion", "denied"),
+    "of-relative": ("relative", "kin", "leukaemia", "aml", "plain"),
+    "plain": ("plain", "remission"),
+    "relapse-alone": (*BACK, "where", "which", "plain", "aml"),
+    "elsewhere": ("where", "which", "plain", "aml"),
+}
+_DENIALS = ("few", "denied", "absent", "family", "none", "none-found")
+
+
+@lru_cache(maxsize=32)
+def compiled(tables: Tables, what: str) -> re.Pattern[str]:
+    """One pattern of all words of a kind, the longest first; words of `other` come before them.
+
+    Words of another kind are not in it: `chlorom*` must not take `chlorom` away from it.
+    """
+    words = _words(tables, _ALSO.get(what, (what,)))
+    others = set[str]() if what in _DENIALS else _words(tables, ("other",))
+    return re.compile(f"(?P<other>{_any_of(others)})|{_any_of(words)}")
+
+
+def _any_of(words: set[str]) -> str:
+    ordered = sorted(words, key=lambda word: (-len(word), word))
+    return "|".join(map(_as_pattern, ordered)) or "(?!)"
+
+
+def _words(tables: Tables, kinds: tuple[str, ...]) -> set[str]:
+    return {word for kind, word in _rows(tables) if kind in kinds}
+
+
+@lru_cache(maxsize=4)
+def _rows(tables: Tables) -> tuple[tuple[str, str], ...]:
+    """Every row as its kind and word."""
+    rows = [row for file, text in tables for row in read_rows(text, file=file, columns=COLUMNS)]
+    for row in rows:
+        if row["means"] not in MEANS or not row["word"]:
+            raise row.refuse(f"a row gives a word and what it means: {', '.join(MEANS)}")
+    return tuple((row["means"], row["word"].casefold()) for row in rows)
+
+
+def _as_pattern(word: str) -> str:
+    begins = "" if word.startswith("*") else r"(?<!\w)"
+    ends = "" if word.endswith("*") else r"(?!\w)"
+    return f"{begins}{re.escape(word.strip('*'))}{ends}"
