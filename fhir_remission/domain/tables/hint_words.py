@@ -56,6 +56,8 @@ MEANS = (
     "asks",
     "answered",
     "found",
+    *("response", "worse", "core"),
+    *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
     "other",
 )
 BACK = ("relapse", "returns", "active")
@@ -76,6 +78,14 @@ _ALSO = {
     "of-relative": ("relative", "kin", "leukaemia", "aml", "plain"),
     "plain": ("plain", "remission"),
     "relapse-alone": (*BACK, "where", "which", "plain", "aml"),
+    "response-alone": ("response", "remission", "plain"),
+    "worse-alone": ("worse", "relapse", "plain"),
+    "no-response": ("denied", "absent", "lacking", "response"),
+    "no-sample": ("denied", "absent", "lacking", "of-sample"),
+    "sample-alone": (
+        *("sample", "fit", "bad", "particles", "spoiled", "tissue"),
+        *("denied", "absent", "lacking", "of-sample"),
+    ),
     "elsewhere": ("where", "which", "plain", "aml"),
 }
 _DENIALS = ("few", "denied", "absent", "family", "none", "none-found")

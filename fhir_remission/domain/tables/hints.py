@@ -35,7 +35,7 @@ class Hints(Struct, frozen=True):
     def is_relapse(self, text: str) -> bool:
         """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
         named = any(self.names(one, text) for one in BACK)
-        return named and self._consists("relapse-alone", text)
+        return named and self.consists("relapse-alone", text)
 
     def is_back(self, text: str) -> bool:
         """Whether a text says that the disease is back or still there, and nothing else."""
@@ -44,7 +44,7 @@ class Hints(Struct, frozen=True):
 
     def is_of_relative(self, text: str) -> bool:
         """Whether a text says of a relative alone that there was a leukaemia."""
-        return self.names("relative", text) and self._consists("of-relative", text)
+        return self.names("relative", text) and self.consists("of-relative", text)
 
     def is_none(self, text: str) -> bool:
         """Whether a text says nothing but that there is none."""
@@ -62,11 +62,17 @@ class Hints(Struct, frozen=True):
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
-        return self.names("where", text) and self._consists("elsewhere", text)
+        return self.names("where", text) and self.consists("elsewhere", text)
 
-    def _consists(self, what: str, text: str) -> bool:
+    def consists(self, what: str, text: str) -> bool:
         """Whether it says nothing but words of this kind, which may have an ending."""
-        return any(_consists(self, what, one) for one in spellings(text))
+        return bool(self.tables) and any(_consists(self, what, one) for one in spellings(text))
+
+    def around(self, what: str, text: str) -> tuple[str, str]:
+        """What stands before and behind the first word of this kind."""
+        texts = ((one, next(_found(self, what, one), None)) for one in spellings(text))
+        found = ((one[: at.start()], one[at.end() :]) for one, at in texts if at is not None)
+        return next(found, ("", ""))
 
     def stands(self, what: str, text: str) -> bool:
         """Whether a sentence, or a part of one, names something that nothing denies."""
@@ -92,7 +98,9 @@ class Hints(Struct, frozen=True):
 NO_HINTS = Hints()
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
-_SENTENCE = re.compile(r"[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b")
+_SENTENCE = re.compile(
+    r"(?<!\bca)[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b"
+)
 # Of a question each part is asked by itself.
 _ASKED = re.compile(r"(?<=[.;,!?])\s|\n")
 # A list of what is denied goes on behind a comma.
@@ -186,10 +194,19 @@ def _is_above(hints: Hints, text: str) -> bool:
         return False
     now = [one for one in parts if not (_YEAR.search(one) or _is_named(hints, "not-blasts", one))]
     shares = [float(one.replace(",", ".")) for part in now for one in _PERCENT.findall(part)]
+    # A share of a biopsy goes on with what was said before it.
+    pairs = zip(["", *now], now, strict=False)
+    now = [f"{before} {one}" if _goes_on(hints, before, one) else one for before, one in pairs]
     stated = (one for one in now if _PERCENT.search(one) and _is_named(hints, "sign", one))
     return all(one >= _LINE for one in shares) and any(
         _stands(hints, "sign", one, ("few",)) for one in stated
     )
+
+
+def _goes_on(hints: Hints, before: str, part: str) -> bool:
+    """Whether a part says no more than a share of a biopsy."""
+    bare = _consists(hints, "core", _PERCENT.sub("", part)) and _is_named(hints, "core", part)
+    return bare and not _is_named(hints, "absent", before)
 
 
 @lru_cache(maxsize=1 << 10)

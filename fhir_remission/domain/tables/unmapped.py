@@ -11,6 +11,9 @@ from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 
+# What may be named that is given or done.
+HINTS = ("drug", "graft", "donor-cells", "platelets", "red-cells", "transfusion", "gcsf")
+
 
 class Suspected(NamedTuple):
     """The type of a resource, and the hints that make it suspicious, the worst first."""

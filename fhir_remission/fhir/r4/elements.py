@@ -183,6 +183,7 @@ class Collection(Struct, rename="camel", omit_defaults=True):
 
     collected_date_time: str | None = None
     collected_period: Period | None = None
+    method: CodeableConcept | None = None
     body_site: CodeableConcept | None = None
 
 
@@ -269,8 +270,11 @@ def is_denied(extended: Raw) -> bool:
     return _ABSENT.encode() in bytes(extended)
 
 
+_TEXTS = ("text", "display", "description")
+
+
 def texts_in(raw: Raw) -> Iterator[str]:
-    """Every `text` and `display` in it, however deep; none where it cannot be read."""
+    """Every text, display and description in it, however deep; none where it cannot be read."""
     try:
         held = [msgspec.json.decode(raw)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -280,4 +284,4 @@ def texts_in(raw: Raw) -> Iterator[str]:
             held += one
         elif isinstance(one, dict):
             held += (part for part in one.values() if not isinstance(part, str))
-            yield from (one[k] for k in ("text", "display") if isinstance(one.get(k), str))
+            yield from (one[k] for k in _TEXTS if isinstance(one.get(k), str))

@@ -58,6 +58,10 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     related: list[Related] | None = None
     """STU3 and DSTU2: where members stood."""
     body_site: CodeableConcept | None = None
+    note: Raw = NOTHING
+    comment: str | None = None
+    """STU3; DSTU2 had the next."""
+    comments: str | None = None
     component: Raw = NOTHING
     contained: Raw = NOTHING
 
@@ -105,6 +109,8 @@ class Specimen(Known, rename="camel", tag_field="resourceType", tag="Specimen"):
     received_time: str | None = None
     condition: list[CodeableConcept] | None = None
     parent: list[Reference] | None = None
+    note: Raw = NOTHING
+    processing: Raw = NOTHING
 
 
 class Patient(Known, rename="camel", tag_field="resourceType", tag="Patient"):
@@ -162,6 +168,11 @@ class Procedure(Known, rename="camel", tag_field="resourceType", tag="Procedure"
     reason_code: Raw = NOTHING
     used_code: Raw = NOTHING
     used_reference: list[Reference | None] | None = None
+    outcome: CodeableConcept | None = None
+    complication: Raw = NOTHING
+    note: Raw = NOTHING
+    notes: Raw = NOTHING
+    """DSTU2."""
     not_done: bool | None = None
     """STU3."""
     not_performed: bool | None = None

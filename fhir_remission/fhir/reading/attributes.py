@@ -1,19 +1,23 @@
-"""What qualifies the results of one Observation: method, tissue, sensitivity, gene."""
+"""What qualifies the results of one Observation: method, tissue, sensitivity, gene, sample."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import UNREAD, Word
+from fhir_remission.domain.tables.answers import Answer
+from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.sample_words import is_fine, is_of_sample, poor_part
 from fhir_remission.fhir.r4.amounts import as_written, unit_of
 from fhir_remission.fhir.r4.elements import CodeableConcept, Quantity, Valued, is_there
 from fhir_remission.fhir.r4.wire import UNREADABLE
-from fhir_remission.fhir.reading.coding import Match
-from fhir_remission.fhir.reading.context import interpreted, term_of, terms_of
+from fhir_remission.fhir.reading.coding import Match, match_codes, names_of
+from fhir_remission.fhir.reading.context import Context, interpreted, term_of, terms_of, words_of
 from fhir_remission.fhir.reading.reported import has_value, main_words, sent_values
 
 _QUANTITY = msgspec.json.Decoder(Quantity)
@@ -23,6 +27,12 @@ _LONGEST = 200
 # Each is a way of its own to look at cells; a device that counts them may well be a flow cytometer.
 _WAYS = ({"flow"}, {"qpcr"}, {"ngs"}, {"morphology", "manual"})
 _BY_HAND = {"manual", "automated"}
+_SENTENCE = re.compile(r"[,;()\n]|\.(?:\s|$)")
+# A marrow of few cells is a poor sample where somebody is asked for the sample, and what a marrow
+# looks like after chemotherapy where somebody describes it.
+_CELLS = re.compile("cell|zell|célu", re.IGNORECASE)
+_SHARE = re.compile(r"\d+(?:[.,]\d+)?\s?%?")
+_OF_MARROW = ("tissue", "particles", "spoiled")
 
 
 class Attributes(Struct, frozen=True):
@@ -98,6 +108,91 @@ def concept_of(valued: Valued) -> CodeableConcept | None:
     except UNREADABLE:
         return None
     return None
+
+
+def sample_says(valued: Valued, mappings: Mappings) -> tuple[str, str]:
+    """What a result without a code of a table says of a sample: what is wrong with it, or right.
+
+    Its name and its value are read together: `Spicules: absent`.
+    """
+    hints, match = mappings.codes.hints, match_codes(valued.code, mappings.codes)
+    names = names_of(valued.code, mappings.systems) or ("",)
+    if match.rows or match.lookalike or hints.among("input", names):
+        return "", ""
+    said = list(spoken(valued))
+    # Of a value alone it must be plain what it is said of.
+    alone = (one for one in said if any(hints.names(what, one) for what in _OF_MARROW))
+    texts = [*(f"{name}: {one}" for name in names for one in said), *alone]
+    poor = next((part for one in texts if (part := poor_part(hints, one))), "")
+    if poor or not any(is_of_sample(hints, name) for name in names):
+        return poor, ""
+    return "", next((one for one in texts if _is_good(one, mappings)), "")
+
+
+def spoken(valued: Valued) -> Iterator[str]:
+    """What its value says in words; yes or no is one."""
+    yield from words_of(concept_of(valued))
+    if is_there(valued.value_boolean):
+        yield bytes(valued.value_boolean).decode()
+
+
+def _is_good(text: str, mappings: Mappings) -> bool:
+    """Whether a name and a value say together, or the value alone, that a sample is good."""
+    quality, said = mappings.analytes["marrow-adequacy"], text.partition(": ")[2]
+    answer = mappings.values.text_answer(said, quality, own=True)
+    return answer == "positive" or is_fine(mappings.codes.hints, text)
+
+
+def quality_of(text: str, context: Context) -> Answer | None:
+    """What words say of a sample: negative of a `dry tap`, positive of an `adequate` one.
+
+    `negative` in the place of a number of blasts says nothing of the sample.
+    """
+    quality = context.mappings.analytes["marrow-adequacy"]
+    return context.mappings.values.text_answer(text, quality, own=True)
+
+
+def poor_words(text: str, context: Context) -> str:
+    """The part of a sentence that says of a sample that it cannot be judged."""
+    parts = (part.strip() for part in _SENTENCE.split(text))
+    return next((one for one in parts if one and _says_poor(one, context)), "")
+
+
+def _says_poor(part: str, context: Context) -> bool:
+    hints = context.mappings.codes.hints
+    if poor_part(hints, part):
+        return True
+    if _CELLS.search(part):
+        return False
+    # What a heading that names a fault is answered with was read with it.
+    head, _, tail = part.rpartition(":")
+    fault = any(hints.names(what, head) for what in ("spoiled", "particles"))
+    said = tail if head and not fault and hints.consists("sample-alone", head) else part
+    return quality_of(said.strip(), context) == "negative"
+
+
+def said_together(valued: Valued, mappings: Mappings) -> str:
+    """By a name and its value: `CSF cytology: positive for leukemia`, `Remission: no`."""
+    hints = mappings.codes.hints
+    for name in names_of(valued.code, mappings.systems):
+        for said in spoken(valued):
+            amounts = _SHARE.findall(said)
+            text = f"{name}: {_SHARE.sub('', said)}"
+            none = bool(amounts) and not any(one.strip(" %0.,") for one in amounts)
+            if not none and hints.is_elsewhere(text) and hints.stands("leukaemia", text):
+                return "lesion"
+            if _is_no_response(name, said, hints):
+                return "sign"
+    return ""
+
+
+def _is_no_response(name: str, said: str, hints: Hints) -> bool:
+    """Whether somebody says that there is no remission, or that the disease goes on."""
+    if not hints.consists("response-alone", name):
+        return False
+    if hints.names("remission", name) and hints.consists("no-response", said):
+        return any(hints.names(what, said) for what in ("denied", "absent", "lacking"))
+    return hints.names("response", name) and hints.consists("worse-alone", said)
 
 
 def _plain(name: str, raw: bytes) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
 from fhir_remission.domain.tables.displays import Words, against
 from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.reading.context import Context, codings_of, words_of
@@ -58,6 +59,19 @@ class Match(Struct, frozen=True):
 def names_of(concept: CodeableConcept | None, systems: Systems) -> tuple[str, ...]:
     """What a concept is called: its words, and the codes of a house, which are names as well."""
     return (*words_of(concept), *systems.house(codings_of(concept, systems)))
+
+
+def named_by(code: CodeableConcept | None, mappings: Mappings) -> tuple[str, ...]:
+    """What a code is called, by whoever sent it and by the table."""
+    alike = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
+    return (*names_of(code, mappings.systems), *(one.display for one in alike if one))
+
+
+def is_report(code: CodeableConcept | None, mappings: Mappings) -> bool:
+    """Whether a code is that of a report of a marrow, which nothing but its results counts."""
+    rows = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
+    report = any(row.reason.startswith("a report") for row in rows if row)
+    return report and mappings.codes.hints.among("tissue", named_by(code, mappings))
 
 
 def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:

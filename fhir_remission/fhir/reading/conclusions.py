@@ -17,8 +17,8 @@ from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation
-from fhir_remission.fhir.reading.attributes import concept_of
-from fhir_remission.fhir.reading.coding import Match, match_codes, names_of
+from fhir_remission.fhir.reading.attributes import concept_of, said_together, sample_says
+from fhir_remission.fhir.reading.coding import Match, is_report, match_codes, named_by, names_of
 from fhir_remission.fhir.reading.condition import ADVERSE, source_of
 from fhir_remission.fhir.reading.context import codings_of, concepts_in, words_of
 from fhir_remission.fhir.reading.reported import read_value, understanding_of
@@ -32,19 +32,6 @@ _COUNT = structs.replace(_ANSWER, analyte=BLASTS)
 _SMEARED = structs.replace(_ANSWER, analyte=SMEAR)
 # Some leukaemia, without saying which, is the one that everybody knows of.
 FOUND = ADVERSE - {"unspecified-leukaemia"}
-
-
-def named_by(code: CodeableConcept | None, mappings: Mappings) -> tuple[str, ...]:
-    """What a code is called, by whoever sent it and by the table."""
-    alike = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
-    return (*names_of(code, mappings.systems), *(one.display for one in alike if one))
-
-
-def is_report(code: CodeableConcept | None, mappings: Mappings) -> bool:
-    """Whether a code is that of a report of a marrow, which nothing but its results counts."""
-    rows = (mappings.codes.lookalikes.get(pair) for pair in codings_of(code, mappings.systems))
-    report = any(row.reason.startswith("a report") for row in rows if row)
-    return report and mappings.codes.hints.among("tissue", named_by(code, mappings))
 
 
 def is_told(valued: Valued, mappings: Mappings) -> bool:
@@ -69,6 +56,8 @@ def match_value(valued: Valued, mappings: Mappings) -> Match:
     if match.unread and is_told(valued, mappings):
         told = f"{match.unread}, and tells of a marrow in words"
         return structs.replace(match, unread="", lookalike=told)
+    if not match.known and (poor := sample_says(valued, mappings)[0]):
+        return structs.replace(match, lookalike=f"it tells of a sample: {poor}")
     if match.unread:
         # What a damaged code of LOINC was goes with its other results, and no word says so.
         known = mappings.systems.known
@@ -116,8 +105,15 @@ def _kind_of(words: Sequence[str], mappings: Mappings) -> str:
 def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     """With the rows of what its words name: one unknown at its time, not anything at any time."""
     hints, words = mappings.codes.hints, names_of(valued.code, mappings.systems)
+    poor, fine = sample_says(valued, mappings)
+    if poor or fine:
+        told = f"{match.unread}; it tells of a sample: {poor or fine}"
+        return structs.replace(match, unread="", lookalike=told)
     named = _CALLED.get(_kind_of(words, mappings), ())
     rows = tuple(structs.replace(row, code=match.code) for row in named)
+    texts = words_of(concept_of(valued))
+    if hints.among("count", words) and _worded(texts, mappings, words):
+        rows = _rows(*UNKNOWN)
     if not rows:
         return match
     if _says_none(valued, mappings):
@@ -160,6 +156,9 @@ def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     worded = _worded(texts, mappings, code)
     if worded:
         return worded, "its value names a sign of disease"
+    if together := said_together(valued, mappings):
+        kept = LESION if together == "lesion" else BLASTS
+        return kept, "its name and its value say together that the disease is there"
     return _affirmed(valued, mappings), "its code names a sign of disease"
 
 

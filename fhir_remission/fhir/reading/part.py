@@ -29,7 +29,7 @@ from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
-from fhir_remission.fhir.reading.attributes import Attributes
+from fhir_remission.fhir.reading.attributes import Attributes, quality_of
 from fhir_remission.fhir.reading.coding import Match, match_codes, otherwise
 from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of
 from fhir_remission.fhir.reading.reported import (
@@ -40,7 +40,6 @@ from fhir_remission.fhir.reading.reported import (
 )
 from fhir_remission.fhir.reading.specimen import (
     SpecimenSays,
-    quality_of,
     report_specimen,
     torn_between,
 )

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Event, Skipped, When
 from fhir_remission.domain.tables.events import STARTS, EventRow
-from fhir_remission.domain.tables.unmapped import Suspected, suspicion
+from fhir_remission.domain.tables.unmapped import HINTS, Suspected, suspicion
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
@@ -23,11 +23,7 @@ from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure, Resource
 from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings
-from fhir_remission.fhir.reading.condition import (
-    EventsRead,
-    not_an_event,
-    source_of,
-)
+from fhir_remission.fhir.reading.condition import EventsRead, not_an_event, source_of
 from fhir_remission.fhir.reading.context import (
     Context,
     codings_of,
@@ -36,12 +32,12 @@ from fhir_remission.fhir.reading.context import (
     term_of,
     words_of,
 )
+from fhir_remission.fhir.reading.worded import sample_taken
 
 # `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run. What is
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
 _DONE = frozenset({"completed", "in-progress", "stopped", "aborted"})
 _NOT_DONE = frozenset({"preparation", "not-done", "entered-in-error"})
-HINTS = ("drug", "graft", "donor-cells", "platelets", "red-cells", "transfusion", "gcsf")
 Times = tuple[When | None, When | None, str]
 
 
@@ -56,7 +52,10 @@ def read_procedure(current: Current, context: Context) -> EventsRead:
     )
     concepts = [procedure.code] if procedure.code else []
     used = _named(_used(procedure, context), context)
-    return _read(current, [*concepts, *used], times, context, spinal=False)
+    read = _read(current, [*concepts, *used], times, context, spinal=False)
+    return structs.replace(
+        read, worded=() if _not_done(procedure) else sample_taken(procedure, current, context)
+    )
 
 
 def _used(procedure: Procedure, context: Context) -> list[CodeableConcept]:

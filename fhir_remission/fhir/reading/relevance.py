@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.domain.tables.unmapped import Suspected, suspicion
+from fhir_remission.domain.tables.unmapped import HINTS, Suspected, suspicion
 from fhir_remission.fhir.incoming.holders import WITHDRAWN
 from fhir_remission.fhir.r4.decoding import components
 from fhir_remission.fhir.r4.elements import CodeableConcept
@@ -20,7 +20,6 @@ from fhir_remission.fhir.r4.wire import (
 )
 from fhir_remission.fhir.reading.conclusions import match_value, told_in_words
 from fhir_remission.fhir.reading.context import codings_of, words_of
-from fhir_remission.fhir.reading.procedure import HINTS
 
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
 UNDONE = WITHDRAWN | {"not-done"}

@@ -8,21 +8,28 @@ the sample was good is assumed and named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from fhir_remission.domain.tables.answers import Answer
 from fhir_remission.domain.tables.displays import tissues
 from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
-from fhir_remission.fhir.r4.elements import CodeableConcept, Reference, must_be_understood
+from fhir_remission.fhir.r4.elements import (
+    CodeableConcept,
+    Reference,
+    is_there,
+    must_be_understood,
+    texts_in,
+)
 from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
+from fhir_remission.fhir.reading.attributes import poor_words, quality_of
 from fhir_remission.fhir.reading.context import Context, period_of, term_of, terms_of, words_of
 
 _APART = re.compile(r"\s*[,;/()]\s*")
+_SHOWN = 80
 _VOID = frozenset({"unsatisfactory", "entered-in-error"})
 # http://hl7.org/fhir/R4/valueset-specimen-status.html; the status itself is optional.
 _FINE = frozenset({"available", "unavailable"})
@@ -71,6 +78,7 @@ def read_specimen(
         return _absent(reference, called, context, own=own)
     said = specimen.type if _says(specimen.type) else called
     site = specimen.collection.body_site if specimen.collection else None
+    way = specimen.collection.method if specimen.collection else None
     kind = term_of("specimen", said, context.mappings)
     origins, gap = _origins(specimen, inside, context)
     return SpecimenSays(
@@ -78,7 +86,7 @@ def read_specimen(
         biopsy=is_biopsy(said, context),
         named="" if kind else _unread(specimen.type, context),
         void=next((why for one in (specimen, *origins) if (why := _void(one, context))), ""),
-        doubt=_torn((said, site), context)
+        doubt=_torn((said, site, way), context)
         or next((why for one in (specimen, *origins) if (why := _doubt(one, context))), gap),
         draw_keys=_keys(reference, specimen),
         sites=words_of(site),
@@ -136,15 +144,6 @@ def is_biopsy(said: CodeableConcept | None, context: Context) -> bool:
         return True
     named = {pair for one in texts for pair in terms.by_words("specimen", one)}
     return {term for of, term in named if of == "sample"} == {"biopsy"}
-
-
-def quality_of(text: str, context: Context) -> Answer | None:
-    """What words say of a sample: negative of a `dry tap`, positive of an `adequate` one.
-
-    `negative` in the place of a number of blasts says nothing of the sample.
-    """
-    quality = context.mappings.analytes["marrow-adequacy"]
-    return context.mappings.values.text_answer(text, quality, own=True)
 
 
 def report_specimen(ref: str, context: Context) -> SpecimenSays:
@@ -210,6 +209,8 @@ def _void(specimen: Specimen, context: Context) -> str:
     for condition in specimen.condition or []:
         if _condition(condition, context) == "unsatisfactory":
             return "its specimen is unsatisfactory"
+    if said := next((one for one in _beside(specimen) if poor_words(one, context)), ""):
+        return f"its specimen is said to be {said[:_SHOWN]}"
     subject = specimen.subject
     others = subject is not None and reference_key(subject) != UNKNOWN
     if others and subject and not context.is_patient(subject) and context.is_person(subject):
@@ -217,12 +218,18 @@ def _void(specimen: Specimen, context: Context) -> str:
     return ""
 
 
+def _beside(specimen: Specimen) -> Iterator[str]:
+    """What is told of a sample beside its condition: notes, and how it was prepared."""
+    for raw in (specimen.note, specimen.processing):
+        yield from texts_in(raw) if is_there(raw) else ()
+
+
 def _condition(said: CodeableConcept, context: Context) -> str:
     """What a condition says of the sample: by its code, or in the words said of a marrow."""
     if found := term_of("specimen-condition", said, context.mappings):
         return found
     answers = {quality_of(text, context) for text in words_of(said)}
-    if "negative" in answers:
+    if "negative" in answers or any(poor_words(text, context) for text in words_of(said)):
         return "unsatisfactory"
     return "usable" if answers == {"positive"} else ""
 

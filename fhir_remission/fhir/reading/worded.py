@@ -7,32 +7,28 @@ be judged.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Finding, Result, Skipped, Source, Unreadable
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
-from fhir_remission.fhir.r4.times import Placed, Unplaced
-from fhir_remission.fhir.r4.wire import Observation
-from fhir_remission.fhir.reading.attributes import concept_of
+from fhir_remission.fhir.r4.elements import CodeableConcept, is_there, texts_in
+from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
+from fhir_remission.fhir.r4.wire import Observation, Procedure
+from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
+from fhir_remission.fhir.reading.coding import named_by
 from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, is_told
-from fhir_remission.fhir.reading.context import Context, Worded, codings_of, words_of
+from fhir_remission.fhir.reading.context import Context, Worded, codings_of, period_of, words_of
 from fhir_remission.fhir.reading.holding import held
 from fhir_remission.fhir.reading.observation_status import is_empty
-from fhir_remission.fhir.reading.specimen import quality_of
+from fhir_remission.fhir.reading.part import Part, Whole
 
 NO_RESULT = "no result of that time says what it was"
 NO_TIME = "nobody says when what it concludes was found"
 SAID = "its conclusion names a sign of disease, and a count of that day says what it was"
 AGAINST = "it states a share of blasts, or a relapse, that the count of that day does not"
 ADEQUACY = "marrow-adequacy"
-_APART = re.compile(r"[,;.:()\n]")
-# A marrow of few cells is a poor sample where somebody is asked for the sample, and what a marrow
-# looks like after chemotherapy where somebody describes it.
-_CELLS = re.compile("cell|zell|célu", re.IGNORECASE)
 
 
 class Told(Struct, frozen=True):
@@ -58,7 +54,8 @@ def worded(
     why = "its conclusion names a sign of disease" if told.signs else "it is of a marrow"
     lesion = told.signs == {"lesion"}
     counted = (BLASTS, ADEQUACY) if told.marrow else (BLASTS, SMEAR)
-    tells = bool(told.signs) or (told.marrow and not told.none)
+    lost = when is None and bool(told.poor)
+    tells = bool(told.signs) or (told.marrow and (lost or not told.none))
     return (
         Worded(
             source=Source(current.entry.ref, current.version, "", ""),
@@ -95,6 +92,59 @@ def worded_result(
     return worded(current, told, placed if isinstance(placed, Placed) else None, context)
 
 
+def sample_told(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Worded, ...]:
+    """What a result says of the sample of a marrow that cannot be judged.
+
+    Without a code of a table it says so by its name and value; a count of blasts, in its notes.
+    """
+    if whole.specimen.kind not in ("", "marrow"):
+        return ()
+    when = whole.placed if isinstance(whole.placed, Placed) else None
+    said = [sample_says(one.valued, context.mappings)[0] for one in parts]
+    if any(row.analyte == BLASTS for part in parts for row in part.match.rows):
+        said += [poor([], text, context) for text in _notes(whole.current)]
+    return tuple(
+        told for text in said if text for told in of_sample(whole.current, text, when, context)
+    )
+
+
+def _notes(current: Current) -> Iterator[str]:
+    """What stands beside a result, in the elements of every release."""
+    observation = current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    yield from texts_in(observation.note) if is_there(observation.note) else ()
+    yield from (one for one in (observation.comment, observation.comments) if one)
+
+
+def sample_taken(procedure: Procedure, current: Current, context: Context) -> tuple[Worded, ...]:
+    """What is told of the marrow that was taken in it, and cannot be judged."""
+    hints = context.mappings.codes.hints
+    if not hints.among("tissue", named_by(procedure.code, context.mappings)):
+        return ()
+    beside = (procedure.complication, procedure.note, procedure.notes)
+    texts = (text for raw in beside if is_there(raw) for text in texts_in(raw))
+    said = "; ".join((*words_of(procedure.outcome), *texts))
+    coded = [procedure.outcome] if procedure.outcome else []
+    told = poor(coded, said, context)
+    return of_sample(current, told, _taken(procedure, context), context) if told else ()
+
+
+def _taken(procedure: Procedure, context: Context) -> Placed | None:
+    """When it was done, from the start to the end of its period."""
+    text = procedure.performed_date_time or procedure.occurrence_date_time
+    period, zone = procedure.performed_period or procedure.occurrence_period, context.reading.zone
+    placed = read_time(text, zone) if text else period_of(period, zone) if period else None
+    return placed if isinstance(placed, Placed) else None
+
+
+def of_sample(
+    current: Current, text: str, when: Placed | None, context: Context
+) -> tuple[Worded, ...]:
+    """A sample of marrow that is said not to be one that can be judged."""
+    told = Told(marrow=True, signs=frozenset(), poor=text, none=True)
+    return worded(current, told, when, context)
+
+
 def poor(concepts: Iterable[CodeableConcept], text: str | None, context: Context) -> str:
     """What is said of a sample that cannot be judged, by a code or by a part of a sentence."""
     values, systems = context.mappings.values, context.mappings.systems
@@ -103,9 +153,7 @@ def poor(concepts: Iterable[CodeableConcept], text: str | None, context: Context
         for system, code in codings_of(one, systems):
             if values.coded_answer(system, code, quality) == "negative":
                 return next(iter(words_of(one)), code)
-    parts = (part.strip() for part in _APART.split(text or ""))
-    said = (one for one in parts if one and not _CELLS.search(one))
-    return next((one for one in said if quality_of(one, context) == "negative"), "")
+    return poor_words(text or "", context)
 
 
 def settled(
