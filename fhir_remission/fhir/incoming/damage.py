@@ -14,7 +14,10 @@ from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.server.queries import EVIDENCE
 
 _EVIDENCE = frozenset(
-    {*EVIDENCE, "Composition", "Medication", "Bundle", "Parameters", "OperationOutcome"}
+    {
+        *(*EVIDENCE, "Composition", "Medication", "Substance"),
+        *("Bundle", "Parameters", "OperationOutcome"),
+    }
 )
 
 

@@ -1,6 +1,7 @@
 """What is said beside a result and takes it back: Provenance, DetectedIssue, VerificationResult.
 
-And the DocumentReference of a document, which an archive of documents calls superseded or wrong.
+And the DocumentReference of a document, which an archive of documents calls superseded or wrong,
+and the List of what has changed.
 
 None is read for anything else. What cannot be read of them is not taken for harmless: a name of
 nobody's may be the activity, a code of a known system that no row has may be a retraction.
@@ -46,7 +47,8 @@ _KNOWN = {
         validator""",
 }
 _DOCUMENT = "DocumentReference"
-RETRACTING = frozenset({*_KNOWN, _DOCUMENT})
+_LIST = "List"
+RETRACTING = frozenset({*_KNOWN, _DOCUMENT, _LIST})
 # https://hl7.org/fhir/R4/valueset-document-reference-status.html
 _SUPERSEDED = frozenset({"superseded", "entered-in-error"})
 _NAMES = {kind: frozenset(f"{_SHARED} {names}".split()) for kind, names in _KNOWN.items()}
@@ -113,6 +115,19 @@ class _Indexed(Struct, rename="camel"):
     content: list[_Content] | None = None
 
 
+class _Item(Struct):
+    deleted: bool | None = None
+    flag: Raw = _NULL
+    item: Reference | None = None
+
+
+class _Listed(Struct):
+    status: str | None = None
+    mode: str | None = None
+    entry: list[_Item] | None = None
+
+
+_LISTED = msgspec.json.Decoder(_Listed)
 _INDEXED = msgspec.json.Decoder(_Indexed)
 _ENTITIES = msgspec.json.Decoder(list[_Entity] | None)
 
@@ -124,6 +139,8 @@ def retractions(body: bytes | Raw, kind: str, place: str) -> list[Doubted | Dama
     try:
         if kind == _DOCUMENT:
             return list(_superseded(_INDEXED.decode(body)))
+        if kind == _LIST:
+            return list(_crossed_out(_LISTED.decode(body)))
         members = _MEMBERS.decode(body)
         why = _why(kind, members)
         return _named(body, kind, place, members, why) if why else _removed(members)
@@ -140,6 +157,20 @@ def _superseded(indexed: _Indexed) -> Iterator[Doubted]:
     for one in (*(Reference(identifier=name) for name in held), *(Reference(url) for url in urls)):
         if name := name_of(one):
             yield Doubted(name, f"its DocumentReference has the status {indexed.status}")
+
+
+def _crossed_out(listed: _Listed) -> Iterator[Doubted]:
+    """What a list of changes says was deleted, or any list flags as wrong.
+
+    https://hl7.org/fhir/R4/list-definitions.html#List.entry.deleted
+    """
+    for one in (listed.entry or []) if listed.status != "entered-in-error" else ():
+        deleted = listed.mode == "changes" and one.deleted
+        literal = parse_literal(one.item.address) if one.item else None
+        known = literal is None or literal.type in READ_TYPES.keys() - {"Patient"}
+        name = name_of(one.item) if one.item and known else ""
+        if name and (deleted or _WORDS.search(_text(one.flag))):
+            yield Doubted(name, "a List says that it was deleted")
 
 
 def told_once(found: Sequence[Doubted | Damaged]) -> tuple[list[Doubted], list[Damaged]]:

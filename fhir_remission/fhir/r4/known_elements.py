@@ -51,6 +51,7 @@ _OF_TYPE = {
     "Medication": """
         amount batch definition doseForm form image isBrand isOverTheCounter manufacturer
         marketingAuthorizationHolder package product status totalVolume""",
+    "Substance": "category description expiry instance quantity status",
     "Component": "extension fhir_comments id interpretation referenceRange",
 }
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])

@@ -218,6 +218,12 @@ class Medication(Known, rename="camel", tag_field="resourceType", tag="Medicatio
     package: Raw = NOTHING
 
 
+class Substance(Medication, rename="camel", tag_field="resourceType", tag="Substance"):
+    """What an ingredient of a Medication may refer to."""
+
+    type_name: ClassVar[str] = "Substance"
+
+
 class Device(Known, rename="camel", tag_field="resourceType", tag="Device"):
     """What produced a result; ours is known by its identifier."""
 
@@ -234,13 +240,14 @@ Resource = (
     | Procedure
     | MedicationAdministration
     | Medication
+    | Substance
     | Device
 )
 READ_TYPES: dict[str, type[Resource]] = {
     kind.type_name: kind
     for kind in (
         *(Observation, DiagnosticReport, Composition, Specimen, Patient, Condition),
-        *(Procedure, MedicationAdministration, Medication, Device),
+        *(Procedure, MedicationAdministration, Medication, Substance, Device),
     )
 }
 

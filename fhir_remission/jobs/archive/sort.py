@@ -68,7 +68,7 @@ from fhir_remission.jobs.archive.parts import (
 )
 from fhir_remission.jobs.archive.subjects import key_of
 
-_SHARED = frozenset({"Medication", "Device", "Specimen"})
+_SHARED = frozenset({"Medication", "Substance", "Device", "Specimen"})
 # Whose these are is told by more than a subject, or by one that some release writes otherwise.
 _READ_WHOLE = _SHARED | {"Patient", "Composition"}
 # Names repeat; forgetting them all now and then keeps memory flat.
