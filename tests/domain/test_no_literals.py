@@ -15,8 +15,8 @@ DOMAIN = Path(__file__).parents[2] / "fhir_remission" / "domain"
 MODULES = sorted(DOMAIN.glob("*/*.py"))
 READERS = {
     "accounting", "analytes", "answers", "budget", "categories", "check_digits", "codes",
-    "displays", "events", "hints", "layout", "mappings", "numbers", "page", "page_head",
-    "plain_text",
+    "displays", "events", "hint_words", "hints", "layout", "mappings", "numbers", "page",
+    "page_head", "plain_text",
     "sensitivities", "systems", "terms", "timeline", "timetable", "tsv", "unit_grammar", "units",
     "value_grammar",
 }  # fmt: skip

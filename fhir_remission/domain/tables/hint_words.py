@@ -91,7 +91,7 @@ _ALSO = {
 _DENIALS = ("few", "denied", "absent", "family", "none", "none-found")
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def compiled(tables: Tables, what: str) -> re.Pattern[str]:
     """One pattern of all words of a kind, the longest first; words of `other` come before them.
 
