@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fhir.test_adverse_words import DAY, answer, condition, listed, row
+from tests.fhir.test_adverse_words import DAY, LATER, answer, condition, listed, row
 from tests.jobs.test_strange_inputs import holds
 
 Json = dict[str, Any]
@@ -137,3 +137,31 @@ def test_what_speaks_of_a_therapy_is_none(words: str, want: str) -> None:
         "Procedure", status="completed", code={"text": words}, performedDateTime="2026-02-09"
     )
     assert answer(spoken)[1] == [want]
+
+
+REPORTED = [
+    (
+        "MRI spine",
+        "Indication: AML, evaluate for relapse. Findings: normal. No infiltration.",
+        "CR",
+    ),
+    ("MRI spine", "Indication: AML. Impression: leukemic infiltration of the spine.", "told"),
+    ("Transplant consult", "AML CR1. Relapse risk without transplant 50%.", "CR"),
+    ("Transplant consult", "AML relapse with 20% blasts.", "told"),
+    ("Letter", "Bone marrow of May: blasts 1.2%, CD34 0.8%", "CR"),
+    ("Letter", "Bone marrow of May: blasts >3%, CD34 0.8%", "told"),
+]
+
+
+@pytest.mark.parametrize(("title", "conclusion", "want"), REPORTED)
+def test_a_report_is_heard_for_what_it_finds(title: str, conclusion: str, want: str) -> None:
+    """Not for what was asked, what may come, or the few blasts that every marrow has."""
+    report = row(
+        "DiagnosticReport",
+        status="final",
+        code={"text": title},
+        effectiveDateTime=LATER,
+        conclusion=conclusion,
+    )
+    found = answer(report)
+    assert holds("told", *found) if want == "told" else found == (0, [want])

@@ -58,6 +58,7 @@ MEANS = (
     "found",
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
+    "over",
     "other",
 )
 BACK = ("relapse", "returns", "active")

@@ -50,6 +50,12 @@ class Hints(Struct, frozen=True):
         """Whether a text says nothing but that there is none."""
         return self.names("none", text) and self.only("none-found", text)
 
+    def findings(self, text: str) -> str:
+        """A text without what is asked in a sentence that begins as a question does."""
+        return " ".join(
+            self.stated(one) if _begins(self, "asked", one) else one for one in _PIECES.split(text)
+        )
+
     def denies(self, text: str) -> bool:
         """Whether each part of a text says that there is none, or no sign that it names."""
         parts = [part for part in _parts(text.casefold()) if _WORD.search(part)]
@@ -103,6 +109,7 @@ _SENTENCE = re.compile(
 )
 # Of a question each part is asked by itself.
 _ASKED = re.compile(r"(?<=[.;,!?])\s|\n")
+_PIECES = re.compile(r"(?<=[.;!?])\s|\n")
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
 _WORD = re.compile(r"\w")
@@ -146,12 +153,19 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
         return frozenset()
     parts = _parts(own)
     # A marrow has blasts: so few are none, where no other share stands there.
-    few = (marrow or _is_named(hints, "tissue", text)) and len(_PERCENT.findall(text)) == 1
+    of_marrow = marrow or _is_named(hints, "tissue", text)
+    few = of_marrow and len(_PERCENT.findall(text)) == 1
     none = ("few",) if few else ()
-    told = {kind for kind in named if any(_stands(hints, kind, p, none) for p in parts)}
+    line = _LINE if of_marrow else 0
+    told = {kind for kind in named if any(_stands(hints, kind, p, none, line) for p in parts)}
     return frozenset(
         told | {"relapse"} if back and any(_is_back(hints, p) for p in parts) else told
     )
+
+
+def _begins(hints: Hints, kind: str, text: str) -> bool:
+    found = next(_found(hints, kind, text.casefold()), None)
+    return found is not None and _WORD.search(text[: found.start()]) is None
 
 
 def _denies(hints: Hints, part: str) -> bool:
@@ -236,15 +250,19 @@ def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
     return None if found is None or _is_named(hints, "denied", part[: found.start()]) else found
 
 
-def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...]) -> bool:
-    """Whether a part of a sentence names a sign; `no` before it denies it, `none` behind it."""
+def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int = 0) -> bool:
+    """Whether a part of a sentence names a sign; `no` before it denies it, `none` behind it.
+
+    `line`: how many blasts are one.
+    """
     sign = _told(hints, kind, part)
     if sign is None:
         return False
     rest = part[sign.end() :]
     shares = [one.replace(",", ".") for one in _PERCENT.findall(part)] if kind == "sign" else []
     if shares:
-        return any(float(one) for one in shares) and not any(
+        least = 0 if _is_named(hints, "over", part) else line
+        return any(float(one) >= least and float(one) for one in shares) and not any(
             _is_named(hints, k, part) for k in none
         )
     return not (_is_named(hints, "absent", rest) or (kind == "sign" and _ZERO.fullmatch(rest)))

@@ -260,7 +260,7 @@ def told_in_words(
     titles = (one.title for one in (forms if isinstance(forms, list) else [forms]) if one)
     called = [*named_by(report.code, mappings), *(one for one in titles if one)]
     marrow = sampled or hints.among("tissue", called)
-    texts = concluded_words(report, mappings)
+    texts = [hints.findings(one) for one in concluded_words(report, mappings)]
     signs = frozenset[str]().union(*(hints.signs(text, marrow=marrow) for text in texts))
     kinds = concepts_in(report.category) if is_there(report.category) else None
     sorts = [text for one in kinds or () for text in (*words_of(one), *_codes(one))]
