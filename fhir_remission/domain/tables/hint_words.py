@@ -59,10 +59,12 @@ MEANS = (
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
     "over",
+    *("cannot", "surely", "undone", "despite", "affirmed"),
     "other",
 )
 BACK = ("relapse", "returns", "active")
 """Words for a disease that is back or still there."""
+_NONE = ("denied", "absent", "lacking")
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
 _ALSO = {
     "leukaemia": ("leukaemia", "aml", "lesion"),
@@ -82,6 +84,7 @@ _ALSO = {
     "response-alone": ("response", "remission", "plain"),
     "worse-alone": ("worse", "relapse", "plain"),
     "no-response": ("denied", "absent", "lacking", "response"),
+    "no-remission": ("remission", "response", "surely", *_NONE),
     "no-sample": ("denied", "absent", "lacking", "of-sample"),
     "sample-alone": (
         *("sample", "fit", "bad", "particles", "spoiled", "tissue"),
@@ -101,6 +104,22 @@ def compiled(tables: Tables, what: str) -> re.Pattern[str]:
     words = _words(tables, _ALSO.get(what, (what,)))
     others = set[str]() if what in _DENIALS else _words(tables, ("other",))
     return re.compile(f"(?P<other>{_any_of(others)})|{_any_of(words)}")
+
+
+@lru_cache(maxsize=4)
+def undone(tables: Tables) -> re.Pattern[str]:
+    """A denial that is denied in its turn: `no doubt`, `cannot be safely excluded`."""
+    denial, fill, end, no = (
+        _any_of(_words(tables, kinds))
+        for kinds in (("denied", "cannot"), ("surely",), ("undone",), ("answered", "absent"))
+    )
+    return re.compile(rf"(?:{denial})(?:[\s']+(?:{fill}))*[\s']+(?:{end})|(?:{end})\s*:\s*(?:{no})")
+
+
+@lru_cache(maxsize=4)
+def despite(tables: Tables) -> re.Pattern[str]:
+    """What stands before the thing that a denial of something else does not deny."""
+    return re.compile(rf"(?:{_any_of(_words(tables, ('despite',)))})\W+(\w+\W+)?$")
 
 
 def _any_of(words: set[str]) -> str:

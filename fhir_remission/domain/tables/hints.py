@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.spelling import seen, spellings
-from fhir_remission.domain.tables.hint_words import BACK, Tables, compiled
+from fhir_remission.domain.tables.hint_words import BACK, Tables, compiled, despite, undone
 
 T = TypeVar("T")
 
@@ -64,7 +64,11 @@ class Hints(Struct, frozen=True):
     def stated(self, text: str) -> str:
         """What of a question is no question: a relapse that is asked for is not there."""
         parts = (part.strip() for part in _ASKED.split(text))
-        return " ".join(p for p in parts if not (p.endswith("?") or self.names("asks", p)))
+        return " ".join(p for p in parts if self.names("affirmed", p) or not self._asks(p))
+
+    def _asks(self, part: str) -> bool:
+        """Whether it is a question, or what somebody looks for: without any share of blasts."""
+        return part.endswith("?") or (self.names("asks", part) and not _PERCENT.search(part))
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
@@ -102,6 +106,8 @@ class Hints(Struct, frozen=True):
 
 
 NO_HINTS = Hints()
+_NO = ("denied", "absent", "none", "few")
+_OF_COURSE = ("relapse", "lesion", "active")
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
 _SENTENCE = re.compile(
@@ -141,14 +147,17 @@ def _is_named(hints: Hints, what: str, text: str) -> bool:
 
 
 def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
+    if what in _NO:
+        # No doubt and what is not excluded deny nothing.
+        text = undone(hints.tables).sub(lambda one: " " * len(one[0]), text)
     return (one for one in compiled(hints.tables, what).finditer(text) if one["other"] is None)
 
 
 @lru_cache(maxsize=1 << 12)
 def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
     named = [kind for kind in _SIGNS if _is_named(hints, kind, text)]
-    back = _is_named(hints, "returns", text)
-    own = _own(hints, text) if named or back else ""
+    back, remitted = (_is_named(hints, kind, text) for kind in ("returns", "remission"))
+    own = _own(hints, text) if named or back or remitted else ""
     if not own:
         return frozenset()
     parts = _parts(own)
@@ -158,9 +167,17 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
     none = ("few",) if few else ()
     line = _LINE if of_marrow else 0
     told = {kind for kind in named if any(_stands(hints, kind, p, none, line) for p in parts)}
-    return frozenset(
-        told | {"relapse"} if back and any(_is_back(hints, p) for p in parts) else told
-    )
+    if back and any(_is_back(hints, p) for p in parts):
+        told.add("relapse")
+    if remitted and any(_is_without_remission(hints, p) for p in parts):
+        told.add("active")
+    return frozenset(told)
+
+
+def _is_without_remission(hints: Hints, part: str) -> bool:
+    """Whether a part of a sentence says no more than that there is no remission."""
+    denied = any(_is_named(hints, kind, part) for kind in ("denied", "absent", "lacking"))
+    return denied and _is_named(hints, "remission", part) and _consists(hints, "no-remission", part)
 
 
 def _begins(hints: Hints, kind: str, text: str) -> bool:
@@ -247,7 +264,19 @@ def _parts(text: str) -> list[str]:
 def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
     """Where a part of a sentence first names something that nothing before it denies."""
     found = next(_found(hints, kind, part), None)
-    return None if found is None or _is_named(hints, "denied", part[: found.start()]) else found
+    before = "" if found is None else part[: found.start()]
+    if kind in _OF_COURSE and _is_beside(hints, before):
+        return found
+    return None if _is_named(hints, "denied", before) else found
+
+
+def _is_beside(hints: Hints, before: str) -> bool:
+    """Whether a denial is of something else: no infection `in spite of` a relapse, say."""
+    link = despite(hints.tables).search(before)
+    if link is None or _is_named(hints, "denied", link[1] or ""):
+        return False
+    denial = [one.end() for one in _found(hints, "denied", before[: link.start()])]
+    return bool(denial) and _WORD.search(before[denial[-1] : link.start()]) is not None
 
 
 def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int = 0) -> bool:
