@@ -38,7 +38,10 @@ class Hints(Struct, frozen=True):
         return named and self.consists("relapse-alone", text)
 
     def is_back(self, text: str) -> bool:
-        """Whether a text says that the disease is back or still there, and nothing else."""
+        """Whether a text says no more than that the disease is back or may be, or no remission."""
+        if any(_is_without_remission(self, one) for one in spellings(text)):
+            return True
+        text = undone(self.tables).sub(" ", text.casefold())
         parts = (part for one in spellings(text) for part in _parts(one))
         return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
 
