@@ -74,6 +74,8 @@ Keine Infektion bei Rezidiv|Keine Infektion bei AML-Rezidiv|No fever despite rel
 Not transplanted because of relapse|Kein Fieber trotz Chlorom|Pas d'infection malgré la rechute
 Nessuna febbre dopo recidiva|Sin fiebre tras recaída|Geen koorts ondanks recidief
 No decrease of blasts|Kein Rückgang der Blasten|Nicht frei von Blasten|Not without blasts
+Kein Ansprechen mit 45 % Blasten|No response with 45% blasts|Pas de réponse avec 45 % de blastes
+Sin respuesta con 45 % de blastos|Nessuna risposta con 45% blasti
 Blasten nicht unter 5%|No improvement, blasts 45%|No chloroma, skin infiltrates by AML
 """
 
@@ -86,6 +88,7 @@ def test_a_denial_of_something_else_denies_no_relapse(words: str) -> None:
 
 ITS_OWN = """
 Zytopenie, nicht wegen Rezidiv|Thrombocytopenia not due to relapse|No blasts|Keine Blasten
+No relapse with 2% blasts|Kein Rezidiv bei 1 % Blasten|No more than 5% blasts
 No relapse after transplant|Kein Rezidiv nach Transplantation|No increase in blasts
 """
 

@@ -7,6 +7,11 @@ from functools import lru_cache
 
 from fhir_remission.domain.nouns.tsv import read_rows
 
+# From 5 of a hundred on: `no response with 45 % blasts` denies no blasts.
+_WITH_SHARE = re.compile(
+    r"(?:mit|bei|with|avec|con|met|com)\s+(?:\w+\s+)?"
+    r"(?:[5-9]|\d\d+)(?:[.,]\d+)?\s?%(?P<between>\s*\w*\s*)$"
+)
 Tables = tuple[tuple[str, str], ...]
 """File and text of each."""
 COLUMNS = ("means", "word", "source")
@@ -116,10 +121,12 @@ def undone(tables: Tables) -> re.Pattern[str]:
     return re.compile(rf"(?:{denial})(?:[\s']+(?:{fill}))*[\s']+(?:{end})|(?:{end})\s*:\s*(?:{no})")
 
 
-@lru_cache(maxsize=4)
-def despite(tables: Tables) -> re.Pattern[str]:
+@lru_cache(maxsize=16)
+def despite(tables: Tables, kind: str) -> re.Pattern[str]:
     """What stands before the thing that a denial of something else does not deny."""
-    return re.compile(rf"(?:{_any_of(_words(tables, ('despite',)))})\W+(\w+\W+)?$")
+    if kind == "sign":
+        return _WITH_SHARE
+    return re.compile(rf"(?:{_any_of(_words(tables, ('despite',)))})\W+(?P<between>\w+\W+)?$")
 
 
 def _any_of(words: set[str]) -> str:

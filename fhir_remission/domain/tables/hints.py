@@ -110,7 +110,7 @@ class Hints(Struct, frozen=True):
 
 NO_HINTS = Hints()
 _NO = ("denied", "absent", "none", "few")
-_OF_COURSE = ("relapse", "lesion", "active")
+_BESIDE = ("sign", "relapse", "lesion", "active")
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
 _SENTENCE = re.compile(
@@ -268,15 +268,15 @@ def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
     """Where a part of a sentence first names something that nothing before it denies."""
     found = next(_found(hints, kind, part), None)
     before = "" if found is None else part[: found.start()]
-    if kind in _OF_COURSE and _is_beside(hints, before):
+    if kind in _BESIDE and _is_beside(hints, kind, before):
         return found
     return None if _is_named(hints, "denied", before) else found
 
 
-def _is_beside(hints: Hints, before: str) -> bool:
+def _is_beside(hints: Hints, kind: str, before: str) -> bool:
     """Whether a denial is of something else: no infection `in spite of` a relapse, say."""
-    link = despite(hints.tables).search(before)
-    if link is None or _is_named(hints, "denied", link[1] or ""):
+    link = despite(hints.tables, kind).search(before)
+    if link is None or _is_named(hints, "denied", link["between"] or ""):
         return False
     denial = [one.end() for one in _found(hints, "denied", before[: link.start()])]
     return bool(denial) and _WORD.search(before[denial[-1] : link.start()]) is not None
