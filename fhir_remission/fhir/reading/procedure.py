@@ -32,7 +32,7 @@ from fhir_remission.fhir.reading.context import (
     term_of,
     words_of,
 )
-from fhir_remission.fhir.reading.worded import sample_taken
+from fhir_remission.fhir.reading.worded import told_by_procedure
 
 # `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run. What is
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
@@ -54,7 +54,7 @@ def read_procedure(current: Current, context: Context) -> EventsRead:
     used = _named(_used(procedure, context), context)
     read = _read(current, [*concepts, *used], times, context, spinal=False)
     return structs.replace(
-        read, worded=() if _not_done(procedure) else sample_taken(procedure, current, context)
+        read, worded=() if _not_done(procedure) else told_by_procedure(procedure, current, context)
     )
 
 

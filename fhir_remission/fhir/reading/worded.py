@@ -19,7 +19,14 @@ from fhir_remission.fhir.r4.wire import Observation, Procedure
 from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
 from fhir_remission.fhir.reading.coding import named_by
 from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, is_told
-from fhir_remission.fhir.reading.context import Context, Worded, codings_of, period_of, words_of
+from fhir_remission.fhir.reading.context import (
+    Context,
+    Worded,
+    codings_of,
+    concepts_in,
+    period_of,
+    words_of,
+)
 from fhir_remission.fhir.reading.holding import held
 from fhir_remission.fhir.reading.observation_status import is_empty
 from fhir_remission.fhir.reading.part import Part, Whole
@@ -116,17 +123,25 @@ def _notes(current: Current) -> Iterator[str]:
     yield from (one for one in (observation.comment, observation.comments) if one)
 
 
-def sample_taken(procedure: Procedure, current: Current, context: Context) -> tuple[Worded, ...]:
-    """What is told of the marrow that was taken in it, and cannot be judged."""
+def told_by_procedure(
+    procedure: Procedure, current: Current, context: Context
+) -> tuple[Worded, ...]:
+    """Disease that a procedure found, or a marrow taken in it that cannot be judged.
+
+    Why a marrow was taken is a question, unless it says that the disease is back.
+    """
     hints = context.mappings.codes.hints
-    if not hints.among("tissue", named_by(procedure.code, context.mappings)):
-        return ()
-    beside = (procedure.complication, procedure.note, procedure.notes)
+    marrow = hints.among("tissue", named_by(procedure.code, context.mappings))
+    beside = (procedure.complication, procedure.note, procedure.notes) if marrow else ()
     texts = (text for raw in beside if is_there(raw) for text in texts_in(raw))
-    said = "; ".join((*words_of(procedure.outcome), *texts))
+    found = "; ".join((*words_of(procedure.outcome), *texts))
+    asked = concepts_in(procedure.reason_code) or [] if marrow else []
+    reasons = (hints.stated(text) for one in asked for text in words_of(one))
+    signs = hints.signs("; ".join((found, *reasons)), marrow=marrow)
     coded = [procedure.outcome] if procedure.outcome else []
-    told = poor(coded, said, context)
-    return of_sample(current, told, _taken(procedure, context), context) if told else ()
+    said = poor(coded, found, context) if marrow else ""
+    told = Told(marrow=marrow, signs=signs, text=found, poor=said, none=True)
+    return worded(current, told, _taken(procedure, context), context) if signs or said else ()
 
 
 def _taken(procedure: Procedure, context: Context) -> Placed | None:
