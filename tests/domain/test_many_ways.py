@@ -307,3 +307,16 @@ def test_of_several_openings_each_may_have_its_baseline() -> None:
     course = Course(diagnosed=None).marrow(-40, "19-30").chemo(-25).marrow(-4, "10-30")
     found = now(good(course.marrow(-2, 12).chemo(1), 40, 8))
     assert {"PR", "NR", "NE"} <= set(found.candidates)
+
+
+def test_where_no_opening_is_sure_any_marrow_that_may_be_full_may_open_the_course() -> None:
+    """Without a diagnosis: of two that cannot be read the later may be the first full one, and
+    what was before it is no remission of its course."""
+
+    def marrows(first: float | str, second: float | str) -> Course:
+        course = Course(diagnosed=None).chemo(-30).marrow(1, first).marrow(15, 1).chemo(60)
+        course.blood(26, 700, 100_000).marrow(120, second).chemo(165)
+        return course.blood(212, 499, 50_000, smear=1).marrow(213, 3, cells=None)
+
+    assert now(marrows(12, 70)).category == "NR"
+    assert "NR" in now(marrows("?", "?")).candidates

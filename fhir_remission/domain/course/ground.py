@@ -72,7 +72,8 @@ class Ground:
                 world.opened, world.opened, certain=True, relapsed=world.again,
                 relapse_blasts=blasts,
             )  # fmt: skip
-            if not world.again and self.first.surely == date.min:
+            known = self.first.surely == date.min and world.opened == self.first.opened
+            if not world.again and known:
                 course = self.first
             self._courses[key] = (course, baseline_of(self.facts, course))
         return self._courses[key]

@@ -235,9 +235,11 @@ def _openings(ground: Ground) -> set[date]:
     """Every day on which the course may have opened."""
     first = ground.first
     days = {first.opened}
-    if first.surely not in (date.min, first.opened):
-        days.add(first.surely)
-        days |= {o.day for o in ground.signs.perhaps_full if first.opened < o.day < first.surely}
+    # Where no opening is sure, any marrow that may be full of blasts may be the first that is.
+    last = date.max if first.surely == date.min else first.surely
+    if last not in (date.max, first.opened):
+        days.add(last)
+    days |= {o.day for o in ground.signs.perhaps_full if first.opened < o.day < last}
     return days
 
 
