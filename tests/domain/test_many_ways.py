@@ -6,6 +6,8 @@ The lines are those of `test_in_remission`; they were judged by the model (secti
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from random import Random
 
 import pytest
 from msgspec.structs import replace
@@ -13,9 +15,11 @@ from msgspec.structs import replace
 from fhir_remission.domain.course.world import Node, Said, joined, joined_nodes
 from fhir_remission.domain.criteria.loading import CriteriaSet
 from tests.domain.builder import Course, anchored, criteria, induction, judge, now, on, remission
+from tests.domain.generated import course_of
 from tests.domain.stories import guards, proof, story
 from tests.domain.test_histories import good, unasked
 from tests.domain.test_in_remission import told
+from tests.domain.test_properties import degraded
 
 
 def alternatives() -> CriteriaSet:
@@ -310,13 +314,13 @@ def test_of_several_openings_each_may_have_its_baseline() -> None:
 
 
 def test_where_no_opening_is_sure_any_marrow_that_may_be_full_may_open_the_course() -> None:
-    """Without a diagnosis: of two that cannot be read the later may be the first full one, and
-    what was before it is no remission of its course."""
-
-    def marrows(first: float | str, second: float | str) -> Course:
-        course = Course(diagnosed=None).chemo(-30).marrow(1, first).marrow(15, 1).chemo(60)
-        course.blood(26, 700, 100_000).marrow(120, second).chemo(165)
-        return course.blood(212, 499, 50_000, smear=1).marrow(213, 3, cells=None)
-
-    assert now(marrows(12, 70)).category == "NR"
-    assert "NR" in now(marrows("?", "?")).candidates
+    """Without a diagnosis: of two marrows that cannot be read the later may be the first full one,
+    and what was before it is no remission of its course."""
+    whole = course_of(Random(1100008856)).record()
+    lost = {date(2026, 1, 28), date(2026, 5, 26)}
+    results = tuple(
+        degraded(one, 0) if one.analyte == "blasts-marrow" and one.when.first_day in lost else one
+        for one in whole.results
+    )
+    assert now(whole).category == "NR"
+    assert "NR" in now(replace(whole, results=results)).candidates
