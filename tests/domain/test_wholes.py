@@ -37,3 +37,21 @@ def test_a_differential_of_more_than_105_percent(
 
     assert all(isinstance(one.value, Unreadable) == is_refused for one in found)
     assert all((FLAG in one.flags) == is_refused for one in found)
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_open"), [(1.8, True), (">=0", True), ("<5", True), (">=3", False), (4, False)]
+)
+def test_a_whole_that_may_be_less_than_its_part_leaves_it_open(
+    cells: float | str, *, is_open: bool
+) -> None:
+    """However its leukocytes are told: widened, what excluded a count must not prove it (P1)."""
+    course = Course().result("wbc", 30, cells).result("anc", 30, 2.5)
+
+    counts = [
+        one
+        for one in checked(course.results, load_criteria("eln-2022").numbers)
+        if one.analyte == "anc"
+    ]
+
+    assert [isinstance(one.value, Unreadable) for one in counts] == [is_open]

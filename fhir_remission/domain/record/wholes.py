@@ -38,22 +38,28 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
     for part in (one for one in draw if one.analyte in PARTS):
         above = [whole for whole in wholes if _exceeds(part, whole)]
         doubtful |= {part, *above} if above else set()
-    open_whole = any(isinstance(one.value, Unreadable) for one in wholes)
-    if not doubtful and not open_whole:
+    unread = [one for one in draw if any(_may_be_less(whole, one) for whole in wholes)]
+    if not doubtful and not unread:
         return draw
     return [
         _refused(one, "it and its whole exclude each other", FLAG)
         if one in doubtful
         else _refused(one, "the leukocytes of the draw cannot be read", "")
-        if open_whole and _is_open_part(one)
+        if one in unread
         else one
         for one in draw
     ]
 
 
-def _is_open_part(result: Result) -> bool:
-    value = result.value
-    return result.analyte in PARTS and isinstance(value, Interval) and not is_zero(value)
+def _may_be_less(whole: Result, result: Result) -> bool:
+    """Whether nobody can tell that the whole is no less than this part of it."""
+    value, size = result.value, whole.value
+    if result.analyte not in PARTS or not isinstance(value, Interval) or is_zero(value):
+        return False
+    if not isinstance(size, Interval):
+        return True
+    wide = size.low != size.high
+    return wide and value.low - result.step / 2 > size.low + whole.step / 2
 
 
 def _exceeds(part: Result, whole: Result) -> bool:
