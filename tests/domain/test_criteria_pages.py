@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import asdict
 
 from fhir_remission.cli.main import main
+from fhir_remission.domain.criteria.kinds import Sourced
 from fhir_remission.domain.criteria.printed import differences, page_of
-from fhir_remission.domain.criteria.rules import Sourced
 from fhir_remission.effects.files.mapping_files import criteria_names, default_dir, load_criteria
 
 WIDE = 10_000

@@ -277,7 +277,7 @@ def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
         return None
     own = next((row for row in rows if row.id == found.category), None)
     ahead = rows if own is None else rows[: rows.index(own)]
-    if own is not None and (own.remission or own.early):
+    if own is not None and own.clear:
         return ahead[-1] if ahead else None
     lacking = [(sum(judged[name].verdict in FAILS for name in row.requires), row) for row in ahead]
     # What lacks nothing is not what stands in the way: a partial response of refractory disease.

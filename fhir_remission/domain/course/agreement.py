@@ -186,7 +186,7 @@ def flags_of(saids: Sequence[Said] | Sequence[Draft]) -> tuple[str, ...]:
 def said_of(ground: Ground, names: Sequence[str]) -> str:
     """What is said where the ways give these: the lowest claim of a marrow below the line."""
     rows = [ground.rows.get(name) for name in names]
-    one_side = all(row is not None and (row.remission or row.early) for row in rows)
+    one_side = all(row is not None and row.clear for row in rows)
     if one_side:
         return max(names, key=ground.order.__getitem__)
     return names[0] if len(names) == 1 else ground.out.undecided

@@ -72,8 +72,8 @@ class Ground:
                 world.opened, world.opened, certain=True, relapsed=world.again,
                 relapse_blasts=blasts,
             )  # fmt: skip
-            known = self.first.surely == date.min and world.opened == self.first.opened
-            if not world.again and known:
+            is_first = world.opened == self.first.opened and not world.again
+            if is_first and self.first.surely == date.min:
                 course = self.first
             self._courses[key] = (course, baseline_of(self.facts, course))
         return self._courses[key]

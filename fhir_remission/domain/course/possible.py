@@ -114,7 +114,7 @@ def _whether_relapsed(ground: Ground, anchor: Anchor, saids: Sequence[Said]) -> 
 
 def _of_one_side(ground: Ground, saids: Sequence[Said]) -> bool:
     """Whether it is relapse or as clear as a remission: what is unknown here decides."""
-    clear = {name for name, row in ground.rows.items() if row.remission or row.early}
+    clear = {name for name, row in ground.rows.items() if row.clear}
     ended = {ground.out.relapse, ground.out.relapse_suspected}
     return {one.category for one in saids} <= clear | ended
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from fhir_remission.domain.course.scope import Gate
-from fhir_remission.domain.criteria.rules import Number, Sourced
+from fhir_remission.domain.criteria.kinds import Sourced
+from fhir_remission.domain.criteria.rules import Number
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
 from fhir_remission.domain.nouns.verdicts import Proof

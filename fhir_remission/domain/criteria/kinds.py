@@ -21,6 +21,13 @@ Silence = Literal["met", "routine", "material", "unknown"]
 Sign = Literal["blood-blasts", "extramedullary-disease", "auer-rods"]
 
 
+class Sourced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every row of a criteria file carries: where it comes from, and how far to trust it."""
+
+    source: str
+    mark: Mark
+
+
 class Criterion(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="none"
 ):

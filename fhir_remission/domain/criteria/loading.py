@@ -17,9 +17,10 @@ from fhir_remission.domain.criteria.kinds import (
     AnyCriterion,
     AnyMet,
     Independence,
+    Sourced,
     Threshold,
 )
-from fhir_remission.domain.criteria.rules import Category, CriteriaSet, Policy, Sourced
+from fhir_remission.domain.criteria.rules import Category, CriteriaSet, Policy
 from fhir_remission.domain.nouns.known_fields import known_instead
 from fhir_remission.errors import TableError
 

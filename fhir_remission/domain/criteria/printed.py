@@ -9,8 +9,8 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
-from fhir_remission.domain.criteria.rules import Category, CriteriaSet, Sourced
+from fhir_remission.domain.criteria.kinds import AnyCriterion, Sourced, Threshold
+from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.tables.analytes import ANALYTES
 
 MARKS = {

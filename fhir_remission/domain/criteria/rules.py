@@ -6,16 +6,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from fhir_remission.domain.criteria.kinds import AnyCriterion, Mark
-
-
-class Sourced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every row of a criteria file carries: where it comes from, and how far to trust it."""
-
-    source: str
-    mark: Mark
+from fhir_remission.domain.criteria.kinds import AnyCriterion, Sourced
 
 
 class Number(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -91,11 +84,16 @@ class Category(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether it claims a response; rows that do not are answers without order."""
     early: bool = False
     """Whether a marrow taken too early, or contradicted, may still prove it."""
-    mrd: dict[str, str] = {}
+    mrd: dict[str, str] = field(default_factory=dict)
     """MRD status to the code that shows it."""
     flags: tuple[str, ...] = ()
     needs_therapy: bool = False
     """Whether it is said only of a marrow after therapy (assumed where no start is known)."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether its marrow lies below the line of disease: of several such the lowest is said."""
+        return self.remission or self.early
 
 
 class Outcomes(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -226,7 +226,7 @@ def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | No
 
 def _one_side(ways: Sequence[Way], rows: Sequence[Category]) -> bool:
     """Whether all answers are of a marrow below the line of disease: the lowest is said then."""
-    return {one.answer for one in ways} <= {row.id for row in rows if row.remission or row.early}
+    return {one.answer for one in ways} <= {row.id for row in rows if row.clear}
 
 
 def _lesion(facts: Facts, day: date, look: Look) -> SignReading:

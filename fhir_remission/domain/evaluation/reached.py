@@ -41,7 +41,7 @@ class Scale:
 
     def __init__(self, rows: Mapping[str, Category]) -> None:
         self._rank = {name: rank for rank, name in enumerate(rows) if rows[name].claim}
-        self._clear = {name for name, row in rows.items() if row.remission or row.early}
+        self._clear = {name for name, row in rows.items() if row.clear}
         self._remissions = {name for name, row in rows.items() if row.remission}
 
     def best(self, responses: Responses) -> str | None:

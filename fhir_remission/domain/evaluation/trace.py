@@ -53,8 +53,9 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
     """Each draw of the window: taken or not, and why; what it proves, where all ways say so."""
     chosen, window = found.best.place, found.window
     answers = {one.place: one.choice for one in found.tried if one.place is not None}
-    clear = [row.id for row in found.rows if row.remission or row.early]
-    lent = _lent(facts, chosen)
+    clear = [row.id for row in found.rows if row.clear]
+    taker = None if chosen is None else facts.draws[chosen]
+    lent = {} if taker is None else {n: one for n, one in taker.counts.items() if one.joined}
     notes = []
     for place in window.places:
         draw = facts.draws[place]
@@ -63,8 +64,7 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
         elif place == chosen:
             reason = f"proves {found.category}" if found.row and proves else "read with the marrow"
         else:
-            given = _given(facts, draw, chosen, lent) if lent else ""
-            reason = f"gives {_least(clear, answers[place])}{given}"
+            reason = f"gives {_least(clear, answers[place])}{_given(draw, taker, lent)}"
         sources = draw.cited | _against(answers.get(place))
         notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
@@ -77,18 +77,12 @@ def _least(clear: Sequence[str], choice: Choice) -> str:
     return max(choice.ways, key=clear.index)
 
 
-def _lent(facts: Facts, chosen: int | None) -> dict[str, Quantity]:
-    """The counts of the chosen draw that are another draw's."""
-    own = {} if chosen is None else facts.draws[chosen].counts
-    return {name: count for name, count in own.items() if count.joined}
-
-
-def _given(facts: Facts, draw: Draw, chosen: int | None, lent: Mapping[str, Quantity]) -> str:
+def _given(draw: Draw, taker: Draw | None, lent: Mapping[str, Quantity]) -> str:
     """What a draw that was tried too gave to the chosen one, if it did."""
-    assert chosen is not None  # noqa: S101 - where a count was lent, one was chosen
     joined = [name for name, count in lent.items() if count.proof == draw.own[name].proof]
-    taker = facts.draws[chosen].effective
-    return f"; {JOINED} {taker} with its {' and '.join(joined)}" if joined else ""
+    if taker is None or not joined:
+        return ""
+    return f"; {JOINED} {taker.effective} with its {' and '.join(joined)}"
 
 
 def _against(choice: Choice | None) -> set[str]:

@@ -38,28 +38,35 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
     for part in (one for one in draw if one.analyte in PARTS):
         above = [whole for whole in wholes if _exceeds(part, whole)]
         doubtful |= {part, *above} if above else set()
-    unread = [one for one in draw if any(_may_be_less(whole, one) for whole in wholes)]
+    unread = {part: why for part in draw if (why := _why_open(part, wholes))}
     if not doubtful and not unread:
         return draw
     return [
         _refused(one, "it and its whole exclude each other", FLAG)
         if one in doubtful
-        else _refused(one, "the leukocytes of the draw cannot be read", "")
+        else _refused(one, unread[one], "")
         if one in unread
         else one
         for one in draw
     ]
 
 
-def _may_be_less(whole: Result, result: Result) -> bool:
-    """Whether nobody can tell that the whole is no less than this part of it."""
-    value, size = result.value, whole.value
-    if result.analyte not in PARTS or not isinstance(value, Interval) or is_zero(value):
+def _why_open(part: Result, wholes: Sequence[Result]) -> str:
+    """Why nobody can tell that a whole is no less than this part of it; empty where it is none."""
+    value = part.value
+    if part.analyte not in PARTS or not isinstance(value, Interval) or is_zero(value):
+        return ""
+    if any(not isinstance(one.value, Interval) for one in wholes):
+        return "the leukocytes of the draw cannot be read"
+    fewer = any(_may_be_less(one, part) for one in wholes)
+    return "the leukocytes of the draw may be fewer" if fewer else ""
+
+
+def _may_be_less(whole: Result, part: Result) -> bool:
+    """Whether a whole that is told as an interval reaches below its part."""
+    if not isinstance(whole.value, Interval) or whole.value.low == whole.value.high:
         return False
-    if not isinstance(size, Interval):
-        return True
-    wide = size.low != size.high
-    return wide and value.low - result.step / 2 > size.low + whole.step / 2
+    return _low(part) - part.step / 2 > whole.value.low + whole.step / 2
 
 
 def _exceeds(part: Result, whole: Result) -> bool:

@@ -69,7 +69,8 @@ MEANS = (
 )
 BACK = ("relapse", "returns", "active")
 """Words for a disease that is back or still there."""
-_NONE = ("denied", "absent", "lacking")
+NONE = ("denied", "absent", "lacking")
+"""Words that something is not there, before it, behind it, and of what a sample lacks."""
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
 _ALSO = {
     "leukaemia": ("leukaemia", "aml", "lesion"),
@@ -88,12 +89,12 @@ _ALSO = {
     "relapse-alone": (*BACK, "where", "which", "plain", "aml"),
     "response-alone": ("response", "remission", "plain"),
     "worse-alone": ("worse", "relapse", "plain"),
-    "no-response": ("denied", "absent", "lacking", "response"),
-    "no-remission": ("remission", "response", "surely", *_NONE),
-    "no-sample": ("denied", "absent", "lacking", "of-sample"),
+    "no-response": (*NONE, "response"),
+    "no-remission": ("remission", "response", "surely", *NONE),
+    "no-sample": (*NONE, "of-sample"),
     "sample-alone": (
         *("sample", "fit", "bad", "particles", "spoiled", "tissue"),
-        *("denied", "absent", "lacking", "of-sample"),
+        *(*NONE, "of-sample"),
     ),
     "elsewhere": ("where", "which", "plain", "aml"),
 }

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.spelling import seen, spellings
-from fhir_remission.domain.tables.hint_words import BACK, Tables, compiled, despite, undone
+from fhir_remission.domain.tables.hint_words import BACK, NONE, Tables, compiled, despite, undone
 
 T = TypeVar("T")
 
@@ -179,7 +179,7 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
 
 def _is_without_remission(hints: Hints, part: str) -> bool:
     """Whether a part of a sentence says no more than that there is no remission."""
-    denied = any(_is_named(hints, kind, part) for kind in ("denied", "absent", "lacking"))
+    denied = any(_is_named(hints, kind, part) for kind in NONE)
     return denied and _is_named(hints, "remission", part) and _consists(hints, "no-remission", part)
 
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import re
 
+from fhir_remission.domain.tables.hint_words import NONE
 from fhir_remission.domain.tables.hints import Hints
 
 _PARTS = re.compile(r"[,;()\n]|\.(?:\s|$)")
 _ENDING = re.compile(r"^\w+")
-_DENIALS = ("denied", "absent", "lacking")
+
+
+def parts_of(text: str) -> list[str]:
+    """What of a text says something by itself: its sentences, and what commas and the like part."""
+    return [part.strip() for part in _PARTS.split(text) if part.strip()]
 
 
 def poor_part(hints: Hints, text: str) -> str:
     """The part of a text that says of a sample that it cannot be judged; empty where none does."""
-    parts = (part.strip() for part in _PARTS.split(text))
-    return next((one for one in parts if one and _is_poor(hints, one)), "")
+    return next((one for one in parts_of(text) if is_poor(hints, one)), "")
 
 
 def is_of_sample(hints: Hints, text: str) -> bool:
@@ -33,15 +37,16 @@ def is_fine(hints: Hints, text: str) -> bool:
     if not hints.consists("sample-alone", text) or poor_part(hints, text):
         return False
     fit = any(hints.names(what, text) for what in ("fit", "particles"))
-    return fit or (hints.names("spoiled", text) and _is_denied(hints, text))
+    return fit or (hints.names("spoiled", text) and is_denied(hints, text))
 
 
-def _is_poor(hints: Hints, part: str) -> bool:
+def is_poor(hints: Hints, part: str) -> bool:
+    """Whether a part of a text says so."""
     if hints.names("spoiled", part):
         return _is_spoiled(hints, part)
     if not hints.consists("sample-alone", part):
         return False
-    denied = _is_denied(hints, part)
+    denied = is_denied(hints, part)
     if hints.names("bad", part):
         named = any(hints.names(what, part) for what in ("sample", "fit", "tissue"))
         return named and not denied
@@ -52,10 +57,11 @@ def _is_spoiled(hints: Hints, part: str) -> bool:
     """Whether a fault stands there: nothing before denies it, and no answer behind it."""
     before, behind = hints.around("spoiled", part)
     behind = _ENDING.sub("", behind)
-    if hints.names("slight", part) or _is_denied(hints, before):
+    if hints.names("slight", part) or is_denied(hints, before):
         return False
-    return not (_is_denied(hints, behind) and hints.consists("no-sample", behind))
+    return not (is_denied(hints, behind) and hints.consists("no-sample", behind))
 
 
-def _is_denied(hints: Hints, text: str) -> bool:
-    return any(hints.names(what, text) for what in _DENIALS)
+def is_denied(hints: Hints, text: str) -> bool:
+    """Whether a text says that something is not there."""
+    return any(hints.names(what, text) for what in NONE)

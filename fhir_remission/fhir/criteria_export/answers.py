@@ -54,7 +54,7 @@ def choice(criteria: CriteriaSet) -> dict[str, str]:
         "remissions": _numbers(rank[one.id] for one in listed if one.remission),
         "claims": _numbers(rank[one.id] for one in listed if one.claim),
         "early": _numbers(rank[one.id] for one in listed if one.early),
-        "one_side": _numbers(rank[one.id] for one in listed if one.remission or one.early),
+        "one_side": _numbers(rank[one.id] for one in listed if one.clear),
         "lacks_lower": _word(not any(one.early for one in listed)),
         "relapse_rules": "\n".join(_relapse_rules(criteria)),
         "marrow_ruled": _word(relapse.marrow is not None),

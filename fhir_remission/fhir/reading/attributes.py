@@ -12,7 +12,14 @@ from fhir_remission.domain.nouns.inputs import UNREAD, Word
 from fhir_remission.domain.tables.answers import Answer
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.domain.tables.sample_words import is_fine, is_of_sample, poor_part
+from fhir_remission.domain.tables.sample_words import (
+    is_denied,
+    is_fine,
+    is_of_sample,
+    is_poor,
+    parts_of,
+    poor_part,
+)
 from fhir_remission.fhir.r4.amounts import as_written, unit_of
 from fhir_remission.fhir.r4.elements import CodeableConcept, Quantity, Valued, is_there
 from fhir_remission.fhir.r4.wire import UNREADABLE
@@ -27,7 +34,6 @@ _LONGEST = 200
 # Each is a way of its own to look at cells; a device that counts them may well be a flow cytometer.
 _WAYS = ({"flow"}, {"qpcr"}, {"ngs"}, {"morphology", "manual"})
 _BY_HAND = {"manual", "automated"}
-_SENTENCE = re.compile(r"[,;()\n]|\.(?:\s|$)")
 # A marrow of few cells is a poor sample where somebody is asked for the sample, and what a marrow
 # looks like after chemotherapy where somebody describes it.
 _CELLS = re.compile("cell|zell|célu", re.IGNORECASE)
@@ -116,8 +122,10 @@ def sample_says(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     Its name and its value are read together: `Spicules: absent`.
     """
     hints, match = mappings.codes.hints, match_codes(valued.code, mappings.codes)
+    if match.rows or match.lookalike:
+        return "", ""
     names = names_of(valued.code, mappings.systems) or ("",)
-    if match.rows or match.lookalike or hints.among("input", names):
+    if hints.among("input", names):
         return "", ""
     said = list(spoken(valued))
     # Of a value alone it must be plain what it is said of.
@@ -154,13 +162,12 @@ def quality_of(text: str, context: Context) -> Answer | None:
 
 def poor_words(text: str, context: Context) -> str:
     """The part of a sentence that says of a sample that it cannot be judged."""
-    parts = (part.strip() for part in _SENTENCE.split(text))
-    return next((one for one in parts if one and _says_poor(one, context)), "")
+    return next((one for one in parts_of(text) if _says_poor(one, context)), "")
 
 
 def _says_poor(part: str, context: Context) -> bool:
     hints = context.mappings.codes.hints
-    if poor_part(hints, part):
+    if is_poor(hints, part):
         return True
     if _CELLS.search(part):
         return False
@@ -191,7 +198,7 @@ def _is_no_response(name: str, said: str, hints: Hints) -> bool:
     if not hints.consists("response-alone", name):
         return False
     if hints.names("remission", name) and hints.consists("no-response", said):
-        return any(hints.names(what, said) for what in ("denied", "absent", "lacking"))
+        return is_denied(hints, said)
     return hints.names("response", name) and hints.consists("worse-alone", said)
 
 

@@ -110,9 +110,8 @@ def sample_told(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[
     said = [sample_says(one.valued, context.mappings)[0] for one in parts]
     if any(row.analyte == BLASTS for part in parts for row in part.match.rows):
         said += [poor([], text, context) for text in _notes(whole.current)]
-    return tuple(
-        told for text in said if text for told in of_sample(whole.current, text, when, context)
-    )
+    told = (Told(marrow=True, signs=frozenset(), poor=text, none=True) for text in said if text)
+    return tuple(one for each in told for one in worded(whole.current, each, when, context))
 
 
 def _notes(current: Current) -> Iterator[str]:
@@ -150,14 +149,6 @@ def _taken(procedure: Procedure, context: Context) -> Placed | None:
     period, zone = procedure.performed_period or procedure.occurrence_period, context.reading.zone
     placed = read_time(text, zone) if text else period_of(period, zone) if period else None
     return placed if isinstance(placed, Placed) else None
-
-
-def of_sample(
-    current: Current, text: str, when: Placed | None, context: Context
-) -> tuple[Worded, ...]:
-    """A sample of marrow that is said not to be one that can be judged."""
-    told = Told(marrow=True, signs=frozenset(), poor=text, none=True)
-    return worded(current, told, when, context)
 
 
 def poor(concepts: Iterable[CodeableConcept], text: str | None, context: Context) -> str:
