@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import groupby
 
 from fhir_remission.domain.nouns.tsv import read_rows
 
@@ -131,8 +133,18 @@ def despite(tables: Tables, kind: str) -> re.Pattern[str]:
 
 
 def _any_of(words: set[str]) -> str:
+    """The longest first. What asks for the beginning of a word stands before a run of them.
+
+    Alternatives that begin with a letter are passed over by it; behind an assertion each is tried.
+    """
     ordered = sorted(words, key=lambda word: (-len(word), word))
-    return "|".join(map(_as_pattern, ordered)) or "(?!)"
+    runs = groupby(ordered, lambda word: "" if word.startswith("*") else r"(?<!\w)")
+    return "|".join(f"{begins}(?:{_joined(run)})" for begins, run in runs) or "(?!)"
+
+
+def _joined(words: Iterable[str]) -> str:
+    ends = (re.escape(one.strip("*")) + ("" if one.endswith("*") else r"(?!\w)") for one in words)
+    return "|".join(ends)
 
 
 def _words(tables: Tables, kinds: tuple[str, ...]) -> set[str]:
@@ -147,9 +159,3 @@ def _rows(tables: Tables) -> tuple[tuple[str, str], ...]:
         if row["means"] not in MEANS or not row["word"]:
             raise row.refuse(f"a row gives a word and what it means: {', '.join(MEANS)}")
     return tuple((row["means"], row["word"].casefold()) for row in rows)
-
-
-def _as_pattern(word: str) -> str:
-    begins = "" if word.startswith("*") else r"(?<!\w)"
-    ends = "" if word.endswith("*") else r"(?!\w)"
-    return f"{begins}{re.escape(word.strip('*'))}{ends}"
