@@ -160,6 +160,19 @@ def test_a_line_of_200_mb(tmp_path: Path, good: bytes, kind: str) -> None:
         assert all("category" in line for line in lines(tmp_path / "out"))
 
 
+def test_links_that_lead_to_each_other(tmp_path: Path) -> None:
+    """They lead nowhere: one line, as for what is not there."""
+    one, other = tmp_path / "one.ndjson", tmp_path / "other.ndjson"
+    one.symlink_to(other)
+    other.symlink_to(one)
+
+    told = archive([one], tmp_path / "out")
+
+    assert told.exit_code == 2
+    assert "no such file or folder" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
 def test_nul_bytes(tmp_path: Path, good: bytes) -> None:
     """A hole in the file where a disk lost a block."""
     file = tmp_path / "in.ndjson"

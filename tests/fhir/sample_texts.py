@@ -4,10 +4,12 @@ POOR = {
     "en": """
 Aspirate: dry tap|dry tap|Spicules: absent|Spicules: none seen|No spicules seen|Particles absent
 No marrow particles|hemodilute|Aspirate is hemodilute|Marked hemodilution
+Sample mix-up|Belongs to another patient
 haemodiluted aspirate|no representative aspirate|non-diagnostic aspirate|aparticulate smear
 Aspirate not representative|Marrow not evaluable|contaminated with peripheral blood
 """,
     "de": """
+Probe stark verdünnt|Probe geronnen|Probenverwechslung
 Punctio sicca|Punctio sicca, nur Blut|Knochenmark nicht verwertbar|Hämodiluiertes Aspirat
 Keine Markbröckel|Markbröckel fehlen|bröckelfrei|Aspirat nicht repräsentativ
 Aspirat nicht beurteilbar|Kein repräsentatives Aspirat|Starke Blutbeimengung|Keine Partikel
@@ -97,7 +99,7 @@ Markbröckel vorhanden|Markbröckel: ja|Reichlich Markbröckel|Mehrere Bröckel,
 Aspirat gut beurteilbar|Aspirat: gut|Aspiratqualität: gut|Aspiratqualität: sehr gut
 Qualität des Ausstrichs: gut|Beurteilbarkeit: gut|Beurteilbarkeit: ausreichend
 Gut beurteilbarer Ausstrich|Repräsentativ: ja|Repräsentatives Aspirat|Material ausreichend
-Punktion komplikationslos|Punctio sicca: nein|Keine Punctio sicca|Blutbeimengung: gering
+Probe nicht geronnen|Keine Probenverwechslung|Punktion komplikationslos|Punctio sicca: nein|Keine Punctio sicca|Blutbeimengung: gering
 Blutbeimengung: keine|Geringe Blutbeimengung|Eisen nicht beurteilbar
 Megakaryozyten nicht beurteilbar|FISH nicht verwertbar|Fibrose: nicht beurteilbar
 Unauffällige Hämatopoese|Normozelluläres Mark|Ausreifung in allen Reihen|Probenqualität: gut

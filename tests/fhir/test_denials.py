@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fhir.test_adverse_words import answer, listed
+from tests.fhir.test_adverse_words import answer, condition, listed
 from tests.fhir.test_ordinary_words import text
 from tests.jobs.test_strange_inputs import holds
 
@@ -17,9 +17,10 @@ RELAPSES = {
 }  # fmt: skip
 NOT_EXCLUDED = {
     "en": "{} not excluded|{} cannot be excluded|{} cannot be safely ruled out|No doubt about {}"
-    "|Without any doubt {}|{} excluded: no",
+    "|Without any doubt {}|{} excluded: no|Exclusion of {} not possible|{}, exclusion impossible",
     "de": "{} nicht ausgeschlossen|{} nicht sicher auszuschließen|Kein Zweifel am {}"
-    "|Ohne jeden Zweifel {}|Ein {} kann nicht mit letzter Sicherheit ausgeschlossen werden",
+    "|Ohne jeden Zweifel {}|Ausschluss eines {}s nicht möglich"
+    "|Ein {} kann nicht mit letzter Sicherheit ausgeschlossen werden",
     "fr": "{} non exclue|{} pas formellement exclue|Aucun doute sur la {}",
     "es": "{} no descartada|No se puede descartar {}|Sin duda {}",
     "it": "{} non esclusa|Non si può escludere {}|Senza dubbio {}",
@@ -138,3 +139,30 @@ Falls Blasten persistieren (derzeit 18 %), Reinduktion|Watch for relapse. Blasts
 def test_what_is_said_for_certain_in_a_question_is_there(name: str, words: str) -> None:
     """A question that tells of a finding, or of a share of blasts."""
     assert holds("told", *answer(text(name, words)))
+
+
+RELAPSED = """
+Rezidiv der Grunderkrankung|Rezidiv der hämatologischen Grunderkrankung|Rezidiv gesichert
+Confirmed relapse|V.a. Rezidiv|Suspected relapse|Rezidiv 02/2026|Rezidiv (ED 02/2026)
+Rezidiv nach Allo|Rezidiv nach SZT|Relapse post transplant|MRD relapse|Rezidiv, kein Infekt
+No infection, relapse|Kein Infekt. Rezidiv.|Relapse; brother is donor|Rezidiv nicht ausgeschlossen
+Exclusion of relapse not possible|Ausschluss eines Rezidivs nicht möglich
+"""
+
+
+@pytest.mark.parametrize("words", listed(RELAPSED))
+def test_a_line_of_the_problem_list_that_tells_of_a_relapse_is_of_the_illness(words: str) -> None:
+    """Whatever else it says of when, after what, or how sure."""
+    assert holds("told", *answer(condition(words)))
+
+
+ELSEWHERE = """
+Rezidivhernie|Rezidiv einer Leistenhernie|Relapse of Crohn disease|Rezidiv, Leiste|Kein Rezidiv
+Rezidiv ausgeschlossen|No relapse|Recurrent urinary infection|Rezidivprophylaxe|Never relapsed
+"""
+
+
+@pytest.mark.parametrize("words", listed(ELSEWHERE))
+def test_a_relapse_of_something_else_or_none_is_no_relapse(words: str) -> None:
+    """Nor one that was denied."""
+    assert answer(condition(words)) == (0, ["CR"])

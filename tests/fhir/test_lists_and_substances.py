@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.fhir.test_sample_words import PROVED, bundle, row
@@ -27,6 +29,35 @@ def test_an_ingredient_is_the_substance_that_it_refers_to(substance: str) -> Non
     assert said(bundle(drug | held, given, part)) != PROVED
     assert said(bundle(drug | held, given, salt)) == PROVED
     assert said(bundle(part)) == PROVED
+
+
+def kit(drug: str) -> list[dict[str, object]]:
+    """A Medication of a Substance that is made of others, and of itself."""
+    inner = [{"substanceReference": {"reference": f"Substance/{name}"}} for name in ("s", "k")]
+    outer = [{"itemReference": {"reference": "Substance/k"}}]
+    return [
+        {"resourceType": "Medication", "id": "m", "code": {"text": "Kit"}, "ingredient": outer},
+        {"resourceType": "Substance", "id": "k", "code": {"text": "Set"}, "ingredient": inner},
+        {"resourceType": "Substance", "id": "s", "code": {"text": drug}},
+    ]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_a_substance_is_made_of_is_given_too(*, inside: bool) -> None:
+    """However deep, beside the dose or inside of it, and also where it is made of itself."""
+
+    def dose(drug: str) -> bytes:
+        given = row("MedicationAdministration", status="completed")
+        given |= {"effectiveDateTime": "2026-02-01"}
+        if not inside:
+            return bundle(
+                given | {"medicationReference": {"reference": "Medication/m"}}, *kit(drug)
+            )
+        held = json.loads(json.dumps(kit(drug)).replace("Substance/", "#"))
+        return bundle(given | {"medicationReference": {"reference": "#m"}, "contained": held})
+
+    assert said(dose("Cytarabin")) != PROVED
+    assert said(dose("Natriumchlorid")) == PROVED
 
 
 def test_what_a_list_says_was_deleted_is_in_doubt() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby
 
@@ -66,7 +66,7 @@ MEANS = (
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
     "over",
-    *("cannot", "surely", "undone", "despite", "affirmed"),
+    *("cannot", "surely", "undone", "despite", "affirmed", "impossible", "of-relapse"),
     "other",
 )
 BACK = ("relapse", "returns", "active")
@@ -88,7 +88,7 @@ _ALSO = {
     "evident-or-denied": ("sign", "relapse", "lesion", "denied"),
     "of-relative": ("relative", "kin", "leukaemia", "aml", "plain"),
     "plain": ("plain", "remission"),
-    "relapse-alone": (*BACK, "where", "which", "plain", "aml"),
+    "relapse-alone": (*BACK, "where", "which", "plain", "aml", "of-relapse"),
     "response-alone": ("response", "remission", "plain"),
     "worse-alone": ("worse", "relapse", "plain"),
     "no-response": (*NONE, "response"),
@@ -100,6 +100,8 @@ _ALSO = {
     ),
     "elsewhere": ("where", "which", "plain", "aml"),
 }
+_NO = ("denied", "absent", "none", "few")
+_BESIDE = ("sign", "relapse", "lesion", "active")
 _DENIALS = ("few", "denied", "absent", "family", "none", "none-found")
 
 
@@ -130,6 +132,47 @@ def despite(tables: Tables, kind: str) -> re.Pattern[str]:
     if kind == "sign":
         return _WITH_SHARE
     return re.compile(rf"(?:{_any_of(_words(tables, ('despite',)))})\W+(?P<between>\w+\W+)?$")
+
+
+def found_in(tables: Tables, what: str, text: str) -> Iterator[re.Match[str]]:
+    """Where a text names something of a kind; no doubt and what is not excluded deny nothing."""
+    if what in _NO:
+        text = undone(tables).sub(lambda one: " " * len(one[0]), text)
+    return (one for one in compiled(tables, what).finditer(text) if one["other"] is None)
+
+
+def denies(tables: Tables, kind: str, before: str, rest: str) -> bool:
+    """Whether what stands before something denies it, and nothing behind takes that back."""
+    if kind in _BESIDE and _is_beside(tables, kind, before):
+        return False
+    return _names(tables, "denied", before) and not refuted(tables, before, rest)
+
+
+def refuted(tables: Tables, before: str, rest: str) -> bool:
+    """Whether a denial is said to be none: its exclusion is `not possible`."""
+    return _names(tables, "impossible", rest) and _names(tables, "denied", before)
+
+
+def unsaid(tables: Tables, text: str) -> str:
+    """A text without the denials in it that deny nothing."""
+    text = undone(tables).sub(" ", text)
+    if refuted(tables, text, text):
+        for what in ("impossible", "denied"):
+            text = compiled(tables, what).sub(" ", text)
+    return text
+
+
+def _is_beside(tables: Tables, kind: str, before: str) -> bool:
+    """Whether a denial is of something else: no infection `in spite of` a relapse, say."""
+    link = despite(tables, kind).search(before)
+    if link is None or _names(tables, "denied", link["between"] or ""):
+        return False
+    denial = [one.end() for one in found_in(tables, "denied", before[: link.start()])]
+    return bool(denial) and re.search(r"\w", before[denial[-1] : link.start()]) is not None
+
+
+def _names(tables: Tables, what: str, text: str) -> bool:
+    return next(found_in(tables, what, text), None) is not None
 
 
 def _any_of(words: set[str]) -> str:

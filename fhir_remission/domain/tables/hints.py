@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import _lru_cache_wrapper, lru_cache, partial
 from typing import TypeVar
 
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.spelling import seen, spellings
-from fhir_remission.domain.tables.hint_words import BACK, NONE, Tables, compiled, despite, undone
+from fhir_remission.domain.tables.hint_words import (
+    BACK,
+    NONE,
+    Tables,
+    compiled,
+    denies,
+    found_in,
+    refuted,
+    unsaid,
+)
 
 T = TypeVar("T")
 
@@ -34,14 +43,12 @@ class Hints(Struct, frozen=True):
 
     def is_relapse(self, text: str) -> bool:
         """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
-        named = any(self.names(one, text) for one in BACK)
-        return named and self.consists("relapse-alone", text)
+        return bool(self.tables) and any(_is_relapse(self, one) for one in spellings(text))
 
     def is_back(self, text: str) -> bool:
         """Whether a text says no more than that the disease is back or may be, or no remission."""
         if any(_is_without_remission(self, one) for one in spellings(text)):
             return True
-        text = undone(self.tables).sub(" ", text.casefold())
         parts = (part for one in spellings(text) for part in _parts(one))
         return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
 
@@ -83,7 +90,7 @@ class Hints(Struct, frozen=True):
 
     def around(self, what: str, text: str) -> tuple[str, str]:
         """What stands before and behind the first word of this kind."""
-        texts = ((one, next(_found(self, what, one), None)) for one in spellings(text))
+        texts = ((one, next(found_in(self.tables, what, one), None)) for one in spellings(text))
         found = ((one[: at.start()], one[at.end() :]) for one, at in texts if at is not None)
         return next(found, ("", ""))
 
@@ -109,8 +116,6 @@ class Hints(Struct, frozen=True):
 
 
 NO_HINTS = Hints()
-_NO = ("denied", "absent", "none", "few")
-_BESIDE = ("sign", "relapse", "lesion", "active")
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
 _SENTENCE = re.compile(
@@ -122,6 +127,7 @@ _PIECES = re.compile(r"(?<=[.;!?])\s|\n")
 # A list of what is denied goes on behind a comma.
 _LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
 _WORD = re.compile(r"\w")
+_DATE = re.compile(r"(?<!\w)\d[\d./-]*")
 # What of a word a stem leaves over.
 _ENDS = re.compile(r"^\w+|\w+$")
 _ENDING = re.compile(r"\0\w*")
@@ -129,8 +135,6 @@ _LINE = 5
 """From so many blasts of a hundred cells on, a marrow is one of disease by every set."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,9}(?:[.,]\d{1,9})?)\s?%")
-
-
 _LONGEST = 500
 """What is longer is hardly sent twice, and too much to keep."""
 
@@ -146,14 +150,7 @@ def _names(hints: Hints, what: str, text: str) -> bool:
 
 
 def _is_named(hints: Hints, what: str, text: str) -> bool:
-    return next(_found(hints, what, text), None) is not None
-
-
-def _found(hints: Hints, what: str, text: str) -> Iterator[re.Match[str]]:
-    if what in _NO:
-        # No doubt and what is not excluded deny nothing.
-        text = undone(hints.tables).sub(lambda one: " " * len(one[0]), text)
-    return (one for one in compiled(hints.tables, what).finditer(text) if one["other"] is None)
+    return next(found_in(hints.tables, what, text), None) is not None
 
 
 @lru_cache(maxsize=1 << 12)
@@ -177,6 +174,18 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
     return frozenset(told)
 
 
+def _is_relapse(hints: Hints, text: str) -> bool:
+    """Whether a part of it does, beside others that deny something or are of somebody else."""
+    told = (unsaid(hints.tables, one) for one in _parts(_DATE.sub(" ", text)))
+    parts = [one for one in told if _WORD.search(one)]
+    alone = [one for one in parts if _consists(hints, "relapse-alone", one)]
+    named = any(_is_named(hints, kind, one) for kind in BACK for one in alone)
+    return named and all(
+        one in alone or _is_named(hints, "denied", one) or _is_named(hints, "family", one)
+        for one in parts
+    )
+
+
 def _is_without_remission(hints: Hints, part: str) -> bool:
     """Whether a part of a sentence says no more than that there is no remission."""
     denied = any(_is_named(hints, kind, part) for kind in NONE)
@@ -184,13 +193,13 @@ def _is_without_remission(hints: Hints, part: str) -> bool:
 
 
 def _begins(hints: Hints, kind: str, text: str) -> bool:
-    found = next(_found(hints, kind, text.casefold()), None)
+    found = next(found_in(hints.tables, kind, text.casefold()), None)
     return found is not None and _WORD.search(text[: found.start()]) is None
 
 
 def _denies(hints: Hints, part: str) -> bool:
     """Whether a part begins with a sign or with what denies it, and none of it stands."""
-    begins = next(_found(hints, "evident-or-denied", part), None)
+    begins = next(found_in(hints.tables, "evident-or-denied", part), None)
     rest = "" if begins is None else part[: begins.start()]
     named = begins is not None and _is_named(hints, "evident", part)
     other = _is_named(hints, "family", part) or _is_named(hints, "few", part)
@@ -206,8 +215,8 @@ def _own(hints: Hints, text: str) -> str:
 
 def _is_of_another(hints: Hints, sentence: str) -> bool:
     """Whether somebody else is named before any sign of disease."""
-    other = next(_found(hints, "family", sentence), None)
-    signs = (next(_found(hints, kind, sentence), None) for kind in (*_SIGNS, "returns"))
+    other = next(found_in(hints.tables, "family", sentence), None)
+    signs = (next(found_in(hints.tables, kind, sentence), None) for kind in (*_SIGNS, "returns"))
     return other is not None and all(one is None or other.start() < one.start() for one in signs)
 
 
@@ -216,7 +225,7 @@ def _is_back(hints: Hints, part: str) -> bool:
     back = _told(hints, "returns", part)
     if back is None or _is_named(hints, "absent", part[back.end() :]):
         return False
-    named = (sorted((back.span(), one.span())) for one in _found(hints, "leukaemia", part))
+    named = (sorted((back.span(), one.span())) for one in found_in(hints.tables, "leukaemia", part))
     between = (_ENDS.sub("", part[first[1] : second[0]]) for first, second in named)
     return any(_only(hints, "plain", one) for one in between)
 
@@ -266,20 +275,9 @@ def _parts(text: str) -> list[str]:
 
 def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
     """Where a part of a sentence first names something that nothing before it denies."""
-    found = next(_found(hints, kind, part), None)
+    found = next(found_in(hints.tables, kind, part), None)
     before = "" if found is None else part[: found.start()]
-    if kind in _BESIDE and _is_beside(hints, kind, before):
-        return found
-    return None if _is_named(hints, "denied", before) else found
-
-
-def _is_beside(hints: Hints, kind: str, before: str) -> bool:
-    """Whether a denial is of something else: no infection `in spite of` a relapse, say."""
-    link = despite(hints.tables, kind).search(before)
-    if link is None or _is_named(hints, "denied", link["between"] or ""):
-        return False
-    denial = [one.end() for one in _found(hints, "denied", before[: link.start()])]
-    return bool(denial) and _WORD.search(before[denial[-1] : link.start()]) is not None
+    return None if denies(hints.tables, kind, before, part[len(before) :]) else found
 
 
 def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int = 0) -> bool:
@@ -291,6 +289,8 @@ def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int
     if sign is None:
         return False
     rest = part[sign.end() :]
+    if refuted(hints.tables, part[: sign.start()], rest):
+        return True
     shares = [one.replace(",", ".") for one in _PERCENT.findall(part)] if kind == "sign" else []
     if shares:
         least = 0 if _is_named(hints, "over", part) else line

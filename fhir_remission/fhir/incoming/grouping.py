@@ -291,7 +291,7 @@ def pointers(entry: Entry) -> list[Reference | None]:
     if isinstance(resource, Procedure):
         return list(resource.used_reference or [])
     if isinstance(resource, Medication):
-        return [one.item_reference for one in resource.ingredient or []]
+        return [one for part in resource.ingredient or [] for one in part.references]
     if isinstance(resource, DiagnosticReport):
         inner = contained(resource.contained).values()
         specimens = [one.specimen for one in inner if isinstance(one, Observation)]

@@ -214,6 +214,22 @@ class Ingredient(Struct, rename="camel", omit_defaults=True):
     item_reference: Reference | None = None
     item: CodeableReference | None = None
     """R5."""
+    # Of a Substance.
+    substance_codeable_concept: CodeableConcept | None = None
+    substance_reference: Reference | None = None
+
+    @property
+    def concepts(self) -> tuple[CodeableConcept | None, ...]:
+        """What it is called, in the elements of every release."""
+        own = self.item.concept if self.item else None
+        return self.item_codeable_concept, own, self.substance_codeable_concept
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """What it refers to."""
+        own = self.item.reference if self.item else None
+        every = self.item_reference, own, self.substance_reference
+        return tuple(one for one in every if one is not None)
 
 
 class Elements(Protocol):
@@ -244,7 +260,7 @@ def is_there(raw: Raw) -> bool:
     return raw is not NOTHING and bytes(raw) not in (b"", b"null")
 
 
-_ABSENT = "data-absent-reason"
+_ABSENT, _TEXTS = "data-absent-reason", ("text", "display", "description")
 
 
 class _Extension(Struct):
@@ -268,9 +284,6 @@ def _is_masked(extended: Raw) -> bool:
 def is_denied(extended: Raw) -> bool:
     """Whether what stands beside an element gives a reason for its absence."""
     return _ABSENT.encode() in bytes(extended)
-
-
-_TEXTS = ("text", "display", "description")
 
 
 def texts_in(raw: Raw) -> Iterator[str]:

@@ -114,18 +114,24 @@ def _substances(given: MedicationAdministration, context: Context) -> list[Codea
 
 
 def _in_it(
-    reference: Reference, inside: Mapping[str, Resource], context: Context
+    reference: Reference,
+    inside: Mapping[str, Resource],
+    context: Context,
+    around: tuple[Medication, ...] = (),
 ) -> list[CodeableConcept]:
-    """What a Medication and its ingredients are called, in the elements of every release."""
-    medication = context.index.resource(reference, inside)
-    if not isinstance(medication, Medication):
-        return [one for one in (_called(reference),) if one]
-    concepts, own = [medication.code], contained(medication.contained)
+    """What a Medication and all that is in it are called, in the elements of every release.
+
+    `around`: what it is in; whatever would be in itself is looked at once.
+    """
+    called, medication = _called(reference), context.index.resource(reference, inside)
+    if not isinstance(medication, Medication) or any(one is medication for one in around):
+        return [called] if called else []
+    # What is inside of a resource may refer to all that is inside of the outermost.
+    concepts, own = [medication.code], {**inside, **contained(medication.contained)}
     for part in medication.ingredient or []:
-        concepts += [part.item_codeable_concept, part.item.concept if part.item else None]
-        item = part.item_reference or (part.item.reference if part.item else None)
-        held = context.index.resource(item, own) if item else None
-        concepts += [_called(item), held.code if isinstance(held, Medication) else None]
+        concepts += part.concepts
+        for one in part.references:
+            concepts += [_called(one), *_in_it(one, own, context, (*around, medication))]
     older = (medication.product, medication.package, medication.contained)
     named = (CodeableConcept(text=text) for raw in older if is_there(raw) for text in texts_in(raw))
     return [*(one for one in concepts if one is not None), *_named(list(named), context)]

@@ -34,12 +34,17 @@ def find_sources(paths: Sequence[Path], but: Path | None = None) -> tuple[Source
 
     `but` is a folder that is left out: the one for the results may lie within the data.
     """
-    seen = {but.resolve()} if but is not None else set()
+    seen = {_real(but)} if but is not None else set()
     for path in paths:
-        if path.resolve() in seen:
+        if _real(path) in seen:
             raise InputError(f"{path}: is the folder for the results; give --out another one")
     found = [one for path in paths for one in _files(path, seen)]
     return tuple(_source(path) for path in dict.fromkeys(found))
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads; links that lead to each other lead nowhere, and are told where opened."""
+    return Path(os.path.realpath(path))
 
 
 def cut(sources: Sequence[Source], workers: int) -> list[Part]:
@@ -123,9 +128,9 @@ def _files(path: Path, seen: set[Path]) -> Iterator[Path]:
 
 def _within(folder: Path, seen: set[Path]) -> Iterator[Path]:
     """The files of a folder and those below, links followed, each folder once."""
-    if folder.resolve() in seen:
+    if _real(folder) in seen:
         return
-    seen.add(folder.resolve())
+    seen.add(_real(folder))
     try:
         names = sorted(folder.iterdir())
     except OSError as error:
