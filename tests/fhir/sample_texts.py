@@ -99,7 +99,8 @@ Markbröckel vorhanden|Markbröckel: ja|Reichlich Markbröckel|Mehrere Bröckel,
 Aspirat gut beurteilbar|Aspirat: gut|Aspiratqualität: gut|Aspiratqualität: sehr gut
 Qualität des Ausstrichs: gut|Beurteilbarkeit: gut|Beurteilbarkeit: ausreichend
 Gut beurteilbarer Ausstrich|Repräsentativ: ja|Repräsentatives Aspirat|Material ausreichend
-Probe nicht geronnen|Keine Probenverwechslung|Punktion komplikationslos|Punctio sicca: nein|Keine Punctio sicca|Blutbeimengung: gering
+Probe nicht geronnen|Keine Probenverwechslung
+Punktion komplikationslos|Punctio sicca: nein|Keine Punctio sicca|Blutbeimengung: gering
 Blutbeimengung: keine|Geringe Blutbeimengung|Eisen nicht beurteilbar
 Megakaryozyten nicht beurteilbar|FISH nicht verwertbar|Fibrose: nicht beurteilbar
 Unauffällige Hämatopoese|Normozelluläres Mark|Ausreifung in allen Reihen|Probenqualität: gut
