@@ -113,6 +113,18 @@ HISTORIES: dict[str, tuple[Callable[[], Course], str, list[str]]] = {
          " ask anc counts platelets",
          "marrow 150: RELAPSE, relapsed since 100, responded 100"],
     ),
+    "blood after one without counts is that relapse, or raises a suspicion (seed 1100025386)": (
+        lambda: remission().marrow(100, 40).marrow(120, 2).blood(120).marrow(150, 2).blood(
+            155, 1500, 150_000, smear=2), "eln-2022",
+        [BASELINE,
+         CR,
+         "marrow 100: RELAPSE, relapsed since 100, responded 100, first sign 100",
+         "marrow 120: MLFS, awaiting-response since 120, responded 120, perhaps CR/CRh/CRi,"
+         " ask anc counts platelets",
+         "marrow 150: IND, unknown since 150, earlier-remission-unknown, may be"
+         " RELAPSE/RELAPSE_SUSPECTED, ask earlier-response",
+         "blood 155: IND, unknown since 150, signs-undecided, may be RELAPSE/RELAPSE_SUSPECTED"],
+    ),
     "nor does an inadequate one, whatever is given later": (
         lambda: bad_sample(remission().chemo(90).marrow(100, 40).marrow(105, 2), 105).chemo(140),
         "eln-2022",

@@ -106,8 +106,11 @@ def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
 def _of_counts(found: Evaluation) -> Iterator[str]:
     yield from (one.flag for one in found.judgements.values() if one.flag)
     # A draw that may prove more, had nothing raised its counts, is one too.
-    more = {*found.open}
-    views = [one.view for one in found.tried if more & {*one.choice.ways, *one.choice.held}]
+    more = frozenset(found.open)
+    raised = found.tried if more else ()
+    views = [
+        one.view for one in raised if not more.isdisjoint((*one.choice.ways, *one.choice.held))
+    ]
     if any(one.bounded for view in (found.view, *views) for one in view.quantities.values()):
         yield "count-raised-by-treatment"
     for quantity in found.view.quantities.values():

@@ -63,7 +63,7 @@ def criteria_lines(
         return ()
     every = own = _told(facts, found, ())
     asked = set[str]()
-    if draft is not None:
+    if draft is not None and (draft.others or draft.behind):
         every, own = _told(facts, found, draft.others), _told(facts, found, draft.behind)
         asked = {name for row in facts.criteria.category if row.id == draft.category
                  for name in row.requires}  # fmt: skip
@@ -153,10 +153,16 @@ def lineages_below(facts: Facts, draft: Draft) -> tuple[str, ...]:
     """The lineages whose counts fall short of complete remission at the chosen draw."""
     if draft.evaluation is None or draft.carries:
         return ()
-    criteria = {one.id: one for one in facts.criteria.criterion}
-    below = []
-    for name in facts.criteria.about.lineages:
-        one = criteria[name]
-        if draft.evaluation.judgements[name].verdict is Verdict.NOT_MET:
-            below.append(one.analyte if isinstance(one, Threshold) else name)
-    return tuple(below)
+    found = draft.evaluation.judgements
+    named = _lineages(facts.criteria)
+    return tuple([called for name, called in named if found[name].verdict is Verdict.NOT_MET])
+
+
+@lru_cache
+def _lineages(criteria: CriteriaSet) -> tuple[tuple[str, str], ...]:
+    """The criterion of each lineage, and what the lineage is called."""
+    by_id = {one.id: one for one in criteria.criterion}
+    return tuple(
+        (name, one.analyte if isinstance(one := by_id[name], Threshold) else name)
+        for name in criteria.about.lineages
+    )

@@ -10,7 +10,15 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from fhir_remission.domain.course.scope import Gate
-from fhir_remission.domain.course.world import Lines, Node, Own, Said, World, no_lines
+from fhir_remission.domain.course.world import (
+    Lines,
+    Node,
+    Own,
+    Said,
+    World,
+    no_lines,
+    share_remissions,
+)
 from fhir_remission.domain.criteria.rules import Category, Mrd
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.reached import Reached, Responses
@@ -40,16 +48,24 @@ class Anchor(NamedTuple):
     refs: tuple[str, ...]
     told: tuple[tuple[Said, World], ...]
     nodes: tuple[Node, ...] = ()
-    phases: frozenset[str] = frozenset()
-    """The phases before it."""
+    before: tuple[tuple[World, Said], ...] = ()
+    """Where each way stood before it."""
     asked: frozenset[str | None] = frozenset()
     """The kinds of things that were unknown here."""
-    lasted: bool = False
-    """Whether the same remissions were there before it in every way, the last ended or not."""
     gate: Gate | None = None
     """Where the diagnosis is in doubt."""
     reached: tuple[Reached, ...] = ()
     """The responses of each way."""
+
+    @property
+    def phases(self) -> set[str]:
+        """The phases before it."""
+        return {world.phase for world, _ in self.before}
+
+    @property
+    def lasted(self) -> bool:
+        """Whether the same remissions were there before it in every way, the last ended or not."""
+        return share_remissions(self.before)
 
 
 class Residual(Struct, frozen=True):

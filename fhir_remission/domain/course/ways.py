@@ -30,7 +30,6 @@ from fhir_remission.domain.course.world import (
     joined_nodes,
     no_lines,
     reached_after,
-    share_remissions,
 )
 from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import AnchorKind
@@ -122,7 +121,7 @@ class _Walk:
         told: dict[tuple[int, World], tuple[Said | None, Said, World]] = {}
         asked: set[str | None] = set()
         every: list[Held] = []
-        before = self.ways
+        before = tuple([(world, held.kept) for world, held in self.ways.items()])
         try:
             for world, held in self.ways.items():
                 for move, trial in trials(world, self._in(world, held, point)):
@@ -144,7 +143,7 @@ class _Walk:
             self.lost = len(self.ways) > MOST_WORLDS
         if self.lost:
             return self._unknown(point, gate) if point.kind == "marrow" else None
-        if all(said is None for said, _, _ in told.values()):
+        if not any(said for said, _, _ in told.values()):
             return None
         saids = tuple(
             (said if said is not None else replace(now(self.ground, new, kept), carries=True), new)
@@ -154,9 +153,7 @@ class _Walk:
         kind, effective, refs = _named(self.ground.facts, point)
         return Anchor(
             kind, point.day, effective, refs, saids, tuple([one.node for one in every]),
-            frozenset({world.phase for world in before}), frozenset(asked),
-            share_remissions((world, held.kept) for world, held in before.items()), doubt,
-            tuple([one.reached for one in every]),
+            before, frozenset(asked), doubt, tuple([one.reached for one in every]),
         )  # fmt: skip
 
     def _held(self, world: World, held: Held, move: Move, trial: Trial, gate: Gate) -> Held:

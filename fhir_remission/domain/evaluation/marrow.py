@@ -273,10 +273,13 @@ def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[Near
     """Transfusions in the days before the draw, or between marrow and draw; undated ones too."""
     found: list[Near] = []
     for one in plan_of(facts.criteria).independences:
+        kinds = [kind for kind in (*one.transfusions, *one.maybe) if kind in facts.lasting]
+        if not kinds:
+            continue
         drawn = marrow.day if draw is None else draw.day
         end = marrow.end if draw is None else max(marrow.end, draw.end)
         first, last = min(drawn - timedelta(days=one.days), marrow.day), max(drawn, marrow.day)
-        for kind in (*one.transfusions, *one.maybe):
+        for kind in kinds:
             found.extend(
                 Near(one.id, event, touches(event, first, last) is True)
                 for event in facts.events_near(kind, first, last)

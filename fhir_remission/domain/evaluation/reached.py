@@ -103,7 +103,7 @@ class Scale:
     def merged(self, many: Sequence[Reached]) -> Reached:
         """What several ways say together; of a course that is the next one in some of them, what
         they share may be of the one before."""
-        if len(set(many)) == 1:
+        if len(many) == 1 or len(set(many)) == 1:
             return many[0]
         own = self.in_every([one.own for one in many])
         return Reached(own, self.in_every([one.before or one.own for one in many]))

@@ -65,7 +65,9 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
             reason = f"proves {found.category}" if found.row and proves else "read with the marrow"
         else:
             reason = f"gives {_least(clear, answers[place])}{_given(draw, taker, lent)}"
-        sources = draw.cited | _against(answers.get(place))
+        sources = draw.cited
+        if place in answers:
+            sources.update(_against(answers[place]))
         notes.append(DrawNote(draw.effective, place == chosen, reason, tuple(sorted(sources))))
     return tuple(notes)
 
@@ -80,14 +82,12 @@ def _least(clear: Sequence[str], choice: Choice) -> str:
 def _given(draw: Draw, taker: Draw | None, lent: Mapping[str, Quantity]) -> str:
     """What a draw that was tried too gave to the chosen one, if it did."""
     joined = [name for name, count in lent.items() if count.proof == draw.own[name].proof]
-    if taker is None or not joined:
+    if not joined or taker is None:
         return ""
     return f"; {JOINED} {taker.effective} with its {' and '.join(joined)}"
 
 
-def _against(choice: Choice | None) -> set[str]:
+def _against(choice: Choice) -> list[str]:
     """The resources that kept a draw from proving more."""
-    if choice is None:
-        return set()
-    every = choice.judgements.values()
-    return {p.source.ref for one in every if one.verdict not in HOLDS for p in one.proof}
+    every = [one for one in choice.judgements.values() if one.verdict not in HOLDS]
+    return [piece.source.ref for one in every for piece in one.proof]

@@ -43,7 +43,12 @@ def answer_of(result: Result) -> Said:
 
 def sign_of(results: Iterable[Result]) -> SignReading:
     """Presence outweighs everything, doubt outweighs absence."""
-    return _weighed([(what, one) for one in results if (what := said(one)) is not None])
+    return _weighed(_heard(results))
+
+
+def _heard(results: Iterable[Result]) -> list[tuple[Said, Result]]:
+    """What each result says of the sign; those that say nothing are left out."""
+    return [(what, one) for one in results if (what := said(one)) is not None]
 
 
 def agreed(results: Iterable[Result]) -> SignReading:
@@ -65,7 +70,9 @@ WEIGHTS: tuple[tuple[Said, SignState], ...] = (
 """What a word says of a sign, the weightiest first."""
 
 
-def _weighed(heard: Sequence[tuple[Said, Result | Event]]) -> SignReading:
+def _weighed(
+    heard: Sequence[tuple[Said, Result]] | Sequence[tuple[Said, Result | Event]],
+) -> SignReading:
     if not heard:
         return SILENT
     told = {what for what, _ in heard}
@@ -220,7 +227,7 @@ def counts_equivalents(events: Iterable[Event]) -> bool:
 def smear_with(draw: Draw, *, equivalents: bool) -> SignReading:
     """Blood blasts in one draw; equivalents that may count as blasts are neither those nor none."""
     found = smear_of(draw)
-    if not equivalents or found.state == "present":
+    if not equivalents or found.state == "present" or draw.results.keys().isdisjoint(EQUIVALENTS):
         return found
     seen = [
         one
@@ -233,12 +240,12 @@ def smear_with(draw: Draw, *, equivalents: bool) -> SignReading:
 
 def smear_of(draw: Draw) -> SignReading:
     """Blood blasts in one draw: by microscopy, by an automated differential, or not reported."""
-    reports = [one for name in SMEAR for one in draw.results.get(name, ())]
-    found = sign_of(reports)
+    heard = _heard([one for name in SMEAR for one in draw.results.get(name, ())])
+    found = _weighed(heard)
     if found.state in ("present", "unknown"):
         return found
     if found.state == "absent":
-        seen = tuple([o for o in reports if o.method not in ("automated", UNREAD) and said(o)])
+        seen = tuple([one for _, one in heard if one.method not in ("automated", UNREAD)])
         manual = SignReading("absent", seen) if seen else _differential(draw)
         return manual if manual.state == "absent" else SignReading("automated", found.proof)
     return _differential(draw)
