@@ -74,6 +74,14 @@ _PLAIN: msgspec.json.Decoder[Glance] = msgspec.json.Decoder(PlainResult)
 decode_result = _PLAIN.decode
 
 
+def as_result(line: bytes, glance: Glance) -> Glance:
+    """An Observation that was looked at as something else, looked at as what it is."""
+    try:
+        return decode_result(line)
+    except UNREADABLE:
+        return glance
+
+
 def is_plain(glance: Glance) -> bool:
     """Whether it is an Observation without parts, members or words in which nothing can hide."""
     return (

@@ -27,6 +27,7 @@ from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
 from fhir_remission.fhir.reading.relevance import has_meaning
 from fhir_remission.fhir.reading.routing import (
     Glance,
+    as_result,
     code_names,
     component_codes,
     decode_glance,
@@ -154,6 +155,8 @@ class _Splitter:
                 glance = again
             seen += 1
             result = glance.resource_type == "Observation"
+            if result and decode is decode_glance:
+                glance = as_result(line, glance)
             # What comes next is mostly another of the same type.
             decode = decode_result if result else decode_glance
             count = counts(bytes(glance.code)) if result else None
