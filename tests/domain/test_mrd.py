@@ -518,3 +518,13 @@ def test_a_line_of_the_proof_does_not_speak_of_a_marrow_that_is_far() -> None:
     course = remission().mrd(70, "negative", **NPM1)
     (line,) = [one for one in judge(course)[-1].criteria_results if one.criterion == "mrd-negative"]
     assert line.rule.endswith("of no marrow: it gives no code")
+
+
+def test_a_sample_that_goes_with_a_marrow_cites_it_and_the_others_of_it() -> None:
+    """Without the marrow it would speak by itself (P2, seed 1300019155)."""
+    course = remission().mrd(80, "positive", method="qpcr").marrow(80, 2).mrd(83, "negative")
+    last = judge(course)[-1]
+    (line,) = [one for one in last.criteria_results if one.criterion == "mrd-negative"]
+    cited = {one.analyte for one in line.evidence}
+    assert (last.anchor.kind, last.mrd) == ("mrd", "positive")
+    assert {"mrd", "blasts-marrow"} <= cited and len(line.evidence) > len(cited)

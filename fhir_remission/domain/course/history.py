@@ -127,6 +127,8 @@ class Followed:
         self.status: Status = "unknown"
         self.beside: tuple[MrdSample, ...] = ()
         """The samples of the latest marrow that had any: the code is theirs."""
+        self.marrow: Proof = ()
+        """That marrow."""
         self.agrees = True
         """Whether the latest samples leave it standing."""
         self.added = date.max
@@ -168,6 +170,7 @@ class Followed:
                 self._begin(draft.began)
             if used or new:
                 self.beside, self.status, self.agrees = used, status, True
+                self.marrow = marrow.results
                 self.flags = self._flags(used, row)
             self._heard(draft.day)
             for day in dict.fromkeys(one.day for one in used if new and one.day < draft.day):
@@ -234,7 +237,7 @@ class Followed:
         if not known:
             flags.update(self._add_day(samples, row))
         self.added = draft.day
-        others = [one for one in samples if one not in self.beside]
+        others = tuple(one for one in samples if one not in self.beside)
         self.agrees = all(self._agrees(one) for one in others)
         if others:
             self.status = combined(others)
@@ -243,8 +246,11 @@ class Followed:
         else:
             flags.update(flag for one in samples for flag in one.flags)
         self.flags = tuple(sorted(flags))
-        shown = self._shown(draft, tuple(one.result for one in samples))
-        return replace(shown, status=self.status)
+        # A sample that goes with a marrow speaks with the others of it, not by itself.
+        together = () if others == samples else (*self.beside, *samples)
+        used = [one.result for one in together or samples]
+        proof = (*dict.fromkeys(used), *(self.marrow if together else ()))
+        return replace(self._shown(draft, proof), status=self.status)
 
     def _heard(self, day: date) -> None:
         """A positive of a marrow's day that does not go with it is one as on any day."""
