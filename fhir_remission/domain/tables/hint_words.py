@@ -14,6 +14,12 @@ _WITH_SHARE = re.compile(
     r"(?:mit|bei|with|avec|con|met|com)\s+(?:\w+\s+)?"
     r"(?:[5-9]|\d\d+)(?:[.,]\d+)?\s?%(?P<between>\s*\w*\s*)$"
 )
+SENTENCE = re.compile(
+    r"(?<!\bca)[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b"
+)
+# A list of what is denied goes on behind a comma.
+_LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
+WITHOUT = re.compile(r"\b(?=(?:ohne|without|sans|senza|sin|zonder|sem|utan|uten)\b)|[()]")
 Tables = tuple[tuple[str, str], ...]
 """File and text of each."""
 COLUMNS = ("means", "word", "source")
@@ -86,12 +92,18 @@ _ALSO = {
     "none-found": ("denied", "absent", "answered", "found"),
     "evident": ("sign", "relapse", "lesion"),
     "evident-or-denied": ("sign", "relapse", "lesion", "denied"),
-    "of-relative": ("relative", "kin", "leukaemia", "aml", "plain"),
+    "of-relative": ("relative", "kin", "leukaemia", "aml", "plain", "relapse"),
     "plain": ("plain", "remission"),
     "relapse-alone": (*BACK, "where", "which", "plain", "aml", "of-relapse"),
+    "relapse-of-graft": (
+        *(*BACK, "where", "which", "plain", "aml", "of-relapse"),
+        *("relative", "kin", "graft"),
+    ),
     "response-alone": ("response", "remission", "plain"),
     "worse-alone": ("worse", "relapse", "plain"),
     "no-response": (*NONE, "response"),
+    "untrue": (*NONE, "answered", "plain"),
+    "alone": ("aml", "leukaemia", "plain"),
     "no-remission": ("remission", "response", "surely", *NONE),
     "no-sample": (*NONE, "of-sample"),
     "sample-alone": (
@@ -103,6 +115,15 @@ _ALSO = {
 _NO = ("denied", "absent", "none", "few")
 _BESIDE = ("sign", "relapse", "lesion", "active")
 _DENIALS = ("few", "denied", "absent", "family", "none", "none-found")
+
+
+def parts_of(text: str) -> list[str]:
+    """What of a text is denied or not as one: its sentences, and what commas part in them."""
+    return [
+        part
+        for sentence in SENTENCE.split(text)
+        for part in ([sentence] if _LISTED.search(sentence) else re.split(r",\s", sentence))
+    ]
 
 
 @lru_cache(maxsize=64)

@@ -13,10 +13,13 @@ from fhir_remission.domain.nouns.spelling import seen, spellings
 from fhir_remission.domain.tables.hint_words import (
     BACK,
     NONE,
+    SENTENCE,
+    WITHOUT,
     Tables,
     compiled,
     denies,
     found_in,
+    parts_of,
     refuted,
     unsaid,
 )
@@ -49,12 +52,14 @@ class Hints(Struct, frozen=True):
         """Whether a text says no more than that the disease is back or may be, or no remission."""
         if any(_is_without_remission(self, one) for one in spellings(text)):
             return True
-        parts = (part for one in spellings(text) for part in _parts(one))
+        parts = (part for one in spellings(text) for part in parts_of(one))
         return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
 
     def is_of_relative(self, text: str) -> bool:
-        """Whether a text says of a relative alone that there was a leukaemia."""
-        return self.names("relative", text) and self.consists("of-relative", text)
+        """Whether a text says that a relative had a leukaemia, or of one first that it is back."""
+        first = "," not in text and all(_is_of_another(self, one) for one in spellings(text))
+        theirs = first or not self.names("relapse", text)
+        return theirs and self.names("relative", text) and self.consists("of-relative", text)
 
     def is_none(self, text: str) -> bool:
         """Whether a text says nothing but that there is none."""
@@ -68,7 +73,7 @@ class Hints(Struct, frozen=True):
 
     def denies(self, text: str) -> bool:
         """Whether each part of a text says that there is none, or no sign that it names."""
-        parts = [part for part in _parts(text.casefold()) if _WORD.search(part)]
+        parts = [part for part in parts_of(text.casefold()) if _WORD.search(part)]
         return bool(parts) and all(self.is_none(one) or _denies(self, one) for one in parts)
 
     def stated(self, text: str) -> str:
@@ -78,7 +83,7 @@ class Hints(Struct, frozen=True):
 
     def _asks(self, part: str) -> bool:
         """Whether it is a question, or what somebody looks for: without any share of blasts."""
-        return part.endswith("?") or (self.names("asks", part) and not _PERCENT.search(part))
+        return part.strip("?") != part or (self.names("asks", part) and not _PERCENT.search(part))
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether a text names a place outside of the marrow, and a leukaemia in it or none."""
@@ -98,7 +103,7 @@ class Hints(Struct, frozen=True):
         """Whether a sentence, or a part of one, names something that nothing denies."""
         stands = _is_back if what == "returns" else partial(_stands, kind=what, none=())
         told = [_own(self, one) for one in spellings(text)] if self.tables else []
-        parts = (part for one in told for part in (*_parts(one), *_SENTENCE.split(one)))
+        parts = (part for one in told for part in (*parts_of(one), *SENTENCE.split(one)))
         return any(stands(self, part=one) for one in parts)
 
     def signs(self, text: str, *, marrow: bool = False) -> frozenset[str]:
@@ -118,14 +123,10 @@ class Hints(Struct, frozen=True):
 NO_HINTS = Hints()
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
 _ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
-_SENTENCE = re.compile(
-    r"(?<!\bca)[.;!?](?:\s|$)|\n|\b(?:aber|jedoch|sondern|but|however|mais|pero|ma)\b"
-)
 # Of a question each part is asked by itself.
-_ASKED = re.compile(r"(?<=[.;,!?])\s|\n")
+_ASKED = re.compile(r"(?<=[.;,!?])(?<!^\?)\s|\n")
 _PIECES = re.compile(r"(?<=[.;!?])\s|\n")
-# A list of what is denied goes on behind a comma.
-_LISTED = re.compile(r"\b(?:oder|noch|or|nor|ou|ni|né|of)\b")
+_ASIDE = re.compile(r"\([^()]*\)")
 _WORD = re.compile(r"\w")
 _DATE = re.compile(r"(?<!\w)\d[\d./-]*")
 # What of a word a stem leaves over.
@@ -160,7 +161,7 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
     own = _own(hints, text) if named or back or remitted else ""
     if not own:
         return frozenset()
-    parts = _parts(own)
+    parts = parts_of(own)
     # A marrow has blasts: so few are none, where no other share stands there.
     of_marrow = marrow or _is_named(hints, "tissue", text)
     few = of_marrow and len(_PERCENT.findall(text)) == 1
@@ -176,13 +177,14 @@ def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FB
 
 def _is_relapse(hints: Hints, text: str) -> bool:
     """Whether a part of it does, beside others that deny something or are of somebody else."""
-    told = (unsaid(hints.tables, one) for one in _parts(_DATE.sub(" ", text)))
-    parts = [one for one in told if _WORD.search(one)]
-    alone = [one for one in parts if _consists(hints, "relapse-alone", one)]
+    told = (unsaid(hints.tables, one) for one in parts_of(_DATE.sub(" ", text)))
+    parts = [part for one in told for part in WITHOUT.split(one) if _WORD.search(part)]
+    whose = {True: "relapse-of-graft", False: "relapse-alone"}
+    alone = [one for one in parts if _consists(hints, whose[bool(_own(hints, one))], one)]
     named = any(_is_named(hints, kind, one) for kind in BACK for one in alone)
+    beside = ("denied", "absent", "family")
     return named and all(
-        one in alone or _is_named(hints, "denied", one) or _is_named(hints, "family", one)
-        for one in parts
+        one in alone or any(_is_named(hints, kind, one) for kind in beside) for one in parts
     )
 
 
@@ -203,14 +205,14 @@ def _denies(hints: Hints, part: str) -> bool:
     rest = "" if begins is None else part[: begins.start()]
     named = begins is not None and _is_named(hints, "evident", part)
     other = _is_named(hints, "family", part) or _is_named(hints, "few", part)
-    return named and _WORD.search(rest) is None and not other and not hints.signs(part)
+    return named and _consists(hints, "alone", rest) and not other and not hints.signs(part)
 
 
 def _own(hints: Hints, text: str) -> str:
     """What of a text is of the patient: no sentence that begins with a relative or a donor."""
     if not _is_named(hints, "family", text):
         return text
-    return "\n".join(one for one in _SENTENCE.split(text) if not _is_of_another(hints, one))
+    return "\n".join(one for one in SENTENCE.split(text) if not _is_of_another(hints, one))
 
 
 def _is_of_another(hints: Hints, sentence: str) -> bool:
@@ -223,7 +225,7 @@ def _is_of_another(hints: Hints, sentence: str) -> bool:
 def _is_back(hints: Hints, part: str) -> bool:
     """Whether a part of a sentence says of a leukaemia that it is back, and of nothing else."""
     back = _told(hints, "returns", part)
-    if back is None or _is_named(hints, "absent", part[back.end() :]):
+    if back is None or _is_named(hints, "absent", _without_asides(hints, part[back.end() :])):
         return False
     named = (sorted((back.span(), one.span())) for one in found_in(hints.tables, "leukaemia", part))
     between = (_ENDS.sub("", part[first[1] : second[0]]) for first, second in named)
@@ -232,7 +234,7 @@ def _is_back(hints: Hints, part: str) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def _is_above(hints: Hints, text: str) -> bool:
-    parts = _parts(_own(hints, text))
+    parts = parts_of(_own(hints, text))
     if any(_told(hints, "remission", one) for one in parts):
         return False
     now = [one for one in parts if not (_YEAR.search(one) or _is_named(hints, "not-blasts", one))]
@@ -264,15 +266,6 @@ def _consists(hints: Hints, what: str, text: str) -> bool:
     return _WORD.search(_ENDING.sub("", rest)) is None
 
 
-def _parts(text: str) -> list[str]:
-    """What of a text is denied or not as one: its sentences, and what commas part in them."""
-    return [
-        part
-        for sentence in _SENTENCE.split(text)
-        for part in ([sentence] if _LISTED.search(sentence) else re.split(r",\s", sentence))
-    ]
-
-
 def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
     """Where a part of a sentence first names something that nothing before it denies."""
     found = next(found_in(hints.tables, kind, part), None)
@@ -297,4 +290,10 @@ def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int
         return any(float(one) >= least and float(one) for one in shares) and not any(
             _is_named(hints, k, part) for k in none
         )
-    return not (_is_named(hints, "absent", rest) or (kind == "sign" and _ZERO.fullmatch(rest)))
+    denied = _is_named(hints, "absent", _without_asides(hints, rest))
+    return not (denied or (kind == "sign" and _ZERO.fullmatch(rest)))
+
+
+def _without_asides(hints: Hints, text: str) -> str:
+    """Without what stands in brackets, unless that is a mere answer: `(no infection)`, `(no)`."""
+    return _ASIDE.sub(lambda one: one[0] if _only(hints, "none-found", one[0]) else " ", text)

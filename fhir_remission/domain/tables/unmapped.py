@@ -44,7 +44,7 @@ def suspicion(
         near = events.perhaps(code, kind) if system not in systems.known else ()
         if near:
             return near[0], f"code {code} comes under a system that no table names"
-    if words and suspected.kind == "Condition" and _is_of_relative(words, mappings):
+    if words and suspected.kind == "Condition" and _is_none_of_ours(words, mappings):
         return None, ""
     # The codes of a house are names as well.
     called = (*words, *systems.house(pairs))
@@ -61,9 +61,10 @@ def suspicion(
     return NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
 
 
-def _is_of_relative(words: Sequence[str], mappings: Mappings) -> bool:
-    """Whether a diagnosis is a relative's by all of its words."""
-    return all(mappings.codes.hints.is_of_relative(text) for text in words)
+def _is_none_of_ours(words: Sequence[str], mappings: Mappings) -> bool:
+    """Whether a diagnosis is a relative's by all of its words, or says that there is none."""
+    hints = mappings.codes.hints
+    return all(hints.is_of_relative(text) or hints.denies(text) for text in words)
 
 
 # What something is taken for that no row names.

@@ -188,7 +188,7 @@ def said_together(valued: Valued, mappings: Mappings) -> str:
             none = bool(amounts) and not any(one.strip(" %0.,") for one in amounts)
             if not none and hints.is_elsewhere(text) and hints.stands("leukaemia", text):
                 return "lesion"
-            if _is_no_response(name, said, hints):
+            if _is_no_response(name, said, hints) or _is_untrue(name, said, hints):
                 return "sign"
     return ""
 
@@ -200,6 +200,12 @@ def _is_no_response(name: str, said: str, hints: Hints) -> bool:
     if hints.names("remission", name) and hints.consists("no-response", said):
         return is_denied(hints, said)
     return hints.names("response", name) and hints.consists("worse-alone", said)
+
+
+def _is_untrue(name: str, said: str, hints: Hints) -> bool:
+    """Whether a name denies disease, and the value denies the name: `No relapse: false`."""
+    none = is_denied(hints, said) or hints.names("none", said)
+    return none and hints.denies(name) and hints.consists("untrue", said)
 
 
 def _plain(name: str, raw: bytes) -> str:

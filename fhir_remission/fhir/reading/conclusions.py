@@ -116,19 +116,23 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
         rows = _rows(*UNKNOWN)
     if not rows:
         return match
-    if _says_none(valued, mappings):
+    denied = hints.denies(words[0])
+    if _says_none(valued, mappings, denied=denied):
         none = f"{match.unread}; it is called {words[0]} and says that there is none"
         return structs.replace(match, unread="", lookalike=none)
     marrow = hints.among("tissue", words)
     held = tuple(row for row in rows if row.specimen != "blood" or not marrow) or rows
     why = f"{match.unread}, and is called {words[0]}: what it says supports nothing"
-    return structs.replace(match, rows=held, unread="", called=why)
+    unread, called = (why, "") if denied else ("", why)
+    return structs.replace(match, rows=held, unread=unread, called=called)
 
 
-def _says_none(valued: Valued, mappings: Mappings) -> bool:
-    """Whether its value is a word for none, a 0 in words, or a text that denies what it names."""
+def _says_none(valued: Valued, mappings: Mappings, *, denied: bool) -> bool:
+    """By a word for none, a 0 in words, a text that denies; where its name does, by a yes."""
     asked = (understanding_of(row, mappings, decimal_comma=False) for row in (_ANSWER, _SMEARED))
     found = [read_value(valued, one) for one in asked]
+    if denied:
+        return found[0].value == Finding("positive")
     word = found[0].original.strip(" %")
     none = any(one.value in (Finding("negative"), point(ZERO)) for one in found)
     return none or word.strip("0.,") == "" != word or _denied(valued, mappings)
@@ -144,7 +148,7 @@ def _sign(valued: Valued, mappings: Mappings) -> tuple[str, str]:
     hints, found = mappings.codes.hints, concept_of(valued)
     if hints.among("family", words_of(valued.code)):
         return "", ""
-    coded = _coded(found, mappings)
+    coded = coded_sign(found, mappings)
     if coded:
         return coded, "its value is the code of a lesion, a relapse or another leukaemia"
     if is_report(valued.code, mappings):
@@ -210,7 +214,7 @@ def _is_fusion(parts: Sequence[Valued], mappings: Mappings) -> bool:
     return read.value != Finding("negative")
 
 
-def _coded(concept: CodeableConcept | None, mappings: Mappings) -> str:
+def coded_sign(concept: CodeableConcept | None, mappings: Mappings) -> str:
     """By the code of a lesion, a relapse or a leukaemia that is not AML."""
     events = mappings.events
     for pair in codings_of(concept, mappings.systems):
@@ -233,7 +237,7 @@ def _worded(texts: Iterable[str], mappings: Mappings, code: tuple[str, ...]) -> 
 
 def _affirmed(valued: Valued, mappings: Mappings) -> str:
     """By a code that names it, and an answer that does not deny it."""
-    coded = _coded(valued.code, mappings)
+    coded = coded_sign(valued.code, mappings)
     kept = coded or _worded(named_by(valued.code, mappings), mappings, ())
     # Hardly any code names one, and the value is read of those alone.
     if not kept or valued.data_absent_reason is not None:
@@ -263,7 +267,8 @@ def told_in_words(
     texts = [hints.findings(one) for one in concluded_words(report, mappings)]
     signs = frozenset[str]().union(*(hints.signs(text, marrow=marrow) for text in texts))
     kinds = concepts_in(report.category) if is_there(report.category) else None
-    sorts = [text for one in kinds or () for text in (*words_of(one), *_codes(one))]
+    bare = (coding.code for one in kinds or () for coding in one.coding or () if coding.code)
+    sorts = [*(text for one in kinds or () for text in words_of(one)), *bare]
     picture = hints.among("picture", [*called, *sorts])
     otherwise = picture or any(hints.among(what, called) for what in _OTHERWISE)
     return marrow and not otherwise, _seen(signs, texts, mappings.codes.hints) if picture else signs
@@ -293,7 +298,3 @@ def concluded_words(report: DiagnosticReport, mappings: Mappings) -> list[str]:
         if not any(events.of(*pair, "Condition") for pair in codings_of(one, systems))
     )
     return [text for text in (report.conclusion, *(text for one in free for text in one)) if text]
-
-
-def _codes(concept: CodeableConcept) -> Iterable[str]:
-    return (coding.code for coding in concept.coding or () if coding.code)

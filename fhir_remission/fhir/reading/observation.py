@@ -49,7 +49,7 @@ from fhir_remission.fhir.reading.part import (
 )
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
-from fhir_remission.fhir.reading.worded import sample_told, worded_result
+from fhir_remission.fhir.reading.worded import told_by_result
 
 
 class ObservationRead(Struct, frozen=True):
@@ -107,7 +107,7 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     return structs.replace(
         read,
         events=_diagnoses(parts, whole, context),
-        worded=worded_result(current, whole.placed, context) + sample_told(parts, whole, context),
+        worded=told_by_result(parts, whole, context),
         unmapped=strange,
         resembling=strange,
         unplaced=read.unplaced + ((Skipped(entry.ref, shape),) if shape else ()),

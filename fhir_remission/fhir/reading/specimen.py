@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from fhir_remission.domain.tables.displays import tissues
+from fhir_remission.domain.tables.sample_words import is_fine
 from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
 from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
@@ -231,7 +232,9 @@ def _condition(said: CodeableConcept, context: Context) -> str:
     answers = {quality_of(text, context) for text in words_of(said)}
     if "negative" in answers or any(poor_words(text, context) for text in words_of(said)):
         return "unsatisfactory"
-    return "usable" if answers == {"positive"} else ""
+    hints = context.mappings.codes.hints
+    fine = bool(answers) and all(is_fine(hints, text) for text in words_of(said))
+    return "usable" if fine or answers == {"positive"} else ""
 
 
 def _doubt(specimen: Specimen, context: Context) -> str:

@@ -8,6 +8,7 @@ be judged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -18,7 +19,7 @@ from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Observation, Procedure
 from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
 from fhir_remission.fhir.reading.coding import named_by
-from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, is_told
+from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, coded_sign, is_told
 from fhir_remission.fhir.reading.context import (
     Context,
     Worded,
@@ -33,7 +34,7 @@ from fhir_remission.fhir.reading.part import Part, Whole
 
 NO_RESULT = "no result of that time says what it was"
 NO_TIME = "nobody says when what it concludes was found"
-SAID = "its conclusion names a sign of disease, and a count of that day says what it was"
+SAID = "it names a sign of disease in words, and a count of that day says what it was"
 AGAINST = "it states a share of blasts, or a relapse, that the count of that day does not"
 ADEQUACY = "marrow-adequacy"
 
@@ -49,6 +50,10 @@ class Told(Struct, frozen=True):
     """What the sample is called that cannot be judged."""
     none: bool = False
     """Whether it says that there are no blasts, or few."""
+    by: str = "its conclusion"
+    """What of it says so."""
+    denied: str = ""
+    """The analyte of a result that it stands beside and that says otherwise."""
 
 
 def worded(
@@ -58,9 +63,10 @@ def worded(
     if not (told.marrow or told.signs or told.poor):
         return ()
     hints = context.mappings.codes.hints
-    why = "its conclusion names a sign of disease" if told.signs else "it is of a marrow"
+    why = f"{told.by} names a sign of disease" if told.signs else "it is of a marrow"
     lesion = told.signs == {"lesion"}
     counted = (BLASTS, ADEQUACY) if told.marrow else (BLASTS, SMEAR)
+    kept = told.denied or (LESION if lesion else BLASTS)
     lost = when is None and bool(told.poor)
     tells = bool(told.signs) or (told.marrow and (lost or not told.none))
     return (
@@ -68,19 +74,27 @@ def worded(
             source=Source(current.entry.ref, current.version, "", ""),
             reason=f"{why}, and {NO_RESULT if when else NO_TIME}" if tells else "",
             placed=when,
-            analyte=LESION if lesion else BLASTS,
-            by=(LESION,) if lesion else counted,
+            analyte=kept,
+            by=(kept,) if told.denied or lesion else counted,
             named=bool(told.signs),
             held=frozenset({current.entry.ref, *held(current.entry, context.index)}),
-            against=bool(told.signs) and (hints.is_above(told.text) or hints.is_back(told.text)),
+            against=bool(told.signs)
+            and (bool(told.denied) or hints.is_above(told.text) or hints.is_back(told.text)),
             poor=told.poor,
         ),
     )
 
 
-def worded_result(
-    current: Current, placed: Placed | Unplaced, context: Context
-) -> tuple[Worded, ...]:
+def told_by_result(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Worded, ...]:
+    """What a result tells in words: as a report, of its sample, and beside its value."""
+    return (
+        *_as_report(whole.current, whole.placed, context),
+        *_of_sample(parts, whole, context),
+        *_beside_value(parts, whole, context),
+    )
+
+
+def _as_report(current: Current, placed: Placed | Unplaced, context: Context) -> tuple[Worded, ...]:
     """What an Observation tells whose code is that of a report: its value is the report."""
     observation = current.entry.resource
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
@@ -99,7 +113,7 @@ def worded_result(
     return worded(current, told, placed if isinstance(placed, Placed) else None, context)
 
 
-def sample_told(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Worded, ...]:
+def _of_sample(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Worded, ...]:
     """What a result says of the sample of a marrow that cannot be judged.
 
     Without a code of a table it says so by its name and value; a count of blasts, in its notes.
@@ -112,6 +126,33 @@ def sample_told(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[
         said += [poor([], text, context) for text in _notes(whole.current)]
     told = (Told(marrow=True, signs=frozenset(), poor=text, none=True) for text in said if text)
     return tuple(one for each in told for one in worded(whole.current, each, when, context))
+
+
+def _beside_value(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Worded, ...]:
+    """Disease that the notes of a result tell of, or the words of its interpretation.
+
+    That of a smear or a lesion which is denied stands against the denial.
+    """
+    called = [one.valued.interpretation for one in parts if is_there(one.valued.interpretation)]
+    words = [*_notes(whole.current), *(text for raw in called for text in _called(bytes(raw)))]
+    when = whole.placed if isinstance(whole.placed, Placed) else None
+    told = [_beside(text, parts, context) for text in words]
+    return tuple(one for each in told for one in worded(whole.current, each, when, context))
+
+
+# A laboratory sends the same few words again and again.
+@lru_cache(maxsize=1 << 10)
+def _called(sent: bytes) -> tuple[str, ...]:
+    return tuple(text for one in concepts_in(sent) or () for text in words_of(one))
+
+
+def _beside(text: str, parts: Sequence[Part], context: Context) -> Told:
+    hints = context.mappings.codes.hints
+    analytes = [row.analyte for part in parts for row in part.match.rows]
+    signs = hints.signs(hints.stated(hints.findings(text)), marrow=BLASTS in analytes)
+    smear = next((one for one in analytes if one.startswith(SMEAR)), "")
+    own = LESION if LESION in analytes and "lesion" in signs else smear
+    return Told(marrow=False, signs=signs, text=text, by="what stands beside it", denied=own)
 
 
 def _notes(current: Current) -> Iterator[str]:
@@ -127,20 +168,29 @@ def told_by_procedure(
 ) -> tuple[Worded, ...]:
     """Disease that a procedure found, or a marrow taken in it that cannot be judged.
 
-    Why a marrow was taken is a question, unless it says that the disease is back.
+    Why a marrow was taken is a question, unless it says that the disease is back. Beside any other
+    procedure a word on a relapse says why it was done: only a lesion or blasts are what it found.
     """
     hints = context.mappings.codes.hints
     marrow = hints.among("tissue", named_by(procedure.code, context.mappings))
-    beside = (procedure.complication, procedure.note, procedure.notes) if marrow else ()
-    texts = (text for raw in beside if is_there(raw) for text in texts_in(raw))
-    found = "; ".join((*words_of(procedure.outcome), *texts))
+    beside = (procedure.complication, procedure.note, procedure.notes)
+    texts = [text for raw in beside if is_there(raw) for text in texts_in(raw)]
+    found = "; ".join((*words_of(procedure.outcome), *(texts if marrow else ())))
     asked = concepts_in(procedure.reason_code) or [] if marrow else []
-    reasons = (hints.stated(text) for one in asked for text in words_of(one))
+    reasons = [hints.stated(text) for one in asked for text in words_of(one)]
     signs = hints.signs("; ".join((found, *reasons)), marrow=marrow)
+    if not marrow:
+        signs |= hints.signs("; ".join(texts)) & _FOUND
+    if coded_sign(procedure.outcome, context.mappings):
+        signs |= {"sign"}
     coded = [procedure.outcome] if procedure.outcome else []
     said = poor(coded, found, context) if marrow else ""
-    told = Told(marrow=marrow, signs=signs, text=found, poor=said, none=True)
+    by = "what it says that it found"
+    told = Told(marrow=marrow, signs=signs, text=found, poor=said, none=True, by=by)
     return worded(current, told, _taken(procedure, context), context) if signs or said else ()
+
+
+_FOUND = frozenset({"sign", "lesion"})
 
 
 def _taken(procedure: Procedure, context: Context) -> Placed | None:

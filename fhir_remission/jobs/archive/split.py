@@ -157,8 +157,7 @@ class _Splitter:
             result = glance.resource_type == "Observation"
             if result and decode is decode_glance:
                 glance = as_result(line, glance)
-            # What comes next is mostly another of the same type.
-            decode = decode_result if result else decode_glance
+            decode = decode_result if result else decode_glance  # mostly another one comes next
             count = counts(bytes(glance.code)) if result else None
             if count is None:
                 self._other(number, line, offset, glance)

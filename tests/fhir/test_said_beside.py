@@ -1,0 +1,154 @@
+"""What stands in words beside a value, a procedure or a sample: heard, and ordinary words are not.
+
+Notes of any result, the words of an interpretation, notes of any procedure, what a name denies and
+its value denies again; and denied diagnoses, relatives and good samples, which cost nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fhir.test_adverse_words import DAY, LATER, answer, condition, listed, row
+from tests.fhir.test_ordinary_words import text
+from tests.jobs.test_strange_inputs import REMISSION, given, holds, said
+
+Json = dict[str, Any]
+LOINC = "http://loinc.org"
+
+
+def count(code: str, value: float, unit: str, **more: Any) -> Json:
+    """A count of the day of the marrow, with what stands beside it."""
+    quantity = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+    return row(
+        "Observation", status="final", code={"coding": [{"system": LOINC, "code": code}]},
+        effectiveDateTime=more.pop("day", DAY), valueQuantity=quantity, **more,
+    )  # fmt: skip
+
+
+def changed(name: str, more: Json, *beside: Json) -> tuple[int, list[str]]:
+    """What comes out where one resource of the remission says more."""
+    held = [{**one, **(more if key == name else {})} for key, one in REMISSION.items()]
+    return said(given({"resources": held, "beside": beside}))
+
+
+FOUND = """
+Relapse|Rezidiv der AML|Rechute|Blasts 30 % in the smear|Blasten 25 %|relapse confirmed
+"""
+ON_SMEARS = "vereinzelt Blasten|2 blasts seen|quelques blastes|some blasts in the film"
+
+
+@pytest.mark.parametrize("words", listed(FOUND))
+@pytest.mark.parametrize("code", ["26499-4", "718-7"])
+def test_disease_in_the_note_of_any_count_is_heard(code: str, words: str) -> None:
+    """Weeks after the marrow no count says what it was."""
+    unit = "10*9/L" if code != "718-7" else "g/dL"
+    later = count(code, 5 if unit != "g/dL" else 12, unit, day=LATER, note=[{"text": words}])
+    assert holds("told", *answer(later))
+
+
+@pytest.mark.parametrize("words", listed(ON_SMEARS))
+@pytest.mark.parametrize("where", ["note", "comment", "interpretation"])
+def test_blasts_beside_a_smear_without_any_are_heard(where: str, words: str) -> None:
+    """The number denies what the words say: neither stands."""
+    beside: Json = {
+        "note": {"note": [{"text": words}]},
+        "comment": {"comment": words},
+        "interpretation": {"interpretation": [{"text": words}]},
+    }[where]
+    assert holds("told", *answer(count("709-6", 0, "%", method={"text": "manual"}, **beside)))
+
+
+QUIET = """
+No blasts|Keine Blasten|no evidence of relapse|In remission|Checked|H|manuell nachdifferenziert
+Relapse? no|Kein Anhalt für Rezidiv|sample slightly hemolysed|under azacitidine|Mutter: Leukämie
+weder Blasten noch Rezidiv|? relapse|Normal
+"""
+
+
+@pytest.mark.parametrize("words", listed(QUIET))
+@pytest.mark.parametrize("name", ["anc-6", "marrow-d32", "plt-7", "smear-8"])
+def test_ordinary_words_beside_a_value_cost_nothing(name: str, words: str) -> None:
+    """As a note, and as the words of an interpretation."""
+    for beside in ({"note": [{"text": words}]}, {"interpretation": [{"text": words}]}):
+        assert changed(name, beside) == (0, ["CR"])
+
+
+LESIONS = """
+Leukaemia cutis gesichert|CSF positive for blasts|Histologie: leukämische Infiltrate|Myelosarkom
+"""
+
+
+@pytest.mark.parametrize("words", listed(LESIONS))
+@pytest.mark.parametrize("name", ["Hautbiopsie", "Lumbar puncture", "Appendektomie"])
+def test_a_lesion_in_the_note_of_any_procedure_is_heard(name: str, words: str) -> None:
+    """Not why it was done: a relapse is history there."""
+
+    def done(words: str) -> Json:
+        code = {"text": name}
+        note = [{"text": words}]
+        return row("Procedure", status="completed", code=code, performedDateTime=LATER, note=note)
+
+    assert holds("told", *answer(done(words)))
+    assert answer(done("no complications, relapse 2019")) == (0, ["CR"])
+
+
+def test_the_code_of_a_relapse_as_an_outcome_is_heard() -> None:
+    """As the code of a Condition is."""
+    code = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C92.02"}
+    done = {"status": "completed", "performedDateTime": LATER, "outcome": {"coding": [code]}}
+    assert holds("told", *answer(row("Procedure", code={"text": "Bone marrow biopsy"}, **done)))
+
+
+UNTRUE = "false|falsch|nein|no|faux"
+
+
+@pytest.mark.parametrize("value", listed(UNTRUE))
+@pytest.mark.parametrize("name", ["Kein Rezidiv", "No relapse", "No extramedullary disease"])
+def test_a_name_that_denies_and_a_value_that_denies_it_say_that_it_is_there(
+    name: str, value: str
+) -> None:
+    """`Kein Rezidiv: falsch`; with a yes it is a denial."""
+    assert holds("told", *answer(text(name, value)))
+    assert answer(text(name, "yes")) == (0, ["CR"])
+
+
+RELAPSES = """
+Relapse without fever|Rezidiv ohne Fieber|Relapse (no infection)|Rezidiv nach Allo-SZT vom Bruder
+nicht nur Infekt, sondern auch Rezidiv|AML relapse (no infection)|Bruder, Rezidiv|Ricaduta
+"""
+
+
+@pytest.mark.parametrize("words", listed(RELAPSES))
+def test_what_a_relapse_is_without_takes_nothing_away(words: str) -> None:
+    """On the list of problems."""
+    assert holds("told", *answer(condition(words)))
+
+
+DENIED = """
+Kein AML-Rezidiv|Rezidiv der AML ausgeschlossen|No evidence of AML relapse
+AML relapse (ausgeschlossen)|Aucune récidive de la LMA|Nessuna recidiva di LMA
+kein Anhalt für Chlorom|no leukaemia cutis
+Myelosarkom wurde ausgeschlossen|Keine Meningeosis leucaemica|Mutter: AML-Rezidiv
+Brother has relapse of AML
+"""
+
+
+@pytest.mark.parametrize("words", listed(DENIED))
+def test_a_denied_diagnosis_or_that_of_a_relative_costs_nothing(words: str) -> None:
+    """Also where it names the leukaemia."""
+    assert answer(condition(words)) == (0, ["CR"])
+
+
+GOOD = """
+Material gut beurteilbar|not hemodilute|Bröckel vorhanden|keine Einschränkung der Beurteilbarkeit
+"""
+
+
+@pytest.mark.parametrize("words", listed(GOOD))
+def test_a_sample_in_good_words_is_usable(words: str) -> None:
+    """As its condition."""
+    sample = row("Specimen", condition=[{"text": words}])
+    taken = {"specimen": {"reference": "Specimen/x"}}
+    assert changed("marrow-d32", taken, sample) == (0, ["CR"])
