@@ -366,3 +366,22 @@ def test_the_results_are_private(cohort: Path, tmp_path: Path) -> None:
 
     assert out.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o077 for path in out.iterdir()} == {0}
+
+
+def test_a_file_that_is_no_json_object_is_told_once_by_its_name(tmp_path: Path) -> None:
+    """Nothing of how it was read stands between the file and what is wrong."""
+    file = tmp_path / "in.json"
+    file.write_text("5\n")
+    (flaw,) = archive([file], tmp_path / "out").summary.damage
+    assert flaw.reason.startswith("not a JSON object; give a FHIR Bundle")
+
+
+def test_a_number_of_many_digits_stands_once(tmp_path: Path) -> None:
+    """Python refuses whole numbers of more than 4 300; it is no member told twice."""
+    result = json.dumps(blasts(1, "p")).replace('"value": 2', f'"value": {"1" * 5000}')
+    file = tmp_path / "in.ndjson"
+    file.write_text(f"{result}\n")
+    archive([file], tmp_path / "out")
+    text = (tmp_path / "out/assessments.ndjson").read_text()
+    assert "stands twice" not in text
+    assert '"CR' not in text

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from fhir_remission.jobs.files.classify import judged_patients
+from fhir_remission.errors import UsageError
+from fhir_remission.jobs.files.classify import judged_patients, run
 from fhir_remission.jobs.judging.request import Request, judge_for
 
 CASE = Path("fixtures/cases/relapse-in-a-period-without-end/bundle.json")
@@ -353,3 +354,9 @@ def test_an_element_that_fhir_does_not_have_is_named() -> None:
     (skipped,) = answers.judged[0].assessments[0][-1].skipped
 
     assert skipped.reason == "it has verificationstatus, which FHIR does not know"
+
+
+def test_what_stands_on_a_server_is_asked_for_with_a_bundle_alone() -> None:
+    """Else nobody would look at it."""
+    with pytest.raises(UsageError, match="add that, or leave --base out"):
+        run("nowhere.json", Request(base=Path("stands.json")))

@@ -7,6 +7,7 @@ repeats, and facades that fill in templates. The same text or number twice loses
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import msgspec
 from msgspec import Raw
@@ -68,7 +69,9 @@ def _found(body: bytes | Raw, *, outermost: bool = False) -> str:
 
     try:
         # What is no UTF-8 is told by who reads it, where it is read: here names are compared.
-        json.loads(bytes(body).decode(errors="replace"), object_pairs_hook=members)
+        text = bytes(body).decode(errors="replace")
+        # Python refuses to make an int of more than 4 300 digits.
+        json.loads(text, object_pairs_hook=members, parse_int=Decimal)
     except _Repeated:
         pass
     except (ValueError, RecursionError):

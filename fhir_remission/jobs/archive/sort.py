@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -250,7 +251,7 @@ class Sorter:
                 self._take(item, number, 0)
         except InputError as error:
             self.account.add(Account(read=1, damaged=1))
-            self.flaw(0, str(error).removeprefix(": "))
+            self.flaw(0, re.sub(r"^(?::\d+)?: ", "", str(error)))  # the file is told
 
     def _take(self, item: Item, number: int, offset: int) -> None:
         """One thing of a Bundle or a document, which is counted already."""

@@ -12,7 +12,7 @@ from fhir_remission.domain.answer.wording import number_of
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.plain_text import plain_code
 from fhir_remission.effects.process.environment import read_chunks
-from fhir_remission.errors import SettingsError
+from fhir_remission.errors import SettingsError, UsageError
 from fhir_remission.fhir.writing.assessment_json import (
     Document,
     Outcome,
@@ -44,6 +44,8 @@ class Report(Struct, frozen=True):
 def run(source: str | BinaryIO, request: Request) -> Report:
     """Classify for the command line; with settings, as the site's `sync` would."""
     settings = None
+    if request.base is not None and not request.bundle:
+        raise UsageError("--base is for --output bundle: add that, or leave --base out")
     if request.config is not None:
         from fhir_remission.jobs.site.site_request import request_at
 
