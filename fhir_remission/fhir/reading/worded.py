@@ -13,6 +13,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Finding, Result, Skipped, Source, Unreadable
+from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, is_there, texts_in
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
@@ -133,26 +134,34 @@ def _beside_value(parts: Sequence[Part], whole: Whole, context: Context) -> tupl
 
     That of a smear or a lesion which is denied stands against the denial.
     """
+    analytes = [row.analyte for part in parts for row in part.match.rows]
+    hints, marrow = context.mappings.codes.hints, BLASTS in analytes
     called = [one.valued.interpretation for one in parts if is_there(one.valued.interpretation)]
-    words = [*_notes(whole.current), *(text for raw in called for text in _called(bytes(raw)))]
+    said = [(text, _signs(hints, text, marrow=marrow)) for text in _notes(whole.current)]
+    said += [one for raw in called for one in _called(bytes(raw), hints, marrow)]
     when = whole.placed if isinstance(whole.placed, Placed) else None
-    told = [_beside(text, parts, context) for text in words]
-    return tuple(one for each in told for one in worded(whole.current, each, when, context))
+    smear = next((one for one in analytes if one.startswith(SMEAR)), "")
+    found: list[Worded] = []
+    for text, signs in said:
+        own = LESION if LESION in analytes and "lesion" in signs else smear
+        told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=own)
+        found += worded(whole.current, told, when, context)
+    return tuple(found)
+
+
+_BESIDE = "what stands beside it"
 
 
 # A laboratory sends the same few words again and again.
 @lru_cache(maxsize=1 << 10)
-def _called(sent: bytes) -> tuple[str, ...]:
-    return tuple(text for one in concepts_in(sent) or () for text in words_of(one))
+def _called(sent: bytes, hints: Hints, marrow: bool) -> list[tuple[str, frozenset[str]]]:  # noqa: FBT001
+    texts = [text for one in concepts_in(sent) or () for text in words_of(one)]
+    return [(one, signs) for one in texts if (signs := _signs(hints, one, marrow=marrow))]
 
 
-def _beside(text: str, parts: Sequence[Part], context: Context) -> Told:
-    hints = context.mappings.codes.hints
-    analytes = [row.analyte for part in parts for row in part.match.rows]
-    signs = hints.signs(hints.stated(hints.findings(text)), marrow=BLASTS in analytes)
-    smear = next((one for one in analytes if one.startswith(SMEAR)), "")
-    own = LESION if LESION in analytes and "lesion" in signs else smear
-    return Told(marrow=False, signs=signs, text=text, by="what stands beside it", denied=own)
+def _signs(hints: Hints, text: str, *, marrow: bool) -> frozenset[str]:
+    """What a remark says is there; what it asks is not."""
+    return hints.signs(hints.stated(hints.findings(text)), marrow=marrow)
 
 
 def _notes(current: Current) -> Iterator[str]:
