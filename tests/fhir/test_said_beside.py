@@ -12,7 +12,7 @@ import pytest
 
 from tests.fhir.test_adverse_words import DAY, LATER, answer, condition, listed, row
 from tests.fhir.test_ordinary_words import text
-from tests.jobs.test_strange_inputs import REMISSION, given, holds, said
+from tests.jobs.test_strange_inputs import REMISSION, answered, given, holds, said
 
 Json = dict[str, Any]
 LOINC = "http://loinc.org"
@@ -152,3 +152,116 @@ def test_a_sample_in_good_words_is_usable(words: str) -> None:
     sample = row("Specimen", condition=[{"text": words}])
     taken = {"specimen": {"reference": "Specimen/x"}}
     assert changed("marrow-d32", taken, sample) == (0, ["CR"])
+
+
+VOID = """
+Result invalid, please repeat|Wrong patient|Do not use|Sample mix-up suspected|Result withdrawn
+Ergebnis nicht verwertbar|Befund ungültig|Falsche Probe|Résultat non valide|Resultado no válido
+Campione non idoneo|Resultaat ongeldig|Errore di identificazione
+"""
+VALID = """
+FISH nicht verwertbar|keine Verwechslung|not invalid|Karyotype: invalid|verified|valid
+Sample mix-up excluded
+"""
+
+
+@pytest.mark.parametrize("name", ["anc-6", "marrow-d32", "plt-7", "smear-8", "emd-5"])
+def test_a_remark_that_a_result_does_not_count_takes_it_away(name: str) -> None:
+    """Of the result itself, and of no other examination."""
+    for words in listed(VOID):
+        assert changed(name, {"note": [{"text": words}]}) != (0, ["CR"]), words
+    for words in listed(VALID):
+        assert changed(name, {"note": [{"text": words}]}) == (0, ["CR"]), words
+
+
+def test_clumps_beside_platelets_leave_their_number_open() -> None:
+    """A denial of them does not."""
+    for words in ("Platelet clumps seen", "Thrombozyten verklumpt"):
+        assert changed("plt-7", {"note": [{"text": words}]}) == (0, ["CRi"]), words
+    assert changed("plt-7", {"note": [{"text": "no platelet clumps"}]}) == (0, ["CR"])
+
+
+@pytest.mark.parametrize("code", ["2532-0", "26485-3", "14869-2", "58410-2"])
+def test_a_remark_beside_a_result_that_means_nothing_is_heard(code: str) -> None:
+    """Lactate dehydrogenase, monocytes, a review, a panel."""
+    told = [{"text": "Blasten 40 % im Ausstrich"}]
+    assert holds("told", *answer(count(code, 60, "%", day=LATER, note=told)))
+    assert answer(count(code, 60, "%", day=LATER, note=[{"text": "no blasts"}])) == (0, ["CR"])
+
+
+SNOMED, CM = "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10-cm"
+AML: Json = {"system": SNOMED, "code": "91861009"}
+RELAPSE: Json = {"system": CM, "code": "C92.02"}
+
+
+def flags(*beside: Json) -> set[str]:
+    """What is told beside the answer."""
+    answers = answered(given({"beside": beside}))
+    assert answers is not None
+    last = [found for one in answers.judged for found in one.assessments]
+    return {flag for found in last for flag in found[-1].flags}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"code": {"coding": [AML, RELAPSE]}},
+        {"code": {"coding": [AML], "text": "AML, 1st relapse"}},
+        {"code": {"coding": [{**AML, "display": "AML, 1. Rezidiv"}]}},
+        {"code": {"coding": [AML]}, "stage": [{"summary": {"text": "First relapse"}}]},
+        {"code": {"coding": [AML]}, "clinicalStatus": {"text": "Relapse"}},
+    ],
+)
+def test_every_coding_and_word_of_a_diagnosis_is_a_claim(more: Json) -> None:
+    """The first coding hid those behind it, and its words were not looked at."""
+    assert "claim-disagrees" in flags(row("Condition", recordedDate=LATER, **more))
+    plain = row("Condition", recordedDate=LATER, code={"coding": [AML], "text": "AML, no relapse"})
+    assert "claim-disagrees" not in flags(plain)
+
+
+@pytest.mark.parametrize(
+    "words", ["AML mit Chlorom", "AML with CNS involvement", "AML, ZNS-Befall"]
+)
+def test_a_lesion_in_the_words_of_a_coded_diagnosis_is_heard(words: str) -> None:
+    """Since the day of it nobody said that it is gone."""
+    code = {"coding": [AML], "text": words}
+    assert holds("told", *answer(row("Condition", code=code, onsetDateTime=LATER)))
+
+
+def test_a_report_of_an_unknown_status_is_told() -> None:
+    """What it concludes does not count."""
+    report = row("DiagnosticReport", status="unknown", code={"text": "Bone marrow"},
+                 effectiveDateTime=LATER, conclusion="Relapse of AML")  # fmt: skip
+    answers = answered(given({"beside": [report]}))
+    assert answers is not None
+    told = {one.source for each in answers.judged for found in each.assessments
+            for one in found[-1].skipped}  # fmt: skip
+    assert "DiagnosticReport/x" in told
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"type": {"text": "dry tap"}}, {"note": ["dry tap"]}, {"note": ["Knochenmark hämodiluiert"]}],
+)
+def test_a_sample_is_poor_by_whatever_of_it_says_so(more: Json) -> None:
+    """Also in notes that are bare strings."""
+    taken = {"specimen": {"reference": "Specimen/x"}}
+    assert holds("told", *changed("marrow-d32", taken, row("Specimen", **more)))
+
+
+@pytest.mark.parametrize("value", [{"valueString": "present"}, {"valueBoolean": True}])
+def test_a_component_that_is_there_contradicts_a_lesion_that_is_denied(value: Json) -> None:
+    """A form with a line for each site."""
+    site = {"component": [{"code": {"text": "CNS"}, **value}]}
+    assert holds("told", *changed("emd-5", site))
+
+
+STATUS = "AML status|Leukemia status|Status der Erkrankung|Statut de la maladie|Ziektestatus"
+
+
+@pytest.mark.parametrize("name", listed(STATUS))
+def test_a_status_of_the_disease_that_goes_on_is_heard(name: str) -> None:
+    """Under its names in other languages too; one of remission is not."""
+    for words in ("Progressive disease", "Refractory", "Treatment failure"):
+        assert holds("told", *answer(text(name, words) | {"effectiveDateTime": LATER})), words
+    assert answer(text(name, "complete remission")) == (0, ["CR"])

@@ -70,6 +70,7 @@ def _is_none_of_ours(words: Sequence[str], mappings: Mappings) -> bool:
 # What something is taken for that no row names.
 NAMED = {
     "leukaemia": EventRow("unread-leukaemia", "", "confirmed", None, ""),
+    "lesion": EventRow("extramedullary", "", "unconfirmed", None, ""),
     "drug": EventRow("therapy-start", "", "unconfirmed", None, ""),
     "graft": EventRow("transplant", "", "unconfirmed", None, ""),
     "donor-cells": EventRow("donor-lymphocytes", "", "unconfirmed", None, ""),

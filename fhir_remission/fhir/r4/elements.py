@@ -228,8 +228,7 @@ class Ingredient(Struct, rename="camel", omit_defaults=True):
     def references(self) -> tuple[Reference, ...]:
         """What it refers to."""
         own = self.item.reference if self.item else None
-        every = self.item_reference, own, self.substance_reference
-        return tuple(one for one in every if one is not None)
+        return tuple(one for one in (self.item_reference, own, self.substance_reference) if one)
 
 
 class Elements(Protocol):
@@ -293,8 +292,9 @@ def texts_in(raw: Raw) -> Iterator[str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     for one in held:
-        if isinstance(one, list):
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, list):
             held += one
         elif isinstance(one, dict):
-            held += (part for part in one.values() if not isinstance(part, str))
-            yield from (one[k] for k in _TEXTS if isinstance(one.get(k), str))
+            held += (v for k, v in one.items() if k in _TEXTS or not isinstance(v, str))

@@ -13,6 +13,7 @@ from fhir_remission.domain.tables.displays import Words, against
 from fhir_remission.domain.tables.events import EventRow
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
+from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
 from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.reading.context import Context, codings_of, words_of
 
@@ -211,3 +212,31 @@ def meanings(pairs: Sequence[tuple[str, str]], resource_type: str, context: Cont
 def is_lookalike(pairs: Sequence[tuple[str, str]], context: Context) -> bool:
     """Whether a table says of one of the codes that it is no event."""
     return any(pair in context.mappings.codes.lookalikes for pair in pairs)
+
+
+_MAY_BE = "it may be a leukaemia"
+_SAYS_NO_MORE = "it says no more than the diagnosis that is on record"
+
+
+def unread_leukaemia(
+    concept: CodeableConcept | None,
+    pairs: Sequence[tuple[str, str]],
+    context: Context,
+    beside: Sequence[str] | None = None,
+) -> tuple[Rows, str]:
+    """The leukaemia that a code no row names may be; `beside`: words of a diagnosis beside it."""
+    words = words_of(concept)
+    mappings = context.mappings
+    suspected = Suspected("Condition", ("leukaemia",), listed=beside is not None)
+    row, why = suspicion(pairs, words, suspected, mappings)
+    if row is None:
+        return [], ""
+    ranged = any(mappings.events.within(*pair, "Condition") for pair in pairs)
+    if not ranged:
+        row = NAMED["leukaemia"]
+    pair = pairs[0] if pairs else ("", "")
+    if row.kind != "unread-leukaemia":
+        return [(pair, row)], why
+    row = by_words(row, words, mappings.codes.hints, ranged=ranged, beside=beside or ())
+    strange = row.kind == "unread-leukaemia" and row.detail != "aml"
+    return [(pair, row)], f"{why}: {_MAY_BE if strange else _SAYS_NO_MORE}"

@@ -13,13 +13,14 @@ from fhir_remission.domain.nouns.inputs import (
     Skipped,
     Source,
 )
-from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
+from fhir_remission.domain.tables.events import Says
+from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.condition_extensions import OVER, histology, site_and_stage, sureness
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
-from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings
+from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings, unread_leukaemia
 from fhir_remission.fhir.reading.context import (
     Context,
     Worded,
@@ -127,30 +128,6 @@ _LEUKAEMIAS = ("apl-diagnosis", "other-leukaemia", "unread-leukaemia", "unspecif
 ADVERSE = frozenset({*_LEUKAEMIAS, "extramedullary"})
 
 
-def unread_leukaemia(
-    concept: CodeableConcept | None,
-    pairs: Sequence[tuple[str, str]],
-    context: Context,
-    beside: Sequence[str] | None = None,
-) -> tuple[Rows, str]:
-    """The leukaemia that a code no row names may be; `beside`: words of a diagnosis beside it."""
-    words = words_of(concept)
-    mappings = context.mappings
-    suspected = Suspected("Condition", ("leukaemia",), listed=beside is not None)
-    row, why = suspicion(pairs, words, suspected, mappings)
-    if row is None:
-        return [], ""
-    ranged = any(mappings.events.within(*pair, "Condition") for pair in pairs)
-    if not ranged:
-        row = NAMED["leukaemia"]
-    pair = pairs[0] if pairs else ("", "")
-    if row.kind != "unread-leukaemia":
-        return [(pair, row)], why
-    row = by_words(row, words, mappings.codes.hints, ranged=ranged, beside=beside or ())
-    strange = row.kind == "unread-leukaemia" and row.detail != "aml"
-    return [(pair, row)], f"{why}: {_MAY_BE if strange else _SAYS_NO_MORE}"
-
-
 def _active(
     condition: Condition, current: Current, rows: Rows, when: Placed | None, context: Context
 ) -> tuple[Worded, ...]:
@@ -167,7 +144,7 @@ _THERE = "it says that the leukaemia was there, and no result of that time says 
 
 
 def _otherwise(condition: Condition, rows: Rows, context: Context) -> Rows:
-    """The other leukaemia that words or histology beside the code of AML name."""
+    """The other leukaemia, or a lesion, that words or histology beside the code of AML name."""
     if not any(row.kind == "aml-diagnosis" for _, row in rows):
         return []
     hints, told = context.mappings.codes.hints, histology(condition)
@@ -175,13 +152,10 @@ def _otherwise(condition: Condition, rows: Rows, context: Context) -> Rows:
     pairs = [pair for one in told for pair in codings_of(one, context.mappings.systems)]
     coded = [one for one in meanings(pairs, "Condition", context) if one[1].kind in ADVERSE]
     other = hints.among("not-aml", words) and not hints.among("aml", words)
-    if coded or not (other or any("apl" in hints.signs(text) for text in words)):
-        return coded
-    return [(rows[0][0], NAMED["leukaemia"])]
-
-
-_MAY_BE = "it may be a leukaemia"
-_SAYS_NO_MORE = "it says no more than the diagnosis that is on record"
+    signs = frozenset[str]().union(*(hints.signs(hints.stated(text)) for text in words))
+    named = ["leukaemia"] if (other or "apl" in signs) and not coded else []
+    named += ["lesion"] if "lesion" in signs else []
+    return [*coded, *((rows[0][0], NAMED[one]) for one in named)]
 
 
 def not_an_event(
@@ -263,6 +237,34 @@ def _placed(
     return read_time(period.end, zone) if period.end else None
 
 
+def said_of_course(
+    rows: Rows, words: Sequence[str], context: Context
+) -> list[tuple[tuple[str, str], str, Says]]:
+    """What the codes of a diagnosis say of its course, or its words: those of relapse alone."""
+    coded: dict[tuple[tuple[str, str], str, Says], None] = {
+        (pair, row.display or pair[1], row.claim): None
+        for pair, row in rows
+        if row.claim is not None
+    }
+    if rows and not any(says == "relapse" for _, _, says in coded):
+        hints = context.mappings.codes.hints
+        back = [text for text in words if "relapse" in hints.signs(hints.stated(text))]
+        coded |= {(rows[0][0], text, "relapse"): None for text in back[:1]}
+    return [*coded]
+
+
+def _said(
+    condition: Condition, rows: Rows, context: Context
+) -> list[tuple[tuple[str, str], str, Says]]:
+    """The same of every coding of a Condition, its words and those of its stage and status."""
+    events, pairs = context.mappings.events, codings_of(condition.code, context.mappings.systems)
+    own = [(pair, row) for pair in pairs for row in events.of(*pair, "Condition")]
+    status = condition.clinical_status
+    beside = [*site_and_stage(condition), status if isinstance(status, CodeableConcept) else None]
+    words = [text for one in (condition.code, *beside) for text in words_of(one)]
+    return said_of_course([*rows, *own], words, context)
+
+
 def _claims(
     condition: Condition,
     current: Current,
@@ -276,9 +278,8 @@ def _claims(
     began = _onset(condition, context, over=False)[0] if when is None else None
     onset = None if began is None else began.when.first_day
     claims = [
-        Claim(source_of(current, pair), row.display or pair[1], row.claim, when, onset)
-        for pair, row in rows
-        if row.claim
+        Claim(source_of(current, pair), said, says, when, onset)
+        for pair, said, says in _said(condition, rows, context)
     ]
     for code in sorted(_codes(condition.clinical_status, CLINICAL, context)):
         for row in context.mappings.events.of(CLINICAL, code, "Condition"):

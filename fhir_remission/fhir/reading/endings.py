@@ -35,7 +35,7 @@ def ending_of(read: Read, *, is_evidence: bool) -> Ending:
     if not is_evidence:
         return "used"
     if isinstance(read, ObservationRead):
-        gave = bool(read.results)
+        gave = bool(read.results or read.worded)
     else:
         gave = bool(read.events or read.claims)
     if gave:

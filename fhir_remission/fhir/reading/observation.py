@@ -30,12 +30,13 @@ from fhir_remission.fhir.r4.wire import UNREADABLE, Observation
 from fhir_remission.fhir.reading.attributes import method_of, read_attributes
 from fhir_remission.fhir.reading.coding import LIKE_INPUT, match_codes, names_of
 from fhir_remission.fhir.reading.conclusions import diagnoses, match_value
-from fhir_remission.fhir.reading.context import Context, Worded, happened
+from fhir_remission.fhir.reading.context import Context, Worded
 from fhir_remission.fhir.reading.observation_status import (
     NO_STATUS,
     STANDING,
+    contradicted,
     doubt_of,
-    effective_time,
+    found_at,
     is_empty,
     never_counts,
 )
@@ -47,9 +48,10 @@ from fhir_remission.fhir.reading.part import (
     read_row,
     specimen_of,
 )
+from fhir_remission.fhir.reading.relevance import remarks_of
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
-from fhir_remission.fhir.reading.worded import told_by_result
+from fhir_remission.fhir.reading.worded import told_beside, told_by_result
 
 
 class ObservationRead(Struct, frozen=True):
@@ -79,7 +81,7 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
     parts, shape = _parts(observation, context)
     if not any(part.match.known for part in parts) and not shape:
-        return _unknown(current, parts, context)
+        return _remarked(_unknown(current, parts, context), parts, current, context)
     inside = contained(observation.contained)
     specimen = read_specimen(observation.specimen, inside, context)
     never = never_counts(observation, specimen, inside, context)
@@ -87,18 +89,18 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
         return _unknown(current, parts, context)
     if never:
         return ObservationRead(skipped=(Skipped(source=entry.ref, reason=never),))
+    held = [(part.valued, part.match) for part in parts]
     whole = Whole(
         current=current,
         standing=STANDING.get(observation.status or "", "usable"),
-        placed=_placed(
-            observation, effective_time(observation, entry.ref, specimen, context), context
-        ),
+        placed=found_at(observation, entry.ref, context, specimen),
         specimen=specimen,
         has_specimen=observation.specimen is not None,
         method=_method_said(observation, context),
-        attributes=read_attributes([(p.valued, p.match) for p in parts], context.mappings),
+        attributes=read_attributes(held, context.mappings),
         trouble=shape
         or _trouble(observation, current)
+        or contradicted(held, context.mappings)
         or doubt_of(observation, entry.ref, inside, context),
     )
     read = _read_parts(parts, whole, context)
@@ -116,19 +118,22 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     )
 
 
+def _remarked(
+    read: ObservationRead, parts: list[Part], current: Current, context: Context
+) -> ObservationRead:
+    """With what stands in words beside a result that means nothing itself."""
+    observation = current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    if observation.status not in STANDING or observation.focus or not remarks_of(observation):
+        return read
+    at = found_at(observation, current.entry.ref, context)
+    return structs.replace(read, worded=told_beside(parts, current, at, context))
+
+
 def _diagnoses(parts: list[Part], whole: Whole, context: Context) -> tuple[Event, ...]:
     signs = [part.valued for part in parts if part.match.unread and part.match.rows]
     when = whole.placed.when if isinstance(whole.placed, Placed) else None
     return diagnoses(signs, whole.current, when, context.mappings)
-
-
-def _placed(
-    observation: Observation, placed: Placed | Unplaced, context: Context
-) -> Placed | Unplaced:
-    """When it was found; what is only registered may be planned."""
-    if observation.status == "registered":
-        return placed
-    return happened(placed, context.reading, observation.issued or "")
 
 
 def _of_the_house(part: Part) -> tuple[str, ...]:
@@ -178,10 +183,7 @@ def _unknown(current: Current, parts: list[Part], context: Context) -> Observati
 
 
 def _trouble(observation: Observation, current: Current) -> str:
-    why = must_be_understood(observation)
-    if why:
-        return why
-    return DISPUTED if current.disputed else ""
+    return must_be_understood(observation) or (DISPUTED if current.disputed else "")
 
 
 def _read_parts(parts: list[Part], whole: Whole, context: Context) -> ObservationRead:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from msgspec import structs
 
-from fhir_remission.domain.nouns.inputs import Standing
+from fhir_remission.domain.nouns.inputs import Finding, Standing
+from fhir_remission.domain.tables.mappings import Mappings
+from fhir_remission.domain.tables.sample_words import parts_of
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import Valued, is_there, must_be_understood
 from fhir_remission.fhir.r4.references import parse_literal
@@ -20,9 +22,10 @@ from fhir_remission.fhir.r4.times import (
 )
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
-from fhir_remission.fhir.reading.context import PEOPLE, Context, period_of, report_time
-from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning
-from fhir_remission.fhir.reading.reported import has_value
+from fhir_remission.fhir.reading.coding import Match
+from fhir_remission.fhir.reading.context import PEOPLE, Context, happened, period_of, report_time
+from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning, remarks_of
+from fhir_remission.fhir.reading.reported import has_value, read_value, understanding_of
 from fhir_remission.fhir.reading.specimen import SpecimenSays
 
 STANDING: dict[str, Standing] = {
@@ -69,7 +72,36 @@ def doubt_of(
         literal = parse_literal(focus.address)
         if not known and (literal is None or literal.type not in TYPE_NAMES):
             return "its focus cannot be read"
-    return context.disowned.get(ref, "") or _of_withdrawn(observation, inside, context)
+    return (
+        context.disowned.get(ref, "")
+        or _of_withdrawn(observation, inside, context)
+        or _taken_back(observation, context)
+    )
+
+
+_SHOWN = 80
+_OTHERS = ("not-blasts", "picture", "mrd")
+
+
+def _taken_back(observation: Observation, context: Context) -> str:
+    """What somebody noted beside it: that it is not valid, or not of this patient."""
+    hints = context.mappings.codes.hints
+    parts = (part for one in remarks_of(observation) for part in parts_of(hints.stated(one)))
+    void = (one for one in parts if hints.stands("void", one))
+    # Of another examination it says nothing of this one.
+    said = next((one for one in void if not any(hints.names(k, one) for k in _OTHERS)), "")
+    return f"a note beside it says: {said[:_SHOWN]}" if said else ""
+
+
+def contradicted(parts: Sequence[tuple[Valued, Match]], mappings: Mappings) -> str:
+    """Why a word on lesions cannot be used: one of its components says that there is one."""
+    (_, match), *inner = parts
+    row = next((one for one in match.rows if one.analyte == "extramedullary-disease"), None)
+    if row is None:
+        return ""
+    asked = understanding_of(row, mappings, decimal_comma=False)
+    found = any(read_value(one, asked).value == Finding("positive") for one, _ in inner)
+    return "one of its components says that it is there" if found else ""
 
 
 def is_empty(valued: Valued) -> bool:
@@ -88,6 +120,19 @@ def _of_withdrawn(
         if found is not None and status in UNDONE and has_meaning(found, context.mappings):
             return f"{found.type_name} that it comes from has the status {status}"
     return ""
+
+
+_NO_SPECIMEN = SpecimenSays()
+
+
+def found_at(
+    observation: Observation, ref: str, context: Context, specimen: SpecimenSays = _NO_SPECIMEN
+) -> Placed | Unplaced:
+    """When it was found; what is only registered may be planned."""
+    placed = effective_time(observation, ref, specimen, context)
+    if observation.status == "registered":
+        return placed
+    return happened(placed, context.reading, observation.issued or "")
 
 
 def effective_time(

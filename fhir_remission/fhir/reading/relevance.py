@@ -6,7 +6,7 @@ from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.unmapped import HINTS, Suspected, suspicion
 from fhir_remission.fhir.incoming.holders import WITHDRAWN
 from fhir_remission.fhir.r4.decoding import components
-from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.elements import CodeableConcept, is_there, texts_in
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.type_names import holds_evidence
 from fhir_remission.fhir.r4.wire import (
@@ -54,7 +54,15 @@ def has_meaning(resource: Resource, mappings: Mappings) -> bool:
     """The same of an Observation whatever its status; of other types always."""
     if not isinstance(resource, Observation):
         return True
-    return holds_evidence(resource.contained) or _measures(resource, mappings)
+    hints = mappings.codes.hints
+    told = any(hints.signs(text) for text in remarks_of(resource))
+    return told or holds_evidence(resource.contained) or _measures(resource, mappings)
+
+
+def remarks_of(observation: Observation) -> tuple[str, ...]:
+    """What stands beside a result in words, in the elements of every release."""
+    notes = texts_in(observation.note) if is_there(observation.note) else ()
+    return (*notes, *(one for one in (observation.comment, observation.comments) if one))
 
 
 def _measures(observation: Observation, mappings: Mappings) -> bool:

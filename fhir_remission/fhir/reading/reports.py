@@ -15,7 +15,7 @@ from fhir_remission.fhir.r4.elements import CodeableConcept
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, weeks_before
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport
-from fhir_remission.fhir.reading.coding import Rows, meanings
+from fhir_remission.fhir.reading.coding import Rows, meanings, unread_leukaemia
 from fhir_remission.fhir.reading.conclusions import (
     concluded,
     concluded_words,
@@ -24,8 +24,8 @@ from fhir_remission.fhir.reading.conclusions import (
 from fhir_remission.fhir.reading.condition import (
     ADVERSE,
     EventsRead,
+    said_of_course,
     source_of,
-    unread_leukaemia,
 )
 from fhir_remission.fhir.reading.context import (
     Context,
@@ -33,6 +33,7 @@ from fhir_remission.fhir.reading.context import (
     codings_of,
     happened,
     report_time,
+    words_of,
 )
 from fhir_remission.fhir.reading.specimen import read_specimen
 from fhir_remission.fhir.reading.worded import NO_TIME, Told, poor, worded
@@ -45,7 +46,9 @@ def read_conclusions(current: Current, context: Context) -> EventsRead:
     report = current.entry.resource
     assert isinstance(report, DiagnosticReport)  # noqa: S101 - the caller sorts by type
     if report.status in DEAD:
-        return EventsRead()
+        told = report.status == "unknown" and _worded_in(report, current, context)
+        unknown = (Skipped(current.entry.ref, "status is unknown"),) if told else ()
+        return EventsRead(skipped=unknown)
     placed = report_time(report, context.reading.zone)
     when = placed.when if isinstance(placed, Placed) else None
     events: list[Event] = []
@@ -65,9 +68,8 @@ def read_conclusions(current: Current, context: Context) -> EventsRead:
             if row.kind in ADVERSE
         ]
         claims += [
-            Claim(source_of(current, pair), row.display or pair[1], row.claim, when)
-            for pair, row in rows
-            if row.claim
+            Claim(source_of(current, pair), text, says, when)
+            for pair, text, says in said_of_course(rows, words_of(concept), context)
         ]
     said = report.conclusion or ""
     if "apl" in context.mappings.codes.hints.signs(said):

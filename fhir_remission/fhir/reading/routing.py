@@ -59,7 +59,7 @@ _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
 _WRITTEN = msgspec.json.Encoder().encode
 decode_glance = msgspec.json.Decoder(Glance).decode
 _HOLDS_OTHERS = {"hasMember", "related", "contained"}
-_SAYS = ("valueString", "valueCodeableConcept", "valueBoolean")
+_SAYS = ("valueString", "valueCodeableConcept", "valueBoolean", "note", "comment", "comments")
 _ELEMENTS = (
     {*strict(Observation).__struct_encode_fields__}
     - {*Glance.__struct_encode_fields__}

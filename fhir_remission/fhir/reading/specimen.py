@@ -220,7 +220,9 @@ def _void(specimen: Specimen, context: Context) -> str:
 
 
 def _beside(specimen: Specimen) -> Iterator[str]:
-    """What is told of a sample beside its condition: notes, and how it was prepared."""
+    """What is told of a sample beside its condition: its type, how it was taken, notes."""
+    way = specimen.collection.method if specimen.collection else None
+    yield from (*words_of(specimen.type), *words_of(way))
     for raw in (specimen.note, specimen.processing):
         yield from texts_in(raw) if is_there(raw) else ()
 

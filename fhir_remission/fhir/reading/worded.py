@@ -7,7 +7,7 @@ be judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -32,12 +32,13 @@ from fhir_remission.fhir.reading.context import (
 from fhir_remission.fhir.reading.holding import held
 from fhir_remission.fhir.reading.observation_status import is_empty
 from fhir_remission.fhir.reading.part import Part, Whole
+from fhir_remission.fhir.reading.relevance import remarks_of
 
 NO_RESULT = "no result of that time says what it was"
 NO_TIME = "nobody says when what it concludes was found"
 SAID = "it names a sign of disease in words, and a count of that day says what it was"
 AGAINST = "it states a share of blasts, or a relapse, that the count of that day does not"
-ADEQUACY = "marrow-adequacy"
+ADEQUACY, CLUMPS = "marrow-adequacy", "platelet-clumps"
 
 
 class Told(Struct, frozen=True):
@@ -64,7 +65,8 @@ def worded(
     if not (told.marrow or told.signs or told.poor):
         return ()
     hints = context.mappings.codes.hints
-    why = f"{told.by} names a sign of disease" if told.signs else "it is of a marrow"
+    sign = "clumps of platelets" if told.denied == CLUMPS else "a sign of disease"
+    why = f"{told.by} names {sign}" if told.signs else "it is of a marrow"
     lesion = told.signs == {"lesion"}
     counted = (BLASTS, ADEQUACY) if told.marrow else (BLASTS, SMEAR)
     kept = told.denied or (LESION if lesion else BLASTS)
@@ -91,7 +93,7 @@ def told_by_result(parts: Sequence[Part], whole: Whole, context: Context) -> tup
     return (
         *_as_report(whole.current, whole.placed, context),
         *_of_sample(parts, whole, context),
-        *_beside_value(parts, whole, context),
+        *told_beside(parts, whole.current, whole.placed, context),
     )
 
 
@@ -124,28 +126,42 @@ def _of_sample(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[W
     when = whole.placed if isinstance(whole.placed, Placed) else None
     said = [sample_says(one.valued, context.mappings)[0] for one in parts]
     if any(row.analyte == BLASTS for part in parts for row in part.match.rows):
-        said += [poor([], text, context) for text in _notes(whole.current)]
+        observation = whole.current.entry.resource
+        assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+        said += [poor([], text, context) for text in remarks_of(observation)]
     told = (Told(marrow=True, signs=frozenset(), poor=text, none=True) for text in said if text)
     return tuple(one for each in told for one in worded(whole.current, each, when, context))
 
 
-def _beside_value(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Worded, ...]:
+def told_beside(
+    parts: Sequence[Part], current: Current, at: Placed | Unplaced, context: Context
+) -> tuple[Worded, ...]:
     """Disease that the notes of a result tell of, or the words of its interpretation.
 
-    That of a smear or a lesion which is denied stands against the denial.
+    That of a smear or a lesion which is denied stands against the denial; so do clumps of platelets
+    against their number.
     """
+    observation = current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
     analytes = [row.analyte for part in parts for row in part.match.rows]
     hints, marrow = context.mappings.codes.hints, BLASTS in analytes
     called = [one.valued.interpretation for one in parts if is_there(one.valued.interpretation)]
-    said = [(text, _signs(hints, text, marrow=marrow)) for text in _notes(whole.current)]
+    remarks = remarks_of(observation)
+    said = [(text, _signs(hints, text, marrow=marrow)) for text in remarks]
     said += [one for raw in called for one in _called(bytes(raw), hints, marrow)]
-    when = whole.placed if isinstance(whole.placed, Placed) else None
+    when = at if isinstance(at, Placed) else None
     smear = next((one for one in analytes if one.startswith(SMEAR)), "")
     found: list[Worded] = []
     for text, signs in said:
         own = LESION if LESION in analytes and "lesion" in signs else smear
         told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=own)
-        found += worded(whole.current, told, when, context)
+        found += worded(current, told, when, context)
+    if "platelets" in analytes:
+        clumps = [text for text in remarks if hints.stands("clumps", text)]
+        signs = frozenset({"clumps"})
+        for text in clumps:
+            told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=CLUMPS)
+            found += worded(current, told, when, context)
     return tuple(found)
 
 
@@ -162,14 +178,6 @@ def _called(sent: bytes, hints: Hints, marrow: bool) -> list[tuple[str, frozense
 def _signs(hints: Hints, text: str, *, marrow: bool) -> frozenset[str]:
     """What a remark says is there; what it asks is not."""
     return hints.signs(hints.stated(hints.findings(text)), marrow=marrow)
-
-
-def _notes(current: Current) -> Iterator[str]:
-    """What stands beside a result, in the elements of every release."""
-    observation = current.entry.resource
-    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
-    yield from texts_in(observation.note) if is_there(observation.note) else ()
-    yield from (one for one in (observation.comment, observation.comments) if one)
 
 
 def told_by_procedure(
