@@ -11,7 +11,18 @@ from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable
 from fhir_remission.domain.nouns.intervals import point
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
-from tests.domain.builder import Course, all_day, at, criteria, now, on, remission, value
+from tests.domain.builder import (
+    Course,
+    all_day,
+    at,
+    criteria,
+    induction,
+    judge,
+    now,
+    on,
+    remission,
+    value,
+)
 from tests.domain.sights import cited, in_order
 
 FIVE = Decimal(5)
@@ -287,3 +298,42 @@ def test_1_5_a_method_that_does_not_decide_is_told_where_it_disagrees(
     course = remission().marrow(60, 3, method="morphology").blood(60, 1500, 150_000)
     found = now(course.result("blasts-marrow", 60, flow, method="flow"))
     assert (found.category, "blast-methods-disagree" in found.flags) == ("CR", told)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("iwg-2003", "NE"),
+        ("pediatric-2012", "NE"),
+        ("cibmtr-aml", "CR"),
+        ("eln-2022", "CR"),
+        ("healthtree-2024", "CR"),
+    ],
+)
+def test_a_hypocellular_marrow_is_no_sample_where_cellularity_rescues_none(
+    name: str, answer: str
+) -> None:
+    """Full counts beside it do not make up for it (`criteria.md` D2); an empty one is NE in all."""
+    full = induction().marrow(30, 2, None).result("marrow-cellularity", 30, 5)
+    last = judge(full.blood(30, 1500, 150_000), name)[-1]
+    assert (last.category, last.provisional) == (answer, answer == "CR")
+    empty = induction().marrow(30, 0, None).result("marrow-cellularity", 30, 1)
+    assert judge(empty.blood(30, 100, 5000), name)[-1].category == "NE"
+    dense = induction().marrow(30, 2, None).result("marrow-cellularity", 30, 40)
+    assert judge(dense.blood(30, 1500, 150_000), name)[-1].category == "CR"
+
+
+@pytest.mark.parametrize(("baseline", "blasts"), [(">20", 9), ("45-55", 12), (">30", 12)])
+@pytest.mark.parametrize("name", ["iwg-2003", "pediatric-2012"])
+def test_a_baseline_between_two_bands_proves_what_both_ask(
+    name: str, baseline: str, blasts: int
+) -> None:
+    """Every value that it may be gives the same answer (model, section 0)."""
+    course = induction(baseline=baseline).marrow(30, blasts).blood(30, 1500, 150_000)
+    assert judge(course, name)[-1].category == "PR"
+
+
+def test_a_baseline_that_may_lie_below_every_band_proves_nothing() -> None:
+    """A marrow of 15 % before therapy asks for something else."""
+    course = induction(baseline="15-60").marrow(30, 6).blood(30, 1500, 150_000)
+    assert judge(course, "iwg-2003")[-1].category != "PR"

@@ -108,13 +108,16 @@ def test_what_is_carried_lacks_what_it_lacked() -> None:
         f"CRi, not CRh, because ANC 0.3 10*9/L on {on(30)}, CRh needs >= 0.5 10*9/L; platelets 30"
         f" 10*9/L on {on(30)}, CRh needs >= 50 10*9/L."
     )
-    untold = "CRi, perhaps CR: platelets not reported, CR needs >= 100 10*9/L."
+    untold = "CRi, perhaps CR: platelets not reported{}, CR needs >= 100 10*9/L."
     for course in (
         induction().marrow(30, 2).blood(30, 1500).mrd(70, "negative"),
         induction().marrow(30, 2).blood(30, 1500).blood(70),
-        induction().marrow(30, 2).blood(30, 1500).marrow(70, 2, cells=100).blood(70, 300, 30_000),
     ):
-        assert now(course).next_better == untold
+        assert now(course).next_better == untold.format("")
+    # What was reported outside the window is not called never reported.
+    late = induction().marrow(30, 2).blood(30, 1500).marrow(70, 2, cells=100)
+    window = f" from {on(27)} to {on(44)}"
+    assert now(late.blood(70, 300, 30_000)).next_better == untold.format(window)
 
 
 @pytest.mark.parametrize("blasts", [12, 40, 2])
@@ -132,8 +135,9 @@ def test_the_latest_marrow_may_be_the_one_without_counts() -> None:
     found = now(induction().marrow(30, 2).blood(30, 300, 30_000).marrow(85, 2))
     assert (found.category, found.missing) == ("CRi", ("anc", "platelets"))
     assert found.next_better == (
-        f"CRi, perhaps CR by the marrow of {on(85)}: ANC not reported, CR needs >= 1.0 10*9/L;"
-        " platelets not reported, CR needs >= 100 10*9/L."
+        f"CRi, perhaps CR by the marrow of {on(85)}: ANC not reported from {on(82)} to {on(99)},"
+        f" CR needs >= 1.0 10*9/L; platelets not reported from {on(82)} to {on(99)}, CR needs"
+        " >= 100 10*9/L."
     )
 
 

@@ -212,8 +212,8 @@ def test_what_is_preliminary_is_not_said_to_be_unreadable() -> None:
         (lambda: induction().marrow(28, 2).blood(28, 300, 20_000).blood(36, "?", 150_000),
          f"CRi, perhaps CR: ANC not readable on {on(36)}, CR needs >= 1.0 10*9/L."),
         (lambda: induction().marrow(30, 2).blood(30, 1500).marrow(60, 1).blood(60, 300, 20_000),
-         f"CRi, perhaps CR by the marrow of {on(30)}: platelets not reported, CR needs >= 100"
-         " 10*9/L."),
+         f"CRi, perhaps CR by the marrow of {on(30)}: platelets not reported from {on(27)} to"
+         f" {on(44)}, CR needs >= 100 10*9/L."),
     ],
 )  # fmt: skip
 def test_the_draw_that_may_prove_more_is_named(course: object, words: str) -> None:

@@ -273,4 +273,6 @@ def test_what_a_draw_lacks_is_looked_up_in_the_record_as_it_was_placed() -> None
     course = induction().marrow(20, 1, cells=None).blood(20, 100, 15_000, smear=None)
     course.result("blasts-blood", 20, 0, when=month_of(at(20)), method="manual")
     found = now(course.marrow(58, 2).blood(65, None, 100_000))
-    assert found.next_better == "CRi, perhaps CR: ANC not reported, CR needs >= 1.0 10*9/L."
+    assert found.next_better == (
+        "CRi, perhaps CR: ANC not reported from 2026-02-24 to 2026-03-13, CR needs >= 1.0 10*9/L."
+    )

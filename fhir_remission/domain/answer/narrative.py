@@ -33,7 +33,7 @@ from fhir_remission.domain.answer.wording import (
 )
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import FAILS, LANDMARK, REFRACTORY
-from fhir_remission.domain.criteria.rules import Category, CriteriaSet
+from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
@@ -186,14 +186,14 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
             return _elsewhere(facts, draft, found)
         return advice(facts, _missing(found))
     better = f"{target.id}:" if target.id in named else ""
-    lacks = _lacks(facts.criteria, draft.evaluation, target, still_open=bool(better))
+    lacks = _lacks(facts, draft.evaluation, target, still_open=bool(better))
     return _told(
         facts, found, f"perhaps {better}" if better else f"not {target.id}, because", lacks
     )
 
 
 def _lacks(
-    criteria: CriteriaSet, evaluation: Evaluation, target: Category, *, still_open: bool
+    facts: Facts, evaluation: Evaluation, target: Category, *, still_open: bool
 ) -> list[str]:
     """What one draw lacks for a better answer."""
     judged = evaluation.judgements
@@ -201,8 +201,8 @@ def _lacks(
     failed = any(judged[one].verdict is Verdict.NOT_MET for one in target.requires)
     wanted = Verdict.NOT_MET if failed and not still_open else Verdict.UNKNOWN
     reasons = [
-        lack_of(one, evaluation, target.id)
-        for one in criteria.criterion
+        lack_of(one, facts, evaluation, target.id)
+        for one in facts.criteria.criterion
         if one.id in target.requires and (judged[one.id].verdict is wanted or judged[one.id].open)
     ]
     return [one for one in reasons if one]
@@ -229,7 +229,7 @@ def _elsewhere(facts: Facts, draft: Draft, found: Assessment) -> str:
                 continue
             day = evaluation.view.marrow.day
             by = "" if evaluation is draft.evaluation else f" by the marrow of {day}"
-            lacks = _lacks(facts.criteria, other, target, still_open=True)
+            lacks = _lacks(facts, other, target, still_open=True)
             told = _told(facts, found, f"perhaps {target.id}{by}:", lacks)
             return told or _open_end(found, f"what is not known beside the marrow of {day} decides")
     inside = found.state == "in-remission"

@@ -11,18 +11,19 @@ from fhir_remission.domain.evaluation.trace import CHANGES
 from fhir_remission.domain.nouns.assessment import Verdict
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.verdicts import Proof, day_of, day_told, is_of_no_day
+from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.signs import said
 from fhir_remission.domain.tables.analytes import ANALYTES
 
 
-def lack_of(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
+def lack_of(one: AnyCriterion, facts: Facts, evaluation: Evaluation, target: str) -> str:
     """Why it does not hold at the draw; empty where its parts say so."""
     judgement = evaluation.judgements[one.id]
     if isinstance(one, Threshold):
         quantity = evaluation.view.quantity(one.analyte)
         name = ANALYTES[one.analyte]
         told = value_text(quantity, one.unit)
-        own = " in the draw that counts" if _is_elsewhere(one, evaluation) else ""
+        own = _where(one, facts, evaluation) if quantity.reading is None else ""
         return f"{name} {told}{own}, {target} needs {rule_of(one)}"
     if isinstance(one, AnyBelow) and judgement.verdict is Verdict.NOT_MET:
         return ""
@@ -37,14 +38,17 @@ def lack_of(one: AnyCriterion, evaluation: Evaluation, target: str) -> str:
     return f"{target} needs {rule_of(one)} ({how})"
 
 
-def _is_elsewhere(one: Threshold, evaluation: Evaluation) -> bool:
-    """Whether a count that the draw lacks was reported in another draw of the window.
+def _where(one: Threshold, facts: Facts, evaluation: Evaluation) -> str:
+    """Where a count that the draw lacks is missing, if it was reported anywhere: in that draw, or
+    in the whole window.
 
     The window is of the way to read the record that the evaluation is of: no other has its draws.
     """
-    views = (evaluation.view, *(tried.view for tried in evaluation.tried))
-    own, *others = (view.quantity(one.analyte).reading is not None for view in views)
-    return not own and any(others)
+    if any(tried.view.quantity(one.analyte).reading is not None for tried in evaluation.tried):
+        return " in the draw that counts"
+    window, counts = evaluation.window, (draw.own.get(one.analyte) for draw in facts.draws)
+    reported = any(count is not None and count.reading is not None for count in counts)
+    return f" from {window.first} to {window.last}" if reported else ""
 
 
 def _lacks_baseline(evaluation: Evaluation) -> bool:

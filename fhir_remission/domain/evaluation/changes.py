@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -70,18 +71,36 @@ def _fallen(now: Interval, base: Interval, fraction: Decimal, op: Op = "<=") -> 
 
 
 def by_baseline(one: ByBaseline, view: View) -> Judgement:
-    """The range asked for the band in which the baseline lies."""
+    """The range asked for the band in which the baseline lies, or for each in which it may lie."""
     now, base = read(view.quantity(BLASTS)), read(view.background.baseline)
-    return judged(either(*(_in_band(band, now, base) for band in one.bands)), _proof(view))
+    found = {_in_band(band, now, base) for band in one.bands if _may_lie_in(band, base)}
+    if not _is_covered(base, one.bands):
+        found.add(NO)
+    return judged(found.pop() if len(found) == 1 else None, _proof(view))
+
+
+def _may_lie_in(band: Band, base: Interval) -> bool:
+    ends = True if band.baseline_below is None else holds(base, "<", band.baseline_below)
+    return both(at_least(base, band.baseline_from), ends) is not False
+
+
+def _is_covered(base: Interval, bands: Sequence[Band]) -> bool:
+    """Whether every value of the baseline lies in some band."""
+    reached = base.low
+    for band in sorted(bands, key=lambda one: one.baseline_from):
+        if band.baseline_from <= reached and band.baseline_below is None:
+            return True
+        if band.baseline_from <= reached and band.baseline_below is not None:
+            reached = max(reached, band.baseline_below)
+    return holds(base, "<", reached) is True
 
 
 def _in_band(band: Band, now: Interval, base: Interval) -> bool | None:
-    starts = at_least(base, band.baseline_from)
-    ends = True if band.baseline_below is None else holds(base, "<", band.baseline_below)
+    """What is asked of a baseline that lies in the band."""
     low = above(now, band.low) if band.low_open else at_least(now, band.low)
     high = True if band.high is None else holds(now, "<=", band.high)
     fallen = True if not band.fraction else _fallen(now, _within(base, band), band.fraction)
-    return both(starts, ends, low, high, fallen)
+    return both(low, high, fallen)
 
 
 def _within(base: Interval, band: Band) -> Interval:

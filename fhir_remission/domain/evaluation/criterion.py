@@ -61,6 +61,8 @@ class Plan(Struct, frozen=True):
     """What asks for the counts too."""
     good: Judgements
     """The same, of a good marrow."""
+    dense: Decimal | None
+    """From which cellularity on a marrow is not hypocellular."""
     composites: tuple[AnyBelow | AnyMet, ...]
     """What is made of others."""
     thresholds: tuple[Threshold, ...]
@@ -77,6 +79,7 @@ class Plan(Struct, frozen=True):
 def plan_of(criteria: CriteriaSet) -> Plan:
     """Sort the criteria of a set once."""
     every, lineages = criteria.criterion, criteria.about.lineages
+    dense = criteria.numbers.biopsy_cellularity
     alone = tuple((one.id, _JUDGES[type(one)], one) for one in every if type(one) in _JUDGES)
     thresholds = tuple(one for one in every if isinstance(one, Threshold))
     adequate = tuple(one for one in every if isinstance(one, AdequateMarrow))
@@ -86,6 +89,7 @@ def plan_of(criteria: CriteriaSet) -> Plan:
         patience=max((1, *(one.days for one in every if isinstance(one, Persisted)))),
         adequate=adequate,
         good={one.id: judged(YES) for one in adequate},
+        dense=dense.value if dense is not None else None,
         composites=tuple(one for one in every if isinstance(one, AnyBelow | AnyMet)),
         thresholds=thresholds,
         lineages=tuple(one for one in thresholds if one.id in lineages),
@@ -102,7 +106,7 @@ def of_marrow(plan: Plan, view: View) -> dict[str, Judgement]:
     """What no draw has a part in."""
     found = {name: judge(one, view) for name, judge, one in plan.of_marrow}
     for one in plan.adequate:
-        adequate = _adequate(one, view.marrow)
+        adequate = _adequate(one, view.marrow, plan.dense)
         if adequate is not None:
             found[one.id] = adequate
     return found
@@ -168,8 +172,13 @@ def _absent(one: Absent, view: View) -> Judgement:
             return _silence(one.silent, one.assumption)
 
 
-def _adequate(one: AdequateMarrow, marrow: Marrow) -> Judgement | None:
-    """What the sample itself tells of its quality; None where nobody said."""
+def _adequate(one: AdequateMarrow, marrow: Marrow, dense: Decimal | None) -> Judgement | None:
+    """What the sample itself tells of its quality; None where nobody said. Where cellularity
+    rescues no sample, one that is hypocellular is none (`criteria.md` D2)."""
+    told = marrow.cellularity
+    known = one.cellularity is None and dense is not None and told.reading is not None
+    if known and dense is not None and not (enough := _reaches(told, dense)):
+        return judged(enough, told.proof)
     numbers = [(marrow.cells, one.cells)]
     if one.cellularity is not None:
         numbers.append((marrow.cellularity, one.cellularity))
@@ -193,7 +202,8 @@ def speaks_against_disease(criteria: CriteriaSet, marrow: Marrow) -> bool | None
     """
     if marrow.stands_in:
         return False
-    found = (_adequate(one, marrow) for one in plan_of(criteria).adequate)
+    plan = plan_of(criteria)
+    found = (_adequate(one, marrow, plan.dense) for one in plan.adequate)
     verdicts = {one.verdict for one in found if one is not None}
     if Verdict.NOT_MET in verdicts:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from fhir_remission.domain.criteria.kinds import (
@@ -20,7 +21,7 @@ def since_baseline(one: PercentDecrease | PercentIncrease | ByBaseline) -> str:
         return _fallen("baseline.low", "baseline.high", one.fraction, one.op)
     if isinstance(one, PercentIncrease):
         return _risen(one)
-    return "\n  or ".join(map(_in_band, one.bands)) or "false"
+    return _by_bands(one.bands)
 
 
 def _risen(one: PercentIncrease) -> str:
@@ -59,18 +60,45 @@ def _fallen(low: str, high: str, fraction: Decimal, op: Op = "<=") -> str:
     )
 
 
-def _in_band(band: Band) -> str:
-    """Whether the baseline lies in the band, and the value in the range asked for there."""
+def _by_bands(bands: Sequence[Band]) -> str:
+    """What each band asks in which the baseline may lie, where all of them say the same."""
+    told = [(f"({_lies_in(one)})", f"({_asked_in(one)})") for one in bands]
+    met = " and ".join(f"({lies} is false or {asked} is true)" for lies, asked in told)
+    failed = " and ".join(f"({lies} is false or {asked} is false)" for lies, asked in told)
+    covered = " or ".join((_in_any(bands), *(f"{lies} is true" for lies, _ in told)))
+    return (
+        f"case\n    when {met or 'false'} and ({covered}) then true\n"
+        f"    when {failed or 'true'} then false\n    else null as Boolean\n  end"
+    )
+
+
+def _in_any(bands: Sequence[Band]) -> str:
+    """Whether the baseline is high enough to lie in some band, as they follow each other."""
+    reached: Decimal | None = None
+    for band in sorted(bands, key=lambda one: one.baseline_from, reverse=True):
+        if band.baseline_below == reached:
+            reached = band.baseline_from
+    return "false" if reached is None else f"baseline.low >= {decimal_text(reached)}"
+
+
+def _lies_in(band: Band) -> str:
+    """Whether the baseline lies in the band."""
+    asked = [f'not "Below"(baseline, {decimal_text(band.baseline_from)})']
+    if band.baseline_below is not None:
+        asked.append(f'"Below"(baseline, {decimal_text(band.baseline_below)})')
+    return " and ".join(asked)
+
+
+def _asked_in(band: Band) -> str:
+    """Whether the value lies in the range asked for in the band."""
     start, below = decimal_text(band.baseline_from), band.baseline_below
-    asked = [f'not "Below"(baseline, {start})']
     high = "baseline.high"
     if below is not None:
-        asked.append(f'"Below"(baseline, {decimal_text(below)})')
         high = f"Min({{ {high}, {decimal_text(below)} }})"
     least = decimal_text(band.low)
-    asked.append(f'"Above"(value, {least})' if band.low_open else f'not "Below"(value, {least})')
+    asked = [f'"Above"(value, {least})' if band.low_open else f'not "Below"(value, {least})']
     if band.high is not None:
         asked.append(f'not "Above"(value, {decimal_text(band.high)})')
     if band.fraction:
         asked.append(f"({_fallen(f'Max({{ baseline.low, {start} }})', high, band.fraction)})")
-    return "(" + "\n    and ".join(asked) + ")"
+    return "\n    and ".join(asked)
