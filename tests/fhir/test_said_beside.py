@@ -157,7 +157,7 @@ def test_a_sample_in_good_words_is_usable(words: str) -> None:
 VOID = """
 Result invalid, please repeat|Wrong patient|Do not use|Sample mix-up suspected|Result withdrawn
 Ergebnis nicht verwertbar|Befund ungültig|Falsche Probe|Résultat non valide|Resultado no válido
-Campione non idoneo|Resultaat ongeldig|Errore di identificazione
+Campione non idoneo|Resultaat ongeldig|Errore di identificazione|Specimen from another patient
 """
 VALID = """
 FISH nicht verwertbar|keine Verwechslung|not invalid|Karyotype: invalid|verified|valid
@@ -254,6 +254,22 @@ def test_a_component_that_is_there_contradicts_a_lesion_that_is_denied(value: Js
     """A form with a line for each site."""
     site = {"component": [{"code": {"text": "CNS"}, **value}]}
     assert holds("told", *changed("emd-5", site))
+
+
+CELLS = """
+Aberrant myeloid cells|Abnormal myeloid progenitors|Malignant cells in blood|Tumorzellen
+Leukemia-associated immunophenotype|Cellules malignes
+"""
+
+
+@pytest.mark.parametrize("name", listed(CELLS))
+def test_cells_that_may_be_blasts_are_heard_by_their_name(name: str) -> None:
+    """A share of them under no code supports nothing and may block; none of them is none."""
+    share = {"valueString": None, "effectiveDateTime": LATER}
+    percent = {"value": 38, "unit": "%"}
+    given_ = {k: v for k, v in {**text(name, ""), **share}.items() if v is not None}
+    assert holds("told", *answer(given_ | {"valueQuantity": percent}))
+    assert answer(text(name, "none detected")) == (0, ["CR"])
 
 
 STATUS = "AML status|Leukemia status|Status der Erkrankung|Statut de la maladie|Ziektestatus"
