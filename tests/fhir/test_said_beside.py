@@ -63,12 +63,13 @@ def test_blasts_beside_a_smear_without_any_are_heard(where: str, words: str) -> 
 QUIET = """
 No blasts|Keine Blasten|no evidence of relapse|In remission|Checked|H|manuell nachdifferenziert
 Relapse? no|Kein Anhalt für Rezidiv|sample slightly hemolysed|under azacitidine|Mutter: Leukämie
-weder Blasten noch Rezidiv|? relapse|Normal
+weder Blasten noch Rezidiv|? relapse|Normal|Blasts counted by hand|manual blast count
+Extramedullary disease assessed by CT|Blasten auf 500 Zellen|blast equivalents not counted
 """
 
 
 @pytest.mark.parametrize("words", listed(QUIET))
-@pytest.mark.parametrize("name", ["anc-6", "marrow-d32", "plt-7", "smear-8"])
+@pytest.mark.parametrize("name", ["anc-6", "marrow-d32", "plt-7", "smear-8", "emd-5"])
 def test_ordinary_words_beside_a_value_cost_nothing(name: str, words: str) -> None:
     """As a note, and as the words of an interpretation."""
     for beside in ({"note": [{"text": words}]}, {"interpretation": [{"text": words}]}):
@@ -281,3 +282,12 @@ def test_a_status_of_the_disease_that_goes_on_is_heard(name: str) -> None:
     for words in ("Progressive disease", "Refractory", "Treatment failure"):
         assert holds("told", *answer(text(name, words) | {"effectiveDateTime": LATER})), words
     assert answer(text(name, "complete remission")) == (0, ["CR"])
+
+
+def test_a_result_of_ours_is_no_evidence_where_its_note_carries_its_identity() -> None:
+    """An EHR that drops identifiers keeps notes, and words of ours beside them."""
+    mark = "https://x.example/ns/id assessment=a1 content-digest=d1 evidence-hash=e1"
+    words = [{"text": "Relapsed since 2026-06-10 (RELAPSE)"}]
+    ours = {**text("AML response", "x"), "effectiveDateTime": LATER, "valueString": "see note"}
+    assert answer({**ours, "note": [*words, {"text": mark}]}) == (0, ["CR"])
+    assert holds("told", *answer({**ours, "note": words}))

@@ -71,7 +71,7 @@ MEANS = (
     "found",
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
-    *("over", "void"),
+    *("over", "void", "there"),
     *("cannot", "surely", "undone", "despite", "affirmed", "impossible", "of-relapse"),
     "other",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.unmapped import HINTS, Suspected, suspicion
 from fhir_remission.fhir.incoming.holders import WITHDRAWN
@@ -21,6 +23,7 @@ from fhir_remission.fhir.r4.wire import (
 from fhir_remission.fhir.reading.conclusions import match_value, told_in_words
 from fhir_remission.fhir.reading.context import codings_of, words_of
 
+_OURS = re.compile(r"\S+/id .*\bassessment=")
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
 UNDONE = WITHDRAWN | {"not-done"}
 
@@ -60,9 +63,13 @@ def has_meaning(resource: Resource, mappings: Mappings) -> bool:
 
 
 def remarks_of(observation: Observation) -> tuple[str, ...]:
-    """What stands beside a result in words, in the elements of every release."""
+    """What stands beside a result in words, in the elements of every release.
+
+    Nothing of a result of ours that carries its identifiers there (`fhir/writing/carried.py`).
+    """
     notes = texts_in(observation.note) if is_there(observation.note) else ()
-    return (*notes, *(one for one in (observation.comment, observation.comments) if one))
+    told = (*notes, *(one for one in (observation.comment, observation.comments) if one))
+    return () if any(_OURS.match(text) for text in told) else told
 
 
 def _measures(observation: Observation, mappings: Mappings) -> bool:

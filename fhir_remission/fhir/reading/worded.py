@@ -7,6 +7,7 @@ be judged.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -138,8 +139,7 @@ def told_beside(
 ) -> tuple[Worded, ...]:
     """Disease that the notes of a result tell of, or the words of its interpretation.
 
-    That of a smear or a lesion which is denied stands against the denial; so do clumps of platelets
-    against their number.
+    Beside a smear or a lesion that is denied, or a number of platelets, it stands against those.
     """
     observation = current.entry.resource
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
@@ -156,12 +156,10 @@ def told_beside(
         own = LESION if LESION in analytes and "lesion" in signs else smear
         told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=own)
         found += worded(current, told, when, context)
-    if "platelets" in analytes:
-        clumps = [text for text in remarks if hints.stands("clumps", text)]
-        signs = frozenset({"clumps"})
-        for text in clumps:
-            told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=CLUMPS)
-            found += worded(current, told, when, context)
+    clumped = [one for one in remarks if "platelets" in analytes and hints.stands("clumps", one)]
+    for text in clumped:
+        told = Told(False, frozenset({"clumps"}), text, by=_BESIDE, denied=CLUMPS)  # noqa: FBT003
+        found += worded(current, told, when, context)
     return tuple(found)
 
 
@@ -176,8 +174,10 @@ def _called(sent: bytes, hints: Hints, marrow: bool) -> list[tuple[str, frozense
 
 
 def _signs(hints: Hints, text: str, *, marrow: bool) -> frozenset[str]:
-    """What a remark says is there; what it asks is not."""
-    return hints.signs(hints.stated(hints.findings(text)), marrow=marrow)
+    """What a remark says is there, not what it asks or merely names: `blasts counted by hand`."""
+    signs = hints.signs(hints.stated(hints.findings(text)), marrow=marrow)
+    there = _NUMBER.search(text) or any(hints.names(kind, text) for kind in _THERE)
+    return signs if there else signs - _FOUND
 
 
 def told_by_procedure(
@@ -208,6 +208,8 @@ def told_by_procedure(
 
 
 _FOUND = frozenset({"sign", "lesion"})
+_THERE = ("affirmed", "found", "there")
+_NUMBER = re.compile(r"[1-9][\d.,]*\s*(?:%|blast)", re.IGNORECASE)
 
 
 def _taken(procedure: Procedure, context: Context) -> Placed | None:
