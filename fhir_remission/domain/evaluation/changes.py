@@ -88,10 +88,11 @@ def _is_covered(base: Interval, bands: Sequence[Band]) -> bool:
     """Whether every value of the baseline lies in some band."""
     reached = base.low
     for band in sorted(bands, key=lambda one: one.baseline_from):
-        if band.baseline_from <= reached and band.baseline_below is None:
+        if band.baseline_from > reached:
+            break
+        if band.baseline_below is None:
             return True
-        if band.baseline_from <= reached and band.baseline_below is not None:
-            reached = max(reached, band.baseline_below)
+        reached = max(reached, band.baseline_below)
     return holds(base, "<", reached) is True
 
 

@@ -79,6 +79,7 @@ BACK = ("relapse", "returns", "active")
 """Words for a disease that is back or still there."""
 NONE = ("denied", "absent", "lacking")
 """Words that something is not there, before it, behind it, and of what a sample lacks."""
+_RELAPSE = (*BACK, "where", "which", "plain", "aml", "of-relapse")
 # An AML is a leukaemia, a lesion is one of it, and a sign of disease is an input.
 _ALSO = {
     "leukaemia": ("leukaemia", "aml", "lesion"),
@@ -94,11 +95,8 @@ _ALSO = {
     "evident-or-denied": ("sign", "relapse", "lesion", "denied"),
     "of-relative": ("relative", "kin", "leukaemia", "aml", "plain", "relapse"),
     "plain": ("plain", "remission"),
-    "relapse-alone": (*BACK, "where", "which", "plain", "aml", "of-relapse"),
-    "relapse-of-graft": (
-        *(*BACK, "where", "which", "plain", "aml", "of-relapse"),
-        *("relative", "kin", "graft"),
-    ),
+    "relapse-alone": _RELAPSE,
+    "relapse-of-graft": (*_RELAPSE, "relative", "kin", "graft"),
     "response-alone": ("response", "remission", "plain"),
     "worse-alone": ("worse", "relapse", "plain"),
     "no-response": (*NONE, "response"),
