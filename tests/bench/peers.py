@@ -193,7 +193,7 @@ def first_pass(file: str, workers: str) -> None:
 def decode(file: str, low: str, high: str) -> None:
     """Each line of a range decoded as the first pass does, and nothing done with it."""
     from fhir_remission.effects.http.inflate import first_line_from, lines_from
-    from fhir_remission.fhir.reading.routing import decode_glance
+    from fhir_remission.jobs.archive.routing import decode_glance
 
     with Path(file).open("rb", buffering=1 << 20) as source:
         at, end = first_line_from(source, int(low), int(high)), int(high)

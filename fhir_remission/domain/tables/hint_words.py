@@ -71,7 +71,7 @@ MEANS = (
     "found",
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
-    *("over", "void", "there"),
+    *("over", "void", "there", "donor-sample"),
     *("cannot", "surely", "undone", "despite", "affirmed", "impossible", "of-relapse"),
     "other",
 )
@@ -99,6 +99,7 @@ _ALSO = {
     "relapse-of-graft": (*_RELAPSE, "relative", "kin", "graft"),
     "response-alone": ("response", "remission", "plain"),
     "worse-alone": ("worse", "relapse", "plain"),
+    "worse-leukaemia": ("worse", "aml", "leukaemia", "plain"),
     "no-response": (*NONE, "response"),
     "untrue": (*NONE, "answered", "plain"),
     "alone": ("aml", "leukaemia", "plain"),

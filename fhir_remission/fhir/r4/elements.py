@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -168,6 +167,7 @@ class Known(Struct, rename="camel", omit_defaults=True):
     extension: Raw = NOTHING
     identifier: list[Identifier] | None = None
     contained: Raw = NOTHING
+    text: Raw = NOTHING
     strange: str = ""
     """An element that FHIR does not have: it may be any that it has, misspelt."""
     doubt: str = ""
@@ -185,6 +185,8 @@ class Collection(Struct, rename="camel", omit_defaults=True):
     collected_period: Period | None = None
     method: CodeableConcept | None = None
     body_site: CodeableConcept | None = None
+    comment: Raw = NOTHING
+    """STU3 and DSTU2."""
 
 
 class Link(Struct, omit_defaults=True):
@@ -259,7 +261,7 @@ def is_there(raw: Raw) -> bool:
     return raw is not NOTHING and bytes(raw) not in (b"", b"null")
 
 
-_ABSENT, _TEXTS = "data-absent-reason", ("text", "display", "description")
+_ABSENT = "data-absent-reason"
 
 
 class _Extension(Struct):
@@ -283,18 +285,3 @@ def _is_masked(extended: Raw) -> bool:
 def is_denied(extended: Raw) -> bool:
     """Whether what stands beside an element gives a reason for its absence."""
     return _ABSENT.encode() in bytes(extended)
-
-
-def texts_in(raw: Raw) -> Iterator[str]:
-    """Every text, display and description in it, however deep; none where it cannot be read."""
-    try:
-        held = [msgspec.json.decode(raw)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return
-    for one in held:
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, list):
-            held += one
-        elif isinstance(one, dict):
-            held += (v for k, v in one.items() if k in _TEXTS or not isinstance(v, str))

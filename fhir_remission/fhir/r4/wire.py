@@ -31,6 +31,7 @@ from fhir_remission.fhir.r4.elements import (
     Timing,
     Valued,
 )
+from fhir_remission.fhir.r4.free_text import Shown
 
 
 class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observation"):
@@ -59,17 +60,12 @@ class Observation(Valued, rename="camel", tag_field="resourceType", tag="Observa
     """STU3 and DSTU2: where members stood."""
     body_site: CodeableConcept | None = None
     note: Raw = NOTHING
-    comment: str | None = None
+    comment: Raw = NOTHING
     """STU3; DSTU2 had the next."""
-    comments: str | None = None
+    comments: Raw = NOTHING
+    text: Raw = NOTHING
     component: Raw = NOTHING
     contained: Raw = NOTHING
-
-
-class Shown(Struct):
-    """A form that somebody may look at: what it is called, and nothing of what it shows."""
-
-    title: str | None = None
 
 
 class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="DiagnosticReport"):
@@ -88,7 +84,9 @@ class DiagnosticReport(Known, rename="camel", tag_field="resourceType", tag="Dia
     specimen: list[Reference] | None = None
     result: list[Reference] | None = None
     conclusion: str | None = None
-    presented_form: list[Shown | None] | Shown | None = None
+    presented_form: Shown = None
+    note: Raw = NOTHING
+    """R5."""
     composition: Reference | None = None
     """R5: the document that says the same and holds the results."""
     conclusion_code: list[Concluded] | None = None
@@ -142,6 +140,9 @@ class Condition(Known, rename="camel", tag_field="resourceType", tag="Condition"
     onset_string: Raw = NOTHING
     onset_age: Raw = NOTHING
     onset_range: Raw = NOTHING
+    note: Raw = NOTHING
+    notes: Raw = NOTHING
+    """DSTU2."""
     abatement_date_time: str | None = None
     abatement_period: Period | None = None
     recorded_date: str | None = None

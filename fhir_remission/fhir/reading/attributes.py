@@ -178,6 +178,18 @@ def _says_poor(part: str, context: Context) -> bool:
     return quality_of(said.strip(), context) == "negative"
 
 
+_OTHERS = ("not-blasts", "picture", "mrd")
+
+
+def taken_back(texts: Iterable[str], mappings: Mappings) -> str:
+    """The part of what is written that says: it is not valid, or not of this patient."""
+    hints = mappings.codes.hints
+    parts = (part for one in texts for part in parts_of(hints.stated(one)))
+    void = (one for one in parts if hints.stands("void", one))
+    # Of another examination it says nothing of this one.
+    return next((one for one in void if not any(hints.names(k, one) for k in _OTHERS)), "")
+
+
 def said_together(valued: Valued, mappings: Mappings) -> str:
     """By a name and its value: `CSF cytology: positive for leukemia`, `Remission: no`."""
     hints = mappings.codes.hints

@@ -16,6 +16,7 @@ from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
+from fhir_remission.fhir.r4.free_text import free_text, titles
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation
 from fhir_remission.fhir.reading.attributes import concept_of, said_together, sample_says
 from fhir_remission.fhir.reading.coding import Match, is_report, match_codes, named_by, names_of
@@ -260,11 +261,10 @@ def told_in_words(
 
     `sampled`: whether its Specimen is a marrow.
     """
-    hints, forms = mappings.codes.hints, report.presented_form
-    titles = (one.title for one in (forms if isinstance(forms, list) else [forms]) if one)
-    called = [*named_by(report.code, mappings), *(one for one in titles if one)]
+    hints, told = mappings.codes.hints, (*concluded_words(report, mappings), *free_text(report))
+    called = [*named_by(report.code, mappings), *titles(report.presented_form)]
     marrow = sampled or hints.among("tissue", called)
-    texts = [hints.findings(one) for one in concluded_words(report, mappings)]
+    texts = [hints.findings(one) for one in told]
     signs = frozenset[str]().union(*(hints.signs(text, marrow=marrow) for text in texts))
     kinds = concepts_in(report.category) if is_there(report.category) else None
     bare = (coding.code for one in kinds or () for coding in one.coding or () if coding.code)

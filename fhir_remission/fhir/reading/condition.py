@@ -18,6 +18,7 @@ from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.condition_extensions import OVER, histology, site_and_stage, sureness
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
+from fhir_remission.fhir.r4.free_text import free_text
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings, unread_leukaemia
@@ -240,28 +241,36 @@ def _placed(
 def said_of_course(
     rows: Rows, words: Sequence[str], context: Context
 ) -> list[tuple[tuple[str, str], str, Says]]:
-    """What the codes of a diagnosis say of its course, or its words: those of relapse alone."""
+    """What the codes of a diagnosis say of its course, or its words."""
     coded: dict[tuple[tuple[str, str], str, Says], None] = {
         (pair, row.display or pair[1], row.claim): None
         for pair, row in rows
         if row.claim is not None
     }
     if rows and not any(says == "relapse" for _, _, says in coded):
-        hints = context.mappings.codes.hints
-        back = [text for text in words if "relapse" in hints.signs(hints.stated(text))]
-        coded |= {(rows[0][0], text, "relapse"): None for text in back[:1]}
+        told = ((rows[0][0], text, _course_in(text, context)) for text in words)
+        coded |= dict.fromkeys([(pair, text, says) for pair, text, says in told if says][:1])
     return [*coded]
+
+
+def _course_in(text: str, context: Context) -> Says | None:
+    """That the disease is back, or goes on: what is asked or denied says neither."""
+    hints = context.mappings.codes.hints
+    stated, told = hints.stated(text), hints.signs(hints.stated(text))
+    worse = hints.names("worse", stated) and hints.consists("worse-leukaemia", stated)
+    return "relapse" if "relapse" in told else "active" if worse or "active" in told else None
 
 
 def _said(
     condition: Condition, rows: Rows, context: Context
 ) -> list[tuple[tuple[str, str], str, Says]]:
-    """The same of every coding of a Condition, its words and those of its stage and status."""
+    """The same of every coding of a Condition, its words, its stage, its status and its notes."""
     events, pairs = context.mappings.events, codings_of(condition.code, context.mappings.systems)
     own = [(pair, row) for pair in pairs for row in events.of(*pair, "Condition")]
     status = condition.clinical_status
     beside = [*site_and_stage(condition), status if isinstance(status, CodeableConcept) else None]
     words = [text for one in (condition.code, *beside) for text in words_of(one)]
+    words += free_text(condition)
     return said_of_course([*rows, *own], words, context)
 
 
@@ -282,16 +291,9 @@ def _claims(
         for pair, said, says in _said(condition, rows, context)
     ]
     for code in sorted(_codes(condition.clinical_status, CLINICAL, context)):
+        source, said = source_of(current, (CLINICAL, code)), f"clinical status {code}"
         for row in context.mappings.events.of(CLINICAL, code, "Condition"):
-            if row.claim:
-                claims.append(
-                    Claim(
-                        source=source_of(current, (CLINICAL, code)),
-                        text=f"clinical status {code}",
-                        says=row.claim,
-                        # Nobody sets this status back: when it was last meant is not known.
-                        when=None if row.claim == "active" else when,
-                        onset=None if row.claim == "active" else onset,
-                    )
-                )
+            # Nobody sets `active` back: when it was last meant is not known.
+            meant = (None, None) if row.claim == "active" else (when, onset)
+            claims += [Claim(source, said, row.claim, *meant)] if row.claim else []
     return tuple(claims)

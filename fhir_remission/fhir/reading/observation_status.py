@@ -9,7 +9,6 @@ from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Finding, Standing
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.domain.tables.sample_words import parts_of
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import Valued, is_there, must_be_understood
 from fhir_remission.fhir.r4.references import parse_literal
@@ -22,6 +21,7 @@ from fhir_remission.fhir.r4.times import (
 )
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
+from fhir_remission.fhir.reading.attributes import taken_back
 from fhir_remission.fhir.reading.coding import Match
 from fhir_remission.fhir.reading.context import PEOPLE, Context, happened, period_of, report_time
 from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning, remarks_of
@@ -80,16 +80,10 @@ def doubt_of(
 
 
 _SHOWN = 80
-_OTHERS = ("not-blasts", "picture", "mrd")
 
 
 def _taken_back(observation: Observation, context: Context) -> str:
-    """What somebody noted beside it: that it is not valid, or not of this patient."""
-    hints = context.mappings.codes.hints
-    parts = (part for one in remarks_of(observation) for part in parts_of(hints.stated(one)))
-    void = (one for one in parts if hints.stands("void", one))
-    # Of another examination it says nothing of this one.
-    said = next((one for one in void if not any(hints.names(k, one) for k in _OTHERS)), "")
+    said = taken_back(remarks_of(observation), context.mappings)
     return f"a note beside it says: {said[:_SHOWN]}" if said else ""
 
 

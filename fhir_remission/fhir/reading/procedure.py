@@ -17,8 +17,8 @@ from fhir_remission.fhir.r4.elements import (
     Reference,
     is_there,
     must_be_understood,
-    texts_in,
 )
+from fhir_remission.fhir.r4.free_text import texts_in
 from fhir_remission.fhir.r4.times import Placed, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Medication, MedicationAdministration, Procedure, Resource

@@ -53,7 +53,7 @@ from fhir_remission.fhir.reading.observation import ObservationRead, read_observ
 from fhir_remission.fhir.reading.person import Person, cohort_events, person_of
 from fhir_remission.fhir.reading.procedure import read_administration, read_procedure
 from fhir_remission.fhir.reading.reports import read_conclusions
-from fhir_remission.fhir.reading.worded import settled
+from fhir_remission.fhir.reading.settled import settled
 
 __all__ = ["Reading", "read_record"]
 

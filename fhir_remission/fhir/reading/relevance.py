@@ -8,7 +8,8 @@ from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.unmapped import HINTS, Suspected, suspicion
 from fhir_remission.fhir.incoming.holders import WITHDRAWN
 from fhir_remission.fhir.r4.decoding import components
-from fhir_remission.fhir.r4.elements import CodeableConcept, is_there, texts_in
+from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.free_text import free_text
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.type_names import holds_evidence
 from fhir_remission.fhir.r4.wire import (
@@ -63,12 +64,11 @@ def has_meaning(resource: Resource, mappings: Mappings) -> bool:
 
 
 def remarks_of(observation: Observation) -> tuple[str, ...]:
-    """What stands beside a result in words, in the elements of every release.
+    """What stands beside a result in words.
 
     Nothing of a result of ours that carries its identifiers there (`fhir/writing/carried.py`).
     """
-    notes = texts_in(observation.note) if is_there(observation.note) else ()
-    told = (*notes, *(one for one in (observation.comment, observation.comments) if one))
+    told = free_text(observation)
     return () if any(_OURS.match(text) for text in told) else told
 
 

@@ -12,6 +12,7 @@ from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.free_text import free_text
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, weeks_before
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport
@@ -100,8 +101,9 @@ def _worded_in(report: DiagnosticReport, current: Current, context: Context) -> 
     marrow, signs = told_in_words(report, context.mappings, sampled=sampled)
     placed = _examined(report, context)
     when = placed if isinstance(placed, Placed) else None
-    said = "; ".join(concluded_words(report, context.mappings))
-    told = Told(marrow, signs, said, poor(concluded(report), said, context))
+    said, beside = "; ".join(concluded_words(report, context.mappings)), free_text(report)
+    fault = poor(concluded(report), "\n".join((said, *beside)), context)
+    told = Told(marrow, signs, said, fault, beside=beside)
     return worded(current, told, when, context)
 
 

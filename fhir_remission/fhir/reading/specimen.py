@@ -13,20 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from fhir_remission.domain.tables.displays import tissues
-from fhir_remission.domain.tables.sample_words import is_fine
+from fhir_remission.domain.tables.sample_words import is_denied, is_fine
 from fhir_remission.fhir.incoming.subjects import UNKNOWN, reference_key
 from fhir_remission.fhir.r4.elements import (
     CodeableConcept,
     Reference,
     is_there,
     must_be_understood,
-    texts_in,
 )
+from fhir_remission.fhir.r4.free_text import free_text, texts_in
 from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
-from fhir_remission.fhir.reading.attributes import poor_words, quality_of
+from fhir_remission.fhir.reading.attributes import poor_words, quality_of, taken_back
 from fhir_remission.fhir.reading.context import Context, period_of, term_of, terms_of, words_of
 
 _APART = re.compile(r"\s*[,;/()]\s*")
@@ -210,7 +210,7 @@ def _void(specimen: Specimen, context: Context) -> str:
     for condition in specimen.condition or []:
         if _condition(condition, context) == "unsatisfactory":
             return "its specimen is unsatisfactory"
-    if said := next((one for one in _beside(specimen) if poor_words(one, context)), ""):
+    if said := _fault(specimen, context):
         return f"its specimen is said to be {said[:_SHOWN]}"
     subject = specimen.subject
     others = subject is not None and reference_key(subject) != UNKNOWN
@@ -219,12 +219,22 @@ def _void(specimen: Specimen, context: Context) -> str:
     return ""
 
 
+def _fault(specimen: Specimen, context: Context) -> str:
+    """What is said to be wrong with it, or whose it is: a donor's, by its type."""
+    said = list(_beside(specimen))
+    hints = context.mappings.codes.hints
+    poor = [one for one in said if poor_words(one, context)]
+    poor += [one for one in words_of(specimen.type) if hints.names("family", one)]
+    poor += [one for one in said if hints.names("donor-sample", one) and not is_denied(hints, one)]
+    return next(iter(poor), "") or taken_back(said, context.mappings)
+
+
 def _beside(specimen: Specimen) -> Iterator[str]:
     """What is told of a sample beside its condition: its type, how it was taken, notes."""
-    way = specimen.collection.method if specimen.collection else None
-    yield from (*words_of(specimen.type), *words_of(way))
-    for raw in (specimen.note, specimen.processing):
-        yield from texts_in(raw) if is_there(raw) else ()
+    taken = specimen.collection
+    yield from (*words_of(specimen.type), *words_of(taken.method if taken else None))
+    yield from (text for one in (specimen, taken) if one for text in free_text(one))
+    yield from texts_in(specimen.processing) if is_there(specimen.processing) else ()
 
 
 def _condition(said: CodeableConcept, context: Context) -> str:

@@ -1,22 +1,18 @@
-"""What a report or a result tells of a marrow in words, and what the counts of its day make of it.
-
-A count of that day says what it was. Three things no count takes back: a share of blasts from the
-line of disease on, that the disease is back where nothing else is said, and that the sample cannot
-be judged.
-"""
+"""What a report, a result or a procedure tells in words: a marrow, a sign of disease, a sample."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.inputs import Finding, Result, Skipped, Source, Unreadable
+from fhir_remission.domain.nouns.inputs import Source
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.fhir.incoming.versions import Current
-from fhir_remission.fhir.r4.elements import CodeableConcept, is_there, texts_in
+from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
+from fhir_remission.fhir.r4.free_text import free_text, texts_in
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Observation, Procedure
 from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
@@ -37,9 +33,11 @@ from fhir_remission.fhir.reading.relevance import remarks_of
 
 NO_RESULT = "no result of that time says what it was"
 NO_TIME = "nobody says when what it concludes was found"
-SAID = "it names a sign of disease in words, and a count of that day says what it was"
-AGAINST = "it states a share of blasts, or a relapse, that the count of that day does not"
 ADEQUACY, CLUMPS = "marrow-adequacy", "platelet-clumps"
+_BESIDE, _CLUMPED = "what stands beside it", frozenset({"clumps"})
+_FOUND = frozenset({"sign", "lesion"})
+_THERE = ("affirmed", "found", "there")
+_NUMBER = re.compile(r"[1-9][\d.,]*\s*(?:%|blast)", re.IGNORECASE)
 
 
 class Told(Struct, frozen=True):
@@ -55,6 +53,8 @@ class Told(Struct, frozen=True):
     """Whether it says that there are no blasts, or few."""
     by: str = "its conclusion"
     """What of it says so."""
+    beside: tuple[str, ...] = ()
+    """What else is written in the same resource."""
     denied: str = ""
     """The analyte of a result that it stands beside and that says otherwise."""
 
@@ -65,7 +65,7 @@ def worded(
     """As it is kept until all results are known."""
     if not (told.marrow or told.signs or told.poor):
         return ()
-    hints = context.mappings.codes.hints
+    hints, texts = context.mappings.codes.hints, (told.text, *told.beside)
     sign = "clumps of platelets" if told.denied == CLUMPS else "a sign of disease"
     why = f"{told.by} names {sign}" if told.signs else "it is of a marrow"
     lesion = told.signs == {"lesion"}
@@ -83,7 +83,7 @@ def worded(
             named=bool(told.signs),
             held=frozenset({current.entry.ref, *held(current.entry, context.index)}),
             against=bool(told.signs)
-            and (bool(told.denied) or hints.is_above(told.text) or hints.is_back(told.text)),
+            and (bool(told.denied) or any(hints.is_above(t) or hints.is_back(t) for t in texts)),
             poor=told.poor,
         ),
     )
@@ -137,7 +137,7 @@ def _of_sample(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[W
 def told_beside(
     parts: Sequence[Part], current: Current, at: Placed | Unplaced, context: Context
 ) -> tuple[Worded, ...]:
-    """Disease that the notes of a result tell of, or the words of its interpretation.
+    """Disease that is told of beside a value: written, interpreted, or why there is none.
 
     Beside a smear or a lesion that is denied, or a number of platelets, it stands against those.
     """
@@ -145,39 +145,43 @@ def told_beside(
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
     analytes = [row.analyte for part in parts for row in part.match.rows]
     hints, marrow = context.mappings.codes.hints, BLASTS in analytes
-    called = [one.valued.interpretation for one in parts if is_there(one.valued.interpretation)]
     remarks = remarks_of(observation)
-    said = [(text, _signs(hints, text, marrow=marrow)) for text in remarks]
-    said += [one for raw in called for one in _called(bytes(raw), hints, marrow)]
-    when = at if isinstance(at, Placed) else None
+    said = [(one, _signs(hints, one, marrow)) for one in remarks]
+    said += [(one, _coded_signs(hints, one, marrow)) for part in parts for one in _coded(part)]
+    if "platelets" in analytes:
+        said += [(one, _CLUMPED) for one in remarks if hints.stands("clumps", one)]
     smear = next((one for one in analytes if one.startswith(SMEAR)), "")
+    when = at if isinstance(at, Placed) else None
     found: list[Worded] = []
     for text, signs in said:
         own = LESION if LESION in analytes and "lesion" in signs else smear
-        told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=own)
-        found += worded(current, told, when, context)
-    clumped = [one for one in remarks if "platelets" in analytes and hints.stands("clumps", one)]
-    for text in clumped:
-        told = Told(False, frozenset({"clumps"}), text, by=_BESIDE, denied=CLUMPS)  # noqa: FBT003
+        denied = CLUMPS if signs is _CLUMPED else own
+        told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=denied)
         found += worded(current, told, when, context)
     return tuple(found)
 
 
-_BESIDE = "what stands beside it"
+def _coded(part: Part) -> Iterator[str]:
+    """The words of an interpretation, and of why there is no value."""
+    said = part.valued.interpretation
+    yield from _interpreted(bytes(said)) if is_there(said) else ()
+    yield from words_of(part.valued.data_absent_reason)
 
 
-# A laboratory sends the same few words again and again.
 @lru_cache(maxsize=1 << 10)
-def _called(sent: bytes, hints: Hints, marrow: bool) -> list[tuple[str, frozenset[str]]]:  # noqa: FBT001
-    texts = [text for one in concepts_in(sent) or () for text in words_of(one)]
-    return [(one, signs) for one in texts if (signs := _signs(hints, one, marrow=marrow))]
+def _interpreted(sent: bytes) -> tuple[str, ...]:
+    return tuple(text for one in concepts_in(sent) or () for text in words_of(one))
 
 
-def _signs(hints: Hints, text: str, *, marrow: bool) -> frozenset[str]:
+def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
     """What a remark says is there, not what it asks or merely names: `blasts counted by hand`."""
     signs = hints.signs(hints.stated(hints.findings(text)), marrow=marrow)
     there = _NUMBER.search(text) or any(hints.names(kind, text) for kind in _THERE)
     return signs if there else signs - _FOUND
+
+
+# A laboratory sends the same few words again and again.
+_coded_signs = lru_cache(maxsize=1 << 10)(_signs)
 
 
 def told_by_procedure(
@@ -190,8 +194,8 @@ def told_by_procedure(
     """
     hints = context.mappings.codes.hints
     marrow = hints.among("tissue", named_by(procedure.code, context.mappings))
-    beside = (procedure.complication, procedure.note, procedure.notes)
-    texts = [text for raw in beside if is_there(raw) for text in texts_in(raw)]
+    suffered = texts_in(procedure.complication) if is_there(procedure.complication) else ()
+    texts = [*suffered, *free_text(procedure)]
     found = "; ".join((*words_of(procedure.outcome), *(texts if marrow else ())))
     asked = concepts_in(procedure.reason_code) or [] if marrow else []
     reasons = [hints.stated(text) for one in asked for text in words_of(one)]
@@ -205,11 +209,6 @@ def told_by_procedure(
     by = "what it says that it found"
     told = Told(marrow=marrow, signs=signs, text=found, poor=said, none=True, by=by)
     return worded(current, told, _taken(procedure, context), context) if signs or said else ()
-
-
-_FOUND = frozenset({"sign", "lesion"})
-_THERE = ("affirmed", "found", "there")
-_NUMBER = re.compile(r"[1-9][\d.,]*\s*(?:%|blast)", re.IGNORECASE)
 
 
 def _taken(procedure: Procedure, context: Context) -> Placed | None:
@@ -229,72 +228,3 @@ def poor(concepts: Iterable[CodeableConcept], text: str | None, context: Context
             if values.coded_answer(system, code, quality) == "negative":
                 return next(iter(words_of(one)), code)
     return poor_words(text or "", context)
-
-
-def settled(
-    told: Iterable[Worded], results: Sequence[Result]
-) -> tuple[list[Result], list[Skipped], list[Skipped]]:
-    """What no result says, as unknowns of its time; all that is told; what has no time."""
-    unknown: list[Result] = []
-    gaps: list[Skipped] = []
-    nowhere: list[Skipped] = []
-    refs = {one.source.ref for one in results}
-    for one in told:
-        counts = [result for result in results if _says(result, one)]
-        for count in _unjudged(one, counts, results):
-            unknown.append(_inadequate(one, count))
-            gaps.append(Skipped(one.source.ref, f"its sample is called {one.poor}"))
-        if not one.reason or (not one.named and (counts or one.held & refs)):
-            continue
-        if counts and not one.against:
-            gaps.append(Skipped(one.source.ref, SAID))
-            continue
-        gap = Skipped(one.source.ref, AGAINST if counts else one.reason)
-        gaps.append(gap)
-        if one.placed is None:
-            nowhere.append(gap)
-        else:
-            unknown.append(_unread(one, one.placed))
-    return unknown, gaps, nowhere
-
-
-def _says(result: Result, told: Worded) -> bool:
-    if told.placed is None or result.standing != "usable" or result.analyte not in told.by:
-        return False
-    when = told.placed.when
-    return result.when.first_day <= when.last_day and when.first_day <= result.when.last_day
-
-
-def _unjudged(told: Worded, counts: Sequence[Result], results: Sequence[Result]) -> list[Result]:
-    """The counts of blasts of a sample that is said not to be one that can be judged."""
-    if not told.poor:
-        return []
-    of_marrow = counts if ADEQUACY in told.by else []
-    inside = [one for one in results if one.source.ref in told.held]
-    return [one for one in of_marrow or inside if one.analyte == BLASTS]
-
-
-def _inadequate(told: Worded, count: Result) -> Result:
-    return Result(
-        analyte=ADEQUACY,
-        value=Finding("negative"),
-        when=count.when,
-        source=told.source,
-        original=told.poor,
-        specimen="marrow",
-        draw_keys=count.draw_keys,
-        flags=count.flags,
-    )
-
-
-def _unread(told: Worded, placed: Placed) -> Result:
-    """What words tell of, as a result of its time that supports nothing and may block."""
-    return Result(
-        analyte=told.analyte,
-        value=Unreadable(raw="", reason=told.reason),
-        when=placed.when,
-        source=told.source,
-        original="in words",
-        standing="preliminary",
-        flags=placed.flags,
-    )

@@ -44,13 +44,6 @@ from fhir_remission.fhir.r4.wire import (
     is_withdrawn,
 )
 from fhir_remission.fhir.reading.relevance import may_matter, no_patient
-from fhir_remission.fhir.reading.routing import (
-    Glance,
-    is_later_version,
-    plain_key,
-    subject_key,
-    takes_back,
-)
 from fhir_remission.jobs.archive.parts import (
     BROKEN,
     DELETED,
@@ -66,6 +59,13 @@ from fhir_remission.jobs.archive.parts import (
     WITHDRAWN,
     Flaw,
     Split,
+)
+from fhir_remission.jobs.archive.routing import (
+    Glance,
+    is_later_version,
+    plain_key,
+    subject_key,
+    takes_back,
 )
 from fhir_remission.jobs.archive.subjects import key_of
 

@@ -25,7 +25,8 @@ from fhir_remission.fhir.r4.decoding import decode_resource
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.wire import READ_TYPES, UNREADABLE
 from fhir_remission.fhir.reading.relevance import has_meaning
-from fhir_remission.fhir.reading.routing import (
+from fhir_remission.jobs.archive.parts import OUTLINE, Part, Setup, Source, Split
+from fhir_remission.jobs.archive.routing import (
     Glance,
     as_result,
     code_names,
@@ -36,7 +37,6 @@ from fhir_remission.fhir.reading.routing import (
     means_something,
     outline,
 )
-from fhir_remission.jobs.archive.parts import OUTLINE, Part, Setup, Source, Split
 from fhir_remission.jobs.archive.sort import Sorter
 from fhir_remission.jobs.archive.work_plan import LARGEST_DOCUMENT
 

@@ -59,7 +59,12 @@ _COMPONENTS = msgspec.json.Decoder(list[_Coded] | None)
 _WRITTEN = msgspec.json.Encoder().encode
 decode_glance = msgspec.json.Decoder(Glance).decode
 _HOLDS_OTHERS = {"hasMember", "related", "contained"}
-_SAYS = ("valueString", "valueCodeableConcept", "valueBoolean", "note", "comment", "comments")
+_SAYS = (
+    *("valueString", "valueCodeableConcept", "valueBoolean", "valueAttachment"),
+    *("note", "comment", "comments", "extension"),
+)
+_MAY_SAY = (("text", b"additional"), ("valueQuantity", b"extension"))
+"""Elements that say something in words where this stands in them (`r4/free_text.py`)."""
 _ELEMENTS = (
     {*strict(Observation).__struct_encode_fields__}
     - {*Glance.__struct_encode_fields__}
@@ -88,6 +93,7 @@ def is_plain(glance: Glance) -> bool:
         type(glance) is PlainResult
         and glance.component is NOTHING
         and all(getattr(glance, name) is NOTHING for name in _SAYS)
+        and not any(told in bytes(getattr(glance, name)) for name, told in _MAY_SAY)
     )
 
 

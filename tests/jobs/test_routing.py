@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_remission.fhir.reading.routing import plain_key, subject_key
+from fhir_remission.jobs.archive.routing import plain_key, subject_key
 
 
 def compact(one: object) -> str:

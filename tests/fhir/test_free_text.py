@@ -1,0 +1,169 @@
+"""Words that a person wrote into a resource are heard wherever FHIR lets one write.
+
+One table of places for every type (`r4/free_text.py`); what generates itself, names a range or
+cannot be read says nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from fhir_remission.fhir.r4.free_text import free_text
+from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation
+from fhir_remission.jobs.archive.routing import decode_result, is_plain
+from tests.fhir.test_adverse_words import LATER, answer, listed, row
+from tests.fhir.test_said_beside import AML, changed, count, flags
+from tests.jobs.test_strange_inputs import holds
+
+Json = dict[str, Any]
+
+
+def shown(text: str, kind: str = "text/plain", **more: str) -> Json:
+    """An attachment that holds a text."""
+    return {"contentType": kind, "data": base64.b64encode(text.encode()).decode(), **more}
+
+
+def narrated(text: str, status: str) -> Json:
+    """A narrative, in which an emphasis parts no sentence."""
+    return {"status": status, "div": f"<div><p>Seen.</p><p>{text}</p></div>"}
+
+
+Place = Callable[[str], Json]
+BESIDE: dict[str, Place] = {
+    "note": lambda text: {"note": [{"text": text}]},
+    "comment": lambda text: {"comment": text},
+    "comments": lambda text: {"comments": text},
+    "narrative": lambda text: {"text": narrated(text, "additional")},
+    "extension": lambda text: {"extension": [{"url": "urn:x", "valueString": text}]},
+    "nested": lambda text: {
+        "extension": [{"url": "urn:x", "extension": [{"url": "y", "valueMarkdown": text}]}]
+    },
+}
+IN_REPORTS: dict[str, Place] = {
+    "plain": lambda text: {"presentedForm": [shown(text)]},
+    "HTML": lambda text: {"presentedForm": [shown(f"<p>See <b>{text}</b></p>", "text/html")]},
+    "title": lambda text: {"presentedForm": [{"contentType": "application/pdf", "title": text}]},
+    "STU3": lambda text: {"presentedForm": shown(text)},
+    **{name: BESIDE[name] for name in ("note", "narrative", "extension")},
+}
+FOUND = "AML relapse confirmed|Rezidiv der AML|Rechute de LAM|Bone marrow: 40 % blasts"
+QUIET = "No evidence of relapse|Kein Rezidiv|no blasts|Relapse?|checked by hand|<b>no</b> relapse"
+
+
+@pytest.mark.parametrize("words", listed(FOUND))
+@pytest.mark.parametrize("place", BESIDE)
+def test_what_is_written_beside_any_result_is_heard(place: str, words: str) -> None:
+    """Beside one that means nothing itself."""
+    assert holds("told", *answer(count("2532-0", 200, "U/L", day=LATER, **BESIDE[place](words))))
+
+
+@pytest.mark.parametrize("words", listed(QUIET))
+@pytest.mark.parametrize("place", BESIDE)
+def test_what_denies_or_asks_costs_nothing(place: str, words: str) -> None:
+    """Beside the results that prove the remission, too."""
+    words = words if place == "narrative" else words.replace("<b>no</b>", "no")
+    for name in ("marrow-d32", "anc-6", "smear-8"):
+        assert changed(name, BESIDE[place](words)) == (0, ["CR"])
+
+
+@pytest.mark.parametrize("words", listed(FOUND))
+@pytest.mark.parametrize("place", IN_REPORTS)
+@pytest.mark.parametrize("name", ["Cytology", "Discharge letter", "CBC"])
+def test_what_is_attached_to_a_report_or_noted_in_it_is_heard(
+    name: str, place: str, words: str
+) -> None:
+    """Beside a conclusion that says nothing."""
+
+    def report(words: str) -> Json:
+        parts = {"status": "final", "code": {"text": name}, "effectiveDateTime": LATER}
+        return row("DiagnosticReport", conclusion="see below", **parts, **IN_REPORTS[place](words))
+
+    assert holds("told", *answer(report(words)))
+    assert answer(report("no evidence of relapse")) == (0, ["CR"])
+
+
+MUTE: list[Json] = [
+    {"text": narrated("AML relapse", "generated")},
+    {"referenceRange": [{"text": "Relapse: above 5 %"}]},
+    {"extension": [{"url": "urn:relapse", "valueCode": "relapse"}]},
+]
+
+
+@pytest.mark.parametrize("more", MUTE)
+def test_what_nobody_wrote_of_the_patient_says_nothing(more: Json) -> None:
+    """A generated narrative says what the elements say, and a range what a number would mean."""
+    assert changed("marrow-d32", more) == (0, ["CR"])
+
+
+BROKEN: list[Json] = [
+    {"data": "%%%", "contentType": "text/plain"},
+    {"data": "AA", "contentType": "text/html"},
+    {"data": base64.b64encode(b"\xff\xfe\x00").decode(), "contentType": "text/plain"},
+    {"data": base64.b64encode(b"%PDF-1.7").decode(), "contentType": "application/pdf"},
+    {},
+]
+
+
+@pytest.mark.parametrize("form", BROKEN)
+def test_an_attachment_that_cannot_be_read_says_no_word(form: Json) -> None:
+    """And takes none from the one beside it."""
+    report = {"resourceType": "DiagnosticReport", "presentedForm": [form, shown("AML relapse")]}
+    read = msgspec.json.decode(json.dumps(report), type=DiagnosticReport)
+    assert "AML relapse" in free_text(read)
+
+
+def test_a_long_text_of_broken_tags_is_read_in_one_go() -> None:
+    """Each opening ends at the next one."""
+    sent = {"resourceType": "Observation", "valueAttachment": shown("<" * 400_000, "text/html")}
+    assert free_text(msgspec.json.decode(json.dumps(sent), type=Observation)) == ("<" * 400_000,)
+
+
+@pytest.mark.parametrize("place", BESIDE)
+def test_an_archive_looks_into_every_result_in_which_somebody_wrote(place: str) -> None:
+    """What has no meaning by its code is passed over by that alone."""
+    plain = count("2532-0", 200, "U/L", day=LATER)
+    assert is_plain(decode_result(json.dumps(plain).encode()))
+    assert not is_plain(decode_result(json.dumps(plain | BESIDE[place]("x")).encode()))
+
+
+OTHERS = "Probe vom Spender|Sample of donor|verwechselt|Specimen mislabelled|falsche Probe"
+
+
+@pytest.mark.parametrize("words", listed(OTHERS))
+@pytest.mark.parametrize("name", ["marrow-d32", "anc-6", "plt-7"])
+def test_a_sample_that_is_said_to_be_another_one_counts_for_nothing(name: str, words: str) -> None:
+    """In a note, a step of its processing, or the words of its type."""
+    taken = {"specimen": {"reference": "Specimen/x"}}
+    for more in ({"note": [{"text": words}]}, {"processing": [{"description": words}]},
+                 {"type": {"text": words}}, {"collection": {"comment": words}}):  # fmt: skip
+        assert changed(name, taken, row("Specimen", **more)) != (0, ["CR"]), more
+    fine = row("Specimen", note=[{"text": "not mislabelled; brother is the donor"}])
+    assert changed(name, taken, fine) == (0, ["CR"])
+
+
+@pytest.mark.parametrize("place", ["note", "narrative", "extension"])
+def test_a_relapse_noted_beside_a_diagnosis_is_a_claim(place: str) -> None:
+    """As it is in its text."""
+    found = {"recordedDate": LATER, "code": {"coding": [AML]}}
+    assert "claim-disagrees" in flags(row("Condition", **found, **BESIDE[place]("1. Rezidiv")))
+    quiet = row("Condition", **found, **BESIDE[place]("kein Rezidiv"))
+    assert "claim-disagrees" not in flags(quiet)
+
+
+WORSE = "AML refractory|AML, persistent disease|AML, Progress|Refraktäre AML|active AML"
+
+
+@pytest.mark.parametrize("words", listed(WORSE))
+def test_a_coded_diagnosis_that_says_the_disease_is_there_is_a_claim(words: str) -> None:
+    """On its day; what denies it, and other diseases, are none."""
+    found = row("Condition", code={"coding": [AML], "text": words}, recordedDate=LATER)
+    assert "claim-disagrees" in flags(found)
+    for quiet in ("AML with renal failure", "no active AML", "Refractory AML?", "AML"):
+        found["code"]["text"] = quiet
+        assert "claim-disagrees" not in flags(found), quiet
