@@ -167,3 +167,33 @@ def test_a_coded_diagnosis_that_says_the_disease_is_there_is_a_claim(words: str)
     for quiet in ("AML with renal failure", "no active AML", "Refractory AML?", "AML"):
         found["code"]["text"] = quiet
         assert "claim-disagrees" not in flags(found), quiet
+
+
+RAISED = {
+    "plt-7": "nach Thrombozytengabe|after platelet transfusion|post-transfusion|transfused",
+    "anc-6": "under G-CSF|unter Filgrastim|sous G-CSF",
+}
+PLAIN = (
+    "no transfusion|transfusion-independent|ohne G-CSF|last transfusion 3 weeks ago|not on G-CSF"
+)
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_a_count_that_is_said_to_follow_its_support_does_not_stand_by_itself(name: str) -> None:
+    """As if what was given had been sent: by that day, confirmed by nobody."""
+    for words in listed(RAISED[name]):
+        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
+    for words in listed(PLAIN):
+        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+
+
+PENDING = "Preliminary result|Manual review pending|Vorläufiger Befund|Nachdifferenzierung folgt"
+
+
+@pytest.mark.parametrize("name", ["marrow-d32", "anc-6", "plt-7", "smear-8"])
+def test_a_result_that_is_said_not_to_be_the_last_supports_nothing(name: str) -> None:
+    """As one of the status preliminary; what is said of another examination is not of it."""
+    for words in listed(PENDING):
+        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
+    for words in ("Cytogenetics pending", "FISH: preliminary", "not preliminary", "review done"):
+        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words

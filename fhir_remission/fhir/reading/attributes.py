@@ -181,13 +181,12 @@ def _says_poor(part: str, context: Context) -> bool:
 _OTHERS = ("not-blasts", "picture", "mrd")
 
 
-def taken_back(texts: Iterable[str], mappings: Mappings) -> str:
-    """The part of what is written that says: it is not valid, or not of this patient."""
-    hints = mappings.codes.hints
+def part_that_says(what: str, texts: Iterable[str], hints: Hints) -> str:
+    """The part of what is written that says: it is not valid, or another's; it is not the last."""
     parts = (part for one in texts for part in parts_of(hints.stated(one)))
-    void = (one for one in parts if hints.stands("void", one))
+    said = (one for one in parts if hints.stands(what, one))
     # Of another examination it says nothing of this one.
-    return next((one for one in void if not any(hints.names(k, one) for k in _OTHERS)), "")
+    return next((one for one in said if not any(hints.names(k, one) for k in _OTHERS)), "")
 
 
 def said_together(valued: Valued, mappings: Mappings) -> str:

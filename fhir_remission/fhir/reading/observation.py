@@ -39,6 +39,7 @@ from fhir_remission.fhir.reading.observation_status import (
     found_at,
     is_empty,
     never_counts,
+    standing_of,
 )
 from fhir_remission.fhir.reading.part import (
     BIOPSY,
@@ -51,7 +52,7 @@ from fhir_remission.fhir.reading.part import (
 from fhir_remission.fhir.reading.relevance import remarks_of
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
-from fhir_remission.fhir.reading.worded import told_beside, told_by_result
+from fhir_remission.fhir.reading.worded import support_beside, told_beside, told_by_result
 
 
 class ObservationRead(Struct, frozen=True):
@@ -92,7 +93,7 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     held = [(part.valued, part.match) for part in parts]
     whole = Whole(
         current=current,
-        standing=STANDING.get(observation.status or "", "usable"),
+        standing=standing_of(observation, context.mappings.codes.hints),
         placed=found_at(observation, entry.ref, context, specimen),
         specimen=specimen,
         has_specimen=observation.specimen is not None,
@@ -108,7 +109,7 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     strange = _of_the_house(parts[0])
     return structs.replace(
         read,
-        events=_diagnoses(parts, whole, context),
+        events=_diagnoses(parts, whole, context) + support_beside(parts, whole, context),
         worded=told_by_result(parts, whole, context),
         unmapped=strange,
         resembling=strange,

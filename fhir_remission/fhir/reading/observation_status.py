@@ -8,6 +8,7 @@ from datetime import timedelta
 from msgspec import structs
 
 from fhir_remission.domain.nouns.inputs import Finding, Standing
+from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import Valued, is_there, must_be_understood
@@ -21,7 +22,7 @@ from fhir_remission.fhir.r4.times import (
 )
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
-from fhir_remission.fhir.reading.attributes import taken_back
+from fhir_remission.fhir.reading.attributes import part_that_says
 from fhir_remission.fhir.reading.coding import Match
 from fhir_remission.fhir.reading.context import PEOPLE, Context, happened, period_of, report_time
 from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning, remarks_of
@@ -59,6 +60,13 @@ def never_counts(
     return specimen.void
 
 
+def standing_of(observation: Observation, hints: Hints) -> Standing:
+    """Whether it counts, supports nothing yet, or was withdrawn: by its status, else its notes."""
+    standing = STANDING.get(observation.status or "", "usable")
+    pending = standing == "usable" and part_that_says("pending", remarks_of(observation), hints)
+    return "preliminary" if pending else standing
+
+
 def doubt_of(
     observation: Observation, ref: str, inside: Mapping[str, Resource], context: Context
 ) -> str:
@@ -83,7 +91,7 @@ _SHOWN = 80
 
 
 def _taken_back(observation: Observation, context: Context) -> str:
-    said = taken_back(remarks_of(observation), context.mappings)
+    said = part_that_says("void", remarks_of(observation), context.mappings.codes.hints)
     return f"a note beside it says: {said[:_SHOWN]}" if said else ""
 
 

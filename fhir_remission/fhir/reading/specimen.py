@@ -26,7 +26,7 @@ from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Resource, Specimen
-from fhir_remission.fhir.reading.attributes import poor_words, quality_of, taken_back
+from fhir_remission.fhir.reading.attributes import part_that_says, poor_words, quality_of
 from fhir_remission.fhir.reading.context import Context, period_of, term_of, terms_of, words_of
 
 _APART = re.compile(r"\s*[,;/()]\s*")
@@ -226,7 +226,7 @@ def _fault(specimen: Specimen, context: Context) -> str:
     poor = [one for one in said if poor_words(one, context)]
     poor += [one for one in words_of(specimen.type) if hints.names("family", one)]
     poor += [one for one in said if hints.names("donor-sample", one) and not is_denied(hints, one)]
-    return next(iter(poor), "") or taken_back(said, context.mappings)
+    return next(iter(poor), "") or part_that_says("void", said, hints)
 
 
 def _beside(specimen: Specimen) -> Iterator[str]:

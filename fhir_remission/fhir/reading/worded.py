@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.inputs import Source
+from fhir_remission.domain.nouns.inputs import Event, Source
 from fhir_remission.domain.tables.hints import Hints
+from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
 from fhir_remission.fhir.r4.free_text import free_text, texts_in
@@ -159,6 +160,30 @@ def told_beside(
         told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=denied)
         found += worded(current, told, when, context)
     return tuple(found)
+
+
+# What a count may be said to follow, and what is taken for that.
+_RAISED_BY = {
+    "platelets": ("transfused", NAMED["transfusion"].kind),
+    "anc": ("stimulated", NAMED["gcsf"].kind),
+    "neutrophils-segmented": ("stimulated", NAMED["gcsf"].kind),
+}
+
+
+def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Event, ...]:
+    """A transfusion or growth factor that a count is said to follow: it was given by that day."""
+    observation = whole.current.entry.resource
+    assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
+    rows = [row for part in parts for row in part.match.rows if row.analyte in _RAISED_BY]
+    when = whole.placed.when if isinstance(whole.placed, Placed) else None
+    source = Source(whole.current.entry.ref, whole.current.version, "", "")
+    raised = [_RAISED_BY[row.analyte] for row in rows[:1]]
+    return tuple(
+        Event(kind, when, source, "unconfirmed", original=text)
+        for said, kind in raised
+        for text in remarks_of(observation)
+        if context.mappings.codes.hints.stands(said, text)
+    )
 
 
 def _coded(part: Part) -> Iterator[str]:
