@@ -176,9 +176,10 @@ def _adequate(one: AdequateMarrow, marrow: Marrow, dense: Decimal | None) -> Jud
     """What the sample itself tells of its quality; None where nobody said. Where cellularity
     rescues no sample, one that is hypocellular is none (`criteria.md` D2)."""
     told = marrow.cellularity
-    known = one.cellularity is None and dense is not None and told.reading is not None
-    if known and dense is not None and not (enough := _reaches(told, dense)):
-        return judged(enough, told.proof)
+    if one.cellularity is None and dense is not None and told.reading is not None:
+        enough = _reaches(told, dense)
+        if not enough:
+            return judged(enough, told.proof)
     numbers = [(marrow.cells, one.cells)]
     if one.cellularity is not None:
         numbers.append((marrow.cellularity, one.cellularity))

@@ -17,6 +17,8 @@ from msgspec import Raw, Struct
 
 from fhir_remission.fhir.r4.elements import NOTHING, is_there
 
+SHOWN = 80
+"""How much of a text is repeated where it is the reason for something."""
 _TEXTS = ("text", "display", "description", "valueString", "valueMarkdown")
 
 

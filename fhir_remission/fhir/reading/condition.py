@@ -18,7 +18,7 @@ from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import DISPUTED, Current
 from fhir_remission.fhir.r4.condition_extensions import OVER, histology, site_and_stage, sureness
 from fhir_remission.fhir.r4.elements import CodeableConcept, Period, is_there, must_be_understood
-from fhir_remission.fhir.r4.free_text import free_text
+from fhir_remission.fhir.r4.free_text import SHOWN, free_text
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Condition
 from fhir_remission.fhir.reading.coding import Rows, is_lookalike, meanings, unread_leukaemia
@@ -248,8 +248,9 @@ def said_of_course(
         if row.claim is not None
     }
     if rows and not any(says == "relapse" for _, _, says in coded):
-        told = ((rows[0][0], text, _course_in(text, context)) for text in words)
-        coded |= dict.fromkeys([(pair, text, says) for pair, text, says in told if says][:1])
+        pair = rows[0][0]
+        told = [(pair, one[:SHOWN], says) for one in words if (says := _course_in(one, context))]
+        coded |= dict.fromkeys(told[:1])
     return [*coded]
 
 

@@ -12,6 +12,7 @@ from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.r4.elements import Valued, is_there, must_be_understood
+from fhir_remission.fhir.r4.free_text import SHOWN
 from fhir_remission.fhir.r4.references import parse_literal
 from fhir_remission.fhir.r4.times import (
     SIGNED_OUT,
@@ -24,6 +25,7 @@ from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.attributes import part_that_says
 from fhir_remission.fhir.reading.coding import Match
+from fhir_remission.fhir.reading.conclusions import LESION
 from fhir_remission.fhir.reading.context import PEOPLE, Context, happened, period_of, report_time
 from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning, remarks_of
 from fhir_remission.fhir.reading.reported import has_value, read_value, understanding_of
@@ -87,18 +89,15 @@ def doubt_of(
     )
 
 
-_SHOWN = 80
-
-
 def _taken_back(observation: Observation, context: Context) -> str:
     said = part_that_says("void", remarks_of(observation), context.mappings.codes.hints)
-    return f"a note beside it says: {said[:_SHOWN]}" if said else ""
+    return f"a note beside it says: {said[:SHOWN]}" if said else ""
 
 
 def contradicted(parts: Sequence[tuple[Valued, Match]], mappings: Mappings) -> str:
     """Why a word on lesions cannot be used: one of its components says that there is one."""
     (_, match), *inner = parts
-    row = next((one for one in match.rows if one.analyte == "extramedullary-disease"), None)
+    row = next((one for one in match.rows if one.analyte == LESION), None)
     if row is None:
         return ""
     asked = understanding_of(row, mappings, decimal_comma=False)

@@ -12,7 +12,7 @@ from fhir_remission.domain.nouns.inputs import Claim, Event, Skipped
 from fhir_remission.fhir.incoming.holders import DEAD
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept
-from fhir_remission.fhir.r4.free_text import free_text
+from fhir_remission.fhir.r4.free_text import SHOWN, free_text
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time, weeks_before
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import DiagnosticReport
@@ -38,8 +38,6 @@ from fhir_remission.fhir.reading.context import (
 )
 from fhir_remission.fhir.reading.specimen import read_specimen
 from fhir_remission.fhir.reading.worded import NO_TIME, Told, poor, worded
-
-_SHOWN = 80
 
 
 def read_conclusions(current: Current, context: Context) -> EventsRead:
@@ -75,7 +73,7 @@ def read_conclusions(current: Current, context: Context) -> EventsRead:
     said = report.conclusion or ""
     if "apl" in context.mappings.codes.hints.signs(said):
         source = source_of(current, ("", ""))
-        events.append(Event("apl-diagnosis", when, source, "unconfirmed", original=said[:_SHOWN]))
+        events.append(Event("apl-diagnosis", when, source, "unconfirmed", original=said[:SHOWN]))
     lost = [one for one in events if when is None and one.kind == "extramedullary"]
     return EventsRead(
         events=tuple(one for one in events if one not in lost),

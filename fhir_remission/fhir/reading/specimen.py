@@ -21,7 +21,7 @@ from fhir_remission.fhir.r4.elements import (
     is_there,
     must_be_understood,
 )
-from fhir_remission.fhir.r4.free_text import free_text, texts_in
+from fhir_remission.fhir.r4.free_text import SHOWN, free_text, texts_in
 from fhir_remission.fhir.r4.references import named, parse_literal
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.type_names import contained
@@ -30,7 +30,6 @@ from fhir_remission.fhir.reading.attributes import part_that_says, poor_words, q
 from fhir_remission.fhir.reading.context import Context, period_of, term_of, terms_of, words_of
 
 _APART = re.compile(r"\s*[,;/()]\s*")
-_SHOWN = 80
 _VOID = frozenset({"unsatisfactory", "entered-in-error"})
 # http://hl7.org/fhir/R4/valueset-specimen-status.html; the status itself is optional.
 _FINE = frozenset({"available", "unavailable"})
@@ -211,7 +210,7 @@ def _void(specimen: Specimen, context: Context) -> str:
         if _condition(condition, context) == "unsatisfactory":
             return "its specimen is unsatisfactory"
     if said := _fault(specimen, context):
-        return f"its specimen is said to be {said[:_SHOWN]}"
+        return f"its specimen is said to be {said[:SHOWN]}"
     subject = specimen.subject
     others = subject is not None and reference_key(subject) != UNKNOWN
     if others and subject and not context.is_patient(subject) and context.is_person(subject):

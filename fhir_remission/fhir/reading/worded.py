@@ -13,7 +13,7 @@ from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
-from fhir_remission.fhir.r4.free_text import free_text, texts_in
+from fhir_remission.fhir.r4.free_text import SHOWN, free_text, texts_in
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import Observation, Procedure
 from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
@@ -179,7 +179,7 @@ def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tup
     source = Source(whole.current.entry.ref, whole.current.version, "", "")
     raised = [_RAISED_BY[row.analyte] for row in rows[:1]]
     return tuple(
-        Event(kind, when, source, "unconfirmed", original=text)
+        Event(kind, when, source, "unconfirmed", original=text[:SHOWN])
         for said, kind in raised
         for text in remarks_of(observation)
         if context.mappings.codes.hints.stands(said, text)
