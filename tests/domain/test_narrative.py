@@ -175,3 +175,15 @@ def test_a_second_sample_is_counted_from_the_first_that_counts() -> None:
     found = now(remission().blood(100, smear=2).blood(103, smear=2))
     assert f"from {on(107)} to {on(156)} is relapse" in found.next_better
     assert f"counted from the sample of {on(100)}" in found.next_better
+
+
+def test_a_sentence_says_why_its_answer_is_provisional_or_none_and_which_word_is_older() -> None:
+    """What puzzled a reader: few cells, a preliminary marrow, a relapse of MRD that has gone."""
+    few = now(induction().marrow(30, 2, cells=100).blood(30, 1500, 150_000))
+    assert "(CR, provisional, for too few cells were counted in the marrow)" in few.summary
+    early = induction().result("blasts-marrow", 30, 2, standing="preliminary")
+    assert f"since therapy began, the marrow of {on(30)} is preliminary)" in now(early).summary
+    gone = remission().mrd(30, "negative").mrd(60, "positive").mrd(75, "positive")
+    assert "(CR, MRD-positive, MRD relapse)" in now(gone).summary
+    gone.marrow(90, 2).blood(90, 1500, 150_000).mrd(90, "negative")
+    assert "(CR, MRD-negative, after MRD relapse)" in now(gone).summary

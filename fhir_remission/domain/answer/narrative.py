@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
+from fhir_remission.domain.answer.brackets import in_brackets
 from fhir_remission.domain.answer.shortfall import lack_of
 from fhir_remission.domain.answer.wording import (
     ADVICE,
     DEAD,
     DEAD_UNTREATED,
-    EVENTS,
     MRD_REPEAT,
     OF_A_RESULT,
     STATES,
@@ -26,10 +26,8 @@ from fhir_remission.domain.answer.wording import (
     drawn_on_no_day,
     last_sample,
     last_told,
-    may_be,
     start_text,
     undated,
-    why_of,
 )
 from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.course.lines import FAILS, LANDMARK, REFRACTORY
@@ -45,8 +43,6 @@ from fhir_remission.domain.tables.analytes import ANALYTES
 
 # Before a remission a marrow that could not be judged asks for the next one.
 WAITING = ("awaiting-response", "active-disease")
-# A sentence has room for so many references; all are in the list of what was left out.
-MANY = 2
 
 
 def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
@@ -56,7 +52,7 @@ def summary(facts: Facts, draft: Draft, found: Assessment) -> str:
     if draft.refractory is not None and found.category == facts.criteria.outcomes.refractory:
         rule = _landmark(found)
         start = f"Refractory since {draft.refractory}{rule}; {start[0].lower()}{start[1:]}"
-    return f"{_death(facts)}{start}{_by_what(facts, found)}{_last(facts, draft, found)}."
+    return f"{_death(facts)}{start}{in_brackets(facts, found)}{_last(facts, draft, found)}."
 
 
 def _stands(facts: Facts, found: Assessment) -> str:
@@ -90,37 +86,6 @@ def _landmark(found: Assessment) -> str:
     """What makes the disease refractory, where this marrow is the one that shows it."""
     told = (one.rule for one in found.criteria_results if one.criterion == LANDMARK)
     return next((f" ({rule.removeprefix(REFRACTORY)})" for rule in told), "")
-
-
-def _by_what(facts: Facts, found: Assessment) -> str:
-    parts = [_response(facts, found)]
-    why = why_of(facts, found, found.reason)
-    parts += [why] if why else []
-    if found.reason == "therapy-after-marrow":
-        spoiled = [one for one in found.skipped if "specimen" in one.reason]
-        parts.extend(f"left out: {one.source}, {one.reason}" for one in spoiled[:MANY])
-    if found.mrd != "unknown":
-        named = f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level"
-        parts.append(f"{named} by earlier samples" if last_sample(facts, found) else named)
-    if found.mrd_event != "none":
-        parts.append(EVENTS[found.mrd_event])
-    if still := may_be(found.candidates, found.possible_higher):
-        parts.append(f"may be {still}")
-    if found.assumptions:
-        parts.append("assuming " + ", ".join(one.id.replace("-", " ") for one in found.assumptions))
-    return f" ({', '.join(parts)})"
-
-
-def _response(facts: Facts, found: Assessment) -> str:
-    """The category; where a remission began with a lesser one, both with their days."""
-    relapsed = found.category == facts.criteria.outcomes.relapse and found.response_date
-    if found.state == "awaiting-response" and relapsed:
-        return f"{found.category} of {found.response_date}"
-    began = [name for name, day in found.responses if day == found.state_since]
-    if found.state != "in-remission" or found.category in began or not began:
-        return found.category
-    since = next((day for name, day in found.responses if name == found.category), None)
-    return f"{began[0]}, {found.category}{f' since {since}' if since else ''}"
 
 
 def _by_itself(facts: Facts, found: Assessment) -> str:

@@ -164,6 +164,8 @@ DEAD_UNTREATED = "No remission proved{since}, no start of therapy known in this 
 UNORDERED = "An answer needs the day of what may lie before or after a marrow."
 MRD_REPEAT = "A second positive sample of the marker in the same tissue is MRD relapse."
 EVENTS = {"relapse-suspected": "MRD relapse suspected", "relapse": "MRD relapse"}
+DOUBTS = {"few-cells": "provisional, for too few cells were counted in the marrow"}
+"""The flags by which an answer is provisional, where no assumption says why."""
 LATE = "the marrow is of the first days of therapy, which is measured against it"
 NO_DAY = {
     "blood": "the day of the blood sample is not known",
