@@ -246,3 +246,16 @@ def test_blood_that_was_clear_on_the_day_of_a_marrow_keeps_what_stood(
 
     assert (marrow.category, marrow.state) == ("CR", "in-remission")
     assert (blood.anchor.kind, blood.category) == ("blood", "RELAPSE_SUSPECTED")
+
+
+@pytest.mark.parametrize("platelets", [50, "50-101"])
+def test_counts_that_cannot_be_read_hold_back_what_another_draw_may_prove(
+    platelets: int | str,
+) -> None:
+    """Where that draw proves it not, they still may have: too few cells leave MLFS to no marrow."""
+    course = induction().marrow(30, 2).marrow(36, 4, cells="?").result("platelets", 35, "?")
+    course.result("anc", 40, 1.5).result("platelets", 40, platelets)
+
+    found = anchored(judge(course.blood(44, 499, 150_000)), 36)
+
+    assert (found.category, found.candidates) == ("IND", ("CR", "CRh", "CRi", "MLFS", "NE"))

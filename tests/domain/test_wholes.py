@@ -7,7 +7,8 @@ import pytest
 from fhir_remission.domain.nouns.inputs import Unreadable
 from fhir_remission.domain.record.wholes import FLAG, checked
 from fhir_remission.effects.files.mapping_files import load_criteria
-from tests.domain.builder import Course
+from tests.domain.builder import Course, induction, judge, remission
+from tests.domain.test_properties import cited, claim, without
 
 NEUTROPHILS, BLASTS = "neutrophils-pct", "blasts-blood"
 PARTS = ("neutrophils-segmented-pct", "neutrophils-band-pct")
@@ -55,3 +56,26 @@ def test_a_whole_that_may_be_less_than_its_part_leaves_it_open(
     ]
 
     assert [isinstance(one.value, Unreadable) for one in counts] == [is_open]
+
+
+@pytest.mark.parametrize("whole", ["?", 1, "<5"])
+def test_leukocytes_that_leave_a_count_open_are_cited(whole: str | int) -> None:
+    """Also where an earlier marrow gives the answer: taken away, they would leave a CR (P3)."""
+    course = induction().marrow(30, 2).marrow(62, 2, cells=150).blood(60, 1500, 150_000)
+    course.result("wbc", 60, whole, ref="Observation/wbc")
+
+    found, fewer = judge(course), judge(without(course.record(), "Observation/wbc"))
+
+    assert (found[-1].category, fewer[-1].category) == ("MLFS", "CR")
+    assert "Observation/wbc" in cited(found)[1]
+
+
+def test_shares_that_leave_a_smear_open_are_cited() -> None:
+    """A differential of 110 % clears no blood; with a share of it less it would (P3)."""
+    course = remission().blood(100, smear=2).result(PARTS[0], 107, 60)
+    course.result(PARTS[1], 107, 50, ref="Observation/bands").blood(107)
+
+    found, fewer = judge(course), judge(without(course.record(), "Observation/bands"))
+
+    assert claim(fewer[-1]) > claim(found[-1])
+    assert "Observation/bands" in cited(found)[1]

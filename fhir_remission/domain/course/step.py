@@ -24,6 +24,7 @@ from fhir_remission.domain.nouns.verdicts import SignReading
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.therapy import Cycle
+from fhir_remission.domain.record.wholes import with_those_beside
 
 
 class Case(NamedTuple):
@@ -74,7 +75,7 @@ class Step:
     def smear(self, place: int) -> bool | None:
         """Whether the blood held blasts; None where nobody looked."""
         sign = self.ground.facts.smears[place]
-        self.trial.look(sign.proof)
+        self.trial.look(with_those_beside(sign.proof, self.ground.facts.draws[place].results))
         if sign.state == "unknown":
             return bool(self.trial.tell(("smear", place), (False, True)))
         return {"present": True, "absent": False}.get(sign.state)

@@ -64,7 +64,8 @@ class Evaluation(Struct, frozen=True, eq=False):
     held: tuple[str, ...]
     """Better answers that nothing but a policy holds back."""
     uncounted: tuple[str, ...]
-    """Those of them that a count would decide."""
+    """Better answers that a count would decide, also where another draw may prove them: in the way
+    in which it does not, they are held back all the same."""
     unread: tuple[str, ...]
     """Those of them whose count was reported, and cannot be read."""
     blood: BloodBlasts
@@ -177,8 +178,8 @@ def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Ev
         window=seen.window,
         ways=found,
         held=tuple(held),
-        uncounted=tuple(one for one in held if one in dict(lacking)),
-        unread=tuple(one for one in held if one in unread),
+        uncounted=tuple(sorted(named.intersection(dict(lacking)))),
+        unread=tuple(sorted(named & unread)),
         blood=seen.blood,
         rows=rows,
         seen=seen,

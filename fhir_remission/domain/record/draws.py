@@ -22,7 +22,7 @@ from fhir_remission.domain.nouns.unions import united
 from fhir_remission.domain.nouns.verdicts import NOTHING, Quantity
 from fhir_remission.domain.record.derived import clumped, counted, may_be_clumped
 from fhir_remission.domain.record.therapy import Support
-from fhir_remission.domain.record.wholes import checked
+from fhir_remission.domain.record.wholes import checked, with_those_beside
 
 BLOOD_ANALYTES = frozenset(
     {
@@ -136,6 +136,11 @@ def _draw(sent: list[Result], numbers: Numbers, support: Mapping[str, Support]) 
     results = {name: tuple(many) for name, many in by_analyte.items()}
     end = max([one.when.end for one in ordered])
     own = counted(results, numbers)
+    if ordered is not sent:
+        own = {
+            name: replace(one, proof=with_those_beside(one.proof, results))
+            for name, one in own.items()
+        }
     last = max([one.when.last_day for one in ordered])
     first = ordered[0].when
     for name, treated in support.items():

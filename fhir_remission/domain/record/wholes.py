@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import Numbers
 from fhir_remission.domain.nouns.inputs import Interval, Result, Unreadable
 from fhir_remission.domain.nouns.intervals import is_zero
+from fhir_remission.domain.nouns.verdicts import Proof
 
 WHOLE = "wbc"
 PARTS = ("anc", "neutrophils-segmented", "neutrophils-band", "blasts-blood-count")
@@ -20,6 +21,13 @@ _SHARES = (
 )
 _SHARED = frozenset(name for names in _SHARES for name in names)
 FLAG = "part-above-whole"
+_EXCLUDED = "it and its whole exclude each other"
+_UNREAD = "the leukocytes of the draw cannot be read"
+_FEWER = "the leukocytes of the draw may be fewer"
+# What a refused value is refused beside.
+_BESIDE = {
+    WHOLE: PARTS, **dict.fromkeys(PARTS, (WHOLE,)), **dict.fromkeys(_SHARED, sorted(_SHARED)),
+}  # fmt: skip
 
 
 def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
@@ -42,7 +50,7 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
     if not doubtful and not unread:
         return draw
     return [
-        _refused(one, "it and its whole exclude each other", FLAG)
+        _refused(one, _EXCLUDED, FLAG)
         if one in doubtful
         else _refused(one, unread[one], "")
         if one in unread
@@ -51,15 +59,26 @@ def checked(draw: Sequence[Result], numbers: Numbers) -> Sequence[Result]:
     ]
 
 
+def with_those_beside(proof: Proof, results: Mapping[str, tuple[Result, ...]]) -> Proof:
+    """The evidence, and what some of it is refused beside: without that it would be read."""
+    refused = {
+        one.analyte for one in proof
+        if isinstance(one, Result) and isinstance(one.value, Unreadable)
+        and one.value.reason in (_EXCLUDED, _UNREAD, _FEWER)
+    }  # fmt: skip
+    beside = {name for one in refused for name in _BESIDE[one]}
+    return tuple(dict.fromkeys((*proof, *(p for n in sorted(beside) for p in results.get(n, ())))))
+
+
 def _why_open(part: Result, wholes: Sequence[Result]) -> str:
     """Why nobody can tell that a whole is no less than this part of it; empty where it is none."""
     value = part.value
     if part.analyte not in PARTS or not isinstance(value, Interval) or is_zero(value):
         return ""
     if any(not isinstance(one.value, Interval) for one in wholes):
-        return "the leukocytes of the draw cannot be read"
+        return _UNREAD
     fewer = any(_may_be_less(one, part) for one in wholes)
-    return "the leukocytes of the draw may be fewer" if fewer else ""
+    return _FEWER if fewer else ""
 
 
 def _may_be_less(whole: Result, part: Result) -> bool:
