@@ -245,15 +245,17 @@ def _lines(
         return first.lines
 
     def told() -> tuple[CriterionResult, ...]:
-        found = list(first.lines())
-        if not settled:
-            others = [one for one, _ in anchor.told if one is not first and not one.carries]
-            found += [line for one in others[:MANY] for line in one.lines()]
-            found = [lines.doubted(one) for one in found]
+        others = [one for one, _ in anchor.told if one is not first and not one.carries]
+        ways = [first] if settled else [first, *others[:MANY]]
+        named: dict[str, CriterionResult] = {}
+        for way in ways:
+            # Of one way what it says last of a criterion, as where there is no other.
+            own = {one.criterion: one for one in way.lines()}
+            named |= {name: one for name, one in own.items() if name not in named}
         denied = "contradicted-by-next-marrow" in flags
-        found = [one for one in found if denied or one.criterion != "marrow-not-contradicted"]
-        named = {one.criterion: one for one in reversed(found)}
-        return (*reversed(named.values()), lines.unlike(gathered(anchor.nodes)))
+        kept = [named[one] for one in named if denied or one != "marrow-not-contradicted"]
+        found = kept if settled else [lines.doubted(one) for one in kept]
+        return (*found, lines.unlike(gathered(anchor.nodes)))
 
     return told
 
