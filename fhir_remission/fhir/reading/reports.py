@@ -100,7 +100,9 @@ def _worded_in(report: DiagnosticReport, current: Current, context: Context) -> 
     placed = _examined(report, context)
     when = placed if isinstance(placed, Placed) else None
     said, beside = "; ".join(concluded_words(report, context.mappings)), free_text(report)
-    fault = poor(concluded(report), "\n".join((said, *beside)), context)
+    # A letter that holds no result is of no sample, and may be long.
+    of_sample = (said, *beside) if marrow or report.result else (said,)
+    fault = poor(concluded(report), "\n".join(of_sample), context)
     told = Told(marrow, signs, said, fault, beside=beside)
     return worded(current, told, when, context)
 
