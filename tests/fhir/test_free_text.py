@@ -197,3 +197,81 @@ def test_a_result_that_is_said_not_to_be_the_last_supports_nothing(name: str) ->
         assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
     for words in ("Cytogenetics pending", "FISH: preliminary", "not preliminary", "review done"):
         assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+
+
+BROKEN_UP: list[Json] = [
+    {"note": [{"text": "Das Material ist nicht"}, {"text": "repräsentativ"}]},
+    {"note": [{"text": "Das Material ist nicht\nrepräsentativ"}]},
+    {"note": [{"text": "Knochenmark blutverdu\u0308nnt"}]},
+    {"note": [{"text": "Knochenmark blutverd&uuml;nnt"}]},
+    {"note": [{"text": r"Knochenmark blutverd\XFC\nnt"}]},
+]
+
+
+@pytest.mark.parametrize("more", BROKEN_UP)
+def test_what_an_engine_did_to_a_sentence_hides_nothing(more: Json) -> None:
+    """A note of each line, a letter of two characters, an entity, an escape of HL7 v2."""
+    assert changed("marrow-d32", more) != (0, ["CR"])
+
+
+SAID_BESIDE = {
+    "plt-7": "TK-Gabe 9.2.|Thrombozytenkonzentrat am Vortag|1 TK erhalten|transfusé|trasfuso",
+    "anc-6": "on Neupogen|G-CSF Tag 5|con filgrastim|contaminated",
+    "marrow-d32": (
+        "Zellarmes Präparat|Blut, kein Mark|KM trocken|Blasten nicht beurteilbar"
+        "|disregard this result|Validierung steht aus"
+    ),
+}
+FINE_BESIDE = """
+Hemodilution not evident|noch keine Blasten|keine Auerstäbchen|not contaminated|no persisting blasts
+"""
+
+
+@pytest.mark.parametrize("name", SAID_BESIDE)
+def test_what_laboratories_write_beside_a_count_is_heard(name: str) -> None:
+    """An outsider's words."""
+    for words in listed(SAID_BESIDE[name]):
+        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
+    for words in listed(FINE_BESIDE):
+        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+
+
+def test_an_interpretation_that_says_so_takes_a_result_away() -> None:
+    """As a note does."""
+    for words in ("nicht verwertbar", "wrong patient", "vorläufig"):
+        assert changed("anc-6", {"interpretation": [{"text": words}]}) != (0, ["CR"]), words
+
+
+METHODS = "Manuelle Differenzierung|Handdifferenzierung|Comptage manuel|Recuento manual|visuell"
+
+
+@pytest.mark.parametrize("words", listed(METHODS))
+def test_a_smear_counted_by_hand_in_other_words_is_one(words: str) -> None:
+    """It was a method that nobody could read."""
+    assert changed("smear-8", {"method": {"text": words}}) == (0, ["CR"])
+    assert changed("marrow-d32", {"method": {"text": words}}) == (0, ["CR"])
+
+
+def test_why_a_therapy_was_given_is_a_claim() -> None:
+    """By its code or its words; of a puncture it is a question."""
+    relapse = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C92.02"}]}
+    chemo = {"coding": [{"system": "http://snomed.info/sct", "code": "367336001"}]}
+    done = {"status": "completed", "code": chemo, "performedDateTime": LATER}
+    for reason in (relapse, {"text": "AML-Rezidiv"}):
+        assert "claim-disagrees" in flags(row("Procedure", **done, reasonCode=[reason]))
+    assert "claim-disagrees" not in flags(row("Procedure", **done, reasonCode=[{"text": "AML"}]))
+
+
+@pytest.mark.parametrize("code", ["P", "Y"])
+def test_a_relapse_told_to_a_registry_is_heard(code: str) -> None:
+    """By its code alone."""
+    system = (
+        "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/CodeSystem/"
+        "mii-cs-onko-verlauf-gesamtbeurteilung"
+    )
+    told = row(
+        "Observation", status="final", effectiveDateTime=LATER,
+        code={"coding": [{"system": "http://loinc.org", "code": "21976-6"}]},
+        valueCodeableConcept={"coding": [{"system": system, "code": code}]},
+    )  # fmt: skip
+    assert holds("told", *answer(told))

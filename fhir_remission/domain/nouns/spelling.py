@@ -22,9 +22,11 @@ _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")
 
 
 def seen(text: str) -> str:
-    """The text as it is seen: without letters that have no width, and each word in one script."""
+    """The text as it is seen: its letters in one piece, none without width, each word
+    in one script."""
     if text.isascii():
         return text
+    text = unicodedata.normalize("NFC", text)
     shown = "".join(one for one in text if unicodedata.category(one) != "Cf")
     return _TOKEN.sub(lambda found: _in_latin(found.group()), shown)
 

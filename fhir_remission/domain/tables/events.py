@@ -70,10 +70,9 @@ class CodeRange(Struct, frozen=True):
     last: str
     row: EventRow
 
-    def holds(self, system: str, code: str) -> bool:
-        """Whether a code lies in it."""
-        inside = self.first <= code[: len(self.first)] and code[: len(self.last)] <= self.last
-        return inside and self.system == system
+    def holds(self, code: str) -> bool:
+        """Whether a code of its system lies in it."""
+        return self.first <= code[: len(self.first)] and code[: len(self.last)] <= self.last
 
 
 class EventMap(Struct, frozen=True):
@@ -92,7 +91,7 @@ class EventMap(Struct, frozen=True):
     def within(self, system: str, code: str, resource_type: str) -> EventRow | None:
         """What the range of a code no row names says of it."""
         for one in self.ranges:
-            if one.holds(system, code) and resource_type in KINDS[one.row.kind]:
+            if one.system == system and one.holds(code) and resource_type in KINDS[one.row.kind]:
                 return one.row
         return None
 
@@ -104,7 +103,7 @@ class EventMap(Struct, frozen=True):
     def perhaps(self, code: str, resource_type: str) -> tuple[EventRow, ...]:
         """What a code would mean if its system were the one that has it."""
         rows = self.bare.get(code, ())
-        near = (one.row for one in self.ranges if one.holds(one.system, code))
+        near = (one.row for one in self.ranges if one.holds(code))
         found = (row for row in (*rows, *near) if row.kind)
         return tuple(row for row in found if resource_type in KINDS[row.kind])
 

@@ -34,7 +34,7 @@ class Hints(Struct, frozen=True):
 
     def names(self, what: str, text: str) -> bool:
         """Whether a text names something of this kind."""
-        return bool(self.tables) and _read(_names, text)(self, what, text)
+        return bool(self.tables) and read_often(_names, text)(self, what, text)
 
     def among(self, what: str, texts: Iterable[str]) -> bool:
         """Whether any of the texts names something of this kind."""
@@ -42,7 +42,7 @@ class Hints(Struct, frozen=True):
 
     def only(self, what: str, text: str) -> bool:
         """Whether a text says nothing but words of this kind."""
-        return bool(self.tables) and _read(_only, text)(self, what, seen(text).casefold())
+        return bool(self.tables) and read_often(_only, text)(self, what, seen(text).casefold())
 
     def is_relapse(self, text: str) -> bool:
         """Whether a text names nothing but a relapse, and where: it is of the disease on record."""
@@ -110,13 +110,13 @@ class Hints(Struct, frozen=True):
         """Which signs of disease a text names, of the patient and not denied; `marrow`: of one."""
         if not self.tables:
             return frozenset()
-        told = (_read(_signs, one)(self, one, marrow) for one in spellings(text))
+        told = (read_often(_signs, one)(self, one, marrow) for one in spellings(text))
         return frozenset().union(*told)
 
     def is_above(self, text: str) -> bool:
         """Whether a text states shares of blasts, as of now, and none below the line of disease."""
         return bool(self.tables) and any(
-            _read(_is_above, one)(self, one) for one in spellings(text)
+            read_often(_is_above, one)(self, one) for one in spellings(text)
         )
 
 
@@ -140,7 +140,7 @@ _LONGEST = 500
 """What is longer is hardly sent twice, and too much to keep."""
 
 
-def _read(remembered: _lru_cache_wrapper[T], text: str) -> Callable[..., T]:
+def read_often(remembered: _lru_cache_wrapper[T], text: str) -> Callable[..., T]:
     """A function that remembers its answers, or the same without that for a long text."""
     return remembered if len(text) <= _LONGEST else remembered.__wrapped__
 

@@ -58,9 +58,29 @@ class Attachment(Struct, rename="camel"):
 def free_text(resource: Struct) -> tuple[str, ...]:
     """Every text of a resource that a person may have written into it."""
     sent = ((getattr(resource, name, NOTHING), read) for name, read in _WRITTEN)
-    noted = (text for raw, read in sent if is_there(raw) for text in read(raw) if text)
+    noted = [text for raw, read in sent if is_there(raw) for text in read(raw) if text]
     forms = _listed(getattr(resource, "presented_form", None))
-    return (*noted, *(text for one in forms for text in one.words))
+    return tuple(mended(text) for text in (*noted, *(w for one in forms for w in one.words)))
+
+
+# What an interface leaves of a letter, and of a sentence that was longer than a line.
+_ESCAPED = re.compile(r"\\X([0-9A-Fa-f]{2})\\")
+_WRAPPED = re.compile(r"(?<![.!?:;\s])[ \t]*\r?\n[ \t]*(?=[^\W\d_])(?![A-ZÀ-Þ])")
+
+
+def mended(text: str) -> str:
+    """The text as it was written: entities, escapes of HL7 v2 and lines broken by their length."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "\\X" in text:
+        text = _ESCAPED.sub(lambda found: bytes.fromhex(found[1]).decode("cp1252", "replace"), text)
+    return _WRAPPED.sub(" ", text) if "\n" in text else text
+
+
+def _annotated(raw: Raw) -> Iterator[str]:
+    """Each note, and all as one: an engine makes a note of every line of a segment."""
+    texts = list(texts_in(raw))
+    return iter((*texts, "\n".join(texts)) if len(texts) > 1 else texts)
 
 
 Shown = list[Attachment | None] | Attachment | None
@@ -133,7 +153,7 @@ def _extended(raw: Raw) -> Iterator[str]:
 
 
 _WRITTEN: tuple[tuple[str, Callable[[Raw], Iterator[str]]], ...] = (
-    ("note", texts_in),
+    ("note", _annotated),
     ("notes", texts_in),  # DSTU2 of Condition and Procedure
     ("comment", texts_in),  # STU3 of Observation
     ("comments", texts_in),  # DSTU2 of Observation

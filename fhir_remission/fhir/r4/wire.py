@@ -201,6 +201,7 @@ class MedicationAdministration(
     effective_time_date_time: str | None = None
     """DSTU2; so is the next."""
     effective_time_period: Period | None = None
+    reason_code: Raw = NOTHING
     not_given: bool | None = None
     """STU3."""
     was_not_given: bool | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import UNREAD, Word
 from fhir_remission.domain.tables.answers import Answer
-from fhir_remission.domain.tables.hints import Hints
+from fhir_remission.domain.tables.hints import Hints, read_often
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.sample_words import (
     is_denied,
@@ -183,8 +184,13 @@ _OTHERS = ("not-blasts", "picture", "mrd")
 
 def part_that_says(what: str, texts: Iterable[str], hints: Hints) -> str:
     """The part of what is written that says: it is not valid, or another's; it is not the last."""
-    parts = (part for one in texts for part in parts_of(hints.stated(one)))
-    said = (one for one in parts if hints.stands(what, one))
+    return next((said for one in texts if (said := read_often(_part, one)(what, one, hints))), "")
+
+
+# The words of interpretations, of which a laboratory has few.
+@lru_cache(maxsize=1 << 10)
+def _part(what: str, text: str, hints: Hints) -> str:
+    said = (one for one in parts_of(hints.stated(text)) if hints.stands(what, one))
     # Of another examination it says nothing of this one.
     return next((one for one in said if not any(hints.names(k, one) for k in _OTHERS)), "")
 

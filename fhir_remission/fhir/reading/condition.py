@@ -38,7 +38,7 @@ _NEVER = frozenset({"refuted", "entered-in-error"})
 _SURE = frozenset({"confirmed", OVER})
 _VERIFIED = frozenset({"confirmed", "provisional", "unconfirmed", "unknown", "differential"})
 # A claim is of interest only beside a diagnosis that the criteria are about.
-_CLAIMED = frozenset({"aml-diagnosis", "extramedullary"})
+_CLAIMED = frozenset({"aml-diagnosis", "extramedullary", "unspecified-leukaemia"})
 
 
 class EventsRead(Struct, frozen=True):

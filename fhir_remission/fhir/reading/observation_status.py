@@ -26,8 +26,14 @@ from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.attributes import part_that_says
 from fhir_remission.fhir.reading.coding import Match
 from fhir_remission.fhir.reading.conclusions import LESION
-from fhir_remission.fhir.reading.context import PEOPLE, Context, happened, period_of, report_time
-from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning, remarks_of
+from fhir_remission.fhir.reading.context import (
+    PEOPLE,
+    Context,
+    happened,
+    period_of,
+    report_time,
+)
+from fhir_remission.fhir.reading.relevance import UNDONE, has_meaning, interpretation_of, remarks_of
 from fhir_remission.fhir.reading.reported import has_value, read_value, understanding_of
 from fhir_remission.fhir.reading.specimen import SpecimenSays
 
@@ -65,7 +71,7 @@ def never_counts(
 def standing_of(observation: Observation, hints: Hints) -> Standing:
     """Whether it counts, supports nothing yet, or was withdrawn: by its status, else its notes."""
     standing = STANDING.get(observation.status or "", "usable")
-    pending = standing == "usable" and part_that_says("pending", remarks_of(observation), hints)
+    pending = standing == "usable" and part_that_says("pending", _told_of(observation), hints)
     return "preliminary" if pending else standing
 
 
@@ -90,8 +96,13 @@ def doubt_of(
 
 
 def _taken_back(observation: Observation, context: Context) -> str:
-    said = part_that_says("void", remarks_of(observation), context.mappings.codes.hints)
+    said = part_that_says("void", _told_of(observation), context.mappings.codes.hints)
     return f"a note beside it says: {said[:SHOWN]}" if said else ""
+
+
+def _told_of(observation: Observation) -> list[str]:
+    """What is written beside a result, and the words of its interpretation."""
+    return [*remarks_of(observation), *interpretation_of(observation)]
 
 
 def contradicted(parts: Sequence[tuple[Valued, Match]], mappings: Mappings) -> str:

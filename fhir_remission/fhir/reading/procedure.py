@@ -32,7 +32,7 @@ from fhir_remission.fhir.reading.context import (
     term_of,
     words_of,
 )
-from fhir_remission.fhir.reading.worded import told_by_procedure
+from fhir_remission.fhir.reading.worded import told_by_procedure, why_given
 
 # `stopped`, and `aborted` before R4, counts: a start of therapy has begun, blood has run. What is
 # on hold, or of a status nobody knows, may have begun: it is neither here nor there.
@@ -205,7 +205,10 @@ def _read(
     if doubt and any(_starts(row) for _, row in rows):
         return EventsRead(unplaced=(Skipped(source=current.entry.ref, reason=doubt),))
     # Whether blood was given cannot be told: then it may have been, and a count is a bound.
-    return _events(current, rows, times, _Words(_words(concepts), unsaid or doubt or told, unsaid))
+    words = _Words(_words(concepts), unsaid or doubt or told, unsaid)
+    read = _events(current, rows, times, words)
+    dated = (structs.replace(one, when=times[0]) for one in why_given(resource, current, context))
+    return structs.replace(read, claims=tuple(dated) if any(_starts(r) for _, r in rows) else ())
 
 
 def _suspected(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.unmapped import HINTS, Suspected, suspicion
 from fhir_remission.fhir.incoming.holders import WITHDRAWN
 from fhir_remission.fhir.r4.decoding import components
-from fhir_remission.fhir.r4.elements import CodeableConcept
+from fhir_remission.fhir.r4.elements import CodeableConcept, Valued, is_there
 from fhir_remission.fhir.r4.free_text import free_text
 from fhir_remission.fhir.r4.references import members_of
 from fhir_remission.fhir.r4.type_names import holds_evidence
@@ -22,7 +23,7 @@ from fhir_remission.fhir.r4.wire import (
     Resource,
 )
 from fhir_remission.fhir.reading.conclusions import match_value, told_in_words
-from fhir_remission.fhir.reading.context import codings_of, words_of
+from fhir_remission.fhir.reading.context import codings_of, concepts_in, words_of
 
 _OURS = re.compile(r"\S+/id .*\bassessment=")
 # What was withdrawn, cancelled or not done is evidence of nothing, whoever it was about.
@@ -70,6 +71,18 @@ def remarks_of(observation: Observation) -> tuple[str, ...]:
     """
     told = free_text(observation)
     return () if any(_OURS.match(text) for text in told) else told
+
+
+def interpretation_of(valued: Valued) -> tuple[str, ...]:
+    """The words in which a result or a part of it is interpreted."""
+    said = valued.interpretation
+    return _interpreted(bytes(said)) if is_there(said) else ()
+
+
+# A laboratory sends the same few words again and again.
+@lru_cache(maxsize=1 << 10)
+def _interpreted(sent: bytes) -> tuple[str, ...]:
+    return tuple(text for one in concepts_in(sent) or () for text in words_of(one))
 
 
 def _measures(observation: Observation, mappings: Mappings) -> bool:

@@ -8,17 +8,18 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.inputs import Event, Source
+from fhir_remission.domain.nouns.inputs import Claim, Event, Source
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
 from fhir_remission.fhir.r4.free_text import SHOWN, free_text, texts_in
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
-from fhir_remission.fhir.r4.wire import Observation, Procedure
+from fhir_remission.fhir.r4.wire import MedicationAdministration, Observation, Procedure
 from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
-from fhir_remission.fhir.reading.coding import named_by
+from fhir_remission.fhir.reading.coding import meanings, named_by
 from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, coded_sign, is_told
+from fhir_remission.fhir.reading.condition import said_of_course, source_of
 from fhir_remission.fhir.reading.context import (
     Context,
     Worded,
@@ -30,7 +31,7 @@ from fhir_remission.fhir.reading.context import (
 from fhir_remission.fhir.reading.holding import held
 from fhir_remission.fhir.reading.observation_status import is_empty
 from fhir_remission.fhir.reading.part import Part, Whole
-from fhir_remission.fhir.reading.relevance import remarks_of
+from fhir_remission.fhir.reading.relevance import interpretation_of, remarks_of
 
 NO_RESULT = "no result of that time says what it was"
 NO_TIME = "nobody says when what it concludes was found"
@@ -181,21 +182,15 @@ def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tup
     return tuple(
         Event(kind, when, source, "unconfirmed", original=text[:SHOWN])
         for said, kind in raised
-        for text in remarks_of(observation)
+        for text in (*remarks_of(observation), *words_of(observation.code))
         if context.mappings.codes.hints.stands(said, text)
     )
 
 
 def _coded(part: Part) -> Iterator[str]:
     """The words of an interpretation, and of why there is no value."""
-    said = part.valued.interpretation
-    yield from _interpreted(bytes(said)) if is_there(said) else ()
+    yield from interpretation_of(part.valued)
     yield from words_of(part.valued.data_absent_reason)
-
-
-@lru_cache(maxsize=1 << 10)
-def _interpreted(sent: bytes) -> tuple[str, ...]:
-    return tuple(text for one in concepts_in(sent) or () for text in words_of(one))
 
 
 def _signs(hints: Hints, text: str, marrow: bool) -> frozenset[str]:  # noqa: FBT001 - cached
@@ -234,6 +229,16 @@ def told_by_procedure(
     by = "what it says that it found"
     told = Told(marrow=marrow, signs=signs, text=found, poor=said, none=True, by=by)
     return worded(current, told, _taken(procedure, context), context) if signs or said else ()
+
+
+def why_given(
+    given: Procedure | MedicationAdministration, current: Current, context: Context
+) -> Iterator[Claim]:
+    """What the reason of a therapy says of the course: why it was given is no finding of a day."""
+    for reason in concepts_in(given.reason_code) or [] if is_there(given.reason_code) else []:
+        rows = meanings(codings_of(reason, context.mappings.systems), "Condition", context)
+        said = said_of_course(rows or [(("", ""), NAMED["leukaemia"])], words_of(reason), context)
+        yield from (Claim(source_of(current, pair), text, says) for pair, text, says in said)
 
 
 def _taken(procedure: Procedure, context: Context) -> Placed | None:
