@@ -259,3 +259,23 @@ def test_counts_that_cannot_be_read_hold_back_what_another_draw_may_prove(
     found = anchored(judge(course.blood(44, 499, 150_000)), 36)
 
     assert (found.category, found.candidates) == ("IND", ("CR", "CRh", "CRi", "MLFS", "NE"))
+
+
+def test_the_start_without_which_a_marrow_of_a_later_cycle_is_the_baseline_is_cited() -> None:
+    """Begun with the second cycle, its marrow is what the next is measured against: PR."""
+    first = induction_of(1, 25, 35).marrow(28, 12).marrow(63, 6).blood(63, 1500, 150_000)
+    found = anchored(judge(first, "healthtree-2024"), 63)
+    assert found.category == "IND"
+    assert "Procedure/e2" in {
+        item.source.ref for line in found.criteria_results for item in line.evidence
+    }
+    later = induction_of(25, 35).marrow(28, 12).marrow(63, 6).blood(63, 1500, 150_000)
+    assert anchored(judge(later, "healthtree-2024"), 63).category == "PR"
+
+
+def induction_of(*days: int) -> Course:
+    """A diagnosis and starts of therapy."""
+    course = Course()
+    for day in days:
+        course.chemo(day, "intensive" if day > 1 else "less-intensive")
+    return course

@@ -204,6 +204,10 @@ class Step:
             ground.found[key] = evaluate(case.facts, case.place, case.window, look)
         found = ground.found[key]
         self.trial.look(*found.proofs)
+        baseline = ground.course(world)[1]
+        if baseline.blasts.reading is None and baseline.start is not None:
+            # A marrow of later cycles would be the baseline, had therapy begun with one of them.
+            self.trial.look(baseline.start.events)
         return found
 
     def assumed(
