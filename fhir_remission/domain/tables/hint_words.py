@@ -71,7 +71,7 @@ MEANS = (
     "found",
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
-    *("over", "void", "there", "donor-sample", "transfused", "stimulated", "pending"),
+    *("over", "void", "there", "donor-sample", "transfused", "stimulated", "not-then", "pending"),
     *("cannot", "surely", "undone", "despite", "affirmed", "impossible", "of-relapse"),
     "other",
 )

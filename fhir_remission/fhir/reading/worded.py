@@ -165,9 +165,9 @@ def told_beside(
 
 # What a count may be said to follow, and what is taken for that.
 _RAISED_BY = {
-    "platelets": ("transfused", NAMED["transfusion"].kind),
-    "anc": ("stimulated", NAMED["gcsf"].kind),
-    "neutrophils-segmented": ("stimulated", NAMED["gcsf"].kind),
+    "platelets": (("transfused", "transfusion"), NAMED["transfusion"].kind),
+    "anc": (("stimulated", "gcsf"), NAMED["gcsf"].kind),
+    "neutrophils-segmented": (("stimulated", "gcsf"), NAMED["gcsf"].kind),
 }
 
 
@@ -179,11 +179,15 @@ def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tup
     when = whole.placed.when if isinstance(whole.placed, Placed) else None
     source = Source(whole.current.entry.ref, whole.current.version, "", "")
     raised = [_RAISED_BY[row.analyte] for row in rows[:1]]
+    hints, texts = (
+        context.mappings.codes.hints,
+        (*remarks_of(observation), *words_of(observation.code)),
+    )
     return tuple(
         Event(kind, when, source, "unconfirmed", original=text[:SHOWN])
-        for said, kind in raised
-        for text in (*remarks_of(observation), *words_of(observation.code))
-        if context.mappings.codes.hints.stands(said, text)
+        for names, kind in raised
+        for text in texts
+        if any(hints.stands(one, text) for one in names) and not hints.names("not-then", text)
     )
 
 
