@@ -215,7 +215,10 @@ def test_what_an_engine_did_to_a_sentence_hides_nothing(more: Json) -> None:
 
 
 SAID_BESIDE = {
-    "plt-7": "TK-Gabe 9.2.|Z. n. 2 TK am Vortag|TK-Pool|plt tx 2/9|Thrombozytenkonzentrat am Vortag|1 TK erhalten|transfusé|trasfuso",
+    "plt-7": (
+        "TK-Gabe 9.2.|Z. n. 2 TK am Vortag|TK-Pool|plt tx 2/9|Thrombozytenkonzentrat am Vortag"
+        "|1 TK erhalten|transfusé|trasfuso"
+    ),
     "anc-6": "Zarzio|Wachstumsfaktor|on Neupogen|G-CSF Tag 5|con filgrastim|contaminated",
     "marrow-d32": (
         "Zellarmes Präparat|Blut, kein Mark|KM trocken|Blasten nicht beurteilbar"

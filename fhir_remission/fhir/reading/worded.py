@@ -179,10 +179,8 @@ def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tup
     when = whole.placed.when if isinstance(whole.placed, Placed) else None
     source = Source(whole.current.entry.ref, whole.current.version, "", "")
     raised = [_RAISED_BY[row.analyte] for row in rows[:1]]
-    hints, texts = (
-        context.mappings.codes.hints,
-        (*remarks_of(observation), *words_of(observation.code)),
-    )
+    hints = context.mappings.codes.hints
+    texts = (*remarks_of(observation), *words_of(observation.code))
     return tuple(
         Event(kind, when, source, "unconfirmed", original=text[:SHOWN])
         for names, kind in raised
