@@ -54,6 +54,10 @@ REACHED: dict[str, tuple[Callable[[], Course], list[tuple[str, int]]]] = {
         lambda: induction().marrow(30, 2).blood(27, 2300, 150_000, smear=None).blood(
             30, None, 240_000).blood(33, 4000, 100_000), [("CRi", 30), ("CR", 33)],
     ),
+    "what may be better on the day of another draw is not reached": (
+        lambda: induction().marrow(30, 2).blood(32, smear=3).blood(40, 1500, 60_000).blood(
+            40.25, 1500, 150_000, smear=None), [("CRh", 40)],
+    ),
     "a partial remission after a clear marrow whose remission never came": (
         lambda: induction().marrow(10, 2).chemo(30).marrow(60, 8).blood(60, 1500, 150_000),
         [("MLFS", 10), ("PR", 60)],
