@@ -66,8 +66,6 @@ class Scale:
 
     def in_every(self, many: Sequence[Responses]) -> Responses:
         """What all ways have reached, since the day by which each has proved it, or better."""
-        if len(set(many)) <= 1:
-            return many[0] if many else ()
         found, better = [], date.max
         names = {name for one in many for name, _ in one}
         for name in sorted(names, key=self._rank.__getitem__):
