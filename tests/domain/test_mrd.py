@@ -18,7 +18,7 @@ from fhir_remission.domain.record.mrd import (
     suffix_status,
 )
 from fhir_remission.domain.record.mrd_history import MrdHistory
-from tests.domain.builder import Course, criteria, judge, on, remission
+from tests.domain.builder import Course, criteria, induction, judge, on, remission
 from tests.domain.sights import in_order
 
 ELN = criteria("eln-2022").mrd
@@ -511,6 +511,63 @@ def test_a_positive_of_blood_is_one_on_the_day_of_a_marrow_too(day: int, *, besi
     found = told(course.mrd(day, "positive", specimen="blood"))[-1]
     assert (found[0], found[2]) == ("MRD_RELAPSE_SUSPECTED", "relapse-suspected")
     assert found[1] == ("negative" if beside and day < 80 else "positive")
+
+
+def test_a_positive_of_another_assay_in_blood_takes_the_code_away() -> None:
+    """It is no return of what was negative, and the marrow's code stands no more."""
+    course = remission().mrd(30, "negative")
+    course.mrd(30, "positive", specimen="blood", marker="KMT2A", method="qpcr")
+    assert told(course) == [("CR", "positive", "none")]
+
+
+@pytest.mark.parametrize("later", [(50,), (60, 80)])
+def test_a_negative_before_the_counts_that_prove_the_remission_is_one_of_it(
+    later: tuple[int, ...],
+) -> None:
+    """It goes with the marrow of day 30, and MRD returns after it (5.4)."""
+    course = induction().marrow(30, 2).blood(40, 1500, 150_000).mrd(36, "negative")
+    for marrow in later[:-1]:
+        course.marrow(marrow, 2)
+    found = told(course.mrd(later[-1], "positive"), "eln-2017")[-1]
+    assert found == ("MRD_RELAPSE_SUSPECTED", "positive", "relapse-suspected")
+
+
+# ------------------------------------------- something given that may have been therapy (3.4, 5.4)
+
+WITHHELD = {"policies": {"answer_after_new_start": "not-evaluable"}}
+
+
+def perhaps_treated() -> Course:
+    """A remission without MRD, and on day 60 what may have been a start."""
+    course = remission().mrd(30, "negative")
+    return course.event("therapy-start", 60, certainty="unconfirmed")
+
+
+def test_after_a_doubt_about_therapy_a_sample_speaks_of_the_remission_again() -> None:
+    """The doubt is of the marrow near the start, and not of a sample a month later."""
+    found = judge(perhaps_treated().marrow(65, 2).mrd(90, "negative"), **WITHHELD)[-2:]
+    assert [(one.mrd, one.reason) for one in found] == [
+        ("unknown", "therapy-possible"), ("negative", "signs-undecided"),
+    ]  # fmt: skip
+
+
+def test_clear_blood_near_what_may_be_therapy_leaves_the_remission_to_a_later_sample() -> None:
+    """Nothing is said of it, and nothing changes."""
+    found = judge(perhaps_treated().blood(65, smear=0).mrd(90, "negative"), **WITHHELD)[-1]
+    assert (found.anchor.kind, found.code) == ("mrd", "CR_MRDneg")
+
+
+def test_an_early_marrow_after_a_doubt_about_therapy_says_nothing_of_mrd() -> None:
+    """What went with the marrow of before the doubt is not known to go with this one."""
+    course = perhaps_treated().marrow(65, 2).chemo(90).marrow(95, 2)
+    found = judge(course, **WITHHELD)[-1]
+    assert (found.category, found.code, found.mrd) == ("CR", "CR", "unknown")
+    assert found.flags == ("early-marrow",)
+    base = criteria()
+    complete, *others = base.category
+    coded = replace(complete, mrd={**complete.mrd, "unknown": "CR_MRDunknown"})
+    found = judge(course, replace(base, category=(coded, *others)), **WITHHELD)[-1]
+    assert found.code == "CR_MRDunknown"
 
 
 def test_a_line_of_the_proof_does_not_speak_of_a_marrow_that_is_far() -> None:

@@ -17,6 +17,8 @@ from tests.domain.test_properties import SETS
 
 SCALE = Scale({one.id: one for one in criteria().category})
 A, B, C = on(30), on(40), on(50)
+CLEAR = 5
+"""Blasts in percent below which a marrow is clear."""
 
 
 def twice() -> Course:
@@ -53,6 +55,10 @@ REACHED: dict[str, tuple[Callable[[], Course], list[tuple[str, int]]]] = {
     "of draws that prove the same the one that assumes least has its day (2.4)": (
         lambda: induction().marrow(30, 2).blood(27, 2300, 150_000, smear=None).blood(
             30, None, 240_000).blood(33, 4000, 100_000), [("CRi", 30), ("CR", 33)],
+    ),
+    "what may be better on the day of another draw is not reached": (
+        lambda: induction().marrow(30, 2).blood(32, smear=3).blood(40, 1500, 60_000).blood(
+            40.25, 1500, 150_000, smear=None), [("CRh", 40)],
     ),
     "a partial remission after a clear marrow whose remission never came": (
         lambda: induction().marrow(10, 2).chemo(30).marrow(60, 8).blood(60, 1500, 150_000),
@@ -106,6 +112,30 @@ def test_of_any_course_what_was_reached_can_be_believed(
     for seed in range(60):
         for one in judge(made(Random(seed)), name):
             assert list(faults(one, name)) == [], (seed, line(one), one.responses)
+
+
+def test_of_a_draw_that_proves_any_claim_of_the_set_the_least_is_reached() -> None:
+    """CR or CRi on day 30, whose platelets are told as a range, and CR on day 40."""
+    course = induction().marrow(30, 2).blood(30, 1500, "90-120").blood(40, 1500, 150_000)
+    assert now(course, "cibmtr-aml").responses == (("CRi", A), ("CR", B))
+
+
+@pytest.mark.parametrize("blasts", [2, 12])
+def test_a_response_that_an_old_lesion_may_deny_has_no_day_of_its_own(blasts: int) -> None:
+    """Silent since day -3 and denied on day 38: on day 32 nobody knows whether it was there."""
+    course = Course().result("extramedullary-disease", -3, "positive")
+    course.marrow(-4, 60, emd=None).chemo(1).marrow(30, blasts, emd=None)
+    counts = (1500, 150_000) if blasts > CLEAR else ()
+    course.blood(32, *counts).blood(40, *counts).result("extramedullary-disease", 38, "negative")
+    found = now(course)
+    assert (found.response_date, found.responses) == (None, ((found.category, B),))
+
+
+def test_a_partial_remission_that_a_set_ranks_first_denies_no_day_of_a_complete_one() -> None:
+    """They lie on two sides of the line of disease."""
+    scale = Scale({one.id: one for one in reversed(criteria().category)})
+    ways = [(("PR", A), ("CR", C)), (("PR", B), ("CR", C))]
+    assert scale.in_every(ways) == (("PR", B), ("CR", C))
 
 
 def test_ways_share_what_all_have_proved_or_more() -> None:

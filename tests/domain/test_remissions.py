@@ -166,6 +166,79 @@ def test_a_cycle_that_starts_on_the_day_of_the_marrow_hides_no_mrd(answer: str, 
         assert (one.mrd, one.code) == (answer, code)
 
 
+# ------------------------------------------------------ signs of a relapse that are none, or short
+
+
+def test_blasts_of_a_marrow_that_the_next_contradicts_are_a_sample_of_the_rule() -> None:
+    """The repeat takes back what the marrow showed, not what its blood did (2.6, 3.7)."""
+    course = remission().marrow(100, 8).blood(100, smear=1).blood(108, smear=2).marrow(112, 2)
+    assert story(course)[3] == (
+        "blood 108: RELAPSE, relapsed since 108, responded 108, first sign 100"
+    )
+
+
+def test_a_relapse_is_suspected_since_the_day_by_which_every_way_suspects_it() -> None:
+    """A marrow of unknown quality may have ended what blood raised on day 60."""
+    course = remission().blood(60, smear=1).marrow(70, 2, cells="?")
+    course.blood(130, smear=1).blood(133, smear=1)
+    assert line(now(course)) == (
+        "blood 133: RELAPSE_SUSPECTED, relapse-suspected since 130, first sign 130, ask"
+        " repeat-blood"
+    )
+
+
+def test_what_limits_a_marrow_after_blasts_is_told_of_it_alone() -> None:
+    """It is taken early in a cycle, and is clear though its blood was not."""
+    found = now(remission().chemo(60).blood(68, smear=1).marrow(70, 2))
+    assert found.latest is not None
+    assert (found.category, found.latest.flags) == ("CR", ("early-marrow",))
+
+
+def asks_two_samples() -> CriteriaSet:
+    """CIBMTR as a site might write it: a relapse by blood needs two samples."""
+    base = criteria("cibmtr-aml")
+    return replace(base, relapse=replace(base.relapse, blood=criteria().relapse.blood))
+
+
+def test_what_the_latest_marrow_leaves_open_stands_again_after_a_suspicion() -> None:
+    """CRi, a marrow without counts that may be CR, and blasts that a clear smear ends."""
+    course = induction().marrow(30, 2).blood(30, 1500, 40_000).marrow(60, 2)
+    found = now(course.blood(90, smear=1).blood(97, smear=0), asks_two_samples())
+    assert line(found) == (
+        "blood 97: CRi, in-remission since 30, responded 30, perhaps CR, ask anc platelets"
+    )
+    assert found.latest is not None
+    assert found.latest.category == "IND"
+
+
+def test_of_relapse_suspicion_and_remission_the_unread_marrow_decides() -> None:
+    """Each lies on one side of the line, and no answer of the set is left out."""
+    course = induction().marrow(30, 2).blood(30, 1500, "90-120").chemo(60).marrow(90, "?")
+    assert line(now(course.marrow(95, "?", cells=80), "cibmtr-aml")) == (
+        "marrow 95: IND, unknown since 90, marrow-undecided, may be"
+        " CR/CRi/RELAPSE/RELAPSE_SUSPECTED, perhaps CR/CRi, ask marrow-blasts platelets"
+    )
+
+
+# ------------------------------------------- what may have been a remission, for want of counts
+
+
+def test_no_better_remission_may_have_been_than_the_marrow_allows() -> None:
+    """Red cells were given the day before: without counts it may be CRi, and never CR."""
+    course = induction().event("rbc-transfusion", 29).marrow(30, 2).marrow(80, 8).chemo(75)
+    assert line(now(course.marrow(84, 2), "cibmtr-aml")) == (
+        "marrow 84: IND, unknown, earlier-remission-unknown, may be CRi/NE, perhaps CRi, ask"
+        " earlier-response"
+    )
+
+
+def test_what_was_no_remission_after_all_gives_no_reason_of_its_own() -> None:
+    """Blood beside a bad sample takes back what the marrow before may have been."""
+    course = induction().marrow(30, 2).marrow(60, 2).result("marrow-adequacy", 60, "negative")
+    found = now(course.blood(60, smear=1).blood(90, smear=1), "healthtree-2024")
+    assert (found.category, found.reason) == ("NE", "")
+
+
 # -------------------------------------------------------------------------- sets of other sites
 
 

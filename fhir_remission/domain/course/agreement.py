@@ -221,7 +221,7 @@ def _left_open(
             return (), ()
     named = _answers(ground, anchor, category)
     higher = higher_than(ground, category, named, [said for said, _ in anchor.told])
-    every = {*named, *higher, *(() if gate is None else (out.not_evaluable,))}
+    every = {*named, *higher}
     if category != out.undecided or every == {out.not_evaluable}:
         return (), higher
     return in_rank(ground, every), higher

@@ -12,7 +12,7 @@ from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.courses import landmark_of
 from fhir_remission.domain.course.scope_lines import repeats_of
 from fhir_remission.domain.course.step import Case, Step, limits_of
-from fhir_remission.domain.course.world import Move, Own, Phase, Said, World
+from fhir_remission.domain.course.world import Move, Own, Said, World
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.choice import LEVELS, confidence_of, was_counted
 from fhir_remission.domain.evaluation.marrow import Evaluation, Way
@@ -98,8 +98,7 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
     if not perhaps:
         return world
     best = step.ground.better(world.better, *perhaps)
-    phase: Phase = "unproved" if world.phase in ("before", "withdrawn") else world.phase
-    return replace(world, phase=phase, better=best)
+    return replace(world, phase="unproved", better=best)
 
 
 def _uncounted(step: Step, found: Evaluation) -> list[str]:

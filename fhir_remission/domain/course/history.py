@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from fhir_remission.domain.course.agreement import agreed, in_rank
 from fhir_remission.domain.course.draft import Anchor, Draft, Residual, event_code, with_next
 from fhir_remission.domain.course.ground import Ground
-from fhir_remission.domain.course.possible import higher_than
 from fhir_remission.domain.course.scope import diagnosis_gate
 from fhir_remission.domain.course.scope_lines import at_early_marrows, early_cycle
 from fhir_remission.domain.course.world import share_remissions
@@ -96,7 +95,7 @@ def _while_waiting(
     stands = {one for one in (out.relapse, out.relapse_suspected) if one}
     stands.update(name for name, row in rows.items() if row.remission)
     named = stands & {last.category, *last.candidates, *last.possible_higher}
-    higher = higher_than(ground, out.undecided, named, ())
+    higher = tuple(name for name in ground.order if name in named)
     if not {world.phase for _, world in anchor.told} <= {"remission", "relapsed"}:
         named.add(out.not_evaluable)
     return in_rank(ground, named), higher
@@ -219,7 +218,6 @@ class Followed:
         between = days[bisect_right(days, self.added) : bisect_left(days, day)]
         for each in (one for one in dict.fromkeys(between) if one not in marrows):
             self._add_day(self._of_day(each), row)
-            self.added = each
 
     def _add(self, sample: MrdSample, row: Category | None) -> None:
         rules, code = self.ground.facts.criteria.mrd, self._code(row)

@@ -14,8 +14,7 @@ from fhir_remission.domain.course.remission import follow
 from fhir_remission.domain.course.scope import NOTHING_BEFORE
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Said, World
-from fhir_remission.domain.evaluation.windows import Window, read_blood_blasts, window_of
-from fhir_remission.domain.nouns.assessment import CriterionResult
+from fhir_remission.domain.evaluation.windows import read_blood_blasts, window_of
 from fhir_remission.domain.nouns.inputs import Claim
 
 
@@ -80,18 +79,12 @@ def _closed(step: Step, world: World, kept: Said, case: Case, *, told_of: bool) 
 
 def _before_therapy(step: Step, world: World, kept: Said, place: int) -> Move:
     """A marrow of before any therapy: nothing around it matters but to the reader."""
-    facts = step.facts
-    marrow = facts.marrows[place]
-    gates = step.gates(marrow)
-    nothing = Window(marrow.day, marrow.day, "", (), range(0), {})
-    case = Case(facts, place, marrow, nothing, None, None, None, *gates)
+    facts, marrow = step.facts, step.facts.marrows[place]
+    window, gates = window_of(facts, place), step.gates(marrow)
+    case = Case(facts, place, marrow, window, None, None, None, *gates)
     is_open = case.diagnosis.state == "open"
     said = nothing_of(step, kept, case, "before-therapy") if is_open else _unsaid(step, kept, case)
-
-    def told() -> tuple[CriterionResult, ...]:
-        return lines.around(case._replace(window=window_of(facts, place)))
-
-    return world, kept, replace(said, lines=told)
+    return world, kept, said
 
 
 def _unsaid(step: Step, kept: Said, case: Case) -> Said:
@@ -149,7 +142,7 @@ def no_longer(step: Step, world: World, kept: Said) -> tuple[World, Said]:
     kept = replace(kept, held=held, candidates=left)
     if kept.category == out.undecided and not left[1:]:
         answer = (*left, out.not_evaluable)[0]
-        kept = replace(kept, category=answer, reason="", candidates=(), found=None)
+        kept = replace(kept, category=answer, reason="", found=None)
     return replace(world, phase="withdrawn" if world.had else "before", better=""), kept
 
 

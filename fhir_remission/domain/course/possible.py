@@ -43,19 +43,15 @@ def higher_than(
 
 def held_back(ground: Ground, told: Sequence[tuple[Said, World]], category: str) -> list[str]:
     """What a remission may have been at an earlier marrow whose counts nobody can read."""
-    last, suspected = len(ground.order), ground.out.relapse_suspected
-    said_as = ground.order.get(category, last)
+    last, out = len(ground.order), ground.out
     limits = [
         (ground.order.get(said.category, last), ground.order[world.better])
         for said, world in told
         if world.better
         and world.phase in ("unproved", "remission")
-        # A way may say something better than the lowest, which is what is said.
-        and (
-            category in (said.category, ground.out.undecided)
-            or ground.order.get(said.category, last) < said_as
-        )
-        and said.category != suspected
+        # Beside a proved answer a remission that only a word tells of holds nothing back.
+        and (category == out.undecided or said.category != out.undecided)
+        and said.category != out.relapse_suspected
     ]
     return [
         name

@@ -101,14 +101,13 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
         world, kept = calm(replace(world, asked=None), kept)
     if row is None:
         if way.answer == out.undecided:
-            own = Own(out.undecided, case.place, found, limits_of(case))
-            return _carried_on(step, world, kept, case, own)
+            return _carried_on(step, world, kept, case, found, out.undecided)
         said = replace(_undecided(step, kept, case, "signs-of-disease"), found=found)
         return world, kept, said
     # Only of a remission that somebody's word tells of is it the best that is known.
     said = replace(
         kept, category=row.id, found=found, held=found.held, day=way.day, own=None,
-        candidates=(), flags=(*limits_of(case), *row.flags),
+        flags=(*limits_of(case), *row.flags),
         lines=lines.at(case, lines.had_remission(kept)),
         assumptions=step.assumed(world, case, way, row),
     )  # fmt: skip
@@ -119,16 +118,21 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
 
 
 def _carried_on(
-    step: Step, world: World, kept: Said, case: Case, own: Own, *, flags: tuple[str, ...] = ()
+    step: Step,
+    world: World,
+    kept: Said,
+    case: Case,
+    found: Evaluation,
+    name: str,
+    flags: tuple[str, ...] = (),
 ) -> Move:
     """A clear marrow that gives no answer in words of the set: the remission stands."""
-    told = now(step.ground, world, kept)
-    held = own.found.held if own.found is not None else ()
+    told, own = now(step.ground, world, kept), Own(name, case.place, found, limits_of(case))
     said = replace(
-        told, own=own, flags=(*limits_of(case), *flags), held=held if told is kept else (),
+        told, own=own, flags=(*limits_of(case), *flags), held=found.held if told is kept else (),
         lines=lines.at(case, lines.had_remission(kept)),
     )  # fmt: skip
-    return world, replace(kept, own=own, held=held), said
+    return world, replace(kept, own=own, held=found.held), said
 
 
 def _blasts_in_window(
@@ -146,8 +150,7 @@ def _blasts_in_window(
         world, kept = calm(replace(world, asked=None), kept)
         ahead = [one for one in bled if one >= day]
         if not ahead:
-            own = Own(found.category, case.place, found, limits_of(case))
-            return _carried_on(step, world, kept, case, own, flags=BESIDE)
+            return _carried_on(step, world, kept, case, found, found.category, BESIDE)
         first = ahead[0]
     kept = replace(kept, suspected=kept.suspected or first, wary=kept.wary or first)
     world = replace(world, bloody=True)

@@ -196,7 +196,7 @@ class _Walk:
 
     def _foretold(self, world: World, trial: Trial, point: Point) -> World:
         """The world with what was told of things to come."""
-        if not trial.told and not world.ahead:
+        if not trial.told:
             return world
         facts = self.ground.facts
 

@@ -154,7 +154,7 @@ def reached_after(scale: Scale, known: Reached, before: World, move: tuple[World
         return known
     new, within = [(said.category, said.day)], before.phase == "remission"
     if said.found is not None and said.own is None and not said.carries:
-        new.extend(scale.below(said.category, said.found, None if within else said.began))
+        new.extend(scale.below(said.category, said.found))
     return known._replace(own=scale.after(known.own, new, within=within))
 
 

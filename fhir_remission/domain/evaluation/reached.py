@@ -42,29 +42,17 @@ class Scale:
     def __init__(self, rows: Mapping[str, Category]) -> None:
         self._rank = {name: rank for rank, name in enumerate(rows) if rows[name].claim}
         self._clear = {name for name, row in rows.items() if row.clear}
-        self._remissions = {name for name, row in rows.items() if row.remission}
 
     def best(self, responses: Responses) -> str | None:
         """The best of them."""
         return min((name for name, _ in responses), key=self._rank.__getitem__, default=None)
 
-    def below(
-        self, answer: str, found: Evaluation, began: date | None
-    ) -> Iterator[tuple[str, date]]:
-        """What the draws of a window prove for certain that is less than its answer; of the one
-        that began a remission in this way, though perhaps in no other, the least it may prove."""
+    def below(self, answer: str, found: Evaluation) -> Iterator[tuple[str, date]]:
+        """What the draws of a window prove for certain that is less than its answer."""
         for one in found.tried:
             names = one.choice.ways.keys()
-            if names == {answer}:
-                continue
-            if self._rank.keys() >= names:
-                yield self._least(names), one.view.day
-            perhaps = self._remissions & {*names, *one.choice.uncounted}
-            if one.view.day == began and perhaps:
-                yield self._least(perhaps), began
-
-    def _least(self, names: Iterable[str]) -> str:
-        return max(names, key=self._rank.__getitem__)
+            if names != {answer} and self._rank.keys() >= names:
+                yield max(names, key=self._rank.__getitem__), one.view.day
 
     def after(self, own: Responses, new: Iterable[tuple[str, date]], *, within: bool) -> Responses:
         """With what a marrow has proved; in a remission its best is kept."""
@@ -78,8 +66,6 @@ class Scale:
 
     def in_every(self, many: Sequence[Responses]) -> Responses:
         """What all ways have reached, since the day by which each has proved it, or better."""
-        if len(set(many)) <= 1:
-            return many[0] if many else ()
         found, better = [], date.max
         names = {name for one in many for name, _ in one}
         for name in sorted(names, key=self._rank.__getitem__):
