@@ -173,9 +173,10 @@ RAISED = {
     "plt-7": "nach Thrombozytengabe|after platelet transfusion|post-transfusion|transfused",
     "anc-6": "under G-CSF|unter Filgrastim|sous G-CSF",
 }
-PLAIN = (
-    "no transfusion|transfusion-independent|ohne G-CSF|last transfusion 3 weeks ago|not on G-CSF"
-)
+PLAIN = """
+no transfusion|transfusion-independent|ohne G-CSF|last transfusion 3 weeks ago|not on G-CSF
+off G-CSF since 01/20|TK zuletzt 15.1.|Transfusionsfrei|letzte TK-Gabe 18.1.2026|vor TK-Gabe
+"""
 
 
 @pytest.mark.parametrize("name", RAISED)
