@@ -232,11 +232,11 @@ def test_no_better_remission_may_have_been_than_the_marrow_allows() -> None:
     )
 
 
-def test_what_was_no_remission_after_all_gives_no_reason_of_its_own() -> None:
+def test_what_was_no_remission_after_all_says_why_it_is_none() -> None:
     """Blood beside a bad sample takes back what the marrow before may have been."""
     course = induction().marrow(30, 2).marrow(60, 2).result("marrow-adequacy", 60, "negative")
     found = now(course.blood(60, smear=1).blood(90, smear=1), "healthtree-2024")
-    assert (found.category, found.reason) == ("NE", "")
+    assert (found.category, found.reason) == ("NE", "signs-of-disease")
 
 
 # -------------------------------------------------------------------------- sets of other sites
