@@ -279,3 +279,17 @@ def test_a_relapse_told_to_a_registry_is_heard(code: str) -> None:
         valueCodeableConcept={"coding": [{"system": system, "code": code}]},
     )  # fmt: skip
     assert holds("told", *answer(told))
+
+
+HISTORY = """
+0 blasts seen|last relapse 2019|status after relapse 2019, now CR2|CR2 nach Rezidiv 2024
+persisting remission|Rezidivprophylaxe|noch in CR|pulmonales Infiltrat, keine Blasten
+"""
+
+
+@pytest.mark.parametrize("words", listed(HISTORY))
+def test_what_was_years_ago_or_is_none_costs_nothing(words: str) -> None:
+    """A relapse of this year does, beside one of before."""
+    assert answer(count("26499-4", 5, "10*9/L", day=LATER, note=[{"text": words}])) == (0, ["CR"])
+    both = [{"text": f"{words}. Rezidiv 06/{LATER[:4]}."}]
+    assert holds("told", *answer(count("26499-4", 5, "10*9/L", day=LATER, note=both)))

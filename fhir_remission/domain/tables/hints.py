@@ -122,7 +122,7 @@ class Hints(Struct, frozen=True):
 
 NO_HINTS = Hints()
 _SIGNS = ("sign", "relapse", "lesion", "apl", "active")
-_ZERO = re.compile(r"\W*0(?:[.,]0+)?\W*")
+_ZERO, _NO_ONE = re.compile(r"\W*0(?:[.,]0+)?\W*"), re.compile(r"(?<![\d.,])0 $")
 # Of a question each part is asked by itself.
 _ASKED = re.compile(r"(?<=[.;,!?])(?<!^\?)\s|\n")
 _PIECES = re.compile(r"(?<=[.;!?])\s|\n")
@@ -290,8 +290,9 @@ def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int
         return any(float(one) >= least and float(one) for one in shares) and not any(
             _is_named(hints, k, part) for k in none
         )
+    zero = _ZERO.fullmatch(rest) or _NO_ONE.search(part[: sign.start()])
     denied = _is_named(hints, "absent", _without_asides(hints, rest))
-    return not (denied or (kind == "sign" and _ZERO.fullmatch(rest)))
+    return not (denied or (kind == "sign" and zero))
 
 
 def _without_asides(hints: Hints, text: str) -> str:

@@ -148,7 +148,7 @@ def told_beside(
     analytes = [row.analyte for part in parts for row in part.match.rows]
     hints, marrow = context.mappings.codes.hints, BLASTS in analytes
     remarks = remarks_of(observation)
-    said = [(one, _signs(hints, one, marrow)) for one in remarks]
+    said = [(one, _signs(hints, _as_of(one, at), marrow)) for one in remarks]
     said += [(one, _coded_signs(hints, one, marrow)) for part in parts for one in _coded(part)]
     if "platelets" in analytes:
         said += [(one, _CLUMPED) for one in remarks if hints.stands("clumps", one)]
@@ -187,6 +187,18 @@ def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tup
         for text in texts
         if any(hints.stands(one, text) for one in names) and not hints.names("not-then", text)
     )
+
+
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+
+
+def _as_of(text: str, at: Placed | Unplaced) -> str:
+    """A remark without what it says of years before its result: `CR2 after a relapse in 2019`."""
+    if not isinstance(at, Placed) or not _YEAR.search(text):
+        return text
+    year = at.when.first_day.year
+    parts = re.split(r"(?<=[.;,\n])\s", text)
+    return " ".join(p for p in parts if all(int(one) >= year for one in _YEAR.findall(p)))
 
 
 def _coded(part: Part) -> Iterator[str]:
