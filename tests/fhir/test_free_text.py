@@ -169,6 +169,14 @@ def test_a_coded_diagnosis_that_says_the_disease_is_there_is_a_claim(words: str)
         assert "claim-disagrees" not in flags(found), quiet
 
 
+def tell_apart(name: str, heard: str, quiet: str) -> None:
+    """As a note beside a result: what is heard costs the answer, what is quiet does not."""
+    for words in listed(heard):
+        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
+    for words in listed(quiet):
+        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+
+
 RAISED = {
     "plt-7": "nach Thrombozytengabe|after platelet transfusion|post-transfusion|transfused",
     "anc-6": "under G-CSF|unter Filgrastim|sous G-CSF",
@@ -182,22 +190,17 @@ off G-CSF since 01/20|TK zuletzt 15.1.|Transfusionsfrei|letzte TK-Gabe 18.1.2026
 @pytest.mark.parametrize("name", RAISED)
 def test_a_count_that_is_said_to_follow_its_support_does_not_stand_by_itself(name: str) -> None:
     """As if what was given had been sent: by that day, confirmed by nobody."""
-    for words in listed(RAISED[name]):
-        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
-    for words in listed(PLAIN):
-        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+    tell_apart(name, RAISED[name], PLAIN)
 
 
+FINAL = "Cytogenetics pending|FISH: preliminary|not preliminary|review done"
 PENDING = "Preliminary result|Manual review pending|Vorläufiger Befund|Nachdifferenzierung folgt"
 
 
 @pytest.mark.parametrize("name", ["marrow-d32", "anc-6", "plt-7", "smear-8"])
 def test_a_result_that_is_said_not_to_be_the_last_supports_nothing(name: str) -> None:
     """As one of the status preliminary; what is said of another examination is not of it."""
-    for words in listed(PENDING):
-        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
-    for words in ("Cytogenetics pending", "FISH: preliminary", "not preliminary", "review done"):
-        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+    tell_apart(name, PENDING, FINAL)
 
 
 BROKEN_UP: list[Json] = [
@@ -234,10 +237,7 @@ Hemodilution not evident|noch keine Blasten|keine Auerstäbchen|not contaminated
 @pytest.mark.parametrize("name", SAID_BESIDE)
 def test_what_laboratories_write_beside_a_count_is_heard(name: str) -> None:
     """An outsider's words."""
-    for words in listed(SAID_BESIDE[name]):
-        assert changed(name, BESIDE["note"](words)) != (0, ["CR"]), words
-    for words in listed(FINE_BESIDE):
-        assert changed(name, BESIDE["note"](words)) == (0, ["CR"]), words
+    tell_apart(name, SAID_BESIDE[name], FINE_BESIDE)
 
 
 def test_an_interpretation_that_says_so_takes_a_result_away() -> None:

@@ -134,7 +134,7 @@ _ENDS = re.compile(r"^\w+|\w+$")
 _ENDING = re.compile(r"\0\w*")
 _LINE = 5
 """From so many blasts of a hundred cells on, a marrow is one of disease by every set."""
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,9}(?:[.,]\d{1,9})?)\s?%")
 _LONGEST = 500
 """What is longer is hardly sent twice, and too much to keep."""
@@ -237,7 +237,7 @@ def _is_above(hints: Hints, text: str) -> bool:
     parts = parts_of(_own(hints, text))
     if any(_told(hints, "remission", one) for one in parts):
         return False
-    now = [one for one in parts if not (_YEAR.search(one) or _is_named(hints, "not-blasts", one))]
+    now = [one for one in parts if not (YEAR.search(one) or _is_named(hints, "not-blasts", one))]
     shares = [float(one.replace(",", ".")) for part in now for one in _PERCENT.findall(part)]
     # A share of a biopsy goes on with what was said before it.
     pairs = zip(["", *now], now, strict=False)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Claim, Event, Source
-from fhir_remission.domain.tables.hints import Hints
+from fhir_remission.domain.tables.hints import YEAR, Hints
 from fhir_remission.domain.tables.unmapped import NAMED
 from fhir_remission.fhir.incoming.versions import Current
 from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
@@ -157,7 +157,7 @@ def told_beside(
     found: list[Worded] = []
     for text, signs in said:
         own = LESION if LESION in analytes and "lesion" in signs else smear
-        denied = CLUMPS if signs is _CLUMPED else own
+        denied = CLUMPS if "clumps" in signs else own
         told = Told(marrow=False, signs=signs, text=text, by=_BESIDE, denied=denied)
         found += worded(current, told, when, context)
     return tuple(found)
@@ -189,16 +189,13 @@ def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tup
     )
 
 
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-
-
 def _as_of(text: str, at: Placed | Unplaced) -> str:
     """A remark without what it says of years before its result: `CR2 after a relapse in 2019`."""
-    if not isinstance(at, Placed) or not _YEAR.search(text):
+    if not isinstance(at, Placed) or not YEAR.search(text):
         return text
     year = at.when.first_day.year
     parts = re.split(r"(?<=[.;,\n])\s", text)
-    return " ".join(p for p in parts if all(int(one) >= year for one in _YEAR.findall(p)))
+    return " ".join(p for p in parts if all(int(one) >= year for one in YEAR.findall(p)))
 
 
 def _coded(part: Part) -> Iterator[str]:
