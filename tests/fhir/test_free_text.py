@@ -19,7 +19,7 @@ from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation
 from fhir_remission.jobs.archive.routing import decode_result, is_plain
 from tests.fhir.test_adverse_words import LATER, answer, listed, row
 from tests.fhir.test_said_beside import AML, changed, count, flags
-from tests.jobs.test_strange_inputs import holds
+from tests.jobs.test_strange_inputs import answered, given, holds
 
 Json = dict[str, Any]
 
@@ -293,3 +293,20 @@ def test_what_was_years_ago_or_is_none_costs_nothing(words: str) -> None:
     assert answer(count("26499-4", 5, "10*9/L", day=LATER, note=[{"text": words}])) == (0, ["CR"])
     both = [{"text": f"{words}. Rezidiv 06/{LATER[:4]}."}]
     assert holds("told", *answer(count("26499-4", 5, "10*9/L", day=LATER, note=both)))
+
+
+def test_a_report_says_where_its_sign_was_told() -> None:
+    """What is attached to it is not its conclusion."""
+    for place, told in (
+        ("plain", "what it says"),
+        ("note", "what it says"),
+        ("", "its conclusion"),
+    ):
+        words: Json = IN_REPORTS[place]("AML relapse") if place else {"conclusion": "AML relapse"}
+        report = row("DiagnosticReport", status="final", code={"text": "CBC"}, **words,
+                     effectiveDateTime=LATER)  # fmt: skip
+        answers = answered(given({"beside": [report]}))
+        assert answers is not None
+        reasons = {one.reason for each in answers.judged for found in each.assessments
+                   for one in found[-1].skipped}  # fmt: skip
+        assert any(one.startswith(f"{told} names a sign") for one in reasons), place

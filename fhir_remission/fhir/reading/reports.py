@@ -103,7 +103,8 @@ def _worded_in(report: DiagnosticReport, current: Current, context: Context) -> 
     # A letter that holds no result is of no sample, and may be long.
     of_sample = (said, *beside) if marrow or report.result else (said,)
     fault = poor(concluded(report), "\n".join(of_sample), context)
-    told = Told(marrow, signs, said, fault, beside=beside)
+    by = "what it says" if beside else "its conclusion"
+    told = Told(marrow, signs, said, fault, by=by, beside=beside)
     return worded(current, told, when, context)
 
 
