@@ -582,7 +582,9 @@ latest AS (
                 WHEN crh THEN {'rank': 2, 'day': crh_on, 'category': 'CRh'}
                 ELSE {'rank': 3, 'day': cri_on, 'category': 'CRi'} END) OVER so_far AS kept,
             -- Told of a remission nobody proved, an MLFS may be of it: then it keeps its first day.
-            either_day OR (claimed AND bool_or(evaluation AND mlfs IS NOT FALSE AND (early OR NOT counted)) OVER earlier) AS mlfs_open,
+            -- One before a marrow with disease is not of it: that remission ended there (model 3.7).
+            either_day OR (claimed AND max(CASE WHEN evaluation AND mlfs IS NOT FALSE AND (early OR NOT counted) THEN moment END) OVER earlier
+                > coalesce(max(CASE WHEN evaluation AND NOT cleared THEN moment END) OVER earlier, '-infinity')) AS mlfs_open,
             contradicted AND (cleared IS DISTINCT FROM false OR lead(category) OVER so_far IS DISTINCT FROM 'NE') AS replaced
         FROM shared
         WINDOW so_far AS (PARTITION BY patient ORDER BY moment ROWS UNBOUNDED PRECEDING),
