@@ -70,8 +70,8 @@ def test_only_whole_words_count_and_the_longest_first(
     ("line", "reason"),
     [
         ("colour\tred\tred\tours",
-         "words.tsv:2: colour is no axis; use one of subject, specimen, measure, disease, pace, "
-         "course, answer"),
+         "words.tsv:2: colour is no axis; use one of subject, specimen, measure, way, disease, "
+         "pace, course, answer"),
         ("subject\t\tred\tours", "words.tsv:2: a row needs a word and its meaning"),
         ("subject\tblast\t\tours", "words.tsv:2: a row needs a word and its meaning"),
     ],

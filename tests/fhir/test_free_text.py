@@ -91,7 +91,7 @@ def test_what_is_attached_to_a_report_or_noted_in_it_is_heard(
 MUTE: list[Json] = [
     {"text": narrated("AML relapse", "generated")},
     {"referenceRange": [{"text": "Relapse: above 5 %"}]},
-    {"extension": [{"url": "urn:relapse", "valueCode": "relapse"}]},
+    {"extension": [{"url": "urn:relapse", "valueBoolean": False}]},
 ]
 
 

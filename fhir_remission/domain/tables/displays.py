@@ -18,7 +18,7 @@ from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.codes import CodeRow
 
 COLUMNS = ("axis", "meaning", "word", "source")
-AXES = ("subject", "specimen", "measure", "disease", "pace", "course", "answer")
+AXES = ("subject", "specimen", "measure", "way", "disease", "pace", "course", "answer")
 SUBJECT = "subject"
 # LOINC's long names and SNOMED CT's terms have 255 characters at most.
 LONGEST = 300
@@ -122,6 +122,12 @@ def against(text: str, row: CodeRow, words: Words) -> str:
 def tissues(text: str, words: Words) -> tuple[str, ...]:
     """What is named as that in which something was found, or from where it was taken."""
     return lexicon_of(words).meanings(text).get("specimen", ())
+
+
+@lru_cache(maxsize=1 << 10)
+def ways(text: str, words: Words) -> tuple[str, ...]:
+    """By which methods something is said to have been counted."""
+    return lexicon_of(words).meanings(text).get("way", ())
 
 
 def of_display(display: str, lexicon: Lexicon) -> Meanings:

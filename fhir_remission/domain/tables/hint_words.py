@@ -71,7 +71,8 @@ MEANS = (
     "found",
     *("response", "worse", "core"),
     *("spoiled", "particles", "sample", "fit", "bad", "lacking", "slight", "of-sample"),
-    *("over", "void", "there", "donor-sample", "transfused", "stimulated", "not-then", "pending"),
+    *("over", "void", "unfit", "former", "there", "donor-sample", "transfused", "stimulated"),
+    *("not-then", "pending", "partial"),
     *("cannot", "surely", "undone", "despite", "affirmed", "impossible", "of-relapse"),
     "other",
 )
@@ -222,3 +223,17 @@ def _rows(tables: Tables) -> tuple[tuple[str, str], ...]:
         if row["means"] not in MEANS or not row["word"]:
             raise row.refuse(f"a row gives a word and what it means: {', '.join(MEANS)}")
     return tuple((row["means"], row["word"].casefold()) for row in rows)
+
+
+def told_in(tables: Tables, kind: str, part: str) -> re.Match[str] | None:
+    """Where a part of a sentence first names something that nothing before it denies."""
+    found = next(found_in(tables, kind, part), None)
+    before = "" if found is None else part[: found.start()]
+    return None if denies(tables, kind, before, part[len(before) :]) else found
+
+
+def is_partial(tables: Tables, text: str) -> bool:
+    """Whether a text tells of a partial remission, and of none that is more."""
+    rest = compiled(tables, "partial").sub(lambda one: one["other"] or " ", text)
+    more = any(told_in(tables, "remission", one) for one in parts_of(rest))
+    return not more and any(told_in(tables, "partial", one) for one in parts_of(text))

@@ -17,10 +17,11 @@ from fhir_remission.domain.tables.hint_words import (
     WITHOUT,
     Tables,
     compiled,
-    denies,
     found_in,
+    is_partial,
     parts_of,
     refuted,
+    told_in,
     unsaid,
 )
 
@@ -49,11 +50,14 @@ class Hints(Struct, frozen=True):
         return bool(self.tables) and any(_is_relapse(self, one) for one in spellings(text))
 
     def is_back(self, text: str) -> bool:
-        """Whether a text says no more than that the disease is back or may be, or no remission."""
-        if any(_is_without_remission(self, one) for one in spellings(text)):
-            return True
+        """Whether it says no more than that the disease is back, no remission or a partial one."""
+        for one in spellings(text) if self.tables else ():
+            if _is_without_remission(self, one) or is_partial(self.tables, one):
+                return True
         parts = (part for one in spellings(text) for part in parts_of(one))
-        return self.is_relapse(text) and not any(_told(self, "remission", one) for one in parts)
+        return self.is_relapse(text) and not any(
+            told_in(self.tables, "remission", one) for one in parts
+        )
 
     def is_of_relative(self, text: str) -> bool:
         """Whether a text says that a relative had a leukaemia, or of one first that it is back."""
@@ -121,7 +125,7 @@ class Hints(Struct, frozen=True):
 
 
 NO_HINTS = Hints()
-_SIGNS = ("sign", "relapse", "lesion", "apl", "active")
+_SIGNS = ("sign", "relapse", "lesion", "apl", "active", "partial")
 _ZERO, _NO_ONE = re.compile(r"\W*0(?:[.,]0+)?\W*"), re.compile(r"(?<![\d.,])0 $")
 # Of a question each part is asked by itself.
 _ASKED = re.compile(r"(?<=[.;,!?])(?<!^\?)\s|\n")
@@ -224,7 +228,7 @@ def _is_of_another(hints: Hints, sentence: str) -> bool:
 
 def _is_back(hints: Hints, part: str) -> bool:
     """Whether a part of a sentence says of a leukaemia that it is back, and of nothing else."""
-    back = _told(hints, "returns", part)
+    back = told_in(hints.tables, "returns", part)
     if back is None or _is_named(hints, "absent", _without_asides(hints, part[back.end() :])):
         return False
     named = (sorted((back.span(), one.span())) for one in found_in(hints.tables, "leukaemia", part))
@@ -235,7 +239,7 @@ def _is_back(hints: Hints, part: str) -> bool:
 @lru_cache(maxsize=1 << 10)
 def _is_above(hints: Hints, text: str) -> bool:
     parts = parts_of(_own(hints, text))
-    if any(_told(hints, "remission", one) for one in parts):
+    if any(told_in(hints.tables, "remission", one) for one in parts):
         return False
     now = [one for one in parts if not (YEAR.search(one) or _is_named(hints, "not-blasts", one))]
     shares = [float(one.replace(",", ".")) for part in now for one in _PERCENT.findall(part)]
@@ -266,19 +270,12 @@ def _consists(hints: Hints, what: str, text: str) -> bool:
     return _WORD.search(_ENDING.sub("", rest)) is None
 
 
-def _told(hints: Hints, kind: str, part: str) -> re.Match[str] | None:
-    """Where a part of a sentence first names something that nothing before it denies."""
-    found = next(found_in(hints.tables, kind, part), None)
-    before = "" if found is None else part[: found.start()]
-    return None if denies(hints.tables, kind, before, part[len(before) :]) else found
-
-
 def _stands(hints: Hints, kind: str, part: str, none: tuple[str, ...], line: int = 0) -> bool:
     """Whether a part of a sentence names a sign; `no` before it denies it, `none` behind it.
 
     `line`: how many blasts are one.
     """
-    sign = _told(hints, kind, part)
+    sign = told_in(hints.tables, kind, part)
     if sign is None:
         return False
     rest = part[sign.end() :]

@@ -179,7 +179,7 @@ def _says_poor(part: str, context: Context) -> bool:
     return quality_of(said.strip(), context) == "negative"
 
 
-_OTHERS = ("not-blasts", "picture", "mrd")
+_OTHERS = ("not-blasts", "picture", "mrd", "former")
 
 
 def part_that_says(what: str, texts: Iterable[str], hints: Hints) -> str:
@@ -191,7 +191,7 @@ def part_that_says(what: str, texts: Iterable[str], hints: Hints) -> str:
 @lru_cache(maxsize=1 << 10)
 def _part(what: str, text: str, hints: Hints) -> str:
     said = (one for one in parts_of(hints.stated(text)) if hints.stands(what, one))
-    # Of another examination it says nothing of this one.
+    # Of another examination or sample it says nothing of this one.
     return next((one for one in said if not any(hints.names(k, one) for k in _OTHERS)), "")
 
 

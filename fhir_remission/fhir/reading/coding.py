@@ -8,9 +8,11 @@ from functools import lru_cache
 
 from msgspec import Struct, structs
 
+from fhir_remission.domain.nouns.inputs import UNREAD
 from fhir_remission.domain.tables.codes import CodeMap, CodeRow
-from fhir_remission.domain.tables.displays import Words, against
+from fhir_remission.domain.tables.displays import Words, against, ways
 from fhir_remission.domain.tables.events import EventRow
+from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.mappings import Mappings
 from fhir_remission.domain.tables.systems import Systems
 from fhir_remission.domain.tables.unmapped import NAMED, Suspected, by_words, suspicion
@@ -83,15 +85,31 @@ def match_codes(concept: CodeableConcept | None, codes: CodeMap) -> Match:
     sent = () if concept is None else [(c.system, c.code) for c in concept.coding or () if c.code]
     pairs, match = _as_sent(tuple(sent), codes)
     if match.unread and not match.rows:
-        return structs.replace(match, unread="") if _is_something_else(concept, codes) else match
-    if match.known or not pairs or any(system in codes.systems.known for system, _ in pairs):
+        if not _is_something_else(concept, codes):
+            return match
+        match = structs.replace(match, unread="")
+    elif match.known or any(system in codes.systems.known for system, _ in pairs):
         return match
-    # A code of the house that nobody has mapped, and that calls itself blasts or marrow.
+    # What a house calls by a code that nobody has mapped, or by words alone.
     called = names_of(concept, codes.systems)
-    if any(codes.hints.among(kind, called) for kind in ("input", "count")):
+    if pairs and any(codes.hints.among(kind, called) for kind in ("input", "count")):
         why = f"code {pairs[0][1]} is in no table{LIKE_INPUT}"
         return structs.replace(match, unread=why)
+    if support_named(called, codes.hints):
+        return structs.replace(match, lookalike=f"{called[0]} is what was given, and no result")
     return match
+
+
+def support_named(names: Sequence[str], hints: Hints) -> str:
+    """What of that which raises a count names say was given, as a table names it; or nothing."""
+    if hints.among("not-then", names):
+        return ""
+    if hints.among("gcsf", names):
+        return "gcsf"
+    platelets = hints.among("platelets", names)
+    if not hints.among("transfusion", names) and not (platelets and hints.among("giving", names)):
+        return ""
+    return "transfusion" if platelets or not hints.among("red-cells", names) else "red-cells"
 
 
 def otherwise(concept: CodeableConcept | None, row: CodeRow, words: Words) -> str:
@@ -100,6 +118,21 @@ def otherwise(concept: CodeableConcept | None, row: CodeRow, words: Words) -> st
     return next((f"its code and its words differ: {why}" for why in told if why), "")
 
 
+def as_counted(row: CodeRow, concept: CodeableConcept | None, words: Words) -> CodeRow:
+    """Blasts by the method that stands in the words of their code: no microscope saw others.
+
+    That they were counted by hand is said by a code or a method, not by words.
+    """
+    if not row.analyte.startswith("blasts"):
+        return row
+    said = {way for text in words_of(concept) for way in ways(text, words)}
+    if said <= {"by-hand", _WAY.get(row.method)}:
+        return row
+    alone = said.pop() if len(said) == 1 and not row.method else UNREAD
+    return structs.replace(row, method=alone)
+
+
+_WAY = {"manual": "by-hand", "morphology": "by-hand", "automated": "automated", "flow": "flow"}
 _EVIDENT = ("tissue", "count")
 _LETTERS = re.compile(r"[A-Za-z\u00c0-\u024f]")
 

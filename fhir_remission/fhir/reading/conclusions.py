@@ -118,7 +118,7 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     if not rows:
         return match
     denied = hints.denies(words[0])
-    if _says_none(valued, mappings, denied=denied):
+    if says_none(valued, mappings, denied=denied):
         none = f"{match.unread}; it is called {words[0]} and says that there is none"
         return structs.replace(match, unread="", lookalike=none)
     marrow = hints.among("tissue", words)
@@ -128,7 +128,7 @@ def _called(match: Match, valued: Valued, mappings: Mappings) -> Match:
     return structs.replace(match, rows=held, unread=unread, called=called)
 
 
-def _says_none(valued: Valued, mappings: Mappings, *, denied: bool) -> bool:
+def says_none(valued: Valued, mappings: Mappings, *, denied: bool) -> bool:
     """By a word for none, a 0 in words, a text that denies; where its name does, by a yes."""
     asked = (understanding_of(row, mappings, decimal_comma=False) for row in (_ANSWER, _SMEARED))
     found = [read_value(valued, one) for one in asked]

@@ -52,7 +52,7 @@ from fhir_remission.fhir.reading.part import (
 from fhir_remission.fhir.reading.relevance import remarks_of
 from fhir_remission.fhir.reading.reported import has_value
 from fhir_remission.fhir.reading.specimen import is_biopsy, read_specimen, report_specimen
-from fhir_remission.fhir.reading.worded import support_beside, told_beside, told_by_result
+from fhir_remission.fhir.reading.worded import support_told, told_beside, told_by_result
 
 
 class ObservationRead(Struct, frozen=True):
@@ -109,7 +109,7 @@ def read_observation(current: Current, context: Context) -> ObservationRead:
     strange = _of_the_house(parts[0])
     return structs.replace(
         read,
-        events=_diagnoses(parts, whole, context) + support_beside(parts, whole, context),
+        events=_diagnoses(parts, whole, context) + support_told(parts, whole, context),
         worded=told_by_result(parts, whole, context),
         unmapped=strange,
         resembling=strange,

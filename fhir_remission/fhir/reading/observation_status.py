@@ -24,7 +24,7 @@ from fhir_remission.fhir.r4.times import (
 from fhir_remission.fhir.r4.type_names import TYPE_NAMES
 from fhir_remission.fhir.r4.wire import DiagnosticReport, Observation, Resource
 from fhir_remission.fhir.reading.attributes import part_that_says
-from fhir_remission.fhir.reading.coding import Match
+from fhir_remission.fhir.reading.coding import Match, match_codes
 from fhir_remission.fhir.reading.conclusions import LESION
 from fhir_remission.fhir.reading.context import (
     PEOPLE,
@@ -96,7 +96,10 @@ def doubt_of(
 
 
 def _taken_back(observation: Observation, context: Context) -> str:
-    said = part_that_says("void", _told_of(observation), context.mappings.codes.hints)
+    codes, told = context.mappings.codes, _told_of(observation)
+    rows = match_codes(observation.code, codes).rows if told else ()
+    kinds = ("void", "unfit") if any(row.specimen == "blood" for row in rows) else ("void",)
+    said = next((text for one in kinds if (text := part_that_says(one, told, codes.hints))), "")
     return f"a note beside it says: {said[:SHOWN]}" if said else ""
 
 

@@ -30,7 +30,7 @@ from fhir_remission.fhir.r4.times import NOWHERE, Placed, Unplaced
 from fhir_remission.fhir.r4.type_names import contained
 from fhir_remission.fhir.r4.wire import Entry, Observation
 from fhir_remission.fhir.reading.attributes import Attributes, quality_of
-from fhir_remission.fhir.reading.coding import Match, match_codes, otherwise
+from fhir_remission.fhir.reading.coding import Match, as_counted, match_codes, otherwise
 from fhir_remission.fhir.reading.context import Context, extents, interpreted, term_of
 from fhir_remission.fhir.reading.reported import (
     Reported,
@@ -79,7 +79,8 @@ def read_part(
         return [_result(row, reported, whole, "", context) for row in match.rows], problem
     if not match.rows:
         return [], match.lookalike
-    return read_row(match.rows[0], part, whole, context, container=container)
+    row = as_counted(match.rows[0], part.valued.code, context.mappings.words)
+    return read_row(row, part, whole, context, container=container)
 
 
 def read_row(

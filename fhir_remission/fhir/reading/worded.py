@@ -16,9 +16,16 @@ from fhir_remission.fhir.r4.elements import CodeableConcept, is_there
 from fhir_remission.fhir.r4.free_text import SHOWN, free_text, texts_in
 from fhir_remission.fhir.r4.times import Placed, Unplaced, read_time
 from fhir_remission.fhir.r4.wire import MedicationAdministration, Observation, Procedure
-from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says
-from fhir_remission.fhir.reading.coding import meanings, named_by
-from fhir_remission.fhir.reading.conclusions import BLASTS, LESION, SMEAR, coded_sign, is_told
+from fhir_remission.fhir.reading.attributes import concept_of, poor_words, sample_says, text_of
+from fhir_remission.fhir.reading.coding import meanings, named_by, names_of, support_named
+from fhir_remission.fhir.reading.conclusions import (
+    BLASTS,
+    LESION,
+    SMEAR,
+    coded_sign,
+    is_told,
+    says_none,
+)
 from fhir_remission.fhir.reading.condition import said_of_course, source_of
 from fhir_remission.fhir.reading.context import (
     Context,
@@ -39,6 +46,7 @@ ADEQUACY, CLUMPS = "marrow-adequacy", "platelet-clumps"
 _BESIDE, _CLUMPED = "what stands beside it", frozenset({"clumps"})
 _FOUND = frozenset({"sign", "lesion"})
 _THERE = ("affirmed", "found", "there")
+_ZERO = re.compile(r"0+(?:[.,]0+)?(?![\d.,])")
 _NUMBER = re.compile(r"[1-9][\d.,]*\s*(?:%|blast)", re.IGNORECASE)
 
 
@@ -171,22 +179,41 @@ _RAISED_BY = {
 }
 
 
-def support_beside(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Event, ...]:
-    """A transfusion or growth factor that a count is said to follow: it was given by that day."""
+def support_told(parts: Sequence[Part], whole: Whole, context: Context) -> tuple[Event, ...]:
+    """A transfusion or growth factor that a count is said to follow, or that was charted as given.
+
+    It was given by that day, and nobody confirms it.
+    """
+    when = whole.placed.when if isinstance(whole.placed, Placed) else None
+    source = Source(whole.current.entry.ref, whole.current.version, "", "")
+    told = (*_beside(parts, whole, context), *_charted(parts, context))
+    return tuple(
+        Event(kind, when, source, "unconfirmed", original=text[:SHOWN]) for kind, text in told
+    )
+
+
+def _charted(parts: Sequence[Part], context: Context) -> Iterator[tuple[str, str]]:
+    """By the name of a result that comes under no code of a table, and that nothing denies."""
+    mappings = context.mappings
+    for part in (one for one in parts if one.match.called or not one.match.measures):
+        names, said = names_of(part.valued.code, mappings.systems), part.valued
+        none = said.data_absent_reason is not None or _ZERO.match(text_of(said))
+        given = "" if none else support_named(names, mappings.codes.hints)
+        if given and not says_none(said, mappings, denied=False):
+            yield NAMED[given].kind, names[0]
+
+
+def _beside(parts: Sequence[Part], whole: Whole, context: Context) -> Iterator[tuple[str, str]]:
     observation = whole.current.entry.resource
     assert isinstance(observation, Observation)  # noqa: S101 - the caller sorts by type
     rows = [row for part in parts for row in part.match.rows if row.analyte in _RAISED_BY]
-    when = whole.placed.when if isinstance(whole.placed, Placed) else None
-    source = Source(whole.current.entry.ref, whole.current.version, "", "")
     raised = [_RAISED_BY[row.analyte] for row in rows[:1]]
     hints = context.mappings.codes.hints
-    texts = (*remarks_of(observation), *words_of(observation.code))
-    return tuple(
-        Event(kind, when, source, "unconfirmed", original=text[:SHOWN])
-        for names, kind in raised
-        for text in texts
-        if any(hints.stands(one, text) for one in names) and not hints.names("not-then", text)
-    )
+    for names, kind in raised:
+        for text in (*remarks_of(observation), *words_of(observation.code)):
+            stands = any(hints.stands(one, text) for one in names)
+            if stands and not hints.names("not-then", text):
+                yield kind, text
 
 
 def _as_of(text: str, at: Placed | Unplaced) -> str:
