@@ -1220,7 +1220,7 @@ RULES = {
         "non-evaluable: technically suboptimal sample",
     ),
     "window-whole": ("counts up to 14 d after the marrow; cut by the next cycle", "Zeidan"),
-    "marrow-not-early": ("on day 21 of a cycle or later", "NCCN"),
+    "marrow-not-early": ("on day 21 of therapy or later", "NCCN"),
     "marrow-not-contradicted": ("no other marrow within 14 d that disagrees", "[ours]"),
     "no-prior-remission": (
         "no remission before: after one, partial remission and progression are not tested",

@@ -75,12 +75,12 @@ LINES: list[tuple[Course, int, str, str, str, str, list[str]]] = [
      "counts within 14 days of the marrow need no repeat marrow: Zeidan et al., Blood"
      " 2023;141:2047, practical rules [V]", MARROW_40),
     (induction().marrow(15, 2), 15, "marrow-not-early", "not-met",
-     "on day 21 of a cycle or later, counted from its first",
+     "on day 21 of therapy or later, counted from its first",
      "a marrow before day 21 of a cycle looks for hypoplasia; NCCN v3.2021 as quoted asks for that"
      " look on days 14 to 21 after induction, and no paper draws this line [ours]",
      ["therapy-start 1"]),
     (Course().marrow(-4, 60).chemo(1, "less-intensive").marrow(10, 2), 10, "marrow-not-early",
-     "not-met", "on day 15 of a cycle or later, counted from its first",
+     "not-met", "on day 15 of therapy or later, counted from its first",
      "cycles with venetoclax or a hypomethylating agent alone are looked at earlier: from the"
      " middle of the cycle on [ours]", ["therapy-start 1"]),
     (induction().marrow(30, 2).marrow(40, 40), 30, "marrow-not-contradicted", "not-met",

@@ -171,7 +171,7 @@ def test_6_5_the_sentence_leads_with_the_state() -> None:
 
 def test_6_6_flags_are_no_verdicts() -> None:
     """Deceased, a child, differentiation, transplant, a claim that disagrees."""
-    course = remission().event("differentiating-drug", 20).event("transplant", 25)
+    course = remission().event("differentiating-drug", 20).event("transplant", 45)
     record = course.claim("relapse", 35).record(died=True, born=date(2010, 5, 1))
     found = now(record)
     assert found.category == "CR"

@@ -188,7 +188,7 @@ RARE: dict[str, tuple[Callable[[], Course], str | CriteriaSet, list[str]]] = {
         ["blood 93: RELAPSE, relapsed since 93, responded 93, first sign 93",
          "marrow 97: IND, unknown since 97, undecided, may be CR/CRi/RELAPSE, perhaps CR/CRi,"
          " ask anc marrow-blasts",
-         "marrow 101: CRi, in-remission, responded 101, perhaps CR, ask anc"],
+         "marrow 101: CRi, in-remission, responded 101, perhaps CR, ask anc #2"],
     ),
     "a claim that is not true before a remission is none after it (3.6)": (
         lambda: good(good(induction().claim("remission", 20).marrow(30, 2), 60, 15).chemo(

@@ -198,14 +198,16 @@ def test_a_marrow_before_therapy_cites_what_proved_the_relapse(
     assert guards(found)["no-relapse-in-marrow"] == ("not-met", proof)
 
 
-def test_only_a_remission_that_carries_a_low_level_knows_a_rise() -> None:
-    """Thirty-fold from the low level of the remission; after one without MRD it is a level."""
+def test_a_rise_is_known_from_the_first_low_level_of_the_remission_on() -> None:
+    """Thirty-fold, be the low level beside the marrow or weeks after it; from a high one none."""
     low = remission().mrd(30, "0.05", **NPM1).mrd(60, "1.5", **NPM1)
     assert line(now(low)) == (
         "mrd 60: CR as MRD_RELAPSE_SUSPECTED, in-remission since 30, responded 30"
     )
     other = remission().mrd(60, "0.05", **NPM1).mrd(90, "1.5", **NPM1)
-    assert line(now(other)) == "mrd 90: CR, in-remission since 30, responded 30"
+    assert now(other).code == "MRD_RELAPSE_SUSPECTED"
+    high = remission().mrd(60, "2.5", **NPM1).mrd(90, "80", **NPM1)
+    assert line(now(high)) == "mrd 90: CR, in-remission since 30, responded 30"
 
 
 # ------------------------------------------------------------------------- MRD beside a marrow

@@ -36,7 +36,7 @@ def test_a_lesion_of_unknown_end_is_not_unknown_on_the_day_it_was_seen() -> None
     """The silence since then is what leaves it open (f77)."""
     course = induction().result(CSF, -2, 30).marrow(60, 2, emd=None).blood(60, 1500, 150_000)
     assert (
-        f"(not known: cns blasts seen on {on(-2)}, with no word on that since)"
+        f"(not known: cns blasts seen on {on(-2)}, with no word on that up to the draw that counts)"
         in now(course).next_better
     )
     known = induction().event("extramedullary", -2).marrow(60, 2, emd=None)
@@ -116,7 +116,7 @@ def test_mrd_of_a_month_is_no_earlier_sample() -> None:
         (lambda: induction().marrow(28, 4).blood(28, 1500, 150_000).marrow(35, 6),
          "=> MLFS, no remission, for the next marrow does not agree;"),
         (lambda: induction().marrow(15, 4).blood(15, 1500, 150_000),
-         "=> MLFS, no remission, for the marrow came too soon after the start of a cycle;"),
+         "=> MLFS, no remission, for the marrow came too soon after the start of therapy;"),
     ],
 )  # fmt: skip
 def test_a_marrow_with_recovered_counts_says_why_it_is_no_remission(

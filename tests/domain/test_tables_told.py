@@ -151,7 +151,7 @@ def test_a_table_that_is_none_says_what_it_must_be(text: str, said: str) -> None
          " unspecified-leukaemia, unread-leukaemia, antecedent, extramedullary, therapy-start,"
          " rbc-transfusion, platelet-transfusion,"
          " transfusion-unspecified, gcsf, gcsf-pegylated, differentiating-drug, transplant,"
-         " donor-lymphocytes"),
+         " donor-lymphocytes, transplant-history"),
         (read_events, "urn:x,A,,,confirmed,,,us",
          "a row has a kind of event, a claim (remission, relapse, active) or both"),
         (read_events, "urn:x,A,transplant,,confirmed,cured,,us",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable
+from fhir_remission.domain.nouns.intervals import point
 from fhir_remission.domain.tables.answers import Said
 from fhir_remission.domain.tables.units import Converted, UnitSent
 from fhir_remission.domain.tables.value_grammar import InWords, merge_value_words, read_value_words
@@ -152,13 +153,17 @@ def test_a_number_among_words_is_read(
         ("Negative (0.5%)", "indeterminate", ""),
         ("Negative (>0.1%)", "indeterminate", ""),
         ("Positive (<0.01%)", "indeterminate", ""),
-        ("Positive (0.35%)", "positive", ""),
         ("equivocal (0.05%)", "indeterminate", ""),
     ],
 )
 def test_a_word_and_its_number_must_agree(text: str, answer: str, limit: str) -> None:
     """The number of a negative is its limit; what contradicts itself is indeterminate."""
     assert read(text, "mrd") == Said(answer, limit=limit)  # type: ignore[arg-type]
+    found = read("Positive (0.35%)", "mrd")
+    assert isinstance(found, Said)
+    assert found.answer == "positive"
+    assert found.amount is not None
+    assert (found.amount.value, found.amount.unit) == (point(Decimal("0.35")), "%")
 
 
 @pytest.mark.parametrize(

@@ -137,11 +137,17 @@ def _answer(facts: Facts, draft: Draft) -> Assessment:
         next_better="",
         latest=_latest(facts, draft),
         responses=draft.responses,
-        remission_number=draft.number if draft.remitted and draft.began is not None else None,
+        remission_number=_number(draft),
         cycle=_cycle(facts, draft),
         mrd_history=tuple(MrdEventNote(*one) for one in draft.mrd.history),
         reason=draft.reason,
     )
+
+
+def _number(draft: Draft) -> int | None:
+    """The how manieth remission of those that are known; its first day may be open."""
+    there = draft.began is not None or (draft.row is not None and draft.row.remission)
+    return draft.number if draft.remitted and there else None
 
 
 @lru_cache

@@ -63,7 +63,7 @@ def _treated_since(facts: Facts, draft: Draft, until: date | None) -> bool:
 def _of_patient(facts: Facts, draft: Draft) -> Iterator[str]:
     if facts.record.died:
         yield "deceased"
-    if facts.events.get("transplant"):
+    if facts.events.get("transplant") or facts.events.get("transplant-history"):
         yield "transplant"
     if facts.tested:
         yield "apl-marker"

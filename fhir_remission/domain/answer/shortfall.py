@@ -9,7 +9,7 @@ from fhir_remission.domain.evaluation.changes import BLASTS
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.trace import CHANGES
 from fhir_remission.domain.nouns.assessment import Verdict
-from fhir_remission.domain.nouns.inputs import Event, Interval, Result
+from fhir_remission.domain.nouns.inputs import Event, Interval, Result, When
 from fhir_remission.domain.nouns.verdicts import Proof, day_of, day_told, is_of_no_day
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.signs import said
@@ -63,10 +63,16 @@ def lesion_text(proof: Proof) -> str:
         last = max(proof, key=day_of)
         day = f"{'in' if is_of_no_day(last) else 'on'} {day_told(last)}"
         name = "a lesion" if isinstance(last, Event) else last.analyte.replace("-", " ")
-        ended = last.ended.text if isinstance(last, Event) and last.ended is not None else ""
-        since = f"said to have ended in {ended}" if ended else "with no word on that since"
+        ended = last.ended if isinstance(last, Event) else None
+        since = _over(ended) if ended else "with no word on that up to the draw that counts"
         return f"not known: {name} seen {day}, {since}"
     return f"not known{when_text(proof)}"
+
+
+def _over(ended: When) -> str:
+    """When a lesion is said to have ended: on a day, or in a month or a year."""
+    whole = ended.first_day == ended.last_day
+    return f"said to have ended {f'on {ended.first_day}' if whole else f'in {ended.text}'}"
 
 
 def _is_seen(one: Result | Event) -> bool:

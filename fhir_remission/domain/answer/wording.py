@@ -172,7 +172,7 @@ NO_DAY = {
     "extramedullary": "the day of what is told of extramedullary disease is not known",
 }
 CAPS = {
-    "early-marrow": "no remission, for the marrow came too soon after the start of a cycle",
+    "early-marrow": "no remission, for the marrow came too soon after the start of therapy",
     "contradicted-by-next-marrow": "no remission, for the next marrow does not agree",
 }
 """The flags of a marrow that proves no remission, whatever its counts."""
@@ -187,7 +187,7 @@ WHY = {
     "before-therapy": "the marrow is from before therapy",
     "inadequate-marrow": "the marrow was stated inadequate",
     "too-few-cells": "too few cells in the marrow",
-    "early-marrow": "the marrow came too soon after the start of a cycle",
+    "early-marrow": "the marrow came too soon after the start of therapy",
     "contradicted-by-next-marrow": "the next marrow does not agree",
     "apl-out-of-scope": "acute promyelocytic leukaemia is out of scope",
     "apl-not-excluded": "a marker of acute promyelocytic leukaemia cannot be read",

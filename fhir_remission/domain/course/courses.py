@@ -191,7 +191,10 @@ def _inferred(facts: Facts, course: Course) -> Baseline:
     undecided = any(one.reaches(threshold) is None for one in early)
     diseased = [one for one in early if one.reaches(threshold)]
     blasts = NOTHING if undecided or not diseased else diseased[-1].blasts
-    last = diseased[-1].day if diseased else None
+    # After a graft or cells of a donor no marrow is of before all therapy.
+    begun = facts.therapy.since(course.opened)
+    treated = begun is not None and begun < first.day
+    last = diseased[-1].day if diseased and not treated else None
     return Baseline(_trusted(blasts, course), last, inferred=True, start=None)
 
 

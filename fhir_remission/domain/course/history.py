@@ -220,11 +220,9 @@ class Followed:
             self._add_day(self._of_day(each), row)
 
     def _add(self, sample: MrdSample, row: Category | None) -> None:
-        rules, code = self.ground.facts.criteria.mrd, self._code(row)
-        if rules.only_after and code not in rules.only_after:
-            return
-        low = row is not None and code == row.mrd.get("low-level")
-        self.history = self.history.after(sample, rules, low_level=low)
+        rules = self.ground.facts.criteria.mrd
+        if not rules.only_after or self._code(row) in rules.only_after:
+            self.history = self.history.after(sample, rules)
 
     def _at_sample(self, draft: Draft) -> Residual:
         """All reports of one day: none comes after the other, and any positive decides."""

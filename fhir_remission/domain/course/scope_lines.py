@@ -40,13 +40,16 @@ def phrase(number: Number) -> str:
 
 
 def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
-    """The cycle after whose start the marrow came too soon to be a response."""
-    cycle = facts.therapy.latest(marrow.day - timedelta(days=1))
-    if cycle is None:
-        return None
-    # Day 1 is the first day of therapy.
-    day = (marrow.day - cycle.day).days + 1
-    return cycle if day < early_for(facts, cycle).days else None
+    """The cycle after whose start the marrow came too soon to be a response.
+
+    A graft and what is given for it are no cycle, and clear a marrow all the same.
+    """
+    before = marrow.day - timedelta(days=1)
+    for cycle in (facts.therapy.latest(before), facts.therapy.latest_of_graft(before)):
+        # Day 1 is the first day of therapy.
+        if cycle is not None and (marrow.day - cycle.day).days + 1 < early_for(facts, cycle).days:
+            return cycle
+    return None
 
 
 def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
@@ -107,7 +110,7 @@ def window_lines(
         )
     if early is not None:
         number = early_for(facts, early)
-        rule = f"on day {number.value} of a cycle or later, counted from its first"
+        rule = f"on day {number.value} of therapy or later, counted from its first"
         lines.append(guard("marrow-not-early", Verdict.NOT_MET, rule, number, early.events))
     if repeat is not None:
         rule = f"no other marrow within {phrase(numbers.repeat_marrow)} that disagrees"

@@ -37,6 +37,8 @@ class MrdHistory(Struct, frozen=True):
     """Assays that have been negative, in whatever tissue, since which day."""
     lowest: tuple[tuple[Series, Interval], ...] = ()
     """The lowest positive level by tissue and assay."""
+    low_level: bool = False
+    """Whether any sample was low-level: from then on a rise is looked for."""
     flags: tuple[str, ...] = ()
     past: tuple[tuple[date, date], ...] = ()
     """Relapses of MRD that have ended: the day that confirmed each, and the day of its end."""
@@ -61,12 +63,12 @@ class MrdHistory(Struct, frozen=True):
         day = self.event_day if standing else None
         return past if day is None else (*past, (self.event, day, None))
 
-    def after(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
-        """The history with one more sample; `low_level`: the remission carries that code."""
+    def after(self, sample: MrdSample, rules: Mrd) -> MrdHistory:
+        """The history with one more sample."""
         if sample.status == "negative":
             return self._cleared(sample, rules)
         if sample.status in FOUND:
-            return self._detected(sample, rules, low_level=low_level)
+            return self._detected(sample, rules)
         return replace(self, flags=())
 
     def _cleared(self, sample: MrdSample, rules: Mrd) -> MrdHistory:
@@ -85,13 +87,13 @@ class MrdHistory(Struct, frozen=True):
             negatives=tuple(sorted(negatives.items())), past=past, flags=(),
         )  # fmt: skip
 
-    def _detected(self, sample: MrdSample, rules: Mrd, *, low_level: bool) -> MrdHistory:
+    def _detected(self, sample: MrdSample, rules: Mrd) -> MrdHistory:
         key, value = sample.series, sample.result.value
         # Of one day none comes after the other.
         before = dict(self.negatives).get(sample.assay, sample.day) < sample.day
         returned = rules.negative_to_positive and before and sample.status == "positive"
         lowest = dict(self.lowest)
-        risen = low_level and _risen(sample.result, lowest.get(key), rules)
+        risen = self.low_level and _risen(sample.result, lowest.get(key), rules)
         if isinstance(value, Interval):
             lowest[key] = min(value, lowest.get(key, value), key=lambda one: one.low)
         # What is found of a marker by an assay, in whatever tissue, takes back its first negative.
@@ -106,6 +108,7 @@ class MrdHistory(Struct, frozen=True):
         return replace(
             self, returns=tuple(sorted(returns.items(), key=_SERIES)),
             lowest=tuple(sorted(lowest.items(), key=_SERIES)),
+            low_level=self.low_level or sample.status == "low-level",
             flags=("mrd-other-assay",) if other else (),
         )  # fmt: skip
 

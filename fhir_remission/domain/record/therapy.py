@@ -56,6 +56,8 @@ class Therapy(Struct, frozen=True):
     """What was given for a graft and started no cycle."""
     begun: tuple[date, ...] = ()
     """The first day of each cycle, and the days of grafts, donor lymphocytes and conditioning."""
+    grafted: tuple[Event, ...] = ()
+    """Grafts, those that only may be one too, with what was given for them."""
 
     @property
     def first_at_latest(self) -> date | None:
@@ -68,6 +70,12 @@ class Therapy(Struct, frozen=True):
         """The cycle that began last, up to and including the day."""
         place = bisect_right(self.days, day)
         return self.cycles[place - 1] if place else None
+
+    def latest_of_graft(self, day: date) -> Cycle | None:
+        """The graft, or what was given for one, that was last, up to and including the day."""
+        before = (one for one in reversed(self.grafted) if day_of(one) <= day)
+        last = next(before, None)
+        return None if last is None else Cycle(day_of(last), (last,), "")
 
     def first_from(self, day: date) -> Cycle | None:
         """The first cycle that begins on the day or later."""
@@ -129,7 +137,9 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     )
     days = tuple(one.day for one in cycles)
     begun = tuple(sorted({*days, *map(day_of, (*given, *conditioning))}))
-    return Therapy(cycles, days, possible, tuple(conditioning), begun)
+    grafted = [*conditioning, *(one for one in known if one.kind == "transplant")]
+    grafted.sort(key=order_of)
+    return Therapy(cycles, days, possible, tuple(conditioning), begun, tuple(grafted))
 
 
 def _for_a_graft(one: Event, grafts: Sequence[date], numbers: Numbers) -> bool:

@@ -36,10 +36,11 @@ _NOTHING = Interval(low=_ZERO, high=_ZERO)
 
 
 class Said(Struct, frozen=True):
-    """An answer in words, and the limit that stood beside it."""
+    """An answer in words, and the limit or the amount that stood beside it."""
 
     answer: Answer
     limit: str = ""
+    amount: InWords | None = None
 
 
 class ValueMap(Struct, frozen=True):
@@ -125,6 +126,8 @@ def _agreed(
         return Unreadable(raw=text, reason="its word and its number contradict each other")
     if answer == "indeterminate" or present == (answer == "negative"):
         return Said("indeterminate")
+    if answer == "positive":
+        return Said(answer, amount=beside)
     return Said(answer, limit="" if present else written)
 
 

@@ -43,6 +43,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "differentiating-drug": _DONE,
     "transplant": _DONE,
     "donor-lymphocytes": _DONE,
+    # That there was one, on no day: a flag and nothing else.
+    "transplant-history": ("Condition",),
     # A code that is a claim and nothing else, such as Condition.clinicalStatus.
     "": ("Condition",),
 }

@@ -48,6 +48,8 @@ def suspicion(
         return None, ""
     # The codes of a house are names as well.
     called = (*words, *systems.house(pairs))
+    if kind == "Condition" and any(word.strip() in _CAPITALS for word in words):
+        return NAMED["leukaemia"], f"{words[0]} comes under no code that a table has"
     for hint in hints:
         if mappings.codes.hints.among(hint, called):
             return NAMED[hint], f"{called[0]} comes under no code that a table has"
@@ -59,6 +61,10 @@ def suspicion(
     if words or (pairs and not denied):
         return None, ""
     return NAMED[hints[0]], f"its code cannot be read: {denied[0] if denied else 'there is none'}"
+
+
+# Leukaemias by letters that are other words where they are small: `all`, `call`.
+_CAPITALS = frozenset({"ALL", "cALL", "AUL", "AL"})
 
 
 def _is_none_of_ours(words: Sequence[str], mappings: Mappings) -> bool:

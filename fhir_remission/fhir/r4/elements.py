@@ -25,6 +25,12 @@ class CodeableConcept(Struct, omit_defaults=True):
     coding: list[Coding] | None = None
     text: str | None = None
 
+    @property
+    def words(self) -> str:
+        """What it is called: by its text, else by its first display or code."""
+        named = (word for one in self.coding or () if (word := one.display or one.code))
+        return self.text or next(named, "")
+
 
 class Identifier(Struct, omit_defaults=True):
     """A name somebody gave."""

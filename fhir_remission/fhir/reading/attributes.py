@@ -26,7 +26,7 @@ from fhir_remission.fhir.r4.elements import CodeableConcept, Quantity, Valued, i
 from fhir_remission.fhir.r4.wire import UNREADABLE
 from fhir_remission.fhir.reading.coding import Match, match_codes, names_of
 from fhir_remission.fhir.reading.context import Context, interpreted, term_of, terms_of, words_of
-from fhir_remission.fhir.reading.reported import has_value, main_words, sent_values
+from fhir_remission.fhir.reading.reported import has_value, sent_values
 
 _QUANTITY = msgspec.json.Decoder(Quantity)
 _CONCEPT = msgspec.json.Decoder(CodeableConcept)
@@ -232,7 +232,7 @@ def _plain(name: str, raw: bytes) -> str:
             number = f"{quantity.comparator or ''}{as_written(quantity.value)[0]}"
             return f"{number} {unit_of(quantity)}".strip()
         if name == "valueCodeableConcept":
-            return main_words(_CONCEPT.decode(raw))
+            return _CONCEPT.decode(raw).words
         return _TEXT.decode(raw)
     except UNREADABLE:
         return raw.decode("utf-8", "replace")[:_LONGEST]

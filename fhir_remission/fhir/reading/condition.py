@@ -30,7 +30,6 @@ from fhir_remission.fhir.reading.context import (
     period_of,
     words_of,
 )
-from fhir_remission.fhir.reading.reported import main_words
 
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -106,7 +105,7 @@ def _events(
             certainty=row.certainty if status <= _SURE else "unconfirmed",
             detail=row.detail,
             ended=ended.when if isinstance(ended, Placed) else None,
-            original=main_words(condition.code) if condition.code else "",
+            original=condition.code.words if condition.code else "",
         )
         for pair, row in rows
         if row.kind

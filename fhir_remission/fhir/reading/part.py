@@ -267,7 +267,7 @@ def _result(row: CodeRow, reported: Reported, whole: Whole, kind: str, context: 
         marker=_marker(row, whole),
         sensitivity=sensitivity,
         limit=limit,
-        word=whole.attributes.word if mrd else "",
+        word=(whole.attributes.word or reported.word) if mrd else "",
         biopsy=whole.specimen.biopsy or whole.method == BIOPSY,
         flags=tuple(dict.fromkeys(flags)),
     )

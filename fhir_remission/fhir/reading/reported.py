@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from fhir_remission.domain.nouns.inputs import Interval, Unreadable, Value
+from fhir_remission.domain.nouns.inputs import Interval, Unreadable, Value, Word
 from fhir_remission.domain.nouns.intervals import ZERO, above, is_zero
 from fhir_remission.domain.nouns.numbers import is_ambiguous
 from fhir_remission.domain.tables.analytes import Analyte
@@ -55,6 +55,8 @@ class Reported(Struct, frozen=True):
     """The limit of the assay that stood beside a worded answer, as written."""
     step: Decimal = Decimal(0)
     """One step of the last place of a number as sent, in its unit; 0: of no number."""
+    word: Word = ""
+    """The answer that stood beside an amount."""
 
     @property
     def problem(self) -> str:
@@ -81,7 +83,7 @@ def read_value(valued: Valued, understanding: Understanding) -> Reported:
     """Judge what was reported: exactly one value[x] of a type that can be used, in a known unit."""
     sent = sent_values(valued)
     if valued.data_absent_reason is not None:
-        reason = main_words(valued.data_absent_reason)
+        reason = valued.data_absent_reason.words
         also = ", although a value is there" if sent else ""
         return _nothing(reason, f"no value: data absent, {reason or 'no reason given'}{also}")
     if not sent:
@@ -195,7 +197,7 @@ def _coded(concept: CodeableConcept, understanding: Understanding) -> Reported:
     pairs = (systems.coding(one.system, one.code or "") for one in concept.coding or [])
     coded = (values.coded_answer(*pair, analyte) for pair in pairs)
     said = {answer for answer in coded if answer is not None}
-    words = main_words(concept)
+    words = concept.words
     if len(said) > 1:
         return _nothing(words, f"codes that contradict each other: {' and '.join(sorted(said))}")
     if not said and concept.text:
@@ -234,7 +236,13 @@ def _text(text: str, understanding: Understanding) -> Reported:
     if isinstance(said, Unreadable):
         return Reported(value=said, original=text)
     if isinstance(said, Said):
-        return structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
+        worded = structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
+        read = worded if said.amount is None else _in_words(said.amount, text, understanding)
+        return worded if read.problem else structs.replace(read, word="positive")
+    return _in_words(said, text, understanding)
+
+
+def _in_words(said: InWords, text: str, understanding: Understanding) -> Reported:
     sent = Sent(value=said.value, unit=UnitSent(text=said.unit), original=text)
     read = _number(sent, understanding)
     if isinstance(read.value, Interval) and is_ambiguous(text, said.value, read.value):
@@ -286,13 +294,6 @@ def _number(sent: Sent | Unreadable, understanding: Understanding) -> Reported:
         value=analyte.whole(converted.value),
         original=sent.original, unit=converted.unit, flags=sent.flags, step=converted.step,
     )  # fmt: skip
-
-
-def main_words(concept: CodeableConcept) -> str:
-    if concept.text:
-        return concept.text
-    codings = concept.coding or []
-    return next((word for c in codings if (word := c.display or c.code)), "")
 
 
 def _nothing(raw: str, reason: str) -> Reported:
