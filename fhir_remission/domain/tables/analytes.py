@@ -16,7 +16,7 @@ Kind = Literal["quantity", "finding", "either", "attribute"]
 KINDS = ("quantity", "finding", "either", "attribute")
 DIMENSIONS = ("count", "fraction", "ratio", "mass", "number")
 
-# What a page calls it; any other by its id.
+# What a threshold can be laid on, one marrow or one blood draw, and what a page calls it.
 ANALYTES = {
     "anc": "ANC",
     "platelets": "platelets",
