@@ -330,9 +330,7 @@ TERM_HEADER = "kind\tterm\tsystem\tcode\ttext\tsource"
 def test_a_bad_row_of_the_codes_names_its_line(mappings: Mappings, text: str, said: str) -> None:
     """The message begins with file and line."""
     with pytest.raises(TableError, match=re.escape(said)):
-        merge_codes(
-            read_codes(text, file="codes.tsv", analytes=mappings.analytes, namespace="n"), []
-        )
+        merge_codes(read_codes(text, file="codes.tsv", analytes=mappings.analytes), [])
 
 
 @pytest.mark.parametrize(
@@ -382,9 +380,7 @@ def test_a_bad_unit_is_refused(row: str, said: str) -> None:
 def test_a_bad_answer_is_refused(mappings: Mappings, row: str, said: str) -> None:
     """An answer is coded or written, and an amount is said of something."""
     with pytest.raises(TableError, match=re.escape(said)):
-        read_values(
-            f"{VALUE_HEADER}\n{row}", file="v.tsv", analytes=mappings.analytes, namespace="n"
-        )
+        read_values(f"{VALUE_HEADER}\n{row}", file="v.tsv", analytes=mappings.analytes)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +399,7 @@ def test_a_bad_answer_is_refused(mappings: Mappings, row: str, said: str) -> Non
 def test_a_bad_event_is_refused(row: str, said: str) -> None:
     """Kind, intensity, certainty and claim come from closed lists."""
     with pytest.raises(TableError, match=re.escape(said)):
-        read_events(f"{EVENT_HEADER}\n{row}", file="events.tsv", namespace="n")
+        read_events(f"{EVENT_HEADER}\n{row}", file="events.tsv")
 
 
 @pytest.mark.parametrize(

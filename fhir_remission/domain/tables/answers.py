@@ -9,7 +9,6 @@ from typing import Literal, cast
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Unreadable
-from fhir_remission.domain.nouns.namespace import spelled_out
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.value_grammar import InWords, ValueWords, plain, plain_words
@@ -137,28 +136,24 @@ def answered(answer: Answer, analyte: Analyte) -> Finding | Interval:
     return Finding(answer=answer)
 
 
-def read_values(
-    text: str, *, file: str, analytes: dict[str, Analyte], namespace: str
-) -> list[tuple[Row, str, str, str]]:
-    """Read the rows of an answers table, each checked by itself: row, system, code, text."""
-    read = []
-    for row in read_rows(text, file=file, columns=COLUMNS):
+def read_values(text: str, *, file: str, analytes: dict[str, Analyte]) -> list[Row]:
+    """Read the rows of an answers table, each checked by itself."""
+    rows = list(read_rows(text, file=file, columns=COLUMNS))
+    for row in rows:
         _check(row, analytes)
-        read.append(
-            (row, spelled_out(row["system"], namespace), row["code"], plain_words(row["text"]))
-        )
-    return read
+    return rows
 
 
-def merge_values(values: list[tuple[Row, str, str, str]], words: ValueWords) -> ValueMap:
+def merge_values(values: list[Row], words: ValueWords) -> ValueMap:
     """Make one map; a row that contradicts another stops the run and names its line."""
     coded: dict[tuple[str, str, str], Answer] = {}
     texts: dict[tuple[str, str], Answer] = {}
-    for row, system, code, text in values:
-        answer = cast(Answer, row["answer"])
+    for row in values:
+        answer, code = cast(Answer, row["answer"]), row["code"]
+        text = plain_words(row["text"])
         for analyte in row.listed("analyte") or ("",):
             if code:
-                held = coded.setdefault((system, code, analyte), answer)
+                held = coded.setdefault((row["system"], code, analyte), answer)
             else:
                 held = texts.setdefault((text, analyte), answer)
             if held != answer:

@@ -8,7 +8,6 @@ from typing import Literal, cast
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Certainty
-from fhir_remission.domain.nouns.namespace import spelled_out
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.systems import NO_NAMES, Systems
 
@@ -114,14 +113,9 @@ class EventMap(Struct, frozen=True):
         )
 
 
-def read_events(
-    text: str, *, file: str, namespace: str
-) -> list[tuple[Row, tuple[str, str], EventRow]]:
+def read_events(text: str, *, file: str) -> list[tuple[Row, EventRow]]:
     """Read the rows of an events table, each checked by itself."""
-    return [
-        (row, (spelled_out(row["system"], namespace), row["code"]), _event_row(row))
-        for row in read_rows(text, file=file, columns=COLUMNS)
-    ]
+    return [(row, _event_row(row)) for row in read_rows(text, file=file, columns=COLUMNS)]
 
 
 def read_ranges(text: str, *, file: str) -> list[CodeRange]:
@@ -139,14 +133,14 @@ _OF_A_RANGE = {"detail": "", "claim": "", "display": ""}
 
 
 def merge_events(
-    events: list[tuple[Row, tuple[str, str], EventRow]],
+    events: list[tuple[Row, EventRow]],
     ranges: Iterable[CodeRange] = (),
     systems: Systems = NO_NAMES,
 ) -> EventMap:
     """Make one map; a row that contradicts another stops the run and names its line."""
     merged: dict[tuple[str, str], tuple[EventRow, ...]] = {}
-    for row, (system, code), entry in events:
-        key = (systems.canonical(system), code)
+    for row, entry in events:
+        key = (systems.canonical(row["system"]), row["code"])
         held = merged.get(key, ())
         if entry in held:
             continue

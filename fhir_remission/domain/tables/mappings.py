@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.nouns.namespace import NAMESPACE
+from fhir_remission.domain.nouns.namespace import NAMESPACE, PLACEHOLDER
 from fhir_remission.domain.nouns.tsv import Row
 from fhir_remission.domain.tables.analytes import Analyte, read_analytes
 from fhir_remission.domain.tables.answers import ValueMap, merge_values, read_values
@@ -88,26 +88,24 @@ def read_mappings(
     namespace: str = NAMESPACE,
 ) -> Mappings:
     """Read every table, shipped texts first and a site's after them; a bad row stops the run."""
+    tables = {
+        name: [TableText(file, text.replace(PLACEHOLDER, namespace)) for file, text in texts]
+        for name, texts in tables.items()
+    }
     analytes: dict[str, Analyte] = {}
     for table in tables["analytes"]:
         analytes = read_analytes(table.text, file=table.file, known=analytes)
-    shipped, *own = tables["codes"]
-    codes = [
-        *_without(_read(read_codes, [shipped], analytes=analytes, namespace=namespace), removed),
-        *_read(read_codes, own, analytes=analytes, namespace=namespace),
-    ]
-    lookalikes = _read(read_lookalikes, tables["lookalikes"], namespace=namespace)
-    values = _read(read_values, tables["values"], analytes=analytes, namespace=namespace)
-    events = _read(read_events, tables["events"], namespace=namespace)
+    codes = _codes(tables["codes"], analytes, removed)
+    lookalikes = _read(read_lookalikes, tables["lookalikes"])
+    values = _read(read_values, tables["values"], analytes=analytes)
+    events = _read(read_events, tables["events"])
     terms = _read(read_terms, tables["terms"])
     used = {
-        *(entry.system for _, entry in codes),
-        *(key[0] for _, key, _ in (*lookalikes, *events)),
-        *(row["system"] for row in terms),
+        *(row["system"] for row, _ in (*codes, *events)),
+        *(row["system"] for row in (*lookalikes, *terms)),
         UCUM,
     }
-    names = _read(read_systems, tables["systems"], namespace=namespace)
-    systems = merge_systems(names, used, namespace=namespace)
+    systems = merge_systems(_read(read_systems, tables["systems"]), used, namespace=namespace)
     return Mappings(
         analytes=analytes,
         codes=structs.replace(
@@ -136,9 +134,12 @@ def _read(
     return [row for file, text in texts for row in read(text, file=file, **shared)]
 
 
-def _without(
-    shipped: Iterable[tuple[Row, CodeRow]], removed: Sequence[Removal]
+def _codes(
+    texts: Sequence[TableText], analytes: dict[str, Analyte], removed: Sequence[Removal]
 ) -> list[tuple[Row, CodeRow]]:
-    """Shipped codes less what the site takes back."""
+    """Shipped codes less what the site takes back, and the site's own."""
+    shipped, *own = texts
     gone = {(removal.system, removal.code) for removal in removed}
-    return [(row, entry) for row, entry in shipped if (entry.system, entry.code) not in gone]
+    found = _read(read_codes, [shipped], analytes=analytes)
+    kept = [(row, entry) for row, entry in found if (entry.system, entry.code) not in gone]
+    return kept + _read(read_codes, own, analytes=analytes)
