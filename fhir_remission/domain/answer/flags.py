@@ -20,7 +20,7 @@ from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.lasting import days_before
 
 
-def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
+def flags_of(facts: Facts, draft: Draft, until: date | None) -> tuple[str, ...]:
     """All flags of an assessment, sorted."""
     found = {*draft.flags, *draft.mrd.flags, *facts.record.flags}
     found.update(f"read-failed:{name}" for name in facts.record.failed)
@@ -28,11 +28,11 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
     found.update(_of_patient(facts, draft))
     if _has_clone(facts, draft, until):
         found.add("mrd-clonal-haematopoiesis")
-    if state == "awaiting-response" and _treated_since(facts, draft, until):
+    if draft.state == "awaiting-response" and _treated_since(facts, draft, until):
         found.add("therapy-since")
     if draft.evaluation is not None and not draft.carries:
         found.update(_of_marrow(facts, draft, until))
-    if state == "in-remission" and draft.row is not None:
+    if draft.state == "in-remission" and draft.row is not None:
         found.update(_of_remission(facts, draft, until))
     return tuple(sorted(found))
 

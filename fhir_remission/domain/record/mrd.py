@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import CriteriaSet, Cutoff, Mrd
 from fhir_remission.domain.nouns.inputs import UNREAD, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import ZERO, above, at_least, is_zero
+from fhir_remission.domain.nouns.unions import grouped
+from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.signs import agreed
 
 Status = Literal["negative", "low-level", "positive", "unknown"]
@@ -53,16 +56,13 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
     A marker of a leukaemia that is out of scope tells of that one.
     """
     every = list(results)
-    stated: dict[date, list[Result]] = {}
-    for one in every:
-        if one.analyte == "marrow-adequacy":
-            stated.setdefault(one.when.first_day, []).append(one)
+    stated = grouped((one for one in every if one.analyte == "marrow-adequacy"), day_of)
     found = []
     rules = criteria.mrd
     for one in (one for one in every if one.analyte == "mrd"):
         if is_clonal(one, rules) or one.marker in criteria.about.out_of_scope_markers:
             continue
-        adequacy = agreed(stated.get(one.when.first_day, [])).state
+        adequacy = agreed(stated.get(one.when.first_day, ())).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
         sample = sample_of(one, criteria.mrd, void=void)
         found.append(replace(sample, void=one.specimen == "marrow" and adequacy == "absent"))
@@ -207,10 +207,7 @@ def as_one(samples: Iterable[MrdSample]) -> list[MrdSample]:
 
     Of several levels the lowest is surely there, and a second result is no second sample.
     """
-    series: dict[Series, list[MrdSample]] = {}
-    for one in samples:
-        series.setdefault(one.series, []).append(one)
-    return [_joined(many) for many in series.values()]
+    return [_joined(many) for many in grouped(samples, attrgetter("series")).values()]
 
 
 def _joined(many: Sequence[MrdSample]) -> MrdSample:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.tsv import Row, read_rows
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.hints import NO_HINTS, Hints
 from fhir_remission.domain.tables.systems import NO_NAMES, Systems
@@ -127,9 +130,7 @@ def merge_codes(
         if key in merged:
             raise row.refuse(f"{key[1]} is a look-alike here and {merged[key].analyte} elsewhere")
         alike[key] = LookAlike(row["display"], row["reason"])
-    bare: dict[str, tuple[CodeRow, ...]] = {}
-    for entry in merged.values():
-        bare[entry.code] = (*bare.get(entry.code, ()), entry)
+    bare = grouped(merged.values(), attrgetter("code"))
     return CodeMap(rows=merged, lookalikes=alike, systems=systems, hints=hints, bare=bare)
 
 
