@@ -6,7 +6,6 @@ the assessments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from operator import attrgetter
 
@@ -115,7 +114,8 @@ def _criteria(page: Page) -> list[str]:
     now = page.now
     if not now.criteria_results:
         return []
-    sources = _numbered([one.source for one in now.criteria_results])
+    cited = dict.fromkeys(one.source for one in now.criteria_results)
+    sources = {source: place for place, source in enumerate(cited, start=1)}
     places = {item: place for place, told in enumerate(_cited(now), start=1) for item in told}
     rows = [
         (
@@ -148,10 +148,6 @@ def _criteria(page: Page) -> list[str]:
         *told,
         *page.wrap(TRUST.strip(), first="  "),
     ]
-
-
-def _numbered(sources: Sequence[str]) -> dict[str, int]:
-    return {source: place for place, source in enumerate(dict.fromkeys(sources), start=1)}
 
 
 def _cited(now: Assessment) -> list[list[Result | Event]]:

@@ -155,11 +155,6 @@ class Relapse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     blood: RelapseBlood | None = None
     extramedullary: RelapseExtramedullary | None = None
 
-    @property
-    def defined(self) -> bool:
-        """Whether the set defines relapse at all."""
-        return self.marrow is not None
-
 
 class Landmarks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When no remission becomes refractory disease."""

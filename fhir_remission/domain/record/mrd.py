@@ -51,17 +51,12 @@ class MrdSample(Struct, frozen=True):
 
 
 def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSample, ...]:
-    """All MRD samples of a patient in order of time; results come in the order of `order_of`.
-
-    A marker of a leukaemia that is out of scope tells of that one.
-    """
+    """All MRD samples of a patient in order of time; results come in the order of `order_of`."""
     every = list(results)
     stated = grouped((one for one in every if one.analyte == "marrow-adequacy"), day_of)
     found = []
-    rules = criteria.mrd
-    for one in (one for one in every if one.analyte == "mrd"):
-        if is_clonal(one, rules) or one.marker in criteria.about.out_of_scope_markers:
-            continue
+    samples = (one for one in every if one.analyte == "mrd")
+    for one in (one for one in samples if tells_of_residue(one, criteria)):
         adequacy = agreed(stated.get(one.when.first_day, ())).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
         sample = sample_of(one, criteria.mrd, void=void)
@@ -72,6 +67,12 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
 def is_clonal(result: Result, rules: Mrd) -> bool:
     """Whether gene and assay tell of clonal haematopoiesis, which is no residual disease."""
     return result.marker in rules.no_mrd and result.method in rules.no_mrd_by
+
+
+def tells_of_residue(result: Result, criteria: CriteriaSet) -> bool:
+    """Clonal haematopoiesis is none, and a marker of a leukaemia out of scope tells of that one."""
+    others = criteria.about.out_of_scope_markers
+    return result.marker not in others and not is_clonal(result, criteria.mrd)
 
 
 def sample_of(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
