@@ -19,7 +19,8 @@ from fhir_remission.domain.tables.codes import merge_codes, read_codes
 from fhir_remission.domain.tables.events import read_events
 from fhir_remission.domain.tables.mappings import TABLES, Mappings
 from fhir_remission.domain.tables.terms import read_terms
-from fhir_remission.domain.tables.units import Converted, Refused, UnitSent, read_units
+from fhir_remission.domain.tables.unit_grammar import Refused
+from fhir_remission.domain.tables.units import Converted, UnitSent, read_units
 from fhir_remission.effects.files.mapping_files import (
     criteria_names,
     default_dir,

@@ -14,8 +14,8 @@ from fhir_remission.domain.tables import analytes, categories, codes, events, te
 from fhir_remission.domain.tables import answers as values
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.unit_grammar import COLUMNS as WORD_COLUMNS
-from fhir_remission.domain.tables.unit_grammar import merge_unit_words, read_unit_words
-from fhir_remission.domain.tables.units import Converted, Refused, UnitMap, UnitSent
+from fhir_remission.domain.tables.unit_grammar import Refused, merge_unit_words, read_unit_words
+from fhir_remission.domain.tables.units import Converted, UnitMap, UnitSent
 from fhir_remission.domain.tables.value_grammar import COLUMNS as VALUE_COLUMNS
 from fhir_remission.domain.tables.value_grammar import merge_value_words, read_value_words
 from fhir_remission.effects.files.mapping_files import default_dir, load_mappings

@@ -170,16 +170,9 @@ def merge_values(values: list[Row], words: ValueWords) -> ValueMap:
 
 
 def _check(row: Row, analytes: dict[str, Analyte]) -> None:
-    if row["answer"] not in FINDINGS + AMOUNTS:
-        raise row.refuse(
-            f"{row['answer']} is no answer; use one of {', '.join(FINDINGS + AMOUNTS)}"
-        )
+    row.check([row["answer"]], FINDINGS + AMOUNTS, "no answer")
     if bool(row["text"]) == bool(row["system"] and row["code"]):
         raise row.refuse("a row has either a system and a code, or a text")
-    unknown = [name for name in row.listed("analyte") if name not in analytes]
-    if unknown:
-        raise row.refuse(
-            f"{unknown[0]} is no row of analytes.tsv; use one of {', '.join(analytes)}"
-        )
+    row.check(row.listed("analyte"), analytes, "no row of analytes.tsv")
     if row["answer"] in AMOUNTS and not row["analyte"]:
         raise row.refuse(f"{row['answer']} needs the analytes it is said of")

@@ -147,12 +147,8 @@ def _code_row(row: Row, analytes: dict[str, Analyte]) -> CodeRow:
         )
     if not row["system"] or not row["code"]:
         raise row.refuse("a code is only known together with its system; give both")
-    for condition in row.listed("condition"):
-        if condition not in CONDITIONS:
-            raise row.refuse(f"{condition} is no condition; use one of {', '.join(CONDITIONS)}")
-    for flag in row.listed("flag"):
-        if flag not in FLAGS:
-            raise row.refuse(f"{flag} is no flag of a code; use one of {', '.join(FLAGS)}")
+    row.check(row.listed("condition"), CONDITIONS, "no condition")
+    row.check(row.listed("flag"), FLAGS, "no flag of a code")
     if ("addend" in row.listed("condition")) != (analyte.id in ADDENDS):
         raise row.refuse(f"addend and the analyte {analyte.id} do not belong together")
     if row["specimen"] not in SPECIMENS:

@@ -61,8 +61,7 @@ def lexicon_of(words: Words) -> Lexicon:
     tables = (read_rows(text, file=file, columns=COLUMNS) for file, text in words.tables)
     for row in chain.from_iterable(tables):
         word = row["word"].casefold()
-        if row["axis"] not in AXES:
-            raise row.refuse(f"{row['axis']} is no axis; use one of {', '.join(AXES)}")
+        row.check([row["axis"]], AXES, "no axis")
         if not word or not row["meaning"]:
             raise row.refuse("a row needs a word and its meaning")
         if word in named:

@@ -158,9 +158,7 @@ def _diagnoses(rows: tuple[EventRow, ...]) -> int:
 
 
 def _event_row(row: Row, *, code: str = "") -> EventRow:
-    if row["kind"] not in KINDS:
-        kinds = ", ".join(kind for kind in KINDS if kind)
-        raise row.refuse(f"{row['kind']} is no kind of event; use one of {kinds}")
+    row.check([row["kind"]], KINDS, "no kind of event")
     details = DETAILS.get(row["kind"], ())
     if row["detail"] not in ("", *details):
         said = " or ".join(details) or "nothing"
