@@ -19,7 +19,8 @@ from fhir_remission.domain.tables.codes import merge_codes, read_codes
 from fhir_remission.domain.tables.events import read_events
 from fhir_remission.domain.tables.mappings import TABLES, Mappings
 from fhir_remission.domain.tables.terms import read_terms
-from fhir_remission.domain.tables.units import Converted, Refused, UnitSent, read_units
+from fhir_remission.domain.tables.unit_grammar import Refused
+from fhir_remission.domain.tables.units import Converted, UnitSent, read_units
 from fhir_remission.effects.files.mapping_files import (
     criteria_names,
     default_dir,
@@ -330,9 +331,7 @@ TERM_HEADER = "kind\tterm\tsystem\tcode\ttext\tsource"
 def test_a_bad_row_of_the_codes_names_its_line(mappings: Mappings, text: str, said: str) -> None:
     """The message begins with file and line."""
     with pytest.raises(TableError, match=re.escape(said)):
-        merge_codes(
-            read_codes(text, file="codes.tsv", analytes=mappings.analytes, namespace="n"), []
-        )
+        merge_codes(read_codes(text, file="codes.tsv", analytes=mappings.analytes), [])
 
 
 @pytest.mark.parametrize(
@@ -382,9 +381,7 @@ def test_a_bad_unit_is_refused(row: str, said: str) -> None:
 def test_a_bad_answer_is_refused(mappings: Mappings, row: str, said: str) -> None:
     """An answer is coded or written, and an amount is said of something."""
     with pytest.raises(TableError, match=re.escape(said)):
-        read_values(
-            f"{VALUE_HEADER}\n{row}", file="v.tsv", analytes=mappings.analytes, namespace="n"
-        )
+        read_values(f"{VALUE_HEADER}\n{row}", file="v.tsv", analytes=mappings.analytes)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +400,7 @@ def test_a_bad_answer_is_refused(mappings: Mappings, row: str, said: str) -> Non
 def test_a_bad_event_is_refused(row: str, said: str) -> None:
     """Kind, intensity, certainty and claim come from closed lists."""
     with pytest.raises(TableError, match=re.escape(said)):
-        read_events(f"{EVENT_HEADER}\n{row}", file="events.tsv", namespace="n")
+        read_events(f"{EVENT_HEADER}\n{row}", file="events.tsv")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Every value carries its own result, so that a test can ask which of them a verdi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -15,9 +16,10 @@ from fhir_remission.domain.evaluation.criterion import judge_all
 from fhir_remission.domain.evaluation.views import Background, Near, View
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Event, Result
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.nouns.verdicts import Judgement, Proof, Quantity, SignReading, order_of
 from fhir_remission.domain.record.derived import reading_of
-from fhir_remission.domain.record.lasting import Lasting, by_kind, lasting
+from fhir_remission.domain.record.lasting import Lasting, lasting
 from fhir_remission.domain.record.marrows import Marrow
 from tests.domain.builder import Course, criteria, on
 
@@ -38,7 +40,8 @@ def in_order(things: Iterable[Found]) -> list[Found]:
 
 def given(events: Iterable[Event]) -> dict[str, Lasting]:
     """What was given by kind, as the facts hold it."""
-    return {kind: lasting(many) for kind, many in by_kind(in_order(events)).items()}
+    kinds = grouped(in_order(events), attrgetter("kind"))
+    return {kind: lasting(many) for kind, many in kinds.items()}
 
 
 def result(analyte: str, raw: Any, day: float = 30, **more: Any) -> Result:

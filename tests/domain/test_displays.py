@@ -10,10 +10,11 @@ from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.displays import (
     SUBJECT,
     Lexicon,
+    Words,
     contradiction,
+    lexicon_of,
     of_display,
     of_measurement,
-    read_lexicon,
 )
 from fhir_remission.errors import TableError
 
@@ -34,7 +35,7 @@ measure\tcount\tabsolute\tours
 
 def lexicon() -> Lexicon:
     """A few words of each kind."""
-    return read_lexicon(WORDS, file="words.tsv")
+    return lexicon_of(Words((("words.tsv", WORDS),)))
 
 
 def row(display: str, specimen: str = "") -> CodeRow:
@@ -79,7 +80,7 @@ def test_only_whole_words_count_and_the_longest_first(
 def test_a_bad_row_is_refused_in_words_that_help(line: str, reason: str) -> None:
     """File, line, what is wrong and what would be right."""
     with pytest.raises(TableError) as refused:
-        read_lexicon(f"axis\tmeaning\tword\tsource\n{line}\n", file="words.tsv")
+        lexicon_of(Words((("words.tsv", f"axis\tmeaning\tword\tsource\n{line}\n"),)))
     assert str(refused.value) == reason
 
 

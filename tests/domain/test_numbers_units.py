@@ -10,7 +10,8 @@ import pytest
 from fhir_remission.domain.nouns.inputs import Interval, Unreadable
 from fhir_remission.domain.nouns.intervals import point
 from fhir_remission.domain.nouns.numbers import approximately, between, compared, number
-from fhir_remission.domain.tables.units import Converted, Refused, UnitSent
+from fhir_remission.domain.tables.unit_grammar import Refused
+from fhir_remission.domain.tables.units import Converted, UnitSent
 from fhir_remission.domain.tables.value_grammar import InWords, plain_words
 from fhir_remission.effects.files.mapping_files import load_mappings
 from tests.domain.builder import value

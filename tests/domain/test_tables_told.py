@@ -14,8 +14,8 @@ from fhir_remission.domain.tables import analytes, categories, codes, events, te
 from fhir_remission.domain.tables import answers as values
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.unit_grammar import COLUMNS as WORD_COLUMNS
-from fhir_remission.domain.tables.unit_grammar import merge_unit_words, read_unit_words
-from fhir_remission.domain.tables.units import Converted, Refused, UnitMap, UnitSent
+from fhir_remission.domain.tables.unit_grammar import Refused, merge_unit_words, read_unit_words
+from fhir_remission.domain.tables.units import Converted, UnitMap, UnitSent
 from fhir_remission.domain.tables.value_grammar import COLUMNS as VALUE_COLUMNS
 from fhir_remission.domain.tables.value_grammar import merge_value_words, read_value_words
 from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
@@ -41,14 +41,14 @@ def read_analytes(*rows: str) -> dict[str, Analyte]:
 def read_codes(*rows: str) -> codes.CodeMap:
     """Codes of these rows: system, code, analyte, specimen, method, marker, condition, flag ..."""
     text = table(codes.COLUMNS, *rows)
-    read = codes.read_codes(text, file="site.tsv", analytes=ANALYTES, namespace=NAMESPACE)
+    read = codes.read_codes(text, file="site.tsv", analytes=ANALYTES)
     return codes.merge_codes(read, [])
 
 
 def read_lookalikes(*rows: str) -> codes.CodeMap:
     """Look-alikes of these rows: system, code, display, reason, source."""
     text = table(codes.LOOKALIKE_COLUMNS, *rows)
-    return codes.merge_codes([], codes.read_lookalikes(text, file="site.tsv", namespace=NAMESPACE))
+    return codes.merge_codes([], codes.read_lookalikes(text, file="site.tsv"))
 
 
 def read_units(*rows: str) -> UnitMap:
@@ -65,15 +65,13 @@ def read_values(*rows: str) -> values.ValueMap:
     """Answers of these rows: system, code, text, analyte, answer, display, source."""
     text = table(values.COLUMNS, *rows)
     words = merge_value_words(read_value_words(table(VALUE_COLUMNS), file="value_words.tsv"))
-    return values.merge_values(
-        values.read_values(text, file="site.tsv", analytes=ANALYTES, namespace=NAMESPACE), words
-    )
+    return values.merge_values(values.read_values(text, file="site.tsv", analytes=ANALYTES), words)
 
 
 def read_events(*rows: str) -> events.EventMap:
     """Events of these rows: system, code, kind, detail, certainty, claim, display, source."""
     text = table(events.COLUMNS, *rows)
-    return events.merge_events(events.read_events(text, file="site.tsv", namespace=NAMESPACE))
+    return events.merge_events(events.read_events(text, file="site.tsv"))
 
 
 def read_terms(*rows: str) -> terms.TermMap:
@@ -255,7 +253,7 @@ def test_an_answer_is_that_of_the_analyte_before_that_of_all() -> None:
     found = read_values(
         ",,Not done.,,indeterminate,,us", ",,not done,auer-rods,negative,,us",
         ",,rare,blasts-blood;blasts-marrow,some,,us",
-        "urn:x,A,,,positive,,us", "urn:x,A,,mrd,negative,,us", "{NS}/c,B,,,low-level,,us",
+        "urn:x,A,,,positive,,us", "urn:x,A,,mrd,negative,,us", f"{NAMESPACE}/c,B,,,low-level,,us",
     )  # fmt: skip
     words = {
         "auer-rods": ("negative", None), "mrd": ("indeterminate", None), "platelets": (None, None),
@@ -276,7 +274,8 @@ def test_an_event_is_what_its_code_means_in_a_resource_of_its_type() -> None:
     found = read_events(
         "urn:x,D,aml-diagnosis,,confirmed,,,us", "urn:x,D,aml-diagnosis,,confirmed,,,us too",
         "urn:x,T,therapy-start,intensive,confirmed,,,us",
-        "urn:x,T,differentiating-drug,,confirmed,,,us", "{NS}/e,E,transplant,,confirmed,,,us",
+        "urn:x,T,differentiating-drug,,confirmed,,,us",
+        f"{NAMESPACE}/e,E,transplant,,confirmed,,,us",
         "urn:x,C,extramedullary,,unconfirmed,relapse,Sarcoma again,us",
     )  # fmt: skip
     (lesion,) = found.of("urn:x", "C", "Condition")
@@ -308,10 +307,12 @@ def test_a_term_is_found_by_its_code_or_its_whole_text() -> None:
 
 def test_a_code_keeps_how_it_was_measured_and_a_lookalike_what_it_is() -> None:
     """Method and marker go with the result; display and reason are told to the site."""
-    (row,) = read_codes("{NS}/c,A,mrd,marrow,qpcr,NPM1,,,NPM1 copies,us").rows.values()
+    (row,) = read_codes(f"{NAMESPACE}/c,A,mrd,marrow,qpcr,NPM1,,,NPM1 copies,us").rows.values()
     assert (row.system, row.code) == (f"{NAMESPACE}/c", "A")
     assert (row.specimen, row.method, row.marker) == ("marrow", "qpcr", "NPM1")
-    ((key, alike),) = read_lookalikes("{NS}/c,B,Blasts of lymph,another,us").lookalikes.items()
+    ((key, alike),) = read_lookalikes(
+        f"{NAMESPACE}/c,B,Blasts of lymph,another,us"
+    ).lookalikes.items()
     assert key == (f"{NAMESPACE}/c", "B")
     assert (alike.display, alike.reason) == ("Blasts of lymph", "another")
 

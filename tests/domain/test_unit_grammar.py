@@ -10,14 +10,14 @@ import pytest
 
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.tables.unit_grammar import (
-    NotRead,
     Power,
+    Refused,
     merge_unit_words,
     normalised,
     read_unit_words,
     without_annotations,
 )
-from fhir_remission.domain.tables.units import Converted, Refused, UnitSent, factor_of
+from fhir_remission.domain.tables.units import Converted, UnitSent, factor_of
 from fhir_remission.effects.files.mapping_files import default_dir, load_mappings
 from fhir_remission.errors import TableError
 from tests import facts
@@ -47,7 +47,7 @@ def converted(unit: UnitSent, dimension: str, value: str) -> Converted | Refused
     return MAPPINGS.units.convert(Interval(amount, amount), unit, analyte, code_system="")
 
 
-def grammar(unit: str) -> Power | NotRead | None:
+def grammar(unit: str) -> Power | Refused | None:
     """What the grammar alone says."""
     return WORDS.read(without_annotations(unit))
 
@@ -71,7 +71,7 @@ def test_the_grammar_and_the_list_differ_on_the_named_spellings_only() -> None:
     for row in (one for one in SPELLINGS if one["dimension"] == "count"):
         said = grammar(row["unit"])
         if row["refused"]:
-            agrees = isinstance(said, NotRead)
+            agrees = isinstance(said, Refused)
         else:
             agrees = isinstance(said, Power) and factor_of(said) == Decimal(row["factor"])
         if not agrees:

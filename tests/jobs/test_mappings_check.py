@@ -13,7 +13,7 @@ import pytest
 
 from fhir_remission.domain.answer.layout import WIDTH
 from fhir_remission.domain.tables.check_digits import mistyped
-from fhir_remission.domain.tables.displays import contradiction, of_measurement, read_lexicon
+from fhir_remission.domain.tables.displays import Words, contradiction, lexicon_of, of_measurement
 from fhir_remission.effects.files.mapping_files import default_dir, load_lexicon, load_mappings
 from fhir_remission.errors import TableError
 from fhir_remission.fhir.survey.findings import Findings
@@ -264,7 +264,7 @@ def test_every_code_of_our_tables_has_its_check_digit() -> None:
 def test_a_bad_row_of_words_is_refused_with_its_line(row: str, reason: str) -> None:
     """As in every other table."""
     with pytest.raises(TableError, match=reason):
-        read_lexicon(f"axis\tmeaning\tword\tsource\n{row}\n", file="words.tsv")
+        lexicon_of(Words((("words.tsv", f"axis\tmeaning\tword\tsource\n{row}\n"),)))
 
 
 def test_the_shipped_words_are_found() -> None:

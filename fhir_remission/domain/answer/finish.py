@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,34 +54,32 @@ class Segment(Struct, frozen=True):
 def finish(facts: Facts, segment: Segment, as_of: datetime, today: date) -> Assessment:
     """Put one draft into words and dates."""
     draft = segment.draft
-    if _is_moved(facts, draft):
-        draft = replace(draft, moved=True)
     # A lesion known by its end alone stands on no day of its own.
     unplaced = draft.kind == "extramedullary" and draft.since == draft.day and not draft.effective
-    state, since = draft.state, None if unplaced else draft.since
-    if segment.until is None and draft.reason == "before-therapy" and state == "awaiting-response":
+    draft = replace(
+        draft,
+        moved=draft.moved or _is_moved(facts, draft),
+        since=None if unplaced else draft.since,
+        assumptions=_with_doubts(facts, draft),
+    )
+    awaits = draft.state == "awaiting-response"
+    if segment.until is None and draft.reason == "before-therapy" and awaits:
         draft = replace(draft, reason="therapy-after-marrow", missing=("marrow",))
-    dates = last_days(facts, segment.until)
-    claims = _claims(facts, segment, state)
-    flags = flags_of(facts, draft, segment.until, state)
+    dates, claims = last_days(facts, segment.until), _claims(facts, segment)
+    flags = flags_of(facts, draft, segment.until)
     if any(one.agrees is False for one in claims):
         flags = tuple(sorted({*flags, "claim-disagrees"}))
-    assumptions = _with_doubts(facts, draft)
     found = replace(
         _answer(draft.placed.facts if draft.placed is not None else facts, draft),
-        state=state,
-        state_since=since,
         # A count without a day may be of a draw that counts, and prove more.
         provisional=any(one.analyte != "mrd" for one in facts.record.undated)
-        or _provisional(draft, assumptions, segment.accepted),
-        confidence=confidence_of(assumptions),
-        assumptions=assumptions,
+        or _provisional(draft, segment.accepted),
         flags=flags,
         last_marrow=dates.marrow,
         last_blood=dates.blood,
         last_mrd=dates.mrd,
         current=segment.until is None,
-        clock=_clock(facts, _Known(state, dates, _closes(draft)), as_of, today),
+        clock=_clock(facts, draft, dates, as_of, today),
         claims=claims,
     )
     return replace(
@@ -189,9 +185,11 @@ def _closes(draft: Draft) -> date | None:
     return None if draft.moved or not draft.closes else found.window.last
 
 
-def _provisional(draft: Draft, assumptions: Sequence[Assumption], accepted: frozenset[str]) -> bool:
+def _provisional(draft: Draft, accepted: frozenset[str]) -> bool:
     """Whether something assumed (and not accepted), possible or doubted stands behind it."""
-    open_points = [one for one in assumptions if one.cls == "material" or one.id not in accepted]
+    open_points = [
+        one for one in draft.assumptions if one.cls == "material" or one.id not in accepted
+    ]
     return bool(open_points or draft.possible_higher or draft.doubted)
 
 
@@ -217,16 +215,8 @@ def nothing(facts: Facts, start: Draft, as_of: datetime, today: date) -> Assessm
     return finish(facts, Segment(draft, None, frozenset()), as_of, today)
 
 
-class _Known(NamedTuple):
-    """Where the course stands, its dates, and the day on which it was closed."""
-
-    state: str
-    dates: Dates
-    closes: date | None
-
-
-def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
-    state, dates, closes = known
+def _clock(facts: Facts, draft: Draft, dates: Dates, as_of: datetime, today: date) -> Clock:
+    closes = _closes(draft)
     numbers = facts.numbers
     # What is told by its month may be of the last of its days.
     late = max([one.when.last_day for one in facts.loose], default=date.min)
@@ -234,7 +224,7 @@ def _clock(facts: Facts, known: _Known, as_of: datetime, today: date) -> Clock:
     bled = max(dates.blood or late, late)
     old_marrow = today - looked > timedelta(days=numbers.stale_marrow.days)
     old_blood = today - bled > timedelta(days=numbers.stale_blood.days)
-    stale = state == "in-remission" and old_marrow and old_blood and not facts.record.died
+    stale = draft.state == "in-remission" and old_marrow and old_blood and not facts.record.died
     return Clock(as_of.isoformat(), closes is not None and today <= closes, stale)
 
 
@@ -247,7 +237,7 @@ def _draws(facts: Facts, draft: Draft) -> tuple[DrawNote, ...]:
     return notes_of(facts, found, proves=not open_end)
 
 
-def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]:
+def _claims(facts: Facts, segment: Segment) -> tuple[ClaimNote, ...]:
     """What was said of remission between this anchor and the next; undated claims stand last."""
     notes = []
     for claim in sorted(
@@ -255,8 +245,7 @@ def _claims(facts: Facts, segment: Segment, state: str) -> tuple[ClaimNote, ...]
     ):
         day = _claimed_on(claim)
         if segment.draft.day <= day and segment.holds(day):
-            agrees = _agrees(claim, state, segment.draft)
-            notes.append(ClaimNote(claim.source, claim.text, agrees))
+            notes.append(ClaimNote(claim.source, claim.text, _agrees(claim, segment.draft)))
     return tuple(notes)
 
 
@@ -270,7 +259,8 @@ def _claimed_on(claim: Claim) -> date:
     return claim.when.last_day if claim.when is not None else date.max
 
 
-def _agrees(claim: Claim, state: str, draft: Draft) -> bool | None:
+def _agrees(claim: Claim, draft: Draft) -> bool | None:
+    state = draft.state
     if state == "unknown":
         return None
     if claim.says == "active" and state == "in-remission" and not _said_after(claim, draft):

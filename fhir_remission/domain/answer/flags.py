@@ -20,7 +20,7 @@ from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.lasting import days_before
 
 
-def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tuple[str, ...]:
+def flags_of(facts: Facts, draft: Draft, until: date | None) -> tuple[str, ...]:
     """All flags of an assessment, sorted."""
     found = {*draft.flags, *draft.mrd.flags, *facts.record.flags}
     found.update(f"read-failed:{name}" for name in facts.record.failed)
@@ -28,12 +28,12 @@ def flags_of(facts: Facts, draft: Draft, until: date | None, state: str) -> tupl
     found.update(_of_patient(facts, draft))
     if _has_clone(facts, draft, until):
         found.add("mrd-clonal-haematopoiesis")
-    if state == "awaiting-response" and _treated_since(facts, draft, until):
+    if draft.state == "awaiting-response" and _treated_since(facts, draft, until):
         found.add("therapy-since")
     if draft.evaluation is not None and not draft.carries:
-        found.update(_of_marrow(facts, draft, until))
-    if state == "in-remission" and draft.row is not None:
-        found.update(_of_remission(facts, draft, until))
+        found.update(_of_marrow(facts, draft.evaluation, until, inferred=draft.inferred))
+    if draft.state == "in-remission" and draft.row is not None:
+        found.update(_of_remission(facts, draft, draft.row, until))
     return tuple(sorted(found))
 
 
@@ -85,11 +85,10 @@ def _is_child(facts: Facts, draft: Draft) -> bool:
     return day.year - born.year - before_birthday < facts.numbers.adult_age.days
 
 
-def _of_marrow(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
-    found = draft.evaluation
-    if found is None:
-        return
-    if draft.inferred and found.view.background.baseline.reading is not None:
+def _of_marrow(
+    facts: Facts, found: Evaluation, until: date | None, *, inferred: bool
+) -> Iterator[str]:
+    if inferred and found.view.background.baseline.reading is not None:
         yield "baseline-inferred"
     yield from _of_counts(found)
     if _red_cells(facts, found):
@@ -153,13 +152,11 @@ def _holds(one: Threshold, quantity: Quantity) -> bool | None:
     return holds(reading, one.op, one.value) if isinstance(reading, Interval) else None
 
 
-def _of_remission(facts: Facts, draft: Draft, until: date | None) -> Iterator[str]:
-    if draft.row is None:
-        return
+def _of_remission(facts: Facts, draft: Draft, row: Category, until: date | None) -> Iterator[str]:
     last = date.max if until is None else until - timedelta(days=1)
     places = facts.draws_between(max(draft.began or draft.day, draft.day), last)
     counted = [facts.draws[one] for one in places]
-    if _falls_short(facts, draft.row, counted):
+    if _falls_short(facts, row, counted):
         yield "counts-below-criteria"
 
 

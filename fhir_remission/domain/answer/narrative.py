@@ -144,7 +144,7 @@ def _next_better(facts: Facts, draft: Draft, found: Assessment) -> str:
             return UNORDERED
         return advice(facts, found.reason if found.reason in ADVICE else _missing(found))
     named = (*found.possible_higher, *found.candidates)
-    target = _target(facts, draft, found)
+    target = _target(facts, draft.evaluation, found)
     if target is None:
         plain = found.candidates or (_missing(found) in ADVICE and found.state != "in-remission")
         if found.possible_higher and not plain:
@@ -185,9 +185,8 @@ def _elsewhere(facts: Facts, draft: Draft, found: Assessment) -> str:
     By the latest marrow, another draw, or in other ways to read the record an earlier marrow.
     """
     own = draft.own.found if draft.own is not None else None
-    for evaluation in (own, draft.evaluation, *draft.others):
-        for one in evaluation.tried if evaluation is not None else ():
-            assert evaluation is not None  # noqa: S101 - for mypy
+    for evaluation in filter(None, (own, draft.evaluation, *draft.others)):
+        for one in evaluation.tried:
             other = replace(evaluation, best=one)
             target = _open_row(other, found.possible_higher)
             if target is None:
@@ -229,12 +228,9 @@ def _missing(found: Assessment) -> str:
     return min(found.missing, key=lambda one: (one not in ADVICE, one), default="")
 
 
-def _target(facts: Facts, draft: Draft, found: Assessment) -> Category | None:
+def _target(facts: Facts, evaluation: Evaluation, found: Assessment) -> Category | None:
     """The category to compare with: the best still possible, else the next better one."""
-    rows, evaluation = facts.criteria.category, draft.evaluation
-    if evaluation is None:
-        return None
-    judged = evaluation.judgements
+    rows, judged = facts.criteria.category, evaluation.judgements
     still = _open_row(evaluation, (*found.possible_higher, *found.candidates))
     if still is not None:
         return still

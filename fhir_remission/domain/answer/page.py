@@ -6,8 +6,8 @@ the assessments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
+from operator import attrgetter
 
 from fhir_remission.domain.answer.follow_up import kinetics
 from fhir_remission.domain.answer.layout import fitted
@@ -20,6 +20,7 @@ from fhir_remission.domain.answer.wording import capped_by, interval_text, why_o
 from fhir_remission.domain.evaluation.trace import JOINED
 from fhir_remission.domain.nouns.assessment import Assessment, Verdict
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result, Unreadable
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.nouns.verdicts import order_of
 from fhir_remission.domain.tables.analytes import ANALYTES
 
@@ -113,7 +114,8 @@ def _criteria(page: Page) -> list[str]:
     now = page.now
     if not now.criteria_results:
         return []
-    sources = _numbered([one.source for one in now.criteria_results])
+    cited = dict.fromkeys(one.source for one in now.criteria_results)
+    sources = {source: place for place, source in enumerate(cited, start=1)}
     places = {item: place for place, told in enumerate(_cited(now), start=1) for item in told}
     rows = [
         (
@@ -146,10 +148,6 @@ def _criteria(page: Page) -> list[str]:
         *told,
         *page.wrap(TRUST.strip(), first="  "),
     ]
-
-
-def _numbered(sources: Sequence[str]) -> dict[str, int]:
-    return {source: place for place, source in enumerate(dict.fromkeys(sources), start=1)}
 
 
 def _cited(now: Assessment) -> list[list[Result | Event]]:
@@ -225,11 +223,9 @@ def _claims(page: Page) -> list[str]:
 
 
 def _skipped(page: Page) -> list[str]:
-    alike: dict[str, list[str]] = {}
-    for one in page.now.skipped:
-        alike.setdefault(one.reason, []).append(one.source)
     rows: list[tuple[str, str]] = []
-    for reason, sources in alike.items():
+    for reason, alike in grouped(page.now.skipped, attrgetter("reason")).items():
+        sources = [one.source for one in alike]
         if len(sources) > _NAMED:
             rows.append((sources[0], f"{reason}; {len(sources)} times, to {sources[-1]}"))
         else:

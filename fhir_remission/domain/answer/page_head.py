@@ -8,7 +8,7 @@ from fhir_remission.domain.answer.follow_up import reckoned
 from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.wording import last_sample, may_be
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
-from fhir_remission.domain.criteria.rules import CriteriaSet
+from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.nouns.assessment import CycleDay, Verdict
 from fhir_remission.domain.nouns.verdicts import day_of, is_of_no_day
 from fhir_remission.domain.record.lasting import touches
@@ -69,28 +69,18 @@ def _counts_can_add(page: Page) -> bool:
     if {"early-marrow", "contradicted-by-next-marrow"} & set(now.flags):
         return False
     failed = {one.criterion for one in now.criteria_results if one.verdict is Verdict.NOT_MET}
+    counted = {one.analyte for one in plan_of(criteria).lineages}
     of_blood = {
         one.id
         for one in criteria.criterion
         if isinstance(one, AnyBelow | AnyMet | Independence)
-        or (isinstance(one, Threshold) and one.id in _lineage_rules(criteria))
+        or (isinstance(one, Threshold) and one.analyte in counted)
         or (isinstance(one, Absent) and one.sign == "blood-blasts")
     }
     names = [row.id for row in criteria.category]
     ahead = names[: names.index(now.category)] if now.category in names else names
     rows = (row for row in criteria.category if row.id in ahead and row.id != now.category)
     return any(not (failed - of_blood) & set(row.requires) for row in rows)
-
-
-def _lineage_rules(criteria: CriteriaSet) -> set[str]:
-    """The thresholds on what the lineages are counted by."""
-    named = {one.id: one for one in criteria.criterion}
-    counted = {getattr(named[name], "analyte", "") for name in criteria.about.lineages}
-    return {
-        one.id
-        for one in criteria.criterion
-        if isinstance(one, Threshold) and one.analyte in counted
-    }
 
 
 def _walked(page: Page) -> list[tuple[str, str]]:

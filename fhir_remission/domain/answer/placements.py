@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from fhir_remission.domain.answer.possible_days import Days, Piece, Way, is_of_mrd
 from fhir_remission.domain.course.budget import MOST_PLACED_STEPS, MOST_PLACINGS, steps_of
 from fhir_remission.domain.course.scope import all_else_is_placed, is_near
-from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, When
-from fhir_remission.domain.nouns.unions import united
+from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result
+from fhir_remission.domain.nouns.unions import grouped, united
 from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import BLASTS, QUALITY
@@ -95,13 +95,17 @@ def in_doubt(facts: Facts) -> list[Way]:
         _drug(one) for one in facts.therapy.possible
         if any(is_near(facts, one, day) for day in facts.marrow_days)
     }  # fmt: skip
-    doses: dict[tuple[str, str, str], list[Event]] = {}
-    for one in dict.fromkeys(facts.record.events):
-        unsure = one.kind == START and one.certainty != "confirmed" and one not in single
-        if unsure and _drug(one) in codes:
-            doses.setdefault(_drug(one), []).append(one)
+    unsure = (
+        one for one in dict.fromkeys(facts.record.events)
+        if one.kind == START and one.certainty != "confirmed" and one not in single
+        and _drug(one) in codes
+    )  # fmt: skip
     speaking = {*facts.signs, *facts.idle}
-    return [*_samples(results, speaking), *((one,) for one in single), *map(tuple, doses.values())]
+    return [
+        *_samples(results, speaking),
+        *((one,) for one in single),
+        *grouped(unsure, _drug).values(),
+    ]
 
 
 def _samples(coarse: Sequence[Result], speaking: Container[Result]) -> list[Way]:
@@ -112,15 +116,11 @@ def _samples(coarse: Sequence[Result], speaking: Container[Result]) -> list[Way]
     root = united(
         ((one.when, one.source.ref), (one.when, key)) for one in coarse for key in one.draw_keys
     )
-    groups: dict[object, list[Result]] = {}
-    for one in coarse:
-        groups.setdefault(root((one.when, one.source.ref)), []).append(one)
-    homes: dict[When, list[list[Result]]] = {}
-    for many in groups.values():
-        if any(one.analyte == BLASTS for one in many):
-            homes.setdefault(many[0].when, []).append(many)
+    groups = [*map(list, grouped(coarse, lambda one: root((one.when, one.source.ref))).values())]
+    counted = (many for many in groups if any(one.analyte == BLASTS for one in many))
+    homes = grouped(counted, lambda many: many[0].when)
     samples: list[list[Result]] = []
-    for many in groups.values():
+    for many in groups:
         home = homes.get(many[0].when, ())
         if len(home) == 1 and all(one.analyte in QUALITY for one in many):
             home[0].extend(many)

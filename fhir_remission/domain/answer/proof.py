@@ -11,7 +11,7 @@ from fhir_remission.domain.course.draft import Draft
 from fhir_remission.domain.criteria.kinds import AnyCriterion, Threshold
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.evaluation.choice import HOLDS
-from fhir_remission.domain.evaluation.criterion import Judgements
+from fhir_remission.domain.evaluation.criterion import Judgements, plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.nouns.assessment import CriterionResult, Verdict
 from fhir_remission.domain.nouns.inputs import Result, Skipped
@@ -153,16 +153,6 @@ def lineages_below(facts: Facts, draft: Draft) -> tuple[str, ...]:
     """The lineages whose counts fall short of complete remission at the chosen draw."""
     if draft.evaluation is None or draft.carries:
         return ()
-    found = draft.evaluation.judgements
-    named = _lineages(facts.criteria)
-    return tuple([called for name, called in named if found[name].verdict is Verdict.NOT_MET])
-
-
-@lru_cache
-def _lineages(criteria: CriteriaSet) -> tuple[tuple[str, str], ...]:
-    """The criterion of each lineage, and what the lineage is called."""
-    by_id = {one.id: one for one in criteria.criterion}
-    return tuple(
-        (name, one.analyte if isinstance(one := by_id[name], Threshold) else name)
-        for name in criteria.about.lineages
-    )
+    found, names = draft.evaluation.judgements, facts.criteria.about.lineages
+    counted = {one.id: one.analyte for one in plan_of(facts.criteria).lineages}
+    return tuple([counted[name] for name in names if found[name].verdict is Verdict.NOT_MET])

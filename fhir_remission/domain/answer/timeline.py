@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import zip_longest
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.intervals import Op, holds
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.nouns.verdicts import (
     Quantity,
     SignReading,
@@ -28,7 +30,7 @@ from fhir_remission.domain.record.draws import Draw
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.mrd import MrdSample
-from fhir_remission.domain.record.therapy import SUPPORT
+from fhir_remission.domain.record.therapy import SUPPORT, runs
 
 MET, NOT_MET, UNKNOWN, BETWEEN = "✓", "✗", "?", "~"
 DERIVED, RAISED = "d", "*"
@@ -37,7 +39,8 @@ NAMED = 4
 """So many drugs of one cycle are named."""
 GIVEN = SUPPORT | {"rbc-transfusion", "differentiating-drug"}
 """What matters to its last day: of a period both ends are told."""
-_ONE_DAY = timedelta(days=1)
+DAILY = 2
+"""Less than so many days apart: a growth factor given daily is told once."""
 
 
 class Column(Struct, frozen=True):
@@ -120,16 +123,13 @@ def timeline(facts: Facts, notes: Mapping[date, Sequence[str]]) -> tuple[Row, ..
 
 def _results(facts: Facts, shown: Columns) -> Iterator[Row]:
     marrows = {one.day: one for one in facts.marrows if has_a_day(one.results)}
-    draws: dict[date, list[tuple[Draw, SignReading]]] = {}
-    for draw, smear in zip(facts.draws, facts.smears, strict=True):
-        if any(map(has_a_day, draw.results.values())):
-            draws.setdefault(draw.day, []).append((draw, smear))
-    samples: dict[date, list[MrdSample]] = {}
-    for one in (one for one in facts.mrd if has_a_day([one.result])):
-        samples.setdefault(one.day, []).append(one)
+    read = zip(facts.draws, facts.smears, strict=True)
+    dated = (one for one in read if any(map(has_a_day, one[0].results.values())))
+    draws = grouped(dated, lambda one: one[0].day)
+    samples = grouped((one for one in facts.mrd if has_a_day([one.result])), attrgetter("day"))
     for day in sorted({*marrows, *draws, *samples}):
         own = [marrows[day]] if day in marrows else []
-        for marrow, blood, mrd in zip_longest(own, draws.get(day, []), samples.get(day, [])):
+        for marrow, blood, mrd in zip_longest(own, draws.get(day, ()), samples.get(day, ())):
             yield _row(day, marrow, blood, mrd, shown)
 
 
@@ -200,26 +200,16 @@ def _events(facts: Facts) -> Iterator[Row]:
         if dated:
             yield Row(day_of(dated[0]), notes=(_told(dated, cycle.intensity),))
         told.update(one.source.ref for one in cycle.events)
-    for run in _runs(one for one in facts.therapy.conditioning if one not in loose):
+    for run in runs((one for one in facts.therapy.conditioning if one not in loose), DAILY):
         yield Row(day_of(run[0]), notes=(f"for a graft: {_told(run, run[0].detail)}",))
         told.update(one.source.ref for one in run)
     for _, events in sorted(facts.events.items(), key=lambda one: one[0] != "therapy-start"):
         kept = (one for one in events if one not in loose)
-        for run in _runs(one for one in kept if one.when is None or one.source.ref not in told):
+        rest = (one for one in kept if one.when is None or one.source.ref not in told)
+        for run in runs(rest, DAILY):
             day = day_of(run[0]) if run[0].when is not None else None
             yield Row(day, notes=(_told(run, run[0].detail),))
         told.update(one.source.ref for one in events if one.kind == "therapy-start")
-
-
-def _runs(events: Iterable[Event]) -> list[list[Event]]:
-    """Events of one kind on days that follow each other, such as a growth factor given daily."""
-    runs: list[list[Event]] = []
-    for event in events:
-        if runs and day_of(event) <= day_of(runs[-1][-1]) + _ONE_DAY:
-            runs[-1].append(event)
-        else:
-            runs.append([event])
-    return runs
 
 
 def _told(events: Sequence[Event], detail: str) -> str:

@@ -28,21 +28,17 @@ class Sourced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mark: Mark
 
 
-class Criterion(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="none"
-):
+class Criterion(Sourced, frozen=True, kw_only=True, tag_field="kind", tag="none"):
     """What every criterion has."""
 
     id: str
-    source: str
-    mark: Mark
     text: str = ""
     """The rule in words; a threshold writes its own."""
     missing: str = ""
     """What to ask for when it is unknown: a row of the missing vocabulary."""
 
 
-class Threshold(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="threshold"):
+class Threshold(Criterion, frozen=True, kw_only=True, tag="threshold"):
     """A value against a number, with the strictness of the paper."""
 
     analyte: str
@@ -51,9 +47,7 @@ class Threshold(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True
     unit: str
 
 
-class AdequateMarrow(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="adequate-marrow"
-):
+class AdequateMarrow(Criterion, frozen=True, kw_only=True, tag="adequate-marrow"):
     """Enough cells counted, or enough cellularity where the set lets that rescue."""
 
     cells: Decimal
@@ -62,7 +56,7 @@ class AdequateMarrow(
     assumption: str
 
 
-class Absent(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="absent"):
+class Absent(Criterion, frozen=True, kw_only=True, tag="absent"):
     """A sign of leukaemia that must not be there."""
 
     sign: Sign
@@ -72,9 +66,7 @@ class Absent(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     assumption: str = ""
 
 
-class PercentDecrease(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="percent-decrease"
-):
+class PercentDecrease(Criterion, frozen=True, kw_only=True, tag="percent-decrease"):
     """Marrow blasts fallen by at least a fraction of the baseline."""
 
     fraction: Decimal
@@ -98,17 +90,13 @@ class Band(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fraction: Decimal = Decimal(0)
 
 
-class ByBaseline(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="by-baseline"
-):
+class ByBaseline(Criterion, frozen=True, kw_only=True, tag="by-baseline"):
     """A marrow range that depends on where the marrow came from."""
 
     bands: tuple[Band, ...]
 
 
-class PercentIncrease(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="percent-increase"
-):
+class PercentIncrease(Criterion, frozen=True, kw_only=True, tag="percent-increase"):
     """Marrow blasts risen by more than a fraction, and by points from a low baseline."""
 
     fraction: Decimal
@@ -117,18 +105,14 @@ class PercentIncrease(
     """The baseline below which the points are asked too."""
 
 
-class BloodBlastRise(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="blood-blast-rise"
-):
+class BloodBlastRise(Criterion, frozen=True, kw_only=True, tag="blood-blast-rise"):
     """Circulating blasts (10*9/L) risen by more than a fraction, to more than a count."""
 
     fraction: Decimal
     count: Decimal
 
 
-class NotImprovedBy(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="not-improved-by"
-):
+class NotImprovedBy(Criterion, frozen=True, kw_only=True, tag="not-improved-by"):
     """No count has grown by the factor and passed its floor."""
 
     factor: Decimal
@@ -136,15 +120,11 @@ class NotImprovedBy(
     platelets: Decimal
 
 
-class NewExtramedullary(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="new-extramedullary"
-):
+class NewExtramedullary(Criterion, frozen=True, kw_only=True, tag="new-extramedullary"):
     """Extramedullary disease first seen after therapy began."""
 
 
-class Independence(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="independence"
-):
+class Independence(Criterion, frozen=True, kw_only=True, tag="independence"):
     """No transfusion in the days before the draw, nor between marrow and draw."""
 
     days: int
@@ -159,27 +139,25 @@ class Independence(
     assumption: str
 
 
-class AnyBelow(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="any-below"):
+class AnyBelow(Criterion, frozen=True, kw_only=True, tag="any-below"):
     """At least one of the named criteria is not met."""
 
     of: tuple[str, ...]
 
 
-class AnyMet(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="any-met"):
+class AnyMet(Criterion, frozen=True, kw_only=True, tag="any-met"):
     """At least one of the named criteria is met."""
 
     of: tuple[str, ...]
 
 
-class Persisted(Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="persisted"):
+class Persisted(Criterion, frozen=True, kw_only=True, tag="persisted"):
     """The marrow is at least so many days after the course's first start of therapy."""
 
     days: int
 
 
-class NoPriorRemission(
-    Criterion, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="no-prior-remission"
-):
+class NoPriorRemission(Criterion, frozen=True, kw_only=True, tag="no-prior-remission"):
     """No remission earlier in this course."""
 
 

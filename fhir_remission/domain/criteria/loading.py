@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import NoReturn
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.kinds import (
@@ -22,53 +21,51 @@ from fhir_remission.domain.criteria.kinds import (
 )
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet, Policy
 from fhir_remission.domain.nouns.known_fields import known_instead
+from fhir_remission.domain.tables.analytes import ANALYTES
 from fhir_remission.errors import TableError
 
 __all__ = ["CriteriaSet", "read_criteria", "with_policies"]
 
-# What a threshold can be laid on: one marrow, or one blood draw.
-JUDGED_ANALYTES = frozenset(
-    {
-        "anc",
-        "platelets",
-        "hemoglobin",
-        "wbc",
-        "blasts-blood",
-        "blasts-marrow",
-        "marrow-cells-counted",
-        "marrow-cellularity",
-    }
-)
 _HEADER = re.compile(r"^\s*\[+\s*([\w.-]+)\s*\]+")
 _KEY = re.compile(r"^\s*([\w-]+)\s*=")
 _PATH = re.compile(r"\$\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?")
 _FIELD = re.compile(r"field `(\w+)`")
 
 
-class _Lines:
-    """Where in the file a table or a key begins."""
+class _File:
+    """A criteria file: where in it a table or a key begins, and complaints with that line."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, name: str) -> None:
+        self._name = name
         self._tables: dict[tuple[str, int], int] = {}
         self._keys: dict[tuple[str, int, str], int] = {}
-        name, index, counts = "", 0, dict[str, int]()
+        table, index, counts = "", 0, dict[str, int]()
         for number, line in enumerate(text.splitlines(), start=1):
             if header := _HEADER.match(line):
-                name = header[1]
-                index = counts.get(name, 0)
-                counts[name] = index + 1
-                self._tables.setdefault((name, index), number)
+                table = header[1]
+                index = counts.get(table, 0)
+                counts[table] = index + 1
+                self._tables.setdefault((table, index), number)
             elif key := _KEY.match(line):
-                self._keys.setdefault((name, index, key[1]), number)
+                self._keys.setdefault((table, index, key[1]), number)
 
-    def at(self, table: str, index: int, key: str) -> int | None:
-        """The line of the key, else of the table, else of the table's first child."""
-        return (
+    def refuse(self, reason: str, table: str, index: int, key: str) -> NoReturn:
+        """Stop, naming the line of the key, else of the table, else of the table's first child."""
+        line = (
             self._keys.get((table, index, key))
             or self._tables.get((f"{table}.{key}", 0))
             or self._tables.get((table, index))
             or self._keys.get(("", 0, table))
         )
+        raise TableError(reason, file=self._name, line=line) from None
+
+    def require(
+        self, names: Iterable[str], known: Collection[str], who: str, table: str, index: int
+    ) -> None:
+        """Stop where a row asks for a criterion that is none of the file's."""
+        for name in names:
+            if name not in known:
+                self.refuse(f"{who} requires unknown criterion {name}", table, index, "requires")
 
 
 def read_criteria(
@@ -79,7 +76,7 @@ def read_criteria(
     Where given, `name` is what the set is asked for by, and `analytes` those some table maps
     codes to.
     """
-    lines = _Lines(text)
+    source = _File(text, file)
     try:
         raw = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -87,14 +84,12 @@ def read_criteria(
     try:
         criteria = msgspec.convert(raw, CriteriaSet)
     except msgspec.ValidationError as error:
-        instead = known_instead(raw, CriteriaSet)
-        raise _shape_error(str(error), instead, file, lines) from None
-    complain = _Complaints(file, lines)
+        _refuse_shape(str(error), known_instead(raw, CriteriaSet), source)
     if name and criteria.id != name:
         # A copy that kept its id would answer in the name of the set it was copied from.
-        complain.refuse(f"id is {criteria.id}, the file is named {name}", "about", 0, "id")
-    _check(criteria, complain, analytes)
-    return replace(criteria, category=_in_precedence(criteria, complain))
+        source.refuse(f"id is {criteria.id}, the file is named {name}", "about", 0, "id")
+    _check(criteria, source, analytes)
+    return replace(criteria, category=_in_precedence(criteria, source))
 
 
 def with_policies(criteria: CriteriaSet, chosen: Mapping[str, str]) -> CriteriaSet:
@@ -130,68 +125,45 @@ def _toml_error(error: tomllib.TOMLDecodeError, file: str) -> TableError:
     return TableError(f"not TOML: {error}", file=file, line=int(found[1]) if found else None)
 
 
-def _shape_error(message: str, instead: str, file: str, lines: _Lines) -> TableError:
+def _refuse_shape(message: str, instead: str, file: _File) -> NoReturn:
     path = _PATH.search(message)
     field = _FIELD.search(message)
     reason = message.partition(" - at ")[0]
     reason = reason[0].lower() + reason[1:]
     named = field[1] if field else ""
     if path is None:
-        return TableError(reason + instead, file=file, line=lines.at(named, 0, ""))
+        file.refuse(reason + instead, named, 0, "")
     table, index, key = path["table"], int(path["index"] or 0), path["key"] or named
     place = f"[{table}]" + (f" {key}" if key else "")
-    where = lines.at(table, index, key)
-    return TableError(f"{reason} in {place}{instead}", file=file, line=where)
+    file.refuse(f"{reason} in {place}{instead}", table, index, key)
 
 
-class _Complaints:
-    """Raises with the line of a row."""
-
-    def __init__(self, file: str, lines: _Lines) -> None:
-        self._file = file
-        self._lines = lines
-
-    def refuse(self, reason: str, table: str, index: int, key: str) -> NoReturn:
-        """Stop, naming file, line and reason."""
-        raise TableError(reason, file=self._file, line=self._lines.at(table, index, key))
-
-
-class _Place(Struct, frozen=True):
-    """A row of the file, and who complains about it."""
-
-    complain: _Complaints
-    table: str
-    index: int
-
-
-def _check(criteria: CriteriaSet, complain: _Complaints, analytes: Collection[str] | None) -> None:
-    _check_sources(criteria, complain)
+def _check(criteria: CriteriaSet, file: _File, analytes: Collection[str] | None) -> None:
+    _check_sources(criteria, file)
     known: dict[str, AnyCriterion] = {}
     for index, one in enumerate(criteria.criterion):
         if one.id in known:
-            complain.refuse(f"criterion {one.id} is defined twice", "criterion", index, "id")
+            file.refuse(f"criterion {one.id} is defined twice", "criterion", index, "id")
         known[one.id] = one
-        _check_analyte(one, index, complain, analytes)
-    _check_references(criteria, known, complain)
-    _check_categories(criteria, known, complain)
+        _check_analyte(one, index, file, analytes)
+    _check_references(criteria, known, file)
+    _check_categories(criteria, known, file)
     for lineage in criteria.about.lineages:
         if not isinstance(known.get(lineage), Threshold):
-            complain.refuse(f"lineage {lineage} is no threshold criterion", "about", 0, "lineages")
+            file.refuse(f"lineage {lineage} is no threshold criterion", "about", 0, "lineages")
     begins, relapse = criteria.numbers.disease_blasts.value, criteria.relapse.marrow
     if relapse is not None and relapse.at_least != begins:
         reason = f"a relapse begins where disease does, at the {begins} % of disease_blasts"
-        complain.refuse(f"{reason}; give both the same value", "relapse.marrow", 0, "at_least")
+        file.refuse(f"{reason}; give both the same value", "relapse.marrow", 0, "at_least")
 
 
-def _check_sources(criteria: CriteriaSet, complain: _Complaints) -> None:
+def _check_sources(criteria: CriteriaSet, file: _File) -> None:
     for (table, index, key), (name, row) in _sourced(criteria):
         if not row.source.strip():
-            complain.refuse(f"{name} has no source", table, index, key)
+            file.refuse(f"{name} has no source", table, index, key)
 
 
-def _sourced(
-    criteria: CriteriaSet,
-) -> Iterator[tuple[tuple[str, int, str], tuple[str, AnyCriterion | Sourced]]]:
+def _sourced(criteria: CriteriaSet) -> Iterator[tuple[tuple[str, int, str], tuple[str, Sourced]]]:
     """Everything that must say where it comes from: its place in the file, its name and itself."""
     for table in ("criterion", "category", "policy"):
         for index, row in enumerate(getattr(criteria, table)):
@@ -209,72 +181,58 @@ def _sourced(
 
 
 def _check_analyte(
-    one: AnyCriterion, index: int, complain: _Complaints, analytes: Collection[str] | None
+    one: AnyCriterion, index: int, file: _File, analytes: Collection[str] | None
 ) -> None:
-    if isinstance(one, Threshold) and one.analyte not in JUDGED_ANALYTES:
-        complain.refuse(
+    if isinstance(one, Threshold) and one.analyte not in ANALYTES:
+        file.refuse(
             f"criterion {one.id} asks for analyte {one.analyte}, which no criterion can judge",
             "criterion", index, "analyte",
         )  # fmt: skip
     name = {Threshold: "analyte", Independence: "statement"}.get(type(one))
     if name and analytes is not None and getattr(one, name) not in analytes:
-        complain.refuse(
+        file.refuse(
             f"criterion {one.id} asks for analyte {getattr(one, name)}, which no table maps",
             "criterion", index, name,
         )  # fmt: skip
 
 
 def _check_references(
-    criteria: CriteriaSet, known: Mapping[str, AnyCriterion], complain: _Complaints
+    criteria: CriteriaSet, known: Mapping[str, AnyCriterion], file: _File
 ) -> None:
     for index, one in enumerate(criteria.criterion):
         if not isinstance(one, AnyBelow | AnyMet):
             continue
         for name in one.of:
             if name not in known:
-                complain.refuse(
-                    f"{one.id} names unknown criterion {name}", "criterion", index, "of"
-                )
+                file.refuse(f"{one.id} names unknown criterion {name}", "criterion", index, "of")
             if isinstance(known[name], AnyBelow | AnyMet):
-                complain.refuse(
+                file.refuse(
                     f"{one.id} names {name}, itself made of others; criteria do not nest",
                     "criterion", index, "of",
                 )  # fmt: skip
 
 
 def _check_categories(
-    criteria: CriteriaSet, known: Mapping[str, AnyCriterion], complain: _Complaints
+    criteria: CriteriaSet, known: Mapping[str, AnyCriterion], file: _File
 ) -> None:
     ids = {row.id for row in criteria.category}
     if not ids:
-        complain.refuse("a criteria file needs at least one category", "category", 0, "")
+        file.refuse("a criteria file needs at least one category", "category", 0, "")
     for index, row in enumerate(criteria.category):
-        _all_known(row.requires + row.doubts, known, row.id, _Place(complain, "category", index))
+        file.require((*row.requires, *row.doubts), known, row.id, "category", index)
         if row.after and row.after not in ids:
-            complain.refuse(f"{row.id} comes after unknown {row.after}", "category", index, "after")
+            file.refuse(f"{row.id} comes after unknown {row.after}", "category", index, "after")
     for index, policy in enumerate(criteria.policy):
         for switch in policy.when_yes:
-            _all_known(switch.adds, known, policy.name, _Place(complain, "policy", index))
+            file.require(switch.adds, known, policy.name, "policy", index)
             if switch.category not in ids:
-                complain.refuse(
+                file.refuse(
                     f"policy {policy.name} names unknown category {switch.category}",
                     "policy", index, "when_yes",
                 )  # fmt: skip
 
 
-def _all_known(
-    names: Iterable[str],
-    known: Mapping[str, AnyCriterion],
-    who: str,
-    place: _Place,
-) -> None:
-    for name in names:
-        if name not in known:
-            reason = f"{who} requires unknown criterion {name}"
-            place.complain.refuse(reason, place.table, place.index, "requires")
-
-
-def _in_precedence(criteria: CriteriaSet, complain: _Complaints) -> tuple[Category, ...]:
+def _in_precedence(criteria: CriteriaSet, file: _File) -> tuple[Category, ...]:
     """The rows, each after the one it names; rows without a wish keep the order of the file."""
     waiting = list(enumerate(criteria.category))
     placed: list[Category] = []
@@ -283,7 +241,7 @@ def _in_precedence(criteria: CriteriaSet, complain: _Complaints) -> tuple[Catego
         free = [(i, row) for i, row in waiting if row.after not in blocked]
         if not free:
             index, row = waiting[0]
-            complain.refuse(
+            file.refuse(
                 f"precedence loop: {row.id} comes after {row.after}, which comes after it",
                 "category", index, "after",
             )  # fmt: skip

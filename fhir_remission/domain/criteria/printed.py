@@ -20,7 +20,6 @@ MARKS = {
     "S": "a transcription, a hint",
     "ours": "a decision of this project",
 }
-Row = AnyCriterion | Sourced
 # What a row of a file holds besides the parameters of its kind.
 _TOLD = {
     *("id", "name", "text", "source", "mark", "missing", "requires", "after", "when_yes"),
@@ -85,7 +84,7 @@ def _category(rank: int, row: Category, known: Mapping[str, AnyCriterion]) -> It
     yield f"       source: {row.source}"
 
 
-def _row(name: str, row: Row, rule: str) -> Iterator[str]:
+def _row(name: str, row: Sourced, rule: str) -> Iterator[str]:
     said = rule or getattr(row, "text", "")
     yield f"  {name} [{row.mark}]{': ' if said else ''}{said}"
     if not isinstance(row, Threshold) and (detail := _parameters(row)):
@@ -93,7 +92,7 @@ def _row(name: str, row: Row, rule: str) -> Iterator[str]:
     yield f"       source: {row.source}"
 
 
-def _sections(criteria: CriteriaSet) -> Iterator[tuple[str, list[tuple[str, Row]]]]:
+def _sections(criteria: CriteriaSet) -> Iterator[tuple[str, list[tuple[str, Sourced]]]]:
     """What is no category and no criterion, under the headings of the page."""
     yield "NUMBERS AND WINDOWS, applied over time", _fields(criteria.numbers)
     yield "ASSUMED, where nothing was ever reported", _fields(criteria.assume)
@@ -105,11 +104,11 @@ def _sections(criteria: CriteriaSet) -> Iterator[tuple[str, list[tuple[str, Row]
     yield "POLICIES", [(f"{one.id} {one.name}", one) for one in criteria.policy]
 
 
-def _fields(section: Struct) -> list[tuple[str, Row]]:
+def _fields(section: Struct) -> list[tuple[str, Sourced]]:
     return [(name, row) for name, row in asdict(section).items() if isinstance(row, Sourced)]
 
 
-def _parameters(row: Row) -> str:
+def _parameters(row: Sourced) -> str:
     shown = [
         f"{name.replace('_', ' ')} {_text(value)}"
         for name, value in asdict(row).items()

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from fhir_remission.domain.criteria.kinds import AnyCriterion, Sourced
 
 
-class Number(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+class Number(Sourced, frozen=True, kw_only=True, dict=True):
     """One number of the model."""
 
     value: Decimal
@@ -70,7 +70,7 @@ class Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the shares of one differential may add up to; without it nobody adds them up."""
 
 
-class Category(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Category(Sourced, frozen=True, kw_only=True):
     """A response category: the criteria that must hold. Rows with one id are alternatives."""
 
     id: str
@@ -96,7 +96,7 @@ class Category(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.remission or self.early
 
 
-class Outcomes(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Outcomes(Sourced, frozen=True, kw_only=True):
     """The answers that are no category of the table."""
 
     not_evaluable: str
@@ -107,15 +107,13 @@ class Outcomes(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     relapse_suspected: str = ""
 
 
-class Rule(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+class Rule(Sourced, frozen=True, kw_only=True, tag_field="kind"):
     """A rule that looks back over the course; `text` is the rule in words."""
 
     text: str
 
 
-class RelapseMarrow(
-    Rule, tag="relapse-marrow", frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class RelapseMarrow(Rule, tag="relapse-marrow", frozen=True, kw_only=True):
     """Relapse by marrow; with `recent_days`, low values after recent therapy ask for a repeat."""
 
     at_least: Decimal
@@ -124,9 +122,7 @@ class RelapseMarrow(
     repeat_after: int = 0
 
 
-class RelapseBlood(
-    Rule, tag="relapse-blood", frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class RelapseBlood(Rule, tag="relapse-blood", frozen=True, kw_only=True):
     """Relapse by blasts in the blood: one sample, or two so many days apart."""
 
     samples: Literal[1, 2]
@@ -134,24 +130,18 @@ class RelapseBlood(
     max_days: int = 0
 
 
-class RelapseExtramedullary(
-    Rule, tag="relapse-extramedullary", frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class RelapseExtramedullary(Rule, tag="relapse-extramedullary", frozen=True, kw_only=True):
     """Relapse by new extramedullary disease."""
 
 
-class LandmarkCycles(
-    Rule, tag="landmark-cycles", frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class LandmarkCycles(Rule, tag="landmark-cycles", frozen=True, kw_only=True):
     """Refractory from the marrow after so many cycles of an intensity."""
 
     cycles: int
     intensity: str
 
 
-class LandmarkDays(
-    Rule, tag="landmark-days", frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class LandmarkDays(Rule, tag="landmark-days", frozen=True, kw_only=True):
     """Refractory from so many days after the first start of an intensity."""
 
     days: int
@@ -165,11 +155,6 @@ class Relapse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     blood: RelapseBlood | None = None
     extramedullary: RelapseExtramedullary | None = None
 
-    @property
-    def defined(self) -> bool:
-        """Whether the set defines relapse at all."""
-        return self.marrow is not None
-
 
 class Landmarks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When no remission becomes refractory disease."""
@@ -178,7 +163,7 @@ class Landmarks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     days: LandmarkDays | None = None
 
 
-class Cutoff(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cutoff(Sourced, frozen=True, kw_only=True):
     """What a measured MRD level means for one assay and unit."""
 
     method: str
@@ -188,7 +173,7 @@ class Cutoff(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether a level above zero and below `positive_from` is low-level; negative otherwise."""
 
 
-class Mrd(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Mrd(Sourced, frozen=True, kw_only=True):
     """How measurable residual disease is judged."""
 
     text: str
@@ -225,7 +210,7 @@ class Switch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drops: tuple[str, ...] = ()
 
 
-class Policy(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Policy(Sourced, frozen=True, kw_only=True):
     """A decision where the papers leave room, with its default."""
 
     id: str
@@ -236,7 +221,7 @@ class Policy(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     when_yes: tuple[Switch, ...] = ()
 
 
-class Assumed(Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Assumed(Sourced, frozen=True, kw_only=True):
     """An assumption the model makes outside the criteria, and how much it weighs."""
 
     level: Literal["routine", "material"]

@@ -184,8 +184,6 @@ class PatientRecord(Struct, frozen=True):
     """`system|code` of what no table knows, with how often it came."""
     resembling: tuple[tuple[str, int], ...] = ()
     """The same of what reads like an input: a code that somebody should map."""
-    ours: int = 0
-    """Resources we wrote ourselves and left out."""
 
 
 class CohortRow(Struct, frozen=True):

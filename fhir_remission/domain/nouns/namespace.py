@@ -9,8 +9,3 @@ INPUTS = "/CodeSystem/input"
 """Behind the namespace: the system of inputs that no other code system has."""
 # No other software calls an identifier so, whatever the namespace of the site that wrote it.
 IDENTIFIERS_OF_RESULTS = ("/id/content-digest", "/id/evidence-hash")
-
-
-def spelled_out(system: str, namespace: str) -> str:
-    """The system of a table row with the site's namespace in it."""
-    return system.replace(PLACEHOLDER, namespace, 1) if PLACEHOLDER in system else system

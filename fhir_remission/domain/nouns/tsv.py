@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -24,6 +24,12 @@ class Row(Struct, frozen=True):
     def listed(self, column: str) -> tuple[str, ...]:
         """The parts of a cell that holds several, written with semicolons."""
         return tuple(part for part in self.cells[column].split(";") if part)
+
+    def check(self, told: Iterable[str], known: Iterable[str], what: str) -> None:
+        """Refuse what is none of those known, with what it then is: `no kind of event`."""
+        for one in told:
+            if one not in known:
+                raise self.refuse(f"{one} is {what}; use one of {', '.join(filter(None, known))}")
 
     def refuse(self, reason: str) -> TableError:
         """The error that names this row."""

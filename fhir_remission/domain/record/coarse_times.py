@@ -15,7 +15,7 @@ from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, Result, When
 from fhir_remission.domain.nouns.verdicts import Proof, has_a_start
 from fhir_remission.domain.record.marrows import BLASTS, Marrow
-from fhir_remission.domain.record.mrd import is_clonal, sample_of
+from fhir_remission.domain.record.mrd import sample_of, tells_of_residue
 from fhir_remission.domain.record.of_no_day import Companions, denies, means
 from fhir_remission.domain.tables.events import STARTS
 
@@ -81,11 +81,10 @@ def sorted_out(
     if not (undated or vague):
         return (), ()
     of_mrd = [one for one in vague if isinstance(one, Result) and one.analyte == "mrd"]
-    rules, others = criteria.mrd, criteria.about.out_of_scope_markers
     doubts = tuple(
         one for one in (*undated, *of_mrd)
-        if one.analyte == "mrd" and one.marker not in others and not is_clonal(one, rules)
-        and sample_of(one, rules, void=False).status != "negative"
+        if one.analyte == "mrd" and tells_of_residue(one, criteria)
+        and sample_of(one, criteria.mrd, void=False).status != "negative"
     )  # fmt: skip
     return tuple(one for one in vague if one not in of_mrd), doubts
 

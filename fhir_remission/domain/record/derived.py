@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from decimal import Decimal
 
 from fhir_remission.domain.criteria.rules import Numbers
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Result, Unreadable
@@ -75,7 +76,7 @@ def _anc(results: Results, numbers: Numbers) -> Quantity:
     if "anc" in results:
         return measured(results["anc"])
     if "neutrophils-segmented" in results:
-        return _whole(results, ("neutrophils-segmented", "neutrophils-band"), lambda summed: summed)
+        return _whole(results, ("neutrophils-segmented", "neutrophils-band"))
     if "wbc" not in results:
         return NOTHING
     cells = measured(results["wbc"])
@@ -84,14 +85,11 @@ def _anc(results: Results, numbers: Numbers) -> Quantity:
         ("neutrophils-pct",),
     ):
         if names[0] in results:
-            share = _whole(results, names, lambda summed: scaled(summed, numbers.percent.value))
-            return _times(cells, share)
+            return _times(cells, _whole(results, names), numbers.percent.value)
     return NOTHING
 
 
-def _whole(
-    results: Results, names: tuple[str, ...], convert: Callable[[Interval], Interval]
-) -> Quantity:
+def _whole(results: Results, names: tuple[str, ...]) -> Quantity:
     """The sum of the parts; where the last part is not known, a lower bound."""
     parts = [measured(results.get(name, ())) for name in names]
     proof: Proof = tuple(one for part in parts for one in part.proof)
@@ -102,14 +100,14 @@ def _whole(
     for part in parts[1:]:
         known = isinstance(part.reading, Interval)
         summed = total(summed, part.reading) if known else at_least_reported(summed)  # type: ignore[arg-type]
-    return Quantity(convert(summed), proof, derived=True)
+    return Quantity(summed, proof, derived=True)
 
 
-def _times(cells: Quantity, share: Quantity) -> Quantity:
-    proof = (*cells.proof, *share.proof)
-    for part in (cells, share):
-        if not isinstance(part.reading, Interval):
-            return Quantity(part.reading, proof, derived=True)
-    assert isinstance(cells.reading, Interval)  # noqa: S101 - narrowed above, for mypy
-    assert isinstance(share.reading, Interval)  # noqa: S101
-    return Quantity(product(cells.reading, share.reading), proof, derived=True)
+def _times(cells: Quantity, share: Quantity, percent: Decimal) -> Quantity:
+    """So many percent of the cells; where one of them is not known, the same of the product."""
+    counted, reading = cells.reading, share.reading
+    if not isinstance(counted, Interval):
+        reading = counted
+    elif isinstance(reading, Interval):
+        reading = product(counted, scaled(reading, percent))
+    return Quantity(reading, (*cells.proof, *share.proof), derived=True)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import Numbers
 from fhir_remission.domain.nouns.inputs import Event, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_most_reported
-from fhir_remission.domain.nouns.unions import united
+from fhir_remission.domain.nouns.unions import grouped, united
 from fhir_remission.domain.nouns.verdicts import NOTHING, Quantity
 from fhir_remission.domain.record.derived import clumped, counted, may_be_clumped
 from fhir_remission.domain.record.therapy import Support
@@ -130,10 +130,7 @@ def _grouped(results: Sequence[Result]) -> list[list[Result]]:
 
 def _draw(sent: list[Result], numbers: Numbers, support: Mapping[str, Support]) -> Draw:
     ordered = checked(sent, numbers)
-    by_analyte: dict[str, list[Result]] = {}
-    for one in ordered:
-        by_analyte.setdefault(one.analyte, []).append(one)
-    results = {name: tuple(many) for name, many in by_analyte.items()}
+    results = grouped(ordered, attrgetter("analyte"))
     end = max([one.when.end for one in ordered])
     own = counted(results, numbers)
     if ordered is not sent:

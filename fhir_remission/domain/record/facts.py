@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.rules import CriteriaSet, Numbers
 from fhir_remission.domain.nouns.inputs import Event, PatientRecord, Result, Unreadable
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.nouns.verdicts import (
     RESULT_ORDER,
     Proof,
@@ -22,7 +24,7 @@ from fhir_remission.domain.nouns.verdicts import (
 from fhir_remission.domain.record.coarse_times import is_precise, of_no_day, sorted_out, unordered
 from fhir_remission.domain.record.draws import Draw, read_draws
 from fhir_remission.domain.record.independence import Statements, read_statements
-from fhir_remission.domain.record.lasting import Lasting, by_kind, lasting
+from fhir_remission.domain.record.lasting import Lasting, lasting
 from fhir_remission.domain.record.marrows import Marrow, read_marrows
 from fhir_remission.domain.record.mrd import MrdSample, is_clonal, read_mrd
 from fhir_remission.domain.record.of_no_day import Companions
@@ -111,7 +113,7 @@ def read_facts(record: PatientRecord, criteria: CriteriaSet, as_of: datetime) ->
     wide, broad = _of_days(known), _of_days(events)
     loose = of_no_day(wide, broad, near := Companions(known, criteria))
     results = _precisely(known, loose.idle, numbers) if wide else known
-    therapy, kinds = read_therapy(events, numbers), by_kind(events)
+    therapy, kinds = read_therapy(events, numbers), grouped(events, attrgetter("kind"))
     given = {kind: lasting(many) for kind, many in kinds.items()}
     draws = read_draws(results, numbers, read_support(given, numbers))
     equivalents = counts_equivalents(events)

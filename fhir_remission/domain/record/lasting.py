@@ -7,7 +7,7 @@ may have been on any day of it: it may touch a day, and surely touches no less t
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from msgspec import Struct
@@ -74,11 +74,3 @@ def lasting(events: Sequence[Event]) -> Lasting:
         tuple([one for one in events if one.when is None]),
         max(lengths, default=timedelta()),
     )
-
-
-def by_kind(events: Iterable[Event]) -> dict[str, tuple[Event, ...]]:
-    """The events of each kind, in the order in which they come."""
-    found: dict[str, list[Event]] = {}
-    for one in events:
-        found.setdefault(one.kind, []).append(one)
-    return {kind: tuple(many) for kind, many in found.items()}

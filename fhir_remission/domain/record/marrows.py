@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import UNREAD, Interval, Result, Unreadable
 from fhir_remission.domain.nouns.intervals import ZERO, above, at_least, hull, is_zero, point, total
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, Quantity, SignReading
 from fhir_remission.domain.record.derived import measured
 from fhir_remission.domain.record.signs import agreed, said, sign_of
@@ -141,12 +143,10 @@ def _idle(result: Result, line: Decimal) -> bool:
 
 def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: CriteriaSet) -> Marrow:
     judged, more = _by_sample(results, criteria)
-    kinds: dict[str, list[Result]] = {}
-    for one in judged:
-        kinds.setdefault(one.analyte, []).append(one)
-    blasts, flags = _blasts(kinds.get(BLASTS, []), scales, criteria)
-    blasts = _with_equivalents(blasts, kinds.get(EQUIVALENT, []), criteria)
-    statement = _adequacy(kinds.get("marrow-adequacy", []))
+    kinds = grouped(judged, attrgetter("analyte"))
+    blasts, flags = _blasts(kinds.get(BLASTS, ()), scales, criteria)
+    blasts = _with_equivalents(blasts, kinds.get(EQUIVALENT, ()), criteria)
+    statement = _adequacy(kinds.get("marrow-adequacy", ()))
     if statement.state == "unknown" and blasts.reading is not None:
         # Whether the sample was any good is in doubt, so its number proves nothing.
         doubt = Unreadable(statement.proof[0].original, "adequacy was reported and is unclear")
@@ -158,9 +158,9 @@ def _marrow(day: date, results: Sequence[Result], scales: Scales, criteria: Crit
         results=tuple(results),
         blasts=blasts,
         statement=statement,
-        cells=measured(tuple(kinds.get("marrow-cells-counted", ()))),
-        cellularity=measured(tuple(kinds.get("marrow-cellularity", ()))),
-        auer=sign_of(kinds.get("auer-rods", [])),
+        cells=measured(kinds.get("marrow-cells-counted", ())),
+        cellularity=measured(kinds.get("marrow-cellularity", ())),
+        auer=sign_of(kinds.get("auer-rods", ())),
         flags=(*flags, *more),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from fhir_remission.domain.criteria.rules import CriteriaSet, Cutoff, Mrd
 from fhir_remission.domain.nouns.inputs import UNREAD, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import ZERO, above, at_least, is_zero
+from fhir_remission.domain.nouns.unions import grouped
+from fhir_remission.domain.nouns.verdicts import day_of
 from fhir_remission.domain.record.signs import agreed
 
 Status = Literal["negative", "low-level", "positive", "unknown"]
@@ -48,21 +51,13 @@ class MrdSample(Struct, frozen=True):
 
 
 def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSample, ...]:
-    """All MRD samples of a patient in order of time; results come in the order of `order_of`.
-
-    A marker of a leukaemia that is out of scope tells of that one.
-    """
+    """All MRD samples of a patient in order of time; results come in the order of `order_of`."""
     every = list(results)
-    stated: dict[date, list[Result]] = {}
-    for one in every:
-        if one.analyte == "marrow-adequacy":
-            stated.setdefault(one.when.first_day, []).append(one)
+    stated = grouped((one for one in every if one.analyte == "marrow-adequacy"), day_of)
     found = []
-    rules = criteria.mrd
-    for one in (one for one in every if one.analyte == "mrd"):
-        if is_clonal(one, rules) or one.marker in criteria.about.out_of_scope_markers:
-            continue
-        adequacy = agreed(stated.get(one.when.first_day, [])).state
+    samples = (one for one in every if one.analyte == "mrd")
+    for one in (one for one in samples if tells_of_residue(one, criteria)):
+        adequacy = agreed(stated.get(one.when.first_day, ())).state
         void = one.specimen == "marrow" and adequacy in ("absent", "unknown")
         sample = sample_of(one, criteria.mrd, void=void)
         found.append(replace(sample, void=one.specimen == "marrow" and adequacy == "absent"))
@@ -72,6 +67,12 @@ def read_mrd(results: Iterable[Result], criteria: CriteriaSet) -> tuple[MrdSampl
 def is_clonal(result: Result, rules: Mrd) -> bool:
     """Whether gene and assay tell of clonal haematopoiesis, which is no residual disease."""
     return result.marker in rules.no_mrd and result.method in rules.no_mrd_by
+
+
+def tells_of_residue(result: Result, criteria: CriteriaSet) -> bool:
+    """Clonal haematopoiesis is none, and a marker of a leukaemia out of scope tells of that one."""
+    others = criteria.about.out_of_scope_markers
+    return result.marker not in others and not is_clonal(result, criteria.mrd)
 
 
 def sample_of(result: Result, rules: Mrd, *, void: bool) -> MrdSample:
@@ -207,10 +208,7 @@ def as_one(samples: Iterable[MrdSample]) -> list[MrdSample]:
 
     Of several levels the lowest is surely there, and a second result is no second sample.
     """
-    series: dict[Series, list[MrdSample]] = {}
-    for one in samples:
-        series.setdefault(one.series, []).append(one)
-    return [_joined(many) for many in series.values()]
+    return [_joined(many) for many in grouped(samples, attrgetter("series")).values()]
 
 
 def _joined(many: Sequence[MrdSample]) -> MrdSample:

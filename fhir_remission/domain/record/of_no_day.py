@@ -20,8 +20,8 @@ from fhir_remission.domain.criteria.kinds import Absent, AdequateMarrow
 from fhir_remission.domain.criteria.rules import CriteriaSet
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_least
-from fhir_remission.domain.record.marrows import BLASTS
-from fhir_remission.domain.record.mrd import is_clonal
+from fhir_remission.domain.record.marrows import BLASTS, QUALITY
+from fhir_remission.domain.record.mrd import tells_of_residue
 
 Meaning = Literal["disease", "mrd", "sample", "statement", "count"]
 MEANS: Mapping[str, Meaning] = {
@@ -60,13 +60,7 @@ _GOOD = {
     "platelet-clumps": Finding("negative"),
 }
 # What each tells of.
-_TELLS_OF = {
-    "marrow-adequacy": frozenset({BLASTS}),
-    "marrow-cells-counted": frozenset({BLASTS}),
-    "marrow-cellularity": frozenset({BLASTS}),
-    "auer-rods": frozenset({BLASTS}),
-    "platelet-clumps": frozenset({"platelets"}),
-}
+_TELLS_OF = {**dict.fromkeys(QUALITY, BLASTS), "platelet-clumps": "platelets"}
 
 
 def means(one: Result) -> Meaning:
@@ -127,7 +121,8 @@ class Companions:
             alone = one.analyte == "marrow-adequacy"
             return (alone or self.near(one)) and not denies(one, self.criteria)
         if kind == "mrd":
-            return _tells_of_residue(one, self.criteria)
+            # A negative too, which may come before a positive or after it.
+            return tells_of_residue(one, self.criteria)
         return kind == "disease" and not denies(one, self.criteria)
 
     def near(self, one: Result) -> bool:
@@ -142,17 +137,8 @@ class Companions:
         """The days of all that it tells of: each first, and the latest last up to there."""
         if analyte not in self._found:
             wanted = _TELLS_OF[analyte]
-            days = (one.when for one in self._results if one.analyte in wanted)
+            days = (one.when for one in self._results if one.analyte == wanted)
             spans = sorted((one.first_day, one.last_day) for one in days)
             lasts = accumulate((last for _, last in spans), max)
             self._found[analyte] = [first for first, _ in spans], list(lasts)
         return self._found[analyte]
-
-
-def _tells_of_residue(one: Result, criteria: CriteriaSet) -> bool:
-    """Any MRD, a negative too, which may come before a positive or after it.
-
-    Clonal haematopoiesis is none, and another leukaemia has no day.
-    """
-    others = criteria.about.out_of_scope_markers
-    return one.marker not in others and not is_clonal(one, criteria.mrd)

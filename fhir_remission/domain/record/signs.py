@@ -54,14 +54,10 @@ def _heard(results: Iterable[Result]) -> list[tuple[Said, Result]]:
 def agreed(results: Iterable[Result]) -> SignReading:
     """What all results say alike; unknown where they differ."""
     proof = tuple(results)
-    if not proof:
-        return SILENT
-    heard = {said(one) for one in proof} - {None}
+    heard = {what for what, _ in _heard(proof)}
     if not heard:
         return SILENT
-    states = {"positive": "present", "negative": "absent", "unclear": "unknown"}
-    state = states[heard.pop() or "unclear"] if len(heard) == 1 else "unknown"
-    return SignReading(state, proof)  # type: ignore[arg-type]
+    return SignReading(dict(WEIGHTS)[heard.pop()] if len(heard) == 1 else "unknown", proof)
 
 
 WEIGHTS: tuple[tuple[Said, SignState], ...] = (
@@ -73,12 +69,9 @@ WEIGHTS: tuple[tuple[Said, SignState], ...] = (
 def _weighed(
     heard: Sequence[tuple[Said, Result]] | Sequence[tuple[Said, Result | Event]],
 ) -> SignReading:
-    if not heard:
-        return SILENT
-    told = {what for what, _ in heard}
-    for what, state in WEIGHTS:
-        if what in told:
-            return SignReading(state, tuple([one for said, one in heard if said == what]))
+    for what, state in WEIGHTS if heard else ():
+        if found := [one for said, one in heard if said == what]:
+            return SignReading(state, tuple(found))
     return SILENT
 
 

@@ -120,7 +120,7 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
             graft = grafts and _for_a_graft(one, grafts, numbers)
             (conditioning if graft else starts).append(one)
     dated = [one for one in starts if one.certainty == "confirmed"]
-    backbone = _grouped([one for one in dated if one.detail != TARGETED], numbers)
+    backbone = runs([one for one in dated if one.detail != TARGETED], numbers.cycle_gap.days)
     daily = [one for one in dated if one.detail == TARGETED]
     groups = [*backbone, *_alone(daily, backbone, numbers)] if daily else backbone
     groups.sort(key=lambda group: order_of(group[0]))
@@ -154,12 +154,11 @@ def _for_a_graft(one: Event, grafts: Sequence[date], numbers: Numbers) -> bool:
     return place > 0 and after is not None and (day - grafts[place - 1]).days <= after.days
 
 
-def _grouped(starts: Sequence[Event], numbers: Numbers) -> list[list[Event]]:
-    """Starts less than a gap apart are one cycle."""
+def runs(events: Iterable[Event], gap: int) -> list[list[Event]]:
+    """Events less than so many days apart are one run, such as a cycle."""
     groups: list[list[Event]] = []
-    for one in starts:
-        near = groups and (day_of(one) - day_of(groups[-1][-1])).days < numbers.cycle_gap.days
-        if near:
+    for one in events:
+        if groups and (day_of(one) - day_of(groups[-1][-1])).days < gap:
             groups[-1].append(one)
         else:
             groups.append([one])

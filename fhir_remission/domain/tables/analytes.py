@@ -16,7 +16,7 @@ Kind = Literal["quantity", "finding", "either", "attribute"]
 KINDS = ("quantity", "finding", "either", "attribute")
 DIMENSIONS = ("count", "fraction", "ratio", "mass", "number")
 
-# What a page calls it; any other by its id.
+# What a threshold can be laid on, one marrow or one blood draw, and what a page calls it.
 ANALYTES = {
     "anc": "ANC",
     "platelets": "platelets",
@@ -67,11 +67,8 @@ def read_analytes(
 
 
 def _analyte(row: Row) -> Analyte:
-    if row["kind"] not in KINDS:
-        raise row.refuse(f"{row['kind']} is no kind of analyte; use one of {', '.join(KINDS)}")
-    unknown = [name for name in row.listed("dimensions") if name not in DIMENSIONS]
-    if unknown:
-        raise row.refuse(f"{unknown[0]} is no dimension; use one of {', '.join(DIMENSIONS)}")
+    row.check([row["kind"]], KINDS, "no kind of analyte")
+    row.check(row.listed("dimensions"), DIMENSIONS, "no dimension")
     return Analyte(
         id=row["analyte"],
         kind=cast(Kind, row["kind"]),

@@ -9,7 +9,6 @@ from typing import Literal, cast
 from msgspec import Struct, structs
 
 from fhir_remission.domain.nouns.inputs import Finding, Interval, Unreadable
-from fhir_remission.domain.nouns.namespace import spelled_out
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.value_grammar import InWords, ValueWords, plain, plain_words
@@ -140,28 +139,24 @@ def answered(answer: Answer, analyte: Analyte) -> Finding | Interval:
     return Finding(answer=answer)
 
 
-def read_values(
-    text: str, *, file: str, analytes: dict[str, Analyte], namespace: str
-) -> list[tuple[Row, str, str, str]]:
-    """Read the rows of an answers table, each checked by itself: row, system, code, text."""
-    read = []
-    for row in read_rows(text, file=file, columns=COLUMNS):
+def read_values(text: str, *, file: str, analytes: dict[str, Analyte]) -> list[Row]:
+    """Read the rows of an answers table, each checked by itself."""
+    rows = list(read_rows(text, file=file, columns=COLUMNS))
+    for row in rows:
         _check(row, analytes)
-        read.append(
-            (row, spelled_out(row["system"], namespace), row["code"], plain_words(row["text"]))
-        )
-    return read
+    return rows
 
 
-def merge_values(values: list[tuple[Row, str, str, str]], words: ValueWords) -> ValueMap:
+def merge_values(values: list[Row], words: ValueWords) -> ValueMap:
     """Make one map; a row that contradicts another stops the run and names its line."""
     coded: dict[tuple[str, str, str], Answer] = {}
     texts: dict[tuple[str, str], Answer] = {}
-    for row, system, code, text in values:
-        answer = cast(Answer, row["answer"])
+    for row in values:
+        answer, code = cast(Answer, row["answer"]), row["code"]
+        text = plain_words(row["text"])
         for analyte in row.listed("analyte") or ("",):
             if code:
-                held = coded.setdefault((system, code, analyte), answer)
+                held = coded.setdefault((row["system"], code, analyte), answer)
             else:
                 held = texts.setdefault((text, analyte), answer)
             if held != answer:
@@ -178,16 +173,9 @@ def merge_values(values: list[tuple[Row, str, str, str]], words: ValueWords) -> 
 
 
 def _check(row: Row, analytes: dict[str, Analyte]) -> None:
-    if row["answer"] not in FINDINGS + AMOUNTS:
-        raise row.refuse(
-            f"{row['answer']} is no answer; use one of {', '.join(FINDINGS + AMOUNTS)}"
-        )
+    row.check([row["answer"]], FINDINGS + AMOUNTS, "no answer")
     if bool(row["text"]) == bool(row["system"] and row["code"]):
         raise row.refuse("a row has either a system and a code, or a text")
-    unknown = [name for name in row.listed("analyte") if name not in analytes]
-    if unknown:
-        raise row.refuse(
-            f"{unknown[0]} is no row of analytes.tsv; use one of {', '.join(analytes)}"
-        )
+    row.check(row.listed("analyte"), analytes, "no row of analytes.tsv")
     if row["answer"] in AMOUNTS and not row["analyte"]:
         raise row.refuse(f"{row['answer']} needs the analytes it is said of")

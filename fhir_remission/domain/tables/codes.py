@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from msgspec import Struct, structs
 
-from fhir_remission.domain.nouns.namespace import spelled_out
 from fhir_remission.domain.nouns.tsv import Row, read_rows
+from fhir_remission.domain.nouns.unions import grouped
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.hints import NO_HINTS, Hints
 from fhir_remission.domain.tables.systems import NO_NAMES, Systems
@@ -95,33 +97,19 @@ class CodeMap(Struct, frozen=True, eq=False):
         )
 
 
-def read_codes(
-    text: str, *, file: str, analytes: dict[str, Analyte], namespace: str
-) -> list[tuple[Row, CodeRow]]:
+def read_codes(text: str, *, file: str, analytes: dict[str, Analyte]) -> list[tuple[Row, CodeRow]]:
     """Read the rows of a codes table, each checked by itself."""
-    return [
-        (row, _code_row(row, analytes, namespace))
-        for row in read_rows(text, file=file, columns=COLUMNS)
-    ]
+    return [(row, _code_row(row, analytes)) for row in read_rows(text, file=file, columns=COLUMNS)]
 
 
-def read_lookalikes(
-    text: str, *, file: str, namespace: str
-) -> list[tuple[Row, tuple[str, str], LookAlike]]:
+def read_lookalikes(text: str, *, file: str) -> list[Row]:
     """Read the rows of a look-alikes table."""
-    return [
-        (
-            row,
-            (spelled_out(row["system"], namespace), row["code"]),
-            LookAlike(display=row["display"], reason=row["reason"]),
-        )
-        for row in read_rows(text, file=file, columns=LOOKALIKE_COLUMNS)
-    ]
+    return list(read_rows(text, file=file, columns=LOOKALIKE_COLUMNS))
 
 
 def merge_codes(
     codes: list[tuple[Row, CodeRow]],
-    lookalikes: list[tuple[Row, tuple[str, str], LookAlike]],
+    lookalikes: list[Row],
     systems: Systems = NO_NAMES,
     hints: Hints = NO_HINTS,
 ) -> CodeMap:
@@ -137,14 +125,12 @@ def merge_codes(
                 "another row; keep one, or remove the shipped row by a ConceptMap first"
             )
     alike: dict[tuple[str, str], LookAlike] = {}
-    for row, (system, code), lookalike in lookalikes:
-        key = (systems.canonical(system), code)
+    for row in lookalikes:
+        key = (systems.canonical(row["system"]), row["code"])
         if key in merged:
             raise row.refuse(f"{key[1]} is a look-alike here and {merged[key].analyte} elsewhere")
-        alike[key] = lookalike
-    bare: dict[str, tuple[CodeRow, ...]] = {}
-    for entry in merged.values():
-        bare[entry.code] = (*bare.get(entry.code, ()), entry)
+        alike[key] = LookAlike(row["display"], row["reason"])
+    bare = grouped(merged.values(), attrgetter("code"))
     return CodeMap(rows=merged, lookalikes=alike, systems=systems, hints=hints, bare=bare)
 
 
@@ -152,7 +138,7 @@ def _meaning(row: CodeRow) -> tuple[object, ...]:
     return (row.analyte, row.specimen, row.method, row.marker, row.conditions)
 
 
-def _code_row(row: Row, analytes: dict[str, Analyte], namespace: str) -> CodeRow:
+def _code_row(row: Row, analytes: dict[str, Analyte]) -> CodeRow:
     analyte = analytes.get(row["analyte"])
     if analyte is None:
         known = ", ".join(analytes)
@@ -161,18 +147,14 @@ def _code_row(row: Row, analytes: dict[str, Analyte], namespace: str) -> CodeRow
         )
     if not row["system"] or not row["code"]:
         raise row.refuse("a code is only known together with its system; give both")
-    for condition in row.listed("condition"):
-        if condition not in CONDITIONS:
-            raise row.refuse(f"{condition} is no condition; use one of {', '.join(CONDITIONS)}")
-    for flag in row.listed("flag"):
-        if flag not in FLAGS:
-            raise row.refuse(f"{flag} is no flag of a code; use one of {', '.join(FLAGS)}")
+    row.check(row.listed("condition"), CONDITIONS, "no condition")
+    row.check(row.listed("flag"), FLAGS, "no flag of a code")
     if ("addend" in row.listed("condition")) != (analyte.id in ADDENDS):
         raise row.refuse(f"addend and the analyte {analyte.id} do not belong together")
     if row["specimen"] not in SPECIMENS:
         raise row.refuse(f"{row['specimen']} is no specimen; use blood, marrow, csf or nothing")
     return CodeRow(
-        system=spelled_out(row["system"], namespace),
+        system=row["system"],
         code=row["code"],
         analyte=analyte.id,
         specimen=row["specimen"] or analyte.specimen,

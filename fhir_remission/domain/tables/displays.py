@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.tsv import Row, read_rows
+from fhir_remission.domain.nouns.tsv import read_rows
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.codes import CodeRow
 
@@ -56,32 +57,19 @@ class Words(Struct, frozen=True):
 @lru_cache(maxsize=4)
 def lexicon_of(words: Words) -> Lexicon:
     """The words of all tables, made when they are first needed; a bad row stops the run."""
-    return _lexicon(row for file, text in words.tables for row in _rows(text, file))
-
-
-def read_lexicon(text: str, *, file: str) -> Lexicon:
-    """Read a table of words; the first bad row stops the run."""
-    return _lexicon(_rows(text, file))
-
-
-def _rows(text: str, file: str) -> Iterator[Row]:
-    return read_rows(text, file=file, columns=COLUMNS)
-
-
-def _lexicon(rows: Iterable[Row]) -> Lexicon:
-    words: dict[str, tuple[str, str]] = {}
-    for row in rows:
+    named: dict[str, tuple[str, str]] = {}
+    tables = (read_rows(text, file=file, columns=COLUMNS) for file, text in words.tables)
+    for row in chain.from_iterable(tables):
         word = row["word"].casefold()
-        if row["axis"] not in AXES:
-            raise row.refuse(f"{row['axis']} is no axis; use one of {', '.join(AXES)}")
+        row.check([row["axis"]], AXES, "no axis")
         if not word or not row["meaning"]:
             raise row.refuse("a row needs a word and its meaning")
-        if word in words:
+        if word in named:
             raise row.refuse(f"{word} is listed twice; keep one")
-        words[word] = (row["axis"], row["meaning"])
-    ordered = sorted(words, key=lambda word: (-len(word), word))
+        named[word] = (row["axis"], row["meaning"])
+    ordered = sorted(named, key=lambda word: (-len(word), word))
     pattern = "|".join(f"({_as_pattern(word)})" for word in ordered)
-    return Lexicon(re.compile(pattern), tuple(words[word] for word in ordered))
+    return Lexicon(re.compile(pattern), tuple(named[word] for word in ordered))
 
 
 def _as_pattern(word: str) -> str:

@@ -8,7 +8,6 @@ from typing import Literal, cast
 from msgspec import Struct
 
 from fhir_remission.domain.nouns.inputs import Certainty
-from fhir_remission.domain.nouns.namespace import spelled_out
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.systems import NO_NAMES, Systems
 
@@ -116,14 +115,9 @@ class EventMap(Struct, frozen=True):
         )
 
 
-def read_events(
-    text: str, *, file: str, namespace: str
-) -> list[tuple[Row, tuple[str, str], EventRow]]:
+def read_events(text: str, *, file: str) -> list[tuple[Row, EventRow]]:
     """Read the rows of an events table, each checked by itself."""
-    return [
-        (row, (spelled_out(row["system"], namespace), row["code"]), _event_row(row))
-        for row in read_rows(text, file=file, columns=COLUMNS)
-    ]
+    return [(row, _event_row(row)) for row in read_rows(text, file=file, columns=COLUMNS)]
 
 
 def read_ranges(text: str, *, file: str) -> list[CodeRange]:
@@ -141,14 +135,14 @@ _OF_A_RANGE = {"detail": "", "claim": "", "display": ""}
 
 
 def merge_events(
-    events: list[tuple[Row, tuple[str, str], EventRow]],
+    events: list[tuple[Row, EventRow]],
     ranges: Iterable[CodeRange] = (),
     systems: Systems = NO_NAMES,
 ) -> EventMap:
     """Make one map; a row that contradicts another stops the run and names its line."""
     merged: dict[tuple[str, str], tuple[EventRow, ...]] = {}
-    for row, (system, code), entry in events:
-        key = (systems.canonical(system), code)
+    for row, entry in events:
+        key = (systems.canonical(row["system"]), row["code"])
         held = merged.get(key, ())
         if entry in held:
             continue
@@ -166,9 +160,7 @@ def _diagnoses(rows: tuple[EventRow, ...]) -> int:
 
 
 def _event_row(row: Row, *, code: str = "") -> EventRow:
-    if row["kind"] not in KINDS:
-        kinds = ", ".join(kind for kind in KINDS if kind)
-        raise row.refuse(f"{row['kind']} is no kind of event; use one of {kinds}")
+    row.check([row["kind"]], KINDS, "no kind of event")
     details = DETAILS.get(row["kind"], ())
     if row["detail"] not in ("", *details):
         said = " or ".join(details) or "nothing"

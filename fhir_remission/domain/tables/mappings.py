@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, structs
 
-from fhir_remission.domain.nouns.namespace import NAMESPACE
+from fhir_remission.domain.nouns.namespace import NAMESPACE, PLACEHOLDER
 from fhir_remission.domain.nouns.tsv import Row
 from fhir_remission.domain.tables.analytes import Analyte, read_analytes
 from fhir_remission.domain.tables.answers import ValueMap, merge_values, read_values
 from fhir_remission.domain.tables.codes import (
     CodeMap,
     CodeRow,
-    LookAlike,
     merge_codes,
     read_codes,
     read_lookalikes,
 )
 from fhir_remission.domain.tables.displays import Words
-from fhir_remission.domain.tables.events import (
-    CodeRange,
-    EventMap,
-    merge_events,
-    read_events,
-    read_ranges,
-)
+from fhir_remission.domain.tables.events import EventMap, merge_events, read_events, read_ranges
 from fhir_remission.domain.tables.hints import Hints
 from fhir_remission.domain.tables.systems import Systems, merge_systems, read_systems
 from fhir_remission.domain.tables.terms import TermMap, merge_terms, read_terms
 from fhir_remission.domain.tables.unit_grammar import merge_unit_words, read_unit_words
 from fhir_remission.domain.tables.units import UCUM, UnitMap, merge_units, read_units
-from fhir_remission.domain.tables.value_grammar import (
-    ValueWords,
-    merge_value_words,
-    read_value_words,
-)
+from fhir_remission.domain.tables.value_grammar import merge_value_words, read_value_words
 
 TABLES = (
     "analytes",
@@ -87,6 +76,7 @@ class Removal(NamedTuple):
 
 
 Tables = Mapping[str, Sequence[TableText]]
+_Entry = TypeVar("_Entry")
 
 
 def read_mappings(
@@ -98,36 +88,38 @@ def read_mappings(
     namespace: str = NAMESPACE,
 ) -> Mappings:
     """Read every table, shipped texts first and a site's after them; a bad row stops the run."""
+    tables = {
+        name: [TableText(file, text.replace(PLACEHOLDER, namespace)) for file, text in texts]
+        for name, texts in tables.items()
+    }
     analytes: dict[str, Analyte] = {}
     for table in tables["analytes"]:
         analytes = read_analytes(table.text, file=table.file, known=analytes)
-    codes, lookalikes = _codes(tables, analytes, removed, namespace)
-    values = [
-        row
-        for file, text in tables["values"]
-        for row in read_values(text, file=file, analytes=analytes, namespace=namespace)
-    ]
-    events = [
-        row
-        for file, text in tables["events"]
-        for row in read_events(text, file=file, namespace=namespace)
-    ]
-    terms = [row for file, text in tables["terms"] for row in read_terms(text, file=file)]
+    codes = _codes(tables["codes"], analytes, removed)
+    lookalikes = _read(read_lookalikes, tables["lookalikes"])
+    values = _read(read_values, tables["values"], analytes=analytes)
+    events = _read(read_events, tables["events"])
+    terms = _read(read_terms, tables["terms"])
     used = {
-        *(entry.system for _, entry in codes),
-        *(key[0] for _, key, _ in (*lookalikes, *events)),
-        *(row["system"] for row in terms),
+        *(row["system"] for row, _ in (*codes, *events)),
+        *(row["system"] for row in (*lookalikes, *terms)),
+        UCUM,
     }
-    systems = _systems(tables, used, namespace)
+    systems = merge_systems(_read(read_systems, tables["systems"]), used, namespace=namespace)
     return Mappings(
         analytes=analytes,
         codes=structs.replace(
             merge_codes(codes, lookalikes, systems, Hints(tuple(tables["hints"]))),
             panels=frozenset((systems.canonical(system), code) for system, code in panels),
         ),
-        units=_units(tables),
-        values=merge_values(values, _value_words(tables)),
-        events=merge_events(events, _ranges(tables), systems),
+        units=merge_units(
+            words=merge_unit_words(_read(read_unit_words, tables["unit_words"])),
+            units=_read(read_units, tables["units"]),
+        ),
+        values=merge_values(
+            values, merge_value_words(_read(read_value_words, tables["value_words"]))
+        ),
+        events=merge_events(events, _read(read_ranges, tables["ranges"]), systems),
         terms=merge_terms(terms),
         systems=systems,
         words=Words(tuple(tables["words"])),
@@ -135,47 +127,19 @@ def read_mappings(
     )
 
 
-def _systems(tables: Tables, used: set[str], namespace: str) -> Systems:
-    """All names of the systems that the tables use."""
-    rows = [
-        row
-        for file, text in tables["systems"]
-        for row in read_systems(text, file=file, namespace=namespace)
-    ]
-    return merge_systems(rows, {*used, UCUM}, namespace=namespace)
-
-
-def _units(tables: Tables) -> UnitMap:
-    words = merge_unit_words(
-        row for file, text in tables["unit_words"] for row in read_unit_words(text, file=file)
-    )
-    rows = [row for file, text in tables["units"] for row in read_units(text, file=file)]
-    return merge_units(rows, words)
-
-
-def _value_words(tables: Tables) -> ValueWords:
-    return merge_value_words(
-        row for file, text in tables["value_words"] for row in read_value_words(text, file=file)
-    )
-
-
-def _ranges(tables: Tables) -> list[CodeRange]:
-    return [row for file, text in tables["ranges"] for row in read_ranges(text, file=file)]
+def _read(
+    read: Callable[..., Iterable[_Entry]], texts: Iterable[TableText], **shared: object
+) -> list[_Entry]:
+    """The rows of all texts of one table."""
+    return [row for file, text in texts for row in read(text, file=file, **shared)]
 
 
 def _codes(
-    tables: Tables, analytes: dict[str, Analyte], removed: Sequence[Removal], namespace: str
-) -> tuple[list[tuple[Row, CodeRow]], list[tuple[Row, tuple[str, str], LookAlike]]]:
+    texts: Sequence[TableText], analytes: dict[str, Analyte], removed: Sequence[Removal]
+) -> list[tuple[Row, CodeRow]]:
     """Shipped codes less what the site takes back, and the site's own."""
+    shipped, *own = texts
     gone = {(removal.system, removal.code) for removal in removed}
-    shipped, *own = (
-        read_codes(text, file=file, analytes=analytes, namespace=namespace)
-        for file, text in tables["codes"]
-    )
-    kept = [(row, entry) for row, entry in shipped if (entry.system, entry.code) not in gone]
-    lookalikes = [
-        entry
-        for file, text in tables["lookalikes"]
-        for entry in read_lookalikes(text, file=file, namespace=namespace)
-    ]
-    return [*kept, *(pair for rows in own for pair in rows)], lookalikes
+    found = _read(read_codes, [shipped], analytes=analytes)
+    kept = [(row, entry) for row, entry in found if (entry.system, entry.code) not in gone]
+    return kept + _read(read_codes, own, analytes=analytes)

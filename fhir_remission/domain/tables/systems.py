@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from fhir_remission.domain.nouns.namespace import INPUTS, spelled_out
+from fhir_remission.domain.nouns.namespace import INPUTS
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.check_digits import mistyped
 
@@ -87,25 +87,23 @@ def plain_name(name: str) -> str:
     return _SCHEME.sub("", text, count=1).rstrip("/#")
 
 
-def read_systems(text: str, *, file: str, namespace: str) -> list[tuple[Row, str, str]]:
+def read_systems(text: str, *, file: str) -> list[Row]:
     """Read the rows of a table of names, each checked by itself."""
-    rows = []
-    for row in read_rows(text, file=file, columns=COLUMNS):
+    rows = list(read_rows(text, file=file, columns=COLUMNS))
+    for row in rows:
         if not row["system"] or not row["name"]:
             raise row.refuse("a row gives a system and one more name of it")
-        rows.append((row, spelled_out(row["system"], namespace), row["name"]))
     return rows
 
 
-def merge_systems(
-    rows: list[tuple[Row, str, str]], used: Iterable[str], *, namespace: str
-) -> Systems:
+def merge_systems(rows: list[Row], used: Iterable[str], *, namespace: str) -> Systems:
     """Make one look-up of all names; `used` are the systems that the other tables name."""
     own = f"{namespace}{INPUTS}"
-    every = {*used, *(system for _, system, _ in rows), own, *NO_CODES} - {""}
+    every = {*used, *(row["system"] for row in rows), own, *NO_CODES} - {""}
     names: dict[str, str] = {}
     prefixes = []
-    for row, system, name in rows:
+    for row in rows:
+        system, name = row["system"], row["name"]
         if name.endswith("*"):
             prefixes.append((plain_name(name[:-1]) + "/", system))
             continue

@@ -40,14 +40,11 @@ class Power(Struct, frozen=True):
     exponent: int
 
 
-class NotRead(Struct, frozen=True):
-    """Why a unit made of known words is not read.
-
-    `vague`: it names too little to contradict another unit beside it.
-    """
+class Refused(Struct, frozen=True):
+    """Why a value could not be converted; `foreign`: beside another unit, this one denies it."""
 
     reason: str
-    vague: bool = False
+    foreign: bool = False
 
 
 class UnitWords(Struct, frozen=True, eq=False):
@@ -62,7 +59,7 @@ class UnitWords(Struct, frozen=True, eq=False):
         """A share in its normal form less the cells it is of: `% of cells`, `%{WBC}` is `%`."""
         return self.of_cells.sub("", unit)
 
-    def read(self, unit: str) -> Power | NotRead | None:
+    def read(self, unit: str) -> Power | Refused | None:
         """What a unit in its normal form says; None where it is not made of these words."""
         return _read(self, unit)
 
@@ -122,31 +119,31 @@ _LOST_SUPERSCRIPT = re.compile(r"x?10(?:[2-9]|1[0-2])(/.*)?")
 
 
 @lru_cache(maxsize=1 << 10)
-def _read(words: UnitWords, unit: str) -> Power | NotRead | None:
+def _read(words: UnitWords, unit: str) -> Power | Refused | None:
     found = words.pattern.fullmatch(unit)
     if _LOST_SUPERSCRIPT.fullmatch(unit):
-        return NotRead("a lost superscript, or the number itself", vague=True)
+        return Refused("a lost superscript, or the number itself")
     if found is None or not unit:
         return None
     if not found["volume"]:
-        return NotRead("no volume is named", vague=True)
+        return Refused("no volume is named")
     if found["ten"]:
-        return NotRead("no power of ten is named", vague=True)
+        return Refused("no power of ten is named")
     if not found["per"]:
-        return NotRead("nothing is counted per volume", vague=True)
+        return Refused("nothing is counted per volume")
     return _understood(words, found)
 
 
-def _understood(words: UnitWords, found: re.Match[str]) -> Power | NotRead:
+def _understood(words: UnitWords, found: re.Match[str]) -> Power | Refused:
     name, volume = found["word"] or "", words.volumes[found["volume"]]
     word = words.multipliers.get(name)
     if word is not None and word.refused:
-        return NotRead(word.refused)
+        return Refused(word.refused, foreign=True)
     if volume.refused and name not in volume.only_with:
-        return NotRead(volume.refused, vague=True)
+        return Refused(volume.refused)
     shorthand = (found["power"] or "").startswith("e")
     if volume.exponent and (shorthand or (word is not None and LITRE in word.only_with)):
-        return NotRead(f"{name or found['power']} is written before a litre only")
+        return Refused(f"{name or found['power']} is written before a litre only", foreign=True)
     multiplier = word.exponent if word is not None else _raised_to(found["power"])
     return _counted(multiplier, volume.exponent)
 
@@ -158,13 +155,13 @@ def _raised_to(power: str | None) -> int:
 _NUMBERS = re.compile(r"\d+")
 
 
-def _counted(multiplier: int, volume: int) -> Power | NotRead:
+def _counted(multiplier: int, volume: int) -> Power | Refused:
     """The power per litre, where cells are counted in it."""
     exponent = multiplier + volume
     if exponent >= _RED_CELLS:
-        return NotRead("a unit of red cells; scaling it would be a guess")
+        return Refused("a unit of red cells; scaling it would be a guess", foreign=True)
     if multiplier and exponent not in _COUNTED:
-        return NotRead("so few cells in this volume: usually another volume is meant")
+        return Refused("so few cells in this volume: usually another volume is meant", foreign=True)
     return Power(exponent)
 
 
@@ -207,8 +204,7 @@ def _any_of(words: Iterable[UnitWord]) -> str:
 
 
 def _word(row: Row) -> UnitWord:
-    if row["part"] not in PARTS:
-        raise row.refuse(f"{row['part']} is no part of a unit; use one of {', '.join(PARTS)}")
+    row.check([row["part"]], PARTS, "no part of a unit")
     word = normalised(row["word"])
     if not word:
         raise row.refuse("a row without a word")

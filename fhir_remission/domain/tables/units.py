@@ -15,8 +15,8 @@ from fhir_remission.domain.nouns.intervals import EXACT
 from fhir_remission.domain.nouns.tsv import Row, read_rows
 from fhir_remission.domain.tables.analytes import DIMENSIONS, Analyte, decimal_cell
 from fhir_remission.domain.tables.unit_grammar import (
-    NotRead,
     Power,
+    Refused,
     UnitWords,
     normalised,
     without_annotations,
@@ -80,13 +80,6 @@ class Converted(Struct, frozen=True):
     unit: str
     step: Decimal
     """One step of the last place that was sent."""
-
-
-class Refused(Struct, frozen=True):
-    """Why a value could not be converted; `foreign`: beside another unit, this one denies it."""
-
-    reason: str
-    foreign: bool = False
 
 
 class UnitMap(Struct, frozen=True):
@@ -162,10 +155,10 @@ class UnitMap(Struct, frozen=True):
         return any((spelling, dimension) in self.rows for dimension in dimensions)
 
 
-def _of_grammar(unit: str, counted: Power | NotRead) -> UnitRow | Refused:
+def _of_grammar(unit: str, counted: Power | Refused) -> UnitRow | Refused:
     """What the grammar says of a unit, as a row of the table would."""
-    if isinstance(counted, NotRead):
-        return Refused(f"unit {unit} is refused: {counted.reason}", foreign=not counted.vague)
+    if isinstance(counted, Refused):
+        return Refused(f"unit {unit} is refused: {counted.reason}", counted.foreign)
     return UnitRow(
         unit=unit,
         dimension=COUNT,
@@ -274,13 +267,11 @@ def _broken_condition(row: UnitRow, value: Interval, *, code_system: str) -> str
 def _unit_row(row: Row) -> UnitRow:
     if not row["unit"]:
         raise row.refuse(f"a row without a unit; no unit sent is written {MISSING}")
-    if row["dimension"] not in DIMENSIONS:
-        raise row.refuse(f"{row['dimension']} is no dimension; use one of {', '.join(DIMENSIONS)}")
+    row.check([row["dimension"]], DIMENSIONS, "no dimension")
     if row["read_as"] not in READ_AS:
         raise row.refuse(f"{row['read_as']} is none of {', '.join(READ_AS)}")
     conditions = (VAGUE,) if row["refused"] else tuple(CONDITIONS)
-    if row["condition"] and row["condition"] not in conditions:
-        raise row.refuse(f"{row['condition']} is no condition; use one of {', '.join(conditions)}")
+    row.check([row["condition"]], ("", *conditions), "no condition")
     factor = decimal_cell(row, "factor")
     if bool(row["refused"]) != (row["read_as"] == "none"):
         raise row.refuse("a refused unit is read as none and says why; any other is read")

@@ -162,8 +162,7 @@ def read_value_words(text: str, *, file: str) -> list[Row]:
     """Read the rows of a table of words around values, each checked by itself."""
     rows = list(read_rows(text, file=file, columns=COLUMNS))
     for row in rows:
-        if row["part"] not in PARTS:
-            raise row.refuse(f"{row['part']} is no part of a value; use one of {', '.join(PARTS)}")
+        row.check([row["part"]], PARTS, "no part of a value")
         if not plain_words(row["word"]):
             raise row.refuse("a row without a word")
         if row["part"] in ("comparator", "after") and row["meaning"] not in COMPARATORS:

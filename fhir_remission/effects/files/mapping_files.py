@@ -107,10 +107,9 @@ def load_issue_codes() -> Harmless:
 
 def load_lexicon() -> Lexicon:
     """The words by which a display is seen to contradict its code."""
-    from fhir_remission.domain.tables.displays import read_lexicon
+    from fhir_remission.domain.tables.displays import Words, lexicon_of
 
-    table = _text(default_dir() / "words.tsv")
-    return read_lexicon(table.text, file=table.file)
+    return lexicon_of(Words((_text(default_dir() / "words.tsv"),)))
 
 
 def load_categories() -> Categories:

@@ -101,10 +101,8 @@ def read_entries(
         if found is not None:
             read.append(found)
     read.append(EventsRead(skipped=told_deleted(gone, mappings)))
-    ours = sum(end.place == "ours" for end in ends.values())
-    return _record(person, current, read, context, ours=ours), places_of(
-        entries, ends, deleted, mappings
-    )
+    record = _record(person, current, read, context)
+    return record, places_of(entries, ends, deleted, mappings)
 
 
 def _read(version: Current, context: Context) -> tuple[Read | None, Ending]:
@@ -177,7 +175,7 @@ def _reports(entries: Iterable[Entry], index: Index) -> Mapping[str, tuple[Entry
 
 
 def _record(
-    person: Person, current: Sequence[Current], read: Sequence[Read], context: Context, *, ours: int
+    person: Person, current: Sequence[Current], read: Sequence[Read], context: Context
 ) -> PatientRecord:
     reading = context.reading
     results = [result for one in read if isinstance(one, ObservationRead) for result in one.results]
@@ -217,7 +215,6 @@ def _record(
         flags=person.flags,
         unmapped=tuple(sorted(unmapped.items())),
         resembling=tuple(sorted(resembling.items())),
-        ours=ours,
     )
 
 

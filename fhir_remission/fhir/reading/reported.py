@@ -15,7 +15,8 @@ from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.answers import PRESENT, Answer, Said, answered
 from fhir_remission.domain.tables.codes import CodeRow
 from fhir_remission.domain.tables.mappings import Mappings
-from fhir_remission.domain.tables.units import Refused, UnitSent
+from fhir_remission.domain.tables.unit_grammar import Refused
+from fhir_remission.domain.tables.units import UnitSent
 from fhir_remission.domain.tables.value_grammar import InWords
 from fhir_remission.fhir.r4.amounts import (
     Sent,
