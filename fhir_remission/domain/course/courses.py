@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from msgspec import Struct, structs
@@ -204,17 +204,20 @@ def background_of(
 ) -> Background:
     """What the course says before one of its marrows is looked at."""
     start = baseline.start
-    counts = _pretreatment_draws(facts, course, start)
-    lesion = SILENT
+    lesion, draws = SILENT, list[Draw]()
     if start is not None:
+        first = _back(course.opened, facts.numbers.window_after.days)
+        draws = [facts.draws[one] for one in facts.draws_between(first, start.day)]
         # A lesion of before the course is no lesion of it, and yet is not new.
         since = _back(course.opened, facts.numbers.before_diagnosis.days)
         lasting = (start.day - since).days
         lesion = facts.extramedullary.at(start.day, Memory(since, lasting, lasting))
     return Background(
         baseline=baseline.blasts,
-        baseline_counts={name: _last(counts, name) for name in ("anc", "platelets")},
-        baseline_blood_blasts=_last_blasts(facts, counts),
+        baseline_counts={
+            name: _last(one.own[name] for one in reversed(draws)) for name in ("anc", "platelets")
+        },
+        baseline_blood_blasts=_last(blast_count(one, facts) for one in reversed(draws)),
         prior_remission=prior,
         therapy_since=None if start is None else start.day,
         therapy_proof=() if start is None else start.events,
@@ -222,26 +225,9 @@ def background_of(
     )
 
 
-def _pretreatment_draws(facts: Facts, course: Course, start: Cycle | None) -> list[Draw]:
-    if start is None:
-        return []
-    first = _back(course.opened, facts.numbers.window_after.days)
-    return [facts.draws[one] for one in facts.draws_between(first, start.day)]
-
-
-def _last(draws: list[Draw], name: str) -> Quantity:
-    for one in reversed(draws):
-        if one.own[name].reading is not None:
-            return one.own[name]
-    return NOTHING
-
-
-def _last_blasts(facts: Facts, draws: list[Draw]) -> Quantity:
-    for one in reversed(draws):
-        count = blast_count(one, facts)
-        if count.reading is not None:
-            return count
-    return NOTHING
+def _last(counts: Iterable[Quantity]) -> Quantity:
+    """The last that was reported: they come with the latest first."""
+    return next((one for one in counts if one.reading is not None), NOTHING)
 
 
 def landmark_of(
