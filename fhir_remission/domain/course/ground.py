@@ -17,7 +17,6 @@ from fhir_remission.domain.course.courses import (
     baseline_of,
     first_course,
 )
-from fhir_remission.domain.course.readings import as_told
 from fhir_remission.domain.course.scope import read_signs
 from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
@@ -29,6 +28,7 @@ from fhir_remission.domain.nouns.inputs import Claim, Interval
 from fhir_remission.domain.nouns.intervals import Reading
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of, has_a_day
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import Marrow
 
 
 @lru_cache
@@ -179,6 +179,38 @@ def _with_onsets(facts: Facts) -> tuple[Claim, ...]:
         else replace(one, onset=None)
         for one in facts.record.claims
     )  # fmt: skip
+
+
+def as_told(facts: Facts, told: Mapping[Key, Side], line: Decimal) -> Facts:
+    """The facts with each unknown thing as it was told."""
+    marrows, smears, lesions = list(facts.marrows), list(facts.smears), dict[date, bool]()
+    for (kind, at), way in told.items():
+        if kind == "marrow":
+            marrows[at] = _sided(marrows[at], way, line)
+        elif kind == "smear":
+            smears[at] = replace(smears[at], state="present" if way else "absent")
+        elif kind == "lesion":
+            lesions[date.fromordinal(at)] = bool(way)
+    lesion = replace(facts.extramedullary, told=lesions)
+    return replace(facts, marrows=marrows, smears=smears, extramedullary=lesion)
+
+
+def _sided(marrow: Marrow, way: Side, line: Decimal) -> Marrow:
+    """The marrow on one side of the line of disease; where there is none, nobody asks for it."""
+    if way is None:
+        return marrow
+    if marrow.reaches(line) is None:
+        reading = marrow.blasts.reading
+        known = reading if isinstance(reading, Interval) else Interval(Decimal(0), None)
+        if way:
+            told = Interval(line, known.high, high_open=known.high_open)
+        else:
+            told = Interval(known.low, line, known.low_open, high_open=True)
+        marrow = replace(marrow, blasts=replace(marrow.blasts, reading=told))
+    if not marrow.certain:
+        results = tuple(replace(one, standing="usable") for one in marrow.results)
+        marrow = replace(marrow, results=results)
+    return marrow
 
 
 def said_later(claim: Claim, day: date) -> bool:
