@@ -40,7 +40,7 @@ def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
             return pass_over(step, world, kept, case, "early-marrow", found)
         said = Said(
             category=out.not_evaluable, state="unknown", since=case.marrow.day, opened=kept.opened,
-            number=kept.number, reason="contradicted-by-next-marrow", found=found,
+            number=kept.number, reason="contradicted-by-next-marrow", evaluation=found,
             flags=limits_of(case), lines=lines.at(case), held=found.held,
         )  # fmt: skip
         return _stands(world, said, case)
@@ -78,8 +78,8 @@ def _answered(
     said = Said(
         category=answer, state=state, opened=kept.opened, number=kept.number, reason=reason,
         since=kept.since if kept.state == state else case.marrow.day,
-        day=way.day if claim is not None and claim.claim else None,
-        found=found, candidates=candidates,
+        response_date=way.day if claim is not None and claim.claim else None,
+        evaluation=found, candidates=candidates,
         assumptions=() if answer == out.undecided else step.assumed(world, case, way, row),
         held=found.held,
         flags=(
@@ -134,7 +134,7 @@ def pass_over(
 ) -> Move:
     """Not evaluable, or the answer of the marrow before where nothing speaks against it."""
     said = replace(
-        nothing_of(step, kept, case, reason), found=found,
+        nothing_of(step, kept, case, reason), evaluation=found,
         held=found.held if found is not None else (),
     )  # fmt: skip
     if found is not None:
@@ -208,7 +208,7 @@ def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, w
     going, world = world.phase == "remission", unread(step, world, found)
     began = kept.began if going else _began(step, found, way)
     said = Said(
-        category=row.id, state="in-remission", since=began, day=way.day, found=found,
+        category=row.id, state="in-remission", since=began, response_date=way.day, evaluation=found,
         assumptions=step.assumed(world, case, way, row), held=found.held, lines=lines.at(case),
         opened=kept.opened, number=kept.number, began=began, **_doubts(case, found, row),
         ground=kept.ground if going else _evidence(case, found, row),
@@ -228,13 +228,13 @@ def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said
     best = step.ground.better(world.category, now.category)
     if best == now.category and now.category != world.category:
         return now
-    found = now.found
+    found = now.evaluation
     sure = found is None or found.category == now.category
     if best == now.category and sure and _assumed(now) <= _assumed(kept):
         # Proved once more: since the first day that proved it, by the latest evidence, unless that
         # assumes more: a marrow without a smear says no less than none at all. What may prove it
         # takes no proof away: in another way it says less, and the category is still this one.
-        return replace(now, day=kept.day)
+        return replace(now, response_date=kept.response_date)
     own = Own(now.category, case.place, found, now.flags)
     return replace(kept, own=own, held=now.held, flags=limits_of(case), lines=now.lines)
 

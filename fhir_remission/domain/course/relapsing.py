@@ -52,7 +52,7 @@ def ended(
     told = (before, lines.relapse_rule(name, rule, proof))
     first = min([day, *world.samples, *([kept.suspected] if kept.suspected else [])])
     said = Said(
-        category=ground.out.relapse, state="relapsed", since=on, day=on, first_sign=first,
+        category=ground.out.relapse, state="relapsed", since=on, response_date=on, first_sign=first,
         opened=on, ground=proof, flags=flags,
         number=None if kept.number is None else kept.number + 1,
         lines=lines.only(*told) if case is None else lines.at(case, *told),
@@ -96,7 +96,7 @@ def relapsed_still(step: Step, world: World, kept: Said, case: Case, sign: Sign)
     opened = kept.opened
     said = Said(
         category=step.ground.out.relapse, state="relapsed", opened=opened, number=kept.number,
-        since=opened, day=opened, first_sign=kept.first_sign, ground=kept.ground,
+        since=opened, response_date=opened, first_sign=kept.first_sign, ground=kept.ground,
         flags=limits_of(case),
         lines=lines.at(case, lines.relapse_rule(name, rule, (*kept.ground, *proof))),
     )  # fmt: skip

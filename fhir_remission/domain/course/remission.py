@@ -20,7 +20,9 @@ from fhir_remission.domain.nouns.intervals import above
 from fhir_remission.domain.nouns.verdicts import Proof
 
 BESIDE = ("concurrent-marrow-clear",)
-OF_A_SUSPICION = ("category", "state", "since", "day", "first_sign", "found", "missing", "lines")
+OF_A_SUSPICION = (
+    "category", "state", "since", "response_date", "first_sign", "evaluation", "missing", "lines",
+)  # fmt: skip
 """What a suspicion changes in what is said of a remission."""
 
 
@@ -102,11 +104,11 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
     if row is None:
         if way.answer == out.undecided:
             return _carried_on(step, world, kept, case, found, out.undecided)
-        said = replace(_undecided(step, kept, case, "signs-of-disease"), found=found)
+        said = replace(_undecided(step, kept, case, "signs-of-disease"), evaluation=found)
         return world, kept, said
     # Only of a remission that somebody's word tells of is it the best that is known.
     said = replace(
-        kept, category=row.id, found=found, held=found.held, day=way.day, own=None,
+        kept, category=row.id, evaluation=found, held=found.held, response_date=way.day, own=None,
         flags=(*limits_of(case), *row.flags),
         lines=lines.at(case, lines.had_remission(kept)),
         assumptions=step.assumed(world, case, way, row),
@@ -158,7 +160,7 @@ def _blasts_in_window(
         world, kept = seen(step, world, kept, day)
     line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
     said = suspicion(step.ground, kept, line)
-    said = replace(said, found=found, flags=BESIDE)
+    said = replace(said, evaluation=found, flags=BESIDE)
     return world, kept, _at(case, said)
 
 

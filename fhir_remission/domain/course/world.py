@@ -104,13 +104,13 @@ class Said(Struct, frozen=True, eq=False, kw_only=True):
     """What one world says at one anchor, with what is printed of it and nothing that decides."""
 
     category: str
-    state: str
+    state: str = "unknown"
     since: date | None = None
-    day: date | None = None
-    """The response date."""
+    response_date: date | None = None
     first_sign: date | None = None
     reason: str = ""
-    found: Evaluation | None = None
+    evaluation: Evaluation | None = None
+    """The marrow with its window, where this anchor is or carries one."""
     carries: bool = False
     """Whether the answer is that of an earlier marrow."""
     assumptions: tuple[Assumption, ...] = ()
@@ -150,11 +150,11 @@ def reached_after(scale: Scale, known: Reached, before: World, move: tuple[World
     world, said = move
     if _ends(before, world):
         return known.ended()
-    if said.day is None:
+    if said.response_date is None:
         return known
-    new, within = [(said.category, said.day)], before.phase == "remission"
-    if said.found is not None and said.own is None and not said.carries:
-        new.extend(scale.below(said.category, said.found))
+    new, within = [(said.category, said.response_date)], before.phase == "remission"
+    if said.evaluation is not None and said.own is None and not said.carries:
+        new.extend(scale.below(said.category, said.evaluation))
     return known._replace(own=scale.after(known.own, new, within=within))
 
 
@@ -191,6 +191,10 @@ class Held(NamedTuple):
     reached: Reached = Reached()
 
 
+SHARED = ("since", "response_date", "first_sign", "counted", "opened", "number", "began")
+"""What is printed only where all ways have it alike."""
+
+
 def joined(many: Sequence[Said]) -> Said:
     """What equal worlds say together: what they do not share is not printed."""
     first = many[0]
@@ -198,7 +202,7 @@ def joined(many: Sequence[Said]) -> Said:
         return first
     shared = {
         name: getattr(first, name) if len({getattr(one, name) for one in many}) == 1 else None
-        for name in ("since", "day", "first_sign", "counted", "opened", "number", "began")
+        for name in SHARED
     }
     rests = {rest for one in many for rest in one.assumptions}
     signs = [one.suspected for one in many if one.suspected is not None]
