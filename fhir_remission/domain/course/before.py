@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.courses import landmark_of
-from fhir_remission.domain.course.scope_lines import repeats_of
+from fhir_remission.domain.course.scope import repeats_of
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Said, World
 from fhir_remission.domain.criteria.rules import Category

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.criteria.rules import Number
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_least, holds
@@ -17,6 +18,7 @@ from fhir_remission.domain.record.derived import reading_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Said, answer_of
+from fhir_remission.domain.record.therapy import Cycle
 from fhir_remission.domain.record.wholes import WHOLE
 
 NOTHING_BEFORE = "no-disease-or-therapy-before-marrow"
@@ -237,3 +239,47 @@ def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
     perhaps_old = any(one.when and marrow.day - day_of(one) >= needed for one in diagnosed)
     perhaps = signs.possible_day < marrow.day or perhaps_old
     return Gate("closed", NOTHING_BEFORE, diagnosed, perhaps=perhaps)
+
+
+def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
+    """The cycle after whose start the marrow came too soon to be a response."""
+    cycle = facts.therapy.latest(marrow.day - timedelta(days=1))
+    if cycle is None:
+        return None
+    # Day 1 is the first day of therapy.
+    day = (marrow.day - cycle.day).days + 1
+    return cycle if day < early_for(facts, cycle).days else None
+
+
+def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
+    """The days of marrows that came too early: whether one was surely there, and what says so."""
+    found: dict[date, tuple[bool, Proof]] = {}
+    for marrow in facts.marrows:
+        cycle = early_cycle(facts, marrow)
+        if cycle is not None:
+            found[marrow.day] = (marrow.certain, (*marrow.results, *cycle.events))
+    return found
+
+
+def early_for(facts: Facts, cycle: Cycle) -> Number:
+    """The day of a cycle from which on a marrow may show a response."""
+    mild = facts.numbers.early_marrow_less_intensive
+    if cycle.intensity == "less-intensive" and mild is not None:
+        return mild
+    return facts.numbers.early_marrow
+
+
+def repeats_of(facts: Facts, place: int) -> Iterator[int]:
+    """The marrows so soon after this one, with no start between, that they decide for it."""
+    marrow, numbers = facts.marrows[place], facts.numbers
+    reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
+    start = facts.therapy.first_from(marrow.day)
+    near = facts.marrows_after(place, numbers.repeat_marrow.days)
+    for at, later in enumerate(near, start=place + 1):
+        if later.day >= reach:
+            return
+        if later.inadequate:
+            continue
+        if start is not None and start.day < later.day:
+            return
+        yield at

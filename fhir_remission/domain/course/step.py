@@ -11,8 +11,13 @@ from msgspec.structs import replace
 from fhir_remission.domain.course.budget import FEW
 from fhir_remission.domain.course.courses import background_of, memory_of
 from fhir_remission.domain.course.ground import Ground
-from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_gate
-from fhir_remission.domain.course.scope_lines import early_cycle, repeats_of
+from fhir_remission.domain.course.scope import (
+    Gate,
+    diagnosis_gate,
+    early_cycle,
+    evaluation_gate,
+    repeats_of,
+)
 from fhir_remission.domain.course.trials import Trial
 from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category
