@@ -58,8 +58,6 @@ def responded(draft: Draft) -> date | None:
 
 def _shared(ground: Ground, names: Sequence[str], saids: Sequence[Said]) -> str:
     """What the ways share; a remission of which only a word tells is no less than MLFS."""
-    if len(names) == 1:
-        return names[0]
     by_word = [one for one in saids if one.category == ground.out.undecided]
     proved = [name for name in names if name != ground.out.undecided]
     if by_word and proved and all(one.state == "in-remission" for one in by_word):
@@ -135,16 +133,12 @@ def _others(
     found: Evaluation | None, saids: Sequence[Said], *, settled: bool
 ) -> tuple[Evaluation | None, ...]:
     """What the other ways read: behind an answer they share, or else in this marrow."""
-    if len(saids) == 1:
-        return ()
     every = [one.evaluation if settled else _here(one) for one in saids]
     return tuple(dict.fromkeys(one for one in every if one is not found))
 
 
 def _behind(found: Evaluation | None, of_it: Sequence[Said]) -> tuple[Evaluation | None, ...]:
     """What other ways have behind the answer they share, where what is shown is no proof of it."""
-    if len(of_it) == 1:
-        return ()
     every = (
         one.evaluation for one in of_it
         if found is None or one.own is None or one.own.found is not found
@@ -176,8 +170,6 @@ def _told_here(saids: Sequence[Said]) -> Said:
 def flags_of(saids: Sequence[Said]) -> tuple[str, ...]:
     """What the ways raise; what rests on the side of a marrow, only where all of them do."""
     every = dict.fromkeys([flag for one in saids for flag in one.flags])
-    if len(saids) == 1:
-        return tuple(every)
     return tuple(
         flag for flag in every if flag not in OF_A_SIDE or all(flag in one.flags for one in saids)
     )

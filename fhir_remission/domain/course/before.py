@@ -17,7 +17,6 @@ from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.choice import LEVELS, confidence_of, was_counted
 from fhir_remission.domain.evaluation.marrow import Evaluation, Way
 from fhir_remission.domain.nouns.assessment import Verdict
-from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 
 
@@ -53,7 +52,7 @@ def _answered(
     """No remission: what the marrow says, or refractory disease from the landmark on."""
     ground, out = step.ground, step.ground.out
     row, answer = ground.rows.get(way.answer), way.answer
-    perhaps = _uncounted(step, found)
+    perhaps = _remissions(step, found.uncounted)
     reason = ""
     more: tuple[lines.Line, ...] = ()
     candidates: tuple[str, ...] = ()
@@ -101,9 +100,8 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
     return replace(world, phase="unproved", better=best)
 
 
-def _uncounted(step: Step, found: Evaluation) -> list[str]:
-    """The remissions that only missing counts hold back."""
-    return [name for name in found.uncounted if step.ground.rows[name].remission]
+def _remissions(step: Step, names: Sequence[str]) -> list[str]:
+    return [name for name in names if step.ground.rows[name].remission]
 
 
 def _held_on(found: Evaluation, perhaps: Sequence[str]) -> list[date]:
@@ -138,7 +136,7 @@ def pass_over(
         held=found.held if found is not None else (),
     )  # fmt: skip
     if found is not None:
-        world = _held_back(step, world, _uncounted(step, found))
+        world = _held_back(step, world, _remissions(step, found.uncounted))
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)
@@ -146,8 +144,7 @@ def pass_over(
         text = "nothing after the response may have ended it"
         more = (lines.undecided("no-relapse-in-blood", text, against),) if against else ()
         return world, kept, replace(said, lines=lines.at(case, *more))
-    unread = found is not None and any(step.ground.rows[one].remission for one in found.unread)
-    if unread and step.trial.pick((True, False)):
+    if found is not None and _remissions(step, found.unread) and step.trial.pick((True, False)):
         # Counts that nobody can read may have proved another answer here.
         return world, kept, said
     doubt = () if case.early is not None else ("inadequate-marrow",)
@@ -172,17 +169,11 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
     if row is None or not row.claim:
         return None
     near = (day - before.day).days < facts.numbers.repeat_marrow.days
-    if (
-        near
-        and case.side is not None
-        and case.side == row.early
-        and (case.side or step.settles(case.place))
-    ):
+    opposed = case.side is not None and case.side == row.early
+    if near and opposed and (case.side or step.settles(case.place)):
         return lines.seen_on(case)
     repeat = step.first_on(repeats_of(facts, case.place), side=True)
-    proof: list[Result | Event] = []
-    if repeat is not None:
-        proof = [*lines.seen_on(case), *repeat.results]
+    proof = [] if repeat is None else [*lines.seen_on(case), *repeat.results]
     first = before.day + timedelta(days=1)
     for one in facts.draws_between(first, day):
         if step.smear(one):
@@ -195,8 +186,8 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
 
 def unread(step: Step, world: World, found: Evaluation) -> World:
     """A better remission than is proved, where counts that were reported cannot be read."""
-    names = [name for name in found.unread if step.ground.rows[name].remission]
-    return replace(world, better=step.ground.better(world.better, *names))
+    better = step.ground.better(world.better, *_remissions(step, found.unread))
+    return replace(world, better=better)
 
 
 def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:

@@ -95,14 +95,9 @@ def _told(number: Number) -> str:
     return f"{number.value} {number.unit}"
 
 
-def at(case: Case, *more: Line) -> Lines:
-    """The surroundings of the marrow, and what else decided."""
-    return lambda: (*around(case), *more)
-
-
-def only(*lines: Line) -> Lines:
-    """These lines alone."""
-    return lambda: lines
+def at(case: Case | None, *more: Line) -> Lines:
+    """The surroundings of the marrow, if there is one, and what else decided."""
+    return lambda: (*(around(case) if case is not None else ()), *more)
 
 
 def seen_on(case: Case) -> Proof:
