@@ -145,10 +145,9 @@ def _one_of(surely: Quantity, others: Sequence[Quantity]) -> Quantity:
 def _from_start(facts: Facts, course: Course, start: Cycle | None) -> Baseline:
     if start is None:
         return _inferred(facts, course)
-    places = range(
-        bisect_left(facts.marrow_days, course.opened), bisect_right(facts.marrow_days, start.day)
-    )
-    candidates = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    days = facts.marrow_days
+    first, after = bisect_left(days, course.opened), bisect_right(days, start.day)
+    candidates = _usable(facts.marrows[first:after])
     late = _after_start(facts, start.day) if not candidates else None
     if late is not None:
         return Baseline(
@@ -163,14 +162,13 @@ def _after_start(facts: Facts, start: date) -> Marrow | None:
     reach = facts.numbers.baseline_after_start
     if reach is None:
         return None
-    first = bisect_right(facts.marrow_days, start)
-    for place in range(first, len(facts.marrows)):
-        marrow = facts.marrows[place]
-        if (marrow.day - start).days > reach.days:
-            return None
-        if not marrow.inadequate:
-            return marrow
-    return None
+    later = _usable(facts.marrows[bisect_right(facts.marrow_days, start) :])
+    return later[0] if later and (later[0].day - start).days <= reach.days else None
+
+
+def _usable(marrows: Sequence[Marrow]) -> list[Marrow]:
+    """Those that can be judged."""
+    return [one for one in marrows if not one.inadequate]
 
 
 def _inferred(facts: Facts, course: Course) -> Baseline:
@@ -181,8 +179,7 @@ def _inferred(facts: Facts, course: Course) -> Baseline:
         blasts = _trusted(course.relapse_blasts, course)
         return Baseline(blasts, None, inferred=not known, start=None)
     threshold = facts.numbers.disease_blasts.value
-    places = range(bisect_left(facts.marrow_days, course.opened), len(facts.marrows))
-    usable = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    usable = _usable(facts.marrows[bisect_left(facts.marrow_days, course.opened) :])
     first = next((one for one in usable if one.reaches(threshold) is not False), None)
     if first is None:
         return Baseline(NOTHING, None, inferred=True, start=None)

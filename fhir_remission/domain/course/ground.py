@@ -60,7 +60,7 @@ class Ground:
         self._measures: dict[tuple[date, int | None], tuple[object, ...]] = {}
         self.uncertain = {at for at, one in enumerate(facts.marrows) if not one.certain}
         """The marrows that may not have been there at all."""
-        self._sides: dict[int, tuple[Side, ...]] = {}
+        self.sides = [_sides_of(one, self.line) for one in facts.marrows]
         self._resolved: dict[frozenset[tuple[Key, Side]], Facts] = {}
 
     def course(self, world: World) -> tuple[Course, Baseline]:
@@ -77,19 +77,6 @@ class Ground:
                 course = self.first
             self._courses[key] = (course, baseline_of(self.facts, course))
         return self._courses[key]
-
-    def sides(self, place: int) -> tuple[Side, ...]:
-        """Where a marrow may lie: below the line, at or above it, or nowhere."""
-        if place not in self._sides:
-            one = self.facts.marrows[place]
-            reached = one.reaches(self.line)
-            ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
-            if one.inadequate:
-                ways = (None,)
-            elif not one.stands:
-                ways = (*ways, None)
-            self._sides[place] = ways
-        return self._sides[place]
 
     def resolved(self, told: dict[Key, Side]) -> Facts:
         """The record as one trial reads it."""
@@ -152,6 +139,15 @@ class Ground:
         """The best of some answers of the table; one that is none of it is the least."""
         last = len(self.order)
         return min(names, key=lambda name: self.order.get(name, last))
+
+
+def _sides_of(marrow: Marrow, line: Decimal) -> tuple[Side, ...]:
+    """Where a marrow may lie: below the line, at or above it, or nowhere."""
+    if marrow.inadequate:
+        return (None,)
+    reached = marrow.reaches(line)
+    ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
+    return ways if marrow.stands else (*ways, None)
 
 
 def _is_unsure(reading: Reading) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -67,7 +68,7 @@ class Step:
     def side(self, place: int) -> Side:
         """Whether the marrow is diseased; None where there is none to judge."""
         self.trial.look(self.ground.facts.marrows[place].results)
-        return self.trial.tell(("marrow", place), self.ground.sides(place))
+        return self.trial.tell(("marrow", place), self.ground.sides[place])
 
     def lesion(self, day: date) -> bool:
         """Whether disease outside the marrow was told of on the day."""
@@ -113,7 +114,7 @@ class Step:
         """
         unread, left = 0, False
         for place in places:
-            ways = self.ground.sides(place)
+            ways = self.ground.sides[place]
             if side not in ways:
                 continue
             unread += len(ways) > 1
@@ -133,7 +134,8 @@ class Step:
         self._near_marrows(place)
         reach = timedelta(days=ground.facts.numbers.window_after.days)
         before = marrow.day - timedelta(days=1)
-        for day in self._lesion_days(before, marrow.day + reach):
+        days = ground.facts.extramedullary.days
+        for day in days[bisect_right(days, before) : bisect_right(days, marrow.day + reach)]:
             if self.lesion(day):
                 break
         repeat = self.repeat(place, side)
@@ -159,12 +161,6 @@ class Step:
         for later, _ in enumerate(near, start=place + 1):
             if later not in self.ground.uncertain or self.side(later) is not None:
                 return
-
-    def _lesion_days(self, after: date, until: date) -> list[date]:
-        facts = self.ground.facts
-        if not facts.extramedullary.next_after(after, until):
-            return []
-        return [one for one in facts.extramedullary.days if after < one <= until]
 
     def _window(self, place: int, day: date) -> Window:
         facts = self.ground.facts
