@@ -21,7 +21,7 @@ from fhir_remission.domain.course.scope import read_signs
 from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.criterion import plan_of
-from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.marrow import Evaluation, recorded_by
 from fhir_remission.domain.evaluation.reached import Scale
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Claim, Interval
@@ -52,7 +52,7 @@ class Ground:
         self.out, self.relapse = facts.criteria.outcomes, facts.criteria.relapse
         self.line: Decimal = facts.numbers.disease_blasts.value
         self.rows, self.order, self.scale = _claims_of(facts.criteria)
-        self.first = first_course(facts)
+        self.first, self.recorded = first_course(facts), recorded_by(facts)
         self.found: dict[object, Evaluation] = {}
         self.windows: dict[object, Window] = {}
         self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}

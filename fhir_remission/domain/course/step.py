@@ -201,8 +201,11 @@ class Step:
             course, baseline = ground.course(world)
             prior = SignReading("present", kept.ground) if had else SignReading("absent")
             background = background_of(case.facts, course, baseline, prior)
-            look = Look(rows, memory_of(case.facts, course), background, ground.strict)
-            ground.found[key] = evaluate(case.facts, case.place, case.window, look)
+            memory = memory_of(case.facts, course)
+            look = Look(
+                case.place, case.window, rows, memory, background, ground.recorded, ground.strict
+            )
+            ground.found[key] = evaluate(case.facts, look)
         found = ground.found[key]
         self.trial.look(*found.proofs)
         baseline = ground.course(world)[1]
