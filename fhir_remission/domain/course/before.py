@@ -52,7 +52,7 @@ def _answered(
     """No remission: what the marrow says, or refractory disease from the landmark on."""
     ground, out = step.ground, step.ground.out
     row, answer = ground.rows.get(way.answer), way.answer
-    perhaps = _remissions(step, found.uncounted)
+    perhaps = found.uncounted
     reason = ""
     more: tuple[lines.Line, ...] = ()
     candidates: tuple[str, ...] = ()
@@ -100,10 +100,6 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
     return replace(world, phase="unproved", better=best)
 
 
-def _remissions(step: Step, names: Sequence[str]) -> list[str]:
-    return [name for name in names if step.ground.rows[name].remission]
-
-
 def _held_on(found: Evaluation, perhaps: Sequence[str]) -> list[date]:
     """The days on which a remission may have begun that only missing counts hold back."""
     return [one.view.day for one in found.tried if not one.choice.uncounted.isdisjoint(perhaps)]
@@ -136,7 +132,7 @@ def pass_over(
         held=found.held if found is not None else (),
     )  # fmt: skip
     if found is not None:
-        world = _held_back(step, world, _remissions(step, found.uncounted))
+        world = _held_back(step, world, found.uncounted)
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)
@@ -144,7 +140,7 @@ def pass_over(
         text = "nothing after the response may have ended it"
         more = (lines.undecided("no-relapse-in-blood", text, against),) if against else ()
         return world, kept, replace(said, lines=lines.at(case, *more))
-    if found is not None and _remissions(step, found.unread) and step.trial.pick((True, False)):
+    if found is not None and found.unread and step.trial.pick((True, False)):
         # Counts that nobody can read may have proved another answer here.
         return world, kept, said
     doubt = () if case.early is not None else ("inadequate-marrow",)
@@ -186,16 +182,13 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
 
 def unread(step: Step, world: World, found: Evaluation) -> World:
     """A better remission than is proved, where counts that were reported cannot be read."""
-    better = step.ground.better(world.better, *_remissions(step, found.unread))
-    return replace(world, better=better)
+    return replace(world, better=step.ground.better(world.better, *found.unread))
 
 
 def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:
     """A marrow that proves a remission: the first of the course, or one more of it."""
     ground = step.ground
-    row = next(one for one in found.rows if one.id == way.answer)
-    if found.row is not None and found.row.id == row.id:
-        row = found.row
+    row = next(one for one in (found.row, *found.rows) if one and one.id == way.answer)
     going, world = world.phase == "remission", unread(step, world, found)
     began = kept.began if going else _began(step, found, way)
     said = Said(
@@ -258,10 +251,9 @@ def _unread_before(step: Step, found: Evaluation, began: date) -> date | None:
     facts, criteria = step.facts, step.facts.criteria
     smears, places = found.blood.smears, found.window.places
     bled = [facts.draws[one].day for one in places if smears[one].state in ("present", "unknown")]
-    remissions = {row.id for row in found.rows if row.remission}
     days = (
         one.view.day for one in found.tried
-        if remissions & one.choice.uncounted and was_counted(criteria, one.view)
+        if one.choice.uncounted and was_counted(criteria, one.view)
     )  # fmt: skip
     return next((one for one in days if any(one < day <= began for day in bled)), None)
 

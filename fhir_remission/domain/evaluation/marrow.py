@@ -64,8 +64,8 @@ class Evaluation(Struct, frozen=True, eq=False):
     held: tuple[str, ...]
     """Better answers that nothing but a policy holds back."""
     uncounted: tuple[str, ...]
-    """Better answers that a count would decide, also where another draw may prove them: in the way
-    in which it does not, they are held back all the same."""
+    """Better remissions that a count would decide, also where another draw may prove them: in the
+    way in which it does not, they are held back all the same."""
     unread: tuple[str, ...]
     """Those of them whose count was reported, and cannot be read."""
     blood: BloodBlasts
@@ -140,8 +140,7 @@ def _evaluation(
     criteria: CriteriaSet, tried: Sequence[Tried], look: Look, blood: BloodBlasts
 ) -> Evaluation:
     """The best that one draw is sure to prove, and what is better and may be proved."""
-    rows = look.rows
-    order = _ranks(criteria)
+    rows, order = look.rows, _ranks(criteria)
 
     def least(one: Tried) -> str:
         return max(one.choice.ways, key=order.__getitem__)
@@ -162,18 +161,19 @@ def _evaluation(
     earlier = _earlier(criteria, tried, best) if row is not None and order[row.id] == floor else []
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
-    held = sorted(named - {one.answer for one in found})
     settled = len(found) == 1 or _one_side(found, rows)
+    # Of several alternatives the one that is proved.
+    taken = (one for one in (row, *rows) if one and one.id == found[-1].answer)
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
         category=found[-1].answer,
-        row=_row_of(found[-1].answer, best, rows) if settled else None,
+        row=next(taken, None) if settled else None,
         tried=tuple(tried),
         best=best,
         window=look.window,
         ways=found,
-        held=tuple(held),
+        held=tuple(sorted(named - {one.answer for one in found})),
         uncounted=tuple(sorted(named.intersection(dict(lacking)))),
         unread=tuple(sorted(named & unread)),
         blood=blood,
@@ -211,14 +211,6 @@ def _ranks(criteria: CriteriaSet) -> dict[str, int]:
     claims = [row.id for row in criteria.category]
     names = [*claims, out.undecided, out.not_evaluable, out.no_response]
     return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
-
-
-def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | None:
-    """The row of the answer; of several alternatives the one that is proved."""
-    proved = best.choice.row
-    if proved is not None and proved.id == answer:
-        return proved
-    return next((row for row in rows if row.id == answer), None)
 
 
 def _one_side(ways: Sequence[Way], rows: Sequence[Category]) -> bool:
