@@ -188,7 +188,7 @@ def unread(step: Step, world: World, found: Evaluation) -> World:
 def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:
     """A marrow that proves a remission: the first of the course, or one more of it."""
     ground = step.ground
-    row = next(one for one in (found.row, *found.rows) if one and one.id == way.answer)
+    row = next(one for one in (found.row, *found.look.rows) if one and one.id == way.answer)
     going, world = world.phase == "remission", unread(step, world, found)
     began = kept.began if going else _began(step, found, way)
     said = Said(
@@ -229,7 +229,7 @@ def _assumed(said: Said) -> int:
 
 def _began(step: Step, found: Evaluation, way: Way) -> date:
     """The first day on which any draw proves any remission, in one of the ways."""
-    remissions = {row.id for row in found.rows if row.remission}
+    remissions = {row.id for row in found.look.rows if row.remission}
     # Of the draws that prove the answer itself the one that assumes least has its day (2.4).
     others = [one for one in found.tried if one.choice.ways.keys() != {way.answer}]
     sure = way.day

@@ -69,7 +69,6 @@ class Evaluation(Struct, frozen=True, eq=False):
     unread: tuple[str, ...]
     """Those of them whose count was reported, and cannot be read."""
     blood: BloodBlasts
-    rows: tuple[Category, ...]
     look: Look
 
     @property
@@ -177,7 +176,6 @@ def _evaluation(
         uncounted=tuple(sorted(named.intersection(dict(lacking)))),
         unread=tuple(sorted(named & unread)),
         blood=blood,
-        rows=rows,
         look=look,
     )
 
