@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from fhir_remission.domain.course.readings import Overlay, as_told
+from fhir_remission.domain.course.ground import as_told
 from fhir_remission.domain.nouns.assessment import Assessment
 from fhir_remission.domain.nouns.inputs import Interval
 from fhir_remission.domain.record.facts import read_facts
@@ -152,12 +152,6 @@ def test_a_marrow_told_on_one_side_of_the_line_keeps_what_is_known_of_it(
     for side, wanted in ((True, diseased), (False, clear)):
         told = as_told(facts, {("marrow", 1): side}, Decimal(5))
         assert told.marrows[1].blasts.reading == value(wanted)
-
-
-def test_a_record_in_which_a_few_things_are_told_reads_as_any_other() -> None:
-    """One by one, in turn, and a part of it."""
-    told = Overlay((1, 2, 3), {1: 9})
-    assert (list(told), told[1:], told[-1], len(told)) == ([1, 9, 3], [9, 3], 3, 3)
 
 
 def test_an_unread_word_on_the_sample_is_named_as_what_is_open() -> None:

@@ -250,7 +250,7 @@ def _open_row(evaluation: Evaluation, names: Sequence[str]) -> Category | None:
     """The first of some categories that the marrow may prove, and nothing at the draw rules out."""
     judged = evaluation.judgements
     for name in names:
-        for row in evaluation.rows:
+        for row in evaluation.look.rows:
             if row.id == name and not any(_is_closed(judged[one]) for one in row.requires):
                 return row
     return None

@@ -18,7 +18,7 @@ from fhir_remission.domain.evaluation.marrow import Evaluation, as_recorded
 from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import CriterionResult
 
-NOTHING_SAID = Said(category="", state="")
+NOTHING_SAID = Said(category="")
 OF_A_SIDE = ("concurrent-marrow-clear", "contradicted-by-next-marrow", "inadequate-marrow")
 MANY = 2
 """So many ways besides the first show their lines; all are behind what was looked at."""
@@ -58,8 +58,6 @@ def responded(draft: Draft) -> date | None:
 
 def _shared(ground: Ground, names: Sequence[str], saids: Sequence[Said]) -> str:
     """What the ways share; a remission of which only a word tells is no less than MLFS."""
-    if len(names) == 1:
-        return names[0]
     by_word = [one for one in saids if one.category == ground.out.undecided]
     proved = [name for name in names if name != ground.out.undecided]
     if by_word and proved and all(one.state == "in-remission" for one in by_word):
@@ -77,14 +75,14 @@ def _answered(
     flags = flags_of(of_it or saids)
     shared, own = joined(saids), joined(of_it) if of_it else NOTHING_SAID
     remitted = {world.phase for _, world in anchor.told} == {"remission"}
-    found = first.found if of_it else _here(first)
+    found = first.evaluation if of_it else _here(first)
     return Draft(
         kind=anchor.kind,
         day=anchor.day,
         effective=anchor.effective,
         refs=anchor.refs,
         category=category,
-        response_date=own.day,
+        response_date=own.response_date,
         first_sign=own.first_sign,
         counted=own.counted,
         evaluation=found,
@@ -116,7 +114,7 @@ def _here(said: Said) -> Evaluation | None:
     """How a way reads this marrow, whatever stands; none where it asks no criteria of it."""
     if said.own is not None:
         return said.own.found
-    return None if said.carries else said.found
+    return None if said.carries else said.evaluation
 
 
 def _own(ground: Ground, of_it: Sequence[Said]) -> Own | None:
@@ -135,18 +133,14 @@ def _others(
     found: Evaluation | None, saids: Sequence[Said], *, settled: bool
 ) -> tuple[Evaluation | None, ...]:
     """What the other ways read: behind an answer they share, or else in this marrow."""
-    if len(saids) == 1:
-        return ()
-    every = [one.found if settled else _here(one) for one in saids]
+    every = [one.evaluation if settled else _here(one) for one in saids]
     return tuple(dict.fromkeys(one for one in every if one is not found))
 
 
 def _behind(found: Evaluation | None, of_it: Sequence[Said]) -> tuple[Evaluation | None, ...]:
     """What other ways have behind the answer they share, where what is shown is no proof of it."""
-    if len(of_it) == 1:
-        return ()
     every = (
-        one.found for one in of_it
+        one.evaluation for one in of_it
         if found is None or one.own is None or one.own.found is not found
     )  # fmt: skip
     return tuple(dict.fromkeys(one for one in every if one is not found))
@@ -154,9 +148,9 @@ def _behind(found: Evaluation | None, of_it: Sequence[Said]) -> tuple[Evaluation
 
 def _as_told(ground: Ground, of_it: Sequence[Said], category: str) -> Said:
     """Of the ways that say the same, the first proved by what is written, unknown as it is."""
-    if len({id(one.found) for one in of_it}) == 1:
+    if len({id(one.evaluation) for one in of_it}) == 1:
         return of_it[0]
-    written = (one for one in of_it if _is_written(ground, one.found, category))
+    written = (one for one in of_it if _is_written(ground, one.evaluation, category))
     return next(written, of_it[0])
 
 
@@ -173,11 +167,9 @@ def _told_here(saids: Sequence[Said]) -> Said:
     return next((one for one in here if _here(one) is not None), here[0])
 
 
-def flags_of(saids: Sequence[Said] | Sequence[Draft]) -> tuple[str, ...]:
+def flags_of(saids: Sequence[Said]) -> tuple[str, ...]:
     """What the ways raise; what rests on the side of a marrow, only where all of them do."""
     every = dict.fromkeys([flag for one in saids for flag in one.flags])
-    if len(saids) == 1:
-        return tuple(every)
     return tuple(
         flag for flag in every if flag not in OF_A_SIDE or all(flag in one.flags for one in saids)
     )
@@ -193,7 +185,7 @@ def said_of(ground: Ground, names: Sequence[str]) -> str:
 
 
 def _row(ground: Ground, first: Said, category: str) -> Category | None:
-    found = first.found
+    found = first.evaluation
     if found is not None and found.row is not None and found.row.id == category:
         return found.row
     return ground.rows.get(category)

@@ -10,14 +10,13 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.course import lines
 from fhir_remission.domain.course.courses import landmark_of
-from fhir_remission.domain.course.scope_lines import repeats_of
+from fhir_remission.domain.course.scope import repeats_of
 from fhir_remission.domain.course.step import Case, Step, limits_of
 from fhir_remission.domain.course.world import Move, Own, Said, World
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.evaluation.choice import LEVELS, confidence_of, was_counted
 from fhir_remission.domain.evaluation.marrow import Evaluation, Way
 from fhir_remission.domain.nouns.assessment import Verdict
-from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 
 
@@ -40,7 +39,7 @@ def respond(step: Step, world: World, kept: Said, case: Case) -> Move:
             return pass_over(step, world, kept, case, "early-marrow", found)
         said = Said(
             category=out.not_evaluable, state="unknown", since=case.marrow.day, opened=kept.opened,
-            number=kept.number, reason="contradicted-by-next-marrow", found=found,
+            number=kept.number, reason="contradicted-by-next-marrow", evaluation=found,
             flags=limits_of(case), lines=lines.at(case), held=found.held,
         )  # fmt: skip
         return _stands(world, said, case)
@@ -53,7 +52,7 @@ def _answered(
     """No remission: what the marrow says, or refractory disease from the landmark on."""
     ground, out = step.ground, step.ground.out
     row, answer = ground.rows.get(way.answer), way.answer
-    perhaps = _uncounted(step, found)
+    perhaps = found.uncounted
     reason = ""
     more: tuple[lines.Line, ...] = ()
     candidates: tuple[str, ...] = ()
@@ -78,8 +77,8 @@ def _answered(
     said = Said(
         category=answer, state=state, opened=kept.opened, number=kept.number, reason=reason,
         since=kept.since if kept.state == state else case.marrow.day,
-        day=way.day if claim is not None and claim.claim else None,
-        found=found, candidates=candidates,
+        response_date=way.day if claim is not None and claim.claim else None,
+        evaluation=found, candidates=candidates,
         assumptions=() if answer == out.undecided else step.assumed(world, case, way, row),
         held=found.held,
         flags=(
@@ -99,11 +98,6 @@ def _held_back(step: Step, world: World, perhaps: Sequence[str]) -> World:
         return world
     best = step.ground.better(world.better, *perhaps)
     return replace(world, phase="unproved", better=best)
-
-
-def _uncounted(step: Step, found: Evaluation) -> list[str]:
-    """The remissions that only missing counts hold back."""
-    return [name for name in found.uncounted if step.ground.rows[name].remission]
 
 
 def _held_on(found: Evaluation, perhaps: Sequence[str]) -> list[date]:
@@ -134,11 +128,11 @@ def pass_over(
 ) -> Move:
     """Not evaluable, or the answer of the marrow before where nothing speaks against it."""
     said = replace(
-        nothing_of(step, kept, case, reason), found=found,
+        nothing_of(step, kept, case, reason), evaluation=found,
         held=found.held if found is not None else (),
     )  # fmt: skip
     if found is not None:
-        world = _held_back(step, world, _uncounted(step, found))
+        world = _held_back(step, world, found.uncounted)
     if world.place is None:
         return world, kept, said
     against = _against(step, world, case)
@@ -146,8 +140,7 @@ def pass_over(
         text = "nothing after the response may have ended it"
         more = (lines.undecided("no-relapse-in-blood", text, against),) if against else ()
         return world, kept, replace(said, lines=lines.at(case, *more))
-    unread = found is not None and any(step.ground.rows[one].remission for one in found.unread)
-    if unread and step.trial.pick((True, False)):
+    if found is not None and found.unread and step.trial.pick((True, False)):
         # Counts that nobody can read may have proved another answer here.
         return world, kept, said
     doubt = () if case.early is not None else ("inadequate-marrow",)
@@ -172,17 +165,11 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
     if row is None or not row.claim:
         return None
     near = (day - before.day).days < facts.numbers.repeat_marrow.days
-    if (
-        near
-        and case.side is not None
-        and case.side == row.early
-        and (case.side or step.settles(case.place))
-    ):
+    opposed = case.side is not None and case.side == row.early
+    if near and opposed and (case.side or step.settles(case.place)):
         return lines.seen_on(case)
     repeat = step.first_on(repeats_of(facts, case.place), side=True)
-    proof: list[Result | Event] = []
-    if repeat is not None:
-        proof = [*lines.seen_on(case), *repeat.results]
+    proof = [] if repeat is None else [*lines.seen_on(case), *repeat.results]
     first = before.day + timedelta(days=1)
     for one in facts.draws_between(first, day):
         if step.smear(one):
@@ -195,20 +182,17 @@ def _against(step: Step, world: World, case: Case) -> Proof | None:
 
 def unread(step: Step, world: World, found: Evaluation) -> World:
     """A better remission than is proved, where counts that were reported cannot be read."""
-    names = [name for name in found.unread if step.ground.rows[name].remission]
-    return replace(world, better=step.ground.better(world.better, *names))
+    return replace(world, better=step.ground.better(world.better, *found.unread))
 
 
 def remit(step: Step, world: World, kept: Said, case: Case, found: Evaluation, way: Way) -> Move:
     """A marrow that proves a remission: the first of the course, or one more of it."""
     ground = step.ground
-    row = next(one for one in found.rows if one.id == way.answer)
-    if found.row is not None and found.row.id == row.id:
-        row = found.row
+    row = next(one for one in (found.row, *found.look.rows) if one and one.id == way.answer)
     going, world = world.phase == "remission", unread(step, world, found)
     began = kept.began if going else _began(step, found, way)
     said = Said(
-        category=row.id, state="in-remission", since=began, day=way.day, found=found,
+        category=row.id, state="in-remission", since=began, response_date=way.day, evaluation=found,
         assumptions=step.assumed(world, case, way, row), held=found.held, lines=lines.at(case),
         opened=kept.opened, number=kept.number, began=began, **_doubts(case, found, row),
         ground=kept.ground if going else _evidence(case, found, row),
@@ -228,13 +212,13 @@ def best_of(step: Step, world: World, kept: Said, case: Case, now: Said) -> Said
     best = step.ground.better(world.category, now.category)
     if best == now.category and now.category != world.category:
         return now
-    found = now.found
+    found = now.evaluation
     sure = found is None or found.category == now.category
     if best == now.category and sure and _assumed(now) <= _assumed(kept):
         # Proved once more: since the first day that proved it, by the latest evidence, unless that
         # assumes more: a marrow without a smear says no less than none at all. What may prove it
         # takes no proof away: in another way it says less, and the category is still this one.
-        return replace(now, day=kept.day)
+        return replace(now, response_date=kept.response_date)
     own = Own(now.category, case.place, found, now.flags)
     return replace(kept, own=own, held=now.held, flags=limits_of(case), lines=now.lines)
 
@@ -245,7 +229,7 @@ def _assumed(said: Said) -> int:
 
 def _began(step: Step, found: Evaluation, way: Way) -> date:
     """The first day on which any draw proves any remission, in one of the ways."""
-    remissions = {row.id for row in found.rows if row.remission}
+    remissions = {row.id for row in found.look.rows if row.remission}
     # Of the draws that prove the answer itself the one that assumes least has its day (2.4).
     others = [one for one in found.tried if one.choice.ways.keys() != {way.answer}]
     sure = way.day
@@ -267,10 +251,9 @@ def _unread_before(step: Step, found: Evaluation, began: date) -> date | None:
     facts, criteria = step.facts, step.facts.criteria
     smears, places = found.blood.smears, found.window.places
     bled = [facts.draws[one].day for one in places if smears[one].state in ("present", "unknown")]
-    remissions = {row.id for row in found.rows if row.remission}
     days = (
         one.view.day for one in found.tried
-        if remissions & one.choice.uncounted and was_counted(criteria, one.view)
+        if one.choice.uncounted and was_counted(criteria, one.view)
     )  # fmt: skip
     return next((one for one in days if any(one < day <= began for day in bled)), None)
 

@@ -37,20 +37,15 @@ def between(step: Step, world: World, kept: Said, kind: str, place: int) -> Move
         world, kept = as_if(step, world, kept)
     if world.phase != "remission":
         return world, kept, None
-    if kind == "extramedullary":
-        return at_lesion(step, world, kept)
-    return at_blood(step, world, kept, place)
-
-
-def at_lesion(step: Step, world: World, kept: Said) -> Move:
-    """A word on disease outside the marrow in a remission: a new lesion ends it."""
+    if kind == "blood":
+        return _at_blood(step, world, kept, place)
     if not step.lesion(step.day):
         return world, kept, None
     proof = step.facts.extramedullary.on(step.day).proof
     return ended(step, world, kept, (LESION, step.ground.relapse.extramedullary, proof))
 
 
-def at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
+def _at_blood(step: Step, world: World, kept: Said, place: int) -> Move:
     """Blood of a patient in remission: blasts, or the smear that clears a suspicion."""
     rule, day = step.ground.relapse.blood, step.day
     proof = step.ground.facts.smears[place].proof

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from msgspec import Struct, structs
@@ -145,10 +145,9 @@ def _one_of(surely: Quantity, others: Sequence[Quantity]) -> Quantity:
 def _from_start(facts: Facts, course: Course, start: Cycle | None) -> Baseline:
     if start is None:
         return _inferred(facts, course)
-    places = range(
-        bisect_left(facts.marrow_days, course.opened), bisect_right(facts.marrow_days, start.day)
-    )
-    candidates = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    days = facts.marrow_days
+    first, after = bisect_left(days, course.opened), bisect_right(days, start.day)
+    candidates = _usable(facts.marrows[first:after])
     late = _after_start(facts, start.day) if not candidates else None
     if late is not None:
         return Baseline(
@@ -163,14 +162,13 @@ def _after_start(facts: Facts, start: date) -> Marrow | None:
     reach = facts.numbers.baseline_after_start
     if reach is None:
         return None
-    first = bisect_right(facts.marrow_days, start)
-    for place in range(first, len(facts.marrows)):
-        marrow = facts.marrows[place]
-        if (marrow.day - start).days > reach.days:
-            return None
-        if not marrow.inadequate:
-            return marrow
-    return None
+    later = _usable(facts.marrows[bisect_right(facts.marrow_days, start) :])
+    return later[0] if later and (later[0].day - start).days <= reach.days else None
+
+
+def _usable(marrows: Sequence[Marrow]) -> list[Marrow]:
+    """Those that can be judged."""
+    return [one for one in marrows if not one.inadequate]
 
 
 def _inferred(facts: Facts, course: Course) -> Baseline:
@@ -181,8 +179,7 @@ def _inferred(facts: Facts, course: Course) -> Baseline:
         blasts = _trusted(course.relapse_blasts, course)
         return Baseline(blasts, None, inferred=not known, start=None)
     threshold = facts.numbers.disease_blasts.value
-    places = range(bisect_left(facts.marrow_days, course.opened), len(facts.marrows))
-    usable = [facts.marrows[one] for one in places if not facts.marrows[one].inadequate]
+    usable = _usable(facts.marrows[bisect_left(facts.marrow_days, course.opened) :])
     first = next((one for one in usable if one.reaches(threshold) is not False), None)
     if first is None:
         return Baseline(NOTHING, None, inferred=True, start=None)
@@ -207,17 +204,20 @@ def background_of(
 ) -> Background:
     """What the course says before one of its marrows is looked at."""
     start = baseline.start
-    counts = _pretreatment_draws(facts, course, start)
-    lesion = SILENT
+    lesion, draws = SILENT, list[Draw]()
     if start is not None:
+        first = _back(course.opened, facts.numbers.window_after.days)
+        draws = [facts.draws[one] for one in facts.draws_between(first, start.day)]
         # A lesion of before the course is no lesion of it, and yet is not new.
         since = _back(course.opened, facts.numbers.before_diagnosis.days)
         lasting = (start.day - since).days
         lesion = facts.extramedullary.at(start.day, Memory(since, lasting, lasting))
     return Background(
         baseline=baseline.blasts,
-        baseline_counts={name: _last(counts, name) for name in ("anc", "platelets")},
-        baseline_blood_blasts=_last_blasts(facts, counts),
+        baseline_counts={
+            name: _last(one.own[name] for one in reversed(draws)) for name in ("anc", "platelets")
+        },
+        baseline_blood_blasts=_last(blast_count(one, facts) for one in reversed(draws)),
         prior_remission=prior,
         therapy_since=None if start is None else start.day,
         therapy_proof=() if start is None else start.events,
@@ -225,26 +225,9 @@ def background_of(
     )
 
 
-def _pretreatment_draws(facts: Facts, course: Course, start: Cycle | None) -> list[Draw]:
-    if start is None:
-        return []
-    first = _back(course.opened, facts.numbers.window_after.days)
-    return [facts.draws[one] for one in facts.draws_between(first, start.day)]
-
-
-def _last(draws: list[Draw], name: str) -> Quantity:
-    for one in reversed(draws):
-        if one.own[name].reading is not None:
-            return one.own[name]
-    return NOTHING
-
-
-def _last_blasts(facts: Facts, draws: list[Draw]) -> Quantity:
-    for one in reversed(draws):
-        count = blast_count(one, facts)
-        if count.reading is not None:
-            return count
-    return NOTHING
+def _last(counts: Iterable[Quantity]) -> Quantity:
+    """The last that was reported: they come with the latest first."""
+    return next((one for one in counts if one.reading is not None), NOTHING)
 
 
 def landmark_of(

@@ -10,19 +10,11 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from fhir_remission.domain.course.scope import Gate
-from fhir_remission.domain.course.world import (
-    Lines,
-    Node,
-    Own,
-    Said,
-    World,
-    no_lines,
-    share_remissions,
-)
+from fhir_remission.domain.course.world import Node, Said, World, share_remissions
 from fhir_remission.domain.criteria.rules import Category, Mrd
 from fhir_remission.domain.evaluation.marrow import Evaluation
 from fhir_remission.domain.evaluation.reached import Reached, Responses
-from fhir_remission.domain.nouns.assessment import AnchorKind, Assumption
+from fhir_remission.domain.nouns.assessment import AnchorKind
 from fhir_remission.domain.nouns.inputs import Event, Result
 from fhir_remission.domain.nouns.verdicts import Proof
 from fhir_remission.domain.record.facts import Facts
@@ -93,42 +85,17 @@ class Placed(NamedTuple):
     """What was placed, as it was sent."""
 
 
-class Draft(Struct, frozen=True, eq=False, kw_only=True):
-    """What all ways to read the record say together at one anchor."""
+class Draft(Said, frozen=True, eq=False, kw_only=True):
+    """What all ways to read the record say together at one anchor; None where they differ."""
 
     kind: AnchorKind
     day: date
     effective: str
     refs: tuple[str, ...]
-    category: str
-    state: str = "unknown"
-    since: date | None = None
-    reason: str = ""
-    response_date: date | None = None
-    first_sign: date | None = None
-    counted: date | None = None
-    """The sample of blood from which the rule of relapse counts, where the ways share it."""
-    evaluation: Evaluation | None = None
-    """The marrow with its window, where this anchor is or carries one."""
-    carries: bool = False
-    """Whether the category is that of an earlier marrow."""
-    assumptions: tuple[Assumption, ...] = ()
-    candidates: tuple[str, ...] = ()
     possible_higher: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    lines: Lines = no_lines
-    doubted: bool = False
-    own: Own | None = None
-    """What the latest marrow says by itself, where a remission keeps another answer."""
     row: Category | None = None
     remitted: bool = False
     """Whether every way is in a remission."""
-    began: date | None = None
-    """Its first day, where the ways share it."""
-    number: int | None = None
-    opened: date | None = None
-    inferred: bool = False
     mrd: Residual = Residual()
     best: str | None = None
     reached: Reached = Reached()

@@ -17,18 +17,18 @@ from fhir_remission.domain.course.courses import (
     baseline_of,
     first_course,
 )
-from fhir_remission.domain.course.readings import as_told
 from fhir_remission.domain.course.scope import read_signs
 from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
 from fhir_remission.domain.evaluation.criterion import plan_of
-from fhir_remission.domain.evaluation.marrow import Evaluation
+from fhir_remission.domain.evaluation.marrow import Evaluation, recorded_by
 from fhir_remission.domain.evaluation.reached import Scale
 from fhir_remission.domain.evaluation.windows import Window
 from fhir_remission.domain.nouns.inputs import Claim, Interval
 from fhir_remission.domain.nouns.intervals import Reading
 from fhir_remission.domain.nouns.verdicts import NOTHING, SILENT, day_of, has_a_day
 from fhir_remission.domain.record.facts import Facts
+from fhir_remission.domain.record.marrows import Marrow
 
 
 @lru_cache
@@ -52,7 +52,7 @@ class Ground:
         self.out, self.relapse = facts.criteria.outcomes, facts.criteria.relapse
         self.line: Decimal = facts.numbers.disease_blasts.value
         self.rows, self.order, self.scale = _claims_of(facts.criteria)
-        self.first = first_course(facts)
+        self.first, self.recorded = first_course(facts), recorded_by(facts)
         self.found: dict[object, Evaluation] = {}
         self.windows: dict[object, Window] = {}
         self._courses: dict[tuple[date, int | None, bool], tuple[Course, Baseline]] = {}
@@ -60,7 +60,7 @@ class Ground:
         self._measures: dict[tuple[date, int | None], tuple[object, ...]] = {}
         self.uncertain = {at for at, one in enumerate(facts.marrows) if not one.certain}
         """The marrows that may not have been there at all."""
-        self._sides: dict[int, tuple[Side, ...]] = {}
+        self.sides = [_sides_of(one, self.line) for one in facts.marrows]
         self._resolved: dict[frozenset[tuple[Key, Side]], Facts] = {}
 
     def course(self, world: World) -> tuple[Course, Baseline]:
@@ -77,19 +77,6 @@ class Ground:
                 course = self.first
             self._courses[key] = (course, baseline_of(self.facts, course))
         return self._courses[key]
-
-    def sides(self, place: int) -> tuple[Side, ...]:
-        """Where a marrow may lie: below the line, at or above it, or nowhere."""
-        if place not in self._sides:
-            one = self.facts.marrows[place]
-            reached = one.reaches(self.line)
-            ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
-            if one.inadequate:
-                ways = (None,)
-            elif not one.stands:
-                ways = (*ways, None)
-            self._sides[place] = ways
-        return self._sides[place]
 
     def resolved(self, told: dict[Key, Side]) -> Facts:
         """The record as one trial reads it."""
@@ -154,6 +141,15 @@ class Ground:
         return min(names, key=lambda name: self.order.get(name, last))
 
 
+def _sides_of(marrow: Marrow, line: Decimal) -> tuple[Side, ...]:
+    """Where a marrow may lie: below the line, at or above it, or nowhere."""
+    if marrow.inadequate:
+        return (None,)
+    reached = marrow.reaches(line)
+    ways: tuple[Side, ...] = (False, True) if reached is None else (reached,)
+    return ways if marrow.stands else (*ways, None)
+
+
 def _is_unsure(reading: Reading) -> bool:
     """Whether a count was reported and may be one of many."""
     return reading is not None and not (
@@ -179,6 +175,38 @@ def _with_onsets(facts: Facts) -> tuple[Claim, ...]:
         else replace(one, onset=None)
         for one in facts.record.claims
     )  # fmt: skip
+
+
+def as_told(facts: Facts, told: Mapping[Key, Side], line: Decimal) -> Facts:
+    """The facts with each unknown thing as it was told."""
+    marrows, smears, lesions = list(facts.marrows), list(facts.smears), dict[date, bool]()
+    for (kind, at), way in told.items():
+        if kind == "marrow":
+            marrows[at] = _sided(marrows[at], way, line)
+        elif kind == "smear":
+            smears[at] = replace(smears[at], state="present" if way else "absent")
+        elif kind == "lesion":
+            lesions[date.fromordinal(at)] = bool(way)
+    lesion = replace(facts.extramedullary, told=lesions)
+    return replace(facts, marrows=marrows, smears=smears, extramedullary=lesion)
+
+
+def _sided(marrow: Marrow, way: Side, line: Decimal) -> Marrow:
+    """The marrow on one side of the line of disease; where there is none, nobody asks for it."""
+    if way is None:
+        return marrow
+    if marrow.reaches(line) is None:
+        reading = marrow.blasts.reading
+        known = reading if isinstance(reading, Interval) else Interval(Decimal(0), None)
+        if way:
+            told = Interval(line, known.high, high_open=known.high_open)
+        else:
+            told = Interval(known.low, line, known.low_open, high_open=True)
+        marrow = replace(marrow, blasts=replace(marrow.blasts, reading=told))
+    if not marrow.certain:
+        results = tuple(replace(one, standing="usable") for one in marrow.results)
+        marrow = replace(marrow, results=results)
+    return marrow
 
 
 def said_later(claim: Claim, day: date) -> bool:

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from fhir_remission.domain.course.agreement import agreed, in_rank
 from fhir_remission.domain.course.draft import Anchor, Draft, Residual, event_code, with_next
 from fhir_remission.domain.course.ground import Ground
-from fhir_remission.domain.course.scope import diagnosis_gate
-from fhir_remission.domain.course.scope_lines import at_early_marrows, early_cycle
+from fhir_remission.domain.course.scope import at_early_marrows, diagnosis_gate, early_cycle
 from fhir_remission.domain.course.world import share_remissions
 from fhir_remission.domain.criteria.rules import Category
 from fhir_remission.domain.nouns.verdicts import Proof

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
-from fhir_remission.domain.course.scope import Gate
-from fhir_remission.domain.course.scope_lines import gate_line, guard, window_lines
+from fhir_remission.domain.course.scope import Gate, early_for
 from fhir_remission.domain.course.step import Case
 from fhir_remission.domain.course.world import Lines, Said
+from fhir_remission.domain.criteria.kinds import Sourced
 from fhir_remission.domain.criteria.rules import Number, Rule
 from fhir_remission.domain.evaluation.criterion import plan_of
 from fhir_remission.domain.evaluation.marrow import Evaluation
@@ -18,6 +20,7 @@ Line = CriterionResult
 LANDMARK = "before-landmark"
 REFRACTORY = "before refractory disease: "
 FAILS = (Verdict.NOT_MET, Verdict.UNKNOWN)
+POOR = "non-evaluable: technically suboptimal sample"
 UNREAD = "what cannot be read proves nothing"
 READ_WHOLE = ("read-failed", "evidence-unplaced")
 RELAPSES = ("no-relapse-in-marrow", "no-relapse-in-blood", "no-relapse-outside-marrow")
@@ -28,35 +31,73 @@ OF_A_WAY = (*RELAPSES, LANDMARK, "remission-kept", "marrow-decides")
 def around(case: Case) -> tuple[Line, ...]:
     """The gates and limits of the marrow."""
     before = "blasts, a lesion or therapy seen before the marrow, or a diagnosis weeks before it"
+    needed = "a response needs something to respond"
     return (
         _scope(case.diagnosis),
-        gate_line(
-            "response-evaluation", case.gate, before, "a response needs something to respond"
-        ),
-        *window_lines(case.facts, case.marrow, case.window, case.early, case.repeat),
+        _of_gate("response-evaluation", case.gate, before, needed),
+        *_limits(case),
     )
+
+
+def guard(
+    name: str, verdict: Verdict, rule: str, sourced: Sourced | str, proof: Proof = ()
+) -> Line:
+    """One line of the proof."""
+    source = sourced if isinstance(sourced, str) else f"{sourced.source} [{sourced.mark}]"
+    return CriterionResult(name, verdict, rule, source, proof)
+
+
+def _of_gate(name: str, gate: Gate, rule: str, source: str) -> Line:
+    verdicts = {"open": Verdict.MET, "closed": Verdict.NOT_MET, "doubt": Verdict.UNKNOWN}
+    verdict = Verdict.ASSUMED if gate.assumptions else verdicts[gate.state]
+    verdict = Verdict.UNKNOWN if gate.perhaps else verdict
+    return guard(name, verdict, rule, source, gate.proof)
 
 
 def _scope(gate: Gate) -> Line:
     """Whether these criteria speak of it: named by what is in doubt, if anything is."""
     if gate.reason in READ_WHOLE:
         rule = "all that came can be read, and placed among the rest in time"
-        return gate_line("record-read", gate, rule, UNREAD)
+        return _of_gate("record-read", gate, rule, UNREAD)
     if gate.reason == "therapy-possible":
         rule = "of all that was given near the marrow it is known whether it is therapy"
-        return gate_line("therapy-known", gate, rule, UNREAD)
+        return _of_gate("therapy-known", gate, rule, UNREAD)
     rule = "remission is said only of acute myeloid leukaemia; APL is out of scope"
-    return gate_line("aml-diagnosis", gate, rule, "title and scope of the criteria")
+    return _of_gate("aml-diagnosis", gate, rule, "title and scope of the criteria")
 
 
-def at(case: Case, *more: Line) -> Lines:
-    """The surroundings of the marrow, and what else decided."""
-    return lambda: (*around(case), *more)
+def _limits(case: Case) -> Iterator[Line]:
+    """The sample, and the window, the time since therapy and the repeat where they limit it."""
+    marrow, window, numbers = case.marrow, case.window, case.facts.numbers
+    quality = (*marrow.statement.proof, *marrow.cells.proof, *marrow.cellularity.proof)
+    if marrow.questioned:
+        rule = "nobody states that the sample cannot be judged"
+        verdict = Verdict.NOT_MET if marrow.inadequate else Verdict.UNKNOWN
+        yield guard("marrow-usable", verdict, rule, POOR, marrow.statement.proof)
+    elif quality:
+        rule = "the sample can be judged: cells counted, cellularity, or a word on its quality"
+        yield guard("marrow-usable", Verdict.MET, rule, POOR, quality)
+    if window.cut_by:
+        number = numbers.window_after
+        rule = f"counts up to {_told(number)} after the marrow; cut by {window.cut_by}"
+        yield guard("window-whole", Verdict.NOT_MET, rule, number, window.cut_proof)
+    if case.early is not None:
+        number = early_for(case.facts, case.early)
+        rule = f"on day {number.value} of therapy or later, counted from its first"
+        yield guard("marrow-not-early", Verdict.NOT_MET, rule, number, case.early.events)
+    if case.repeat is not None:
+        number, results = numbers.repeat_marrow, case.repeat.results
+        rule = f"no other marrow within {_told(number)} that disagrees"
+        yield guard("marrow-not-contradicted", Verdict.NOT_MET, rule, number, results)
 
 
-def only(*lines: Line) -> Lines:
-    """These lines alone."""
-    return lambda: lines
+def _told(number: Number) -> str:
+    return f"{number.value} {number.unit}"
+
+
+def at(case: Case | None, *more: Line) -> Lines:
+    """The surroundings of the marrow, if there is one, and what else decided."""
+    return lambda: (*(around(case) if case is not None else ()), *more)
 
 
 def seen_on(case: Case) -> Proof:
@@ -101,10 +142,9 @@ def quality(case: Case) -> tuple[Line, ...]:
     if not proof:
         return ()
     rule = "enough cells were counted, or cellularity makes up for it"
-    source = "non-evaluable: technically suboptimal sample"
     draws = (case.facts.draws[one].own.values() for one in case.window.places)
     counts = (p for own in draws for one in own for p in one.proof)
-    return (guard("marrow-usable", Verdict.NOT_MET, rule, source, (*proof, *counts)),)
+    return (guard("marrow-usable", Verdict.NOT_MET, rule, POOR, (*proof, *counts)),)
 
 
 def taken_back(proof: Proof) -> Line:

@@ -142,7 +142,7 @@ def no_longer(step: Step, world: World, kept: Said) -> tuple[World, Said]:
     kept = replace(kept, held=held, candidates=left)
     if kept.category == out.undecided and not left[1:]:
         answer, reason = (left[0], "") if left else (out.not_evaluable, "signs-of-disease")
-        kept = replace(kept, category=answer, reason=reason, found=None)
+        kept = replace(kept, category=answer, reason=reason, evaluation=None)
     return replace(world, phase="withdrawn" if world.had else "before", better=""), kept
 
 

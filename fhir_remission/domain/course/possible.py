@@ -148,7 +148,7 @@ def missing_of(
             named.add("remission-end")
     none = undecided or category == ground.out.not_evaluable
     if none or higher:
-        every = [one.found for one in saids]
+        every = [one.evaluation for one in saids]
         if not none:
             # What the latest marrow would need for more than stands.
             every += [one.own.found for one in saids if one.own is not None]

@@ -45,17 +45,15 @@ def ended(
         said = Said(
             category=answer, state="active-disease", since=on, opened=kept.opened,
             reason="disease-without-marrow" if case is None else "", number=kept.number,
-            flags=(*flags, "remission-withdrawn"), ground=kept.ground,
-            lines=lines.only(*told) if case is None else lines.at(case, *told),
+            flags=(*flags, "remission-withdrawn"), ground=kept.ground, lines=lines.at(case, *told),
         )  # fmt: skip
         return World(world.opened, "withdrawn", had=True), replace(said, flags=()), said
     told = (before, lines.relapse_rule(name, rule, proof))
     first = min([day, *world.samples, *([kept.suspected] if kept.suspected else [])])
     said = Said(
-        category=ground.out.relapse, state="relapsed", since=on, day=on, first_sign=first,
-        opened=on, ground=proof, flags=flags,
+        category=ground.out.relapse, state="relapsed", since=on, response_date=on, first_sign=first,
+        opened=on, ground=proof, flags=flags, lines=lines.at(case, *told),
         number=None if kept.number is None else kept.number + 1,
-        lines=lines.only(*told) if case is None else lines.at(case, *told),
     )  # fmt: skip
     after = ground.same_course(World(day, "relapsed", again=True, by=by))
     return after, replace(said, flags=()), said
@@ -96,7 +94,7 @@ def relapsed_still(step: Step, world: World, kept: Said, case: Case, sign: Sign)
     opened = kept.opened
     said = Said(
         category=step.ground.out.relapse, state="relapsed", opened=opened, number=kept.number,
-        since=opened, day=opened, first_sign=kept.first_sign, ground=kept.ground,
+        since=opened, response_date=opened, first_sign=kept.first_sign, ground=kept.ground,
         flags=limits_of(case),
         lines=lines.at(case, lines.relapse_rule(name, rule, (*kept.ground, *proof))),
     )  # fmt: skip

@@ -20,13 +20,16 @@ from fhir_remission.domain.nouns.intervals import above
 from fhir_remission.domain.nouns.verdicts import Proof
 
 BESIDE = ("concurrent-marrow-clear",)
-OF_A_SUSPICION = ("category", "state", "since", "day", "first_sign", "found", "missing", "lines")
+OF_A_SUSPICION = (
+    "category", "state", "since", "response_date", "first_sign", "evaluation", "missing", "lines",
+)  # fmt: skip
 """What a suspicion changes in what is said of a remission."""
 
 
 def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
     """The answer of a marrow once the course has had a remission."""
     rules, day = step.ground.relapse, case.marrow.day
+    beside = BESIDE if case.side is False else ()
     proved = _relapsed_on(step, world, case) if case.side and case.repeat is None else None
     if proved is not None:
         sign = (MARROW, rules.marrow, case.marrow.blasts.proof)
@@ -34,26 +37,23 @@ def follow(step: Step, world: World, kept: Said, case: Case) -> Move:
     if step.lesion(day):
         lesion = case.facts.extramedullary.on(day).proof
         outside = (LESION, rules.extramedullary, lesion)
-        flags = BESIDE if case.side is False else ()
-        return ended(step, world, kept, outside, case=case, flags=flags)
+        return ended(step, world, kept, outside, case=case, flags=beside)
     today = step.smears_of(day)
     blasts = True in today.values()
     proof: Proof = tuple(p for one in today if today[one] for p in case.facts.smears[one].proof)
     if blasts and case.side is not None and completes(step, world, day):
-        flags = BESIDE if case.side is False else ()
-        beside = case.marrow.results if case.side is False else ()
-        seen_in = (BLOOD, rules.blood, (*earlier(step, world), *proof, *beside))
-        return ended(step, world, kept, seen_in, case=case, flags=flags)
+        clear = case.marrow.results if beside else ()
+        seen_in = (BLOOD, rules.blood, (*earlier(step, world), *proof, *clear))
+        return ended(step, world, kept, seen_in, case=case, flags=beside)
     if case.side and case.repeat is None:
         kept = replace(kept, suspected=kept.suspected or day, wary=kept.wary or day)
         after = replace(world, asked=world.asked or day)
         assert rules.marrow is not None  # noqa: S101 - it asks for the repeat
         line = lines.relapse_rule(MARROW, rules.marrow, case.marrow.blasts.proof, proved=False)
-        return after, kept, _at(case, suspicion(step.ground, kept, line))
+        return after, kept, suspicion(step.ground, kept, line, case=case)
     if case.side:
         world, kept = seen(step, world, kept, day) if blasts else (world, kept)
-        said = _undecided(step, kept, case, "contradicted-by-next-marrow")
-        return world, kept, said
+        return world, kept, _undecided(step, kept, case, "contradicted-by-next-marrow")
     if case.side is None:
         return carried(step, world, kept, case)
     return _clear(step, world, kept, case, list(today.values()))
@@ -72,13 +72,6 @@ def carried(
         lines=lines.at(case, *poor, lines.silent(case), lines.had_remission(kept)),
     )  # fmt: skip
     return world, replace(kept, own=own), said
-
-
-def _at(case: Case, said: Said) -> Said:
-    told = said.lines
-    return replace(
-        said, flags=(*limits_of(case), *said.flags), lines=lambda: (*lines.around(case), *told())
-    )
 
 
 def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | None]) -> Move:
@@ -101,12 +94,12 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
         world, kept = calm(replace(world, asked=None), kept)
     if row is None:
         if way.answer == out.undecided:
-            return _carried_on(step, world, kept, case, found, out.undecided)
-        said = replace(_undecided(step, kept, case, "signs-of-disease"), found=found)
+            return _carried_on(step, world, kept, case, found)
+        said = replace(_undecided(step, kept, case, "signs-of-disease"), evaluation=found)
         return world, kept, said
     # Only of a remission that somebody's word tells of is it the best that is known.
     said = replace(
-        kept, category=row.id, found=found, held=found.held, day=way.day, own=None,
+        kept, category=row.id, evaluation=found, held=found.held, response_date=way.day, own=None,
         flags=(*limits_of(case), *row.flags),
         lines=lines.at(case, lines.had_remission(kept)),
         assumptions=step.assumed(world, case, way, row),
@@ -118,15 +111,10 @@ def _clear(step: Step, world: World, kept: Said, case: Case, today: list[bool | 
 
 
 def _carried_on(
-    step: Step,
-    world: World,
-    kept: Said,
-    case: Case,
-    found: Evaluation,
-    name: str,
-    flags: tuple[str, ...] = (),
+    step: Step, world: World, kept: Said, case: Case, found: Evaluation, *, bled: bool = False
 ) -> Move:
     """A clear marrow that gives no answer in words of the set: the remission stands."""
+    name, flags = (found.category, BESIDE) if bled else (step.ground.out.undecided, ())
     told, own = now(step.ground, world, kept), Own(name, case.place, found, limits_of(case))
     said = replace(
         told, own=own, flags=(*limits_of(case), *flags), held=found.held if told is kept else (),
@@ -150,16 +138,15 @@ def _blasts_in_window(
         world, kept = calm(replace(world, asked=None), kept)
         ahead = [one for one in bled if one >= day]
         if not ahead:
-            return _carried_on(step, world, kept, case, found, found.category, BESIDE)
+            return _carried_on(step, world, kept, case, found, bled=True)
         first = ahead[0]
     kept = replace(kept, suspected=kept.suspected or first, wary=kept.wary or first)
     world = replace(world, bloody=True)
     if bloody:
         world, kept = seen(step, world, kept, day)
     line = lines.relapse_rule(BLOOD, rules.blood, (*proof, *case.marrow.results), proved=False)
-    said = suspicion(step.ground, kept, line)
-    said = replace(said, found=found, flags=BESIDE)
-    return world, kept, _at(case, said)
+    said = suspicion(step.ground, kept, line, case=case)
+    return world, kept, replace(said, evaluation=found, flags=(*said.flags, *BESIDE))
 
 
 def _undecided(step: Step, kept: Said, case: Case, reason: str) -> Said:
@@ -262,13 +249,14 @@ def calm(world: World, kept: Said) -> tuple[World, Said]:
     return world, kept
 
 
-def suspicion(ground: Ground, kept: Said, *told: lines.Line) -> Said:
+def suspicion(ground: Ground, kept: Said, *told: lines.Line, case: Case | None = None) -> Said:
     """A sign of relapse that falls short of the rule."""
     return Said(
         category=ground.out.relapse_suspected, state="relapse-suspected",
         since=kept.wary, first_sign=kept.suspected, missing=("repeat-marrow",), doubted=True,
         opened=kept.opened, number=kept.number, began=kept.began,
-        lines=lines.only(lines.had_remission(kept), *told),
+        flags=limits_of(case) if case is not None else (),
+        lines=lines.at(case, lines.had_remission(kept), *told),
     )  # fmt: skip
 
 

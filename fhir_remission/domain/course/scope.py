@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
 
 from fhir_remission.domain.criteria.kinds import Threshold
-from fhir_remission.domain.criteria.rules import Assumed
+from fhir_remission.domain.criteria.rules import Number
 from fhir_remission.domain.nouns.assessment import Assumption
 from fhir_remission.domain.nouns.inputs import Event, Finding, Interval, Result
 from fhir_remission.domain.nouns.intervals import at_least, holds
@@ -19,6 +18,7 @@ from fhir_remission.domain.record.derived import reading_of
 from fhir_remission.domain.record.facts import Facts
 from fhir_remission.domain.record.marrows import Marrow
 from fhir_remission.domain.record.signs import Said, answer_of
+from fhir_remission.domain.record.therapy import Cycle
 from fhir_remission.domain.record.wholes import WHOLE
 
 NOTHING_BEFORE = "no-disease-or-therapy-before-marrow"
@@ -55,53 +55,39 @@ class Signs(Struct, frozen=True):
 
 def read_signs(facts: Facts) -> Signs:
     """Look for the first marrow full of blasts, and for the first sign of any kind."""
-    numbers = facts.numbers
-    full_at = numbers.lineage_blasts.value
-    full = _first_marrow(facts, full_at)
-    found: list[tuple[date, Proof]] = []
-    diseased = _first_marrow(facts, numbers.disease_blasts.value)
-    if diseased is not None:
-        found.append((diseased.day, diseased.results))
-    for draw, smear in zip(facts.draws, facts.smears, strict=True):
-        if smear.state == "present":
-            found.append((draw.day, smear.proof))
-            break
-    for day in facts.extramedullary.days:
-        lesion = facts.extramedullary.on(day)
-        if lesion.state == "present" and day > date.min:
-            found.append((day, lesion.proof))
-            break
-    first = min(found, key=lambda one: one[0], default=(date.max, ()))
+    full_at = facts.numbers.lineage_blasts.value
+    perhaps_full = tuple(one for one in facts.marrows if one.reaches(full_at) is not False)
+    full = (one for one in perhaps_full if one.reaches(full_at) and not one.inadequate)
+    found = list(_seen(facts))
+    sure = ((day, proof) for day, proof, is_sure in found if is_sure)
+    first_day, proof = min(sure, key=lambda one: one[0], default=(date.max, ()))
     return Signs(
-        full,
-        tuple(one for one in facts.marrows if one.reaches(full_at) is not False),
-        first[0],
-        first[1],
-        min(_possible_days(facts), default=date.max),
+        next(full, None), perhaps_full, first_day, proof,
+        min((day for day, *_ in found), default=date.max),
         _unread(facts),
         _out_of_scope(facts) or _of_diagnoses(facts),
-    )
+    )  # fmt: skip
 
 
-def _possible_days(facts: Facts) -> Iterator[date]:
-    """The first day of each kind of sign that is not excluded."""
-    threshold = facts.numbers.disease_blasts.value
+def _seen(facts: Facts) -> Iterator[tuple[date, Proof, bool]]:
+    """What may be a sign, of each kind until the first that is one for certain."""
+    line = facts.numbers.disease_blasts.value
     for marrow in facts.marrows:
-        if marrow.reaches(threshold) is not False:
-            yield marrow.day
+        reached = marrow.reaches(line)
+        sure = reached is True and not marrow.inadequate
+        if reached is not False:
+            yield marrow.day, marrow.results, sure
+        if sure:
             break
-    for draw, smear in zip(facts.draws, facts.smears, strict=True):
-        if smear.state in ("present", "unknown"):
-            yield draw.day
-            break
-    yield from [day for day in facts.extramedullary.days if day > date.min][:1]
-
-
-def _first_marrow(facts: Facts, threshold: Decimal) -> Marrow | None:
-    for one in facts.marrows:
-        if one.reaches(threshold) and not one.inadequate:
-            return one
-    return None
+    smears = ((draw.day, one) for draw, one in zip(facts.draws, facts.smears, strict=True))
+    lesions = facts.extramedullary
+    days = ((day, lesions.on(day)) for day in lesions.days if day > date.min)
+    for signs in (smears, days):
+        for day, sign in signs:
+            if sign.state in ("present", "unknown"):
+                yield day, sign.proof, sign.state == "present"
+            if sign.state == "present":
+                break
 
 
 def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
@@ -112,7 +98,7 @@ def diagnosis_gate(facts: Facts, signs: Signs, day: date) -> Gate:
     named = facts.events.get("unread-leukaemia", ())
     read = "Condition" not in facts.record.without
     if read and signs.full is not None and signs.full.day <= day:
-        assumed = _assume("aml-lineage", facts.criteria.assume.aml_lineage)
+        assumed = Assumption("aml-lineage", facts.criteria.assume.aml_lineage.level)
         return Gate("open", proof=(*named, *signs.full.results), assumptions=(assumed,))
     perhaps = tuple(r for one in signs.perhaps_full if one.day <= day for r in one.results)
     return Gate("doubt", "diagnosis-unread" if named else "diagnosis-unknown", (*named, *perhaps))
@@ -134,15 +120,12 @@ def _of_diagnoses(facts: Facts) -> Gate | None:
     if others_confirmed:
         return Gate("closed", "other-leukaemia", others_confirmed)
     # That it is AML by its words alone is as good as no diagnosis: what is assumed then may be.
-    doubtful = strange or any(one.certainty != "confirmed" for one in unread)
-    unread = (*unread, *facts.events.get("unspecified-leukaemia", ()))
-    if doubtful or len(unread) > len(facts.events.get("unread-leukaemia", ())):
-        return Gate("doubt", "diagnosis-unread", unread)
-    if others:
-        return Gate("doubt", "diagnosis-unconfirmed", others)
+    unspecified = facts.events.get("unspecified-leukaemia", ())
+    if strange or unspecified or any(one.certainty != "confirmed" for one in unread):
+        return Gate("doubt", "diagnosis-unread", (*unread, *unspecified))
     # Somebody looked: the lineage is no longer something never reported.
-    if aml:
-        return Gate("doubt", "diagnosis-unconfirmed", aml)
+    if others or aml:
+        return Gate("doubt", "diagnosis-unconfirmed", others or aml)
     refuted = facts.events.get("aml-refuted")
     if refuted:
         return Gate("doubt", "diagnosis-refuted", refuted)
@@ -215,10 +198,6 @@ def _may_be_low(facts: Facts, count: Result) -> bool:
     )
 
 
-def _assume(name: str, rule: Assumed) -> Assumption:
-    return Assumption(name, rule.level)
-
-
 def _confirmed(events: Sequence[Event]) -> tuple[Event, ...]:
     return tuple([one for one in events if one.certainty == "confirmed"])
 
@@ -255,8 +234,55 @@ def evaluation_gate(facts: Facts, signs: Signs, marrow: Marrow) -> Gate:
     old = tuple(one for one in diagnosed if one.when and marrow.day - one.when.last_day >= needed)
     if old:
         rule = facts.criteria.assume.treated_before_marrow
-        assumed = _assume("treated-before-marrow", rule)
+        assumed = Assumption("treated-before-marrow", rule.level)
         return Gate("open", proof=old, assumptions=(assumed,))
     perhaps_old = any(one.when and marrow.day - day_of(one) >= needed for one in diagnosed)
     perhaps = signs.possible_day < marrow.day or perhaps_old
     return Gate("closed", NOTHING_BEFORE, diagnosed, perhaps=perhaps)
+
+
+def early_cycle(facts: Facts, marrow: Marrow) -> Cycle | None:
+    """The cycle after whose start the marrow came too soon to be a response.
+
+    A graft and what is given for it are no cycle, and clear a marrow all the same.
+    """
+    before = marrow.day - timedelta(days=1)
+    for cycle in (facts.therapy.latest(before), facts.therapy.latest_of_graft(before)):
+        # Day 1 is the first day of therapy.
+        if cycle is not None and (marrow.day - cycle.day).days + 1 < early_for(facts, cycle).days:
+            return cycle
+    return None
+
+
+def at_early_marrows(facts: Facts) -> dict[date, tuple[bool, Proof]]:
+    """The days of marrows that came too early: whether one was surely there, and what says so."""
+    found: dict[date, tuple[bool, Proof]] = {}
+    for marrow in facts.marrows:
+        cycle = early_cycle(facts, marrow)
+        if cycle is not None:
+            found[marrow.day] = (marrow.certain, (*marrow.results, *cycle.events))
+    return found
+
+
+def early_for(facts: Facts, cycle: Cycle) -> Number:
+    """The day of a cycle from which on a marrow may show a response."""
+    mild = facts.numbers.early_marrow_less_intensive
+    if cycle.intensity == "less-intensive" and mild is not None:
+        return mild
+    return facts.numbers.early_marrow
+
+
+def repeats_of(facts: Facts, place: int) -> Iterator[int]:
+    """The marrows so soon after this one, with no start between, that they decide for it."""
+    marrow, numbers = facts.marrows[place], facts.numbers
+    reach = marrow.day + timedelta(days=numbers.repeat_marrow.days)
+    start = facts.therapy.first_from(marrow.day)
+    near = facts.marrows_after(place, numbers.repeat_marrow.days)
+    for at, later in enumerate(near, start=place + 1):
+        if later.day >= reach:
+            return
+        if later.inadequate:
+            continue
+        if start is not None and start.day < later.day:
+            return
+        yield at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -11,8 +12,13 @@ from msgspec.structs import replace
 from fhir_remission.domain.course.budget import FEW
 from fhir_remission.domain.course.courses import background_of, memory_of
 from fhir_remission.domain.course.ground import Ground
-from fhir_remission.domain.course.scope import Gate, diagnosis_gate, evaluation_gate
-from fhir_remission.domain.course.scope_lines import early_cycle, repeats_of
+from fhir_remission.domain.course.scope import (
+    Gate,
+    diagnosis_gate,
+    early_cycle,
+    evaluation_gate,
+    repeats_of,
+)
 from fhir_remission.domain.course.trials import Trial
 from fhir_remission.domain.course.world import Key, Said, Side, World
 from fhir_remission.domain.criteria.rules import Category
@@ -62,7 +68,7 @@ class Step:
     def side(self, place: int) -> Side:
         """Whether the marrow is diseased; None where there is none to judge."""
         self.trial.look(self.ground.facts.marrows[place].results)
-        return self.trial.tell(("marrow", place), self.ground.sides(place))
+        return self.trial.tell(("marrow", place), self.ground.sides[place])
 
     def lesion(self, day: date) -> bool:
         """Whether disease outside the marrow was told of on the day."""
@@ -108,7 +114,7 @@ class Step:
         """
         unread, left = 0, False
         for place in places:
-            ways = self.ground.sides(place)
+            ways = self.ground.sides[place]
             if side not in ways:
                 continue
             unread += len(ways) > 1
@@ -128,7 +134,8 @@ class Step:
         self._near_marrows(place)
         reach = timedelta(days=ground.facts.numbers.window_after.days)
         before = marrow.day - timedelta(days=1)
-        for day in self._lesion_days(before, marrow.day + reach):
+        days = ground.facts.extramedullary.days
+        for day in days[bisect_right(days, before) : bisect_right(days, marrow.day + reach)]:
             if self.lesion(day):
                 break
         repeat = self.repeat(place, side)
@@ -154,12 +161,6 @@ class Step:
         for later, _ in enumerate(near, start=place + 1):
             if later not in self.ground.uncertain or self.side(later) is not None:
                 return
-
-    def _lesion_days(self, after: date, until: date) -> list[date]:
-        facts = self.ground.facts
-        if not facts.extramedullary.next_after(after, until):
-            return []
-        return [one for one in facts.extramedullary.days if after < one <= until]
 
     def _window(self, place: int, day: date) -> Window:
         facts = self.ground.facts
@@ -200,8 +201,11 @@ class Step:
             course, baseline = ground.course(world)
             prior = SignReading("present", kept.ground) if had else SignReading("absent")
             background = background_of(case.facts, course, baseline, prior)
-            look = Look(rows, memory_of(case.facts, course), background, ground.strict)
-            ground.found[key] = evaluate(case.facts, case.place, case.window, look)
+            memory = memory_of(case.facts, course)
+            look = Look(
+                case.place, case.window, rows, memory, background, ground.recorded, ground.strict
+            )
+            ground.found[key] = evaluate(case.facts, look)
         found = ground.found[key]
         self.trial.look(*found.proofs)
         baseline = ground.course(world)[1]

@@ -31,7 +31,6 @@ from fhir_remission.domain.course.world import (
     no_lines,
     reached_after,
 )
-from fhir_remission.domain.evaluation.reached import Reached
 from fhir_remission.domain.nouns.assessment import AnchorKind
 from fhir_remission.domain.nouns.inputs import Event
 from fhir_remission.domain.nouns.verdicts import Proof
@@ -191,9 +190,6 @@ class _Walk:
             told=told, nodes=tuple(held.node for held in self.ways.values()), gate=None,
         )  # fmt: skip
 
-    def _known(self) -> tuple[Reached, ...]:
-        return tuple(held.reached for held in self.ways.values())
-
     def _foretold(self, world: World, trial: Trial, point: Point) -> World:
         """The world with what was told of things to come."""
         if not trial.told:
@@ -225,7 +221,8 @@ class _Walk:
         )  # fmt: skip
         kind, effective, refs = _named(self.ground.facts, point)
         world = World(point.day, "before")
-        return Anchor(kind, point.day, effective, refs, ((said, world),), reached=self._known())
+        known = tuple(held.reached for held in self.ways.values())
+        return Anchor(kind, point.day, effective, refs, ((said, world),), reached=known)
 
 
 def _openings(ground: Ground) -> set[date]:

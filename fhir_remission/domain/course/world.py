@@ -22,36 +22,11 @@ Side = bool | None
 """How it turns out: there or not; of a marrow at or above the line, below it, or no marrow."""
 Phase = Literal["before", "unproved", "remission", "relapsed", "withdrawn"]
 """Before any remission of the course; with one that only a policy holds back; in one; relapsed;
-after one that a set without relapse took back."""
-LEADS: dict[Phase, dict[str, tuple[Phase, ...]]] = {
-    "before": {
-        "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
-        "blood": ("before", "remission", "relapsed", "withdrawn"),
-        "extramedullary": ("before", "relapsed", "withdrawn"),
-    },
-    "unproved": {
-        "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
-        "blood": ("before", "unproved", "remission", "relapsed", "withdrawn"),
-        "extramedullary": ("before", "unproved", "relapsed", "withdrawn"),
-    },
-    "remission": {
-        "marrow": ("remission", "relapsed", "withdrawn"),
-        "blood": ("remission", "relapsed", "withdrawn"),
-        "extramedullary": ("remission", "relapsed", "withdrawn"),
-    },
-    "relapsed": {
-        "marrow": ("before", "unproved", "remission", "relapsed"),
-        "blood": ("relapsed",),
-        "extramedullary": ("relapsed",),
-    },
-    "withdrawn": {
-        "marrow": ("unproved", "remission", "withdrawn"),
-        "blood": ("withdrawn",),
-        "extramedullary": ("withdrawn",),
-    },
-}
-"""Where an anchor of each kind may lead from each phase; MRD leads nowhere. From before a remission
-to a relapse, and by blood or a lesion to anything else, only somebody's word of an earlier one."""
+after one that a set without relapse took back.
+
+Where an anchor of each kind may lead from each is a table in `docs/decides.md`; MRD leads nowhere.
+From before a remission to a relapse, and by blood or a lesion to anything else, only somebody's
+word of an earlier one."""
 
 
 class World(Struct, frozen=True):
@@ -104,13 +79,13 @@ class Said(Struct, frozen=True, eq=False, kw_only=True):
     """What one world says at one anchor, with what is printed of it and nothing that decides."""
 
     category: str
-    state: str
+    state: str = "unknown"
     since: date | None = None
-    day: date | None = None
-    """The response date."""
+    response_date: date | None = None
     first_sign: date | None = None
     reason: str = ""
-    found: Evaluation | None = None
+    evaluation: Evaluation | None = None
+    """The marrow with its window, where this anchor is or carries one."""
     carries: bool = False
     """Whether the answer is that of an earlier marrow."""
     assumptions: tuple[Assumption, ...] = ()
@@ -150,11 +125,11 @@ def reached_after(scale: Scale, known: Reached, before: World, move: tuple[World
     world, said = move
     if _ends(before, world):
         return known.ended()
-    if said.day is None:
+    if said.response_date is None:
         return known
-    new, within = [(said.category, said.day)], before.phase == "remission"
-    if said.found is not None and said.own is None and not said.carries:
-        new.extend(scale.below(said.category, said.found))
+    new, within = [(said.category, said.response_date)], before.phase == "remission"
+    if said.evaluation is not None and said.own is None and not said.carries:
+        new.extend(scale.below(said.category, said.evaluation))
     return known._replace(own=scale.after(known.own, new, within=within))
 
 
@@ -191,6 +166,10 @@ class Held(NamedTuple):
     reached: Reached = Reached()
 
 
+SHARED = ("since", "response_date", "first_sign", "counted", "opened", "number", "began")
+"""What is printed only where all ways have it alike."""
+
+
 def joined(many: Sequence[Said]) -> Said:
     """What equal worlds say together: what they do not share is not printed."""
     first = many[0]
@@ -198,7 +177,7 @@ def joined(many: Sequence[Said]) -> Said:
         return first
     shared = {
         name: getattr(first, name) if len({getattr(one, name) for one in many}) == 1 else None
-        for name in ("since", "day", "first_sign", "counted", "opened", "number", "began")
+        for name in SHARED
     }
     rests = {rest for one in many for rest in one.assumptions}
     signs = [one.suspected for one in many if one.suspected is not None]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from fhir_remission.domain.criteria.kinds import (
     Band,
@@ -24,7 +23,7 @@ from fhir_remission.domain.nouns.intervals import (
     above,
     at_least,
     holds,
-    product,
+    negate,
 )
 from fhir_remission.domain.nouns.verdicts import NO, Judgement, Proof, Quantity, judged
 
@@ -42,13 +41,6 @@ def both(*answers: bool | None) -> bool | None:
     if False in answers:
         return False
     return None if None in answers else True
-
-
-def either(*answers: bool | None) -> bool | None:
-    """Kleene or."""
-    if True in answers:
-        return True
-    return None if None in answers else False
 
 
 def _proof(view: View) -> Proof:
@@ -113,80 +105,55 @@ def _within(base: Interval, band: Band) -> Interval:
 def increase(one: PercentIncrease, view: View) -> Judgement:
     """Risen by more than the fraction, and by the points where the baseline was low."""
     now, base = read(view.quantity(BLASTS)), read(view.background.baseline)
-    answers = []
+    answers: set[Answer] = set()
     if base.low < one.points_below:
         high = one.points_below if base.high is None else min(base.high, one.points_below)
-        answers.append(_risen(now, _Ends(base.low, high), one.fraction, one.points))
+        answers.add(_risen(now, Interval(base.low, high), one.fraction, one.points))
     if base.high is None or base.high >= one.points_below:
         low = max(base.low, one.points_below)
-        answers.append(_risen(now, _Ends(low, base.high), one.fraction, None))
-    all_agree = all(one is answers[0] for one in answers)
-    return judged(answers[0] if all_agree else None, _proof(view))
+        answers.add(_risen(now, Interval(low, base.high), one.fraction))
+    return judged(answers.pop() if len(answers) == 1 else None, _proof(view))
 
 
-class _Ends(NamedTuple):
-    """The baselines that are possible; no highest one where it is open."""
+def _risen(
+    now: Interval, base: Interval, fraction: Decimal, points: Decimal | None = None
+) -> Answer:
+    def over(before: Decimal) -> Answer:
+        risen = above(now, EXACT.multiply(before, EXACT.add(ONE, fraction)))
+        return risen if points is None else both(risen, at_least(now, EXACT.add(before, points)))
 
-    low: Decimal
-    high: Decimal | None
+    return _over_all(base, over)
 
 
-def _risen(now: Interval, base: _Ends, fraction: Decimal, points: Decimal | None) -> bool | None:
-    """Whether the rise holds for every, for no or for some baseline between the two ends."""
-    low, high = base
-    if high is not None and _rise_over(now, high, fraction, points) is True:
+def _over_all(base: Interval, over: Callable[[Decimal], Answer]) -> Answer:
+    """Whether something lies over every, over no or over some value that it was before."""
+    if base.high is not None and over(base.high) is True:
         return True
-    return False if _rise_over(now, low, fraction, points) is False else None
-
-
-def _rise_over(
-    now: Interval, base: Decimal, fraction: Decimal, points: Decimal | None
-) -> bool | None:
-    risen = above(now, EXACT.multiply(base, EXACT.add(ONE, fraction)))
-    return risen if points is None else both(risen, at_least(now, EXACT.add(base, points)))
+    return False if over(base.low) is False else None
 
 
 def blood_rise(one: BloodBlastRise, view: View) -> Judgement:
     """Circulating blasts risen by more than the fraction, to more than the count."""
-    sign = view.sign("blood-blasts")
+    sign = view.signs["blood-blasts"]
     if sign.state not in ("present", "unknown"):
         return judged(NO, sign.proof)
     count = view.quantity("blasts-count")
     now, base = read(count), view.background.baseline_blood_blasts
-    over = above(now, one.count)
-    before = read(base)
-    high = (
-        None if before.high is None else EXACT.multiply(before.high, EXACT.add(ONE, one.fraction))
-    )
-    low = EXACT.multiply(before.low, EXACT.add(ONE, one.fraction))
-    risen = True if high is not None and above(now, high) else _not_over(now, low)
-    return judged(both(over, risen), (*sign.proof, *count.proof, *base.proof))
-
-
-def _not_over(now: Interval, floor: Decimal) -> bool | None:
-    return False if above(now, floor) is False else None
+    answer = both(above(now, one.count), _risen(now, read(base), one.fraction))
+    return judged(answer, (*sign.proof, *count.proof, *base.proof))
 
 
 def not_improved(one: NotImprovedBy, view: View) -> Judgement:
     """Neither count has grown by the factor to more than its floor."""
-    grown: list[Answer] = []
+    same: list[Answer] = []
     proof: list[Result | Event] = []
     for name, floor in (("anc", one.anc), ("platelets", one.platelets)):
         now, base = view.quantity(name), view.background.baseline_counts.get(name, Quantity())
-        grown.append(_grown(read(now), base, one.factor, floor))
+        grown = _grown(read(now), read(base), one.factor)
+        same.append(negate(both(above(read(now), floor), grown)))
         proof.extend((*now.proof, *base.proof))
-    improved = either(*grown)
-    return judged(None if improved is None else not improved, tuple(proof))
+    return judged(both(*same), tuple(proof))
 
 
-def _grown(now: Interval, base: Quantity, factor: Decimal, floor: Decimal) -> bool | None:
-    over = above(now, floor)
-    if over is False or not isinstance(base.reading, Interval):
-        return False if over is False else None
-    needed = product(base.reading, Interval(factor, factor))
-    if needed.high is not None and at_least(now, needed.high) is True:
-        return over
-    return False if at_least(now, needed.low) is False else None
-
-
-__all__ = ["blood_rise", "by_baseline", "decrease", "increase", "not_improved"]
+def _grown(now: Interval, base: Interval, factor: Decimal) -> Answer:
+    return _over_all(base, lambda before: at_least(now, EXACT.multiply(before, factor)))

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from fhir_remission.domain.criteria.kinds import AnyMet
 from fhir_remission.domain.criteria.rules import Category, CriteriaSet
+from fhir_remission.domain.evaluation.changes import read
 from fhir_remission.domain.evaluation.criterion import (
     Judgements,
     Plan,
@@ -24,7 +25,7 @@ from fhir_remission.domain.evaluation.criterion import (
 from fhir_remission.domain.evaluation.views import View
 from fhir_remission.domain.nouns.assessment import Assumption, Confidence, Verdict
 from fhir_remission.domain.nouns.inputs import Interval
-from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, holds, hull, pieces
+from fhir_remission.domain.nouns.intervals import Reading, holds, hull, pieces
 from fhir_remission.domain.nouns.verdicts import Judgement, Quantity, judged
 
 NONE: frozenset[str] = frozenset()
@@ -77,7 +78,10 @@ class Chooser:
         undecided = self.criteria.outcomes.undecided
         uncounted = bool(self._remissions) and _uncounted(self.criteria, view)
         rows = [one for one in self.rows if not one.remission] if uncounted else self.rows
-        lacks = self._lacking(view, found) if uncounted else NONE
+        # Remissions that some count would give.
+        lacks = NONE
+        if uncounted:
+            lacks = self._remissions & self._ways(view, found, self.rows).keys()
         held = lacks | self._cleared(view, found)
         if uncounted and held & self._remissions and not any(one.early for one in rows):
             # No category is left for a marrow without counts: the set has no lower claim.
@@ -101,10 +105,6 @@ class Chooser:
             return outcomes.not_evaluable
         open_end = any(_unsettled(row.requires, good) for row in rows)
         return outcomes.undecided if open_end else outcomes.no_response
-
-    def _lacking(self, view: View, found: Judgements) -> frozenset[str]:
-        """Remissions that some count would give."""
-        return self._remissions & self._ways(view, found, self.rows).keys()
 
     def _cleared(self, view: View, found: Judgements) -> frozenset[str]:
         """Claims that a clean sample could still give where only an old one forbids them."""
@@ -223,10 +223,9 @@ def _distinct(plan: Plan, view: View, analyte: str) -> list[Quantity]:
     the rest of it: what it leaves unknown there is tried both ways.
     """
     whole = view.quantity(analyte)
-    reading = whole.reading if isinstance(whole.reading, Interval) else ANYTHING
     tests = [(one.op, one.value) for one in plan.thresholds if one.analyte == analyte]
     told: dict[tuple[bool | None, ...], Interval] = {}
-    for piece in pieces(reading, [cut for _, cut in tests]):
+    for piece in pieces(read(whole), [cut for _, cut in tests]):
         key = tuple(holds(piece, op, cut) for op, cut in tests)
         told[key] = hull((told[key], piece)) if key in told else piece
     return [replace(whole, reading=piece) for piece in told.values()]

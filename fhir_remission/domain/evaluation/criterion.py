@@ -126,8 +126,7 @@ def judge_all(
     if strict:
         found = {name: _unassumed(one) for name, one in found.items()}
     for one in plan.composites:
-        parts = [found[name] for name in one.of]
-        found[one.id] = _any_below(parts) if isinstance(one, AnyBelow) else _any_met(parts)
+        found[one.id] = _any(one, [found[name] for name in one.of])
     return found
 
 
@@ -227,7 +226,7 @@ def _reaches(quantity: Quantity, floor: Decimal) -> bool | None:
 
 def _new_lesion(_one: NewExtramedullary, view: View) -> Judgement:
     before = view.background.lesion_before_therapy
-    now = view.sign("extramedullary-disease")
+    now = view.signs["extramedullary-disease"]
     if before.state == "present":
         return judged(NO, before.proof)
     if now.state not in ("present", "unknown"):
@@ -264,22 +263,15 @@ def _no_prior(_one: NoPriorRemission, view: View) -> Judgement:
     return judged(answers.get(sign.state, True), sign.proof)
 
 
-def _any_below(parts: list[Judgement]) -> Judgement:
-    """At least one part is not met; a part that is assumed met counts as met."""
-    verdicts = [one.verdict for one in parts]
-    if Verdict.NOT_MET in verdicts:
-        fallen = [one for one in parts if one.verdict is Verdict.NOT_MET]
-        return judged(YES, tuple([p for one in fallen for p in one.proof]))
-    unknown = Verdict.UNKNOWN in verdicts
-    return judged(None if unknown else False, tuple([p for one in parts for p in one.proof]))
-
-
-def _any_met(parts: list[Judgement]) -> Judgement:
-    met = [one for one in parts if one.verdict is Verdict.MET]
-    if met:
-        return judged(YES, met[0].proof)
-    unknown = Verdict.UNKNOWN in [one.verdict for one in parts]
-    return judged(None if unknown else False, tuple([p for one in parts for p in one.proof]))
+def _any(one: AnyBelow | AnyMet, parts: list[Judgement]) -> Judgement:
+    """At least one part is met, or is not: then one that is assumed met counts as met."""
+    wanted = Verdict.NOT_MET if isinstance(one, AnyBelow) else Verdict.MET
+    found = [part for part in parts if part.verdict is wanted]
+    if found and isinstance(one, AnyMet):
+        return judged(YES, found[0].proof)
+    unknown = Verdict.UNKNOWN in [part.verdict for part in parts]
+    answer = YES if found else None if unknown else NO
+    return judged(answer, tuple([p for part in found or parts for p in part.proof]))
 
 
 # What no draw has a part in.

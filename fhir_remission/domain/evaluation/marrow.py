@@ -64,13 +64,12 @@ class Evaluation(Struct, frozen=True, eq=False):
     held: tuple[str, ...]
     """Better answers that nothing but a policy holds back."""
     uncounted: tuple[str, ...]
-    """Better answers that a count would decide, also where another draw may prove them: in the way
-    in which it does not, they are held back all the same."""
+    """Better remissions that a count would decide, also where another draw may prove them: in the
+    way in which it does not, they are held back all the same."""
     unread: tuple[str, ...]
     """Those of them whose count was reported, and cannot be read."""
     blood: BloodBlasts
-    rows: tuple[Category, ...]
-    seen: Seen
+    look: Look
 
     @property
     def view(self) -> View:
@@ -100,52 +99,47 @@ class Evaluation(Struct, frozen=True, eq=False):
 
 
 class Look(Struct, frozen=True):
-    """How a marrow is to be looked at: with which rows, what memory of lesions, how strictly."""
+    """A marrow and how it is to be looked at: what all draws of its window share."""
 
+    place: int
+    window: Window
     rows: tuple[Category, ...]
     memory: Memory
+    """Of lesions."""
     background: Background
+    recorded: frozenset[str]
     strict: bool
 
 
-class Seen(NamedTuple):
-    """What all draws of a marrow share."""
-
-    place: int
-    look: Look
-    window: Window
-    blood: BloodBlasts
-    recorded: frozenset[str]
-
-
-def evaluate(facts: Facts, place: int, window: Window, look: Look) -> Evaluation:
+def evaluate(facts: Facts, look: Look) -> Evaluation:
     """Judge every draw of the window with the marrow, and take the best that one draw proves."""
+    window, blood = look.window, _blood(facts, look)
     usable: list[int | None] = [one for one in window.places if one not in window.refused]
     chooser = Chooser(facts.criteria, look.rows, strict=look.strict)
-    seen = Seen(place, look, window, _blood(facts, place, window), _recorded(facts))
     tried = []
     for one in usable or [None]:
-        view = _view(facts, one, seen)
+        view = _view(facts, one, look, blood)
         tried.append(Tried(one, view, chooser.choose(view)))
-    return _evaluation(facts.criteria, tried, seen)
+    return _evaluation(facts.criteria, tried, look, blood)
 
 
 def as_recorded(facts: Facts, found: Evaluation) -> Judgements:
     """Every criterion at the chosen draw, where nothing unknown has turned out in any way."""
-    seen = found.seen
-    blood = _blood(facts, seen.place, seen.window)
-    view = _view(facts, found.best.place, seen._replace(blood=blood))
-    return judge_all(facts.criteria, view, strict=seen.look.strict)
+    look = found.look
+    view = _view(facts, found.best.place, look, _blood(facts, look))
+    return judge_all(facts.criteria, view, strict=look.strict)
 
 
-def _blood(facts: Facts, place: int, window: Window) -> BloodBlasts:
-    return read_blood_blasts(facts.smears, window.places, facts.draws, facts.marrows[place].day)
+def _blood(facts: Facts, look: Look) -> BloodBlasts:
+    day = facts.marrows[look.place].day
+    return read_blood_blasts(facts.smears, look.window.places, facts.draws, day)
 
 
-def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Evaluation:
+def _evaluation(
+    criteria: CriteriaSet, tried: Sequence[Tried], look: Look, blood: BloodBlasts
+) -> Evaluation:
     """The best that one draw is sure to prove, and what is better and may be proved."""
-    rows = seen.look.rows
-    order = _ranks(criteria)
+    rows, order = look.rows, _ranks(criteria)
 
     def least(one: Tried) -> str:
         return max(one.choice.ways, key=order.__getitem__)
@@ -166,23 +160,23 @@ def _evaluation(criteria: CriteriaSet, tried: Sequence[Tried], seen: Seen) -> Ev
     earlier = _earlier(criteria, tried, best) if row is not None and order[row.id] == floor else []
     found = (*(ways[rank] for rank in sorted(ways)), *earlier)
     named = {name for one in tried for name in one.choice.held if order[name] < floor}
-    held = sorted(named - {one.answer for one in found})
     settled = len(found) == 1 or _one_side(found, rows)
+    # Of several alternatives the one that is proved.
+    taken = (one for one in (row, *rows) if one and one.id == found[-1].answer)
     lacking = [(name, one.view) for one in tried for name in one.choice.uncounted]
     unread = {name for name, view in lacking if was_counted(criteria, view)}
     return Evaluation(
         category=found[-1].answer,
-        row=_row_of(found[-1].answer, best, rows) if settled else None,
+        row=next(taken, None) if settled else None,
         tried=tuple(tried),
         best=best,
-        window=seen.window,
+        window=look.window,
         ways=found,
-        held=tuple(held),
+        held=tuple(sorted(named - {one.answer for one in found})),
         uncounted=tuple(sorted(named.intersection(dict(lacking)))),
         unread=tuple(sorted(named & unread)),
-        blood=seen.blood,
-        rows=rows,
-        seen=seen,
+        blood=blood,
+        look=look,
     )
 
 
@@ -217,14 +211,6 @@ def _ranks(criteria: CriteriaSet) -> dict[str, int]:
     return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
 
 
-def _row_of(answer: str, best: Tried, rows: Sequence[Category]) -> Category | None:
-    """The row of the answer; of several alternatives the one that is proved."""
-    proved = best.choice.row
-    if proved is not None and proved.id == answer:
-        return proved
-    return next((row for row in rows if row.id == answer), None)
-
-
 def _one_side(ways: Sequence[Way], rows: Sequence[Category]) -> bool:
     """Whether all answers are of a marrow below the line of disease: the lowest is said then."""
     return {one.answer for one in ways} <= {row.id for row in rows if row.clear}
@@ -237,11 +223,10 @@ def _lesion(facts: Facts, day: date, look: Look) -> SignReading:
     return SignReading("unknown") if unread else lesion
 
 
-def _view(facts: Facts, draw_place: int | None, seen: Seen) -> View:
-    marrow, look = facts.marrows[seen.place], seen.look
-    draw = None
+def _view(facts: Facts, draw_place: int | None, look: Look, blood: BloodBlasts) -> View:
+    marrow, draw = facts.marrows[look.place], None
     if draw_place is not None:
-        draw = seen.window.unsure.get(draw_place, facts.draws[draw_place])
+        draw = look.window.unsure.get(draw_place, facts.draws[draw_place])
     day = marrow.day if draw is None else max(marrow.day, draw.day)
     own = (marrow.blasts, marrow.cells, marrow.cellularity)
     quantities = dict(zip(OF_MARROW, own, strict=True))
@@ -249,13 +234,13 @@ def _view(facts: Facts, draw_place: int | None, seen: Seen) -> View:
         quantities |= draw.counts
         quantities["blasts-count"] = blast_count(draw, facts)
     signs = {
-        "blood-blasts": seen.blood.at(draw_place),
+        "blood-blasts": blood.at(draw_place),
         "extramedullary-disease": _lesion(facts, day, look),
         "auer-rods": marrow.auer,
     }
     near = _transfusions(facts, marrow, draw)
     told = agreed(facts.stated.on(day))
-    return View(marrow, look.background, quantities, signs, near, told, seen.recorded, day)
+    return View(marrow, look.background, quantities, signs, near, told, look.recorded, day)
 
 
 def blast_count(draw: Draw, facts: Facts) -> Quantity:
@@ -289,7 +274,8 @@ def _transfusions(facts: Facts, marrow: Marrow, draw: Draw | None) -> tuple[Near
     return tuple(found)
 
 
-def _recorded(facts: Facts) -> frozenset[str]:
+def recorded_by(facts: Facts) -> frozenset[str]:
+    """The criteria whose transfusions the site records without exception."""
     record = facts.record
     return frozenset(
         one.id

@@ -29,7 +29,7 @@ def missing_for(
 ) -> tuple[str, ...]:
     """What is not known, and would be needed for a better answer, of some, or a decided one."""
     wanted = set(found.open if among is None else among) & {*found.open}
-    asked = {name for row in found.rows if row.id in wanted for name in row.requires}
+    asked = {name for row in found.look.rows if row.id in wanted for name in row.requires}
     unknown = {
         name
         for one in found.tried
@@ -53,7 +53,7 @@ def notes_of(facts: Facts, found: Evaluation, *, proves: bool) -> tuple[DrawNote
     """Each draw of the window: taken or not, and why; what it proves, where all ways say so."""
     chosen, window = found.best.place, found.window
     answers = {one.place: one.choice for one in found.tried if one.place is not None}
-    clear = [row.id for row in found.rows if row.clear]
+    clear = [row.id for row in found.look.rows if row.clear]
     taker = None if chosen is None else facts.draws[chosen]
     lent = {} if taker is None else {n: one for n, one in taker.counts.items() if one.joined}
     notes = []

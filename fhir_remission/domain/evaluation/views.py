@@ -52,7 +52,3 @@ class View(Struct, frozen=True):
     def quantity(self, analyte: str) -> Quantity:
         """What the analyte says here."""
         return self.quantities.get(analyte, NOTHING)
-
-    def sign(self, name: str) -> SignReading:
-        """How the sign stands here."""
-        return self.signs[name]

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from fhir_remission.domain.nouns.inputs import Event, Interval
-from fhir_remission.domain.nouns.intervals import ANYTHING, Reading, above, at_least, up_to
+from fhir_remission.domain.evaluation.changes import read
+from fhir_remission.domain.nouns.inputs import Event
+from fhir_remission.domain.nouns.intervals import above, at_least, up_to
 from fhir_remission.domain.nouns.verdicts import (
     NOTHING,
     SILENT,
@@ -96,7 +97,7 @@ def _refused(facts: Facts, marrow: Marrow, places: range) -> tuple[dict[int, str
         if draw.day > marrow.day:
             continue
         if draw.day < marrow.day:
-            fallen = {name: _fallen(count_of(draw, name).reading, later[name]) for name in COUNTS}
+            fallen = {name: _fallen(count_of(draw, name), later[name]) for name in COUNTS}
             sure = next((name for name in COUNTS if fallen[name]), None)
             if sure is not None:
                 refused[place] = f"a later draw up to the marrow is lower in {sure}"
@@ -117,7 +118,7 @@ def _may_have_fallen(draw: Draw, loose: Sequence[Draw]) -> bool:
     own = set(draw.refs)
     later = [one for one in loose if one.last_day > draw.day and own.isdisjoint(one.refs)]
     return any(
-        _fallen(count_of(draw, name).reading, [one.own[name]]) is not False
+        _fallen(count_of(draw, name), [one.own[name]]) is not False
         for name in COUNTS
         for one in later
         if one.own[name].reading is not None
@@ -138,21 +139,21 @@ def _no_higher(then: Quantity, later: Sequence[Quantity]) -> Quantity:
     if then.reading is None:
         return then
     for one in later:
-        own = then.reading if isinstance(then.reading, Interval) else ANYTHING
-        bound = up_to(own, one.reading) if isinstance(one.reading, Interval) else own
+        own = read(then)
+        bound = up_to(own, read(one))
         if bound != own:
             then = replace(then, reading=bound, proof=(*then.proof, *one.proof))
     return then
 
 
-def _fallen(then: Reading, later: Sequence[Quantity]) -> bool | None:
+def _fallen(then: Quantity, later: Sequence[Quantity]) -> bool | None:
     """Whether a count was lower in a later draw; None where that cannot be told."""
-    if then is None or not later:
+    if then.reading is None or not later:
         return False
-    before = then if isinstance(then, Interval) else ANYTHING
+    before = read(then)
     answer: bool | None = False
     for one in later:
-        now = one.reading if isinstance(one.reading, Interval) else ANYTHING
+        now = read(one)
         if now.high is not None and above(before, now.high):
             return True
         if before.high is None or at_least(now, before.high) is not True:
