@@ -170,3 +170,35 @@ def test_a_report_of_the_marrow_that_calls_it_partial_is_told(text: str) -> None
 def test_a_partial_remission_that_was_before_costs_nothing(text: str) -> None:
     """Nor one that is denied."""
     assert answer(report("Bone marrow report", DAY, conclusion=text)) == CR
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "flags"),
+    [
+        ("Negative", "negative", {"mrd-sensitivity-unknown", "mrd-unconfirmed"}),
+        ("negative (<0.01%)", "negative", {"mrd-unconfirmed"}),
+        ("Positive", "positive", set()),
+        ("positive (1.2 copies)", "positive", set()),
+        ("Positive (0.5 %)", "positive", set()),
+        ("Positive (0.05%)", "unknown", {"mrd-interpretation-disagrees"}),
+        ("Detected (0.02 %)", "unknown", {"mrd-interpretation-disagrees"}),
+    ],
+)
+def test_a_positive_below_its_cut_off_is_neither(text: str, status: str, flags: set[str]) -> None:
+    """Model 5.2; in one text as with an interpretation beside the number."""
+    by = {
+        "coding": [
+            {"system": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl", "code": "C198237"}
+        ]
+    }
+    mrd = row(
+        "Observation", status="final", code=by, method={"text": "flow cytometry"}, valueString=text,
+        specimen={"display": "bone marrow"}, effectiveDateTime=DAY,
+    )  # fmt: skip
+    answers = answered(given({"beside": [mrd]}))
+    assert answers is not None
+    (found,) = (each for one in answers.judged for each in one.assessments)
+    assert (found[-1].mrd, {one for one in found[-1].flags if one.startswith("mrd")}) == (
+        status,
+        flags,
+    )

@@ -236,16 +236,15 @@ def _text(text: str, understanding: Understanding) -> Reported:
     said = values.read(text, analyte, decimal_comma=understanding.decimal_comma)
     if isinstance(said, Unreadable):
         return Reported(value=said, original=text)
-    if isinstance(said, Said):
-        worded = structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
-        read = worded if said.amount is None else _in_words(said.amount, text, understanding)
-        return worded if read.problem else structs.replace(read, word="positive")
-    return _in_words(said, text, understanding)
+    if isinstance(said, InWords):
+        return _in_words(said, text, understanding)
+    worded = structs.replace(_answer(said.answer, text, analyte), limit=said.limit)
+    read = _in_words(said.amount, text, understanding) if said.amount else None
+    return worded if read is None or read.problem else structs.replace(read, word="positive")
 
 
 def _in_words(said: InWords, text: str, understanding: Understanding) -> Reported:
-    sent = Sent(value=said.value, unit=UnitSent(text=said.unit), original=text)
-    read = _number(sent, understanding)
+    read = _number(Sent(said.value, UnitSent(text=said.unit), text), understanding)
     if isinstance(read.value, Interval) and is_ambiguous(text, said.value, read.value):
         return Reported(value=Unreadable(text, "a point that may part thousands"), original=text)
     return read
