@@ -44,12 +44,13 @@ def _no_marrow(facts: Facts, found: Assessment) -> Iterator[str]:
 
 def _mrd(facts: Facts, found: Assessment) -> Iterator[str]:
     """What MRD is, and a relapse of it; of one that a later sample denies, that it was there."""
+    denied = last_sample(facts, found)
     if found.mrd != "unknown":
         named = f"MRD-{found.mrd}" if found.mrd != "low-level" else "MRD low-level"
-        yield f"{named} by earlier samples" if last_sample(facts, found) else named
+        yield f"{named} by earlier samples" if denied else named
     if found.mrd_event != "none":
         event = EVENTS[found.mrd_event]
-        yield f"after {event}" if found.mrd == "negative" else event
+        yield f"after {event}" if found.mrd == "negative" and not denied else event
 
 
 def _response(facts: Facts, found: Assessment) -> str:

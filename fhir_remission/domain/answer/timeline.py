@@ -182,7 +182,8 @@ def _assay(sample: MrdSample) -> str:
     said = (one.marker, one.method, f"in {one.specimen}" if one.specimen else "")
     limit = f"sensitivity {one.sensitivity}" if one.sensitivity else "sensitivity not said"
     words = " ".join(word for word in said if word) or "assay and tissue not said"
-    return f"MRD {one.original}, by {words}; {limit}"
+    early = ", preliminary" if one.standing == "preliminary" else ""
+    return f"MRD {one.original}{early}, by {words}; {limit}"
 
 
 def _events(facts: Facts) -> Iterator[Row]:
