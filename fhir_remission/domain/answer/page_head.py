@@ -9,7 +9,7 @@ from fhir_remission.domain.answer.page_parts import Page
 from fhir_remission.domain.answer.wording import last_sample, may_be
 from fhir_remission.domain.criteria.kinds import Absent, AnyBelow, AnyMet, Independence, Threshold
 from fhir_remission.domain.evaluation.criterion import plan_of
-from fhir_remission.domain.nouns.assessment import CycleDay, Verdict
+from fhir_remission.domain.nouns.assessment import Assessment, CycleDay, Verdict
 from fhir_remission.domain.nouns.verdicts import day_of, is_of_no_day
 from fhir_remission.domain.record.lasting import touches
 
@@ -24,7 +24,7 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
     if now.response_date is not None:
         first = "" if now.first_sign in (None, now.response_date) else now.first_sign
         sign = f", first sign {first}" if first else ""
-        rows.append(("Proved on", f"{now.response_date}{sign}"))
+        rows.append(("Proved on", f"{now.response_date}{sign}{_again(now)}"))
     rows += _walked(page)
     rows += reckoned(page)
     own = last_sample(page.facts, now)
@@ -51,6 +51,14 @@ def answer_rows(page: Page) -> list[tuple[str, str]]:
         rows.append(("Note", _undated(page)))
     rows += [("Note", words.sentence("flags", one)) for one in now.flags]
     return rows
+
+
+def _again(now: Assessment) -> str:
+    """By which later draw it was proved once more: that is the one that is cited."""
+    drawn = next((one.effective.partition("T")[0] for one in now.draws if one.chosen), "")
+    proves = now.state == "in-remission" and now.latest is None
+    later = proves and drawn > str(now.response_date)
+    return f", and once more by the draw of {drawn}, which is cited" if later else ""
 
 
 def _undated(page: Page) -> str:
