@@ -33,6 +33,15 @@ def test_a_marrow_soon_after_a_graft_proves_no_remission(day: int, category: str
     assert ("early-marrow" in found.flags) is (category == "MLFS")
 
 
+def test_what_protects_a_graft_makes_no_marrow_early() -> None:
+    """Methotrexate on days 1 to 11 after it; the marrow of day 28 is one as any (D107)."""
+    course = induction().marrow(30, 30).blood(30, 300, 20_000).event("transplant", 90)
+    for day in (91, 93, 96, 101):
+        course = course.event("therapy-start", day, "prophylaxis")
+    found = now(course.marrow(118, 1).blood(118, 800, 70_000))
+    assert (found.category, found.state) == ("CRh", "in-remission")
+
+
 def test_in_a_remission_a_graft_takes_nothing_away() -> None:
     """What the marrow of the aplasia shows stands beside it."""
     found = now(remission().event("transplant", 90).marrow(100, 2).blood(100, 100, 10_000))

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from msgspec import Struct
 
-from fhir_remission.domain.criteria.rules import Numbers
+from fhir_remission.domain.criteria.rules import Number, Numbers
 from fhir_remission.domain.nouns.inputs import Event
 from fhir_remission.domain.nouns.verdicts import day_of, order_of
 from fhir_remission.domain.record.lasting import (
@@ -57,7 +57,7 @@ class Therapy(Struct, frozen=True):
     begun: tuple[date, ...] = ()
     """The first day of each cycle, and the days of grafts, donor lymphocytes and conditioning."""
     grafted: tuple[Event, ...] = ()
-    """Grafts, those that only may be one too, with what was given for them."""
+    """Grafts, those that only may be one too, with what was given before them for it."""
 
     @property
     def first_at_latest(self) -> date | None:
@@ -137,7 +137,9 @@ def read_therapy(events: Iterable[Event], numbers: Numbers) -> Therapy:
     )
     days = tuple(one.day for one in cycles)
     begun = tuple(sorted({*days, *map(day_of, (*given, *conditioning))}))
-    grafted = [*conditioning, *(one for one in known if one.kind == "transplant")]
+    reach = numbers.conditioning
+    grafted = [one for one in conditioning if _is_ahead(day_of(one), grafts, reach)]
+    grafted += (one for one in known if one.kind == "transplant")
     grafted.sort(key=order_of)
     return Therapy(cycles, days, possible, tuple(conditioning), begun, tuple(grafted))
 
@@ -148,10 +150,16 @@ def _for_a_graft(one: Event, grafts: Sequence[date], numbers: Numbers) -> bool:
         return False
     after = numbers.prophylaxis if one.detail == PROPHYLAXIS else None
     day = day_of(one)
-    place = bisect_left(grafts, day)
-    if place < len(grafts) and (grafts[place] - day).days <= numbers.conditioning.days:
+    if _is_ahead(day, grafts, numbers.conditioning):
         return True
+    place = bisect_left(grafts, day)
     return place > 0 and after is not None and (day - grafts[place - 1]).days <= after.days
+
+
+def _is_ahead(day: date, grafts: Sequence[date], reach: Number | None) -> bool:
+    """Whether a graft followed so soon that what was given on the day prepared for it."""
+    place = bisect_left(grafts, day)
+    return place < len(grafts) and reach is not None and (grafts[place] - day).days <= reach.days
 
 
 def runs(events: Iterable[Event], gap: int) -> list[list[Event]]:
