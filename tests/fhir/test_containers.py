@@ -107,15 +107,20 @@ def test_an_answer_of_a_batch_that_failed(response: Node | None, reason: str) ->
 
 
 def test_a_batch_that_wrote_has_nothing_to_show() -> None:
-    """201 and 204 without a resource are no loss; 200 without one is."""
-    written = [{"response": {"status": status}} for status in ("201 Created", "204", "200")]
+    """201 and 204 without a resource are no loss; 200 without one is, and what is yet to come."""
+    statuses = ("201 Created", "204", "200", "202", "HTTP/1.1 403")
+    written = [{"response": {"status": status}} for status in statuses]
 
     items, account = read(
         bundle(ROW | {"response": {"status": "200"}}, *written, kind="batch-response")
     )
 
-    assert reasons(items) == ["it holds no resource; each belongs under `resource`"]
-    assert (account.read, account.irrelevant) == (4, 2)
+    assert reasons(items) == [
+        "the server answered 200 and no resource to what was asked for",
+        "the server answered 202 and no resource to what was asked for",
+        "the server answered 403 to what was asked for",
+    ]
+    assert (account.read, account.irrelevant) == (6, 2)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.fhir.test_said_beside import changed
 from tests.jobs.test_strange_inputs import REMISSION, answered, given
 
 Json = dict[str, Any]
-CR = (0, ["CR"])
+CR, SNOMED = (0, ["CR"]), "http://snomed.info/sct"
 COUNTED = REMISSION["plt-7"]["effectiveDateTime"]
 
 
@@ -202,3 +202,50 @@ def test_a_positive_below_its_cut_off_is_neither(text: str, status: str, flags: 
         status,
         flags,
     )
+
+
+def test_a_procedure_with_two_days_has_none() -> None:
+    """Each release has its element; where both stand and differ, nobody knows which is true."""
+    chemo = {"coding": [{"system": "http://snomed.info/sct", "code": "367336001"}]}
+    first = {"performedDateTime": "2026-01-10", "status": "completed", "code": chemo}
+    assert answer(row("Procedure", **first, occurrenceDateTime="2026-01-10")) == CR
+    assert answer(row("Procedure", **first, occurrenceDateTime="2026-02-05"))[1] != ["CR"]
+
+
+@pytest.mark.parametrize("code", ["X72.1", "X73.1"])
+def test_chemotherapy_by_opcs_is_a_start(code: str) -> None:
+    """Five days before the marrow, without any words."""
+    chemo = {"coding": [{"system": "https://fhir.hl7.org.uk/Id/opcs-4", "code": code}]}
+    given = row("Procedure", status="completed", code=chemo, performedDateTime="2026-02-05")
+    assert answer(given)[1] == ["MLFS"]
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        {"collection": {"bodySite": {"text": "Iliac crest"}}},
+        {"collection": {"bodySite": {"text": "Beckenkamm links"}}},
+        {"collection": {"bodySite": {"coding": [{"system": SNOMED, "code": "14016003"}]}}},
+        {"parent": [{"reference": "#whole"}]},
+    ],
+)
+def test_a_sample_without_a_type_is_of_where_it_was_taken(taken: Json) -> None:
+    """3 % under a code of blood in a marrow are no blasts of the blood, and no response denied."""
+    whole = {"resourceType": "Specimen", "id": "whole", "type": {"text": "Bone marrow"}}
+    inside = [{"resourceType": "Specimen", "id": "s", **taken}, whole]
+    share = {"value": 3, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    code = {"coding": [{"system": "http://loinc.org", "code": "709-6"}]}
+    found = answer(
+        row(
+            "Observation", status="final", code=code, effectiveDateTime=DAY, valueQuantity=share,
+            contained=inside, specimen={"reference": "#s"},
+        )
+    )  # fmt: skip
+    assert found[1] == ["IND"]
+
+
+@pytest.mark.parametrize("system", ["http://hl7.org/fhir/v2/0078", "HL70078"])
+def test_an_answer_by_the_table_of_version_two_is_one(system: str) -> None:
+    """As by ObservationInterpretation, which took it over."""
+    said = {"coding": [{"system": system, "code": "NEG"}]}
+    assert changed("emd-5", {"valueCodeableConcept": said}) == CR

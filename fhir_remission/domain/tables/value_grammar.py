@@ -84,7 +84,7 @@ class ValueWords(Struct, frozen=True, eq=False):
 
     def in_words(self, text: str, *, decimal_comma: bool) -> InWords | Unreadable:
         """Read `<5`, `less than 5 %`, `4-6`, `about 3 %`; anything else is unreadable, whole."""
-        found = self.amount.fullmatch(plain(text))
+        found = self.amount.fullmatch(_MARKED.sub("", plain(text)))
         value = self._value(found, text, decimal_comma=decimal_comma) if found else None
         if found is None:
             return Unreadable(raw=text, reason="text that states no number")
@@ -120,6 +120,8 @@ class ValueWords(Struct, frozen=True, eq=False):
 
 # ------------------------------------------------------------------------------ normal form
 
+# How an interface marks a number that it also tells to be high or low: `150 K/uL (L)`, `1.5 *`.
+_MARKED = re.compile(r"(?<=[^\s(])\s*(?:[(\[](?:HH?|LL?|N|A)[)\]]|\s\*)$")
 # Full-width forms as plain ones, before a unit is looked at: NFKC would lose its superscripts.
 _WIDE = str.maketrans(
     {"\u3000": " ", "\u00a0": " ", **{chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}}

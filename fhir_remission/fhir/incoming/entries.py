@@ -38,9 +38,9 @@ from fhir_remission.fhir.r4.wire import UNREADABLE, Entry
 # Batches of batches of documents; deeper is a mistake or an attack.
 MAX_DEPTH = 8
 # A batch that only wrote has no resources to show.
-_WRITTEN = frozenset({"201", "202", "204"})
+_WRITTEN = frozenset({"201", "204"})
 NO_TYPE = "its type is none that FHIR has"
-_STATUS = re.compile(r"\s*([1-5]\d\d)\b")
+_STATUS = re.compile(r"\s*(?:HTTP/[\d.]+\s+)?([1-5]\d\d)\b")
 
 
 class _Around(NamedTuple):
@@ -164,7 +164,10 @@ class Entries:
         if status is not None and status[1] in _WRITTEN:
             self.irrelevant += 1
             return
-        lost = damaged(body, place, None, "it holds no resource; each belongs under `resource`")
+        told = "it holds no resource; each belongs under `resource`"
+        if status is not None:
+            told = f"the server answered {status[1]} and no resource to what was asked for"
+        lost = damaged(body, place, None, told)
         self.damage.append(structs.replace(lost, kind="empty"))
 
     def _incomplete(self, name: str, reason: str) -> None:

@@ -45,11 +45,9 @@ def read_procedure(current: Current, context: Context) -> EventsRead:
     """Read one Procedure, the latest version of it."""
     procedure = current.entry.resource
     assert isinstance(procedure, Procedure)  # noqa: S101 - the caller sorts by type
-    times = _times(
-        procedure.performed_date_time or procedure.occurrence_date_time,
-        procedure.performed_period or procedure.occurrence_period,
-        context,
-    )
+    text = _one(procedure.performed_date_time, procedure.occurrence_date_time)
+    period = procedure.performed_period or procedure.occurrence_period
+    times = _times(text, period, context)
     concepts = [procedure.code] if procedure.code else []
     used = _named(_used(procedure, context), context)
     read = _read(current, [*concepts, *used], times, context, spinal=False)
@@ -92,7 +90,7 @@ def read_administration(current: Current, context: Context) -> EventsRead:
     assert isinstance(given, MedicationAdministration)  # noqa: S101 - the caller sorts by type
     route = given.dosage.route if given.dosage else None
     times = _times(
-        given.effective_date_time or given.occurence_date_time or given.effective_time_date_time,
+        _one(given.effective_date_time, given.occurence_date_time, given.effective_time_date_time),
         given.effective_period or given.occurence_period or given.effective_time_period,
         context,
     )
@@ -140,6 +138,11 @@ def _in_it(
 def _called(reference: Reference | None) -> CodeableConcept | None:
     """What a Medication that is not at hand is called where it is named."""
     return CodeableConcept(text=reference.display) if reference and reference.display else None
+
+
+def _one(*sent: str | None) -> str | None:
+    """The time that elements of several releases tell; none of them where they differ."""
+    return " or ".join(dict.fromkeys(text for text in sent if text)) or None
 
 
 def _times(text: str | None, period: Period | None, context: Context) -> Times:

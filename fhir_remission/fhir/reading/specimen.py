@@ -79,8 +79,10 @@ def read_specimen(
     said = specimen.type if _says(specimen.type) else called
     site = specimen.collection.body_site if specimen.collection else None
     way = specimen.collection.method if specimen.collection else None
-    kind = term_of("specimen", said, context.mappings)
     origins, gap = _origins(specimen, inside, context)
+    kind = term_of("specimen", said, context.mappings)
+    if not (_says(specimen.type) or reference.display):
+        kind = _by_its_site((site, way, *(one.type for one in origins)), context)
     return SpecimenSays(
         kind=kind,
         biopsy=is_biopsy(said, context),
@@ -115,6 +117,15 @@ def torn_between(
         if found.isdisjoint(named):
             found.update(named)
     return f"it says to be of {' and of '.join(sorted(found))}" if len(found) > 1 else ""
+
+
+def _by_its_site(said: Iterable[CodeableConcept | None], context: Context) -> str:
+    """What a sample without a type is by where and how it was taken, and by what it is made of."""
+    mappings, found = context.mappings, set[str]()
+    for one in said:
+        found |= terms_of("specimen", one, mappings)
+        found.update(kind for text in words_of(one) for kind in tissues(text, mappings.words))
+    return found.pop() if len(found) == 1 and found <= {"blood", "marrow", "csf"} else ""
 
 
 # An aliquot of an aliquot of a draw; deeper is a mistake.

@@ -57,6 +57,8 @@ def run(source: str | BinaryIO, request: Request) -> Report:
         return _bundle(answers, judge, request, settings)
     lines = lines_of(answers.judged, judge, request)
     complaints = (*answers.complaints, *_like_inputs(answers.judged))
+    if not (answers.judged or complaints):
+        complaints = (f"{name}: there is no patient in it, and nothing was judged",)
     return Report(tuple(lines), complaints, answers.exit_code)
 
 
