@@ -18,7 +18,7 @@ from fhir_remission.domain.course.courses import (
 from fhir_remission.domain.course.courses import (
     Course as Episode,
 )
-from fhir_remission.domain.criteria.kinds import Threshold
+from fhir_remission.domain.criteria.kinds import AnyMet, Threshold
 from fhir_remission.domain.evaluation.marrow import blast_count
 from fhir_remission.domain.nouns.verdicts import SignReading
 from fhir_remission.domain.record.facts import Facts, read_facts
@@ -660,3 +660,19 @@ def test_three_months_of_therapy_cite_the_start() -> None:
     assert found.category == "SD"
     assert proof(found, "three-months-of-therapy") == ("met", ["therapy-start 1"])
     assert now(remission(), "eln-2017").category == "CR"
+
+
+def test_one_of_several_holds_where_the_only_one_that_does_is_assumed() -> None:
+    """A set of a site may ask for a clean smear or a recovered count: an assumed one is one."""
+    shipped = criteria("eln-2022")
+    either = tuple(
+        replace(one, of=("no-blood-blasts", "platelets-recovered"))
+        if isinstance(one, AnyMet) else one for one in shipped.criterion
+    )  # fmt: skip
+    rows = tuple(
+        replace(one, requires=(*one.requires, "one-lineage-recovered")) if one.id == "CRi" else one
+        for one in shipped.category
+    )
+    own = replace(shipped, criterion=either, category=rows)
+    low = induction().marrow(30, 2).blood(30, 300, 20_000, smear=None)
+    assert (now(low, own).category, now(low).category) == ("CRi", "CRi")

@@ -267,8 +267,10 @@ def _any(one: AnyBelow | AnyMet, parts: list[Judgement]) -> Judgement:
     """At least one part is met, or is not: then one that is assumed met counts as met."""
     wanted = Verdict.NOT_MET if isinstance(one, AnyBelow) else Verdict.MET
     found = [part for part in parts if part.verdict is wanted]
-    if found and isinstance(one, AnyMet):
-        return judged(YES, found[0].proof)
+    if isinstance(one, AnyMet):
+        assumed = [part for part in parts if part.verdict is Verdict.ASSUMED]
+        if found or assumed:
+            return judged(YES, found[0].proof) if found else assumed[0]
     unknown = Verdict.UNKNOWN in [part.verdict for part in parts]
     answer = YES if found else None if unknown else NO
     return judged(answer, tuple([p for part in found or parts for p in part.proof]))
