@@ -22,11 +22,36 @@ Side = bool | None
 """How it turns out: there or not; of a marrow at or above the line, below it, or no marrow."""
 Phase = Literal["before", "unproved", "remission", "relapsed", "withdrawn"]
 """Before any remission of the course; with one that only a policy holds back; in one; relapsed;
-after one that a set without relapse took back.
-
-Where an anchor of each kind may lead from each is a table in `docs/decides.md`; MRD leads nowhere.
-From before a remission to a relapse, and by blood or a lesion to anything else, only somebody's
-word of an earlier one."""
+after one that a set without relapse took back."""
+LEADS: dict[Phase, dict[str, tuple[Phase, ...]]] = {
+    "before": {
+        "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
+        "blood": ("before", "remission", "relapsed", "withdrawn"),
+        "extramedullary": ("before", "relapsed", "withdrawn"),
+    },
+    "unproved": {
+        "marrow": ("before", "unproved", "remission", "relapsed", "withdrawn"),
+        "blood": ("before", "unproved", "remission", "relapsed", "withdrawn"),
+        "extramedullary": ("before", "unproved", "relapsed", "withdrawn"),
+    },
+    "remission": {
+        "marrow": ("remission", "relapsed", "withdrawn"),
+        "blood": ("remission", "relapsed", "withdrawn"),
+        "extramedullary": ("remission", "relapsed", "withdrawn"),
+    },
+    "relapsed": {
+        "marrow": ("before", "unproved", "remission", "relapsed"),
+        "blood": ("relapsed",),
+        "extramedullary": ("relapsed",),
+    },
+    "withdrawn": {
+        "marrow": ("unproved", "remission", "withdrawn"),
+        "blood": ("withdrawn",),
+        "extramedullary": ("withdrawn",),
+    },
+}
+"""Where an anchor of each kind may lead from each phase; MRD leads nowhere. From before a remission
+to a relapse, and by blood or a lesion to anything else, only somebody's word of an earlier one."""
 
 
 class World(Struct, frozen=True):
