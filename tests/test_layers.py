@@ -89,7 +89,6 @@ SMALL = {
     "domain/answer/last_days.py": "finish would pass 300 lines",
     "domain/nouns/namespace.py": "the lowest module: tables and writing need it",
     "domain/nouns/unions.py": "draws and pages of a search are put together alike",
-    "domain/nouns/spelling.py": "every name is read through it, whatever it is looked up in",
     "domain/tables/issues.py": "one module per table",
     "effects/files/kept_file.py": "pages and judge of the service keep a file alike",
     "effects/files/panels.py": "one module per kind of file",

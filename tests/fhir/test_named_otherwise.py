@@ -92,6 +92,9 @@ def test_an_extension_without_a_text_speaks_by_its_name_or_its_code() -> None:
     yes = [added(name, valueBoolean=True) for name in listed("isPreliminary|invalid|in-error")]
     for said in (*yes, within, added("status", valueCode="preliminary")):
         assert changed("anc-6", said) != CR
+    # What is broken beside it takes nothing away.
+    beside = {"extension": [*yes[0]["extension"], {"url": 5, "valueCode": 7}, "x"]}
+    assert changed("anc-6", beside) != CR
     fine = [added("verified", valueBoolean=True), added("preliminary", valueBoolean=False)]
     for said in (*fine, added("status", valueCode="final"), added("broken", valueBoolean="yes")):
         assert changed("anc-6", said) == CR

@@ -1,9 +1,13 @@
-"""How words stand in names that systems make: joined, or in letters that only look alike."""
+"""How words stand in names that systems make, joined or in letters that only look alike; and one
+pattern of many words of a table."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
+
+from fhir_remission.domain.nouns.unions import grouped
 
 # Word boundaries that a name in one piece has: blastPct, AMLRelapse, CHEMO2. Genes and drugs have
 # fewer letters before their number (NPM1, RUNX1, CD34), and keep it.
@@ -44,3 +48,18 @@ def spellings(text: str) -> tuple[str, ...]:
     whole = [shown.replace("_", sign) for sign in " -"] if "_" in shown else [shown]
     apart = [_JOINT.sub(" ", one) for one in whole]
     return tuple(dict.fromkeys(one.casefold() for one in (*whole, *apart)))
+
+
+NEVER = "(?!)"
+"""The pattern of no words."""
+
+
+def by_first_letter(words: Iterable[str], behind: Callable[[str], str]) -> str:
+    """The words as alternatives of a pattern that at most places of a text tries hardly any.
+
+    They keep their order within a letter; `*` at their ends stands for letters of a text, and
+    `behind` gives the pattern of what follows the first letter.
+    """
+    groups = grouped(words, lambda word: word.strip("*")[0]).items()
+    each = (f"{re.escape(first)}(?:{'|'.join(map(behind, many))})" for first, many in groups)
+    return "|".join(each) or NEVER

@@ -10,11 +10,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 
 from msgspec import Struct
 
+from fhir_remission.domain.nouns.spelling import by_first_letter
 from fhir_remission.domain.nouns.tsv import read_rows
 from fhir_remission.domain.tables.analytes import Analyte
 from fhir_remission.domain.tables.codes import CodeRow
@@ -68,20 +68,11 @@ def lexicon_of(words: Words) -> Lexicon:
         if word in named:
             raise row.refuse(f"{word} is listed twice; keep one")
         named[word] = (row["axis"], row["meaning"])
-    # By its first letter, where a word begins: at any other place hardly anything is tried.
     ordered = sorted(named, key=lambda word: (_begins_a_word(word), word[0], -len(word), word))
-    inside, begun = (
-        "|".join(
-            f"{re.escape(first)}(?:{'|'.join(f'({_behind(word)})' for word in many)})"
-            for first, many in groupby(ordered, itemgetter(0))
-            if _begins_a_word(first) is at_first
-        )
-        for at_first in (False, True)
-    )
-    pattern = "|".join(
-        [*([inside] if inside else []), *([rf"(?<!\w)(?:{begun})"] if begun else [])]
-    )
-    return Lexicon(re.compile(pattern), tuple(named[word] for word in ordered))
+    inside = by_first_letter((one for one in ordered if not _begins_a_word(one)), _behind)
+    begun = by_first_letter((one for one in ordered if _begins_a_word(one)), _behind)
+    pattern = re.compile(rf"{inside}|(?<!\w)(?:{begun})")
+    return Lexicon(pattern, tuple(named[word] for word in ordered))
 
 
 def _begins_a_word(word: str) -> bool:
@@ -91,10 +82,8 @@ def _begins_a_word(word: str) -> bool:
 def _behind(word: str) -> str:
     """What of a word follows its first letter, and what may follow the word."""
     stem = word.removesuffix("*")
-    if stem[0] >= _NO_BLANKS:
-        return re.escape(stem[1:])
     after = r"\w*" if word.endswith("*") else r"(?!\w)" if stem[-1].isalnum() else ""
-    return f"{re.escape(stem[1:])}{after}"
+    return f"({re.escape(stem[1:])}{'' if stem[0] >= _NO_BLANKS else after})"
 
 
 def of_measurement(row: CodeRow, analyte: Analyte, lexicon: Lexicon) -> Meanings:

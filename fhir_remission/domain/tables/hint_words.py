@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import groupby
 
+from fhir_remission.domain.nouns.spelling import NEVER, by_first_letter
 from fhir_remission.domain.nouns.tsv import read_rows
 
 # From 5 of a hundred on: `no response with 45 % blasts` denies no blasts.
@@ -203,20 +204,7 @@ def _any_of(words: set[str]) -> str:
     """
     ordered = sorted(words, key=lambda word: (-len(word), word))
     runs = groupby(ordered, lambda word: "" if word.startswith("*") else r"(?<!\w)")
-    return "|".join(f"{begins}(?:{_joined(run)})" for begins, run in runs) or "(?!)"
-
-
-def _joined(words: Iterable[str]) -> str:
-    """By their first letters: at most places hardly any is tried."""
-    ordered = sorted(words, key=_first)
-    return "|".join(
-        f"{re.escape(first)}(?:{'|'.join(map(_behind, many))})"
-        for first, many in groupby(ordered, _first)
-    )
-
-
-def _first(word: str) -> str:
-    return word.strip("*")[0]
+    return "|".join(f"{begins}(?:{by_first_letter(run, _behind)})" for begins, run in runs) or NEVER
 
 
 def _behind(word: str) -> str:

@@ -51,13 +51,12 @@ class Hints(Struct, frozen=True):
 
     def is_back(self, text: str) -> bool:
         """Whether it says no more than that the disease is back, no remission or a partial one."""
-        for one in spellings(text) if self.tables else ():
-            if _is_without_remission(self, one) or is_partial(self.tables, one):
-                return True
-        parts = (part for one in spellings(text) for part in parts_of(one))
-        return self.is_relapse(text) and not any(
-            told_in(self.tables, "remission", one) for one in parts
-        )
+        told = spellings(text) if self.tables else ()
+        if any(_is_without_remission(self, one) or is_partial(self.tables, one) for one in told):
+            return True
+        parts = (part for one in told for part in parts_of(one))
+        remitted = any(told_in(self.tables, "remission", one) for one in parts)
+        return self.is_relapse(text) and not remitted
 
     def is_of_relative(self, text: str) -> bool:
         """Whether a text says that a relative had a leukaemia, or of one first that it is back."""

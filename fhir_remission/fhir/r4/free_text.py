@@ -19,11 +19,14 @@ from fhir_remission.fhir.r4.elements import NOTHING, is_there
 
 SHOWN = 80
 """How much of a text is repeated where it is the reason for something."""
-_TEXTS = ("text", "display", "description", "valueString", "valueMarkdown")
+_TEXTS = ("text", "display", "description", "valueString", "valueMarkdown", "valueCode")
 
 
 def texts_in(raw: Raw) -> Iterator[str]:
-    """Every text, display, description and string in it, however deep; none of what is broken."""
+    """Every text, display, description, string and code in it, however deep.
+
+    Of an extension that is answered with yes, its name: `preliminary`. None of what is broken.
+    """
     try:
         held = [msgspec.json.decode(raw)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -34,6 +37,8 @@ def texts_in(raw: Raw) -> Iterator[str]:
         elif isinstance(one, list):
             held += one
         elif isinstance(one, dict):
+            if one.get("valueBoolean") is True:
+                yield str(one.get("url", "")).rpartition("/")[2].replace("-", " ")
             held += (v for k, v in one.items() if k in _TEXTS or not isinstance(v, str))
 
 
@@ -152,46 +157,13 @@ def _extended(raw: Raw) -> Iterator[str]:
     return texts_in(raw) if b"extension" in bytes(raw) else iter(())
 
 
-# What an extension is called behind the last part of its address, in words.
-_CALLED = re.compile(r"[a-z]+|[A-Z][a-z]*|\d+")
-
-
-class _Extension(Struct, rename="camel"):
-    url: str = ""
-    extension: list[_Extension] = []
-    value_boolean: bool = False
-    value_code: str = ""
-
-    @property
-    def words(self) -> Iterator[str]:
-        """Its name where that is answered with yes; its code, a word of its definition."""
-        if self.value_boolean:
-            yield " ".join(_CALLED.findall(self.url.rpartition("/")[2])).casefold()
-        yield self.value_code
-        for one in self.extension:
-            yield from one.words
-
-
-_EXTENSIONS = msgspec.json.Decoder(list[_Extension])
-
-
-def _added(raw: Raw) -> Iterator[str]:
-    """The texts of extensions, and what those say that have none: `preliminary: true`."""
-    yield from texts_in(raw)
-    try:
-        held = _EXTENSIONS.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return
-    yield from (word for one in held for word in one.words)
-
-
 _WRITTEN: tuple[tuple[str, Callable[[Raw], Iterator[str]]], ...] = (
     ("note", _annotated),
     ("notes", texts_in),  # DSTU2 of Condition and Procedure
     ("comment", texts_in),  # STU3 of Observation
     ("comments", texts_in),  # DSTU2 of Observation
     ("text", _narrated),
-    ("extension", _added),
+    ("extension", texts_in),
     ("value_quantity", _extended),
     ("value_attachment", _attached),
 )
